@@ -1,0 +1,56 @@
+"""The key–value cache: a plain value of static length that travels through the forward pass.
+
+    {"kv": ((keys, values), ...), "order": (B, S), "position": (B, S), "text": (B, S)}
+
+keys (B, N, S, H) and values (B, N, S, V), one pair per block. An empty slot has the order NEVER,
+so every mask ignores it, and ragged prompts need nothing special.
+"""
+
+from typing import Any
+
+from keras import ops
+
+from playmask.masks import NEVER, Sites, Tensor
+
+Cache = dict[str, Any]
+
+
+def empty(
+    batch: int, slots: int, *, depth: int, heads: int, key_size: int, value_size: int, dtype: str
+) -> Cache:
+    """Make a cache of `slots` empty slots for each of `batch` rows."""
+    keys = ops.zeros((batch, heads, slots, key_size), dtype)
+    values = ops.zeros((batch, heads, slots, value_size), dtype)
+    nothing = ops.zeros((batch, slots), "int32")
+    return {
+        "kv": ((keys, values),) * depth,
+        "order": nothing + NEVER,
+        "position": nothing,
+        "text": nothing,
+    }
+
+
+def write_sites(cache: Cache, sites: Sites, at: Tensor) -> Sites:
+    """Write new keys' sites at slot `at` and return the sites of all slots, (B, S)."""
+    return Sites(
+        *(ops.slice_update(cache[name], [0, at], getattr(sites, name)) for name in Sites._fields)
+    )
+
+
+def write_kv(kv: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, at: Tensor) -> tuple:
+    """Write new keys (B, N, T, H) and values (B, N, T, V) at slot `at`; return all slots."""
+    return tuple(
+        ops.slice_update(old, [0, 0, at, 0], ops.cast(new, old.dtype))
+        for old, new in zip(kv, (keys, values), strict=True)
+    )
+
+
+def last_order(cache: Cache) -> Tensor:
+    """The highest order each row holds, -1 for an empty row: int32 (B, 1)."""
+    filled = ops.where(cache["order"] < NEVER, cache["order"], -1)
+    return ops.max(filled, axis=1, keepdims=True)
+
+
+def lengths(cache: Cache) -> Tensor:
+    """How many slots of each row are filled: int32 (B, 1)."""
+    return ops.sum(ops.cast(cache["order"] < NEVER, "int32"), axis=1, keepdims=True)

@@ -1,0 +1,230 @@
+"""What every checkpoint file is to playmask: a lazy mapping from tensor name to numpy array."""
+
+import contextlib
+import difflib
+import json
+import os
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from playmask.errors import CheckpointError
+
+PathLike = str | os.PathLike[str]
+
+
+class Spec(NamedTuple):
+    """The shape and dtype of a stored tensor, known without touching its data."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values in bytes (a Python int, so it cannot overflow)."""
+        return size(self.shape) * self.dtype.itemsize
+
+
+class Tensors(Mapping[str, np.ndarray]):
+    """A read-only mapping from tensor name to numpy array, read from `path` only when asked for.
+
+    An array is a view of the file mapped copy-on-write: it may be written to (or aliased by a
+    framework) and the file never changes, but two reads of one name share memory. An array that
+    lies unaligned in the file is a copy. `unreadable` says, per name, why something that the
+    file also holds (a string, an optimizer's step) is not in the mapping.
+
+    Raises:  KeyError for a name that is not there, with the nearest names;
+             CheckpointError at the first access of a tensor whose checksum does not fit
+    """
+
+    def __init__(self, path: Path, specs: Mapping[str, Spec], unreadable: Mapping[str, str]):
+        self.path = path
+        self.unreadable = dict(unreadable)
+        self._specs = dict(specs)
+
+    @abstractmethod
+    def _load(self, name: str) -> np.ndarray:
+        """Map one tensor that is known to be in `_specs`."""
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.spec(name)
+        return self._load(name)
+
+    def spec(self, name: str) -> Spec:
+        """Give shape and dtype of a tensor without touching its data."""
+        if name in self._specs:
+            return self._specs[name]
+        if name in self.unreadable:
+            raise KeyError(f"{self.path} holds {name!r} but not as a tensor: {self.unreadable[name]}")
+        near = difflib.get_close_matches(str(name), self._specs, 3, 0.3)
+        hint = f"nearest: {', '.join(map(repr, near))}" if near else "none is near"
+        raise KeyError(f"{self.path} has no tensor {name!r} among its {len(self)} ({hint})")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._specs
+
+    def get(self, name, default=None):
+        """Give the tensor, or `default` where there is none of that name."""
+        return self[name] if name in self else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path}: {len(self)} tensors>"
+
+
+class Sharded(Tensors):
+    """Tensors spread over several files by an index (`*.index.json`)."""
+
+    def __init__(self, path: Path, shards: Mapping[str, Tensors], home: Mapping[str, str]):
+        unreadable = {name: why for shard in shards.values() for name, why in shard.unreadable.items()}
+        for file, shard in shards.items():
+            extra = [name for name in shard if home.get(name) != file]
+            unreadable.update(dict.fromkeys(extra, f"{file} holds it but {path.name} does not list it"))
+        specs = {name: shards[file].spec(name) for name, file in home.items() if name in shards[file]}
+        super().__init__(path, specs, {n: why for n, why in unreadable.items() if n not in specs})
+        self._home = {name: shards[file] for name, file in home.items()}
+
+    def _load(self, name: str) -> np.ndarray:
+        return self._home[name][name]
+
+
+def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> Sharded:
+    """Read the shards that an `*.index.json` names, each through `read`.
+
+    Raises:  CheckpointError naming the shard that is missing, or the tensor that its shard lacks
+    """
+    try:
+        home = json.loads(path.read_bytes())["weight_map"]
+        foreign = [file for file in home.values() if Path(file).name != file]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is no index of shards: it should be JSON with a 'weight_map' "
+            f"from tensor name to file name ({type(error).__name__}: {error})."
+        ) from error
+    if foreign:
+        raise CheckpointError(f"{path} names {foreign[0]!r}, which is not a file name beside it.")
+    files = sorted(set(home.values()))
+    missing = [file for file in files if not (path.parent / file).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"{path} needs {len(files)} shards but {len(missing)} are missing "
+            f"(the first is {missing[0]}); put them beside it."
+        )
+    shards = {file: read(path.parent / file) for file in files}
+    for name, file in home.items():
+        if name not in shards[file] and name not in shards[file].unreadable:
+            raise CheckpointError(
+                f"{path} says that tensor {name!r} is in {file}, but that file lacks it."
+            )
+    return Sharded(path, shards, home)
+
+
+def locate(path: PathLike, stem: str, suffix: str) -> Path:
+    """Find the file that `path` means: itself, or in a folder `stem + suffix` or its index.
+
+    In a folder the order is: stem+suffix, stem+suffix.index.json, then the only index, then the
+    only file with that suffix.
+
+    Raises:  CheckpointError if there is none, or more than one to choose from
+    """
+    path = Path(path)
+    if not path.is_dir():
+        if not path.is_file():
+            raise CheckpointError(f"{path} does not exist; a *{suffix} file or its folder would do.")
+        return path
+    for name in (stem + suffix, f"{stem}{suffix}.index.json"):
+        if (path / name).is_file():
+            return path / name
+    found = sorted(path.glob(f"*{suffix}.index.json")) or sorted(path.glob(f"*{suffix}"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(file.name for file in found[:3]) or "none"
+    raise CheckpointError(
+        f"{path} is a folder with {len(found)} candidates ({names}) for {stem}{suffix}; "
+        "give the path of one file."
+    )
+
+
+def mapped(path: Path) -> np.ndarray:
+    """Map a whole file copy-on-write as bytes: (size,) uint8, no memory until written to."""
+    try:
+        if path.stat().st_size == 0:  # the operating system refuses to map nothing
+            return np.zeros(0, np.uint8)
+        return np.memmap(path, np.uint8, "c").view(np.ndarray)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def view(buffer: np.ndarray, spec: Spec) -> np.ndarray:
+    """See uint8 bytes as an array of `spec`, without a copy where they are aligned."""
+    array = buffer.view(spec.dtype).reshape(spec.shape)
+    return array if array.flags.aligned else array.copy()
+
+
+def raw(array: np.ndarray) -> np.ndarray:
+    """See any array as its bytes in C order, little-endian: (nbytes,) uint8."""
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return np.ascontiguousarray(little).reshape(-1).view(np.uint8)
+
+
+def size(shape: tuple[int, ...]) -> int:
+    """Count the elements of a shape exactly."""
+    count = 1
+    for n in shape:
+        count *= n
+    return count
+
+
+def names_checked(path: PathLike, tensors: Mapping[str, Any], dtypes: Any, kind: str) -> list[str]:
+    """List the names to write after seeing that each is a string with a dtype that `kind` has."""
+    for name in tensors:
+        if not isinstance(name, str) or not name or name[0] == "\0":
+            raise CheckpointError(f"{path}: {name!r} cannot name a tensor; give a non-empty string.")
+        dtype = spec_of(tensors, name).dtype
+        if dtype.newbyteorder("=") not in dtypes:
+            raise CheckpointError(
+                f"{path}: tensor {name!r} has dtype {dtype}, which {kind} lacks; "
+                f"one of {', '.join(map(str, dtypes))} can be written."
+            )
+    return list(tensors)
+
+
+def spec_of(tensors: Mapping[str, Any], name: str) -> Spec:
+    """Give shape and dtype of a tensor in any mapping, without reading it where possible."""
+    if isinstance(tensors, Tensors):
+        return tensors.spec(name)
+    array = np.asarray(tensors[name])
+    return Spec(array.shape, array.dtype)
+
+
+@contextlib.contextmanager
+def replacing(*paths: PathLike) -> Iterator[list[Path]]:
+    """Give a temporary path beside each of `paths`; move them there, in order, at the end.
+
+    Whatever fails inside (an interrupt too), the old files stay and the temporary ones go.
+    Name an index last: until then a reader sees the old one.
+
+    Raises:  CheckpointError if a folder to write into does not exist
+    """
+    targets = [Path(path) for path in paths]
+    for target in targets:
+        if not target.parent.is_dir():
+            raise CheckpointError(f"{target} cannot be written: {target.parent} is not a folder.")
+    mark = uuid.uuid4().hex[:8]
+    temporary = [target.with_name(f".{target.name}.{mark}.tmp") for target in targets]
+    try:
+        yield temporary
+        for source, target in zip(temporary, targets, strict=True):
+            os.replace(source, target)
+    finally:
+        for source in temporary:
+            source.unlink(missing_ok=True)

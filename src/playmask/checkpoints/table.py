@@ -1,0 +1,190 @@
+"""The sorted table of byte strings (LevelDB's format) in which TensorFlow keeps its indexes.
+
+Source: LevelDB, doc/table_format.md; TensorFlow writes it uncompressed in blocks of 256 KB.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+
+from playmask.checkpoints.containers import mapped
+from playmask.errors import CheckpointError
+
+MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
+FOOTER = 48
+TRAILER = 5  # a block's compression byte and checksum
+BLOCK = 262144
+DAMAGE = (IndexError, ValueError, struct.error)
+
+
+def masked_crc(data: bytes | np.ndarray) -> int:
+    """Checksum bytes as TensorFlow stores it: CRC32C, rotated and offset; nothing is copied."""
+    crc = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def varint(data: bytes, start: int) -> tuple[int, int]:
+    """Read a variable-length integer at `start`: (value, where it ends)."""
+    value = 0
+    for i in range(start, start + 10):
+        value |= (data[i] & 127) << 7 * (i - start)
+        if data[i] < 128:
+            return value, i + 1
+    raise ValueError("a variable-length integer of more than 10 bytes")
+
+
+def to_varint(value: int) -> bytes:
+    """Write a non-negative integer in 7-bit groups, lowest first."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def piece(data: bytes, start: int, length: int) -> bytes:
+    """Cut exactly `length` bytes out, or fail."""
+    if start + length > len(data):
+        raise IndexError(f"{length} bytes at {start} reach beyond {len(data)}")
+    return data[start : start + length]
+
+
+def is_table(path: Path) -> bool:
+    """Say whether a file ends as a table does."""
+    if path.stat().st_size < FOOTER:
+        return False
+    with path.open("rb") as file:
+        file.seek(-len(MAGIC), 2)
+        return file.read() == MAGIC
+
+
+def read_table(path: Path) -> dict[bytes, bytes]:
+    """Read all records of a table in their order, checking every block.
+
+    Raises:  CheckpointError if the file is foreign, truncated, compressed or altered
+    """
+    if not is_table(path):
+        raise CheckpointError(
+            f"{path} is not the index of a TensorFlow checkpoint: it does not end in that format's "
+            "mark, so it is cut short or another kind of file."
+        )
+    file = mapped(path)
+    footer = file[-FOOTER:].tobytes()
+    try:
+        _, i = varint(footer, 0)
+        _, i = varint(footer, i)
+        records: dict[bytes, bytes] = {}
+        for _, handle in _records(_read_block(path, file, *_handle(footer, i))):
+            records.update(_records(_read_block(path, file, *_handle(handle, 0))))
+    except CheckpointError:
+        raise
+    except DAMAGE as error:
+        raise CheckpointError(f"{path} is a damaged index: {error}.") from error
+    return records
+
+
+def _handle(data: bytes, start: int) -> tuple[int, int]:
+    offset, start = varint(data, start)
+    return offset, varint(data, start)[0]
+
+
+def _read_block(path: Path, file: np.ndarray, offset: int, size: int) -> bytes:
+    block = file[offset : offset + size + TRAILER].tobytes()
+    if len(block) < size + TRAILER:
+        raise CheckpointError(f"{path} is a damaged index: a block lies beyond its end.")
+    if masked_crc(block[: size + 1]) != struct.unpack("<I", block[size + 1 :])[0]:
+        raise CheckpointError(
+            f"{path} is a damaged index: the checksum of its block at byte {offset} does not fit."
+        )
+    if block[size]:
+        raise CheckpointError(
+            f"{path} is a compressed index (type {block[size]}); TensorFlow writes it uncompressed, "
+            "so save the checkpoint again with TensorFlow."
+        )
+    return block[:size]
+
+
+def _records(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Walk the records of a block, whose keys share prefixes with the key before."""
+    (restarts,) = struct.unpack("<I", block[-4:])
+    end = len(block) - 4 * (restarts + 1)
+    if end < 0:
+        raise ValueError("a block with more restart points than bytes")
+    i, key = 0, b""
+    while i < end:
+        shared, i = varint(block, i)
+        own, i = varint(block, i)
+        length, i = varint(block, i)
+        key = piece(key, 0, shared) + piece(block, i, own)
+        i += own
+        yield key, piece(block, i, length)
+        i += length
+
+
+class _Block:
+    """A block being filled; every `interval` records a key is written in full."""
+
+    def __init__(self, interval: int):
+        self.interval, self.data, self.last, self.count = interval, bytearray(), b"", 0
+        self.restarts = [0]
+
+    def add(self, key: bytes, value: bytes) -> None:
+        """Append a record whose key is greater than the last one."""
+        shared = 0
+        if self.count and self.count % self.interval == 0:
+            self.restarts.append(len(self.data))
+        elif self.count:
+            while shared < min(len(key), len(self.last)) and key[shared] == self.last[shared]:
+                shared += 1
+        for number in (shared, len(key) - shared, len(value)):
+            self.data += to_varint(number)
+        self.data += key[shared:] + value
+        self.last, self.count = key, self.count + 1
+
+    def size(self) -> int:
+        """Bytes that the block takes as it stands."""
+        return len(self.data) + 4 * len(self.restarts) + 4
+
+    def flush(self, file: bytearray) -> bytes:
+        """Append the block with its trailer to a file; give its handle (offset, size)."""
+        body = bytes(self.data) + struct.pack(
+            f"<{len(self.restarts) + 1}I", *self.restarts, len(self.restarts)
+        )
+        handle = to_varint(len(file)) + to_varint(len(body))
+        file += body + b"\0" + struct.pack("<I", masked_crc(body + b"\0"))
+        return handle
+
+
+def table(records: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Build a table of records with ascending keys, byte for byte as TensorFlow does."""
+    file, index, block = bytearray(), _Block(1), _Block(16)
+    full = False
+    for key, value in records:
+        if full:
+            index.add(_separator(block.last, key), block.flush(file))
+            block = _Block(16)
+        block.add(key, value)
+        full = block.size() >= BLOCK
+    if block.count:
+        index.add(_successor(block.last), block.flush(file))
+    footer = _Block(1).flush(file) + index.flush(file)
+    return bytes(file) + footer.ljust(FOOTER - len(MAGIC), b"\0") + MAGIC
+
+
+def _separator(last: bytes, following: bytes) -> bytes:
+    """Shorten `last` to a key that is still before the `following` one."""
+    for i, (a, b) in enumerate(zip(last, following, strict=False)):
+        if a != b:
+            return last[:i] + bytes([a + 1]) if a + 1 < b else last
+    return last
+
+
+def _successor(last: bytes) -> bytes:
+    """Shorten `last` to a key that is not before it."""
+    for i, byte in enumerate(last):
+        if byte != 0xFF:
+            return last[:i] + bytes([byte + 1])
+    return last

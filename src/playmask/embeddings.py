@@ -1,0 +1,91 @@
+"""The embedding: what a token, its segment and its position are before the first block."""
+
+from typing import Any
+
+import keras
+
+from playmask.architecture import Architecture
+from playmask.errors import InputError
+from playmask.masks import Tensor
+from playmask.norms import Normalize
+from playmask.parts import Learned
+
+
+class Embeddings(keras.layers.Layer):
+    """Sums token, segment and position vectors, then norm, dropout and projection.
+
+    Shapes: tokens (B, T) or vectors (B, T, E); segments, positions (B, T) -> (B, T, D)
+    Source: Devlin et al. 2018; the projection (E ≠ D) is Lan et al. 2019's factorisation
+    """
+
+    def __init__(self, architecture: Architecture, **options: Any) -> None:
+        super().__init__(**options)
+        a = architecture
+        self.size, self.width = a.embedding_size_, a.width
+        self.tokens = keras.layers.ReversibleEmbedding(
+            a.vocabulary,
+            self.size,
+            embeddings_initializer=a.initializer(),
+            name="tokens",
+            dtype=self.dtype_policy,
+        )
+        self.segments = self._table("segments", a.segments, a)
+        self.limit = a.position.size if isinstance(a.position, Learned) else None
+        self.positions = self._table("positions", self.limit, a)
+        norm = a.embedding_norm
+        self.norm = norm and Normalize(norm, name="norm", dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(a.dropout, dtype=self.dtype_policy)
+        self.projection = None
+        if self.size != self.width:
+            self.projection = keras.layers.Dense(
+                self.width,
+                kernel_initializer=a.initializer(),
+                name="projection",
+                dtype=self.dtype_policy,
+            )
+
+    def _table(self, name: str, rows: int | None, a: Architecture) -> Any:
+        if not rows:
+            return None
+        return keras.layers.Embedding(
+            rows,
+            self.size,
+            embeddings_initializer=a.initializer(),
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the tables."""
+        for table in (self.tokens, self.segments, self.positions):
+            if table is not None:
+                table.build(shape)
+        for layer in (self.norm, self.projection):
+            if layer is not None:
+                layer.build((*shape, self.size))
+
+    def call(
+        self,
+        segments: Tensor,
+        positions: Tensor,
+        *,
+        tokens: Tensor | None = None,
+        vectors: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        """Embed tokens, or take vectors in their place."""
+        length = positions.shape[1]
+        if self.limit is not None and length is not None and length > self.limit:
+            raise InputError(
+                f"A text of {length} tokens was given to a model of {self.limit} positions; "
+                "cut it (max_length), or use windows (stride)."
+            )
+        x = self.tokens(tokens) if vectors is None else vectors
+        if self.segments is not None:
+            x = x + self.segments(segments)
+        if self.positions is not None:
+            x = x + self.positions(positions)
+        if self.norm is not None:
+            x = self.norm(x)
+        x = self.dropout(x, training=training)
+        return x if self.projection is None else self.projection(x)

@@ -1,0 +1,39 @@
+"""The errors playmask raises on bad input: one sentence that says what came, where, and the way out.
+
+They subclass the builtin that fits, so that `except ValueError` keeps working.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PlaymaskError(Exception):
+    """Any error caused by what the user gave; the command line prints it as one line."""
+
+
+class CheckpointError(PlaymaskError, ValueError):
+    """A checkpoint is damaged, foreign, or does not fit the model."""
+
+
+class ConfigError(PlaymaskError, ValueError):
+    """A configuration or an argument names something that does not exist or cannot be."""
+
+
+class DataError(PlaymaskError, ValueError):
+    """A data file has a bad line; the message names file and line."""
+
+
+class InputError(PlaymaskError, ValueError):
+    """A model, tokenizer or predictor was given inputs it cannot take."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name is nearest, as the end of an error message.
+
+    Returns: " Did you mean 'x'?" or " Known: 'a', 'b'." where nothing is near.
+    """
+    known = sorted(known)
+    match = difflib.get_close_matches(name, known, 1, 0.6)
+    if match:
+        return f" Did you mean {match[0]!r}?"
+    return f" Known: {', '.join(map(repr, known))}."

@@ -1,0 +1,60 @@
+"""The feed-forward sub-layer."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from playmask.architecture import Architecture
+from playmask.errors import ConfigError, nearest
+from playmask.masks import Tensor
+
+ACTIVATIONS = {
+    "gelu": lambda x: ops.gelu(x, approximate=False),
+    "gelu_tanh": lambda x: ops.gelu(x, approximate=True),
+    "relu": ops.relu,
+    "tanh": ops.tanh,
+    "swish": ops.silu,
+    "linear": lambda x: x,
+}
+"""Activations by the name an architecture uses; "gelu" is the erf form (Hendrycks & Gimpel 2016)."""
+
+
+def activation(name: str) -> Any:
+    """Look up an activation by name; raises ConfigError with the nearest name."""
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"There is no activation {name!r}.{nearest(name, ACTIVATIONS)}")
+    return ACTIVATIONS[name]
+
+
+class FeedForward(keras.layers.Layer):
+    """Two dense layers with an activation between them, applied to each site alone.
+
+    Shapes: x (B, T, D) -> (B, T, D)
+    Source: Vaswani et al. 2017, eq. 2; reproduces `intermediate/dense` and `output/dense` of BERT
+    """
+
+    def __init__(self, architecture: Architecture, **options: Any) -> None:
+        super().__init__(**options)
+        a = architecture
+        self.inner_size = a.inner
+        self.activation = activation(a.activation)
+        self.inner, self.outer = (
+            keras.layers.Dense(
+                units,
+                use_bias=a.bias,
+                kernel_initializer=a.initializer(),
+                name=name,
+                dtype=self.dtype_policy,
+            )
+            for name, units in (("inner", a.inner), ("outer", a.width))
+        )
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (B, T, D)."""
+        self.inner.build(shape)
+        self.outer.build((*shape[:-1], self.inner_size))
+
+    def call(self, x: Tensor) -> Tensor:
+        """Apply both layers."""
+        return self.outer(self.activation(self.inner(x)))

@@ -1,0 +1,55 @@
+"""Recipes: frozen, hashable values that describe a piece of a model and travel through JSON."""
+
+import dataclasses
+from typing import Any, TypeVar, dataclass_transform
+
+from playmask.errors import ConfigError, nearest
+
+T = TypeVar("T")
+_KINDS: dict[str, type] = {}
+
+
+@dataclass_transform(frozen_default=True)
+def recipe(cls: type[T]) -> type[T]:
+    """Turn a class into a frozen dataclass that `to_json` and `from_json` know by its name."""
+    made = dataclasses.dataclass(frozen=True)(cls)
+    _KINDS[cls.__name__] = made
+    return made
+
+
+def to_json(value: Any) -> Any:
+    """Write a recipe, or a container of recipes, as plain JSON values.
+
+    Raises: ConfigError for a value that only lives in this process (a function, an array).
+    """
+    if dataclasses.is_dataclass(value) and type(value).__name__ in _KINDS:
+        fields = {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"is": type(value).__name__, **fields}
+    if isinstance(value, (tuple, list)):
+        return [to_json(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ConfigError(
+        f"{value!r} cannot be saved: only recipes, numbers, strings and lists of them can; "
+        "register a function by name and use the name."
+    )
+
+
+def from_json(value: Any) -> Any:
+    """Read what `to_json` wrote; lists come back as tuples.
+
+    Raises: ConfigError for a kind or a field that does not exist.
+    """
+    if isinstance(value, list):
+        return tuple(from_json(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    fields = dict(value)
+    kind = fields.pop("is", None)
+    if kind not in _KINDS:
+        raise ConfigError(f"There is no recipe of the kind {kind!r}.{nearest(str(kind), _KINDS)}")
+    known = {f.name for f in dataclasses.fields(_KINDS[kind])}
+    for name in fields:
+        if name not in known:
+            raise ConfigError(f"{kind} has no field {name!r}.{nearest(name, known)}")
+    return _KINDS[kind](**{name: from_json(item) for name, item in fields.items()})
