@@ -1,0 +1,59 @@
+"""playmask: every classic pretrained Transformer on Keras 3, with an attention you can take apart.
+
+Names are imported when they are first used, so that `playmask --help` needs no Keras.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+if "keras" not in sys.modules:
+    # Before Keras is imported: a fresh Keras would pick TensorFlow and remember it.
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Architecture": "architecture",
+    "Around": "norms",
+    "Both": "masks",
+    "Custom": "masks",
+    "Dot": "parts",
+    "Either": "masks",
+    "Encoding": "tokenizers",
+    "Learned": "parts",
+    "Norm": "norms",
+    "Ordered": "masks",
+    "PlaymaskError": "errors",
+    "Predictor": "predictor",
+    "SameText": "masks",
+    "Sites": "masks",
+    "Strict": "masks",
+    "TextClassifier": "tasks",
+    "Tokenizer": "tokenizers",
+    "Transformer": "transformer",
+    "Window": "masks",
+    "architecture": "checkpoints",
+    "build": "checkpoints",
+    "load": "checkpoints",
+    "load_task": "tasks",
+    "register_mask": "masks",
+    "register_order": "masks",
+    "save": "checkpoints",
+}
+"""The public names, and the module each lives in."""
+
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'playmask' has no attribute {name!r}")
+    value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOME]

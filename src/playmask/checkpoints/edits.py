@@ -1,0 +1,98 @@
+"""Changes to weights on their way in: taken rows, compounded rows, other sizes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from playmask.errors import ConfigError
+
+VOCABULARY = ("embeddings/tokens/embeddings", "mlm/bias")
+"""Our weights with one row per token."""
+
+Compound = Sequence[int] | tuple[Sequence[int], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of the vocabulary are kept, and which new ones are means of them.
+
+    keep: old ids in new order, or None for all; compound: for each new token the new ids it
+    stands for, or (ids, weights). Source: bert4keras' keep_tokens and compound_tokens
+    """
+
+    vocabulary: int
+    keep: Sequence[int] | None = None
+    compound: Sequence[Compound] | None = None
+
+    def __post_init__(self) -> None:
+        if self.keep is not None:
+            ids = np.asarray(self.keep)
+            if ids.ndim != 1 or not len(ids) or ids.min() < 0 or ids.max() >= self.vocabulary:
+                raise ConfigError(
+                    f"keep_tokens must be a list of ids from 0 to {self.vocabulary - 1}, one per "
+                    f"token to keep; received {len(ids)} ids, {ids.min(initial=0)} to "
+                    f"{ids.max(initial=0)}."
+                )
+
+    @property
+    def change_anything(self) -> bool:
+        """Whether the vocabulary does not stay as it is."""
+        return self.keep is not None or bool(self.compound)
+
+    @property
+    def size(self) -> int:
+        """The vocabulary's new size."""
+        kept = self.vocabulary if self.keep is None else len(self.keep)
+        return kept + len(self.compound or ())
+
+    def take(self, table: np.ndarray) -> np.ndarray:
+        """Take the rows: (vocabulary, …) -> (size, …)."""
+        kept = table if self.keep is None else table[np.asarray(self.keep)]
+        if not self.compound:
+            return kept
+        new = [_mean(kept, item) for item in self.compound]
+        return np.concatenate([kept, np.stack(new).astype(table.dtype)])
+
+    def pad(self, pad: int | None) -> int | None:
+        """Where the padding id went; None where it was dropped."""
+        if pad is None or self.keep is None:
+            return pad
+        kept = list(self.keep)
+        return kept.index(pad) if pad in kept else None
+
+
+def _mean(table: np.ndarray, item: Compound) -> np.ndarray:
+    ids, weights = item if isinstance(item[0], Sequence) else (item, None)  # type: ignore[misc]
+    return np.average(np.asarray(table[np.asarray(ids)], "float32"), axis=0, weights=weights)
+
+
+def resize(array: np.ndarray, shape: Sequence[int], window: int = 2) -> np.ndarray:
+    """Stretch or cut an array to another shape, keeping its norm.
+
+    A longer axis repeats its rows in groups of `window` (so that rotary's pairs stay together);
+    a shorter one is cut. Rows that were orthogonal stay so, up to the cut.
+    Source: bert4keras' autoresize_weights
+    """
+    resized = np.asarray(array, "float32")
+    for axis, (old, new) in enumerate(zip(array.shape, shape, strict=True)):
+        if new > old:
+            group = window if old % window == 0 else 1
+            index = np.arange(old).reshape(-1, group)
+            index = np.repeat(index[:, None], -(-new // old), axis=1).reshape(-1)
+            resized = np.take(resized, index, axis=axis)
+        resized = np.take(resized, np.arange(new), axis=axis)
+    norm = np.linalg.norm(resized)
+    scale = np.linalg.norm(np.asarray(array, "float32")) / norm if norm else 1.0
+    return (resized * scale).astype(array.dtype)
+
+
+def resize_weight(ours: str, array: np.ndarray, shape: Sequence[int], key_ratio: float):
+    """Resize one of our weights; queries and keys keep the size of their scores.
+
+    The scores are divided by the root of the key size, so each side grows by its fourth root.
+    """
+    resized = resize(array, shape)
+    if "/attention/query/" in ours or "/attention/key/" in ours:
+        resized = (resized * key_ratio**0.25).astype(array.dtype)
+    return resized

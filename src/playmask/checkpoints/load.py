@@ -1,0 +1,114 @@
+"""Loading: from a checkpoint of any format to a model, every weight accounted for."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from playmask.architecture import Architecture
+from playmask.checkpoints.edits import Compound, Rows
+from playmask.checkpoints.infer import infer
+from playmask.checkpoints.plan import Plan, make_plan
+from playmask.checkpoints.report import Report
+from playmask.checkpoints.source import Source, find
+from playmask.deferred import blank, fill
+from playmask.errors import CheckpointError, ConfigError
+from playmask.families import FAMILIES
+from playmask.transformer import Transformer, weights_by_name
+
+GENERATING = ("lm", "unilm", "turns")
+
+
+def architecture(
+    path_or_family: str | Path, *, family: str | None = None, ignore: Iterable[str] = ()
+) -> Architecture:
+    """The architecture of a checkpoint, or a family's base architecture.
+
+    Raises: CheckpointError, ConfigError where the checkpoint or its configuration is not known
+    """
+    if path_or_family in FAMILIES and not Path(path_or_family).exists():
+        return FAMILIES[str(path_or_family)].base
+    return describe(find(path_or_family), family, ignore).architecture
+
+
+def build(
+    architecture: Architecture, heads: str | Sequence[str] | None = None, *, dtype: Any = None
+) -> Transformer:
+    """Make a model of an architecture with freshly drawn weights."""
+    return Transformer(architecture, _heads(heads, architecture), dtype=dtype)
+
+
+def load(
+    path: str | Path,
+    *,
+    family: str | None = None,
+    order: Any = None,
+    mask: Any = None,
+    heads: str | Sequence[str] | None = None,
+    dtype: Any = None,
+    keep_tokens: Sequence[int] | None = None,
+    compound_tokens: Sequence[Compound] | None = None,
+    resize: bool = False,
+    ignore: Iterable[str] = (),
+    **changes: Any,
+) -> Transformer:
+    """Load a pretrained model from any format it was published in.
+
+    path: a directory, a TensorFlow checkpoint's prefix, a weights file, or a hub's `org/name`;
+    order, mask: how the order rises and what is compared ("lm", "unilm", "turns" work in mask=);
+    heads: of "pool", "nsp", "mlm", "discriminator" (default: "mlm" for models that generate);
+    keep_tokens: old ids in new order; compound_tokens: new tokens as means of old ones;
+    resize: fit weights to changed sizes instead of drawing them; ignore: configuration keys to
+    overlook; changes: fields of the architecture. `model.report` says what became of each weight.
+    Raises: CheckpointError, ConfigError; no model is returned partly filled
+    """
+    source = find(path)
+    report = describe(source, family, ignore)
+    given = {"order": order, "mask": mask}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    rows = Rows(report.architecture.vocabulary, keep_tokens, compound_tokens)
+    if rows.change_anything:
+        changes |= {"vocabulary": rows.size, "pad": rows.pad(report.architecture.pad)}
+    changed = report.architecture.change(**changes)
+    if heads is None and source.container == "playmask":
+        heads = source.config["heads"]
+    chosen = _heads(heads, changed)
+    model = blank(lambda: Transformer(changed, chosen, dtype=dtype))
+    plan = make_plan(model, source, report, rows, resize)
+    _fill(model, source, plan)
+    model.report = plan.report
+    return model
+
+
+def _heads(heads: str | Sequence[str] | None, architecture: Architecture) -> tuple[str, ...]:
+    if heads is None:
+        return ("mlm",) if architecture.order in GENERATING else ()
+    return (heads,) if isinstance(heads, str) else tuple(heads)
+
+
+def describe(source: Source, family: str | None, ignore: Iterable[str]) -> Report:
+    """What a checkpoint is, before anything is loaded."""
+    if source.container == "playmask":
+        if source.config.get("format") != 1:
+            raise CheckpointError(
+                f"{source.path} is of playmask's format {source.config.get('format')!r}; "
+                "this version reads format 1."
+            )
+        made = Architecture.from_json(source.config["architecture"])
+        return Report(str(source.path), made.family, "playmask", source.config, made)
+    guess = infer(source, family)
+    try:
+        made = guess.family.read_config(source.config, ignore)
+    except ConfigError as error:
+        raise ConfigError(f"{source.directory}: {error}") from error
+    return Report(str(source.path), guess.family.name, guess.dialect.name, source.config, made)
+
+
+def _fill(model: Transformer, source: Source, plan: Plan) -> None:
+    """Verify every tensor, then give each weight its value."""
+    arrays = [source.tensors[step.theirs] for step in plan.steps]  # the last thing that may fail
+    weights = weights_by_name(model)
+    for step, array in zip(plan.steps, arrays, strict=True):
+        value = step.rule.read(array)
+        fill(weights[step.ours], value if step.edit is None else step.edit(value))
+    for item in plan.report.fresh:
+        fill(weights[item.ours])

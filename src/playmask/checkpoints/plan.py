@@ -1,0 +1,179 @@
+"""Planning a load: every weight and every tensor is decided on before anything changes."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from playmask.checkpoints.edits import VOCABULARY, Rows, resize_weight
+from playmask.checkpoints.report import Fresh, Ignored, Loaded, Report
+from playmask.checkpoints.source import Source
+from playmask.deferred import blank
+from playmask.errors import CheckpointError
+from playmask.families import FAMILIES
+from playmask.families.names import Dialect, Rule
+from playmask.heads import HEADS
+from playmask.transformer import Transformer, weights_by_name
+
+OURS = Dialect("playmask", (), body=r"^(embeddings|blocks)/")
+
+Shapes = dict[str, tuple[int, ...]]
+Edit = Callable[[np.ndarray], np.ndarray]
+
+
+def dialect_of(report: Report) -> Dialect:
+    """The names a checkpoint was written in."""
+    return (
+        OURS if report.dialect == "playmask" else FAMILIES[report.family].dialects[report.dialect]
+    )
+
+
+class Step(NamedTuple):
+    """How one weight is filled: from which tensor, through which rule and edit."""
+
+    ours: str
+    theirs: str
+    rule: Rule
+    edit: Edit | None
+    note: str
+
+
+class Plan(NamedTuple):
+    """All steps of a load, and the report of what they do."""
+
+    steps: list[Step]
+    report: Report
+
+
+def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, resize: bool) -> Plan:
+    """Decide for every weight of a blank model where it comes from.
+
+    Raises: CheckpointError naming the tensors, with both shapes, where the checkpoint does not fit
+    """
+    dialect = dialect_of(report)
+    shapes = _shapes(model)
+    original = shapes
+    if model.architecture != report.architecture:
+        original = _shapes(blank(lambda: Transformer(report.architecture, model.head_names)))
+    ratio = model.architecture.key_size_ / report.architecture.key_size_
+    steps: list[Step] = []
+    fresh: list[Fresh] = []
+    wrong: list[str] = []
+    for ours, shape in shapes.items():
+        found = _find_tensor(ours, dialect, source)
+        if found is None:
+            reason = _why_fresh(ours, original)
+            fresh.append(Fresh(ours, shape, reason or ""))
+            wrong += [] if reason else [f"{ours} {shape} is not in the checkpoint"]
+            continue
+        rule, theirs = found
+        stored = source.tensors.spec(theirs).shape
+        read = _shape_after(rule, stored)
+        if read != original.get(ours, read) or len(read) != len(shape):
+            wrong.append(f"{theirs} has the shape {stored}, where {ours} needs {original[ours]}")
+        elif ours in VOCABULARY and rows.change_anything:
+            steps.append(Step(ours, theirs, rule, rows.take, f"{rows.size} rows of {read[0]}"))
+        elif read == shape:
+            steps.append(Step(ours, theirs, rule, None, ""))
+        elif resize:
+            edit = _resizer(ours, shape, ratio)
+            steps.append(Step(ours, theirs, rule, edit, f"resized from {read}"))
+        else:
+            fresh.append(Fresh(ours, shape, f"{read} in the checkpoint; resize=True would fit it"))
+    wrong += _half_heads(steps, fresh)
+    ignored, unknown = _unused(source, dialect, {s.theirs for s in steps}, shapes, report)
+    _refuse(wrong + unknown, source, report)
+    loaded = [Loaded(s.ours, s.theirs, *source.tensors.spec(s.theirs), note=s.note) for s in steps]
+    done = replace(report, loaded=tuple(loaded), fresh=tuple(fresh), ignored=tuple(ignored))
+    return Plan(steps, done)
+
+
+def _shapes(model: Transformer) -> Shapes:
+    return {name: tuple(v.shape) for name, v in weights_by_name(model).items()}
+
+
+def _refuse(wrong: list[str], source: Source, report: Report) -> None:
+    if wrong:
+        more = f"; and {len(wrong) - 6} more" if len(wrong) > 6 else ""
+        raise CheckpointError(
+            f"{source.path} does not fit {report.family!r} as its configuration describes it: "
+            f"{'; '.join(wrong[:6])}{more}."
+        )
+
+
+def _resizer(ours: str, shape: tuple[int, ...], ratio: float) -> Edit:
+    return lambda array: resize_weight(ours, array, shape, ratio)
+
+
+def _find_tensor(ours: str, dialect: Dialect, source: Source) -> tuple[Rule, str] | None:
+    """The rule and the tensor for one of our weights."""
+    if dialect is OURS:
+        return (Rule(ours, ours), ours) if ours in source.tensors else None
+    hit = dialect.rule_for(ours)
+    if hit is None:
+        return None
+    rule, names = hit
+    return next(((rule, name) for name in names if name in source.tensors), None)
+
+
+def _shape_after(rule: Rule, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape a tensor has in our layout, found without touching its data."""
+    return rule.read(np.broadcast_to(np.zeros((), "int8"), shape)).shape
+
+
+def _why_fresh(ours: str, original: Shapes) -> str | None:
+    """Why a weight may be missing from the checkpoint; None where it may not."""
+    head = ours.split("/")[0]
+    if head in HEADS:
+        return f"the checkpoint has no head {head!r}"
+    if ours not in original:
+        return "new: the checkpoint's architecture has no such weight"
+    return None
+
+
+def _half_heads(steps: list[Step], fresh: list[Fresh]) -> list[str]:
+    """A head of which some weights are there and some are not is damage, not absence."""
+    present = {step.ours.split("/")[0] for step in steps} & set(HEADS)
+    halves = [item for item in fresh if item.ours.split("/")[0] in present]
+    return [f"{item.ours} {item.shape} is not in the checkpoint" for item in halves]
+
+
+def _unused(
+    source: Source, dialect: Dialect, used: set[str], shapes: Shapes, report: Report
+) -> tuple[list[Ignored], list[str]]:
+    """Say for each tensor that fills nothing why; what nobody can explain is wrong."""
+    ignored, unknown = [], []
+    for theirs in source.tensors:
+        if theirs in used:
+            continue
+        reason = _why_unused(theirs, dialect, shapes, report)
+        if reason is None:
+            shape = source.tensors.spec(theirs).shape
+            unknown.append(f"{theirs} {shape} belongs to no weight of it")
+        else:
+            ignored.append(Ignored(theirs, reason))
+    ignored += [Ignored(name, reason) for name, reason in source.tensors.unreadable.items()]
+    return ignored, unknown
+
+
+def _why_unused(theirs: str, dialect: Dialect, shapes: Shapes, report: Report) -> str | None:
+    reason = dialect.reason_to_ignore(theirs)
+    if reason is not None:
+        return reason
+    ours = theirs if dialect is OURS else dialect.ours_for(theirs)
+    if ours in shapes:
+        return "another copy of a tensor, or of another shape than asked for"
+    if ours is not None and ours.split("/")[0] in HEADS:
+        return f"the head {ours.split('/')[0]!r} was not asked for"
+    if ours is not None and not _beyond(ours, report.architecture.depth):
+        return "not in the changed architecture"
+    if re.search(dialect.body, theirs):
+        return None
+    return f"not part of a {report.family} model"
+
+
+def _beyond(ours: str, depth: int) -> bool:
+    block = re.match(r"blocks/(\d+)/", ours)
+    return block is not None and int(block[1]) >= depth

@@ -1,0 +1,57 @@
+"""What a load did with every weight and every tensor."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Loaded(NamedTuple):
+    """A weight that was filled: our name, the tensor it came from, and how that was stored."""
+
+    ours: str
+    theirs: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    note: str = ""
+
+
+class Fresh(NamedTuple):
+    """A weight that the checkpoint does not fill; it was drawn by its initialiser."""
+
+    ours: str
+    shape: tuple[int, ...]
+    reason: str
+
+
+class Ignored(NamedTuple):
+    """A tensor of the checkpoint that the model has no use for."""
+
+    theirs: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a model's weights come from.
+
+    config: the checkpoint's own configuration; architecture: what it describes before changes.
+    """
+
+    path: str
+    family: str
+    dialect: str
+    config: dict[str, Any] = field(repr=False)
+    architecture: Any = field(repr=False)
+    loaded: tuple[Loaded, ...] = field(default=(), repr=False)
+    fresh: tuple[Fresh, ...] = field(default=(), repr=False)
+    ignored: tuple[Ignored, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.path}: family {self.family}, dialect {self.dialect}; {len(self.loaded)} weights "
+            f"loaded, {len(self.fresh)} fresh, {len(self.ignored)} tensors ignored"
+        ]
+        lines += [f"  fresh    {item.ours} {item.shape}: {item.reason}" for item in self.fresh]
+        lines += [f"  ignored  {item.theirs}: {item.reason}" for item in self.ignored]
+        return "\n".join(lines)

@@ -1,0 +1,123 @@
+"""Saving a model in playmask's own format, or back in the dialect it was published in."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import ml_dtypes
+import numpy as np
+
+from playmask.checkpoints import bundle, safetensors
+from playmask.checkpoints.containers import replacing
+from playmask.checkpoints.plan import OURS, dialect_of
+from playmask.checkpoints.report import Report
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
+from playmask.errors import CheckpointError, nearest
+from playmask.families import FAMILIES
+from playmask.families.names import Dialect, Rule
+from playmask.transformer import Transformer, weights_by_name
+
+TENSORFLOW_PREFIX = "bert_model.ckpt"
+
+
+def save(
+    model: Transformer, directory: str | Path, dialect: str = "playmask", *, tokenizer: Any = None
+) -> Path:
+    """Save a model, and its tokenizer where it has one, into a directory.
+
+    dialect: "playmask" (architecture.json, weights.safetensors, tokenizer.json), "google"
+    (bert_config.json, a TensorFlow checkpoint, vocab.txt) or "huggingface" (config.json,
+    model.safetensors, vocab.txt). In the dialect a model was loaded from, each tensor gets the
+    name and the dtype it had there, so that save(load(x)) == x bit for bit.
+    Raises: CheckpointError for an unknown dialect, or a weight that it has no name for
+    """
+    directory = Path(directory)
+    dialects = {"playmask": OURS, **FAMILIES[model.architecture.family].dialects}
+    if dialect not in dialects:
+        raise CheckpointError(
+            f"The family {model.architecture.family!r} has no dialect {dialect!r}."
+            f"{nearest(dialect, dialects)}"
+        )
+    tensors = named_tensors(model, dialects[dialect])
+    tokenizer = tokenizer or model.tokenizer
+    directory.mkdir(parents=True, exist_ok=True)
+    if dialect == "google":
+        bundle.write(directory / TENSORFLOW_PREFIX, tensors)
+        write_json(directory / "bert_config.json", _config(model, dialect))
+    elif dialect == "huggingface":
+        safetensors.write(directory / "model.safetensors", tensors, metadata={"format": "pt"})
+        write_json(directory / "config.json", _config(model, dialect))
+    else:
+        safetensors.write(directory / WEIGHTS, tensors)
+        write_json(directory / ARCHITECTURE, describe(model))
+    if tokenizer is not None:
+        tokenizer.save(directory, vocab=dialect != "playmask")
+    return directory
+
+
+def describe(model: Transformer) -> dict[str, Any]:
+    """The content of architecture.json."""
+    return {
+        "format": 1,
+        "architecture": model.architecture.to_json(),
+        "heads": list(model.head_names),
+    }
+
+
+def named_tensors(model: Transformer, dialect: Dialect) -> dict[str, np.ndarray]:
+    """All weights of a model under the names, in the layout and the dtype of a dialect."""
+    origin = _origin(model.report, dialect)
+    tensors: dict[str, np.ndarray] = {}
+    for ours, variable in weights_by_name(model).items():
+        rule, names = _named(ours, dialect)
+        value = np.asarray(keras.ops.convert_to_numpy(variable.value))
+        name, dtype = origin.get(ours, (names[0], value.dtype))
+        tensors[name] = np.ascontiguousarray(_cast_if_exact(rule.write(value), dtype))
+    return tensors
+
+
+def _origin(report: Report | None, dialect: Dialect) -> dict[str, tuple[str, np.dtype]]:
+    """Under which name and dtype each weight was loaded, where it came from this dialect."""
+    if report is None or dialect_of(report) is not dialect:
+        return {}
+    return {item.ours: (item.theirs, item.dtype) for item in report.loaded}
+
+
+def _named(ours: str, dialect: Dialect) -> tuple[Rule, list[str]]:
+    hit = (Rule(ours, ours), [ours]) if dialect is OURS else dialect.rule_for(ours)
+    if hit is None:
+        raise CheckpointError(
+            f"The dialect {dialect.name!r} has no name for {ours}; save as 'playmask'."
+        )
+    return hit
+
+
+def _cast_if_exact(value: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Store in the dtype a tensor was loaded from, if that loses nothing."""
+    if value.dtype == dtype or not _is_float(dtype):
+        return value
+    cast = value.astype(dtype)
+    return cast if np.array_equal(cast.astype(value.dtype), value) else value
+
+
+def _is_float(dtype: np.dtype) -> bool:
+    return np.issubdtype(dtype, np.floating) or dtype == ml_dtypes.bfloat16
+
+
+def _config(model: Transformer, dialect: str) -> dict[str, Any]:
+    """The configuration of a dialect: the original one where it was loaded, brought up to date."""
+    family = FAMILIES[model.architecture.family]
+    report = model.report
+    if report is None or report.dialect != dialect:
+        return family.write_config(model.architecture, dialect)
+    if report.architecture == model.architecture:
+        return dict(report.config)
+    return {**report.config, **family.write_config(model.architecture, dialect)}
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    with replacing(file) as (beside,):
+        beside.write_text(text, encoding="utf-8")

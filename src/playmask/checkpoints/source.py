@@ -1,0 +1,110 @@
+"""Finding a checkpoint on disk: its container, its configuration, its tensors."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playmask.checkpoints import bundle, hub, safetensors, torch_zip
+from playmask.checkpoints.containers import Tensors
+from playmask.errors import CheckpointError
+
+ARCHITECTURE, WEIGHTS = "architecture.json", "weights.safetensors"
+CONFIGS = ("config.json", "bert_config.json")
+NOT_MODEL = ("tokenizer", "generation", "preprocessor", "config_", "data_")
+TORCH_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint as it lies on disk.
+
+    container: "playmask", "google" (a TensorFlow checkpoint) or "huggingface".
+    """
+
+    path: Path
+    directory: Path
+    container: str
+    config: dict[str, Any]
+    tensors: Tensors
+
+
+def find(path: str | Path) -> Source:
+    """Open the checkpoint at a directory, a prefix, a weights file, or a hub's name.
+
+    Raises: CheckpointError where there is none, or more than one
+    """
+    place = Path(path).expanduser()
+    if not place.exists() and not _is_prefix(place):
+        if hub.is_name(path):
+            place = hub.download(str(path))
+        else:
+            raise CheckpointError(
+                f"There is no checkpoint at {place}: neither a directory, a file, nor the prefix "
+                "of a TensorFlow checkpoint (its files end in .index and .data-…)."
+            )
+    if place.is_dir():
+        return _in_directory(place)
+    if place.suffix in (".safetensors", ".bin") or place.name.endswith(".index.json"):
+        return _torch(place)
+    return _tensorflow(place)
+
+
+def _is_prefix(place: Path) -> bool:
+    return place.with_name(f"{place.name}.index").exists()
+
+
+def _in_directory(place: Path) -> Source:
+    if (place / ARCHITECTURE).exists():
+        config = read_json(place / ARCHITECTURE)
+        return Source(place, place, "playmask", config, safetensors.read(place / WEIGHTS))
+    for name in TORCH_FILES:
+        if (place / name).exists():
+            return _torch(place / name)
+    indexes = sorted(place.glob("*.index"))
+    if len(indexes) == 1:
+        return _tensorflow(indexes[0])
+    if indexes:
+        raise CheckpointError(
+            f"{place} holds {len(indexes)} TensorFlow checkpoints; name one by its prefix, "
+            f"such as {indexes[-1].with_suffix('')}."
+        )
+    found = ", ".join(sorted(p.name for p in place.iterdir())[:8]) or "nothing"
+    raise CheckpointError(
+        f"{place} holds no checkpoint (found: {found}); expected {ARCHITECTURE}, "
+        f"{TORCH_FILES[0]}, {TORCH_FILES[2]} or a TensorFlow checkpoint's .index file."
+    )
+
+
+def _torch(file: Path) -> Source:
+    read = torch_zip.read if ".bin" in file.name else safetensors.read
+    return Source(file, file.parent, "huggingface", _config(file.parent), read(file))
+
+
+def _tensorflow(file: Path) -> Source:
+    tensors = bundle.read(file)
+    return Source(tensors.path, file.parent, "google", _config(file.parent), tensors)
+
+
+def _config(directory: Path) -> dict[str, Any]:
+    others = sorted(p.name for p in directory.glob("*_config*.json"))
+    for name in (*CONFIGS, *(n for n in others if not n.startswith(NOT_MODEL))):
+        if (directory / name).exists():
+            return read_json(directory / name)
+    raise CheckpointError(f"{directory} has no configuration; expected {' or '.join(CONFIGS)}.")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a JSON object; raises CheckpointError naming the file where it is something else."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{file} is not readable as JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{file} holds a JSON {type(value).__name__}, not an object.")
+    return value

@@ -1,0 +1,42 @@
+"""Building a model without drawing weights that a checkpoint overwrites anyway.
+
+The one place that touches Keras' private list of uninitialised variables.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+from keras.src.backend.common import global_state
+
+M = TypeVar("M", bound=keras.Model)
+
+_WAITING = "uninitialized_variables"
+
+
+def blank(make: Callable[[], M]) -> M:
+    """Build a model whose weights have shapes but no values yet; `fill` gives each its value.
+
+    Keras would draw them all when the next default StatelessScope ends, so they are taken off
+    its list; what is no weight (the seeds of dropout) is initialised here.
+    """
+    outer = list(global_state.get_global_attribute(_WAITING, []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = make()
+        created = global_state.get_global_attribute(_WAITING, [])[len(outer) :]
+    finally:
+        global_state.set_global_attribute(_WAITING, outer)
+    weights = {id(variable) for variable in model.weights}
+    for variable in created:
+        if id(variable) not in weights:
+            variable._deferred_initialize()
+    return model
+
+
+def fill(variable: Any, value: np.ndarray | None = None) -> None:
+    """Give a blank variable its first value: this array, or what its own initialiser draws."""
+    if value is not None:
+        variable._initializer = lambda shape, dtype: value
+    variable._deferred_initialize()

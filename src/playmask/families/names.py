@@ -1,0 +1,135 @@
+"""The grammar of checkpoint names: reversible rules between our names and theirs."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+
+from playmask.errors import CheckpointError
+
+
+class Op(Protocol):
+    """A change of layout that runs both ways."""
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """From the checkpoint's layout to ours."""
+
+    def write(self, ours: np.ndarray) -> np.ndarray:
+        """From our layout to the checkpoint's."""
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """PyTorch stores a dense kernel as (out, in), Keras and TensorFlow as (in, out)."""
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """(out, in) -> (in, out)."""
+        return theirs.T
+
+    def write(self, ours: np.ndarray) -> np.ndarray:
+        """(in, out) -> (out, in)."""
+        return ours.T
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One of our weights and its tensor in the checkpoint; {i} stands for the number of the block."""
+
+    ours: str
+    theirs: str
+    ops: tuple[Op, ...] = ()
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """Bring a checkpoint's tensor into our layout."""
+        for op in self.ops:
+            theirs = op.read(theirs)
+        return theirs
+
+    def write(self, ours: np.ndarray) -> np.ndarray:
+        """Bring a weight into the checkpoint's layout."""
+        for op in reversed(self.ops):
+            ours = op.write(ours)
+        return ours
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one program names a family's tensors.
+
+    aliases: (usual, other) pieces of names: a tensor may also be stored under the name in which
+    usual pieces are replaced; ignored: (pattern, reason) of tensors that no model needs; body:
+    what the names of the encoder itself look like, where an unknown tensor is an error.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    body: str
+    aliases: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern, Rule]]:
+        return [(_pattern(rule.ours), rule) for rule in self.rules]
+
+    @cached_property
+    def _their_patterns(self) -> list[tuple[re.Pattern, Rule]]:
+        return [
+            (_pattern(name), rule) for rule in self.rules for name in self._spellings(rule.theirs)
+        ]
+
+    def rule_for(self, ours: str) -> tuple[Rule, list[str]] | None:
+        """The rule for one of our weights and the names its tensor may have, the usual one first."""
+        hits = [(m, rule) for p, rule in self._patterns if (m := p.fullmatch(ours))]
+        if len(hits) > 1:
+            raise CheckpointError(f"{ours} is named by {len(hits)} rules of {self.name!r}, not one.")
+        for match, rule in hits:
+            return rule, [n.format(**match.groupdict()) for n in self._spellings(rule.theirs)]
+        return None
+
+    def ours_for(self, theirs: str) -> str | None:
+        """Which of our weights a tensor would fill, whether or not the model has it."""
+        for pattern, rule in self._their_patterns:
+            if match := pattern.fullmatch(theirs):
+                return rule.ours.format(**match.groupdict())
+        return None
+
+    def reason_to_ignore(self, theirs: str) -> str | None:
+        """Why no model needs this tensor; None where it should not be there."""
+        for pattern, reason in self.ignored:
+            if re.search(pattern, theirs):
+                return reason
+        return None
+
+    def knows(self, names: Iterable[str]) -> float:
+        """The share of these tensors that the rules name, 0 to 1; ignored ones do not count."""
+        counted = [name for name in names if self.reason_to_ignore(name) is None]
+        named = sum(self.ours_for(name) is not None for name in counted)
+        return named / len(counted) if counted else 0.0
+
+    def _spellings(self, theirs: str) -> Iterator[str]:
+        """The usual name, then those with pieces replaced by their aliases."""
+        present = [(usual, other) for usual, other in self.aliases if usual in theirs]
+        seen = set()
+        for choice in product((False, True), repeat=len(present)):
+            name = theirs
+            for (usual, other), replaced in zip(present, choice, strict=True):
+                name = name.replace(usual, other) if replaced else name
+            if name not in seen:
+                seen.add(name)
+                yield name
+
+
+def _pattern(name: str) -> re.Pattern:
+    return re.compile(re.escape(name).replace(r"\{i\}", r"(?P<i>\d+)"))
+
+
+def pairs(ours: str, theirs: str, names: dict[str, str], ops: tuple[Op, ...] = ()) -> list[Rule]:
+    """One rule for each weight of a layer; ops go to two-dimensional kernels only."""
+    return [
+        Rule(f"{ours}/{mine}", f"{theirs}{yours}", ops if mine == "kernel" else ())
+        for mine, yours in names.items()
+    ]
