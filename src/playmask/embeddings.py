@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 from playmask.architecture import Architecture
 from playmask.errors import InputError
@@ -74,12 +75,7 @@ class Embeddings(keras.layers.Layer):
         training: bool = False,
     ) -> Tensor:
         """Embed tokens, or take vectors in their place."""
-        length = positions.shape[1]
-        if self.limit is not None and length is not None and length > self.limit:
-            raise InputError(
-                f"A text of {length} tokens was given to a model of {self.limit} positions; "
-                "cut it (max_length), or use windows (stride)."
-            )
+        self._check_length(positions.shape[1])
         x = self.tokens(tokens) if vectors is None else vectors
         if self.segments is not None:
             x = x + self.segments(segments)
@@ -89,3 +85,12 @@ class Embeddings(keras.layers.Layer):
             x = self.norm(x)
         x = self.dropout(x, training=training)
         return x if self.projection is None else self.projection(x)
+
+    def _check_length(self, length: Any) -> None:
+        if in_symbolic_scope() or self.limit is None or not isinstance(length, int):
+            return  # where a length is not known, Keras on torch puts one of its own
+        if length > self.limit:
+            raise InputError(
+                f"A text of {length} tokens was given to a model of {self.limit} positions; "
+                "cut it (max_length), or use windows (stride)."
+            )

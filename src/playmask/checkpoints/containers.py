@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +59,9 @@ class Tensors(Mapping[str, np.ndarray]):
         if name in self._specs:
             return self._specs[name]
         if name in self.unreadable:
-            raise KeyError(f"{self.path} holds {name!r} but not as a tensor: {self.unreadable[name]}")
+            raise KeyError(
+                f"{self.path} holds {name!r} but not as a tensor: {self.unreadable[name]}"
+            )
         near = difflib.get_close_matches(str(name), self._specs, 3, 0.3)
         hint = f"nearest: {', '.join(map(repr, near))}" if near else "none is near"
         raise KeyError(f"{self.path} has no tensor {name!r} among its {len(self)} ({hint})")
@@ -69,7 +71,7 @@ class Tensors(Mapping[str, np.ndarray]):
 
     def get(self, name, default=None):
         """Give the tensor, or `default` where there is none of that name."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._specs)
@@ -85,11 +87,17 @@ class Sharded(Tensors):
     """Tensors spread over several files by an index (`*.index.json`)."""
 
     def __init__(self, path: Path, shards: Mapping[str, Tensors], home: Mapping[str, str]):
-        unreadable = {name: why for shard in shards.values() for name, why in shard.unreadable.items()}
+        unreadable = {
+            name: why for shard in shards.values() for name, why in shard.unreadable.items()
+        }
         for file, shard in shards.items():
             extra = [name for name in shard if home.get(name) != file]
-            unreadable.update(dict.fromkeys(extra, f"{file} holds it but {path.name} does not list it"))
-        specs = {name: shards[file].spec(name) for name, file in home.items() if name in shards[file]}
+            unreadable.update(
+                dict.fromkeys(extra, f"{file} holds it but {path.name} does not list it")
+            )
+        specs = {
+            name: shards[file].spec(name) for name, file in home.items() if name in shards[file]
+        }
         super().__init__(path, specs, {n: why for n, why in unreadable.items() if n not in specs})
         self._home = {name: shards[file] for name, file in home.items()}
 
@@ -139,7 +147,9 @@ def locate(path: PathLike, stem: str, suffix: str) -> Path:
     path = Path(path)
     if not path.is_dir():
         if not path.is_file():
-            raise CheckpointError(f"{path} does not exist; a *{suffix} file or its folder would do.")
+            raise CheckpointError(
+                f"{path} does not exist; a *{suffix} file or its folder would do."
+            )
         return path
     for name in (stem + suffix, f"{stem}{suffix}.index.json"):
         if (path / name).is_file():
@@ -184,26 +194,28 @@ def size(shape: tuple[int, ...]) -> int:
     return count
 
 
-def names_checked(path: PathLike, tensors: Mapping[str, Any], dtypes: Any, kind: str) -> list[str]:
-    """List the names to write after seeing that each is a string with a dtype that `kind` has."""
-    for name in tensors:
-        if not isinstance(name, str) or not name or name[0] == "\0":
-            raise CheckpointError(f"{path}: {name!r} cannot name a tensor; give a non-empty string.")
-        dtype = spec_of(tensors, name).dtype
-        if dtype.newbyteorder("=") not in dtypes:
-            raise CheckpointError(
-                f"{path}: tensor {name!r} has dtype {dtype}, which {kind} lacks; "
-                f"one of {', '.join(map(str, dtypes))} can be written."
-            )
-    return list(tensors)
+def writable(path: PathLike, name: object, value: Any, dtypes: Collection[np.dtype]) -> np.ndarray:
+    """Give a tensor to write as an array, after seeing that the format has its name and dtype."""
+    if not isinstance(name, str) or not name or name[0] == "\0" or not _is_text(name):
+        raise CheckpointError(f"{path}: {name!r} cannot name a tensor; give a non-empty string.")
+    array = np.asarray(value)
+    if array.dtype.newbyteorder("=") not in dtypes:
+        raise CheckpointError(
+            f"{path}: tensor {name!r} has dtype {array.dtype}, which the format lacks; "
+            f"it has {', '.join(map(str, dtypes))}."
+        )
+    return array
 
 
-def spec_of(tensors: Mapping[str, Any], name: str) -> Spec:
-    """Give shape and dtype of a tensor in any mapping, without reading it where possible."""
+def _is_text(name: str) -> bool:
+    return name.encode(errors="replace").decode() == name
+
+
+def nbytes(tensors: Mapping[str, Any], name: str) -> int:
+    """Size of a tensor in any mapping, without reading it where possible."""
     if isinstance(tensors, Tensors):
-        return tensors.spec(name)
-    array = np.asarray(tensors[name])
-    return Spec(array.shape, array.dtype)
+        return tensors.spec(name).nbytes
+    return np.asarray(tensors[name]).nbytes
 
 
 @contextlib.contextmanager

@@ -11,45 +11,19 @@ import google_crc32c
 import numpy as np
 
 from playmask.checkpoints.containers import mapped
+from playmask.checkpoints.wire import DAMAGE, piece, to_varint, varint
 from playmask.errors import CheckpointError
 
 MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 FOOTER = 48
 TRAILER = 5  # a block's compression byte and checksum
 BLOCK = 262144
-DAMAGE = (IndexError, ValueError, struct.error)
 
 
 def masked_crc(data: bytes | np.ndarray) -> int:
     """Checksum bytes as TensorFlow stores it: CRC32C, rotated and offset; nothing is copied."""
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def varint(data: bytes, start: int) -> tuple[int, int]:
-    """Read a variable-length integer at `start`: (value, where it ends)."""
-    value = 0
-    for i in range(start, start + 10):
-        value |= (data[i] & 127) << 7 * (i - start)
-        if data[i] < 128:
-            return value, i + 1
-    raise ValueError("a variable-length integer of more than 10 bytes")
-
-
-def to_varint(value: int) -> bytes:
-    """Write a non-negative integer in 7-bit groups, lowest first."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def piece(data: bytes, start: int, length: int) -> bytes:
-    """Cut exactly `length` bytes out, or fail."""
-    if start + length > len(data):
-        raise IndexError(f"{length} bytes at {start} reach beyond {len(data)}")
-    return data[start : start + length]
 
 
 def is_table(path: Path) -> bool:
@@ -74,11 +48,12 @@ def read_table(path: Path) -> dict[bytes, bytes]:
     file = mapped(path)
     footer = file[-FOOTER:].tobytes()
     try:
-        _, i = varint(footer, 0)
-        _, i = varint(footer, i)
+        *empty, i = _handle(footer, 0)
+        *index, _ = _handle(footer, i)
+        _read_block(path, file, *empty)
         records: dict[bytes, bytes] = {}
-        for _, handle in _records(_read_block(path, file, *_handle(footer, i))):
-            records.update(_records(_read_block(path, file, *_handle(handle, 0))))
+        for _, handle in _records(_read_block(path, file, *index)):
+            records.update(_records(_read_block(path, file, *_handle(handle, 0)[:2])))
     except CheckpointError:
         raise
     except DAMAGE as error:
@@ -86,9 +61,10 @@ def read_table(path: Path) -> dict[bytes, bytes]:
     return records
 
 
-def _handle(data: bytes, start: int) -> tuple[int, int]:
+def _handle(data: bytes, start: int) -> tuple[int, int, int]:
+    """Read where a block lies: (offset, size, where the handle ends)."""
     offset, start = varint(data, start)
-    return offset, varint(data, start)[0]
+    return offset, *varint(data, start)
 
 
 def _read_block(path: Path, file: np.ndarray, offset: int, size: int) -> bytes:
@@ -101,8 +77,8 @@ def _read_block(path: Path, file: np.ndarray, offset: int, size: int) -> bytes:
         )
     if block[size]:
         raise CheckpointError(
-            f"{path} is a compressed index (type {block[size]}); TensorFlow writes it uncompressed, "
-            "so save the checkpoint again with TensorFlow."
+            f"{path} is a compressed index (type {block[size]}); TensorFlow does not "
+            "compress it, so save the checkpoint again with TensorFlow."
         )
     return block[:size]
 

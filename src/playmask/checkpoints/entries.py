@@ -1,0 +1,142 @@
+"""The entries of a TensorFlow checkpoint's index: what a tensor is and where its bytes lie.
+
+Source: tensorflow/core/protobuf/tensor_bundle.proto; the keys of slices come from
+        core/util/saved_tensor_slice_util.cc
+"""
+
+import itertools
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+from playmask.checkpoints.containers import Spec
+from playmask.checkpoints.wire import DAMAGE, field, fields, integer, pieces
+from playmask.errors import CheckpointError
+
+NUMBERS = {  # of tensorflow/core/framework/types.proto
+    np.dtype("float32"): 1,
+    np.dtype("float64"): 2,
+    np.dtype("float16"): 19,
+    np.dtype(ml_dtypes.bfloat16): 14,
+    np.dtype("int64"): 9,
+    np.dtype("int32"): 3,
+    np.dtype("int16"): 5,
+    np.dtype("int8"): 6,
+    np.dtype("uint64"): 23,
+    np.dtype("uint32"): 22,
+    np.dtype("uint16"): 17,
+    np.dtype("uint8"): 4,
+    np.dtype("bool"): 10,
+}
+DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
+FOREIGN = {7: "a string", 8: "complex64", 18: "complex128", 20: "a resource", 21: "a variant"}
+
+
+class Entry(NamedTuple):
+    """Where the bytes of a tensor lie, or else the slices it is put together from."""
+
+    spec: Spec
+    shard: int = 0
+    offset: int = 0
+    crc: int = 0
+    slices: tuple[tuple[tuple[slice, ...], "Entry"], ...] = ()
+
+
+def entry_bytes(array: np.ndarray, shard: int, offset: int, crc: int) -> bytes:
+    """Write the BundleEntryProto of a tensor whose bytes lie at `offset` of a shard."""
+    return (
+        field(1, NUMBERS[array.dtype.newbyteorder("=")])
+        + field(2, b"".join(field(2, field(1, n)) for n in array.shape))
+        + field(3, shard)
+        + field(4, offset)
+        + field(5, array.nbytes)
+        + struct.pack("<BI", 6 << 3 | 5, crc)
+    )
+
+
+def read_entries(
+    index: Path, records: dict[bytes, bytes], count: int
+) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Read every BundleEntryProto: the tensors in the order of their bytes, and the others."""
+    entries, unreadable = {}, {}
+    for key, value in records.items():
+        if key[0] == 0:
+            continue  # a slice, found through the tensor it is a part of
+        name, number = key.decode(), integer(fields(value), 1)
+        if number in DTYPES:
+            try:
+                entries[name] = _entry(key, value, count, records)
+            except DAMAGE as error:
+                raise CheckpointError(
+                    f"{index} has a damaged entry for tensor {name!r}: {error}."
+                ) from error
+        else:
+            unreadable[name] = FOREIGN.get(number, f"TensorFlow dtype {number}")
+    order = sorted(entries, key=lambda name: entries[name][1:3])
+    return {name: entries[name] for name in order}, unreadable
+
+
+def _entry(key: bytes, value: bytes, count: int, records: dict[bytes, bytes]) -> Entry:
+    """Read the BundleEntryProto of one tensor; that of a partitioned one lists its slices."""
+    message = fields(value)
+    dims = [dim for shape in pieces(message, 2) for dim in pieces(fields(shape), 2)]
+    spec = Spec(tuple(integer(fields(dim), 1) for dim in dims), DTYPES[integer(message, 1)])
+    if len(dims) > 32 or max(*spec.shape, spec.nbytes, 0) >= 1 << 62:
+        raise ValueError(f"its shape {spec.shape} is impossible")
+    if 7 in message:
+        return Entry(spec, slices=_slices(key, spec, pieces(message, 7), count, records))
+    shard, length = integer(message, 3), integer(message, 5)
+    if length != spec.nbytes or shard >= count:
+        raise ValueError(f"it has {length} bytes in shard {shard} for {spec.dtype} {spec.shape}")
+    crc = int.from_bytes(b"".join(pieces(message, 6)), "little")
+    return Entry(spec, shard, integer(message, 4), crc)
+
+
+def _slices(
+    key: bytes, spec: Spec, protos: list[bytes], count: int, records: dict[bytes, bytes]
+) -> tuple[tuple[tuple[slice, ...], Entry], ...]:
+    """Find the stored parts of a partitioned variable, which must tile it exactly."""
+    found = []
+    for proto in protos:
+        extents = [fields(extent) for extent in pieces(fields(proto), 1)]
+        bounds = [(integer(e, 1), integer(e, 2, -1)) for e in extents]
+        at = _slice_key(key, bounds)
+        if at not in records or len(bounds) != len(spec.shape):
+            raise ValueError(f"its slice {bounds} is not stored")
+        where = tuple(
+            slice(start, dim if length < 0 else start + length)
+            for (start, length), dim in zip(bounds, spec.shape, strict=True)
+        )
+        part = _entry(at, records[at], count, records)
+        if part.spec != (tuple(s.stop - s.start for s in where), spec.dtype) or part.slices:
+            raise ValueError(f"its slice {bounds} is stored as {part.spec.dtype} {part.spec.shape}")
+        found.append((where, part))
+    inside = all(
+        s.stop <= dim for where, _ in found for s, dim in zip(where, spec.shape, strict=True)
+    )
+    overlap = any(
+        all(s.start < t.stop and t.start < s.stop for s, t in zip(one, two, strict=True))
+        for (one, _), (two, _) in itertools.combinations(found, 2)
+    )
+    if not inside or overlap or sum(part.spec.nbytes for _, part in found) != spec.nbytes:
+        raise ValueError("its slices do not tile it")
+    return tuple(found)
+
+
+def _slice_key(name: bytes, bounds: list[tuple[int, int]]) -> bytes:
+    """Encode the key under which a slice is stored (TensorFlow's EncodeTensorNameSlice)."""
+    escaped = name.replace(b"\0", b"\0\xff")  # UTF-8 has no \xff to escape
+    rank = bytes([1, len(bounds)] if bounds else [0])
+    return b"\0" + escaped + b"\0\1" + rank + b"".join(_ordered(n) for pair in bounds for n in pair)
+
+
+def _ordered(value: int) -> bytes:
+    """Encode a signed integer so that bytes sort as the integers do (TensorFlow's OrderedCode)."""
+    length = (~value if value < 0 else value).bit_length() // 7 + 1
+    if length > 7:
+        raise ValueError(f"its slice at {value} is impossible")
+    mark = (0xFF00 >> length & 0xFF) << 8 * (length - 1)
+    return (value % (1 << 8 * length) ^ mark).to_bytes(length, "big")

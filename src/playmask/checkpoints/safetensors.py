@@ -1,0 +1,137 @@
+"""Safetensors files: a length, a JSON header and the bytes.
+
+Source: https://github.com/huggingface/safetensors#format
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import safetensors.numpy
+
+from playmask.checkpoints import containers
+from playmask.checkpoints.containers import PathLike, Spec, Tensors
+from playmask.errors import CheckpointError
+
+DTYPES = {
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U64": np.dtype("<u8"),
+    "U32": np.dtype("<u4"),
+    "U16": np.dtype("<u2"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+HEADER_LIMIT = 100_000_000  # bytes, the format's own
+
+
+class Safetensors(Tensors):
+    """The tensors of one file; `metadata` holds the strings its header carries."""
+
+    def __init__(self, path: Path, buffer: np.ndarray, header: dict[str, Any]):
+        self.metadata: dict[str, str] = header.pop("__metadata__", {})
+        self._buffer = buffer
+        self._offsets = {name: entry["data_offsets"] for name, entry in header.items()}
+        specs, unreadable = {}, {}
+        for name, entry in header.items():
+            if entry["dtype"] in DTYPES:
+                specs[name] = Spec(tuple(entry["shape"]), DTYPES[entry["dtype"]])
+            else:
+                unreadable[name] = f"dtype {entry['dtype']}"
+        super().__init__(path, specs, unreadable)
+
+    def _load(self, name: str) -> np.ndarray:
+        start, end = self._offsets[name]
+        return containers.view(self._buffer[start:end], self._specs[name])
+
+
+def read(path: PathLike) -> Tensors:
+    """Open a file, the index of a sharded one (`*.index.json`), or the folder of either.
+
+    Raises:  CheckpointError if a file is missing, foreign, cut short or inconsistent
+    """
+    path = containers.locate(path, "model", ".safetensors")
+    if path.name.endswith(".index.json"):
+        return containers.read_sharded(path, _read_file)
+    return _read_file(path)
+
+
+def _read_file(path: Path) -> Safetensors:
+    file = containers.mapped(path)
+    length = int.from_bytes(file[:8].tobytes(), "little")
+    if len(file) < 8 or length > min(HEADER_LIMIT, len(file) - 8):
+        raise CheckpointError(
+            f"{path} is not a safetensors file, or is cut short: its first 8 bytes announce a "
+            f"header of {length} bytes and the file has {len(file)}."
+        )
+    buffer = file[8 + length :]
+    try:
+        header = json.loads(file[8 : 8 + length].tobytes(), object_pairs_hook=_unique)
+        _check(header, len(buffer))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path} has a damaged safetensors header: {error}.") from error
+    return Safetensors(path, buffer, header)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise ValueError("it names a tensor twice")
+    return out
+
+
+def _check(header: dict[str, Any], length: int) -> None:
+    """See that every entry is well formed and that together they tile the `length` bytes."""
+    position = 0
+    entries = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
+    for name, entry in sorted(entries, key=lambda item: item[1]["data_offsets"]):
+        start, end = entry["data_offsets"]
+        numbers = [start, end, *entry["shape"]]
+        if not all(type(n) is int and 0 <= n < 1 << 62 for n in numbers) or start > end:
+            raise ValueError(f"tensor {name!r} has impossible numbers {numbers}")
+        if start != position:
+            raise ValueError(
+                f"tensor {name!r} starts at byte {start} where {position} would be right"
+            )
+        if end > length:
+            raise ValueError(
+                f"tensor {name!r} ends at byte {end} of {length}: the file is cut short"
+            )
+        dtype = DTYPES.get(entry["dtype"])
+        if dtype and Spec(tuple(entry["shape"]), dtype).nbytes != end - start:
+            raise ValueError(
+                f"tensor {name!r} has {end - start} bytes for {dtype} {entry['shape']}"
+            )
+        position = end
+    if position != length:
+        raise ValueError(f"its tensors end at byte {position} but there are {length}")
+
+
+def write(
+    path: PathLike,
+    tensors: Mapping[str, np.ndarray],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write tensors to one file, bit for bit; an older file stays if anything fails.
+
+    Raises:  CheckpointError for a name or a dtype that the format lacks
+    """
+    if "__metadata__" in tensors:
+        raise CheckpointError(f"{path}: '__metadata__' cannot name a tensor in safetensors.")
+    arrays = {}
+    for name in tensors:
+        array = containers.writable(path, name, tensors[name], DTYPES.values())
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        arrays[name] = np.asarray(little, order="C")
+    with containers.replacing(path) as (temporary,):
+        safetensors.numpy.save_file(arrays, temporary, dict(metadata) if metadata else None)

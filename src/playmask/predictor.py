@@ -1,0 +1,113 @@
+"""The one way to run a model: inputs checked first, lengths bucketed, compiled, from any thread."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from playmask.compiled import Compiled
+from playmask.data.batches import bucket, buckets, pad
+from playmask.errors import InputError, nearest
+
+Row = Mapping[str, Sequence[int]]
+Output = dict[str, np.ndarray]
+
+
+class Predictor:
+    """Runs a model over rows of any length and returns one output per row, in the order given.
+
+    function: (inputs: dict of (B, T)) -> dict of (B, …) (default: the model itself); limits: for
+    each input the number its integers must stay below, such as {"tokens": vocabulary};
+    maximum: the longest row; padding: what each input is padded with (default 0; "valid", which
+    tells padding apart, is added by the predictor).
+    Raises: InputError naming the row, before anything runs
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        limits: Mapping[str, int],
+        maximum: int = 512,
+        batch_size: int = 32,
+        function: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
+        self.limits = dict(limits)
+        self.lengths = buckets(maximum)
+        self.batch_size = batch_size
+        self._sizes = tuple(2**i for i in range(batch_size.bit_length()) if 2**i < batch_size)
+        self._sizes += (batch_size,)
+        self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
+
+    @property
+    def traces(self) -> int:
+        """How many shapes were compiled so far."""
+        return self._run.traces
+
+    def __call__(self, rows: Sequence[Row]) -> list[Output]:
+        """Run all rows, batched by length."""
+        lengths = self._check(rows)
+        results: list[Output] = [{} for _ in rows]
+        order = np.argsort(lengths, kind="stable")
+        by_bucket: dict[int, list[int]] = {}
+        for index in order:
+            by_bucket.setdefault(bucket(lengths[index], self.lengths), []).append(int(index))
+        for length, members in by_bucket.items():
+            for start in range(0, len(members), self.batch_size):
+                batch = members[start : start + self.batch_size]
+                outputs = self._batch([rows[i] for i in batch], length)
+                for place, index in enumerate(batch):
+                    results[index] = _trim(outputs, place, length, lengths[index])
+        return results
+
+    def _batch(self, rows: list[Row], length: int) -> Output:
+        """Pad rows to a batch and a length that have buckets, and run them."""
+        size = bucket(len(rows), self._sizes)
+        padded = [*rows, *[rows[0]] * (size - len(rows))]
+        inputs = {name: pad([row[name] for row in padded], length) for name in rows[0]}
+        sizes = np.array([len(row["tokens"]) for row in padded])
+        inputs["valid"] = np.arange(length) < sizes[:, None]
+        outputs = self._run(inputs)
+        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+    def _check(self, rows: Sequence[Row]) -> list[int]:
+        """Refuse what the model cannot take; return the rows' lengths."""
+        return [self._check_row(i, row, rows[0]) for i, row in enumerate(rows)]
+
+    def _check_row(self, i: int, row: Row, first: Row) -> int:
+        if not isinstance(row, Mapping) or "tokens" not in row:
+            raise InputError(f"Row {i} is no dict with 'tokens' but {row!r:.80}.")
+        if set(row) != set(first):
+            raise InputError(f"Row {i} has the inputs {sorted(row)}, row 0 {sorted(first)}.")
+        length = len(row["tokens"])
+        if not 0 < length <= self.lengths[-1]:
+            raise InputError(
+                f"Row {i} has {length} tokens; a row has 1 to {self.lengths[-1]}."
+                + (" Cut it (max_length), or use windows (stride)." if length else "")
+            )
+        for name, values in row.items():
+            self._check_values(i, name, values, length)
+        return length
+
+    def _check_values(self, i: int, name: str, values: Sequence[int], length: int) -> None:
+        if name not in self.limits:
+            raise InputError(f"Row {i} has an input {name!r}.{nearest(name, self.limits)}")
+        if len(values) != length:
+            raise InputError(f"Row {i} has {length} tokens but {len(values)} {name}.")
+        array = np.asarray(values)
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise InputError(f"Row {i}: {name} must be whole numbers, not {values!r:.80}.")
+        if array.min() < 0 or array.max() >= self.limits[name]:
+            wrong = array.min() if array.min() < 0 else array.max()
+            raise InputError(
+                f"Row {i}: {name} holds {wrong}; the model takes 0 to {self.limits[name] - 1}."
+            )
+
+
+def _trim(outputs: Output, place: int, length: int, own: int) -> Output:
+    """One row's outputs, without the padding of its batch."""
+    return {
+        name: value[place, :own] if value.ndim > 1 and value.shape[1] == length else value[place]
+        for name, value in outputs.items()
+    }

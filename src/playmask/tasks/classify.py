@@ -1,0 +1,222 @@
+"""Classifying texts and pairs of texts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from playmask.data.batches import Row
+from playmask.data.readers import Example, Examples, read_examples
+from playmask.errors import ConfigError, DataError, nearest
+from playmask.masks import Tensor
+from playmask.tasks.task import Task, open_model
+from playmask.tokenizers import Tokenizer
+from playmask.transformer import Transformer
+
+HIDDEN = -1e9
+
+Text = str | tuple[str, str]
+
+
+class Prediction(NamedTuple):
+    """A label, and the probability of every label."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+class ClassifierNetwork(keras.Model):
+    """A Transformer, its sites pooled into one vector, and a dense layer over the labels.
+
+    Shapes: inputs as a Transformer's -> {"logits": (B, labels)}, in nats
+    """
+
+    def __init__(
+        self, transformer: Transformer, labels: int, pooling: str, dropout: float
+    ) -> None:
+        super().__init__(name="task")
+        if pooling not in POOLINGS:
+            raise ConfigError(f"There is no pooling {pooling!r}.{nearest(pooling, POOLINGS)}")
+        self.transformer = transformer
+        self.pooling = pooling
+        self.dropout = keras.layers.Dropout(dropout)
+        self.dense = keras.layers.Dense(
+            labels,
+            kernel_initializer=transformer.architecture.initializer(),
+            dtype="float32",
+            name="labels",
+        )
+        self.build(None)
+
+    def build(self, shape: Any = None) -> None:
+        """Create the head's weights."""
+        width = self.transformer.architecture.width
+        self.dense.build((None, width * (2 if self.pooling == "mean_max" else 1)))
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
+        """Classify."""
+        outputs = self.transformer(inputs, training=training)
+        valid = inputs.get("valid")
+        if valid is None:
+            valid = inputs["tokens"] != self.transformer.architecture.pad
+        pooled = POOLINGS[self.pooling](outputs, ops.expand_dims(valid, -1))
+        return {"logits": self.dense(self.dropout(pooled, training=training))}
+
+
+def _mean(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+    weights = ops.cast(valid, outputs["hidden"].dtype)
+    total = ops.sum(outputs["hidden"] * weights, axis=1)
+    return total / ops.maximum(ops.sum(weights, axis=1), 1)
+
+
+def _max(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+    return ops.max(ops.where(valid, outputs["hidden"], HIDDEN), axis=1)
+
+
+POOLINGS = {
+    "mean_max": lambda out, valid: ops.concatenate([_mean(out, valid), _max(out, valid)], axis=-1),
+    "mean": _mean,
+    "first": lambda out, valid: out["hidden"][:, 0],
+    "pooled": lambda out, valid: out["pooled"],
+}
+"""How sites become one vector; "pooled" is the pretrained pooler of a model with heads="pool"."""
+
+
+class TextClassifier(Task):
+    """Puts each text, or pair of texts, under one of several labels."""
+
+    kind: ClassVar[str] = "classify"
+
+    @classmethod
+    def new(
+        cls,
+        model: Transformer | str | Path,
+        labels: Sequence[str],
+        *,
+        tokenizer: Tokenizer | None = None,
+        max_length: int = 128,
+        pooling: str = "mean_max",
+        dropout: float = 0.1,
+    ) -> Self:
+        """Put a fresh classifying head on a Transformer, or on the checkpoint at a path.
+
+        max_length: tokens a text is cut to, special ones included; pooling: see POOLINGS
+        """
+        transformer, tokenizer = open_model(model, tokenizer)
+        labels = [str(label) for label in labels]
+        if len(set(labels)) < 2 or len(set(labels)) < len(labels):
+            raise ConfigError(f"A classifier needs two or more distinct labels, not {labels}.")
+        settings = {
+            "labels": labels,
+            "max_length": max_length,
+            "pooling": pooling,
+            "dropout": dropout,
+        }
+        return cls(cls.make_network(transformer, settings), tokenizer, settings)
+
+    @classmethod
+    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+        """Build the network around a Transformer."""
+        return ClassifierNetwork(
+            transformer, len(settings["labels"]), settings["pooling"], settings["dropout"]
+        )
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in the order of the logits."""
+        return self.settings["labels"]
+
+    def read(self, data: Any, *, skip_bad: bool = False) -> Examples:
+        """Read labelled examples from a file, or take a sequence of (text, [pair,] label)."""
+        if isinstance(data, (str, Path)):
+            return read_examples(data, labels=self.labels, skip_bad=skip_bad)
+        examples = Examples([_example(item) for item in data])
+        for i, example in enumerate(examples):
+            if example.label not in self.labels:
+                known = nearest(str(example.label), self.labels)
+                raise DataError(f"Example {i} has the label {example.label!r}.{known}")
+        if not examples:
+            raise DataError("There are no examples; at least one is needed.")
+        return examples
+
+    def rows(self, examples: Sequence[Example]) -> list[Row]:
+        """Tokens and segments of each example."""
+        texts = [example.text for example in examples]
+        pairs: Any = [example.pair for example in examples]
+        if all(pair is None for pair in pairs):
+            pairs = None
+        elif None in pairs:
+            raise DataError(
+                f"Example {pairs.index(None)} is a single text among pairs; give all a pair or none."
+            )
+        encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
+        return [{"tokens": e.ids, "segments": e.segments} for e in encodings]
+
+    def targets(self, examples: Sequence[Example]) -> np.ndarray:
+        """The number of each example's label: int32 (examples,)."""
+        number = {label: i for i, label in enumerate(self.labels)}
+        return np.array([number[example.label] for example in examples], "int32")
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Cross-entropy and accuracy."""
+        self.network.compile(
+            optimizer,
+            loss={"logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
+            weighted_metrics={"logits": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
+            jit_compile=keras.backend.backend() == "jax",
+        )
+
+    def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
+        """Accuracy, macro F1 and loss (nats) on labelled examples."""
+        examples = self.read(data, skip_bad=skip_bad)
+        logs = self._log_probabilities(examples)
+        wanted = self.targets(examples)
+        chosen = logs.argmax(axis=1)
+        loss = -logs[np.arange(len(wanted)), wanted].mean()
+        return {
+            "accuracy": float((chosen == wanted).mean()),
+            "macro_f1": macro_f1(wanted, chosen, len(self.labels)),
+            "loss": float(loss),
+            "examples": len(examples),
+        }
+
+    def predict(self, texts: Text | Sequence[Text]) -> Any:
+        """Label a text, a pair, or a list of either: one Prediction, or a list of them."""
+        if isinstance(texts, str) or (isinstance(texts, tuple) and len(texts) == 2):
+            return self.predict([texts])[0]
+        examples = [Example(*([t] if isinstance(t, str) else t)) for t in texts]
+        if not examples:
+            return []
+        chances = np.exp(self._log_probabilities(examples))
+        return [
+            Prediction(
+                self.labels[int(row.argmax())],
+                dict(zip(self.labels, map(float, row), strict=True)),
+            )
+            for row in chances
+        ]
+
+    def _log_probabilities(self, examples: Sequence[Example]) -> np.ndarray:
+        outputs = self.predictor(self.rows(examples))
+        logits = np.stack([output["logits"] for output in outputs]).astype("float64")
+        logits -= logits.max(axis=1, keepdims=True)
+        return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def _example(item: Any) -> Example:
+    """An Example, or (text, label), or (text, pair, label)."""
+    if isinstance(item, Example):
+        return item
+    if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+        raise DataError(f"An example is (text, label) or (text, pair, label), not {item!r:.80}.")
+    return Example(item[0], item[1] if len(item) == 3 else None, str(item[-1]))
+
+
+def macro_f1(wanted: np.ndarray, chosen: np.ndarray, labels: int) -> float:
+    """The mean over labels of F1 = 2·right / (wanted + chosen); a label never seen counts 0."""
+    right = np.bincount(wanted[wanted == chosen], minlength=labels)
+    total = np.bincount(wanted, minlength=labels) + np.bincount(chosen, minlength=labels)
+    return float(np.mean(2 * right / np.maximum(total, 1)))

@@ -1,0 +1,229 @@
+"""The interface that every task shares: new, fit, evaluate, predict, save, and loading again."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+
+from playmask.architecture import Architecture
+from playmask.checkpoints import safetensors
+from playmask.checkpoints.containers import Tensors
+from playmask.checkpoints.load import load
+from playmask.checkpoints.save import describe, write_json
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
+from playmask.data.batches import Batches, Row
+from playmask.deferred import blank, fill
+from playmask.errors import CheckpointError, ConfigError, nearest
+from playmask.predictor import Predictor
+from playmask.tokenizers import Tokenizer
+from playmask.train.fitting import Plan, train
+from playmask.transformer import Transformer, weights_by_name
+
+TASK = "task.json"
+
+
+class Task:
+    """A network around a Transformer, its tokenizer, and the settings that made them.
+
+    A task says how examples become rows and targets, how its network is compiled, and how outputs
+    are read; training, saving and running are the same for all.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self, network: keras.Model, tokenizer: Tokenizer, settings: Mapping[str, Any]
+    ) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self.settings = dict(settings)
+        self.predictor = Predictor(
+            network,
+            limits={"tokens": len(tokenizer), "segments": 2},
+            maximum=self.settings["max_length"],
+        )
+
+    # What a task says of itself
+
+    @classmethod
+    @abstractmethod
+    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+        """Build the network around a Transformer; its own weights are named "task/…"."""
+
+    @abstractmethod
+    def read(self, data: Any, *, skip_bad: bool = False) -> Sequence[Any]:
+        """Read labelled examples from a file, or check those given."""
+
+    @abstractmethod
+    def rows(self, examples: Sequence[Any]) -> list[Row]:
+        """The network's inputs for each example."""
+
+    @abstractmethod
+    def targets(self, examples: Sequence[Any]) -> np.ndarray:
+        """What the network should answer, one per example."""
+
+    @abstractmethod
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network its loss and metrics."""
+
+    @abstractmethod
+    def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
+        """Measure on labelled examples."""
+
+    # What all tasks share
+
+    @property
+    def transformer(self) -> Transformer:
+        """The Transformer inside."""
+        return self.network.transformer
+
+    def fit(
+        self,
+        train_data: Any,
+        validation: Any = None,
+        *,
+        epochs: int = 3,
+        batch_size: int = 32,
+        learning_rate: float = 2e-5,
+        warm_up: float = 0.1,
+        weight_decay: float = 0.01,
+        clip: float | None = 1.0,
+        seed: int = 0,
+        directory: str | Path | None = None,
+        resume: bool = False,
+        skip_bad: bool = False,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+        verbose: Any = "auto",
+    ) -> dict[str, list[float]]:
+        """Train with Keras' fit and keep the best epoch; returns the history of each metric.
+
+        data: a file or examples, all checked before training starts; learning_rate: per step, it
+        warms up over the first part of the steps and decays linearly to 0; directory: where the
+        best epoch is saved as soon as it is reached, and where resume=True finds the training
+        that was interrupted. Without validation data the last epoch counts as the best.
+        Raises: DataError for a bad example; KeyboardInterrupt passes, with the best epoch kept
+        """
+        examples = self.read(train_data, skip_bad=skip_bad)
+        checks = None if validation is None else self.read(validation, skip_bad=skip_bad)
+        keras.utils.set_random_seed(seed)
+        batches = self._batches(examples, batch_size, seed=seed, shuffle=True)
+        plan = Plan(epochs, learning_rate, warm_up, weight_decay, clip, resume)
+        return train(
+            self,
+            batches,
+            None if checks is None else self._batches(checks, batch_size, shuffle=False),
+            plan,
+            directory=None if directory is None else Path(directory),
+            callbacks=list(callbacks),
+            verbose=verbose,
+        )
+
+    def _batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+        return Batches(
+            self.rows(examples),
+            self.targets(examples),
+            batch_size=min(batch_size, len(examples)),
+            lengths=self.predictor.lengths,
+            padding={"tokens": self.transformer.architecture.pad or 0},
+            **options,
+        )
+
+    def save(self, directory: str | Path) -> Path:
+        """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
+
+        The weights come last and in one file: a directory is never half one model, half another.
+        """
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        write_json(
+            directory / TASK, {"format": 1, "task": self.kind, "settings": self.settings}
+        )
+        write_json(directory / ARCHITECTURE, describe(self.transformer))
+        self.tokenizer.save(directory)
+        self.save_weights(directory)
+        return directory
+
+    def save_weights(self, directory: Path) -> None:
+        """Write the weights of a task that is saved already, whole or not at all."""
+        arrays = {
+            name: np.asarray(keras.ops.convert_to_numpy(variable.value))
+            for name, variable in all_weights(self.network).items()
+        }
+        safetensors.write(directory / WEIGHTS, arrays)
+
+    @classmethod
+    def restore(cls, directory: Path, settings: Mapping[str, Any]) -> Self:
+        """Load what `save` wrote; `load_task` calls this for the right class."""
+        made = read_json(directory / ARCHITECTURE)
+        architecture = Architecture.from_json(made["architecture"])
+        network = blank(
+            lambda: cls.make_network(Transformer(architecture, made["heads"]), settings)
+        )
+        tokenizer = Tokenizer.load(directory)
+        _fill(network, safetensors.read(directory / WEIGHTS))
+        network.transformer.tokenizer = tokenizer
+        return cls(network, tokenizer, settings)
+
+
+def all_weights(network: keras.Model) -> dict[str, Any]:
+    """A task network's weights: the Transformer's by their own names, the rest as "task/…"."""
+    inside = weights_by_name(network.transformer)
+    known = {id(variable) for variable in inside.values()}
+    return inside | {v.path: v for v in network.weights if id(v) not in known}
+
+
+def _fill(network: keras.Model, tensors: Tensors) -> None:
+    weights = all_weights(network)
+    odd = sorted(set(weights) ^ set(tensors))
+    if odd:
+        raise CheckpointError(
+            f"{tensors.path} does not belong to the task beside it: {odd[0]} is only in one of them."
+        )
+    for name, variable in weights.items():
+        shape = tensors.spec(name).shape
+        if shape != tuple(variable.shape):
+            raise CheckpointError(
+                f"{tensors.path}: {name} has the shape {shape}, the task needs {variable.shape}."
+            )
+    arrays = {name: tensors[name] for name in weights}
+    for name, variable in weights.items():
+        fill(variable, arrays[name])
+
+
+def open_model(model: Transformer | str | Path, tokenizer: Tokenizer | None) -> tuple:
+    """A Transformer and its tokenizer, from a model or from the path of one."""
+    if not isinstance(model, Transformer):
+        model = load(model)
+    tokenizer = tokenizer or model.tokenizer
+    if tokenizer is None:
+        raise ConfigError(
+            "The model has no tokenizer (no tokenizer.json or vocab.txt lay beside it); pass one."
+        )
+    if len(tokenizer) > model.architecture.vocabulary:
+        raise ConfigError(
+            f"The tokenizer has {len(tokenizer)} tokens, the model only "
+            f"{model.architecture.vocabulary}; they do not belong together."
+        )
+    return model, tokenizer
+
+
+def load_task(directory: str | Path) -> Any:
+    """Load a task of any kind from the directory it was saved in.
+
+    Raises: CheckpointError where there is none, or only half of one
+    """
+    from playmask.tasks import TASKS
+
+    directory = Path(directory)
+    if not (directory / TASK).is_file():
+        raise CheckpointError(f"There is no task in {directory}: it has no {TASK}.")
+    saved = read_json(directory / TASK)
+    if saved.get("format") != 1 or saved.get("task") not in TASKS:
+        raise CheckpointError(
+            f"{directory / TASK} holds a task {saved.get('task')!r} of format "
+            f"{saved.get('format')!r}.{nearest(str(saved.get('task')), TASKS)}"
+        )
+    return TASKS[saved["task"]].restore(directory, saved["settings"])

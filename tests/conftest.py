@@ -1,0 +1,10 @@
+"""Set-up for all tests: the backend, and a compilation cache that lasts between runs."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
+os.environ.setdefault("MPLCONFIGDIR", str(ROOT / ".cache" / "matplotlib"))
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network

@@ -1,0 +1,163 @@
+"""Pictures: written whole or not at all, in any thread, with every character drawable."""
+
+import struct
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from playmask.draw import attention_picture, mask_picture, training_curve
+from playmask.errors import InputError
+from playmask.fonts import BASE, Letters, font_families
+
+CHINESE = ["[CLS]", *"北京是中国的首都龍", "##ing", "，", "▁the", "Ġa", "[SEP]"]
+HISTORY = {"loss": [2.0, 1.0], "val_loss": [1.5, 1.2], "accuracy": [0.5, 0.8], "lr": [1, 1]}
+
+
+@pytest.fixture(autouse=True)
+def missing_glyphs_are_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def size(path) -> tuple[int, int]:
+    """The width and height of a PNG file."""
+    content = path.read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")
+    return struct.unpack(">II", content[16:24])
+
+
+def weights(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).dirichlet(np.ones(shape[-1]), shape[:-1])
+
+
+def test_mask_picture(tmp_path):
+    count, path = len(CHINESE), tmp_path / "mask.png"
+    mask_picture(np.tri(count), path, rows=CHINESE, columns=CHINESE, title="自左向右 $x$ $")
+    width, height = size(path)
+    assert 400 < width < 1_200 and 400 < height < 1_200
+    mask_picture([[True]], path)
+    assert min(size(path)) > 200
+    mask_picture(np.tri(600), path)
+    assert max(size(path)) < 1_300
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_mask_picture_is_dark_where_a_row_may_look(tmp_path):
+    from matplotlib.image import imread
+
+    mask_picture([[True, False], [True, True]], tmp_path / "mask.png")
+    picture = imread(tmp_path / "mask.png")[..., 0]
+    assert picture[[0, -1]].min() == 1.0  # a white edge
+    height, width = picture.shape
+    cells = picture[np.ix_([height // 3, 2 * height // 3], [width // 3, 2 * width // 3])]
+    np.testing.assert_array_equal(cells < 0.5, [[True, False], [True, True]])
+
+
+def test_attention_picture(tmp_path):
+    count = len(CHINESE)
+    attention_picture(weights(count, 3), CHINESE, "一二三", tmp_path / "one.png", title="第一层")
+    one = size(tmp_path / "one.png")
+    attention_picture(weights(4, count, 3), CHINESE, "一二三", tmp_path / "four.png")
+    assert size(tmp_path / "four.png")[0] > one[0]
+    attention_picture(weights(2, 2) * np.nan, "一二", "一二", tmp_path / "nan.svg")
+    assert (tmp_path / "nan.svg").read_text("utf-8").rstrip().endswith("</svg>")
+
+
+def test_labels_of_neighbours_do_not_overlap(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    figures = []
+    real = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *a, **k: (figures.append(self), real(self, *a, **k))
+    )
+    words = ["[CLS]", *"今天天气很好我们去公园散步", "playing", "##ing"] * 4
+    attention_picture(weights(64, 64), words, words, tmp_path / "a.png")
+    axes = figures[0].axes[0]
+    for axis in (axes.xaxis, axes.yaxis):
+        boxes = [text.get_window_extent() for text in axis.get_ticklabels()]
+        assert len(boxes) == 64
+        assert not any(a.overlaps(b) for a, b in pairwise(boxes))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 40])
+def test_training_curve(tmp_path, epochs):
+    history = {
+        name: list(np.linspace(*values, epochs)) for name, values in HISTORY.items() if name != "lr"
+    }
+    training_curve(history, tmp_path / "both.png", title="中文评论")
+    training_curve({"loss": [1.0] * epochs, "lr": [1.0]}, tmp_path / "loss.png", unit="step")
+    assert size(tmp_path / "both.png")[0] > 1.5 * size(tmp_path / "loss.png")[0]
+
+
+def test_letters_that_no_font_has():
+    letters = Letters(["北京", "\U0001f9ff", "a\ufe0f", "\U000e0041", "\ud800"])
+    assert letters.drawable("北京") == "北京"
+    assert letters.drawable("北\U0001f9ff") in ("北□", "北\U0001f9ff")
+    assert letters.drawable("\ud800") == r"\ud800"
+    assert letters.drawable("a\n\t") == r"a\n\t"
+    assert letters.drawable("  ") == "␣␣"
+    assert letters.drawable("") == ""
+    assert letters.drawable("\u200d") == r"\u200d"
+    assert letters.drawable("a\u200db") == "ab"
+    assert letters.drawable("一二三四五", 3) == "一二…"
+    assert font_families("北京 ▁theĠ龍あ①") == list(BASE)
+
+
+def test_pictures_of_emoji_and_control_characters(tmp_path):
+    words = ["😀", "👨‍👩‍👧", "❤️", "\n", "\0", " ", "", "\u200b", "﷽", "ก็", "\ud83d", "\U00030edd"]
+    mask_picture(np.tri(len(words)), tmp_path / "odd.png", rows=words, columns=words, title="😀$")
+    assert min(size(tmp_path / "odd.png")) > 300
+
+
+def test_a_failed_picture_leaves_no_file(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    path = tmp_path / "a.png"
+    mask_picture(np.tri(2), path)
+    before = path.read_bytes()
+
+    def fail(figure, file, **options):
+        file.write_bytes(b"half")
+        raise RuntimeError("out of ink")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.raises(RuntimeError, match="out of ink"):
+        mask_picture(np.tri(3), path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before
+
+
+def test_pictures_from_threads(tmp_path):
+    paths = [tmp_path / f"{i}.png" for i in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda path: mask_picture(np.tri(3), path, rows="甲乙丙"), paths))
+    assert len({path.read_bytes() for path in paths}) == 1
+
+
+def test_refusals(tmp_path):
+    path = tmp_path / "a.png"
+    with pytest.raises(InputError, match=r"mask has the shape \(3,\); \(T, S\)"):
+        mask_picture([True] * 3, path)
+    with pytest.raises(InputError, match="2 labels for 3 rows"):
+        mask_picture(np.tri(3), path, rows=["a", "b"])
+    with pytest.raises(InputError, match=r"shape \(2, 3, 3\); .* numbers of tokens, \(3, 2\)"):
+        attention_picture(weights(2, 3, 3), "abc", "ab", path)
+    with pytest.raises(InputError, match="history is empty"):
+        training_curve({"lr": [1.0], "loss": []}, path)
+    with pytest.raises(InputError, match=r"format is 'gif'; \.png or \.svg"):
+        mask_picture(np.tri(3), tmp_path / "a.gif")
+    with pytest.raises(InputError, match=r"none.a\.png: The picture cannot be written \(No such"):
+        mask_picture(np.tri(3), tmp_path / "none" / "a.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_matplotlib_is_imported_when_it_is_needed():
+    code = "import sys, playmask.draw; sys.exit('matplotlib' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
