@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.parts import Learned
 from playmask.transformer import Transformer, weights_by_name
 

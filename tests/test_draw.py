@@ -15,7 +15,7 @@ from playmask.errors import InputError
 from playmask.fonts import BASE, Letters, font_families
 
 CHINESE = ["[CLS]", *"北京是中国的首都龍", "##ing", "，", "▁the", "Ġa", "[SEP]"]
-HISTORY = {"loss": [2.0, 1.0], "val_loss": [1.5, 1.2], "accuracy": [0.5, 0.8], "lr": [1, 1]}
+HISTORY = {"loss": [2.0, 1.0], "val_loss": [1.5, 1.2], "accuracy": [0.5, 0.8]}
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +88,7 @@ def test_labels_of_neighbours_do_not_overlap(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("epochs", [1, 2, 40])
 def test_training_curve(tmp_path, epochs):
-    history = {
-        name: list(np.linspace(*values, epochs)) for name, values in HISTORY.items() if name != "lr"
-    }
+    history = {name: np.linspace(*values, epochs) for name, values in HISTORY.items()}
     training_curve(history, tmp_path / "both.png", title="中文评论")
     training_curve({"loss": [1.0] * epochs, "lr": [1.0]}, tmp_path / "loss.png", unit="step")
     assert size(tmp_path / "both.png")[0] > 1.5 * size(tmp_path / "loss.png")[0]

@@ -1,11 +1,13 @@
 """The forward pass: who sees whom, with and without a cache, against plain numpy."""
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
-from comparing import TINY, error, numpy_of, tiny, tokens
 
-from playmask.architecture import Architecture
+from comparing import TINY, error, numpy_of, tiny, tokens
+from playmask.architectures import Architecture
 from playmask.errors import ConfigError, InputError
 from playmask.masks import Ordered, SameText, Strict, Window
 from playmask.parts import Dot, Mixer, Part
@@ -85,7 +87,8 @@ def test_padding_is_not_seen_but_the_first_place_is():
     ids[:, 0] = 0  # T5's decoder starts with the pad id
     moved = ids.copy()
     moved[:, 0] = 7
-    assert error(model({"tokens": moved})["hidden"][:, 1:], model({"tokens": ids})["hidden"][:, 1:]) > 1e-2  # fmt: skip
+    before, after = (model({"tokens": x})["hidden"][:, 1:] for x in (ids, moved))
+    assert error(after, before) > 1e-2
 
 
 def test_valid_overrides_the_pad_id():
@@ -125,7 +128,7 @@ def run_cached(model: Transformer, ids: np.ndarray, cuts: list[int], **extra) ->
     """The logits of a text that is run piece by piece through a cache."""
     out = {"cache": model.empty_cache(len(ids), ids.shape[1] + 2)}
     logits = []
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         piece = {name: value[:, start:stop] for name, value in extra.items()}
         out = model(
             {"tokens": ids[:, start:stop], "cache": out["cache"], "at": np.int32(start), **piece}

@@ -15,7 +15,7 @@ if "keras" not in sys.modules:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Architecture": "architecture",
+    "Architecture": "architectures",
     "Around": "norms",
     "Both": "masks",
     "Custom": "masks",
@@ -44,7 +44,7 @@ _HOME = {
 }
 """The public names, and the module each lives in."""
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

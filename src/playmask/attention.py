@@ -1,6 +1,6 @@
 """The attention: projections, a list of parts, and optional mixers around the softmax.
 
-    q, k <- rotate;  scores = Σ logits;  mix;  + Σ bias;  mask;  softmax;  mix;  weights @ v + Σ values
+q, k <- rotate;  scores = Σ logits;  mix;  + Σ bias;  mask;  softmax;  mix;  weights @ v + Σ values
 """
 
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from playmask import cache as kv_cache
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.masks import Sites, Tensor
 from playmask.parts import Mixer, Part
 
@@ -102,9 +102,12 @@ class Attention(keras.layers.Layer):
         y = self._mix_values(self.dropout(weights, training=training), v, scene)
         return Attended(self.output_dense(self._join(y)), kv, scores, weights)
 
-    def _scores(self, x: Tensor, q: Tensor, k: Tensor, scene: Scene, previous: Tensor | None):
-        found = (part.logits(x, q, k, scene.queries, scene.keys, previous) for part in self.parts)
-        return _sum(found)
+    def _scores(
+        self, x: Tensor, q: Tensor, k: Tensor, scene: Scene, previous: Tensor | None
+    ) -> Tensor:
+        return _sum(
+            part.logits(x, q, k, scene.queries, scene.keys, previous) for part in self.parts
+        )
 
     def _weights(self, scores: Tensor, scene: Scene) -> Tensor:
         mixed = scores if self.before is None else self.before(scores)

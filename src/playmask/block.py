@@ -4,11 +4,11 @@ from typing import Any
 
 import keras
 
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.attention import Attended, Attention, Scene
 from playmask.feedforward import FeedForward
 from playmask.masks import Tensor
-from playmask.norms import Around, Norm, Normalize
+from playmask.norms import Around, normalize
 
 
 class Residual(keras.layers.Layer):
@@ -19,12 +19,9 @@ class Residual(keras.layers.Layer):
 
     def __init__(self, around: Around, dropout: float, **options: Any) -> None:
         super().__init__(**options)
-        self.before = self._norm(around.before, "before")
-        self.after = self._norm(around.after, "after")
+        self.before = normalize(around.before, "before", self.dtype_policy)
+        self.after = normalize(around.after, "after", self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
-
-    def _norm(self, norm: Norm | None, name: str) -> Normalize | None:
-        return None if norm is None else Normalize(norm, name=name, dtype=self.dtype_policy)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the norms' weights for inputs (B, T, D)."""

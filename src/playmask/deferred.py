@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import keras
+import ml_dtypes  # noqa: F401  (makes numpy know "bfloat16")
 import numpy as np
 from keras.src.backend.common import global_state
 
@@ -38,5 +39,5 @@ def blank(make: Callable[[], M]) -> M:
 def fill(variable: Any, value: np.ndarray | None = None) -> None:
     """Give a blank variable its first value: this array, or what its own initialiser draws."""
     if value is not None:
-        variable._initializer = lambda shape, dtype: value
+        variable._initializer = lambda shape, dtype: value.astype(dtype, copy=False)
     variable._deferred_initialize()

@@ -25,9 +25,9 @@ LINES = ("#1f5fa8", "#c0612b", "#3c7d5a", "#7a4f9a")
 CELL, GAP = 0.22, 0.3  # inches: a cell, between panels
 LARGEST, UNLABELLED = 30.0, 8.0  # inches: the longest side, with labels to read and without
 TITLE, TEXT, SMALLEST = 11.0, 9.0, 5.0  # points
-RESOLUTION = 150  # dots per inch
-LONGEST = 14  # characters of a label
+RESOLUTION, LONGEST = 150, 14  # dots per inch; characters of a label
 RATES = ("lr", "learning_rate")  # series of a history that are left out
+STEPS = (1, 2, 5, 10)  # of the numbers along an axis
 
 _drawing = threading.Lock()  # matplotlib's fonts are shared by all figures
 
@@ -55,8 +55,8 @@ def mask_picture(
         sheet = _Sheet(title, rows or (), columns or ())
         [axes], _ = sheet.matrices(grid[None], (PAPER, INK), 1.0)
         if max(grid.shape) <= 128:
-            axes.set_xticks(np.arange(1, grid.shape[1]) - 0.5, minor=True)
-            axes.set_yticks(np.arange(1, grid.shape[0]) - 0.5, minor=True)
+            for axis, count in zip((axes.yaxis, axes.xaxis), grid.shape, strict=True):
+                axis.set_ticks(np.arange(1, count) - 0.5, minor=True)
             axes.grid(which="minor", color=FAINT, linewidth=0.6)
         sheet.save(path)
 
@@ -80,12 +80,12 @@ def attention_picture(
     if heads.ndim != 3 or heads.shape[1:] != wanted or not heads.size:
         shape = f"The weights have the shape {np.shape(weights)}"
         raise InputError(f"{shape}; the last two must be the numbers of tokens, {wanted}.")
+    top = float(np.max(heads, initial=0, where=np.isfinite(heads))) or 1.0
     with _drawing:
         sheet = _Sheet(title, queries, keys)
-        top = np.max(heads, initial=0, where=np.isfinite(heads)) or 1.0
-        panels, cell = sheet.matrices(heads, HEAT, float(top))
-        if len(heads) > 1:
-            for number, axes in enumerate(panels):
+        panels, cell = sheet.matrices(heads, HEAT, top)
+        for number, axes in enumerate(panels):
+            if len(heads) > 1:
                 axes.set_xlabel(f"head {number}", color=QUIET, font=sheet.font(TEXT), labelpad=2)
         sheet.scale(panels[0], min(len(queries) * cell, 2.0))
         sheet.save(path)
@@ -115,39 +115,39 @@ def training_curve(
         sheet.figure.set_size_inches(4.4 * len(groups), 3.0)
         panels = sheet.figure.subplots(1, len(groups), squeeze=False)[0]
         sheet.figure.subplots_adjust(wspace=0.2)
+        end = max(map(len, series.values()))
         for axes, group in zip(panels, groups, strict=True):
-            _plot(axes, series, group)
-            sheet.frame(axes, ", ".join(group), unit, max(map(len, series.values())))
-        if sheet.title:
-            heading = sheet.figure.suptitle(sheet.title, y=1.04, color=INK)
-            heading.set(font=sheet.font(TITLE), parse_math=False)
+            _plot(axes, series, group, end)
+            sheet.frame(axes, ", ".join(group), unit, end)
+        heading = sheet.figure.suptitle(sheet.title, y=1.04, color=INK)
+        heading.set(font=sheet.font(TITLE), parse_math=False)
         sheet.save(path)
 
 
-def _plot(axes: "Axes", series: Mapping[str, np.ndarray], names: Sequence[str]) -> None:
+def _plot(axes: "Axes", series: Mapping[str, np.ndarray], names: Sequence[str], end: int) -> None:
     """Draw the series of one panel; training is paler where validation stands beside it."""
-    end = max(map(len, series.values()))
     for number, name in enumerate(names):
         for key, kind in ((name, "train"), (f"val_{name}", "validation")):
-            values = series.get(key, np.array([]))
-            if not values.size:
+            if key not in series:
                 continue
-            beside, few = kind == "train" and f"val_{name}" in series, len(values) <= 30
+            values = series[key]
+            few, pale = len(values) <= 30, kind == "train" and f"val_{name}" in series
             axes.plot(
                 np.arange(1, len(values) + 1) * (end / len(values)),
                 values,
                 label=f"{f'{name}, ' if len(names) > 1 else ''}{kind} {values[-1]:.4g}",
                 color=LINES[number % len(LINES)],
-                linestyle=(0, (4, 2)) if beside and few else "-",
-                alpha=0.6 if beside else 1.0,
+                linestyle=(0, (4, 2)) if pale and few else "-",
+                alpha=0.6 if pale else 1.0,
                 linewidth=1.4 if few else 1.0,
                 marker="o" if few else "",
                 markersize=4,
             )
 
 
-def _layout(count: int, height: int, width: int, largest: float) -> tuple[int, float]:
+def _layout(shape: tuple[int, ...], largest: float) -> tuple[int, float]:
     """Choose how many panels stand side by side, and the size of a cell in inches."""
+    count, height, width = shape
 
     def cell(across: int) -> float:
         longer = max(across * width, math.ceil(count / across) * height)
@@ -165,8 +165,7 @@ class _Sheet:
 
         letters = Letters([title or "", *rows, *columns])
         self.font, self.drawable = letters.font, letters.drawable
-        self.rows, self.columns = rows, columns
-        self.title = self.drawable(title or "")
+        self.rows, self.columns, self.title = rows, columns, self.drawable(title or "")
         self.numbers: dict[str, Any] = {"labelcolor": QUIET, "labelsize": TEXT - 1}
         self.numbers["labelfontfamily"] = letters.families
         self.figure = Figure(facecolor=PAPER)
@@ -179,7 +178,7 @@ class _Sheet:
 
         colour_map = LinearSegmentedColormap.from_list("playmask", colours)
         largest = LARGEST if self.rows or self.columns else UNLABELLED
-        across, cell = _layout(*grids.shape, largest)
+        across, cell = _layout(grids.shape, largest)
         height, width = grids.shape[1] * cell, grids.shape[2] * cell
         page_width = across * (width + GAP) - GAP
         page_height = math.ceil(len(grids) / across) * (height + GAP) - GAP
@@ -214,11 +213,10 @@ class _Sheet:
 
     def scale(self, axes: "Axes", height: float) -> None:
         """Put the scale of the colours to the right of the panels."""
-        page_width, page_height = self.figure.get_size_inches()
-        place = (1 + 0.15 / page_width, 1 - height / page_height)
-        beside = self.figure.add_axes((*place, 0.1 / page_width, height / page_height))
-        bar = self.figure.colorbar(axes.images[0], cax=beside)
-        bar.outline.set(color=QUIET, linewidth=0.6)
+        inch_x, inch_y = 1 / self.figure.get_size_inches()
+        place = 1 + 0.15 * inch_x, 1 - height * inch_y, 0.1 * inch_x, height * inch_y
+        beside = self.figure.add_axes(place)
+        self.figure.colorbar(axes.images[0], cax=beside).outline.set(color=QUIET, linewidth=0.6)
         beside.tick_params(length=2, color=QUIET, **self.numbers)
 
     def frame(self, axes: "Axes", name: str, unit: str, end: int) -> None:
@@ -228,9 +226,8 @@ class _Sheet:
         axes.set_title(self.drawable(name), loc="left", color=INK, font=self.font(TEXT + 1))
         axes.set_xlabel(self.drawable(unit), color=QUIET, font=self.font(TEXT))
         axes.set_xlim(1 - 0.03 * end - 0.1, 1.03 * end + 0.1)
-        ticks = MaxNLocator(8, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
-        axes.xaxis.set_major_locator(ticks)
-        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=STEPS, min_n_ticks=1))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
         axes.grid(color=FAINT, linewidth=0.6)
         axes.tick_params(length=0, **self.numbers)
         axes.spines[["top", "right", "left"]].set_visible(False)

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.errors import InputError
 from playmask.masks import Tensor
-from playmask.norms import Normalize
+from playmask.norms import normalize
 from playmask.parts import Learned
 
 
@@ -33,8 +33,7 @@ class Embeddings(keras.layers.Layer):
         self.segments = self._table("segments", a.segments, a)
         self.limit = a.position.size if isinstance(a.position, Learned) else None
         self.positions = self._table("positions", self.limit, a)
-        norm = a.embedding_norm
-        self.norm = norm and Normalize(norm, name="norm", dtype=self.dtype_policy)
+        self.norm = normalize(a.embedding_norm, "norm", self.dtype_policy)
         self.dropout = keras.layers.Dropout(a.dropout, dtype=self.dtype_policy)
         self.projection = None
         if self.size != self.width:

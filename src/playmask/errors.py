@@ -1,4 +1,4 @@
-"""The errors playmask raises on bad input: one sentence that says what came, where, and the way out.
+"""The errors playmask raises on bad input: one sentence says what came, where, and the way out.
 
 They subclass the builtin that fits, so that `except ValueError` keeps working.
 """

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.errors import ConfigError, nearest
 from playmask.masks import Tensor
 
@@ -17,7 +17,7 @@ ACTIVATIONS = {
     "swish": ops.silu,
     "linear": lambda x: x,
 }
-"""Activations by the name an architecture uses; "gelu" is the erf form (Hendrycks & Gimpel 2016)."""
+"""Activations by name; "gelu" is the erf form (Hendrycks & Gimpel 2016)."""
 
 
 def activation(name: str) -> Any:

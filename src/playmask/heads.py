@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.feedforward import activation
 from playmask.masks import Tensor
-from playmask.norms import Normalize
+from playmask.norms import normalize
 
 
 def _dense(name: str, units: int, a: Architecture, layer: keras.layers.Layer) -> Any:
@@ -31,7 +31,7 @@ class Vocabulary(keras.layers.Layer):
         self.size = a.embedding_size_
         self.transform = _dense("transform", self.size, a, self) if head.transform else None
         self.activation = activation(a.activation)
-        self.norm = head.norm and Normalize(head.norm, name="norm", dtype=self.dtype_policy)
+        self.norm = normalize(head.norm, "norm", self.dtype_policy)
         self.biased = head.bias
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -116,5 +116,10 @@ class Discriminator(keras.layers.Layer):
         return ops.cast(y[..., 0], "float32")
 
 
-HEADS = {"mlm": Vocabulary, "pool": Pooler, "nsp": NextSentence, "discriminator": Discriminator}
+HEADS: dict[str, type[keras.layers.Layer]] = {
+    "mlm": Vocabulary,
+    "pool": Pooler,
+    "nsp": NextSentence,
+    "discriminator": Discriminator,
+}
 """Heads by the name that `heads=` takes; "nsp" brings its pooler along."""

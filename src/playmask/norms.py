@@ -18,6 +18,11 @@ class Norm:
     scale: bool = True
 
 
+def normalize(norm: Norm | None, name: str, policy: Any) -> "Normalize | None":
+    """The layer that a norm describes, where there is one."""
+    return None if norm is None else Normalize(norm, name=name, dtype=policy)
+
+
 @recipe
 class Around:
     """Norms before and after a sub-layer f: y = after(x + f(before(x)))."""

@@ -7,14 +7,14 @@ import keras
 from keras import ops
 
 from playmask import cache as kv_cache
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.attention import Scene
 from playmask.block import Stack
 from playmask.embeddings import Embeddings
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.heads import HEADS
 from playmask.masks import NEVER, Sites, Tensor, order_of
-from playmask.norms import Normalize
+from playmask.norms import normalize
 
 INPUTS = {
     "tokens": "(B, T) int: ids",
@@ -66,7 +66,7 @@ class Transformer(keras.Model):
         policy = self.dtype_policy
         self.embeddings = Embeddings(a, name="embeddings", dtype=policy)
         self.blocks = Stack(a, name="blocks", dtype=policy)
-        self.final_norm = a.final_norm and Normalize(a.final_norm, name="final_norm", dtype=policy)
+        self.final_norm = normalize(a.final_norm, "final_norm", policy)
         wanted = {*heads, "pool"} if "nsp" in heads else set(heads)
         self.heads = {
             name: make(a, name=name, dtype=policy) for name, make in HEADS.items() if name in wanted
@@ -212,7 +212,7 @@ def check_names(inputs: dict[str, Any]) -> None:
 
 
 def weights_by_name(model: keras.Model) -> dict[str, Any]:
-    """All weights of a built model by their path inside it, such as "blocks/0/attention/query/kernel"."""
+    """All weights of a model by their path inside it, such as "blocks/0/attention/query/kernel"."""
     inside = len(model.path) + 1
     return {variable.path[inside:]: variable for variable in model.weights}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from comparing import error, log_softmax
 
 import playmask
+from comparing import error, log_softmax
 from playmask.norms import Around, Norm
 
 pytestmark = pytest.mark.backends

@@ -63,7 +63,7 @@ class Rows:
 
 
 def _mean(table: np.ndarray, item: Compound) -> np.ndarray:
-    ids, weights = item if isinstance(item[0], Sequence) else (item, None)  # type: ignore[misc]
+    ids, weights = item if isinstance(item[0], Sequence) else (item, None)
     return np.average(np.asarray(table[np.asarray(ids)], "float32"), axis=0, weights=weights)
 
 
@@ -74,12 +74,12 @@ def resize(array: np.ndarray, shape: Sequence[int], window: int = 2) -> np.ndarr
     a shorter one is cut. Rows that were orthogonal stay so, up to the cut.
     Source: bert4keras' autoresize_weights
     """
-    resized = np.asarray(array, "float32")
+    resized: np.ndarray = np.asarray(array, "float32")
     for axis, (old, new) in enumerate(zip(array.shape, shape, strict=True)):
         if new > old:
             group = window if old % window == 0 else 1
-            index = np.arange(old).reshape(-1, group)
-            index = np.repeat(index[:, None], -(-new // old), axis=1).reshape(-1)
+            groups = np.arange(old).reshape(-1, 1, group)
+            index = np.repeat(groups, -(-new // old), axis=1).reshape(-1)
             resized = np.take(resized, index, axis=axis)
         resized = np.take(resized, np.arange(new), axis=axis)
     norm = np.linalg.norm(resized)
@@ -87,7 +87,9 @@ def resize(array: np.ndarray, shape: Sequence[int], window: int = 2) -> np.ndarr
     return (resized * scale).astype(array.dtype)
 
 
-def resize_weight(ours: str, array: np.ndarray, shape: Sequence[int], key_ratio: float):
+def resize_weight(
+    ours: str, array: np.ndarray, shape: Sequence[int], key_ratio: float
+) -> np.ndarray:
     """Resize one of our weights; queries and keys keep the size of their scores.
 
     The scores are divided by the root of the key size, so each side grows by its fourth root.

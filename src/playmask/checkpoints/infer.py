@@ -63,7 +63,7 @@ def _guesses(source: Source) -> Iterable[Guess]:
 def _fits(guess: Guess, source: Source) -> bool:
     """Whether the token table and most of the rest are named as this dialect names them."""
     hit = guess.dialect.rule_for("embeddings/tokens/embeddings")
-    return bool(hit) and any(name in source.tensors for name in hit[1]) and guess.share > 0.5
+    return hit is not None and any(n in source.tensors for n in hit[1]) and guess.share > 0.5
 
 
 def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> str:

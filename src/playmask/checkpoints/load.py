@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.checkpoints.edits import Compound, Rows
 from playmask.checkpoints.infer import infer
 from playmask.checkpoints.plan import Plan, make_plan

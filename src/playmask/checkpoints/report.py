@@ -49,8 +49,8 @@ class Report:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.path}: family {self.family}, dialect {self.dialect}; {len(self.loaded)} weights "
-            f"loaded, {len(self.fresh)} fresh, {len(self.ignored)} tensors ignored"
+            f"{self.path}: family {self.family}, dialect {self.dialect}; {len(self.loaded)} "
+            f"weights loaded, {len(self.fresh)} fresh, {len(self.ignored)} tensors ignored"
         ]
         lines += [f"  fresh    {item.ours} {item.shape}: {item.reason}" for item in self.fresh]
         lines += [f"  ignored  {item.theirs}: {item.reason}" for item in self.ignored]

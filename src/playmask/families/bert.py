@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from playmask.architecture import Architecture, VocabularyHead
+from playmask.architectures import Architecture, VocabularyHead
 from playmask.errors import ConfigError
 from playmask.families.config import (
     Key,
@@ -131,7 +131,9 @@ def huggingface_names(root: str = "bert.") -> list[Rule]:
     rules += pairs("embeddings/norm", f"{root}embeddings.LayerNorm", norm)
     rules += pairs("embeddings/projection", f"{root}embeddings_project", kernel, turned)
     for name in ("query", "key", "value"):
-        rules += pairs(f"{block}/attention/{name}", f"{layer}.attention.self.{name}", kernel, turned)
+        rules += pairs(
+            f"{block}/attention/{name}", f"{layer}.attention.self.{name}", kernel, turned
+        )
     rules += pairs(f"{block}/attention/output", f"{layer}.attention.output.dense", kernel, turned)
     rules += pairs(f"{block}/attention_norm/after", f"{layer}.attention.output.LayerNorm", norm)
     rules += pairs(f"{block}/feedforward/inner", f"{layer}.intermediate.dense", kernel, turned)

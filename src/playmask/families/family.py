@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.families.names import Dialect
 
 
@@ -12,8 +12,9 @@ from playmask.families.names import Dialect
 class Family:
     """A family of pretrained models, as data.
 
-    base: the architecture of its usual size; model_types: what its configurations say; read_config: (configuration, keys to ignore) ->
-    Architecture; write_config: Architecture -> configuration, per dialect; dialects: by name.
+    base: the architecture of its usual size; model_types: what its configurations say;
+    read_config: (configuration, keys to ignore) -> Architecture; write_config: (Architecture,
+    dialect) -> configuration; dialects: by name.
     """
 
     name: str

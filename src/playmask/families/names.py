@@ -37,7 +37,7 @@ class Transpose:
 
 @dataclass(frozen=True)
 class Rule:
-    """One of our weights and its tensor in the checkpoint; {i} stands for the number of the block."""
+    """One of our weights and its tensor in the checkpoint; {i} stands for the block."""
 
     ours: str
     theirs: str
@@ -82,10 +82,12 @@ class Dialect:
         ]
 
     def rule_for(self, ours: str) -> tuple[Rule, list[str]] | None:
-        """The rule for one of our weights and the names its tensor may have, the usual one first."""
+        """The rule for one of our weights, and its tensor's possible names, the usual one first."""
         hits = [(m, rule) for p, rule in self._patterns if (m := p.fullmatch(ours))]
         if len(hits) > 1:
-            raise CheckpointError(f"{ours} is named by {len(hits)} rules of {self.name!r}, not one.")
+            raise CheckpointError(
+                f"{ours} is named by {len(hits)} rules of {self.name!r}, not one."
+            )
         for match, rule in hits:
             return rule, [n.format(**match.groupdict()) for n in self._spellings(rule.theirs)]
         return None

@@ -34,9 +34,7 @@ class ClassifierNetwork(keras.Model):
     Shapes: inputs as a Transformer's -> {"logits": (B, labels)}, in nats
     """
 
-    def __init__(
-        self, transformer: Transformer, labels: int, pooling: str, dropout: float
-    ) -> None:
+    def __init__(self, transformer: Transformer, labels: int, pooling: str, dropout: float) -> None:
         super().__init__(name="task")
         if pooling not in POOLINGS:
             raise ConfigError(f"There is no pooling {pooling!r}.{nearest(pooling, POOLINGS)}")
@@ -150,7 +148,7 @@ class TextClassifier(Task):
             pairs = None
         elif None in pairs:
             raise DataError(
-                f"Example {pairs.index(None)} is a single text among pairs; give all a pair or none."
+                f"Example {pairs.index(None)} is a single text among pairs; give all or none a pair."
             )
         encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
         return [{"tokens": e.ids, "segments": e.segments} for e in encodings]
@@ -158,7 +156,7 @@ class TextClassifier(Task):
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """The number of each example's label: int32 (examples,)."""
         number = {label: i for i, label in enumerate(self.labels)}
-        return np.array([number[example.label] for example in examples], "int32")
+        return np.array([number[str(example.label)] for example in examples], "int32")
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Cross-entropy and accuracy."""
@@ -183,9 +181,9 @@ class TextClassifier(Task):
             "examples": len(examples),
         }
 
-    def predict(self, texts: Text | Sequence[Text]) -> Any:
+    def predict(self, texts: Text | list[Text]) -> Any:
         """Label a text, a pair, or a list of either: one Prediction, or a list of them."""
-        if isinstance(texts, str) or (isinstance(texts, tuple) and len(texts) == 2):
+        if isinstance(texts, (str, tuple)):
             return self.predict([texts])[0]
         examples = [Example(*([t] if isinstance(t, str) else t)) for t in texts]
         if not examples:

@@ -1,14 +1,14 @@
 """The interface that every task shares: new, fit, evaluate, predict, save, and loading again."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 
-from playmask.architecture import Architecture
+from playmask.architectures import Architecture
 from playmask.checkpoints import safetensors
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import load
@@ -138,9 +138,7 @@ class Task:
         """
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        write_json(
-            directory / TASK, {"format": 1, "task": self.kind, "settings": self.settings}
-        )
+        write_json(directory / TASK, {"format": 1, "task": self.kind, "settings": self.settings})
         write_json(directory / ARCHITECTURE, describe(self.transformer))
         self.tokenizer.save(directory)
         self.save_weights(directory)
@@ -154,6 +152,10 @@ class Task:
         }
         safetensors.write(directory / WEIGHTS, arrays)
 
+    def load_weights(self, directory: Path) -> None:
+        """Take back the weights that were saved."""
+        _put(self.network, safetensors.read(directory / WEIGHTS), lambda v, array: v.assign(array))
+
     @classmethod
     def restore(cls, directory: Path, settings: Mapping[str, Any]) -> Self:
         """Load what `save` wrote; `load_task` calls this for the right class."""
@@ -163,7 +165,7 @@ class Task:
             lambda: cls.make_network(Transformer(architecture, made["heads"]), settings)
         )
         tokenizer = Tokenizer.load(directory)
-        _fill(network, safetensors.read(directory / WEIGHTS))
+        _put(network, safetensors.read(directory / WEIGHTS), fill)
         network.transformer.tokenizer = tokenizer
         return cls(network, tokenizer, settings)
 
@@ -175,12 +177,13 @@ def all_weights(network: keras.Model) -> dict[str, Any]:
     return inside | {v.path: v for v in network.weights if id(v) not in known}
 
 
-def _fill(network: keras.Model, tensors: Tensors) -> None:
+def _put(network: keras.Model, tensors: Tensors, put: Callable[[Any, np.ndarray], Any]) -> None:
+    """Give every weight its tensor, after seeing that each has one of its shape."""
     weights = all_weights(network)
     odd = sorted(set(weights) ^ set(tensors))
     if odd:
         raise CheckpointError(
-            f"{tensors.path} does not belong to the task beside it: {odd[0]} is only in one of them."
+            f"{tensors.path} is not of the task beside it: {odd[0]} is only in one of them."
         )
     for name, variable in weights.items():
         shape = tensors.spec(name).shape
@@ -190,7 +193,7 @@ def _fill(network: keras.Model, tensors: Tensors) -> None:
             )
     arrays = {name: tensors[name] for name in weights}
     for name, variable in weights.items():
-        fill(variable, arrays[name])
+        put(variable, arrays[name])
 
 
 def open_model(model: Transformer | str | Path, tokenizer: Tokenizer | None) -> tuple:

@@ -61,6 +61,7 @@ def train(
             batches,
             epochs=plan.epochs,
             validation_data=validation,
+            shuffle=False,  # the batches shuffle themselves, so that a resumed run can repeat it
             callbacks=[*own, *callbacks],
             verbose=verbose,
         )

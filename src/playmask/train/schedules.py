@@ -1,5 +1,6 @@
 """Learning-rate schedules that Keras lacks."""
 
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -25,7 +26,7 @@ class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
         step = ops.cast(step, "float32")
         corners = list(self.points.items())
         value = ops.convert_to_tensor(corners[0][1], "float32")
-        for (left, low), (right, high) in zip(corners, corners[1:], strict=False):
+        for (left, low), (right, high) in pairwise(corners):
             part = ops.clip((step - left) / (right - left), 0.0, 1.0)
             value = value + (high - low) * part
         return self.rate * value

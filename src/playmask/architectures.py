@@ -112,7 +112,7 @@ class Architecture:
         """Which stored block each block uses."""
         if isinstance(self.sharing, tuple):
             return self.sharing
-        every = {"none": 1, "all": self.depth}.get(self.sharing, self.sharing)  # type: ignore[call-overload]
+        every: Any = {"none": 1, "all": self.depth}.get(str(self.sharing), self.sharing)
         if not isinstance(every, int) or every < 1:
             raise ConfigError(
                 f"sharing must be 'none', 'all', a number of blocks, or a tuple of block numbers, "
@@ -127,7 +127,7 @@ class Architecture:
         `attention` a single part.
         Raises: ConfigError for an unknown field, with the nearest name
         """
-        known = {field.name for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        known = {field.name for field in dataclasses.fields(self)}
         for name in changes:
             if name not in known:
                 raise ConfigError(f"An architecture has no field {name!r}.{nearest(name, known)}")
@@ -140,7 +140,7 @@ class Architecture:
             if name not in POSITIONS:
                 raise ConfigError(f"There is no position part {name!r}.{nearest(name, POSITIONS)}")
             changes["position"] = POSITIONS[name]
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+        return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
         """Write the architecture as JSON values."""

@@ -1,0 +1,71 @@
+"""Numbered lines of UTF-8 files and streams, plain or gzipped, with errors that name the line."""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from playmask.errors import DataError
+
+Line = tuple[int, str]
+Report = Callable[[int, str], None]  # called with the line number and the reason of a bad line
+
+
+def iter_texts(stream: Iterable[str | bytes], name: str = "<stdin>") -> Iterator[str]:
+    """Yield the texts of a stream, one per line, as they arrive.
+
+    Raises:  DataError naming the line if one is empty (blank lines may end the stream) or, in a
+             stream of bytes, not UTF-8
+    """
+
+    def report(number: int, reason: str) -> None:
+        raise DataError(f"{name}:{number}: {reason}")
+
+    for number, line in numbered(stream, report):
+        if not line.strip():
+            report(number, "The line is empty; each line must hold one text.")
+        yield line
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file as bytes."""
+    number = 0
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            for line in file:
+                yield line
+                number += 1
+    except FileNotFoundError:
+        raise DataError(f"{path}: There is no such file.") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: This is a folder; name one of its files.") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}:{number + 1}: The gzip data is damaged ({error}).") from None
+    except OSError as error:
+        raise DataError(f"{path}: The file cannot be read ({error.strerror}).") from None
+
+
+def numbered(stream: Iterable[str | bytes], report: Report) -> Iterator[Line]:
+    """Yield numbered lines without their ends, without a byte order mark and final blank lines."""
+    blanks: list[int] = []
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            blanks.append(number)
+            continue
+        yield from ((blank, "") for blank in blanks)
+        blanks.clear()
+        try:
+            text = line.decode() if isinstance(line, bytes) else line
+        except UnicodeDecodeError as error:
+            report(number, _not_utf8(error))
+            continue
+        yield number, (text.removeprefix("\ufeff") if number == 1 else text).rstrip("\r\n")
+
+
+def _not_utf8(error: UnicodeDecodeError) -> str:
+    try:
+        error.object.decode("gb18030")
+        hint = " (it is valid GB 18030)"
+    except UnicodeDecodeError:
+        hint = ""
+    return f"Byte {error.start + 1} of the line is not UTF-8{hint}; convert the file to UTF-8."

@@ -1,0 +1,228 @@
+"""Readers of texts: TSV, CSV and JSONL files, plain or gzipped, and lines from a stream.
+
+Every line is checked before anything is returned; an error names the file and the line.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from playmask.data.lines import Line, Report, numbered, read_lines
+from playmask.errors import DataError, InputError, nearest
+
+# The names under which files give the three fields; the first one present is taken.
+NAMES = {
+    "text": ("text", "text_a", "text1", "sentence", "sentence1", "review", "content", "premise"),
+    "pair": ("pair", "text_b", "text2", "sentence2", "hypothesis"),
+    "label": ("label", "labels", "class", "category"),
+}
+FIELD = {name: field for field, names in NAMES.items() for name in names}
+IGNORED = {"id", "qid", "idx", "index", "guid", "_"}
+COLUMNS = {2: ("text", "label"), 3: ("text", "pair", "label")}
+UNLABELLED = {1: ("text",), 2: ("text", "pair"), 3: ("text", "pair", "label")}
+FORMATS = {".tsv": "tsv", ".data": "tsv", ".txt": "tsv", ".csv": "csv"}
+FORMATS |= dict.fromkeys((".jsonl", ".json", ".ndjson"), "jsonl")
+
+
+class Example(NamedTuple):
+    """One text, or a pair of texts, and its label where there is one."""
+
+    text: str
+    pair: str | None = None
+    label: str | None = None
+
+
+class Examples(list[Example]):
+    """The examples of a file in its order; `skipped` tells why each left-out line was bad."""
+
+    def __init__(self, examples: Iterable[Example] = (), skipped: Iterable[str] = ()):
+        super().__init__(examples)
+        self.skipped = list(skipped)
+
+
+class _Bad(Exception):
+    """The reason why one line cannot be used."""
+
+
+Row = tuple[int, list[str]]
+
+
+def read_examples(
+    path: str | Path,
+    *,
+    labelled: bool = True,
+    labels: Collection[str] | None = None,
+    columns: Sequence[str] | None = None,
+    header: bool | None = None,
+    skip_bad: bool = False,
+) -> Examples:
+    """Read the examples of a file, all of them or none.
+
+    The suffix names the format; `.gz` may follow it. TSV and CSV hold `text, label` or
+    `text, pair, label`, unless `columns` (with "_" for a column to ignore) or a first line made of
+    known column names says otherwise; `header` forces or denies that line. JSONL holds one
+    object a line. Fields of a TSV are taken literally; those of a CSV may be quoted (RFC 4180).
+
+    labelled: False reads input for prediction: `text` or `text, pair`; a `.txt` then holds one
+        text per line. A label that a named column or a JSONL key gives is kept.
+    labels: the labels allowed
+    skip_bad: leave bad lines out and list them in `.skipped`
+    Raises:  DataError naming file and line, also where no good line is left
+    """
+    path, skipped = Path(path), []
+
+    def report(number: int, reason: str) -> None:
+        reason = f"{path}:{number}: {reason}"
+        if not skip_bad:
+            raise DataError(reason)
+        skipped.append(reason)
+
+    lines = numbered(read_lines(path), report)
+    kind = _kind(path, plain=not labelled and columns is None)
+    if kind == "jsonl":
+        if columns is not None or header is not None:
+            raise InputError(f"{path}: columns= and header= are for TSV and CSV, not for JSONL.")
+        objects = _json_objects(lines, report)
+    else:
+        rows = _csv_rows(lines, report) if kind == "csv" else _split_rows(lines, kind)
+        header = False if kind == "txt" and header is None else header
+        objects = _named(rows, labelled, columns, header, report)
+    examples = []
+    for number, fields in objects:
+        try:
+            examples.append(_example(fields, labelled, labels))
+        except _Bad as error:
+            report(number, str(error))
+    if not examples:
+        first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
+        raise DataError(f"{path}: The file holds no usable line{first}.")
+    return Examples(examples, skipped)
+
+
+def labels_of(examples: Iterable[Example]) -> list[str]:
+    """List the labels that occur, sorted; labels that are all numbers are sorted as numbers."""
+    labels = sorted({example.label for example in examples if example.label is not None})
+    if all(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in labels):
+        labels.sort(key=float)
+    return labels
+
+
+def _kind(path: Path, *, plain: bool) -> str:
+    """Tell the format by the suffix; `plain` reads a .txt as one text per line."""
+    suffix = Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+    if suffix not in FORMATS:
+        next(read_lines(path), None)  # a missing file is the plainer error
+        known = ", ".join(FORMATS)
+        raise DataError(f"{path}: The format {suffix!r} is unknown; known are {known} (+ .gz).")
+    return "txt" if suffix == ".txt" and plain else FORMATS[suffix]
+
+
+def _split_rows(lines: Iterator[Line], kind: str) -> Iterator[Row]:
+    for number, line in lines:
+        yield number, line.split("\t") if kind == "tsv" else [line]
+
+
+def _csv_rows(lines: Iterator[Line], report: Report) -> Iterator[Row]:
+    """Yield CSV rows, which may span lines, with the number of their first line."""
+    seen = 0
+
+    def feed() -> Iterator[str]:
+        nonlocal seen
+        for number, line in lines:
+            seen = number
+            yield line + "\n"
+
+    reader = csv.reader(feed(), strict=True)
+    while True:
+        first = seen + 1
+        try:
+            yield first, next(reader) or [""]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            report(first, f"The CSV quoting is broken: {error}.")
+
+
+def _named(
+    rows: Iterator[Row],
+    labelled: bool,
+    columns: Sequence[str] | None,
+    header: bool | None,
+    report: Report,
+) -> Iterator[tuple[int, dict]]:
+    """Name the cells of each row by `columns`, by the header line, or by their number."""
+    for name in columns or ():
+        if name not in FIELD and name not in IGNORED:
+            raise InputError(f"columns= names {name!r}.{nearest(name, FIELD)}")
+    for count, (number, row) in enumerate(rows):
+        if count == 0:
+            names = [cell.strip().lower() for cell in row]
+            if header is None:
+                header = "text" in map(FIELD.get, names) and {*names} <= {*FIELD, *IGNORED}
+            if header:
+                columns = columns or names
+                continue
+        if not any(cell.strip() for cell in row):
+            report(number, "The line is empty.")
+        elif columns is not None and len(columns) != len(row):
+            expected = f"{len(columns)} as before ({', '.join(columns)})"
+            report(number, f"The number of columns is {len(row)}, not {expected}.")
+        elif columns := columns or (COLUMNS if labelled else UNLABELLED).get(len(row)):
+            yield number, dict(zip(columns, row, strict=True))
+        else:
+            report(number, f"The number of columns is {len(row)}, {_expected(labelled)}.")
+
+
+def _expected(labelled: bool) -> str:
+    layouts = (COLUMNS if labelled else UNLABELLED).items()
+    return "not " + " or ".join(f"{count} ({', '.join(names)})" for count, names in layouts)
+
+
+def _json_objects(lines: Iterator[Line], report: Report) -> Iterator[tuple[int, dict]]:
+    for number, line in lines:
+        try:
+            value = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            report(number, f"The line is not JSON ({error}); each line must hold one object.")
+            continue
+        if isinstance(value, dict):
+            yield number, value
+        else:
+            report(number, f"A {type(value).__name__} came; each line must hold one JSON object.")
+
+
+def _example(fields: dict, labelled: bool, labels: Collection[str] | None) -> Example:
+    """Check the fields of one line, which may bear any of their known names."""
+    text, pair, label = (
+        next((fields[name] for name in names if fields.get(name) is not None), None)
+        for names in NAMES.values()
+    )
+    if text is None:
+        raise _Bad(f"The names {[*fields]} are none of a text: {', '.join(NAMES['text'])}.")
+    for name, value in (("text", text), ("pair", pair)):
+        if value is not None:
+            _check_text(name, value)
+    if isinstance(label, int) and not isinstance(label, bool):
+        label = str(label)
+    if not isinstance(label, str | None):
+        raise _Bad(f"The label is {label!r}; a string or a whole number is expected.")
+    label = label.strip() or None if label else None
+    if label is None and labelled:
+        raise _Bad("The label is missing.")
+    if label is not None and labels is not None and label not in labels:
+        raise _Bad(f"The label {label!r} is not one of the labels.{nearest(label, labels)}")
+    return Example(text, pair, label)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise _Bad(f"The {name} is {value!r:.40}; a string is expected.")
+    if not value.strip():
+        raise _Bad(f"The {name} is empty.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise _Bad(f"Character {error.start + 1} of the {name} is half a surrogate pair.") from None

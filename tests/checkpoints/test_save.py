@@ -1,0 +1,145 @@
+"""Saving: what was loaded comes back bit for bit; every dialect says the same."""
+
+import json
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import playmask
+from comparing import error, tiny
+from playmask.checkpoints import bundle, safetensors
+from playmask.errors import CheckpointError
+from playmask.transformer import weights_by_name
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+GOOGLE = ORACLES / "bert4keras" / "bert_pool_nsp_mlm"
+HUGGINGFACE = ORACLES / "transformers" / "bert_mlm"
+BARE = ORACLES / "transformers" / "bert_tanh_gelu"
+IDS = {"tokens": np.array([[5, 17, 60, 3]], "int32"), "segments": np.array([[0, 0, 1, 1]])}
+ALL = ("pool", "nsp", "mlm")
+
+
+def same(saved, wanted) -> None:
+    """Names, shapes, dtypes and bits."""
+    assert set(saved) == set(wanted)
+    for name in wanted:
+        assert saved.spec(name) == wanted.spec(name), name
+        assert saved[name].tobytes() == wanted[name].tobytes(), name
+
+
+@pytest.mark.parametrize(
+    ("path", "heads", "dialect"),
+    [(GOOGLE, ALL, "google"), (HUGGINGFACE, ALL, "huggingface"), (BARE, ("pool",), "huggingface")],
+)
+def test_a_round_trip_is_exact(path, heads, dialect, tmp_path):
+    model = playmask.load(path, heads=heads)
+    playmask.save(model, tmp_path, dialect)
+    if dialect == "google":
+        same(bundle.read(tmp_path / "bert_model.ckpt"), bundle.read(path / "model.ckpt"))
+        written, original = tmp_path / "bert_config.json", path / "config.json"
+    else:
+        same(
+            safetensors.read(tmp_path / "model.safetensors"),
+            safetensors.read(path / "model.safetensors"),
+        )
+        written, original = tmp_path / "config.json", path / "config.json"
+    assert json.loads(written.read_text()) == json.loads(original.read_text())
+
+
+@pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16])
+def test_half_precision_comes_back_as_it_was(dtype, tmp_path):
+    tensors = {
+        name: value.astype(dtype)
+        for name, value in safetensors.read(HUGGINGFACE / "model.safetensors").items()
+    }
+    (tmp_path / "in").mkdir()
+    safetensors.write(tmp_path / "in" / "model.safetensors", tensors)
+    shutil.copy(HUGGINGFACE / "config.json", tmp_path / "in")
+    model = playmask.load(tmp_path / "in", heads=ALL)
+    playmask.save(model, tmp_path / "out", "huggingface")
+    read = [safetensors.read(tmp_path / place / "model.safetensors") for place in ("out", "in")]
+    same(*read)
+    kernel = weights_by_name(model)["blocks/0/attention/query/kernel"]
+    kernel.assign(np.asarray(kernel) + 1e-4)  # no longer exact in half precision
+    playmask.save(model, tmp_path / "out", "huggingface")
+    changed = safetensors.read(tmp_path / "out" / "model.safetensors")
+    assert changed["bert.encoder.layer.0.attention.self.query.weight"].dtype == np.float32
+    assert changed["bert.encoder.layer.0.attention.self.key.weight"].dtype == dtype
+
+
+DIALECTS = ("google", "huggingface", "playmask")
+
+
+@pytest.mark.parametrize("source", [GOOGLE, HUGGINGFACE])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_says_the_same(source, dialect, tmp_path):
+    model = playmask.load(source, heads=ALL)
+    playmask.save(model, tmp_path, dialect)
+    again = playmask.load(tmp_path, heads=ALL)
+    assert again.report.dialect == dialect and not again.report.fresh
+    for name in ("logits", "nsp", "pooled"):
+        assert error(again(IDS)[name], model(IDS)[name]) == 0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_model_that_was_never_loaded(dialect, tmp_path):
+    model = tiny(heads=ALL, mask="lm" if dialect != "google" else "full")
+    playmask.save(model, tmp_path, dialect)
+    again = playmask.load(tmp_path, heads=ALL)
+    assert error(again(IDS | {"tokens": IDS["tokens"] % 40})["logits"],
+                 model(IDS | {"tokens": IDS["tokens"] % 40})["logits"]) == 0  # fmt: skip
+
+
+def test_playmasks_own_directory(tmp_path):
+    model = tiny(heads=("mlm",), mask="unilm", sharing="all")
+    playmask.save(model, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "architecture.json",
+        "weights.safetensors",
+    ]
+    again = playmask.load(tmp_path)
+    assert again.architecture == model.architecture and again.head_names == ("mlm",)
+    assert error(again(IDS | {"tokens": IDS["tokens"] % 40})["logits"],
+                 model(IDS | {"tokens": IDS["tokens"] % 40})["logits"]) == 0  # fmt: skip
+
+
+def test_a_newer_format_is_refused(tmp_path):
+    playmask.save(tiny(), tmp_path)
+    file = tmp_path / "architecture.json"
+    file.write_text(file.read_text().replace('"format": 1', '"format": 9'))
+    with pytest.raises(CheckpointError, match="format 9; this version reads format 1"):
+        playmask.load(tmp_path)
+
+
+def test_pruned_models_save_as_they_are(tmp_path):
+    model = playmask.load(GOOGLE, heads=ALL, keep_tokens=list(range(50)))
+    playmask.save(model, tmp_path, "google")
+    assert json.loads((tmp_path / "bert_config.json").read_text())["vocab_size"] == 50
+    assert playmask.load(tmp_path).architecture.vocabulary == 50
+
+
+def test_unknown_dialects_and_nameless_weights_are_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="no dialect 'huggingfaces'. Did you mean 'hugg"):
+        playmask.save(tiny(), tmp_path, "huggingfaces")
+    with pytest.raises(CheckpointError, match="no name for discriminator"):
+        playmask.save(tiny(heads=("discriminator",)), tmp_path, "google")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_save_leaves_the_old_one(tmp_path, monkeypatch):
+    model = tiny()
+    playmask.save(model, tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("playmask.checkpoints.save"), "describe", interrupt)
+    monkeypatch.setattr("safetensors.numpy.save_file", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        playmask.save(tiny(seed=5), tmp_path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
