@@ -11,6 +11,7 @@ from keras import ops
 from playmask import cache as kv_cache
 from playmask.architectures import Architecture
 from playmask.masks import Sites, Tensor
+from playmask.noise import Dropout
 from playmask.parts import Mixer, Part
 
 HIDDEN = -1e9  # the score of a key that may not be seen: finite, so that no row becomes NaN
@@ -58,7 +59,7 @@ class Attention(keras.layers.Layer):
         self.key = self._dense("key", self.heads * self.key_size, a)
         self.value = self._dense("value", self.heads * self.value_size, a)
         self.output_dense = self._dense("output", self.width, a)
-        self.dropout = keras.layers.Dropout(a.attention_dropout, dtype=self.dtype_policy)
+        self.dropout = Dropout(a.attention_dropout, dtype=self.dtype_policy)
         self.parts: list[Part] = [part.make(self) for part in a.parts]
         self.before, self.after = (_mixer(a.mixer, self, place) for place in ("before", "after"))
 

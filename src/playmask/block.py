@@ -8,6 +8,7 @@ from playmask.architectures import Architecture
 from playmask.attention import Attended, Attention, Scene
 from playmask.feedforward import FeedForward
 from playmask.masks import Tensor
+from playmask.noise import Dropout
 from playmask.norms import Around, normalize
 
 
@@ -21,7 +22,7 @@ class Residual(keras.layers.Layer):
         super().__init__(**options)
         self.before = normalize(around.before, "before", self.dtype_policy)
         self.after = normalize(around.after, "after", self.dtype_policy)
-        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the norms' weights for inputs (B, T, D)."""

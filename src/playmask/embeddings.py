@@ -8,6 +8,7 @@ from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from playmask.architectures import Architecture
 from playmask.errors import InputError
 from playmask.masks import Tensor
+from playmask.noise import Dropout
 from playmask.norms import normalize
 from playmask.parts import Learned
 
@@ -34,7 +35,7 @@ class Embeddings(keras.layers.Layer):
         self.limit = a.position.size if isinstance(a.position, Learned) else None
         self.positions = self._table("positions", self.limit, a)
         self.norm = normalize(a.embedding_norm, "norm", self.dtype_policy)
-        self.dropout = keras.layers.Dropout(a.dropout, dtype=self.dtype_policy)
+        self.dropout = Dropout(a.dropout, dtype=self.dtype_policy)
         self.projection = None
         if self.size != self.width:
             self.projection = keras.layers.Dense(

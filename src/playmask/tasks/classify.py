@@ -12,6 +12,7 @@ from playmask.data.batches import Row
 from playmask.data.readers import Example, Examples, read_examples
 from playmask.errors import ConfigError, DataError, nearest
 from playmask.masks import Tensor
+from playmask.noise import Dropout
 from playmask.tasks.task import Task, open_model
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
@@ -40,7 +41,7 @@ class ClassifierNetwork(keras.Model):
             raise ConfigError(f"There is no pooling {pooling!r}.{nearest(pooling, POOLINGS)}")
         self.transformer = transformer
         self.pooling = pooling
-        self.dropout = keras.layers.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.dense = keras.layers.Dense(
             labels,
             kernel_initializer=transformer.architecture.initializer(),
@@ -148,7 +149,7 @@ class TextClassifier(Task):
             pairs = None
         elif None in pairs:
             raise DataError(
-                f"Example {pairs.index(None)} is a single text among pairs; give all or none a pair."
+                f"Example {pairs.index(None)} is one text among pairs; give all, or none, a pair."
             )
         encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
         return [{"tokens": e.ids, "segments": e.segments} for e in encodings]

@@ -105,7 +105,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """A resumed training goes on with the order of batches it would have had."""
-        epoch = self.model._initial_epoch
+        epoch = self.model._initial_epoch or 0  # what the back-up has restored
         self.batches.set_epoch(epoch)
         self.history = {name: values[:epoch] for name, values in self.history.items()}
 

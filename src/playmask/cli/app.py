@@ -1,0 +1,45 @@
+"""The commands, put together."""
+
+from typing import Annotated
+
+import typer
+
+import playmask
+from playmask.cli import convert, demo, doctor, evaluate, inspect, predict, train
+from playmask.cli.guard import Commands
+
+app = typer.Typer(
+    name="playmask",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Transformers for NLP on Keras: train a task, use it, look into checkpoints.",
+)
+
+app.command("demo")(demo.demo)
+app.add_typer(train.app, name="train")
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("inspect")(inspect.inspect)
+app.command("convert")(convert.convert)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"playmask {playmask.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (anywhere in the line).")
+    ] = False,
+) -> None:
+    """Options of the program itself; --debug is read before the line is parsed (see guard)."""

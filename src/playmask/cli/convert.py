@@ -1,0 +1,28 @@
+"""`playmask convert`: a checkpoint in another format."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="The checkpoint to convert.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
+    to: Annotated[str, typer.Option(help="playmask, google or huggingface.")],
+    heads: Annotated[
+        str | None, typer.Option(help="Such as pool,mlm (default: all it has); '' is none.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write into a folder that is not empty.")
+    ] = False,
+) -> None:
+    """Write a checkpoint in another format, and verify that it computes the same."""
+    from playmask.cli.checkpoint import print_report
+    from playmask.cli.converting import run
+    from playmask.cli.output import note
+
+    report, difference, values = run(source, target, to=to, heads=heads, dtype=dtype, force=force)
+    print_report(report)
+    note(f"saved in {target}; loaded again, {values:,} outputs differ by at most {difference:g}")

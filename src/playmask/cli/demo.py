@@ -1,0 +1,25 @@
+"""`playmask demo`: the whole way from real reviews to a classifier that is used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the task and the pictures go.")] = Path(
+        "runs/demo"
+    ),
+    data: Annotated[
+        Path | None, typer.Option(help="A folder with the reviews (default: those that come along).")
+    ] = None,
+) -> None:
+    """Train a small classifier on Chinese reviews, evaluate it, save it, use it."""
+    from playmask.cli.guard import Interrupted
+    from playmask.cli.output import note
+    from playmask.demo import run
+
+    try:
+        run(out, data=data, say=note)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the demo begins anew next time") from None

@@ -1,0 +1,36 @@
+"""`playmask evaluate`: a saved task, measured on labelled data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
+    data: Annotated[Path, typer.Argument(help="Labelled texts: .tsv, .csv or .jsonl (.gz).")],
+    columns: Annotated[
+        str | None, typer.Option(help="The file's columns, such as text,label; _ is ignored.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a saved task on labelled data."""
+    from playmask import load_task
+    from playmask.cli.output import note_skipped, print_json, print_table
+    from playmask.cli.reading import split
+    from playmask.data.readers import read_examples
+
+    task = load_task(task_directory)
+    examples = read_examples(data, labels=task.labels, columns=split(columns), skip_bad=skip_bad)
+    note_skipped(data, examples.skipped)
+    results = task.evaluate(examples)
+    if as_json:
+        print_json({**results, "skipped": len(examples.skipped)})
+        return
+    rows = [(name, _shown(value)) for name, value in results.items()]
+    print_table(f"{task_directory} on {data}", rows, numbers=True)
+
+
+def _shown(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

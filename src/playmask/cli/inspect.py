@@ -1,0 +1,32 @@
+"""`playmask inspect`: what a checkpoint is, without loading it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def inspect(
+    path: Annotated[
+        str, typer.Argument(help="A folder, a checkpoint's prefix or file, a task, a hub's name.")
+    ],
+    tensors: Annotated[
+        bool, typer.Option("--tensors", help="Also list what a load would do with each tensor.")
+    ] = False,
+    family: Annotated[
+        str | None, typer.Option(help="The family, where the checkpoint does not tell.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what a checkpoint is: its format, family, sizes, heads and tokenizer."""
+    from playmask.cli.checkpoint import print_report
+    from playmask.cli.inspecting import describe_checkpoint, print_description
+    from playmask.cli.output import print_json
+
+    found = describe_checkpoint(Path(path).expanduser() if Path(path).exists() else path, family)
+    if as_json:
+        print_json(found.to_json(tensors=tensors))
+        return
+    print_description(found)
+    if tensors:
+        print_report(found.report)

@@ -1,0 +1,130 @@
+"""`playmask predict`: a saved task at work on texts, as JSON lines."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from playmask.data.readers import Example
+
+DIGITS = 6
+
+
+def predict(
+    task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="One text per line, or a .tsv, .csv or .jsonl (.gz); - or nothing is stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A text, in place of a file; may be repeated.")
+    ] = None,
+    pair: Annotated[
+        list[str] | None, typer.Option(help="The second text of each --text, for pairs.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="The table's columns, such as text,pair; _ is ignored.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
+) -> None:
+    """Predict the label of each text; prints JSON lines in the order of the texts."""
+    from playmask.cli.output import note_skipped
+
+    _check(file, text, pair, columns)
+    from playmask import load_task
+
+    task = load_task(task_directory)
+    skipped: list[str] = []
+    for group in _groups(task, file, text, pair, columns, skipped if skip_bad else None):
+        _answer(task, group)
+    note_skipped(file or "<stdin>", skipped)
+
+
+def _check(
+    file: Path | None, text: list[str] | None, pair: list[str] | None, columns: str | None
+) -> None:
+    """See that the options go together, before anything is loaded."""
+    from playmask.cli.reading import is_table
+    from playmask.errors import ConfigError, DataError
+
+    if text and file:
+        raise ConfigError("Give a file or --text, not both.")
+    if pair and len(pair) != len(text or ()):
+        raise ConfigError(f"{len(text or ())} --text but {len(pair)} --pair; give as many of each.")
+    for name, value in (("--text", text), ("--pair", pair)):
+        if any(not item.strip() for item in value or ()):
+            raise ConfigError(f"A {name} is empty.")
+    if columns and (file is None or not is_table(file)):
+        raise ConfigError("--columns is for a .tsv or .csv file.")
+    if file and str(file) != "-" and not file.is_file():
+        what = "is a folder; name one of its files" if file.is_dir() else "does not exist"
+        raise DataError(f"{file} {what}.")
+
+
+def _groups(
+    task: Any,
+    file: Path | None,
+    text: list[str] | None,
+    pair: list[str] | None,
+    columns: str | None,
+    skipped: list[str] | None,
+) -> "Iterable[list[Example]]":
+    """Where the texts come from, in groups to predict together."""
+    import sys
+
+    from playmask.cli import reading
+    from playmask.data.lines import read_lines
+    from playmask.data.readers import Example
+
+    skip = None if skipped is None else skipped.append
+    if text:
+        pairs = pair or [None] * len(text)
+        return [[Example(*both) for both in zip(text, pairs, strict=True)]]
+    if file is None or str(file) == "-":
+        return reading.arriving(sys.stdin.buffer, skip)
+    if not reading.is_table(file):
+        return reading.groups(reading.texts(read_lines(file), str(file), skip))
+    takes_pairs = task.settings.get("pairs")
+    table = reading.read_table(
+        file, columns, task.labels, takes_pairs, skip_bad=skipped is not None
+    )
+    if skipped is not None:
+        skipped += table.skipped
+    return reading.groups(table)
+
+
+def _answer(task: Any, group: "list[Example]") -> None:
+    """Print one line of JSON for each text of a group."""
+    import json
+    import sys
+
+    _check_pairs(task, group)
+    texts = [e.text if e.pair is None else (e.text, e.pair) for e in group]
+    for example, prediction in zip(group, task.predict(texts), strict=True):
+        fields: dict[str, Any] = {"text": example.text}
+        if example.pair is not None:
+            fields["pair"] = example.pair
+        fields["label"] = prediction.label
+        fields["probabilities"] = {
+            label: round(value, DIGITS) for label, value in prediction.probabilities.items()
+        }
+        sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _check_pairs(task: Any, group: "list[Example]") -> None:
+    """See that a task of pairs gets pairs, and one of single texts those."""
+    from playmask.errors import DataError
+
+    takes_pairs = task.settings.get("pairs")
+    if takes_pairs is None:
+        return
+    wrong = next((e for e in group if (e.pair is not None) != takes_pairs), None)
+    if wrong is not None:
+        wanted = "pairs: give --pair, or a table with text and pair" if takes_pairs else "single texts"
+        raise DataError(f"The task was trained on {wanted}; this came: {wrong.text!r:.60}.")

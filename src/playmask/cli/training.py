@@ -1,0 +1,268 @@
+"""Training a classifier from the command line: everything is checked before it begins."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+from playmask.architectures import Architecture
+from playmask.checkpoints import build, load
+from playmask.checkpoints.save import write_json
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, find, read_json
+from playmask.cli.guard import Interrupted
+from playmask.cli.output import note, note_skipped, print_table
+from playmask.cli.reading import split
+from playmask.data.readers import Examples, labels_of, read_examples
+from playmask.draw import training_curve
+from playmask.errors import ConfigError, DataError
+from playmask.parts import Learned
+from playmask.tasks import TextClassifier, load_task
+from playmask.tasks.task import TASK
+from playmask.tokenizers import Tokenizer
+from playmask.train.fitting import BACKUP, HISTORY
+
+RUN, CURVE = "run.json", "curve.png"
+FILES = (TASK, ARCHITECTURE, "tokenizer.json", WEIGHTS, HISTORY, RUN, CURVE)
+DEFAULTS = {
+    "epochs": 3,
+    "batch_size": 32,
+    "pooling": "mean_max",
+    "seed": 0,
+    "warm_up": 0.1,
+    "weight_decay": 0.01,
+}
+FOR_NEW = {"width": 128, "depth": 2, "attention_heads": 4, "vocabulary": 8000}
+LONGEST = 128  # tokens, where --max-length is not given
+NEW_RATE, PRETRAINED_RATE = 1e-3, 2e-5
+
+Options = dict[str, Any]
+
+
+class Job(NamedTuple):
+    """What to train on, and where; the options of the training itself are kept in run.json."""
+
+    train: Path
+    validation: Path | None
+    out: Path
+    columns: str | None
+    skip_bad: bool
+    resume: bool
+    force: bool
+
+
+def run(job: Job, given: Options) -> None:
+    """Train, and leave the task, its history and the picture of it in `job.out`."""
+    going_on = _check_out(job, given.get("model"))
+    options = _settle(job, given)
+    labels = split(options["labels"])
+    if going_on:
+        labels = read_json(job.out / TASK)["settings"]["labels"]
+    examples, checks = _read(job, labels)
+    task = load_task(job.out) if going_on else _new_task(options, examples, labels)
+    _announce(task, options, examples, checks)
+    _clear(job.out, everything=not going_on)
+    write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
+    history = _fit(task, examples, checks, options, job.out, going_on)
+    write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
+    training_curve(history, job.out / CURVE)
+    _print_result(history, job.out)
+
+
+def _check_out(job: Job, model: str | None) -> bool:
+    """See that the training may write into its folder; whether it goes on with what is there."""
+    out = job.out
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file; --out is a folder.")
+    if job.resume and job.force:
+        raise ConfigError("--resume goes on, --force begins anew; give one of them.")
+    if model and Path(model).exists() and out.resolve() in _with_parents(Path(model)):
+        raise ConfigError(f"{out} holds the model itself; give another --out.")
+    held = next((name for name in (TASK, WEIGHTS, ARCHITECTURE) if (out / name).exists()), None)
+    if not job.resume:
+        if held and not job.force:
+            raise ConfigError(
+                f"{out} already holds a trained model ({held}); give another --out, --resume to "
+                "go on with an interrupted training, or --force to replace it."
+            )
+        return False
+    if held and _is_finished(out):
+        raise ConfigError(f"The training in {out} is finished; --force begins it anew.")
+    return (out / TASK).exists() and (out / WEIGHTS).exists()
+
+
+def _with_parents(path: Path) -> tuple[Path, Path]:
+    return path.resolve(), path.resolve().parent
+
+
+def _is_finished(out: Path) -> bool:
+    if (out / RUN).exists():
+        return bool(read_json(out / RUN).get("finished"))
+    return not (out / BACKUP).exists()
+
+
+def _settle(job: Job, given: Options) -> Options:
+    """Put together what was given, what the interrupted training had, and the defaults."""
+    saved: Options = {}
+    if job.resume and (job.out / RUN).exists():
+        saved = read_json(job.out / RUN).get("options", {})
+    elif job.resume:
+        note(f"{job.out} holds no interrupted training; this one begins at the first epoch")
+    for name, value in given.items():
+        if saved and value is not None and value != saved.get(name):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {value} differs from the interrupted training's "
+                f"{saved.get(name)}; leave it out, or begin anew with --force."
+            )
+    chosen = {**given, **{n: v for n, v in saved.items() if given.get(n) is None}}
+    if not (job.resume and (job.out / TASK).exists()):
+        _check_model(chosen)
+    defaults = {**DEFAULTS, "learning_rate": NEW_RATE if chosen["new"] else PRETRAINED_RATE}
+    defaults |= FOR_NEW if chosen["new"] else {}
+    return {n: defaults.get(n) if v is None else v for n, v in chosen.items()}
+
+
+def _check_model(options: Options) -> None:
+    if bool(options["model"]) == bool(options["new"]):
+        raise ConfigError(
+            "Give --model PATH to start from a pretrained model, or --new to start from a small "
+            "one with random weights" + (", not both." if options["new"] else ".")
+        )
+    size = next((name for name in FOR_NEW if options[name] is not None), None)
+    if options["model"] and size:
+        raise ConfigError(
+            f"--{size.replace('_', '-')} is for --new; a pretrained model has its own."
+        )
+
+
+def _read(job: Job, labels: list[str] | None) -> tuple[Examples, Examples | None]:
+    """Read both files, with one set of labels."""
+    columns = split(job.columns)
+    examples = read_examples(job.train, labels=labels, columns=columns, skip_bad=job.skip_bad)
+    note_skipped(job.train, examples.skipped)
+    labels = labels or labels_of(examples)
+    if len(labels) < 2:
+        raise DataError(f"{job.train} has one label only ({labels[0]!r}); there is no choice.")
+    if job.validation is None:
+        note("no --validation: the last epoch is kept, not the best")
+        return examples, None
+    checks = read_examples(job.validation, labels=labels, columns=columns, skip_bad=job.skip_bad)
+    note_skipped(job.validation, checks.skipped)
+    for path, some in ((job.train, examples), (job.validation, checks)):
+        if any((e.pair is None) != (examples[0].pair is None) for e in some):
+            raise DataError(f"{path} mixes single texts and pairs with the other lines; give one.")
+    return examples, checks
+
+
+def _new_task(options: Options, examples: Examples, labels: list[str] | None) -> TextClassifier:
+    """A fresh classifier on a pretrained or on a new encoder."""
+    keras.utils.set_random_seed(options["seed"])
+    heads = "pool" if options["pooling"] == "pooled" else ()
+    if options["new"]:
+        model, tokenizer = _new_model(options, examples, heads)
+    else:
+        tokenizer = Tokenizer.load(find(options["model"]).directory)
+        model = load(options["model"], heads=heads)
+        _fit_length(options, model.architecture)
+    task = TextClassifier.new(
+        model,
+        labels or labels_of(examples),
+        tokenizer=tokenizer,
+        max_length=options["max_length"],
+        pooling=options["pooling"],
+    )
+    task.settings["pairs"] = examples[0].pair is not None
+    return task
+
+
+def _new_model(options: Options, examples: Examples, heads: Any) -> tuple:
+    texts = (text for e in examples for text in (e.text, e.pair) if text)
+    tokenizer = Tokenizer.from_texts(texts, size=options["vocabulary"])
+    options["max_length"] = options["max_length"] or LONGEST
+    architecture = Architecture(
+        family="bert",
+        vocabulary=len(tokenizer),
+        width=options["width"],
+        depth=options["depth"],
+        attention_heads=options["attention_heads"],
+        inner=4 * options["width"],
+        position=Learned(options["max_length"]),
+        pad=tokenizer.pad,
+    )
+    return build(architecture, heads), tokenizer
+
+
+def _fit_length(options: Options, architecture: Architecture) -> None:
+    """Keep texts as short as the positions that a model has."""
+    positions = getattr(architecture.position, "size", None)
+    if options["max_length"] is None:
+        options["max_length"] = min(LONGEST, positions or LONGEST)
+    elif positions is not None and options["max_length"] > positions:
+        raise ConfigError(
+            f"--max-length is {options['max_length']}, but the model has {positions} positions."
+        )
+
+
+def _announce(
+    task: TextClassifier, options: Options, examples: Examples, checks: Examples | None
+) -> None:
+    number = {label: 0 for label in task.labels}
+    for example in examples:
+        number[str(example.label)] += 1
+    shown = ", ".join(f"{label} ({count:,})" for label, count in list(number.items())[:12])
+    more = f" and {len(number) - 12} more" if len(number) > 12 else ""
+    beside = f", {len(checks):,} for validation" if checks is not None else ""
+    note(f"data: {len(examples):,} examples for training{beside}; labels {shown}{more}")
+    kind = "new" if options["new"] else "pretrained"
+    count = task.network.count_params()
+    note(f"model: {kind}, {count:,} parameters; texts of at most {task.settings['max_length']}")
+    note(f"learning rate: {options['learning_rate']:g}, {options['epochs']} epochs")
+
+
+def _clear(out: Path, *, everything: bool) -> None:
+    """Drop what another training left, so that the folder never mixes two."""
+    out.mkdir(parents=True, exist_ok=True)
+    if everything:
+        for name in FILES:
+            (out / name).unlink(missing_ok=True)
+        shutil.rmtree(out / BACKUP, ignore_errors=True)
+
+
+def _fit(
+    task: TextClassifier,
+    examples: Examples,
+    checks: Examples | None,
+    options: Options,
+    out: Path,
+    going_on: bool,
+) -> dict[str, list[float]]:
+    names = ("epochs", "batch_size", "learning_rate", "warm_up", "weight_decay", "seed")
+    try:
+        return task.fit(
+            examples,
+            checks,
+            **{name: options[name] for name in names},
+            directory=out,
+            resume=going_on,
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    except KeyboardInterrupt:
+        kept = f"the best epoch so far is saved in {out}; go on with --resume"
+        if not (out / WEIGHTS).exists():
+            kept = "no epoch was complete yet, nothing is kept"
+        raise Interrupted(f"interrupted; {kept}") from None
+
+
+def _print_result(history: dict[str, list[float]], out: Path) -> None:
+    """Show the metrics of the epoch that was kept."""
+    done = len(history["loss"])
+    watched = history.get("val_loss")
+    best = watched.index(min(watched)) if watched else done - 1
+    rows = []
+    for name in (n for n in history if not n.startswith("val_")):
+        both = (history[name], history.get(f"val_{name}"))
+        rows.append([name, *(f"{v[best]:.4f}" if v and len(v) > best else "–" for v in both)])
+    header = ("", "training", "validation")
+    print_table(f"kept: epoch {best + 1} of {done}", rows, header=header, numbers=True)
+    note(f"saved in {out}; try it: playmask predict {out} --text …")
