@@ -13,8 +13,10 @@ from playmask.checkpoints.source import Source, find
 from playmask.deferred import blank, fill
 from playmask.errors import CheckpointError, ConfigError
 from playmask.families import FAMILIES
+from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer, weights_by_name
 
+VOCABULARIES = ("tokenizer.json", "vocab.txt")
 GENERATING = ("lm", "unilm", "turns")
 
 
@@ -76,7 +78,16 @@ def load(
     plan = make_plan(model, source, report, rows, resize)
     _fill(model, source, plan)
     model.report = plan.report
+    model.tokenizer = _tokenizer(source, keep_tokens)
     return model
+
+
+def _tokenizer(source: Source, keep_tokens: Sequence[int] | None) -> Tokenizer | None:
+    """The tokenizer that lies beside the weights, pruned as they were."""
+    if not any((source.directory / name).is_file() for name in VOCABULARIES):
+        return None
+    tokenizer = Tokenizer.load(source.directory)
+    return tokenizer if keep_tokens is None else tokenizer.keep(keep_tokens)
 
 
 def _heads(heads: str | Sequence[str] | None, architecture: Architecture) -> tuple[str, ...]:

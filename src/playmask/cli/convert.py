@@ -18,7 +18,10 @@ def convert(
         bool, typer.Option("--force", help="Write into a folder that is not empty.")
     ] = False,
 ) -> None:
-    """Write a checkpoint in another format, and verify that it computes the same."""
+    """Write a checkpoint in another format.
+
+    The result is loaded again, and has to compute the very same as the original.
+    """
     from playmask.cli.checkpoint import print_report
     from playmask.cli.converting import run
     from playmask.cli.output import note

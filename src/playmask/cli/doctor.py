@@ -8,7 +8,10 @@ import typer
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show versions, the backend, devices, memory and speed, with hints where something is off."""
+    """Examine this installation.
+
+    Versions, the backend, devices, memory and speed, with hints where something is off.
+    """
     from playmask.cli import examining
     from playmask.cli.output import note, print_json, print_table
 

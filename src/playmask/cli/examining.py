@@ -60,11 +60,10 @@ def _version(name: str) -> str | None:
 
 
 def _backend(findings: Findings, hints: Hints) -> None:
-    chosen = os.environ.get("PLAYMASK_BACKEND_GIVEN") or os.environ.get("KERAS_BACKEND")
     import keras
 
     name = keras.backend.backend()
-    findings["backend"] = f"{name} ({_why(name, chosen)})"
+    findings["backend"] = f"{name} ({_why(name)})"
     devices = _devices(name)
     findings["devices"] = ", ".join(devices)
     if not any("cpu" not in device.lower() for device in devices) and _has_nvidia():
@@ -76,10 +75,11 @@ def _backend(findings: Findings, hints: Hints) -> None:
     findings["speed"] = f"{_speed():,.0f} GFLOP/s (float32 products of {SIDE} × {SIDE} matrices)"
 
 
-def _why(name: str, chosen: str | None) -> str:
-    if chosen == name == "jax":
-        return "playmask's default, or KERAS_BACKEND"
-    return "from KERAS_BACKEND" if chosen == name else "Keras' configuration file"
+def _why(name: str) -> str:
+    """Why it is this backend: playmask sets KERAS_BACKEND itself, where nobody has."""
+    if os.environ.get("KERAS_BACKEND") != name:
+        return "Keras' configuration file says so"
+    return "playmask's default" if name == "jax" else "KERAS_BACKEND says so"
 
 
 def _devices(backend: str) -> list[str]:
@@ -140,7 +140,7 @@ def _machine(findings: Findings, hints: Hints) -> None:
 def _cache(findings: Findings, hints: Hints) -> None:
     place = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     if not place:
-        findings["compilation cache"] = "none; with JAX_COMPILATION_CACHE_DIR=DIR starts are quicker"
+        findings["compilation cache"] = "none (JAX_COMPILATION_CACHE_DIR=DIR: quicker starts)"
         return
     folder = Path(place)
     files = [p for p in folder.rglob("*") if p.is_file()] if folder.is_dir() else []

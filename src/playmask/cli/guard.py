@@ -26,9 +26,7 @@ class Interrupted(Exception):
 class Commands(TyperGroup):
     """The group of all commands; whatever one raises ends here."""
 
-    def main(
-        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
-    ) -> NoReturn:
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
         """Run one command and exit."""
         line, debug = _without_debug(sys.argv[1:] if args is None else args)
         _speak_utf8()

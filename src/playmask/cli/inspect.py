@@ -8,7 +8,8 @@ import typer
 
 def inspect(
     path: Annotated[
-        str, typer.Argument(help="A folder, a checkpoint's prefix or file, a task, a hub's name.")
+        str,
+        typer.Argument(metavar="PATH", help="A folder, a prefix, a file, a task, a hub's name."),
     ],
     tensors: Annotated[
         bool, typer.Option("--tensors", help="Also list what a load would do with each tensor.")
@@ -18,7 +19,10 @@ def inspect(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell what a checkpoint is: its format, family, sizes, heads and tokenizer."""
+    """Tell what a checkpoint is.
+
+    Its format, family, sizes, heads and tokenizer; the weights are not loaded.
+    """
     from playmask.cli.checkpoint import print_report
     from playmask.cli.inspecting import describe_checkpoint, print_description
     from playmask.cli.output import print_json

@@ -17,7 +17,11 @@ from playmask.errors import DataError
 from playmask.tasks.task import TASK
 from playmask.transformer import Transformer
 
-KINDS = {"google": "TensorFlow checkpoint", "huggingface": "PyTorch tensors", "playmask": "playmask"}
+KINDS = {
+    "google": "a TensorFlow checkpoint",
+    "huggingface": "PyTorch tensors",
+    "playmask": "its own format",
+}
 BYTES = {"float32": 4, "bfloat16": 2}
 HEAD = "task/"  # what the weights beside the Transformer are called in a saved task
 
@@ -35,11 +39,11 @@ class Description:
     @property
     def parameters(self) -> int:
         """Numbers to learn, of the model and of the task's own layers."""
-        return sum(size(item.shape) for item in (*self.report.loaded, *self.report.fresh)) + sum(
-            size(self.source.tensors.spec(name).shape)
-            for name in self.source.tensors
-            if name.startswith(HEAD)
-        )
+        shapes = [item.shape for item in self.report.loaded]
+        shapes += [item.shape for item in self.report.fresh]
+        tensors = self.source.tensors
+        shapes += [tensors.spec(name).shape for name in tensors if name.startswith(HEAD)]
+        return sum(map(size, shapes))
 
     @property
     def stored(self) -> dict[str, int]:
@@ -86,13 +90,11 @@ def describe_checkpoint(path: str | Path, family: str | None = None) -> Descript
     saved = read_json(task) if task.is_file() else None
     if saved is not None:
         own = "part of the task: " + str(saved.get("task"))
-        ignored = (i._replace(reason=own) if _is_tasks(i.theirs) else i for i in report.ignored)
-        report = dataclasses.replace(report, ignored=tuple(ignored))
+        ignored = tuple(
+            i._replace(reason=own) if i.theirs.startswith(HEAD) else i for i in report.ignored
+        )
+        report = dataclasses.replace(report, ignored=ignored)
     return Description(source, report, heads, _tokenizer(source), saved)
-
-
-def _is_tasks(name: str) -> bool:
-    return name.startswith(HEAD)
 
 
 def _tokenizer(source: Source) -> dict[str, Any] | None:
@@ -118,7 +120,7 @@ def _overview(found: Description) -> list[tuple[str, str]]:
     memory = ", ".join(f"{human(found.parameters * n)} in {kind}" for kind, n in BYTES.items())
     stored = ", ".join(f"{human(count)} of {kind}" for kind, count in found.stored.items())
     rows = [
-        ("container", f"{KINDS.get(source.container, '')} ({source.container})"),
+        ("container", f"{source.container}: {KINDS[source.container]}"),
         ("family", report.family),
         ("dialect", report.dialect),
         ("tensors", f"{len(source.tensors)}: {stored}"),

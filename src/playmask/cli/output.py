@@ -1,16 +1,18 @@
 """How commands speak: notes to stderr, tables and JSON to stdout."""
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-PLAIN_WIDTH = 120
-"""Columns of a table that goes into a file or a pipe."""
+PLAIN_WIDTH = 1000
+"""Columns that a table may take in a file or a pipe: nothing is wrapped there."""
 
 
 def note(message: str) -> None:
     """Tell the user something that is no result."""
+    sys.stdout.flush()
     print(message, file=sys.stderr, flush=True)
 
 
@@ -54,4 +56,10 @@ def print_table(
         made.add_column(name, justify="right" if right else "left", overflow="fold")
     for line in lines:
         made.add_row(*line)
-    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False).print(made)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(made)
+        return
+    plain = Console(width=PLAIN_WIDTH, color_system=None, file=io.StringIO())
+    with plain.capture() as drawn:
+        plain.print(made)
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))

@@ -17,6 +17,7 @@ def predict(
     file: Annotated[
         Path | None,
         typer.Argument(
+            metavar="FILE",
             help="One text per line, or a .tsv, .csv or .jsonl (.gz); - or nothing is stdin.",
             show_default=False,
         ),
@@ -32,7 +33,10 @@ def predict(
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
 ) -> None:
-    """Predict the label of each text; prints JSON lines in the order of the texts."""
+    """Label texts with a saved task.
+
+    Prints one line of JSON for each text, in their order, as soon as it is known.
+    """
     from playmask.cli.output import note_skipped
 
     _check(file, text, pair, columns)
@@ -83,7 +87,7 @@ def _groups(
 
     skip = None if skipped is None else skipped.append
     if text:
-        pairs = pair or [None] * len(text)
+        pairs: list[Any] = [*pair] if pair else [None] * len(text)
         return [[Example(*both) for both in zip(text, pairs, strict=True)]]
     if file is None or str(file) == "-":
         return reading.arriving(sys.stdin.buffer, skip)
@@ -126,5 +130,6 @@ def _check_pairs(task: Any, group: "list[Example]") -> None:
         return
     wrong = next((e for e in group if (e.pair is not None) != takes_pairs), None)
     if wrong is not None:
-        wanted = "pairs: give --pair, or a table with text and pair" if takes_pairs else "single texts"
-        raise DataError(f"The task was trained on {wanted}; this came: {wrong.text!r:.60}.")
+        what = "pairs" if takes_pairs else "single texts"
+        way = "; give --pair, or a table with text and pair" if takes_pairs else ""
+        raise DataError(f"The task was trained on {what}{way}; this came: {wrong.text!r:.60}.")

@@ -10,7 +10,7 @@ from playmask.data.readers import FIELD, FORMATS, Example, Examples, read_exampl
 from playmask.errors import DataError
 
 READ = 1 << 16  # bytes asked of a stream at a time; it gives what has arrived
-FIRST, CHUNK = 32, 1024  # texts predicted together: at first, and then
+FIRST, CHUNK = 8, 1024  # texts predicted together: at first, and then
 
 Skip = Callable[[str], None]
 

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 app = typer.Typer(help="Train a task on labelled data.", no_args_is_help=True)
-
-NEW = "For a new model"
 
 
 @app.callback()
@@ -17,54 +16,45 @@ def _tasks() -> None:
 
 @app.command("classify")
 def classify(
-    train: Annotated[Path, typer.Argument(help="Labelled texts: .tsv, .csv or .jsonl (.gz).")],
-    out: Annotated[Path, typer.Option(help="The folder the task is saved in.")],
+    train: Annotated[Path, Argument(metavar="TRAIN", help="Labelled texts: .tsv, .csv, .jsonl.")],
+    out: Annotated[Path, Option(help="The folder the task is saved in.")],
     validation: Annotated[
-        Path | None, typer.Option(help="Labelled texts that tell which epoch is the best.")
+        Path | None, Option(help="Labelled texts that tell the best epoch.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A pretrained model: a folder, a checkpoint, or a hub's name.")
-    ] = None,
-    new: Annotated[
-        bool | None, typer.Option("--new", help="Start from a small model with random weights.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, show_default="3")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, show_default="32")] = None,
+    model: Annotated[str | None, Option(help="A pretrained model: a path or a hub's name.")] = None,
+    new: Annotated[bool | None, Option("--new", help="Start from a small random model.")] = None,
+    epochs: Annotated[int | None, Option(min=1, help="Default: 3.")] = None,
+    batch_size: Annotated[int | None, Option(min=1, help="Default: 32.")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(show_default="2e-5; 1e-3 with --new")
+        float | None, Option(help="Per step. Default: 2e-5, or 1e-3 with --new.")
     ] = None,
     max_length: Annotated[
-        int | None,
-        typer.Option(min=4, show_default="128", help="Tokens that a text is cut to."),
+        int | None, Option(min=4, help="Tokens a text is cut to. Default: 128.")
     ] = None,
     pooling: Annotated[
-        str | None, typer.Option(show_default="mean_max", help="mean_max, mean, first or pooled.")
+        str | None, Option(help="mean_max, mean, first or pooled. Default: mean_max.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(show_default="those of the training file", help="Such as a,b,c.")
+        str | None, Option(help="Such as a,b,c. Default: those of the training file.")
     ] = None,
-    columns: Annotated[
-        str | None, typer.Option(help="The files' columns, such as text,label; _ is ignored.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(show_default="0")] = None,
-    warm_up: Annotated[
-        float | None, typer.Option(show_default="0.1", help="Part of the steps.")
-    ] = None,
-    weight_decay: Annotated[float | None, typer.Option(show_default="0.01")] = None,
-    width: Annotated[int | None, typer.Option(min=1, show_default="128", help=NEW)] = None,
-    depth: Annotated[int | None, typer.Option(min=1, show_default="2", help=NEW)] = None,
-    attention_heads: Annotated[int | None, typer.Option(min=1, show_default="4", help=NEW)] = None,
-    vocabulary: Annotated[int | None, typer.Option(min=64, show_default="8000", help=NEW)] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted training in --out.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the task that --out holds.")
-    ] = False,
+    columns: Annotated[str | None, Option(help="Of the files, such as label,text,_.")] = None,
+    seed: Annotated[int | None, Option(help="Of everything random. Default: 0.")] = None,
+    warm_up: Annotated[float | None, Option(help="Part of the steps. Default: 0.1.")] = None,
+    weight_decay: Annotated[float | None, Option(help="Default: 0.01.")] = None,
+    width: Annotated[int | None, Option(min=1, help="With --new. Default: 128.")] = None,
+    depth: Annotated[int | None, Option(min=1, help="With --new. Default: 2.")] = None,
+    attention_heads: Annotated[int | None, Option(min=1, help="With --new. Default: 4.")] = None,
+    vocabulary: Annotated[int | None, Option(min=64, help="With --new. Default: 8000.")] = None,
+    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave bad lines out.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Go on after an interruption.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace the task that --out holds.")] = False,
 ) -> None:
-    """Train a classifier of texts, or of pairs of texts, and keep the best epoch."""
+    """Train a classifier of texts or of pairs.
+
+    The best epoch is kept. Everything that can be wrong is told before training begins.
+    """
     given = dict(locals())
-    from playmask.cli.training import Job, run
+    from playmask.cli.settings import Job
+    from playmask.cli.training import run
 
     run(Job(**{name: given.pop(name) for name in Job._fields}), given)

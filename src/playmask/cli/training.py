@@ -1,9 +1,11 @@
 """Training a classifier from the command line: everything is checked before it begins."""
 
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 import keras
 
@@ -14,6 +16,7 @@ from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, find, read_json
 from playmask.cli.guard import Interrupted
 from playmask.cli.output import note, note_skipped, print_table
 from playmask.cli.reading import split
+from playmask.cli.settings import CURVE, LONGEST, RUN, Job, Options, check_out, settle
 from playmask.data.readers import Examples, labels_of, read_examples
 from playmask.draw import training_curve
 from playmask.errors import ConfigError, DataError
@@ -23,117 +26,59 @@ from playmask.tasks.task import TASK
 from playmask.tokenizers import Tokenizer
 from playmask.train.fitting import BACKUP, HISTORY
 
-RUN, CURVE = "run.json", "curve.png"
 FILES = (TASK, ARCHITECTURE, "tokenizer.json", WEIGHTS, HISTORY, RUN, CURVE)
-DEFAULTS = {
-    "epochs": 3,
-    "batch_size": 32,
-    "pooling": "mean_max",
-    "seed": 0,
-    "warm_up": 0.1,
-    "weight_decay": 0.01,
-}
-FOR_NEW = {"width": 128, "depth": 2, "attention_heads": 4, "vocabulary": 8000}
-LONGEST = 128  # tokens, where --max-length is not given
-NEW_RATE, PRETRAINED_RATE = 1e-3, 2e-5
-
-Options = dict[str, Any]
 
 
-class Job(NamedTuple):
-    """What to train on, and where; the options of the training itself are kept in run.json."""
+class Stopping(keras.callbacks.Callback):
+    """Ctrl-C that no bare `except:` in a library can swallow: it is raised again at the next batch.
 
-    train: Path
-    validation: Path | None
-    out: Path
-    columns: str | None
-    skip_bad: bool
-    resume: bool
-    force: bool
+    Used as a context, around the training that it is a callback of.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = False
+        self.before: Any = None
+
+    def __enter__(self) -> Self:
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self.before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self.asked = True
+        raise KeyboardInterrupt
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Stop, if that was asked for."""
+        if self.asked:
+            raise KeyboardInterrupt
 
 
 def run(job: Job, given: Options) -> None:
     """Train, and leave the task, its history and the picture of it in `job.out`."""
-    going_on = _check_out(job, given.get("model"))
-    options = _settle(job, given)
+    going_on = check_out(job, given.get("model"))
+    options = settle(job, given)
     labels = split(options["labels"])
     if going_on:
         labels = read_json(job.out / TASK)["settings"]["labels"]
     examples, checks = _read(job, labels)
     task = load_task(job.out) if going_on else _new_task(options, examples, labels)
     _announce(task, options, examples, checks)
+    if going_on and (job.out / HISTORY).exists():
+        done = len(read_json(job.out / HISTORY)["loss"])
+        note(f"going on after epoch {done} of {options['epochs']}")
     _clear(job.out, everything=not going_on)
     write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
     history = _fit(task, examples, checks, options, job.out, going_on)
     write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
     training_curve(history, job.out / CURVE)
     _print_result(history, job.out)
-
-
-def _check_out(job: Job, model: str | None) -> bool:
-    """See that the training may write into its folder; whether it goes on with what is there."""
-    out = job.out
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out} is a file; --out is a folder.")
-    if job.resume and job.force:
-        raise ConfigError("--resume goes on, --force begins anew; give one of them.")
-    if model and Path(model).exists() and out.resolve() in _with_parents(Path(model)):
-        raise ConfigError(f"{out} holds the model itself; give another --out.")
-    held = next((name for name in (TASK, WEIGHTS, ARCHITECTURE) if (out / name).exists()), None)
-    if not job.resume:
-        if held and not job.force:
-            raise ConfigError(
-                f"{out} already holds a trained model ({held}); give another --out, --resume to "
-                "go on with an interrupted training, or --force to replace it."
-            )
-        return False
-    if held and _is_finished(out):
-        raise ConfigError(f"The training in {out} is finished; --force begins it anew.")
-    return (out / TASK).exists() and (out / WEIGHTS).exists()
-
-
-def _with_parents(path: Path) -> tuple[Path, Path]:
-    return path.resolve(), path.resolve().parent
-
-
-def _is_finished(out: Path) -> bool:
-    if (out / RUN).exists():
-        return bool(read_json(out / RUN).get("finished"))
-    return not (out / BACKUP).exists()
-
-
-def _settle(job: Job, given: Options) -> Options:
-    """Put together what was given, what the interrupted training had, and the defaults."""
-    saved: Options = {}
-    if job.resume and (job.out / RUN).exists():
-        saved = read_json(job.out / RUN).get("options", {})
-    elif job.resume:
-        note(f"{job.out} holds no interrupted training; this one begins at the first epoch")
-    for name, value in given.items():
-        if saved and value is not None and value != saved.get(name):
-            raise ConfigError(
-                f"--{name.replace('_', '-')} {value} differs from the interrupted training's "
-                f"{saved.get(name)}; leave it out, or begin anew with --force."
-            )
-    chosen = {**given, **{n: v for n, v in saved.items() if given.get(n) is None}}
-    if not (job.resume and (job.out / TASK).exists()):
-        _check_model(chosen)
-    defaults = {**DEFAULTS, "learning_rate": NEW_RATE if chosen["new"] else PRETRAINED_RATE}
-    defaults |= FOR_NEW if chosen["new"] else {}
-    return {n: defaults.get(n) if v is None else v for n, v in chosen.items()}
-
-
-def _check_model(options: Options) -> None:
-    if bool(options["model"]) == bool(options["new"]):
-        raise ConfigError(
-            "Give --model PATH to start from a pretrained model, or --new to start from a small "
-            "one with random weights" + (", not both." if options["new"] else ".")
-        )
-    size = next((name for name in FOR_NEW if options[name] is not None), None)
-    if options["model"] and size:
-        raise ConfigError(
-            f"--{size.replace('_', '-')} is for --new; a pretrained model has its own."
-        )
 
 
 def _read(job: Job, labels: list[str] | None) -> tuple[Examples, Examples | None]:
@@ -239,14 +184,16 @@ def _fit(
 ) -> dict[str, list[float]]:
     names = ("epochs", "batch_size", "learning_rate", "warm_up", "weight_decay", "seed")
     try:
-        return task.fit(
-            examples,
-            checks,
-            **{name: options[name] for name in names},
-            directory=out,
-            resume=going_on,
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
+        with Stopping() as stopping:
+            return task.fit(
+                examples,
+                checks,
+                **{name: options[name] for name in names},
+                directory=out,
+                resume=going_on,
+                callbacks=[stopping],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
     except KeyboardInterrupt:
         kept = f"the best epoch so far is saved in {out}; go on with --resume"
         if not (out / WEIGHTS).exists():

@@ -1,0 +1,48 @@
+# Two commands to begin with: make demo, make test. Each makes .venv where it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+BACKENDS := .venv-backends/bin
+WORKERS ?= 2
+
+.PHONY: demo test test-slow test-backends check format clean
+
+demo: .venv/ready
+	$(BIN)/playmask demo
+
+test: .venv/ready
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+# Real pretrained model and data set (PLAYMASK_DATA); says why where it skips.
+test-slow: .venv/ready
+	$(BIN)/pip install -q -e '.[slow]'
+	$(BIN)/python -m pytest -m slow -rs -s
+
+# The core, loading, the oracles and the learning tests on the other two backends.
+test-backends: .venv-backends/ready
+	KERAS_BACKEND=torch $(BACKENDS)/python -m pytest -m backends -n $(WORKERS)
+	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m backends -n $(WORKERS)
+
+check: .venv/ready
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+
+format: .venv/ready
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "playmask needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (make PYTHON=python3.12 …)")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+# A second environment, so that the first one proves that JAX alone is enough.
+.venv-backends/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-backends
+	$(BACKENDS)/pip install -q --disable-pip-version-check torch==2.13.0 tensorflow==2.21.0
+	$(BACKENDS)/pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-backends .cache runs build dist

@@ -1,0 +1,153 @@
+"""inspect and convert on the checkpoints of the original programs; doctor and demo."""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import playmask
+from cli.commands import call, complaint
+
+GOOGLE = "bert4keras/bert_pool_nsp_mlm"
+HUGGINGFACE = "transformers/bert_mlm"
+CLASSIFIER = "transformers/bert_classifier"
+
+
+@pytest.fixture
+def oracles(request) -> Path:
+    return request.config.rootpath / "tests/oracles"
+
+
+def described(*arguments):
+    result = call("inspect", *arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "heads"),
+    [
+        (GOOGLE, "google", ["mlm", "pool", "nsp"]),
+        (CLASSIFIER, "huggingface", ["pool"]),
+    ],
+)
+def test_inspect_tells_what_it_is(oracles, name, container, heads):
+    found = described(oracles / name)
+    assert (found["container"], found["family"], found["heads"]) == (container, "bert", heads)
+    model = playmask.load(oracles / name, heads=heads)
+    assert found["parameters"] == model.count_params()
+    assert found["memory_bytes"]["float32"] == 4 * model.count_params()
+    assert found["architecture"]["width"] == 32 and found["tokenizer"] is None
+    assert found["stored_bytes"].keys() == {"float32"}
+
+
+def test_inspect_draws_tables(oracles):
+    result = call("inspect", oracles / GOOGLE, "--tensors")
+    assert result.exit_code == 0
+    for words in ("google: a TensorFlow checkpoint", "Learned(size=40)", "none found"):
+        assert words in result.stdout
+    assert "bert/encoder/layer_0/attention/self/query/kernel" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_inspect_lists_every_tensor(oracles):
+    found = described(oracles / HUGGINGFACE, "--tensors")
+    named = [item["theirs"] for item in (*found["loaded"], *found["ignored"])]
+    source = playmask.load(oracles / HUGGINGFACE).report
+    assert sorted(named) == sorted(i.theirs for i in (*source.loaded, *source.ignored))
+
+
+def test_inspect_knows_a_task(task):
+    found = described(task, "--tensors")
+    assert found["container"] == "playmask" and found["task"]["task"] == "classify"
+    assert found["parameters"] == playmask.load_task(task).network.count_params()
+    assert found["tokenizer"]["kind"] == "WordPiece"
+    assert {item["reason"] for item in found["ignored"]} == {"part of the task: classify"}
+    assert "classify: labels ['好评', '差评']" in call("inspect", task).stdout
+
+
+def test_convert_there_and_back(oracles, tmp_path):
+    paths = [oracles / GOOGLE]
+    for to in ("playmask", "huggingface", "google"):
+        paths.append(tmp_path / to)
+        result = call("convert", paths[-2], paths[-1], "--to", to)
+        assert result.exit_code == 0, result.stderr
+        assert "differ by at most 0" in result.stderr and "46 weights loaded" in result.stdout
+    first, last = (playmask.load(p, heads=("nsp", "mlm")) for p in (paths[0], paths[-1]))
+    for a, b in zip(first.get_weights(), last.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_convert_to_half_the_size(oracles, tmp_path):
+    result = call(
+        "convert", oracles / HUGGINGFACE, tmp_path / "half", "--to", "huggingface",
+        "--dtype", "bfloat16",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert described(tmp_path / "half")["stored_bytes"].keys() == {"bfloat16"}
+    assert "from float32" in result.stdout
+
+
+def test_convert_without_heads(oracles, tmp_path):
+    result = call("convert", oracles / GOOGLE, tmp_path / "x", "--to", "playmask", "--heads", "")
+    assert result.exit_code == 0, result.stderr
+    assert "the head 'mlm' was not asked for" in result.stdout
+    assert described(tmp_path / "x")["heads"] == []
+
+
+def test_what_convert_refuses(oracles, tmp_path, task):
+    def refused(target, *more, to="playmask"):
+        return complaint(call("convert", oracles / GOOGLE, target, "--to", to, *more))
+
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "notes.txt").write_text("mine")
+    assert "is not empty (it holds notes.txt)" in refused(full)
+    assert "no format 'gogle'. Did you mean 'google'?" in refused(tmp_path / "x", to="gogle")
+    assert "is where the checkpoint lies" in refused(oracles / GOOGLE, "--force")
+    assert "holds a trained task" in refused(task, "--force")
+    assert "Did you mean 'bfloat16'?" in refused(tmp_path / "x", "--dtype", "bflot16")
+    assert call("convert", oracles / GOOGLE, full, "--to", "google", "--force").exit_code == 0
+    assert call("convert", oracles / GOOGLE, full, "--to", "google", "--force").exit_code == 0
+    assert "holds a checkpoint of the format 'google'" in refused(full, "--force")
+
+
+def test_doctor(monkeypatch):
+    monkeypatch.setattr("playmask.cli.examining.SECONDS", 0.01)
+    monkeypatch.setenv("PLAYMASK_DATA", "/nowhere")
+    result = call("doctor", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["findings"]["backend"].startswith(("jax (", "tensorflow (", "torch ("))
+    assert "GFLOP/s" in told["findings"]["speed"]
+    assert "Playmask Sans SC" in told["findings"]["fonts"]
+    assert any("PLAYMASK_DATA names /nowhere" in hint for hint in told["hints"])
+    table = call("doctor")
+    assert table.exit_code == 0 and "hint: PLAYMASK_DATA" in table.stderr
+
+
+def test_doctor_survives_what_it_finds(monkeypatch):
+    def broken(findings, hints):
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr("playmask.cli.examining._backend", broken)
+    told = json.loads(call("doctor", "--json").stdout)
+    assert any("out of order" in hint for hint in told["hints"])
+
+
+def test_demo_passes_its_options_on(monkeypatch, tmp_path):
+    seen = {}
+    fake = types.ModuleType("playmask.demo")
+
+    def run(directory, *, data=None, say):
+        seen.update(at=directory, data=data)
+        say("hi")
+
+    fake.run = run
+    monkeypatch.setitem(sys.modules, "playmask.demo", fake)
+    result = call("demo", "--out", tmp_path / "d", "--data", tmp_path)
+    assert (result.exit_code, result.stderr) == (0, "hi\n")
+    assert seen == {"at": tmp_path / "d", "data": tmp_path}

@@ -1,0 +1,166 @@
+"""Training: what it leaves, what it refuses before it begins, and going on after Ctrl-C."""
+
+import contextlib
+import json
+import shutil
+import signal
+import time
+
+import pytest
+
+import playmask
+from cli.commands import SMALL, call, complaint, reviews, start, write_table
+
+ORACLE = "tests/oracles/transformers/bert_mlm"
+
+
+@pytest.fixture
+def train(data, tmp_path):
+    """Call `playmask train classify`, with options in the place of the usual ones."""
+
+    def run(*more, out=tmp_path / "out", file=data / "train.tsv", valid=data / "valid.tsv"):
+        return call("train", "classify", file, "--validation", valid, "--out", out, *more)
+
+    return run
+
+
+def test_a_training_leaves_a_task(trained):
+    out, result = trained
+    names = {path.name for path in out.iterdir()}
+    assert {"task.json", "weights.safetensors", "training.json", "curve.png", "run.json"} <= names
+    assert (
+        "64 examples for training, 20 for validation; labels 好评 (32), 差评 (32)" in result.stderr
+    )
+    assert "learning rate: 0.01" in result.stderr
+    assert "kept: epoch" in result.stdout and "accuracy" in result.stdout
+    classifier = playmask.load_task(out)
+    assert classifier.predict("这书真好").label == "好评"
+    assert classifier.predict("这书真差").label == "差评"
+
+
+def test_training_a_pretrained_model(train, request, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(request.config.rootpath / ORACLE, model)
+    result = train("--model", model, "--epochs", 1)
+    assert "has no tokenizer.json or vocab.txt" in " ".join(complaint(result).split())
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"这书真好差第次酒店手机菜电影，"]
+    (model / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    assert "the model has 40 positions" in complaint(train("--model", model, "--max-length", 99))
+    result = train("--model", model, "--epochs", 1, "--batch-size", 32)
+    assert result.exit_code == 0, result.stderr
+    assert "model: pretrained" in result.stderr and "learning rate: 2e-05" in result.stderr
+    settings = playmask.load_task(tmp_path / "out").settings
+    assert settings["max_length"] == 40 and settings["pairs"] is False
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((), "Give --model PATH"),
+        (("--new", "--model", "x"), "not both"),
+        (("--model", "x/y/z", "--width", 8), "--width is for --new"),
+        (("--model", "x/y/z"), "There is no checkpoint at x/y/z"),
+        (("--new", "--pooling", "men"), "Did you mean 'mean'?"),
+        (("--new", "--labels", "好评"), "train.tsv:1: The label '差评' is not one of the labels"),
+        (("--new", "--columns", "tekst,label"), "Did you mean 'text'?"),
+        (("--new", "--learning-rate", 3), "learning_rate must be between 0 and 1"),
+        (("--new", "--width", 10), "does not divide"),
+        (("--new", "--resume", "--force"), "give one of them"),
+    ],
+)
+def test_what_is_refused_before_training(train, tmp_path, more, said):
+    assert said in complaint(train(*more))
+    assert not (tmp_path / "out" / "weights.safetensors").exists()
+
+
+def test_bad_data_is_refused_before_training(train, tmp_path):
+    bad = write_table(tmp_path / "bad.tsv", [*reviews(4), ("没有标签",), ("别的", "中评")])
+    assert "bad.tsv:5: The number of columns is 1" in complaint(train("--new", file=bad))
+    assert "bad.tsv:5: " in complaint(train("--new", valid=bad))
+    odd = write_table(tmp_path / "odd.tsv", [("别的", "中评")])
+    assert "odd.tsv:1: The label '中评' is not one" in complaint(train("--new", valid=odd))
+    one = write_table(tmp_path / "one.tsv", reviews(1))
+    assert "one label only ('差评')" in complaint(train("--new", file=one, valid=one))
+    pairs = write_table(tmp_path / "pairs.tsv", [("甲", "乙", label) for _, label in reviews(4)])
+    assert "mixes single texts and pairs" in complaint(train("--new", valid=pairs))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_finished_task_is_not_lost(train, task, data):
+    before = (task / "weights.safetensors").read_bytes()
+    assert "already holds a trained model" in complaint(train(*SMALL, out=task))
+    assert "is finished; --force begins it anew" in complaint(train("--resume", out=task))
+    rate = ("--new", "--force", "--learning-rate", 3)
+    assert "learning_rate must be" in complaint(train(*rate, out=task))
+    assert "holds the model itself" in complaint(train("--model", task, "--force", out=task))
+    assert (task / "weights.safetensors").read_bytes() == before
+
+
+def test_force_replaces_and_bad_lines_are_counted(train, task, tmp_path):
+    out, bad = tmp_path / "copy", tmp_path / "bad.tsv"
+    shutil.copytree(task, out)
+    write_table(bad, [*reviews(16), ("没有标签",), ("", "好评")])
+    small = [word for word in SMALL if word not in ("--learning-rate", "0.01")]
+    result = train(*small, "--epochs", 1, "--force", "--skip-bad", out=out, file=bad)
+    assert result.exit_code == 0, result.stderr
+    assert f"{bad}: 2 bad lines skipped (the first: {bad}:17: " in result.stderr
+    assert len(json.loads((out / "training.json").read_text())["loss"]) == 1
+    assert "learning rate: 0.001" in result.stderr
+    assert json.loads((out / "run.json").read_text())["options"]["learning_rate"] == 1e-3
+
+
+def test_an_interrupt_that_a_library_swallows_comes_again():
+    from playmask.cli.training import Stopping
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Stopping() as stopping:
+            stopping.on_train_batch_begin(0)
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                stopping.on_train_batch_begin(1)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def wait_for(path, process):
+    while not path.exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+
+
+def test_interrupted_and_resumed(train, data, tmp_path):
+    out, epochs = tmp_path / "out", 40
+    files = (data / "train.tsv", "--validation", data / "valid.tsv", "--out", out)
+    process = start("train", "classify", *files, *SMALL, "--epochs", epochs)
+    wait_for(out / "weights.safetensors", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    last = err.splitlines()[-1]
+    assert last.startswith("playmask: interrupted; the best epoch so far is saved in"), err
+    assert "Traceback" not in err
+    playmask.load_task(out).predict("这书真好")  # whole, whatever it has learned
+
+    assert "--resume to go on" in complaint(train(*SMALL))
+    assert "--epochs 7 differs from the interrupted" in complaint(train("--resume", "--epochs", 7))
+    result = train("--resume")
+    assert result.exit_code == 0, result.stderr
+    assert "going on after epoch" in result.stderr
+    history = json.loads((out / "training.json").read_text())
+    assert len(history["loss"]) == len(history["val_loss"]) == epochs
+    assert playmask.load_task(out).evaluate(data / "valid.tsv")["accuracy"] == 1.0
+    assert "is finished" in complaint(train("--resume"))
+
+
+def test_interrupted_before_the_first_epoch(train, data, tmp_path):
+    files = (data / "train.tsv", "--out", tmp_path / "out")
+    process = start("train", "classify", *files, *SMALL, "--epochs", 2)
+    assert process.stdout.readline() == "Epoch 1/2\n", process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("playmask: interrupted; no epoch was complete yet")
+    assert train("--resume").exit_code == 0  # with the options of before

