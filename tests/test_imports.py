@@ -1,4 +1,4 @@
-"""The shape of the source: imports point one way, files and functions stay small, nothing prints."""
+"""The shape of the source: imports point one way, files and functions are small, nothing prints."""
 
 import ast
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ FILES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
 
 def unit_of(module: str) -> str:
     """The file or folder directly under src/playmask that a module is of."""
-    return (module.split(".") + ["playmask"])[1] if "." in module else "playmask"
+    return module.split(".")[1] if "." in module else module
 
 
 @cache

@@ -11,6 +11,10 @@ from typing import Any
 if "keras" not in sys.modules:
     # Before Keras is imported: a fresh Keras would pick TensorFlow and remember it.
     os.environ.setdefault("KERAS_BACKEND", "jax")
+    # What JAX compiles is kept between runs: seconds for each shape, the first time only.
+    _cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(_cache, "playmask", "jax"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 __version__ = "0.1.0"
 

@@ -36,8 +36,7 @@ class Predictor:
         self.limits = dict(limits)
         self.lengths = buckets(maximum)
         self.batch_size = batch_size
-        self._sizes = tuple(2**i for i in range(batch_size.bit_length()) if 2**i < batch_size)
-        self._sizes += (batch_size,)
+        self._sizes = tuple(sorted({1, max(1, batch_size // 4), batch_size}))  # few to compile
         self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
 
     @property

@@ -245,6 +245,22 @@ def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch):
         playmask.load("org/name")
 
 
+def test_one_kind_of_weights_is_fetched(tmp_path, monkeypatch):
+    import huggingface_hub
+
+    asked = []
+
+    def fetch(name, allow_patterns):
+        asked.append(allow_patterns[3:])
+        if "*.bin" in allow_patterns:
+            (tmp_path / "pytorch_model.bin").write_bytes(b"")
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    assert hub.download("org/name") == tmp_path
+    assert asked == [["*.safetensors"], ["*.bin"]]
+
+
 # Changes on the way in
 
 
@@ -276,6 +292,16 @@ def test_kept_tokens_take_rows_and_bias_along():
     for wrong in ([80], [-1], []):
         with pytest.raises(ConfigError, match="keep_tokens"):
             playmask.load(GOOGLE, keep_tokens=wrong)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "float16"])
+def test_another_dtype(dtype):
+    exact, other = (playmask.load(GOOGLE, heads=ALL, dtype=d)(IDS) for d in (None, dtype))
+    assert 1e-6 < error(other["logits"], exact["logits"]) < 0.1
+    model = playmask.load(GOOGLE, dtype=dtype)
+    kept = {str(v.dtype) for v in weights_by_name(model).values()}
+    assert kept == {"float32" if dtype.startswith("mixed") else dtype}
 
 
 def test_compound_tokens_are_means():

@@ -5,15 +5,17 @@ from pathlib import Path
 
 from playmask.errors import CheckpointError
 
-FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.bin", "*.index", "*.data-*"]
+BESIDE = ("*.json", "*.txt", "*.model")
+WEIGHTS = (("*.safetensors",), ("*.bin",), ("*.index", "*.data-*"))
+"""The kinds of weights, the best first: only the first kind that a repository has is fetched."""
 
 
 def is_name(path: str | Path) -> bool:
     """Whether this can only be a hub's `org/name`: one slash, nothing local of that name."""
     text = str(path)
-    local = text.startswith((".", "/", "~")) or Path(text).parts[0] in ("..", ".")
-    folder = Path(text).parts and Path(Path(text).parts[0]).exists()
-    return not local and not folder and re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", text):
+        return False
+    return not Path(text).parent.exists()
 
 
 def download(name: str) -> Path:
@@ -24,8 +26,12 @@ def download(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=FILES))
+        for patterns in WEIGHTS:
+            place = Path(snapshot_download(name, allow_patterns=[*BESIDE, *patterns]))
+            if any(place.glob(patterns[0])):
+                return place
     except Exception as error:  # the hub raises many kinds; all mean: it is not here
         raise CheckpointError(
             f"{name!r} is no local path, and the hub did not give it: {error!s:.200}"
         ) from error
+    raise CheckpointError(f"The hub's {name!r} has no weights that playmask reads.")

@@ -163,7 +163,12 @@ class TextClassifier(Task):
         """Cross-entropy and accuracy."""
         self.network.compile(
             optimizer,
-            loss={"logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
+            # Rows that only fill a batch have the weight 0 and must not count in the mean.
+            loss={
+                "logits": keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True, reduction="mean_with_sample_weight"
+                )
+            },
             weighted_metrics={"logits": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
             jit_compile=keras.backend.backend() == "jax",
         )

@@ -40,11 +40,18 @@ class Task:
         self.network = network
         self.tokenizer = tokenizer
         self.settings = dict(settings)
+        self._check_length()
         self.predictor = Predictor(
             network,
             limits={"tokens": len(tokenizer), "segments": 2},
             maximum=self.settings["max_length"],
         )
+
+    def _check_length(self) -> None:
+        longest = self.settings["max_length"]
+        positions = getattr(self.transformer.architecture.position, "size", None)
+        if positions is not None and longest > positions:
+            raise ConfigError(f"max_length is {longest}, but the model has {positions} positions.")
 
     # What a task says of itself
 

@@ -54,7 +54,7 @@ def train(
     keep = KeepBest(task, batches, directory, watched="val_loss" if validation else None)
     own: list[keras.callbacks.Callback] = [keep]
     if directory is not None:
-        own.insert(0, _backup(directory, plan.resume))
+        own.append(_backup(directory, plan.resume))
     keep.start(resume=plan.resume)
     try:
         network.fit(
@@ -94,7 +94,7 @@ class KeepBest(keras.callbacks.Callback):
         self.best: list[np.ndarray] | None = None
 
     def start(self, *, resume: bool) -> None:
-        """Save the task as it is, or take up the history of the interrupted training."""
+        """Forget an old history, or take up that of the interrupted training."""
         if self.directory is None:
             return
         if resume and (self.directory / HISTORY).is_file():
@@ -103,9 +103,8 @@ class KeepBest(keras.callbacks.Callback):
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / HISTORY).unlink(missing_ok=True)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """A resumed training goes on with the order of batches it would have had."""
-        epoch = self.model._initial_epoch or 0  # what the back-up has restored
         self.batches.set_epoch(epoch)
         self.history = {name: values[:epoch] for name, values in self.history.items()}
 

@@ -1,0 +1,117 @@
+"""The documents: their code runs, their commands exist, both languages say the same."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
+PAGES = [ENGLISH, CHINESE, ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"]
+
+
+def blocks(page: Path, language: str = r"\w*") -> list[str]:
+    """The code blocks of a page, those of one language or all."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def prose(page: Path) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def run(page: Path, folder: Path) -> str:
+    """Run all Python of a page in a folder that holds the project's tests, and return its output.
+
+    In a process of its own, since what CONTRIBUTING registers must not reach other tests; XLA does
+    not optimise there, since compiling takes most of the time.
+    """
+    (folder / "tests").symlink_to(ROOT / "tests")
+    script = folder / page.with_suffix(".py").name
+    script.write_text("\n".join(blocks(page, "python")), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script.name],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_tour_runs_and_prints_what_it_says(tmp_path):
+    out = run(ENGLISH, tmp_path)
+    assert out.startswith(blocks(ENGLISH, "text")[0]), "the drawing is not what draw() draws"
+    for said in re.findall(r"^print\(.*\)  # (\(.*\))$", ENGLISH.read_text("utf-8"), re.MULTILINE):
+        assert f"\n{said}\n" in out
+    assert "42 weights loaded, 0 fresh" in out
+    assert "'accuracy': 1.0" in out
+    assert "Prediction(label='good'" in out
+    assert "[UNK] ＶＩＰ" in out
+    made = {path.name for path in (tmp_path / "runs" / "tour").iterdir()}
+    assert made == {"huggingface", "reviews"}
+
+
+def test_the_examples_for_contributors_run(tmp_path):
+    out = run(ROOT / "CONTRIBUTING.md", tmp_path)
+    assert "blocks/0/attention/slopes/slope" in out
+    assert "family other, dialect google; 42 weights loaded, 0 fresh, 0 tensors ignored" in out
+    assert out.endswith("True\n")
+
+
+def test_both_languages_have_the_same_code_and_shape():
+    assert blocks(ENGLISH) == blocks(CHINESE)
+    for mark in (r"^#+ ", r"^\|", r"\]\((?!README)"):  # headings, rows of tables, links
+        found = [len(re.findall(mark, prose(page), re.MULTILINE)) for page in (ENGLISH, CHINESE)]
+        assert found[0] == found[1], f"{mark}: {found}"
+
+
+def test_the_two_commands_come_first():
+    for page in (ENGLISH, CHINESE):
+        assert blocks(page)[0] == "make demo\nmake test\n"
+
+
+COMMANDS = [line for block in blocks(ENGLISH, "sh") for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("playmask ")])
+def test_every_command_is_one(line):
+    """Parsed as the command line does, with its options and arguments, and not run."""
+    import typer
+
+    from playmask.cli.app import app
+
+    command, words = typer.main.get_command(app), shlex.split(line, comments=True)[1:]
+    name, context = "playmask", None
+    while hasattr(command, "commands"):
+        name = words.pop(0)
+        assert name in command.commands, f"there is no command {name!r} in {line!r}"
+        command = command.commands[name]
+    context = command.make_context(name, words)  # raises for what the command does not take
+    assert not context.args
+
+
+def test_every_make_target_exists():
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        named = set(re.findall(r"^make ([\w-]+)$|`make ([\w-]+)`", text, re.MULTILINE))
+        assert {one or two for one, two in named} <= targets, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_path_leads_somewhere(page):
+    text = prose(page)
+    links = [to for to in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in to]
+    missing = [to for to in links if not (page.parent / to).exists()]
+    paths = re.findall(r"`((?:src|tests|data|docs)/[\w./-]+)`", text)
+    missing += [to for to in paths if not (ROOT / to).exists()]
+    assert not missing
