@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from comparing import numpy_of
 
+from comparing import numpy_of
 from playmask.noise import Dropout, bits
 
 pytestmark = pytest.mark.backends

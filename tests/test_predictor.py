@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from comparing import error, numpy_of, tiny
 
+from comparing import error, numpy_of, tiny
 from playmask.errors import InputError
 from playmask.predictor import Predictor
 from playmask.transformer import weights_by_name
@@ -18,7 +18,9 @@ def row(length: int, seed: int = 0) -> dict[str, list[int]]:
 
 
 def predictor(**options) -> Predictor:
-    return Predictor(tiny(), limits={"tokens": 40, "segments": 2}, maximum=20, **options)
+    return Predictor(
+        tiny(), limits={"tokens": 40, "segments": 2}, maximum=20, per_token=["hidden"], **options
+    )
 
 
 def alone(model, one: dict) -> np.ndarray:
@@ -27,7 +29,7 @@ def alone(model, one: dict) -> np.ndarray:
 
 def test_order_lengths_and_values():
     model = tiny()
-    run = Predictor(model, limits={"tokens": 40}, maximum=20, batch_size=4)
+    run = Predictor(model, limits={"tokens": 40}, maximum=20, batch_size=4, per_token=["hidden"])
     rows = [row(length, i) for i, length in enumerate([3, 20, 1, 17, 16, 5, 5, 9, 2])]
     results = run(rows)
     for one, result in zip(rows, results, strict=True):
@@ -80,7 +82,7 @@ def test_sixteen_threads_with_bad_input_in_between():
 
 def test_new_weights_are_seen():
     model = tiny()
-    run = Predictor(model, limits={"tokens": 40}, maximum=20)
+    run = Predictor(model, limits={"tokens": 40}, maximum=20, per_token=["hidden"])
     before = run([row(4)])[0]["hidden"]
     variable = weights_by_name(model)["embeddings/tokens/embeddings"]
     variable.assign(numpy_of(variable.value) * 1.5)
@@ -105,3 +107,15 @@ def test_new_weights_are_seen():
 def test_refusals_name_the_row_and_the_way_out(rows, message):
     with pytest.raises(InputError, match=message):
         predictor()(rows)
+
+
+def test_an_output_as_wide_as_a_bucket_is_not_cut():
+    """16 numbers a row, in a bucket of 16 tokens: only what is said to run along the text is cut."""
+    model = tiny()
+    run = Predictor(
+        model,
+        limits={"tokens": 40},
+        maximum=20,
+        function=lambda inputs: {"scores": model(inputs)["hidden"][:, 0, :16]},
+    )
+    assert run([row(3)])[0]["scores"].shape == (16,)

@@ -47,7 +47,7 @@ def sst2() -> Path:
 def test_sentence_vectors(minilm):
     model = playmask.load(minilm)
     encodings = model.tokenizer.encode(SENTENCES)
-    run = playmask.Predictor(model, limits={"tokens": 30522}, maximum=64)
+    run = playmask.Predictor(model, limits={"tokens": 30522}, maximum=64, per_token=["hidden"])
     outputs = run([{"tokens": encoding.ids} for encoding in encodings])
     vectors = np.stack([output["hidden"].mean(axis=0) for output in outputs])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

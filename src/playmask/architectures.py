@@ -79,9 +79,23 @@ class Architecture:
                 f"width {self.width} does not divide by {self.attention_heads} attention_heads; "
                 "give key_size and value_size, or another number of heads."
             )
+        for name in ("key_size", "value_size", "embedding_size"):
+            size = getattr(self, name)
+            if size is not None and (not isinstance(size, int) or size < 1):
+                raise ConfigError(f"{name} must be None or a whole number from 1, not {size!r}.")
+        for name in ("dropout", "attention_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(self, name)!r}.")
+        if self.segments < 0:
+            raise ConfigError(f"segments must be 0 (none) or more, not {self.segments!r}.")
+        if not isinstance(self.mask, Mask):
+            raise ConfigError(f"mask must be a Mask or the name of an order, not {self.mask!r}.")
         if isinstance(self.order, str) and self.order not in (*ORDERS, "permutation"):
             known = (*ORDERS, "permutation")
-            raise ConfigError(f"There is no order {self.order!r}.{nearest(self.order, known)}")
+            raise ConfigError(
+                f"There is no order {self.order!r}.{nearest(self.order, known)} "
+                "An order of your own is made known with playmask.register_order."
+            )
         if len(self.block_map) != self.depth:
             raise ConfigError(
                 f"sharing maps {len(self.block_map)} blocks, but the depth is {self.depth}."
@@ -132,6 +146,8 @@ class Architecture:
             if name not in known:
                 raise ConfigError(f"An architecture has no field {name!r}.{nearest(name, known)}")
         if isinstance(changes.get("mask"), str):
+            if "order" in changes:
+                raise ConfigError("mask='…' is short for order='…'; give one of them, not both.")
             changes["order"] = changes.pop("mask")
         if isinstance(changes.get("attention"), Part):
             changes["attention"] = (changes["attention"],)

@@ -1,6 +1,6 @@
 """Building a model without drawing weights that a checkpoint overwrites anyway.
 
-The one place that touches Keras' private list of uninitialised variables.
+The only place that touches Keras' private list of uninitialised variables.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
 """The demo: a small classifier trained from scratch on real Chinese reviews, start to finish."""
 
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -124,6 +123,10 @@ def draw_attention(task: TextClassifier, text: str, path: Path) -> None:
 
 def peak_memory() -> float:
     """The most memory this process has held, in GB."""
+    if sys.platform == "win32":
+        return float("nan")
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e9 if sys.platform == "darwin" else 1e6)
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from playmask.errors import ConfigError
 from playmask.masks import Tensor
 
 
@@ -51,6 +52,8 @@ class Dropout(keras.layers.Layer):
 
     def __init__(self, rate: float, **options: Any) -> None:
         super().__init__(**options)
+        if not 0 <= rate < 1:
+            raise ConfigError(f"A dropout's rate is from 0 to below 1, not {rate!r}.")
         self.rate = rate
         self.seeds = keras.random.SeedGenerator() if rate > 0 else None
         self.built = True

@@ -1,6 +1,6 @@
 """The one way to run a model: inputs checked first, lengths bucketed, compiled, from any thread."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,8 +19,8 @@ class Predictor:
 
     function: (inputs: dict of (B, T)) -> dict of (B, …) (default: the model itself); limits: for
     each input the number its integers must stay below, such as {"tokens": vocabulary};
-    maximum: the longest row; padding: what each input is padded with (default 0; "valid", which
-    tells padding apart, is added by the predictor).
+    maximum: the longest row; per_token: the outputs that have one value for each token, whose
+    padding is cut off. Rows are padded with 0; "valid" tells the model what is padding.
     Raises: InputError naming the row, before anything runs
     """
 
@@ -31,9 +31,11 @@ class Predictor:
         limits: Mapping[str, int],
         maximum: int = 512,
         batch_size: int = 32,
+        per_token: Collection[str] = (),
         function: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self.limits = dict(limits)
+        self.per_token = frozenset(per_token)
         self.lengths = buckets(maximum)
         self.batch_size = batch_size
         self._sizes = tuple(sorted({1, max(1, batch_size // 4), batch_size}))  # few to compile
@@ -57,7 +59,7 @@ class Predictor:
                 batch = members[start : start + self.batch_size]
                 outputs = self._batch([rows[i] for i in batch], length)
                 for place, index in enumerate(batch):
-                    results[index] = _trim(outputs, place, length, lengths[index])
+                    results[index] = self._row(outputs, place, lengths[index])
         return results
 
     def _batch(self, rows: list[Row], length: int) -> Output:
@@ -69,6 +71,13 @@ class Predictor:
         inputs["valid"] = np.arange(length) < sizes[:, None]
         outputs = self._run(inputs)
         return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+    def _row(self, outputs: Output, place: int, length: int) -> Output:
+        """One row's outputs, without the padding of its batch."""
+        return {
+            name: value[place, :length] if name in self.per_token else value[place]
+            for name, value in outputs.items()
+        }
 
     def _check(self, rows: Sequence[Row]) -> list[int]:
         """Refuse what the model cannot take; return the rows' lengths."""
@@ -102,11 +111,3 @@ class Predictor:
             raise InputError(
                 f"Row {i}: {name} holds {wrong}; the model takes 0 to {self.limits[name] - 1}."
             )
-
-
-def _trim(outputs: Output, place: int, length: int, own: int) -> Output:
-    """One row's outputs, without the padding of its batch."""
-    return {
-        name: value[place, :own] if value.ndim > 1 and value.shape[1] == length else value[place]
-        for name, value in outputs.items()
-    }

@@ -114,6 +114,16 @@ class Transformer(keras.Model):
             out["attention"] = tuple(a.weights for a in seen)
         return out
 
+    def valid(self, inputs: dict[str, Any]) -> Tensor:
+        """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
+        if "valid" in inputs:
+            return ops.cast(inputs["valid"], "bool")
+        source = inputs["tokens"] if "tokens" in inputs else inputs["vectors"][..., 0]
+        places = ops.cumsum(ops.ones_like(source, dtype="int32"), axis=1)
+        if self.architecture.pad is None or "tokens" not in inputs:
+            return places > 0
+        return ops.logical_or(source != self.architecture.pad, places == 1)
+
     def empty_cache(self, batch: int, slots: int) -> kv_cache.Cache:
         """Make an empty key–value cache for `batch` rows of at most `slots` tokens."""
         a = self.architecture
@@ -151,14 +161,8 @@ class Transformer(keras.Model):
 
     def _keys(self, inputs: dict[str, Any], queries: Sites) -> Sites:
         """What there is to look at: the new tokens, padding hidden, after the cached ones."""
-        valid = inputs.get("valid")
-        if valid is None and self.architecture.pad is not None and "tokens" in inputs:
-            tokens = inputs["tokens"]
-            first = ops.cumsum(ops.ones_like(tokens), axis=1) == 1
-            valid = ops.logical_or(tokens != self.architecture.pad, first)
-        keys = queries
-        if valid is not None:
-            keys = keys._replace(order=ops.where(ops.cast(valid, "bool"), keys.order, NEVER))
+        hidden = ops.where(self.valid(inputs), queries.order, NEVER)
+        keys = queries._replace(order=hidden)
         if "cache" not in inputs:
             return keys
         return kv_cache.write_sites(inputs["cache"], keys, inputs["at"])

@@ -5,9 +5,9 @@ import json
 import keras
 import numpy as np
 import pytest
-from comparing import TINY, numpy_of
 
 import playmask
+from comparing import TINY, numpy_of
 from playmask.data.readers import Example
 from playmask.errors import CheckpointError, ConfigError, DataError
 from playmask.tasks.classify import macro_f1
@@ -185,7 +185,7 @@ def test_the_best_epoch_is_kept(tmp_path):
     [
         ([("x", "good"), ("y", "goood")], "Example 1 has the label 'goood'.*'good'"),
         ([], "There are no examples"),
-        (["x"], "An example is"),
+        (["x"], "Example 0 is 'x', not"),
         ([("x", "y", "good"), Example("x", None, "bad")], "Example 1 is one text among pairs"),
     ],
 )

@@ -35,6 +35,15 @@ class Rows:
                     f"{ids.max(initial=0)}."
                 )
 
+        for item in self.compound or ():
+            ids = np.asarray(item[0] if isinstance(item[0], Sequence) else item)
+            kept = self.vocabulary if self.keep is None else len(self.keep)
+            if not len(ids) or ids.min() < 0 or ids.max() >= kept:
+                raise ConfigError(
+                    f"compound_tokens must list ids from 0 to {kept - 1} (after keep_tokens), "
+                    f"or (ids, weights), for each new token; received {item!r:.80}."
+                )
+
     @property
     def change_anything(self) -> bool:
         """Whether the vocabulary does not stay as it is."""

@@ -1,6 +1,7 @@
 """Loading: from a checkpoint of any format to a model, every weight accounted for."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ from playmask.architectures import Architecture
 from playmask.checkpoints.edits import Compound, Rows
 from playmask.checkpoints.infer import infer
 from playmask.checkpoints.plan import Plan, make_plan
-from playmask.checkpoints.report import Report
+from playmask.checkpoints.report import Ignored, Report
 from playmask.checkpoints.source import Source, find
 from playmask.deferred import blank, fill
-from playmask.errors import CheckpointError, ConfigError
+from playmask.errors import CheckpointError, ConfigError, PlaymaskError
 from playmask.families import FAMILIES
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer, weights_by_name
@@ -29,7 +30,7 @@ def architecture(
     """
     if path_or_family in FAMILIES and not Path(path_or_family).exists():
         return FAMILIES[str(path_or_family)].base
-    return describe(find(path_or_family), family, ignore).architecture
+    return identify(find(path_or_family), family, ignore).architecture
 
 
 def build(
@@ -64,30 +65,36 @@ def load(
     Raises: CheckpointError, ConfigError; no model is returned partly filled
     """
     source = find(path)
-    report = describe(source, family, ignore)
+    report = identify(source, family, ignore)
     given = {"order": order, "mask": mask}
     changes |= {name: value for name, value in given.items() if value is not None}
     rows = Rows(report.architecture.vocabulary, keep_tokens, compound_tokens)
     if rows.change_anything:
         changes |= {"vocabulary": rows.size, "pad": rows.pad(report.architecture.pad)}
     changed = report.architecture.change(**changes)
-    if heads is None and source.container == "playmask":
-        heads = source.config["heads"]
     chosen = _heads(heads, changed)
+    if heads is None and source.container == "playmask":
+        chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
     model = blank(lambda: Transformer(changed, chosen, dtype=dtype))
     plan = make_plan(model, source, report, rows, resize)
+    tokenizer, ignored = _tokenizer(source, keep_tokens)
     _fill(model, source, plan)
-    model.report = plan.report
-    model.tokenizer = _tokenizer(source, keep_tokens)
+    model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
+    model.tokenizer = tokenizer
     return model
 
 
-def _tokenizer(source: Source, keep_tokens: Sequence[int] | None) -> Tokenizer | None:
-    """The tokenizer that lies beside the weights, pruned as they were."""
+def _tokenizer(
+    source: Source, keep_tokens: Sequence[int] | None
+) -> tuple[Tokenizer | None, list[Ignored]]:
+    """The tokenizer that lies beside the weights, pruned as they are; or why there is none."""
     if not any((source.directory / name).is_file() for name in VOCABULARIES):
-        return None
-    tokenizer = Tokenizer.load(source.directory)
-    return tokenizer if keep_tokens is None else tokenizer.keep(keep_tokens)
+        return None, []
+    try:
+        tokenizer = Tokenizer.load(source.directory)
+        return tokenizer if keep_tokens is None else tokenizer.keep(keep_tokens), []
+    except PlaymaskError as error:
+        return None, [Ignored("the tokenizer", str(error))]
 
 
 def _heads(heads: str | Sequence[str] | None, architecture: Architecture) -> tuple[str, ...]:
@@ -96,7 +103,7 @@ def _heads(heads: str | Sequence[str] | None, architecture: Architecture) -> tup
     return (heads,) if isinstance(heads, str) else tuple(heads)
 
 
-def describe(source: Source, family: str | None, ignore: Iterable[str]) -> Report:
+def identify(source: Source, family: str | None, ignore: Iterable[str]) -> Report:
     """What a checkpoint is, before anything is loaded."""
     if source.container == "playmask":
         if source.config.get("format") != 1:

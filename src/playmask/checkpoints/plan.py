@@ -19,6 +19,8 @@ from playmask.transformer import Transformer, weights_by_name
 
 OURS = Dialect("playmask", (), body=r"^(embeddings|blocks)/")
 
+POSITIONS = "embeddings/positions/embeddings"
+
 Shapes = dict[str, tuple[int, ...]]
 Edit = Callable[[np.ndarray], np.ndarray]
 
@@ -72,11 +74,15 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
         stored = source.tensors.spec(theirs).shape
         read = _shape_after(rule, stored)
         if read != original.get(ours, read) or len(read) != len(shape):
-            wrong.append(f"{theirs} has the shape {stored}, where {ours} needs {original[ours]}")
+            wrong.append(
+                f"{theirs} has the shape {stored}, where {ours} needs {original.get(ours, shape)}"
+            )
         elif ours in VOCABULARY and rows.change_anything:
             steps.append(Step(ours, theirs, rule, rows.take, f"{rows.size} rows of {read[0]}"))
         elif read == shape:
             steps.append(Step(ours, theirs, rule, None, ""))
+        elif ours == POSITIONS and shape[0] < read[0] and shape[1] == read[1]:
+            steps.append(Step(ours, theirs, rule, _first(shape[0]), f"the first of {read[0]} rows"))
         elif resize:
             edit = _resizer(ours, shape, ratio)
             steps.append(Step(ours, theirs, rule, edit, f"resized from {read}"))
@@ -101,6 +107,10 @@ def _refuse(wrong: list[str], source: Source, report: Report) -> None:
             f"{source.path} does not fit {report.family!r} as its configuration describes it: "
             f"{'; '.join(wrong[:6])}{more}."
         )
+
+
+def _first(rows: int) -> Edit:
+    return lambda table: table[:rows]
 
 
 def _resizer(ours: str, shape: tuple[int, ...], ratio: float) -> Edit:

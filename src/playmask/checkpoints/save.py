@@ -1,6 +1,7 @@
 """Saving a model in playmask's own format, or back in the dialect it was published in."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from playmask.families.names import Dialect, Rule
 from playmask.transformer import Transformer, weights_by_name
 
 TENSORFLOW_PREFIX = "bert_model.ckpt"
+MARKERS = {
+    "playmask": ARCHITECTURE,
+    "google": f"{TENSORFLOW_PREFIX}.index",
+    "huggingface": "model.safetensors",
+}
+"""The file that tells each dialect's directory."""
 
 
 def save(
@@ -30,7 +37,8 @@ def save(
     (bert_config.json, a TensorFlow checkpoint, vocab.txt) or "huggingface" (config.json,
     model.safetensors, vocab.txt). In the dialect a model was loaded from, each tensor gets the
     name and the dtype it had there, so that save(load(x)) == x bit for bit.
-    Raises: CheckpointError for an unknown dialect, or a weight that it has no name for
+    Raises: CheckpointError for an unknown dialect, a weight that it has no name for, a choice
+    that its configuration cannot express, or a directory that holds another dialect
     """
     directory = Path(directory)
     dialects = {"playmask": OURS, **FAMILIES[model.architecture.family].dialects}
@@ -39,18 +47,20 @@ def save(
             f"The family {model.architecture.family!r} has no dialect {dialect!r}."
             f"{nearest(dialect, dialects)}"
         )
+    _check_place(directory, dialect)
+    config = _config(model, dialect)
     tensors = named_tensors(model, dialects[dialect])
     tokenizer = tokenizer or model.tokenizer
     directory.mkdir(parents=True, exist_ok=True)
     if dialect == "google":
         bundle.write(directory / TENSORFLOW_PREFIX, tensors)
-        write_json(directory / "bert_config.json", _config(model, dialect))
+        write_json(directory / "bert_config.json", config)
     elif dialect == "huggingface":
         safetensors.write(directory / "model.safetensors", tensors, metadata={"format": "pt"})
-        write_json(directory / "config.json", _config(model, dialect))
+        write_json(directory / "config.json", config)
     else:
         safetensors.write(directory / WEIGHTS, tensors)
-        write_json(directory / ARCHITECTURE, describe(model))
+        write_json(directory / ARCHITECTURE, config)
     if tokenizer is not None:
         tokenizer.save(directory, vocab=dialect != "playmask")
     return directory
@@ -107,13 +117,36 @@ def _is_float(dtype: np.dtype) -> bool:
 
 def _config(model: Transformer, dialect: str) -> dict[str, Any]:
     """The configuration of a dialect: the original one where it was loaded, brought up to date."""
-    family = FAMILIES[model.architecture.family]
-    report = model.report
-    if report is None or report.dialect != dialect:
-        return family.write_config(model.architecture, dialect)
-    if report.architecture == model.architecture:
-        return dict(report.config)
-    return {**report.config, **family.write_config(model.architecture, dialect)}
+    if dialect == "playmask":
+        return describe(model)
+    architecture, report = model.architecture, model.report
+    family = FAMILIES[architecture.family]
+    config: dict[str, Any] = {}
+    if report is not None and report.dialect == dialect:
+        config = dict(report.config)
+        if report.architecture == architecture:
+            return config
+    config |= family.write_config(architecture, dialect)
+    # The order and the mask are chosen when a checkpoint is loaded, not stored in it.
+    told = family.read_config(config, config).change(order=architecture.order)
+    told = told.change(mask=architecture.mask)
+    lost = [f.name for f in fields(told) if getattr(told, f.name) != getattr(architecture, f.name)]
+    if lost:
+        raise CheckpointError(
+            f"The configuration of {dialect!r} cannot express this model's {', '.join(lost)}; "
+            "save as 'playmask'."
+        )
+    return config
+
+
+def _check_place(directory: Path, dialect: str) -> None:
+    """Refuse a directory in which another dialect would be found first, or left behind."""
+    for other, marker in MARKERS.items():
+        if other != dialect and (directory / marker).exists():
+            raise CheckpointError(
+                f"{directory} already holds a checkpoint of the dialect {other!r} ({marker}); "
+                "give another directory."
+            )
 
 
 def write_json(file: Path, value: Any) -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from playmask.checkpoints import Report, load, save
-from playmask.checkpoints.load import describe
+from playmask.checkpoints.load import identify
 from playmask.checkpoints.plan import OURS
 from playmask.checkpoints.source import Source, find
 from playmask.cli.checkpoint import heads_in, tokenizer_beside
@@ -29,7 +29,7 @@ def run(
     if dtype is not None and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} here.{nearest(dtype, DTYPES)}")
     source = find(path)
-    found = describe(source, None, ())
+    found = identify(source, None, ())
     dialects = [OURS.name, *FAMILIES[found.family].dialects]
     if to not in dialects:
         raise ConfigError(f"{found.family!r} has no format {to!r}.{nearest(to, dialects)}")

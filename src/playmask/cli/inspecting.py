@@ -6,7 +6,7 @@ from typing import Any
 
 from playmask.checkpoints.containers import size
 from playmask.checkpoints.edits import Rows
-from playmask.checkpoints.load import describe
+from playmask.checkpoints.load import identify
 from playmask.checkpoints.plan import make_plan
 from playmask.checkpoints.report import Report
 from playmask.checkpoints.source import Source, find, read_json
@@ -81,7 +81,7 @@ def describe_checkpoint(path: str | Path, family: str | None = None) -> Descript
     Raises: CheckpointError where there is none, or where it could not be loaded
     """
     source = find(path)
-    report = describe(source, family, ())
+    report = identify(source, family, ())
     heads = heads_in(source, report)
     made = report.architecture
     model = blank(lambda: Transformer(made, heads))

@@ -7,7 +7,7 @@ from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.cli.output import note
 from playmask.errors import ConfigError
 from playmask.tasks.task import TASK
-from playmask.train.fitting import BACKUP, Plan
+from playmask.train.fitting import BACKUP, TrainingPlan
 
 RUN, CURVE = "run.json", "curve.png"
 DEFAULTS = {
@@ -47,6 +47,8 @@ def check_out(job: Job, model: str | None) -> bool:
     if model and Path(model).exists() and out.resolve() in _with_parents(Path(model)):
         raise ConfigError(f"{out} holds the model itself; give another --out.")
     held = next((name for name in (TASK, WEIGHTS, ARCHITECTURE) if (out / name).exists()), None)
+    if not (job.resume or job.force or is_ours(out)) and out.is_dir() and any(out.iterdir()):
+        raise ConfigError(f"{out} holds other files; give a new folder as --out, or --force.")
     if not job.resume:
         if held and not job.force:
             raise ConfigError(
@@ -91,7 +93,9 @@ def settle(job: Job, given: Options) -> Options:
     }
     defaults |= FOR_NEW if chosen["new"] else {}
     options: Options = {n: defaults.get(n) if v is None else v for n, v in chosen.items()}
-    Plan(options["epochs"], options["learning_rate"], options["warm_up"])  # refuses what is wrong
+    TrainingPlan(
+        options["epochs"], options["learning_rate"], options["warm_up"]
+    )  # refuses what is wrong
     return options
 
 
@@ -106,3 +110,8 @@ def _check_model(options: Options) -> None:
         raise ConfigError(
             f"--{size.replace('_', '-')} is for --new; a pretrained model has its own."
         )
+
+
+def is_ours(out: Path) -> bool:
+    """Whether a folder was made by a training: only then may anything in it be removed."""
+    return (out / TASK).exists() or (out / RUN).exists()

@@ -16,7 +16,7 @@ from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, find, read_json
 from playmask.cli.guard import Interrupted
 from playmask.cli.output import note, note_skipped, print_table
 from playmask.cli.reading import split
-from playmask.cli.settings import CURVE, LONGEST, RUN, Job, Options, check_out, settle
+from playmask.cli.settings import CURVE, LONGEST, RUN, Job, Options, check_out, is_ours, settle
 from playmask.data.readers import Examples, labels_of, read_examples
 from playmask.draw import training_curve
 from playmask.errors import ConfigError, DataError
@@ -117,7 +117,6 @@ def _new_task(options: Options, examples: Examples, labels: list[str] | None) ->
         max_length=options["max_length"],
         pooling=options["pooling"],
     )
-    task.settings["pairs"] = examples[0].pair is not None
     return task
 
 
@@ -168,7 +167,7 @@ def _announce(
 def _clear(out: Path, *, everything: bool) -> None:
     """Drop what another training left, so that the folder never mixes two."""
     out.mkdir(parents=True, exist_ok=True)
-    if everything:
+    if everything and is_ours(out):
         for name in FILES:
             (out / name).unlink(missing_ok=True)
         shutil.rmtree(out / BACKUP, ignore_errors=True)

@@ -73,7 +73,7 @@ class Batches(keras.utils.PyDataset):
     weights: one number per row, default 1
     lengths: the buckets, default `buckets(longest row, rounded up to 16)`
     padding: the pad value per key, default 0
-    Shapes:  item -> inputs {key: int32 (B, T)}, targets (B, …), weights float32 (B)
+    Shapes:  item -> inputs {key: int32 (B, T), "valid": bool (B, T)}, targets (B, …), weights float32 (B)
     Raises:  InputError if a row is empty, ragged, or longer than the last bucket
     """
 
@@ -132,6 +132,8 @@ class Batches(keras.utils.PyDataset):
             key: pad([row[key] for row in rows], length, self.padding.get(key, 0))
             for key in rows[0]
         }
+        sizes = np.array([len(next(iter(row.values()))) for row in rows])
+        inputs["valid"] = np.arange(length) < sizes[:, None]
         weights = self.weights[filled]
         weights[len(chosen) :] = 0
         return inputs, self.targets[filled], weights

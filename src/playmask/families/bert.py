@@ -73,10 +73,11 @@ def write_config(architecture: Architecture, dialect: str) -> dict[str, Any]:
     a = architecture
     fields = {key.ours: getattr(a, key.ours, None) for key in KEYS}
     config = write_keys(fields, KEYS)
-    if dialect == "google":
-        config.pop("pad_token_id")
-        return config
     epsilon = a.attention_norm.after.epsilon if a.attention_norm.after else 1e-12
+    if dialect == "google":  # its own programs know neither key, so only what differs is written
+        if a.pad == 0:
+            config.pop("pad_token_id")
+        return config | ({"layer_norm_eps": epsilon} if epsilon != 1e-12 else {})
     return {
         "architectures": ["BertForPreTraining"],
         "model_type": "bert",

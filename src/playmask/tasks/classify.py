@@ -58,9 +58,7 @@ class ClassifierNetwork(keras.Model):
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Classify."""
         outputs = self.transformer(inputs, training=training)
-        valid = inputs.get("valid")
-        if valid is None:
-            valid = inputs["tokens"] != self.transformer.architecture.pad
+        valid = self.transformer.valid(inputs)
         pooled = POOLINGS[self.pooling](outputs, ops.expand_dims(valid, -1))
         return {"logits": self.dense(self.dropout(pooled, training=training))}
 
@@ -132,11 +130,14 @@ class TextClassifier(Task):
         """Read labelled examples from a file, or take a sequence of (text, [pair,] label)."""
         if isinstance(data, (str, Path)):
             return read_examples(data, labels=self.labels, skip_bad=skip_bad)
-        examples = Examples([_example(item) for item in data])
-        for i, example in enumerate(examples):
-            if example.label not in self.labels:
-                known = nearest(str(example.label), self.labels)
-                raise DataError(f"Example {i} has the label {example.label!r}.{known}")
+        examples = Examples()
+        for i, item in enumerate(data):
+            try:
+                examples.append(_example(i, item, self.labels))
+            except DataError as error:
+                if not skip_bad:
+                    raise
+                examples.skipped.append(str(error))
         if not examples:
             raise DataError("There are no examples; at least one is needed.")
         return examples
@@ -158,6 +159,10 @@ class TextClassifier(Task):
         """The number of each example's label: int32 (examples,)."""
         number = {label: i for i, label in enumerate(self.labels)}
         return np.array([number[str(example.label)] for example in examples], "int32")
+
+    def facts(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """Whether the examples are pairs."""
+        return {"pairs": examples[0].pair is not None}
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Cross-entropy and accuracy."""
@@ -210,13 +215,17 @@ class TextClassifier(Task):
         return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
 
 
-def _example(item: Any) -> Example:
+def _example(i: int, item: Any, labels: Sequence[str]) -> Example:
     """An Example, or (text, label), or (text, pair, label)."""
-    if isinstance(item, Example):
-        return item
     if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-        raise DataError(f"An example is (text, label) or (text, pair, label), not {item!r:.80}.")
-    return Example(item[0], item[1] if len(item) == 3 else None, str(item[-1]))
+        raise DataError(f"Example {i} is {item!r:.80}, not (text, label) or (text, pair, label).")
+    if not isinstance(item, Example):
+        item = Example(item[0], item[1] if len(item) == 3 else None, str(item[-1]))
+    if item.label not in labels:
+        raise DataError(
+            f"Example {i} has the label {item.label!r}.{nearest(str(item.label), labels)}"
+        )
+    return item
 
 
 def macro_f1(wanted: np.ndarray, chosen: np.ndarray, labels: int) -> float:

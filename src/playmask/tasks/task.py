@@ -1,6 +1,6 @@
 """The interface that every task shares: new, fit, evaluate, predict, save, and loading again."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -19,17 +19,18 @@ from playmask.deferred import blank, fill
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.predictor import Predictor
 from playmask.tokenizers import Tokenizer
-from playmask.train.fitting import Plan, train
+from playmask.train.fitting import TrainingPlan, train
 from playmask.transformer import Transformer, weights_by_name
 
 TASK = "task.json"
 
 
-class Task:
+class Task(ABC):
     """A network around a Transformer, its tokenizer, and the settings that made them.
 
     A task says how examples become rows and targets, how its network is compiled, and how outputs
-    are read; training, saving and running are the same for all.
+    are read; training, saving and running are the same for all. Every task's settings hold
+    max_length, the tokens a text is cut to.
     """
 
     kind: ClassVar[str]
@@ -43,7 +44,10 @@ class Task:
         self._check_length()
         self.predictor = Predictor(
             network,
-            limits={"tokens": len(tokenizer), "segments": 2},
+            limits={
+                "tokens": len(tokenizer),
+                "segments": self.transformer.architecture.segments or 2,
+            },
             maximum=self.settings["max_length"],
         )
 
@@ -80,6 +84,14 @@ class Task:
     def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
         """Measure on labelled examples."""
 
+    @abstractmethod
+    def predict(self, texts: Any) -> Any:
+        """Answer for one text, or for a list of them."""
+
+    def facts(self, examples: Sequence[Any]) -> dict[str, Any]:
+        """What training learns about the data besides weights; it joins the settings."""
+        return {}
+
     # What all tasks share
 
     @property
@@ -110,14 +122,16 @@ class Task:
         data: a file or examples, all checked before training starts; learning_rate: per step, it
         warms up over the first part of the steps and decays linearly to 0; directory: where the
         best epoch is saved as soon as it is reached, and where resume=True finds the training
-        that was interrupted. Without validation data the last epoch counts as the best.
+        that was interrupted. The best epoch has the lowest validation loss; without validation
+        data it is the last one.
         Raises: DataError for a bad example; KeyboardInterrupt passes, with the best epoch kept
         """
         examples = self.read(train_data, skip_bad=skip_bad)
         checks = None if validation is None else self.read(validation, skip_bad=skip_bad)
+        self.settings |= self.facts(examples)
         keras.utils.set_random_seed(seed)
         batches = self._batches(examples, batch_size, seed=seed, shuffle=True)
-        plan = Plan(epochs, learning_rate, warm_up, weight_decay, clip, resume)
+        plan = TrainingPlan(epochs, learning_rate, warm_up, weight_decay, clip, resume)
         return train(
             self,
             batches,
@@ -141,10 +155,12 @@ class Task:
     def save(self, directory: str | Path) -> Path:
         """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
 
-        The weights come last and in one file: a directory is never half one model, half another.
+        Old weights go first and the new ones come last, in one file: a directory never holds
+        half of one task and half of another.
         """
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
+        (directory / WEIGHTS).unlink(missing_ok=True)
         write_json(directory / TASK, {"format": 1, "task": self.kind, "settings": self.settings})
         write_json(directory / ARCHITECTURE, describe(self.transformer))
         self.tokenizer.save(directory)

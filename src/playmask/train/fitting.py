@@ -1,5 +1,6 @@
 """Fitting a task: Keras' own loop, with the best epoch kept and an interrupted run continued."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from playmask.errors import ConfigError
 from playmask.train.optimizers import adamw
 from playmask.train.schedules import warm_up_then_decay
 
-HISTORY, BACKUP = "training.json", "training"
+HISTORY, BACKUP = "training.json", ".playmask-training"
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long and how fast to train; warm_up is a part of all steps, rates are per step."""
 
     epochs: int
@@ -41,7 +42,7 @@ def train(
     task: Any,
     batches: Batches,
     validation: Batches | None,
-    plan: Plan,
+    plan: TrainingPlan,
     *,
     directory: Path | None,
     callbacks: list[keras.callbacks.Callback],
@@ -74,8 +75,7 @@ def _backup(directory: Path, resume: bool) -> keras.callbacks.Callback:
     """Keras' own back-up of weights, optimizer and epoch; a fresh training drops an old one."""
     folder = directory / BACKUP
     if not resume and folder.is_dir():
-        for file in folder.iterdir():
-            file.unlink()
+        shutil.rmtree(folder)
     return keras.callbacks.BackupAndRestore(str(folder), double_checkpoint=True)
 
 
@@ -92,6 +92,7 @@ class KeepBest(keras.callbacks.Callback):
         self.task, self.batches, self.directory, self.watched = task, batches, directory, watched
         self.history: dict[str, list[float]] = {}
         self.best: list[np.ndarray] | None = None
+        self.saved = False
 
     def start(self, *, resume: bool) -> None:
         """Forget an old history, or take up that of the interrupted training."""
@@ -116,9 +117,14 @@ class KeepBest(keras.callbacks.Callback):
         if values[-1] <= min(values):
             self.best = [np.array(weight) for weight in self.model.get_weights()]
             if self.directory is not None:
-                self.task.save(self.directory)
+                self._save(self.directory)
         if self.directory is not None:
             write_json(self.directory / HISTORY, self.history)
+
+    def _save(self, directory: Path) -> None:
+        """The whole task at first, then only its weights: one file, replaced at once."""
+        (self.task.save_weights if self.saved else self.task.save)(directory)
+        self.saved = True
 
     def restore(self) -> None:
         """Put the best epoch's weights back into the network."""
