@@ -110,7 +110,7 @@ def test_refusals_name_the_row_and_the_way_out(rows, message):
 
 
 def test_an_output_as_wide_as_a_bucket_is_not_cut():
-    """16 numbers a row, in a bucket of 16 tokens: only what is said to run along the text is cut."""
+    """16 numbers a row, in a bucket of 16 tokens: only what runs along the text is cut."""
     model = tiny()
     run = Predictor(
         model,

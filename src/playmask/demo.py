@@ -49,12 +49,12 @@ def find_data(data: Path | None) -> Path:
 
 
 def new_task(texts: list[str], labels: list[str]) -> TextClassifier:
-    """A classifier of two 128-wide blocks and a vocabulary made from the texts."""
+    """A classifier on one 128-wide block, with a vocabulary made from the texts."""
     tokenizer = Tokenizer.from_texts(texts, size=6000)
     architecture = playmask.architecture("bert").change(
         vocabulary=len(tokenizer),
         width=128,
-        depth=2,
+        depth=1,
         attention_heads=4,
         inner=256,
         activation="relu",
@@ -63,7 +63,9 @@ def new_task(texts: list[str], labels: list[str]) -> TextClassifier:
         attention_dropout=0.0,
     )
     model = playmask.build(architecture)
-    return TextClassifier.new(model, labels, tokenizer=tokenizer, max_length=LENGTH)
+    return TextClassifier.new(
+        model, labels, tokenizer=tokenizer, max_length=LENGTH, dropout=0.3
+    )
 
 
 def run(
@@ -84,7 +86,7 @@ def run(
         train,
         folder / "valid.tsv.gz",
         epochs=2,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         seed=seed,
         directory=directory,
     )
@@ -96,7 +98,7 @@ def run(
     predictions = again.predict(list(SENTENCES))
     if predictions != task.predict(list(SENTENCES)):
         raise AssertionError("the loaded task predicts something else than the trained one")
-    draw.training_curve(history, directory / "curve.png", title="Reviews: two epochs from scratch")
+    draw.training_curve(history, directory / "curve.png", title="Reviews, from scratch")
     draw_attention(again, SENTENCES[0], directory / "attention.png")
     metrics = {
         "accuracy": scores["test_clean"],

@@ -19,8 +19,8 @@ def recipe(cls: type[T]) -> type[T]:
         cls.__qualname__,
     ):
         raise ConfigError(
-            f"{cls.__module__} defines a recipe {cls.__name__!r}, but {other.__module__} has one of "
-            "that name, and saved models find recipes by name; give it another."
+            f"{cls.__module__} defines a recipe {cls.__name__!r}, but {other.__module__} has one "
+            "of that name, and saved models find recipes by name; give it another."
         )
     _KINDS[cls.__name__] = made
     return made

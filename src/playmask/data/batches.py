@@ -73,7 +73,8 @@ class Batches(keras.utils.PyDataset):
     weights: one number per row, default 1
     lengths: the buckets, default `buckets(longest row, rounded up to 16)`
     padding: the pad value per key, default 0
-    Shapes:  item -> inputs {key: int32 (B, T), "valid": bool (B, T)}, targets (B, …), weights float32 (B)
+    Shapes:  item -> inputs {key: int32 (B, T), "valid": bool (B, T)}, targets (B, …),
+             weights float32 (B)
     Raises:  InputError if a row is empty, ragged, or longer than the last bucket
     """
 
