@@ -17,6 +17,8 @@ from playmask.checkpoints.edits import resize
 from playmask.errors import CheckpointError, ConfigError
 from playmask.transformer import weights_by_name
 
+pytestmark = pytest.mark.backends
+
 ORACLES = Path(__file__).parents[1] / "oracles"
 GOOGLE = ORACLES / "bert4keras" / "bert_pool_nsp_mlm"
 HUGGINGFACE = ORACLES / "transformers" / "bert_mlm"
@@ -289,12 +291,13 @@ def test_kept_tokens_take_rows_and_bias_along():
     assert kept.architecture.vocabulary == 4 and kept.architecture.pad == 0
     assert playmask.load(GOOGLE, keep_tokens=[9, 0]).architecture.pad == 1
     assert playmask.load(GOOGLE, keep_tokens=[9]).architecture.pad is None
+    with pytest.raises(ConfigError, match="compound_tokens must list ids from 0 to 79"):
+        playmask.load(GOOGLE, compound_tokens=[[999]])
     for wrong in ([80], [-1], []):
         with pytest.raises(ConfigError, match="keep_tokens"):
             playmask.load(GOOGLE, keep_tokens=wrong)
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "float16"])
 def test_another_dtype(dtype):
     exact, other = (playmask.load(GOOGLE, heads=ALL, dtype=d)(IDS) for d in (None, dtype))
@@ -302,6 +305,12 @@ def test_another_dtype(dtype):
     model = playmask.load(GOOGLE, dtype=dtype)
     kept = {str(v.dtype) for v in weights_by_name(model).values()}
     assert kept == {"float32" if dtype.startswith("mixed") else dtype}
+
+
+def test_fewer_positions_are_the_first_ones():
+    cut = playmask.load(GOOGLE, position=playmask.Learned(10))
+    assert not cut.report.fresh
+    assert error(cut(IDS)["hidden"], playmask.load(GOOGLE)(IDS)["hidden"]) < 1e-6
 
 
 def test_compound_tokens_are_means():
@@ -331,12 +340,13 @@ def test_architecture_and_build():
     read = playmask.architecture(GOOGLE)
     assert (read.vocabulary, read.width, read.depth) == (80, 32, 2)
     base = playmask.architecture("bert").change(depth=1, width=24, attention_heads=2, inner=8)
+    with pytest.raises(ConfigError, match="give one of them, not both"):
+        base.change(mask="lm", order="unilm")
     model = playmask.build(base.change(vocabulary=30, mask="lm"))
     assert model({"tokens": np.array([[1, 2]])})["logits"].shape == (1, 2, 30)
     assert model.report is None
 
 
-@pytest.mark.backends
 def test_nothing_is_drawn_that_is_overwritten(monkeypatch):
     def refuse(self, shape, dtype=None):
         raise AssertionError("a weight was drawn at random")
@@ -345,7 +355,6 @@ def test_nothing_is_drawn_that_is_overwritten(monkeypatch):
     playmask.load(GOOGLE, heads=ALL)
 
 
-@pytest.mark.backends
 def test_keras_works_as_ever_after_a_load():
     model = playmask.load(GOOGLE, heads=["pool"])
     with keras.StatelessScope():

@@ -11,9 +11,14 @@ import pytest
 
 import playmask
 from comparing import error, tiny
+from playmask.architectures import VocabularyHead
 from playmask.checkpoints import bundle, safetensors
 from playmask.errors import CheckpointError
+from playmask.norms import Around, Norm
+from playmask.parts import Dot
 from playmask.transformer import weights_by_name
+
+pytestmark = pytest.mark.backends
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 GOOGLE = ORACLES / "bert4keras" / "bert_pool_nsp_mlm"
@@ -120,6 +125,66 @@ def test_pruned_models_save_as_they_are(tmp_path):
     playmask.save(model, tmp_path, "google")
     assert json.loads((tmp_path / "bert_config.json").read_text())["vocab_size"] == 50
     assert playmask.load(tmp_path).architecture.vocabulary == 50
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_tokenizer_goes_along(dialect, tmp_path):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气真好不", "##x", "x"]
+    shutil.copytree(GOOGLE, tmp_path / "in")
+    (tmp_path / "in" / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    model = playmask.load(tmp_path / "in")
+    wanted = model.tokenizer.encode("今天 X").ids
+    assert wanted == [2, 5, 6, 12, 3]
+    playmask.save(model, tmp_path / "out", dialect)
+    assert playmask.load(tmp_path / "out").tokenizer.encode("今天 X").ids == wanted
+    assert (tmp_path / "out" / "vocab.txt").exists() == (dialect != "playmask")
+    pruned = playmask.load(tmp_path / "in", keep_tokens=[0, 1, 2, 3, 4, 6, 5])
+    assert pruned.tokenizer.encode("今天").ids == [2, 6, 5, 3]
+
+
+def test_a_tokenizer_that_cannot_be_read_is_no_hindrance(tmp_path):
+    shutil.copytree(GOOGLE, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "vocab.txt").write_text("only\nwords\n")
+    model = playmask.load(tmp_path)
+    assert model.tokenizer is None
+    assert "[CLS]" in {i.theirs: i.reason for i in model.report.ignored}["the tokenizer"]
+
+
+CHOICES = {
+    "position": {"position": None},
+    "embedding_norm": {"embedding_norm": Norm(1e-3)},
+    "sharing": {"sharing": "all"},
+    "attention": {"attention": Dot(scale=False)},
+}
+
+
+@pytest.mark.parametrize("field", CHOICES)
+@pytest.mark.parametrize("dialect", ["google", "huggingface"])
+def test_what_a_configuration_cannot_express_is_refused(field, dialect, tmp_path):
+    with pytest.raises(CheckpointError, match=f"cannot express this model's {field}"):
+        playmask.save(tiny(**CHOICES[field]), tmp_path, dialect)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dialect", ["google", "huggingface"])
+def test_epsilon_and_padding_survive(dialect, tmp_path):
+    norm = Norm(1e-5)
+    model = tiny(
+        pad=None,
+        embedding_norm=norm,
+        attention_norm=Around(after=norm),
+        feedforward_norm=Around(after=norm),
+        vocabulary_head=VocabularyHead(norm=norm),
+    )
+    playmask.save(model, tmp_path, dialect)
+    assert playmask.load(tmp_path).architecture == model.architecture
+
+
+def test_two_dialects_do_not_share_a_directory(tmp_path):
+    playmask.save(tiny(), tmp_path)
+    with pytest.raises(CheckpointError, match="already holds .* 'playmask'"):
+        playmask.save(tiny(), tmp_path, "google")
+    playmask.save(tiny(seed=4), tmp_path)
 
 
 def test_unknown_dialects_and_nameless_weights_are_refused(tmp_path):
