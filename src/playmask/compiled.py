@@ -16,12 +16,12 @@ from playmask.errors import ConfigError
 class Compiled:
     """`function(*arguments)` of a model, compiled once per shape, safe from any number of threads.
 
-    `traces` counts how often it was compiled.
+    `traces` counts how often it was compiled; 0 on PyTorch, which runs as it reads.
     """
 
     def __init__(self, model: keras.Model, function: Callable[..., Any]) -> None:
         self.traces = 0
-        self._run = _BACKENDS[_backend()](model, self._counted(function))
+        self._run = _BACKENDS[_backend()](model, function, self._count)
         self._known: set[Any] = set()
         self._lock = threading.Lock()
 
@@ -36,20 +36,20 @@ class Compiled:
             self._known.add(key)
         return result
 
-    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*arguments: Any) -> Any:
-            self.traces += 1
-            return function(*arguments)
-
-        return counted
+    def _count(self) -> None:
+        self.traces += 1
 
 
-def _jax(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
+Function = Callable[..., Any]
+
+
+def _jax(model: keras.Model, function: Function, count: Callable[[], None]) -> Function:
     import jax
 
     variables = model.variables
 
     def run(values: list[Any], *arguments: Any) -> Any:
+        count()
         mapping = list(zip(variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping, initialize_variables=False):
             return function(*arguments)
@@ -58,10 +58,13 @@ def _jax(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]
     return lambda *arguments: jitted([variable.value for variable in variables], *arguments)
 
 
-def _tensorflow(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
+def _tensorflow(model: keras.Model, function: Function, count: Callable[[], None]) -> Function:
     import tensorflow
 
-    traced = tensorflow.function(function)
+    @tensorflow.function
+    def traced(*arguments: Any) -> Any:
+        count()
+        return function(*arguments)
 
     def run(*arguments: Any) -> Any:
         return traced(*keras.tree.map_structure(keras.ops.convert_to_tensor, arguments))
@@ -69,7 +72,7 @@ def _tensorflow(model: keras.Model, function: Callable[..., Any]) -> Callable[..
     return run
 
 
-def _torch(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
+def _torch(model: keras.Model, function: Function, count: Callable[[], None]) -> Function:
     import torch
 
     def run(*arguments: Any) -> Any:

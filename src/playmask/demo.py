@@ -63,9 +63,7 @@ def new_task(texts: list[str], labels: list[str]) -> TextClassifier:
         attention_dropout=0.0,
     )
     model = playmask.build(architecture)
-    return TextClassifier.new(
-        model, labels, tokenizer=tokenizer, max_length=LENGTH, dropout=0.3
-    )
+    return TextClassifier.new(model, labels, tokenizer=tokenizer, max_length=LENGTH, dropout=0.3)
 
 
 def run(

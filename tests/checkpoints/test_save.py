@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import playmask
-from comparing import error, tiny
+from comparing import error, numpy_of, tiny
 from playmask.architectures import VocabularyHead
 from playmask.checkpoints import bundle, safetensors
 from playmask.errors import CheckpointError
@@ -86,8 +86,10 @@ def test_every_dialect_says_the_same(source, dialect, tmp_path):
     playmask.save(model, tmp_path, dialect)
     again = playmask.load(tmp_path, heads=ALL)
     assert again.report.dialect == dialect and not again.report.fresh
-    for name in ("logits", "nsp", "pooled"):
-        assert error(again(IDS)[name], model(IDS)[name]) == 0
+    ours, theirs = weights_by_name(again), weights_by_name(model)
+    assert all(np.array_equal(numpy_of(ours[n].value), numpy_of(theirs[n].value)) for n in theirs)
+    for name in ("logits", "nsp", "pooled"):  # PyTorch sums a transposed kernel in another order
+        assert error(again(IDS)[name], model(IDS)[name]) < 1e-6
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
