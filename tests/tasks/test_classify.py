@@ -161,6 +161,30 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path):
     assert same_weights(playmask.load_task(tmp_path / "cut"), resumed)
 
 
+def test_an_interruption_while_the_backup_is_written(tmp_path, monkeypatch):
+    """The file of the epoch before is still whole, and the training goes on from it."""
+    plan = QUICK | {"epochs": 3, "directory": tmp_path}
+    whole = keras.Model.save_weights
+
+    def cut(self, filepath, overwrite=True):
+        whole(self, filepath, overwrite=overwrite)
+        if "epochs-2" in str(filepath):
+            data = filepath.read_bytes()
+            filepath.write_bytes(data[: len(data) // 2])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "save_weights", cut)
+    task = new_task()
+    with pytest.raises(KeyboardInterrupt):
+        task.fit(reviews(64), reviews(32, seed=1), **plan)
+    monkeypatch.undo()
+    resumed = new_task(seed=99)
+    history = resumed.fit(reviews(64), reviews(32, seed=1), resume=True, **plan)
+    assert len(history["loss"]) == 3
+    assert same_weights(playmask.load_task(tmp_path), resumed)
+    assert not (tmp_path / ".playmask-training").exists()
+
+
 def test_the_best_epoch_is_kept(tmp_path):
     """Training that gets worse: a huge rate after the first epoch."""
 

@@ -54,13 +54,17 @@ def train(
     task.compile(adamw(network, rate, weight_decay=plan.weight_decay, clip=plan.clip))
     keep = KeepBest(task, batches, directory, watched="val_loss" if validation else None)
     own: list[keras.callbacks.Callback] = [keep]
+    finished = 0
     if directory is not None:
-        own.append(_backup(directory, plan.resume))
+        backup = Backup(directory / BACKUP)
+        own.append(backup)
+        finished = backup.take_up(network) if plan.resume else backup.clear()
     keep.start(resume=plan.resume)
     try:
         network.fit(
             batches,
             epochs=plan.epochs,
+            initial_epoch=finished,
             validation_data=validation,
             shuffle=False,  # the batches shuffle themselves, so that a resumed run can repeat it
             callbacks=[*own, *callbacks],
@@ -71,12 +75,53 @@ def train(
     return keep.history
 
 
-def _backup(directory: Path, resume: bool) -> keras.callbacks.Callback:
-    """Keras' own back-up of weights, optimizer and epoch; a fresh training drops an old one."""
-    folder = directory / BACKUP
-    if not resume and folder.is_dir():
-        shutil.rmtree(folder)
-    return keras.callbacks.BackupAndRestore(str(folder), double_checkpoint=True)
+class Backup(keras.callbacks.Callback):
+    """What an interrupted training goes on from: one file of weights and optimizer an epoch.
+
+    Each is written beside and renamed, its name holds the number of finished epochs, and the one
+    before goes only then; so there is always a whole one, whenever the interruption comes. (Keras'
+    BackupAndRestore writes in place: a Ctrl-C in that moment leaves a file that does not load.)
+    """
+
+    PATTERN = "epochs-*.weights.h5"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def clear(self) -> int:
+        """Forget a training that was there before; returns 0, the finished epochs."""
+        if self.folder.is_dir():
+            shutil.rmtree(self.folder)
+        return 0
+
+    def take_up(self, network: keras.Model) -> int:
+        """Restore weights and optimizer; returns how many epochs were finished."""
+        found = sorted(self.folder.glob(self.PATTERN), key=_finished)
+        if not found:
+            return 0
+        network.optimizer.build(network.trainable_variables)
+        network.load_weights(found[-1])
+        return _finished(found[-1])
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write this epoch, then drop those before."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / self.PATTERN.replace("*", str(epoch + 1))
+        beside = file.with_name(f"writing.{file.name}")
+        self.model.save_weights(beside, overwrite=True)
+        beside.replace(file)
+        for old in self.folder.iterdir():
+            if old != file:
+                old.unlink()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """A finished training needs no back-up."""
+        self.clear()
+
+
+def _finished(file: Path) -> int:
+    return int(file.name.split("-")[1].split(".")[0])
 
 
 class KeepBest(keras.callbacks.Callback):
