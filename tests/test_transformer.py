@@ -399,7 +399,7 @@ def test_wrong_inputs_are_refused(inputs, message):
     [
         ({"attention_heads": 5}, "width 24 does not divide by 5"),
         ({"order": "unlim"}, "Did you mean 'unilm'"),
-        ({"hidden_size": 3}, "no field 'hidden_size'"),
+        ({"hidden_size": 3}, "no field 'hidden_size'. Here it is width"),
         ({"widht": 3}, "Did you mean 'width'"),
         ({"sharing": (0,)}, "maps 1 blocks, but the depth is 2"),
         ({"sharing": "some"}, "not 'some'"),

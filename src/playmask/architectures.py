@@ -11,6 +11,26 @@ from playmask.norms import Around, Norm
 from playmask.parts import POSITIONS, Dot, Learned, Mixer, Part
 from playmask.recipes import from_json, recipe, to_json
 
+OLD = {
+    "application": "mask='lm' or mask='unilm'",
+    "with_mlm": "heads=('mlm',)",
+    "with_pool": "heads=('pool',)",
+    "with_nsp": "heads=('nsp',)",
+    "model": "family=…",
+    "hidden_size": "width",
+    "num_hidden_layers": "depth",
+    "num_attention_heads": "attention_heads",
+    "intermediate_size": "inner",
+    "hidden_act": "activation",
+    "vocab_size": "vocabulary",
+    "attention_key_size": "key_size",
+    "attention_head_size": "value_size",
+    "max_position_embeddings": "position=Learned(…)",
+    "type_vocab_size": "segments",
+    "autoresize_weights": "resize=True",
+}
+"""What bert4keras and Hugging Face call things, and what to write here."""
+
 
 @recipe
 class VocabularyHead:
@@ -144,7 +164,8 @@ class Architecture:
         known = {field.name for field in dataclasses.fields(self)}
         for name in changes:
             if name not in known:
-                raise ConfigError(f"An architecture has no field {name!r}.{nearest(name, known)}")
+                way = f" Here it is {OLD[name]}." if name in OLD else nearest(name, known)
+                raise ConfigError(f"An architecture has no field {name!r}.{way}")
         if isinstance(changes.get("mask"), str):
             if "order" in changes:
                 raise ConfigError("mask='…' is short for order='…'; give one of them, not both.")

@@ -43,6 +43,12 @@ OUTPUTS = {
 """What a Transformer returns; the one table of output names."""
 
 
+PREDICT = (
+    "Keras' predict loses a model's weights on JAX after one bad input. Call the model with a dict "
+    "of arrays, model({'tokens': …}), or use playmask.Predictor for rows of any length."
+)
+
+
 @keras.saving.register_keras_serializable("playmask")
 class Transformer(keras.Model):
     """A Transformer built from an architecture; called with a dict of tensors, returns a dict.
@@ -89,7 +95,7 @@ class Transformer(keras.Model):
         self, inputs: dict[str, Any], training: bool = False, attention: bool = False
     ) -> dict[str, Any]:
         """Run the model; with attention=True the attention weights are returned too."""
-        check_names(inputs)
+        check_inputs(inputs)
         queries, segments = self._sites(inputs)
         keys = self._keys(inputs, queries)
         allowed = self.architecture.mask(queries, keys)
@@ -113,6 +119,10 @@ class Transformer(keras.Model):
         if attention:
             out["attention"] = tuple(a.weights for a in seen)
         return out
+
+    def predict(self, *arguments: Any, **options: Any) -> Any:
+        """Refused: Keras' predict on JAX loses the weights after one bad input."""
+        raise InputError(PREDICT)
 
     def valid(self, inputs: dict[str, Any]) -> Tensor:
         """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
@@ -199,7 +209,7 @@ class Transformer(keras.Model):
         return cls(**{**config, "architecture": Architecture.from_json(config["architecture"])})
 
 
-def check_names(inputs: dict[str, Any]) -> None:
+def check_inputs(inputs: dict[str, Any]) -> None:
     """Refuse inputs that a Transformer does not know, or that lack what it needs."""
     if not isinstance(inputs, dict):
         raise InputError(
@@ -211,6 +221,9 @@ def check_names(inputs: dict[str, Any]) -> None:
             raise InputError(f"There is no input {name!r}.{nearest(name, INPUTS)}")
     if "tokens" not in inputs and "vectors" not in inputs:
         raise InputError(f"Inputs need 'tokens' (or 'vectors'); given: {sorted(inputs)}.")
+    tokens = inputs.get("tokens")
+    if tokens is not None and len(tokens.shape) != 2:
+        raise InputError(f"tokens must be of shape (B, T), a batch of rows, not {tokens.shape}.")
     if ("cache" in inputs) != ("at" in inputs):
         raise InputError("'cache' and 'at' (the slot to write at) belong together; one is missing.")
 

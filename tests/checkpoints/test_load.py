@@ -275,7 +275,8 @@ def test_changed_fields_and_unknown_ones():
 
 
 def test_new_weights_are_fresh_and_said_so():
-    report = playmask.load(GOOGLE, depth=3, key_size=5).report
+    with pytest.warns(UserWarning, match="8 weights start fresh.*another shape"):
+        report = playmask.load(GOOGLE, depth=3, key_size=5).report
     fresh = {item.ours: item.reason for item in report.fresh}
     assert fresh["blocks/2/feedforward/inner/kernel"].startswith("new")
     assert fresh["blocks/0/attention/query/kernel"].startswith("(32, 32) in the checkpoint")
@@ -334,6 +335,17 @@ def test_resized_sizes():
     assert cut.shape == (2, 3) and np.isclose(np.linalg.norm(cut), np.linalg.norm(numbers))
     grown = resize(np.arange(4.0)[:, None], (8, 1))  # repeated in pairs, at the old norm
     assert np.allclose(grown[:, 0] * 2**0.5, [0, 1, 0, 1, 2, 3, 2, 3])
+
+
+def test_a_dtype_is_of_floats():
+    for dtype in ("int32", "fp16"):
+        with pytest.raises(ConfigError, match=f"no dtype '{dtype}'"):
+            playmask.load(GOOGLE, dtype=dtype)
+
+
+def test_old_names_say_what_to_write():
+    with pytest.raises(ConfigError, match="no field 'with_mlm'. Here it is heads="):
+        playmask.load(GOOGLE, with_mlm=True)
 
 
 def test_architecture_and_build():

@@ -164,3 +164,18 @@ def test_interrupted_before_the_first_epoch(train, data, tmp_path):
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith("playmask: interrupted; no epoch was complete yet")
     assert train("--resume").exit_code == 0  # with the options of before
+
+
+def test_swapped_columns_are_told(tmp_path):
+    file = tmp_path / "swapped.tsv"
+    file.write_text("".join(f"好评\t第{i}条评论\n" for i in range(40)), encoding="utf-8")
+    result = call("train", "classify", file, "--out", tmp_path / "out", "--new")
+    assert "40 labels in 40 lines" in complaint(result)
+
+
+def test_a_chinese_header_is_no_example(tmp_path):
+    from playmask.data.readers import read_examples
+
+    file = tmp_path / "header.tsv"
+    file.write_text("标签\t文本\n好评\t很好\n", encoding="utf-8")
+    assert [tuple(e) for e in read_examples(file)] == [("很好", None, "好评")]

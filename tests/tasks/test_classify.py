@@ -9,7 +9,7 @@ import pytest
 import playmask
 from comparing import TINY, numpy_of
 from playmask.data.readers import Example
-from playmask.errors import CheckpointError, ConfigError, DataError
+from playmask.errors import CheckpointError, ConfigError, DataError, InputError
 from playmask.tasks.classify import macro_f1
 from playmask.tasks.task import all_weights
 from playmask.tokenizers import Tokenizer
@@ -183,6 +183,56 @@ def test_an_interruption_while_the_backup_is_written(tmp_path, monkeypatch):
     assert len(history["loss"]) == 3
     assert same_weights(playmask.load_task(tmp_path), resumed)
     assert not (tmp_path / ".playmask-training").exists()
+
+
+def test_going_on_needs_the_same_data(tmp_path):
+    plan = QUICK | {"directory": tmp_path}
+    with pytest.raises(KeyboardInterrupt):
+        new_task().fit(reviews(96), callbacks=[StopAfter(1)], **plan)
+    with pytest.raises(ConfigError, match="was on other examples"):
+        new_task().fit(reviews(64), resume=True, **plan)
+
+
+def test_a_task_lives_on_after_an_interruption(tmp_path):
+    task = new_task()
+    before = weights_of(task)
+    with pytest.raises(KeyboardInterrupt):
+        task.fit(reviews(128), callbacks=[StopAfter(0)], **QUICK)
+    assert all(np.array_equal(value, before[name]) for name, value in weights_of(task).items())
+    assert task.predict("好").label in task.labels
+    task.fit(reviews(64), **QUICK | {"epochs": 1})
+    task.save(tmp_path)
+
+
+def test_a_save_that_fails_leaves_the_old_task(tmp_path, monkeypatch):
+    task = new_task()
+    task.save(tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    monkeypatch.setattr(keras.ops, "convert_to_numpy", None)
+    with pytest.raises(TypeError):
+        new_task(seed=8).save(tmp_path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_keras_predict_is_refused_with_the_way_out():
+    task = new_task()
+    for model in (task.network, task.transformer):
+        with pytest.raises(InputError, match="playmask.Predictor"):
+            model.predict([np.ones((1, 3), "int32")] * 2)
+    assert task.predict("好").label in task.labels
+
+
+@pytest.mark.parametrize("texts", [None, 5, [None], [b"x"], [("a", "b", "c")], [["a", 1]]])
+def test_predict_takes_texts_only(texts):
+    with pytest.raises(InputError):
+        new_task().predict(texts)
+
+
+def test_a_task_knows_whether_it_was_trained_on_pairs():
+    task = new_task()
+    task.fit(reviews(32), **QUICK | {"epochs": 1})
+    with pytest.raises(DataError, match="was trained on single texts"):
+        task.predict(("好", "差"))
 
 
 def test_the_best_epoch_is_kept(tmp_path):

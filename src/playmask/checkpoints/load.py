@@ -1,5 +1,6 @@
 """Loading: from a checkpoint of any format to a model, every weight accounted for."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,16 +9,17 @@ from typing import Any
 from playmask.architectures import Architecture
 from playmask.checkpoints.edits import Compound, Rows
 from playmask.checkpoints.infer import infer
-from playmask.checkpoints.plan import Plan, make_plan
+from playmask.checkpoints.plan import RESIZE, Plan, make_plan
 from playmask.checkpoints.report import Ignored, Report
 from playmask.checkpoints.source import Source, find
 from playmask.deferred import blank, fill
-from playmask.errors import CheckpointError, ConfigError, PlaymaskError
+from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
 from playmask.families import FAMILIES
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer, weights_by_name
 
 VOCABULARIES = ("tokenizer.json", "vocab.txt")
+DTYPES = ("float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16")
 GENERATING = ("lm", "unilm", "turns")
 
 
@@ -37,7 +39,14 @@ def build(
     architecture: Architecture, heads: str | Sequence[str] | None = None, *, dtype: Any = None
 ) -> Transformer:
     """Make a model of an architecture with freshly drawn weights."""
-    return Transformer(architecture, _heads(heads, architecture), dtype=dtype)
+    return Transformer(architecture, _heads(heads, architecture), dtype=_policy(dtype))
+
+
+def _policy(dtype: Any) -> Any:
+    """Refuse what is no dtype of floating-point numbers."""
+    if isinstance(dtype, str) and dtype not in DTYPES:
+        raise ConfigError(f"There is no dtype {dtype!r} to compute in.{nearest(dtype, DTYPES)}")
+    return dtype
 
 
 def load(
@@ -75,8 +84,16 @@ def load(
     chosen = _heads(heads, changed)
     if heads is None and source.container == "playmask":
         chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
-    model = blank(lambda: Transformer(changed, chosen, dtype=dtype))
+    policy = _policy(dtype)
+    model = blank(lambda: Transformer(changed, chosen, dtype=policy))
     plan = make_plan(model, source, report, rows, resize)
+    reshaped = [item for item in plan.report.fresh if RESIZE in item.reason]
+    if reshaped:
+        warnings.warn(
+            f"{len(reshaped)} weights start fresh, since the checkpoint has them in another shape "
+            f"({reshaped[0].ours}: {reshaped[0].reason}); see model.report.",
+            stacklevel=2,
+        )
     tokenizer, ignored = _tokenizer(source, keep_tokens)
     _fill(model, source, plan)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))

@@ -17,8 +17,14 @@ from playmask.families.names import Dialect, Rule
 from playmask.heads import HEADS
 from playmask.transformer import Transformer, weights_by_name
 
-OURS = Dialect("playmask", (), body=r"^(embeddings|blocks)/")
+OURS = Dialect(
+    "playmask",
+    (),
+    body=r"^(embeddings|blocks)/",
+    ignored=((r"^task/", "the head of a task; load_task loads it"),),
+)
 
+RESIZE = "resize=True would fit it"
 POSITIONS = "embeddings/positions/embeddings"
 
 Shapes = dict[str, tuple[int, ...]]
@@ -87,7 +93,7 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
             edit = _resizer(ours, shape, ratio)
             steps.append(Step(ours, theirs, rule, edit, f"resized from {read}"))
         else:
-            fresh.append(Fresh(ours, shape, f"{read} in the checkpoint; resize=True would fit it"))
+            fresh.append(Fresh(ours, shape, f"{read} in the checkpoint; {RESIZE}"))
     wrong += _half_heads(steps, fresh)
     ignored, unknown = _unused(source, dialect, {s.theirs for s in steps}, shapes, report)
     _refuse(wrong + unknown, source, report)

@@ -134,4 +134,7 @@ def write(
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         arrays[name] = np.asarray(little, order="C")
     with containers.replacing(path) as (temporary,):
+        temporary.touch()  # for the permissions that any other new file gets here
+        mode = temporary.stat().st_mode
         safetensors.numpy.save_file(arrays, temporary, dict(metadata) if metadata else None)
+        temporary.chmod(mode)

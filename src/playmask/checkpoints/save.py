@@ -51,7 +51,7 @@ def save(
     config = _config(model, dialect)
     tensors = named_tensors(model, dialects[dialect])
     tokenizer = tokenizer or model.tokenizer
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     if dialect == "google":
         bundle.write(directory / TENSORFLOW_PREFIX, tensors)
         write_json(directory / "bert_config.json", config)
@@ -147,6 +147,13 @@ def _check_place(directory: Path, dialect: str) -> None:
                 f"{directory} already holds a checkpoint of the dialect {other!r} ({marker}); "
                 "give another directory."
             )
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory to save into; raises CheckpointError where a file has its name."""
+    if directory.exists() and not directory.is_dir():
+        raise CheckpointError(f"{directory} is a file; a model is saved into a directory.")
+    directory.mkdir(parents=True, exist_ok=True)
 
 
 def write_json(file: Path, value: Any) -> None:

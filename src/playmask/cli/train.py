@@ -47,7 +47,9 @@ def classify(
     vocabulary: Annotated[int | None, Option(min=64, help="With --new. Default: 8000.")] = None,
     skip_bad: Annotated[bool, Option("--skip-bad", help="Leave bad lines out.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on after an interruption.")] = False,
-    force: Annotated[bool, Option("--force", help="Replace the task that --out holds.")] = False,
+    force: Annotated[
+        bool, Option("--force", help="Replace the task that --out holds; it goes at once.")
+    ] = False,
 ) -> None:
     """Train a classifier of texts or of pairs.
 

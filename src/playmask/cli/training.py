@@ -89,6 +89,11 @@ def _read(job: Job, labels: list[str] | None) -> tuple[Examples, Examples | None
     labels = labels or labels_of(examples)
     if len(labels) < 2:
         raise DataError(f"{job.train} has one label only ({labels[0]!r}); there is no choice.")
+    if len(labels) > max(20, len(examples) // 2):
+        raise DataError(
+            f"{job.train} has {len(labels)} labels in {len(examples)} lines; if its columns are "
+            "the other way round, give --columns label,text."
+        )
     if job.validation is None:
         note("no --validation: the last epoch is kept, not the best")
         return examples, None

@@ -15,9 +15,9 @@ from playmask.errors import DataError, InputError, nearest
 
 # The names under which files give the three fields; the first one present is taken.
 NAMES = {
-    "text": ("text", "text_a", "text1", "sentence", "sentence1", "review", "content", "premise"),
-    "pair": ("pair", "text_b", "text2", "sentence2", "hypothesis"),
-    "label": ("label", "labels", "class", "category"),
+    "text": "text text_a text1 sentence sentence1 review content premise 文本 句子 评论".split(),
+    "pair": "pair text_b text2 sentence2 hypothesis 文本2 句子2".split(),
+    "label": "label labels class category 标签 类别 分类".split(),
 }
 FIELD = {name: field for field, names in NAMES.items() for name in names}
 IGNORED = {"id", "qid", "idx", "index", "guid", "_"}

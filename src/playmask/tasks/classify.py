@@ -10,12 +10,12 @@ from keras import ops
 
 from playmask.data.batches import Row
 from playmask.data.readers import Example, Examples, read_examples
-from playmask.errors import ConfigError, DataError, nearest
+from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.tasks.task import Task, open_model
 from playmask.tokenizers import Tokenizer
-from playmask.transformer import Transformer
+from playmask.transformer import PREDICT, Transformer
 
 HIDDEN = -1e9
 
@@ -54,6 +54,10 @@ class ClassifierNetwork(keras.Model):
         """Create the head's weights."""
         width = self.transformer.architecture.width
         self.dense.build((None, width * (2 if self.pooling == "mean_max" else 1)))
+
+    def predict(self, *arguments: Any, **options: Any) -> Any:
+        """Refused, as a Transformer's."""
+        raise InputError(PREDICT)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Classify."""
@@ -152,6 +156,10 @@ class TextClassifier(Task):
             raise DataError(
                 f"Example {pairs.index(None)} is one text among pairs; give all, or none, a pair."
             )
+        trained = self.settings.get("pairs")
+        if trained is not None and trained != (pairs is not None):
+            wanted = "pairs" if trained else "single texts"
+            raise DataError(f"This task was trained on {wanted}; the texts given are not.")
         encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
         return [{"tokens": e.ids, "segments": e.segments} for e in encodings]
 
@@ -194,9 +202,11 @@ class TextClassifier(Task):
 
     def predict(self, texts: Text | list[Text]) -> Any:
         """Label a text, a pair, or a list of either: one Prediction, or a list of them."""
+        if not isinstance(texts, (str, tuple, list)):
+            raise InputError(f"predict takes a text, a pair or a list of them, not {texts!r:.80}.")
         if isinstance(texts, (str, tuple)):
             return self.predict([texts])[0]
-        examples = [Example(*([t] if isinstance(t, str) else t)) for t in texts]
+        examples = [_unlabelled(i, text) for i, text in enumerate(texts)]
         if not examples:
             return []
         chances = np.exp(self._log_probabilities(examples))
@@ -226,6 +236,15 @@ def _example(i: int, item: Any, labels: Sequence[str]) -> Example:
             f"Example {i} has the label {item.label!r}.{nearest(str(item.label), labels)}"
         )
     return item
+
+
+def _unlabelled(i: int, text: Any) -> Example:
+    parts = (text,) if isinstance(text, str) else text
+    if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
+        raise InputError(f"Text {i} is {text!r:.80}, not a str or a pair of str.")
+    if len(parts) not in (1, 2):
+        raise InputError(f"Text {i} has {len(parts)} parts; a text has one, a pair two.")
+    return Example(*parts)
 
 
 def macro_f1(wanted: np.ndarray, chosen: np.ndarray, labels: int) -> float:

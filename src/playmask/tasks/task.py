@@ -1,5 +1,6 @@
 """The interface that every task shares: new, fit, evaluate, predict, save, and loading again."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from playmask.architectures import Architecture
 from playmask.checkpoints import safetensors
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import load
-from playmask.checkpoints.save import describe, write_json
+from playmask.checkpoints.save import describe, make_directory, write_json
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.data.batches import Batches, Row
 from playmask.deferred import blank, fill
@@ -129,9 +130,10 @@ class Task(ABC):
         examples = self.read(train_data, skip_bad=skip_bad)
         checks = None if validation is None else self.read(validation, skip_bad=skip_bad)
         self.settings |= self.facts(examples)
+        data = hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
         keras.utils.set_random_seed(seed)
         batches = self._batches(examples, batch_size, seed=seed, shuffle=True)
-        plan = TrainingPlan(epochs, learning_rate, warm_up, weight_decay, clip, resume)
+        plan = TrainingPlan(epochs, learning_rate, warm_up, weight_decay, clip, resume, data)
         return train(
             self,
             batches,
@@ -155,25 +157,22 @@ class Task(ABC):
     def save(self, directory: str | Path) -> Path:
         """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
 
-        Old weights go first and the new ones come last, in one file: a directory never holds
-        half of one task and half of another.
+        The new weights are gathered first; then the old ones go, and the new ones come last, in
+        one file: a directory never holds half of one task and half of another.
         """
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
+        arrays = _arrays(self.network)
         (directory / WEIGHTS).unlink(missing_ok=True)
         write_json(directory / TASK, {"format": 1, "task": self.kind, "settings": self.settings})
         write_json(directory / ARCHITECTURE, describe(self.transformer))
         self.tokenizer.save(directory)
-        self.save_weights(directory)
+        safetensors.write(directory / WEIGHTS, arrays)
         return directory
 
     def save_weights(self, directory: Path) -> None:
         """Write the weights of a task that is saved already, whole or not at all."""
-        arrays = {
-            name: np.asarray(keras.ops.convert_to_numpy(variable.value))
-            for name, variable in all_weights(self.network).items()
-        }
-        safetensors.write(directory / WEIGHTS, arrays)
+        safetensors.write(directory / WEIGHTS, _arrays(self.network))
 
     def load_weights(self, directory: Path) -> None:
         """Take back the weights that were saved."""
@@ -198,6 +197,14 @@ def all_weights(network: keras.Model) -> dict[str, Any]:
     inside = weights_by_name(network.transformer)
     known = {id(variable) for variable in inside.values()}
     return inside | {v.path: v for v in network.weights if id(v) not in known}
+
+
+def _arrays(network: keras.Model) -> dict[str, np.ndarray]:
+    """A task network's weights as arrays."""
+    return {
+        name: np.asarray(keras.ops.convert_to_numpy(variable.value))
+        for name, variable in all_weights(network).items()
+    }
 
 
 def _put(network: keras.Model, tensors: Tensors, put: Callable[[Any, np.ndarray], Any]) -> None:

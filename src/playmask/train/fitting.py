@@ -15,12 +15,15 @@ from playmask.errors import ConfigError
 from playmask.train.optimizers import adamw
 from playmask.train.schedules import warm_up_then_decay
 
-HISTORY, BACKUP = "training.json", ".playmask-training"
+HISTORY, BACKUP, DATA = "training.json", ".playmask-training", "data.sha256"
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how fast to train; warm_up is a part of all steps, rates are per step."""
+    """How long and how fast to train, on which data (a fingerprint of them).
+
+    warm_up is a part of all steps; rates are per step.
+    """
 
     epochs: int
     learning_rate: float
@@ -28,6 +31,7 @@ class TrainingPlan:
     weight_decay: float = 0.01
     clip: float | None = 1.0
     resume: bool = False
+    data: str = ""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -56,10 +60,11 @@ def train(
     own: list[keras.callbacks.Callback] = [keep]
     finished = 0
     if directory is not None:
-        backup = Backup(directory / BACKUP)
+        backup = Backup(directory / BACKUP, plan.data)
         own.append(backup)
         finished = backup.take_up(network) if plan.resume else backup.clear()
     keep.start(resume=plan.resume)
+    begin = [np.array(keras.ops.convert_to_numpy(v.value)) for v in network.variables]
     try:
         network.fit(
             batches,
@@ -70,6 +75,11 @@ def train(
             callbacks=[*own, *callbacks],
             verbose=verbose,
         )
+    except BaseException:
+        # Keras on JAX may stop while the values of all variables, seeds too, are handed over.
+        for variable, value in zip(network.variables, begin, strict=False):
+            variable.assign(value)
+        raise
     finally:
         keep.restore()
     return keep.history
@@ -85,9 +95,9 @@ class Backup(keras.callbacks.Callback):
 
     PATTERN = "epochs-*.weights.h5"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, data: str) -> None:
         super().__init__()
-        self.folder = folder
+        self.folder, self.data = folder, data
 
     def clear(self) -> int:
         """Forget a training that was there before; returns 0, the finished epochs."""
@@ -100,6 +110,11 @@ class Backup(keras.callbacks.Callback):
         found = sorted(self.folder.glob(self.PATTERN), key=_finished)
         if not found:
             return 0
+        if (self.folder / DATA).read_text() != self.data:
+            raise ConfigError(
+                f"The training in {self.folder.parent} was on other examples; going on needs the "
+                "same ones. Begin anew instead."
+            )
         network.optimizer.build(network.trainable_variables)
         network.load_weights(found[-1])
         return _finished(found[-1])
@@ -107,12 +122,13 @@ class Backup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write this epoch, then drop those before."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / DATA).write_text(self.data)
         file = self.folder / self.PATTERN.replace("*", str(epoch + 1))
         beside = file.with_name(f"writing.{file.name}")
         self.model.save_weights(beside, overwrite=True)
         beside.replace(file)
         for old in self.folder.iterdir():
-            if old != file:
+            if old.name not in (file.name, DATA):
                 old.unlink()
 
     def on_train_end(self, logs: Any = None) -> None:
