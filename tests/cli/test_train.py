@@ -179,3 +179,16 @@ def test_a_chinese_header_is_no_example(tmp_path):
     file = tmp_path / "header.tsv"
     file.write_text("标签\t文本\n好评\t很好\n", encoding="utf-8")
     assert [tuple(e) for e in read_examples(file)] == [("很好", None, "好评")]
+
+
+def test_a_folder_of_other_files_is_left_alone(tmp_path):
+    """A project folder as --out: refused; with --force, nothing of the user's is removed."""
+    (tmp_path / "training").mkdir()
+    data = write_table(tmp_path / "training" / "train.tsv", reviews(16))
+    (tmp_path / "curve.csv").write_text("mine")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    line = ("train", "classify", data, "--out", tmp_path, "--new", *SMALL, "--epochs", 1)
+    assert "holds other files" in complaint(call(*line))
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    assert call(*line, "--force").exit_code == 0
+    assert all(p.read_bytes() == content for p, content in before.items())
