@@ -53,3 +53,13 @@ def tokens(rows: int, length: int, seed: int = 2) -> np.ndarray:
 def numpy_of(x: Any) -> np.ndarray:
     """A tensor as a numpy array, on every backend."""
     return np.asarray(keras.ops.convert_to_numpy(x))
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """A container's tensors against arrays or another's: names, shapes, dtypes and bits."""
+    assert set(found) == set(expected)
+    for name, array in expected.items():
+        spec, value = found.spec(name), found[name]
+        assert (spec.shape, spec.dtype) == (value.shape, value.dtype) == (array.shape, array.dtype)
+        assert value.tobytes() == array.tobytes(), name
+        assert value.flags.writeable and value.flags.aligned

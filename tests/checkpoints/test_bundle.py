@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from comparing import assert_same
 from playmask.checkpoints import bundle
 from playmask.checkpoints.entries import NUMBERS, _slice_key
 from playmask.checkpoints.table import masked_crc, table
@@ -34,15 +35,6 @@ THREE = {  # what make_tensorflow.py saved
     "d/uint8": (COUNTING + 200).astype("uint8"),
     "e/partitioned": np.arange(800, dtype="float32").reshape(200, 4),
 }
-
-
-def assert_same(found, expected):
-    assert set(found) == set(expected)
-    for name, array in expected.items():
-        spec, value = found.spec(name), found[name]
-        assert (spec.shape, spec.dtype) == (value.shape, value.dtype) == (array.shape, array.dtype)
-        assert value.tobytes() == array.tobytes(), name
-        assert value.flags.writeable and value.flags.aligned
 
 
 def copy(tmp_path, name="three.ckpt"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from comparing import assert_same
 from playmask.checkpoints import safetensors as ours
 from playmask.errors import CheckpointError
 
@@ -19,15 +20,6 @@ TENSORS = {
         *((f"{kind}{8 * n}", f"{kind}{n}") for kind in "iu" for n in (1, 2, 4, 8)),
     ]
 } | {"scalar": np.array(2.5, "float32"), "empty": np.zeros((0, 3), "float16")}
-
-
-def assert_same(found, expected):
-    assert set(found) == set(expected)
-    for name, array in expected.items():
-        spec, value = found.spec(name), found[name]
-        assert (spec.shape, spec.dtype) == (value.shape, value.dtype) == (array.shape, array.dtype)
-        assert value.tobytes() == array.tobytes(), name
-        assert value.flags.writeable and value.flags.aligned
 
 
 def craft(path, header, data=b""):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import playmask
-from comparing import error, numpy_of, tiny
+from comparing import assert_same, error, numpy_of, tiny
 from playmask.architectures import VocabularyHead
 from playmask.checkpoints import bundle, safetensors
 from playmask.errors import CheckpointError
@@ -28,14 +28,6 @@ IDS = {"tokens": np.array([[5, 17, 60, 3]], "int32"), "segments": np.array([[0, 
 ALL = ("pool", "nsp", "mlm")
 
 
-def same(saved, wanted) -> None:
-    """Names, shapes, dtypes and bits."""
-    assert set(saved) == set(wanted)
-    for name in wanted:
-        assert saved.spec(name) == wanted.spec(name), name
-        assert saved[name].tobytes() == wanted[name].tobytes(), name
-
-
 @pytest.mark.parametrize(
     ("path", "heads", "dialect"),
     [(GOOGLE, ALL, "google"), (HUGGINGFACE, ALL, "huggingface"), (BARE, ("pool",), "huggingface")],
@@ -44,10 +36,10 @@ def test_a_round_trip_is_exact(path, heads, dialect, tmp_path):
     model = playmask.load(path, heads=heads)
     playmask.save(model, tmp_path, dialect)
     if dialect == "google":
-        same(bundle.read(tmp_path / "bert_model.ckpt"), bundle.read(path / "model.ckpt"))
+        assert_same(bundle.read(tmp_path / "bert_model.ckpt"), bundle.read(path / "model.ckpt"))
         written, original = tmp_path / "bert_config.json", path / "config.json"
     else:
-        same(
+        assert_same(
             safetensors.read(tmp_path / "model.safetensors"),
             safetensors.read(path / "model.safetensors"),
         )
@@ -67,7 +59,7 @@ def test_half_precision_comes_back_as_it_was(dtype, tmp_path):
     model = playmask.load(tmp_path / "in", heads=ALL)
     playmask.save(model, tmp_path / "out", "huggingface")
     read = [safetensors.read(tmp_path / place / "model.safetensors") for place in ("out", "in")]
-    same(*read)
+    assert_same(*read)
     kernel = weights_by_name(model)["blocks/0/attention/query/kernel"]
     kernel.assign(np.asarray(kernel) + 1e-4)  # no longer exact in half precision
     playmask.save(model, tmp_path / "out", "huggingface")
