@@ -16,7 +16,7 @@ LAYERS = (
     ("norms",),
     ("architectures",),
     ("cache", "feedforward", "noise"),
-    ("attention", "embeddings", "heads"),
+    ("attention", "embeddings", "heads", "inputs"),
     ("block",),
     ("transformer",),
     ("compiled", "deferred", "families", "tokenizers"),

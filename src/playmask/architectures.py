@@ -8,8 +8,21 @@ import keras
 from playmask.errors import ConfigError, nearest
 from playmask.masks import ORDERS, Mask, Ordered
 from playmask.norms import Around, Norm
-from playmask.parts import POSITIONS, Dot, Learned, Mixer, Part
+from playmask.parts import (
+    NORMALIZATIONS,
+    POSITIONS,
+    Dot,
+    Hierarchical,
+    Learned,
+    Mixer,
+    Part,
+    Projections,
+    Separate,
+)
 from playmask.recipes import from_json, recipe, to_json
+
+TABLES = (Learned, Hierarchical)
+"""The position parts that have a learned table."""
 
 OLD = {
     "application": "mask='lm' or mask='unilm'",
@@ -28,21 +41,53 @@ OLD = {
     "max_position_embeddings": "position=Learned(…)",
     "type_vocab_size": "segments",
     "autoresize_weights": "resize=True",
+    "hierarchical_position": "position='hierarchical'",
+    "custom_position_ids": "inputs['positions']",
+    "residual_attention_scores": "attention=(Dot(), ResidualScores())",
+    "shared_segment_embeddings": "segments='tokens'",
+    "cross_position_bias": "decoder=Decoder(…, cross_position=True)",
+    "dropout_rate": "dropout",
 }
 """What bert4keras and Hugging Face call things, and what to write here."""
 
 
+CHOICES = {
+    "embedding_dropout": ("before", "after", "none"),
+    "normalization": tuple(NORMALIZATIONS),
+}
+"""Fields that name one of a few choices."""
+
+
 @recipe
 class VocabularyHead:
-    """How hidden states become vocabulary logits through the (tied) token embedding.
+    """How hidden states become vocabulary logits.
 
-    transform: a dense layer with the model's activation comes first, then norm; bias: one number
-    per token is added. Source: Devlin et al. 2018, `cls/predictions`
+    transform: a dense layer with the model's activation comes first, then norm; scale: what the
+    result is multiplied with; tied: the token embedding scores it, else a dense layer of the
+    head's own; bias: one number per token is added; dropout: the hidden states get some.
+    Source: Devlin et al. 2018, `cls/predictions`
     """
 
     transform: bool = True
     norm: Norm | None = Norm()
     bias: bool = True
+    tied: bool = True
+    scale: float = 1.0
+    dropout: bool = False
+
+
+@recipe
+class Decoder:
+    """The second stack of an encoder-decoder: its blocks also attend to the encoder's output.
+
+    Sizes, norms and activation are the encoder's. position: its position part; cross_position:
+    that part's bias is added in the attention to the encoder too (early T5 programs did).
+    Source: Vaswani et al. 2017, §3.1
+    """
+
+    depth: int
+    position: Part | None = None
+    cross_position: bool = False
 
 
 @recipe
@@ -52,12 +97,18 @@ class Architecture:
     Sizes are counts. A block i of `depth` uses the weights of stored block `block_map[i]`.
 
     family: whose checkpoint names it follows; inner: width of the feed-forward layer;
+    gate: activation of a second inner layer that multiplies the first (None = there is none);
     embedding_size: width of the embedding tables (None = width); key_size, value_size: per head
-    (None = width / attention_heads); attention: the content parts, whose scores add up; position:
-    the position part, or None; mixer: mixes heads around the softmax; segments: rows of the
-    segment table (0 = none); pad: the id that is padding (None = none is); order: how the order
-    of sites rises along a text; mask: what is compared; sharing: "none", "all", k (every k blocks
-    in a row share), or a tuple that maps each block to a stored one.
+    (None = width / attention_heads); projections: how queries, keys and values are made;
+    attention: the content parts, whose scores add up; position: the position part, or None;
+    mixer: mixes heads around the softmax; normalization: what stands in the softmax's place;
+    feedforward: whether blocks have one; sharing: "none", "all", k (every k blocks in a row
+    share), or a tuple that maps each block to a stored one; encoder, decoder: an encoder-decoder
+    has both, and may be loaded with one of them only; segments: rows of the segment table (0 =
+    none), or "tokens" (a segment is a token id, its vector the token's); tasks: rows of the task
+    table; pad: the id that is padding (None = none is); embedding_dropout: where it stands
+    ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
+    order: how the order of sites rises along a text; mask: what is compared.
     """
 
     family: str
@@ -67,20 +118,29 @@ class Architecture:
     attention_heads: int
     inner: int
     activation: str = "gelu"
+    gate: str | None = None
     embedding_size: int | None = None
     key_size: int | None = None
     value_size: int | None = None
+    projections: Projections = Separate()
     attention: tuple[Part, ...] = (Dot(),)
     position: Part | None = Learned(512)
     mixer: Mixer | None = None
+    normalization: str = "softmax"
+    feedforward: bool = True
     sharing: str | int | tuple[int, ...] = "none"
-    segments: int = 2
+    encoder: bool = True
+    decoder: Decoder | None = None
+    segments: int | str = 2
+    tasks: int = 0
     pad: int | None = 0
     bias: bool = True
     embedding_norm: Norm | None = Norm()
+    embedding_dropout: str = "after"
     attention_norm: Around = Around(after=Norm())
     feedforward_norm: Around = Around(after=Norm())
     final_norm: Norm | None = None
+    final_dropout: bool = False
     vocabulary_head: VocabularyHead = VocabularyHead()
     pooler_activation: str = "tanh"
     order: Any = "full"
@@ -106,8 +166,31 @@ class Architecture:
         for name in ("dropout", "attention_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(self, name)!r}.")
-        if self.segments < 0:
-            raise ConfigError(f"segments must be 0 (none) or more, not {self.segments!r}.")
+        self._check_choices()
+        self._check_mask()
+
+    def _check_choices(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                value = str(getattr(self, name))
+                raise ConfigError(
+                    f"{name} is one of {', '.join(map(repr, choices))}, not {value!r}."
+                    f"{nearest(value, choices)}"
+                )
+        tokens = self.segments == "tokens"
+        if not tokens and (not isinstance(self.segments, int) or self.segments < 0):
+            raise ConfigError(
+                f"segments must be 0 (none), a number of rows, or 'tokens', not {self.segments!r}."
+            )
+        if not self.encoder and self.decoder is None:
+            raise ConfigError("encoder=False leaves nothing: this architecture has no decoder.")
+        if self.decoder is not None and self.sharing != "none":
+            raise ConfigError("Blocks are shared in models without a decoder only.")
+        positioned = [part for part in self.attention if part.once]
+        if positioned:
+            raise ConfigError(f"{positioned[0]!r} says where tokens stand: give it as position=….")
+
+    def _check_mask(self) -> None:
         if not isinstance(self.mask, Mask):
             raise ConfigError(f"mask must be a Mask or the name of an order, not {self.mask!r}.")
         if isinstance(self.order, str) and self.order not in (*ORDERS, "permutation"):
@@ -137,9 +220,23 @@ class Architecture:
         return self.embedding_size or self.width
 
     @property
+    def segment_ids(self) -> int:
+        """The number that segment ids stay below; where segments play no part, of two texts."""
+        return self.vocabulary if self.segments == "tokens" else int(self.segments) or 2
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """All parts that take part in each attention layer."""
         return self.attention if self.position is None else (*self.attention, self.position)
+
+    @property
+    def decoding(self) -> "Architecture":
+        """What the decoder's blocks are built from."""
+        assert self.decoder is not None
+        return dataclasses.replace(
+            self, depth=self.decoder.depth, position=self.decoder.position, decoder=None,
+            encoder=True, order="lm",
+        )  # fmt: skip
 
     @property
     def block_map(self) -> tuple[int, ...]:
@@ -173,11 +270,17 @@ class Architecture:
         if isinstance(changes.get("attention"), Part):
             changes["attention"] = (changes["attention"],)
         if isinstance(changes.get("position"), str):
-            name = changes["position"]
-            if name not in POSITIONS:
-                raise ConfigError(f"There is no position part {name!r}.{nearest(name, POSITIONS)}")
-            changes["position"] = POSITIONS[name]
+            changes["position"] = self._position(changes["position"])
         return dataclasses.replace(self, **changes)
+
+    def _position(self, name: str) -> Part | None:
+        """The position part of a name; a table gets as many rows as the present one has."""
+        if name not in POSITIONS:
+            raise ConfigError(f"There is no position part {name!r}.{nearest(name, POSITIONS)}")
+        part, size = POSITIONS[name], getattr(self.position, "size", None)
+        if isinstance(part, TABLES) and size is not None:
+            return dataclasses.replace(part, size=size)
+        return part
 
     def to_json(self) -> dict[str, Any]:
         """Write the architecture as JSON values."""

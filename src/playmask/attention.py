@@ -3,6 +3,7 @@
 q, k <- rotate;  scores = Σ logits;  mix;  + Σ bias;  mask;  softmax;  mix;  weights @ v + Σ values
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -10,11 +11,12 @@ from keras import ops
 
 from playmask import cache as kv_cache
 from playmask.architectures import Architecture
+from playmask.feedforward import activation
 from playmask.masks import Sites, Tensor
 from playmask.noise import Dropout
-from playmask.parts import Mixer, Part
+from playmask.parts import NORMALIZATIONS, Mixer, Part, Projections, Separate
 
-HIDDEN = -1e9  # the score of a key that may not be seen: finite, so that no row becomes NaN
+KeysValues = tuple[Tensor, Tensor]
 
 
 class Scene(NamedTuple):
@@ -38,7 +40,7 @@ class Attended(NamedTuple):
     """
 
     output: Tensor
-    kv: tuple[Tensor, Tensor] | None
+    kv: KeysValues | None
     scores: Tensor
     weights: Tensor
 
@@ -46,39 +48,49 @@ class Attended(NamedTuple):
 class Attention(keras.layers.Layer):
     """Multi-head attention whose scores are the sum of its parts.
 
+    once: further parts, made for the whole stack
     Shapes:  x (B, T, D); scene; kv: this layer's cached keys and values -> Attended
     Source:  Vaswani et al. 2017; reproduces `attention/self` and `attention/output/dense` of BERT
     """
 
-    def __init__(self, architecture: Architecture, **options: Any) -> None:
+    def __init__(
+        self, architecture: Architecture, once: Sequence[Part] = (), **options: Any
+    ) -> None:
         super().__init__(**options)
         a = architecture
-        self.width, self.heads = a.width, a.attention_heads
+        self.width, self.heads, self.biased = a.width, a.attention_heads, a.bias
         self.key_size, self.value_size = a.key_size_, a.value_size_
-        self.query = self._dense("query", self.heads * self.key_size, a)
-        self.key = self._dense("key", self.heads * self.key_size, a)
-        self.value = self._dense("value", self.heads * self.value_size, a)
-        self.output_dense = self._dense("output", self.width, a)
+        self.initializer = a.initializer()
+        self.activation = activation(a.activation)  # of projections that have one
+        self.project = self._projections(a)
+        self.projections = self.project.layers(self, self._dense)
+        self.output_dense = self._dense("output", self.width)
         self.dropout = Dropout(a.attention_dropout, dtype=self.dtype_policy)
-        self.parts: list[Part] = [part.make(self) for part in a.parts]
+        self.normalize = NORMALIZATIONS[a.normalization]
+        self.parts = [*(part.make(self) for part in self._parts(a) if not part.once), *once]
         self.before, self.after = (_mixer(a.mixer, self, place) for place in ("before", "after"))
 
-    def _dense(self, name: str, units: int, a: Architecture) -> keras.layers.Dense:
+    def _projections(self, a: Architecture) -> Projections:
+        return a.projections
+
+    def _parts(self, a: Architecture) -> tuple[Part, ...]:
+        return a.parts
+
+    def _dense(self, name: str, units: int) -> keras.layers.Dense:
         return keras.layers.Dense(
             units,
-            use_bias=a.bias,
-            kernel_initializer=a.initializer(),
+            use_bias=self.biased,
+            kernel_initializer=self.initializer.clone(),
             name=name,
             dtype=self.dtype_policy,
         )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (B, T, D)."""
-        for dense in (self.query, self.key, self.value):
-            dense.build(shape)
+        self.project.build(self, shape)
         self.output_dense.build((*shape[:-1], self.heads * self.value_size))
         for extra in (*self.parts, self.before, self.after):
-            if isinstance(extra, keras.layers.Layer):
+            if isinstance(extra, keras.layers.Layer) and not extra.built:
                 extra.build(shape)
 
     def call(
@@ -86,36 +98,43 @@ class Attention(keras.layers.Layer):
         x: Tensor,
         scene: Scene,
         *,
-        kv: tuple[Tensor, Tensor] | None = None,
+        kv: KeysValues | None = None,
         previous: Tensor | None = None,
         training: bool = False,
     ) -> Attended:
         """Let every query look at the keys it may see."""
-        q = self._split(self.query(x), self.key_size)
-        k = self._split(self.key(x), self.key_size)
-        v = self._split(self.value(x), self.value_size)
+        made = self.project(self, x)
+        q, k = self._split(made.queries, self.key_size), self._split(made.keys, self.key_size)
+        v = self._split(made.values, self.value_size)
         for part in self.parts:
             q, k = part.rotate(q, k, scene.queries)
         if kv is not None:
             k, v = kv = kv_cache.write_kv(kv, k, v, scene.at)
-        scores = self._scores(x, q, k, scene, previous)
+        y, scores, weights = self._attend(x, q, k, v, scene, previous, training)
+        y = y if made.gate is None else made.gate * y
+        return Attended(self.output_dense(y), kv, scores, weights)
+
+    def _attend(
+        self,
+        x: Tensor,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        scene: Scene,
+        previous: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The mixed values (B, T, N·V), the scores and the weights."""
+        scores = _sum(p.logits(x, q, k, scene.queries, scene.keys, previous) for p in self.parts)
         weights = self._weights(scores, scene)
         y = self._mix_values(self.dropout(weights, training=training), v, scene)
-        return Attended(self.output_dense(self._join(y)), kv, scores, weights)
-
-    def _scores(
-        self, x: Tensor, q: Tensor, k: Tensor, scene: Scene, previous: Tensor | None
-    ) -> Tensor:
-        return _sum(
-            part.logits(x, q, k, scene.queries, scene.keys, previous) for part in self.parts
-        )
+        return self._join(y), scores, weights
 
     def _weights(self, scores: Tensor, scene: Scene) -> Tensor:
         mixed = scores if self.before is None else self.before(scores)
         biases = (part.bias(scene.queries, scene.keys) for part in self.parts)
-        scores = ops.cast(_sum([mixed, *biases]), "float32")  # softmax in float32 everywhere
-        allowed = ops.expand_dims(scene.allowed, 1)
-        weights = ops.softmax(ops.where(allowed, scores, HIDDEN))
+        scores = ops.cast(_sum([mixed, *biases]), "float32")  # softmax in float32
+        weights = self.normalize(scores, ops.expand_dims(scene.allowed, 1))
         weights = ops.cast(weights, self.compute_dtype)
         return weights if self.after is None else self.after(weights)
 
@@ -135,6 +154,43 @@ class Attention(keras.layers.Layer):
         """(B, N, T, V) -> (B, T, N·V)."""
         y = ops.transpose(y, (0, 2, 1, 3))
         return ops.reshape(y, (-1, ops.shape(y)[1], self.heads * self.value_size))
+
+
+class CrossAttention(Attention):
+    """Attention to another text, whose keys and values are computed once.
+
+    Positions take no part in it, except through the bias of parts made for the whole stack.
+    Shapes:  x (B, T, D); kv: the other text's (B, N, S, H) and (B, N, S, V) -> Attended
+    Source:  Vaswani et al. 2017, §3.2.3; reproduces `EncDecAttention` of T5
+    """
+
+    def _projections(self, a: Architecture) -> Projections:
+        return Separate()
+
+    def _parts(self, a: Architecture) -> tuple[Part, ...]:
+        return a.attention
+
+    def remember(self, memory: Tensor) -> KeysValues:
+        """The keys and values of another text's hidden states (B, S, D)."""
+        return (
+            self._split(self.projections["key"](memory), self.key_size),
+            self._split(self.projections["value"](memory), self.value_size),
+        )
+
+    def call(
+        self,
+        x: Tensor,
+        scene: Scene,
+        *,
+        kv: KeysValues | None = None,
+        previous: Tensor | None = None,
+        training: bool = False,
+    ) -> Attended:
+        """Let every query look at the other text."""
+        assert kv is not None
+        q = self._split(self.projections["query"](x), self.key_size)
+        y, scores, weights = self._attend(x, q, *kv, scene, previous, training)
+        return Attended(self.output_dense(y), kv, scores, weights)
 
 
 def _mixer(mixer: Mixer | None, attention: Attention, place: str) -> Any:

@@ -1,15 +1,17 @@
 """A block: attention and feed-forward, each with norms around it and a residual over it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from playmask.architectures import Architecture
-from playmask.attention import Attended, Attention, Scene
+from playmask.architectures import Architecture, Decoder
+from playmask.attention import Attended, Attention, CrossAttention, KeysValues, Scene
 from playmask.feedforward import FeedForward
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.norms import Around, normalize
+from playmask.parts import Part
 
 
 class Residual(keras.layers.Layer):
@@ -41,41 +43,60 @@ class Residual(keras.layers.Layer):
 
 
 class Block(keras.layers.Layer):
-    """One Transformer block.
+    """One Transformer block: attention, in a decoder attention to the encoder, feed-forward.
 
-    Shapes: x (B, T, D); scene; kv: this block's cached keys and values
-            -> (B, T, D) and the attention's Attended
+    Shapes: x (B, T, D); scene; kv: this block's cached keys and values; memory: what there is of
+            the encoder's output, in a decoder -> (B, T, D) and Attended
     """
 
-    def __init__(self, architecture: Architecture, **options: Any) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        once: Sequence[Part] = (),
+        decoder: Decoder | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         a, policy = architecture, self.dtype_policy
-        self.attention = Attention(a, name="attention", dtype=policy)
-        self.attention_norm = Residual(
-            a.attention_norm, a.dropout, name="attention_norm", dtype=policy
-        )
-        self.feedforward = FeedForward(a, name="feedforward", dtype=policy)
-        self.feedforward_norm = Residual(
-            a.feedforward_norm, a.dropout, name="feedforward_norm", dtype=policy
-        )
+
+        def residual(name: str, around: Around) -> Residual:
+            return Residual(around, a.dropout, name=name, dtype=policy)
+
+        self.attention = Attention(a, once, name="attention", dtype=policy)
+        self.attention_norm = residual("attention_norm", a.attention_norm)
+        self.cross: Any = None
+        self.cross_norm: Any = None
+        if decoder is not None:
+            across = once if decoder.cross_position else ()
+            self.cross = CrossAttention(a, across, name="cross", dtype=policy)
+            self.cross_norm = residual("cross_norm", a.attention_norm)
+        self.feedforward: Any = None
+        self.feedforward_norm: Any = None
+        if a.feedforward:
+            self.feedforward = FeedForward(a, name="feedforward", dtype=policy)
+            self.feedforward_norm = residual("feedforward_norm", a.feedforward_norm)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (B, T, D)."""
         for layer in (
             self.attention,
             self.attention_norm,
+            self.cross,
+            self.cross_norm,
             self.feedforward,
             self.feedforward_norm,
         ):
-            layer.build(shape)
+            if layer is not None:
+                layer.build(shape)
 
     def call(
         self,
         x: Tensor,
         scene: Scene,
         *,
-        kv: tuple[Tensor, Tensor] | None = None,
+        kv: KeysValues | None = None,
         previous: Tensor | None = None,
+        memory: tuple[Scene, KeysValues] | None = None,
         training: bool = False,
     ) -> tuple[Tensor, Attended]:
         """Attend, then feed forward."""
@@ -83,31 +104,57 @@ class Block(keras.layers.Layer):
             self.attention_norm.enter(x), scene, kv=kv, previous=previous, training=training
         )
         x = self.attention_norm(x, attended.output, training=training)
+        if self.cross is not None:
+            assert memory is not None
+            there, remembered = memory
+            seen = self.cross(self.cross_norm.enter(x), there, kv=remembered, training=training)
+            x = self.cross_norm(x, seen.output, training=training)
+        if self.feedforward is None:
+            return x, attended
         y = self.feedforward(self.feedforward_norm.enter(x))
         return self.feedforward_norm(x, y, training=training), attended
 
 
 class Stack(keras.layers.Layer):
-    """The blocks in order; blocks that share weights are stored once.
+    """The blocks in order, then the final norm; blocks that share weights are stored once.
 
-    Shapes: x (B, T, D); kvs: one pair a block, or None -> (B, T, D) and one Attended a block
+    Shapes: x (B, T, D); kvs: one pair a block, or None; memory: the scene of the encoder's sites
+            and one pair a block, in a decoder -> (B, T, D) and one Attended a block
     """
 
-    def __init__(self, architecture: Architecture, **options: Any) -> None:
+    def __init__(
+        self, architecture: Architecture, decoder: Decoder | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.stored_as = architecture.block_map
+        a, policy = architecture, self.dtype_policy
+        self.heads, self.key_size = a.attention_heads, a.key_size_
+        self.once = [part.make(self) for part in a.parts if part.once]
+        self.stored_as = a.block_map
         self.stored = {
-            index: Block(architecture, name=str(index), dtype=self.dtype_policy)
+            index: Block(a, self.once, decoder, name=str(index), dtype=policy)
             for index in sorted(set(self.stored_as))
         }
+        self.norm = normalize(a.final_norm, "norm", policy)
+        self.dropout = Dropout(a.dropout if a.final_dropout else 0.0, dtype=policy)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create all stored blocks' weights for inputs (B, T, D)."""
-        for block in self.stored.values():
-            block.build(shape)
+        for layer in (*self.once, *self.stored.values(), self.norm):
+            if isinstance(layer, keras.layers.Layer):
+                layer.build(shape)
+
+    def remember(self, memory: Tensor) -> tuple[KeysValues, ...]:
+        """The encoder's output (B, S, D) as each block's keys and values."""
+        return tuple(self.stored[index].cross.remember(memory) for index in self.stored_as)
 
     def call(
-        self, x: Tensor, scene: Scene, *, kvs: tuple | None = None, training: bool = False
+        self,
+        x: Tensor,
+        scene: Scene,
+        *,
+        kvs: tuple | None = None,
+        memory: tuple[Scene, tuple[KeysValues, ...]] | None = None,
+        training: bool = False,
     ) -> tuple[Tensor, list[Attended]]:
         """Run the blocks; each sees the previous one's scores."""
         seen: list[Attended] = []
@@ -117,7 +164,10 @@ class Stack(keras.layers.Layer):
                 scene,
                 kv=None if kvs is None else kvs[i],
                 previous=seen[-1].scores if seen else None,
+                memory=None if memory is None else (memory[0], memory[1][i]),
                 training=training,
             )
             seen.append(attended)
-        return x, seen
+        if self.norm is not None:
+            x = self.norm(x)
+        return self.dropout(x, training=training), seen

@@ -2,7 +2,8 @@
 
     {"kv": ((keys, values), ...), "order": (B, S), "position": (B, S), "text": (B, S)}
 
-keys (B, N, S, H) and values (B, N, S, V), one pair per block. An empty slot has the order NEVER,
+keys (B, N, S, H) and values (B, N, S, V), one pair per block. After an encoder-decoder's first
+step "memory" holds the same of its output, computed once. An empty slot has the order NEVER,
 so every mask ignores it, and ragged prompts need nothing special.
 """
 
@@ -32,9 +33,12 @@ def empty(
 
 def write_sites(cache: Cache, sites: Sites, at: Tensor) -> Sites:
     """Write new keys' sites at slot `at` and return the sites of all slots, (B, S)."""
-    return Sites(
-        *(ops.slice_update(cache[name], [0, at], getattr(sites, name)) for name in Sites._fields)
+    shape = ops.shape(sites.order)
+    written = (
+        ops.slice_update(cache[name], [0, at], ops.broadcast_to(value, shape))
+        for name, value in sites._asdict().items()
     )
+    return Sites(*written)
 
 
 def write_kv(kv: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, at: Tensor) -> tuple:

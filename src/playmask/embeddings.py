@@ -10,42 +10,53 @@ from playmask.errors import InputError
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.norms import normalize
-from playmask.parts import Learned
 
 
 class Embeddings(keras.layers.Layer):
-    """Sums token, segment and position vectors, then norm, dropout and projection.
+    """Sums token, segment, task and position vectors, then norm, dropout and projection.
 
-    Shapes: tokens (B, T) or vectors (B, T, E); segments, positions (B, T) -> (B, T, D)
+    Shapes: tokens (B, T) or vectors (B, T, E); segments, tasks (B, T), each optional;
+            positions (B, T) or (1, T); extra (B, T, E) is added to the sum -> (B, T, D)
     Source: Devlin et al. 2018; the projection (E ≠ D) is Lan et al. 2019's factorisation
     """
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
         super().__init__(**options)
-        a = architecture
+        a, policy = architecture, self.dtype_policy
         self.size, self.width = a.embedding_size_, a.width
         self.tokens = keras.layers.ReversibleEmbedding(
             a.vocabulary,
             self.size,
             embeddings_initializer=a.initializer(),
             name="tokens",
-            dtype=self.dtype_policy,
+            dtype=policy,
         )
-        self.segments = self._table("segments", a.segments, a)
-        self.limit = a.position.size if isinstance(a.position, Learned) else None
-        self.positions = self._table("positions", self.limit, a)
-        self.norm = normalize(a.embedding_norm, "norm", self.dtype_policy)
-        self.dropout = Dropout(a.dropout, dtype=self.dtype_policy)
+        self.segments = self.tokens
+        if a.segments != "tokens":
+            self.segments = self._table("segments", a.segments, a)
+        self.tasks = self._table("tasks", a.tasks, a)
+        self.limit, self.positions = None, None
+        if a.position is not None:
+            self.limit = a.position.limit
+            self.positions = a.position.table(
+                self.size, embeddings_initializer=a.initializer(), name="positions", dtype=policy
+            )
+        self.norm = normalize(a.embedding_norm, "norm", policy)
+        self.dropouts = {
+            place: Dropout(a.dropout if place == a.embedding_dropout else 0.0, dtype=policy)
+            for place in ("before", "after")
+        }
         self.projection = None
         if self.size != self.width:
             self.projection = keras.layers.Dense(
                 self.width,
+                use_bias=a.bias,
                 kernel_initializer=a.initializer(),
                 name="projection",
-                dtype=self.dtype_policy,
+                dtype=policy,
             )
 
-    def _table(self, name: str, rows: int | None, a: Architecture) -> Any:
+    def _table(self, name: str, rows: Any, a: Architecture) -> Any:
         if not rows:
             return None
         return keras.layers.Embedding(
@@ -58,8 +69,8 @@ class Embeddings(keras.layers.Layer):
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the tables."""
-        for table in (self.tokens, self.segments, self.positions):
-            if table is not None:
+        for table in (self.tokens, self.segments, self.tasks, self.positions):
+            if table is not None and not table.built:
                 table.build(shape)
         for layer in (self.norm, self.projection):
             if layer is not None:
@@ -67,23 +78,30 @@ class Embeddings(keras.layers.Layer):
 
     def call(
         self,
-        segments: Tensor,
         positions: Tensor,
         *,
         tokens: Tensor | None = None,
         vectors: Tensor | None = None,
+        segments: Tensor | None = None,
+        tasks: Tensor | None = None,
+        extra: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         """Embed tokens, or take vectors in their place."""
         self._check_length(positions.shape[1])
         x = self.tokens(tokens) if vectors is None else vectors
-        if self.segments is not None:
+        if self.segments is not None and segments is not None:
             x = x + self.segments(segments)
+        if self.tasks is not None and tasks is not None:
+            x = x + self.tasks(tasks)
         if self.positions is not None:
             x = x + self.positions(positions)
+        if extra is not None:
+            x = x + extra
+        x = self.dropouts["before"](x, training=training)
         if self.norm is not None:
             x = self.norm(x)
-        x = self.dropout(x, training=training)
+        x = self.dropouts["after"](x, training=training)
         return x if self.projection is None else self.projection(x)
 
     def _check_length(self, length: Any) -> None:

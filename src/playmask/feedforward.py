@@ -30,8 +30,11 @@ def activation(name: str) -> Any:
 class FeedForward(keras.layers.Layer):
     """Two dense layers with an activation between them, applied to each site alone.
 
+    With a gate, the activated inner layer is multiplied with a second one, activated by it:
+    outer(activation(inner(x)) · gate(second(x))).
     Shapes: x (B, T, D) -> (B, T, D)
-    Source: Vaswani et al. 2017, eq. 2; reproduces `intermediate/dense` and `output/dense` of BERT
+    Source: Vaswani et al. 2017, eq. 2; Shazeer 2020 (gated, T5 1.1); reproduces
+            `intermediate/dense` and `output/dense` of BERT, `wi`, `wi_0`, `wi_1` and `wo` of T5
     """
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
@@ -39,22 +42,30 @@ class FeedForward(keras.layers.Layer):
         a = architecture
         self.inner_size = a.inner
         self.activation = activation(a.activation)
-        self.inner, self.outer = (
-            keras.layers.Dense(
-                units,
-                use_bias=a.bias,
-                kernel_initializer=a.initializer(),
-                name=name,
-                dtype=self.dtype_policy,
-            )
-            for name, units in (("inner", a.inner), ("outer", a.width))
+        self.inner = self._dense("inner", a.inner, a)
+        self.gate = None if a.gate is None else self._dense("gate", a.inner, a)
+        self.gate_activation = activation(a.gate or "linear")
+        self.outer = self._dense("outer", a.width, a)
+
+    def _dense(self, name: str, units: int, a: Architecture) -> keras.layers.Dense:
+        return keras.layers.Dense(
+            units,
+            use_bias=a.bias,
+            kernel_initializer=a.initializer(),
+            name=name,
+            dtype=self.dtype_policy,
         )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (B, T, D)."""
         self.inner.build(shape)
+        if self.gate is not None:
+            self.gate.build(shape)
         self.outer.build((*shape[:-1], self.inner_size))
 
     def call(self, x: Tensor) -> Tensor:
-        """Apply both layers."""
-        return self.outer(self.activation(self.inner(x)))
+        """Apply all layers."""
+        y = self.activation(self.inner(x))
+        if self.gate is not None:
+            y = y * self.gate_activation(self.gate(x))
+        return self.outer(y)

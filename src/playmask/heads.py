@@ -8,48 +8,67 @@ from keras import ops
 from playmask.architectures import Architecture
 from playmask.feedforward import activation
 from playmask.masks import Tensor
+from playmask.noise import Dropout
 from playmask.norms import normalize
 
 
-def _dense(name: str, units: int, a: Architecture, layer: keras.layers.Layer) -> Any:
+def _dense(
+    name: str, units: int, a: Architecture, layer: keras.layers.Layer, *, bias: bool = True
+) -> Any:
     return keras.layers.Dense(
-        units, kernel_initializer=a.initializer(), name=name, dtype=layer.dtype_policy
+        units,
+        use_bias=bias,
+        kernel_initializer=a.initializer(),
+        name=name,
+        dtype=layer.dtype_policy,
     )
 
 
 class Vocabulary(keras.layers.Layer):
-    """Logits over the vocabulary: transform, norm, tied embedding, bias.
+    """Logits over the vocabulary: transform, norm, embedding or a layer of its own, bias.
 
+    Without a transform, hidden states of another width than the embedding's are projected to it.
     Shapes: x (B, R, D); tokens: the embedding table's layer -> (B, R, vocabulary) float32
-    Source: reproduces `cls/predictions` of BERT
+    Source: reproduces `cls/predictions` of BERT and `lm_head` of T5 1.1
     """
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
         super().__init__(**options)
         a, head = architecture, architecture.vocabulary_head
-        self.vocabulary = a.vocabulary
-        self.size = a.embedding_size_
-        self.transform = _dense("transform", self.size, a, self) if head.transform else None
-        self.activation = activation(a.activation)
+        self.vocabulary, self.scale, self.biased = a.vocabulary, head.scale, head.bias
+        self.size = a.embedding_size_ if head.tied or head.transform else a.width
+        self.dropout = Dropout(a.dropout if head.dropout else 0.0, dtype=self.dtype_policy)
+        self.activation = activation(a.activation if head.transform else "linear")
+        self.transform = self.output_dense = None
+        if head.transform:
+            self.transform = _dense("transform", self.size, a, self)
+        elif self.size != a.width:
+            self.transform = _dense("projection", self.size, a, self, bias=a.bias)
         self.norm = normalize(head.norm, "norm", self.dtype_policy)
-        self.biased = head.bias
+        if not head.tied:
+            self.output_dense = _dense("output", a.vocabulary, a, self, bias=False)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the weights for hidden states (B, T, D)."""
         if self.transform is not None:
             self.transform.build(shape)
-        if self.norm is not None:
-            self.norm.build((*shape[:-1], self.size))
+        for layer in (self.norm, self.output_dense):
+            if layer is not None:
+                layer.build((*shape[:-1], self.size))
         if self.biased:
             self.bias = self.add_weight(name="bias", shape=(self.vocabulary,), initializer="zeros")
 
-    def call(self, x: Tensor, *, tokens: Any) -> Tensor:
+    def call(self, x: Tensor, *, tokens: Any, training: bool = False) -> Tensor:
         """Score every token of the vocabulary."""
+        x = self.dropout(x, training=training)
         if self.transform is not None:
             x = self.activation(self.transform(x))
         if self.norm is not None:
             x = self.norm(x)
-        y = ops.cast(tokens(x, reverse=True), "float32")
+        if self.scale != 1.0:
+            x = x * self.scale
+        y = tokens(x, reverse=True) if self.output_dense is None else self.output_dense(x)
+        y = ops.cast(y, "float32")
         return y + ops.cast(self.bias, "float32") if self.biased else y
 
 

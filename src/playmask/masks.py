@@ -19,7 +19,7 @@ Tensor = Any  # a tensor of whichever backend Keras runs on
 
 
 class Sites(NamedTuple):
-    """All that a mask or a position scheme may look at; int32 (B, T) each.
+    """All that a mask or a position scheme may look at; int32 (B, T) each, or (1, T) for all rows.
 
     order: who may look (a key is visible to queries of the same or a higher order);
     position: where the token stands, for rotary, NEZHA, T5; text: which packed text it is of.

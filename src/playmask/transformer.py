@@ -8,45 +8,29 @@ from keras import ops
 
 from playmask import cache as kv_cache
 from playmask.architectures import Architecture
-from playmask.attention import Scene
+from playmask.attention import Attended, Scene
 from playmask.block import Stack
 from playmask.embeddings import Embeddings
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.heads import HEADS
-from playmask.masks import NEVER, Sites, Tensor, order_of
-from playmask.norms import normalize
-
-INPUTS = {
-    "tokens": "(B, T) int: ids",
-    "vectors": "(B, T, E): ready token embeddings in place of ids",
-    "segments": "(B, T) int; default 0",
-    "positions": "(B, T) int; default 0, 1, 2, … (after a cache: going on from it)",
-    "order": "(B, T) int: who may look; default by the architecture's order",
-    "texts": "(B, T) int: which packed text; default 0",
-    "valid": "(B, T) bool: false = padding; default: not the pad id (the first place never is)",
-    "allowed": "(B, T, S) bool: a further restriction of the mask",
-    "read": "(B, R) int: the places where vocabulary logits are wanted; default all",
-    "cache": "the key-value cache (see Transformer.empty_cache)",
-    "at": "scalar int: the cache slot to write at",
-}
-"""What a Transformer takes; the one table of input names."""
-
-OUTPUTS = {
-    "hidden": "(B, T, D): always",
-    "logits": "(B, R, vocabulary): with the head 'mlm'",
-    "pooled": "(B, D): with the head 'pool' or 'nsp'",
-    "nsp": "(B, 2) logits: with the head 'nsp'",
-    "discriminator": "(B, T) logits: with the head 'discriminator'",
-    "cache": "the cache with the new keys written: where one was given",
-    "attention": "one (B, N, T, S) a block: with attention=True",
-}
-"""What a Transformer returns; the one table of output names."""
-
+from playmask.inputs import (
+    Inputs,
+    check_inputs,
+    integers,
+    of_decoder,
+    of_encoder,
+    sites_of,
+    source,
+    valid_of,
+)
+from playmask.masks import NEVER, Ordered, SameText, Sites, Tensor
 
 PREDICT = (
     "Keras' predict loses a model's weights on JAX after one bad input. Call the model with a dict "
     "of arrays, model({'tokens': …}), or use playmask.Predictor for rows of any length."
 )
+
+Memory = tuple[Sites, tuple]  # the encoder's sites (B, S), and a pair of keys and values a block
 
 
 @keras.saving.register_keras_serializable("playmask")
@@ -71,8 +55,12 @@ class Transformer(keras.Model):
         self.tokenizer: Any = None
         policy = self.dtype_policy
         self.embeddings = Embeddings(a, name="embeddings", dtype=policy)
-        self.blocks = Stack(a, name="blocks", dtype=policy)
-        self.final_norm = normalize(a.final_norm, "final_norm", policy)
+        self.blocks: Any = None
+        self.decoder: Any = None
+        if a.encoder:
+            self.blocks = Stack(a, name="blocks", dtype=policy)
+        if a.decoder is not None:
+            self.decoder = Stack(a.decoding, a.decoder, name="decoder", dtype=policy)
         wanted = {*heads, "pool"} if "nsp" in heads else set(heads)
         self.heads = {
             name: make(a, name=name, dtype=policy) for name, make in HEADS.items() if name in wanted
@@ -85,37 +73,19 @@ class Transformer(keras.Model):
             return
         self.embeddings.build((None, None))
         hidden = (None, None, self.architecture.width)
-        self.blocks.build(hidden)
-        if self.final_norm is not None:
-            self.final_norm.build(hidden)
-        for head in self.heads.values():
-            head.build(hidden)
+        for layer in (self.blocks, self.decoder, *self.heads.values()):
+            if layer is not None:
+                layer.build(hidden)
 
     def call(
-        self, inputs: dict[str, Any], training: bool = False, attention: bool = False
+        self, inputs: Inputs, training: bool = False, attention: bool = False
     ) -> dict[str, Any]:
         """Run the model; with attention=True the attention weights are returned too."""
-        check_inputs(inputs)
-        queries, segments = self._sites(inputs)
-        keys = self._keys(inputs, queries)
-        allowed = self.architecture.mask(queries, keys)
-        if "allowed" in inputs:
-            allowed = ops.logical_and(allowed, inputs["allowed"])
-        x = self.embeddings(
-            segments,
-            queries.position,
-            tokens=inputs.get("tokens"),
-            vectors=inputs.get("vectors"),
-            training=training,
-        )
-        cache = inputs.get("cache")
-        scene = Scene(allowed, queries, keys, inputs.get("at"))
-        x, seen = self.blocks(x, scene, kvs=cache and cache["kv"], training=training)
-        if self.final_norm is not None:
-            x = self.final_norm(x)
-        out = {"hidden": x, **self._read(x, inputs)}
-        if cache is not None:
-            out["cache"] = {"kv": tuple(a.kv for a in seen), **keys._asdict()}
+        check_inputs(inputs, self.architecture)
+        if self.decoder is None:
+            out, seen = self._run(self.blocks, inputs, self.architecture, training=training)
+        else:
+            out, seen = self._run_both(inputs, training)
         if attention:
             out["attention"] = tuple(a.weights for a in seen)
         return out
@@ -124,68 +94,114 @@ class Transformer(keras.Model):
         """Refused: Keras' predict on JAX loses the weights after one bad input."""
         raise InputError(PREDICT)
 
-    def valid(self, inputs: dict[str, Any]) -> Tensor:
+    def valid(self, inputs: Inputs) -> Tensor:
         """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
-        if "valid" in inputs:
-            return ops.cast(inputs["valid"], "bool")
-        source = inputs["tokens"] if "tokens" in inputs else inputs["vectors"][..., 0]
-        places = ops.cumsum(ops.ones_like(source, dtype="int32"), axis=1)
-        if self.architecture.pad is None or "tokens" not in inputs:
-            return places > 0
-        return ops.logical_or(source != self.architecture.pad, places == 1)
+        return valid_of(inputs, self.architecture.pad)
 
     def empty_cache(self, batch: int, slots: int) -> kv_cache.Cache:
-        """Make an empty key–value cache for `batch` rows of at most `slots` tokens."""
+        """Make an empty key-value cache for `batch` rows of at most `slots` tokens."""
         a = self.architecture
         return kv_cache.empty(
             batch,
             slots,
-            depth=a.depth,
+            depth=a.depth if a.decoder is None else a.decoder.depth,
             heads=a.attention_heads,
             key_size=a.key_size_,
             value_size=a.value_size_,
             dtype=self.compute_dtype,
         )
 
-    def _sites(self, inputs: dict[str, Any]) -> tuple[Sites, Tensor]:
-        """Where the new tokens stand, and their segments, (B, T) each."""
-        given, cache = inputs.get, inputs.get("cache")
-        source = inputs["tokens"] if "tokens" in inputs else inputs["vectors"][..., 0]
-        ones = ops.ones_like(source, dtype="int32")
-        segments = ops.zeros_like(ones) if given("segments") is None else _int(given("segments"))
-        texts = ops.zeros_like(ones) if given("texts") is None else _int(given("texts"))
-        positions, order = given("positions"), given("order")
-        if positions is None:
-            positions = ops.cumsum(ones, axis=1) - 1
-            if cache is not None:
-                positions = positions + kv_cache.lengths(cache)
-        if order is None:
-            if cache is not None and self.architecture.order == "full":
-                raise InputError(
-                    "A text of the order 'full' cannot go on from a cache, since its first tokens "
-                    "look at the last; load the model with mask='lm' or 'unilm', or give 'order'."
+    def _run(
+        self,
+        stack: Stack,
+        inputs: Inputs,
+        a: Architecture,
+        *,
+        memory: Memory | None = None,
+        read: bool = True,
+        training: bool = False,
+    ) -> tuple[dict[str, Any], list[Attended]]:
+        """One stack over one text: what it says, and what each block attended to."""
+        queries, keys = sites_of(inputs, a)
+        allowed = a.mask(queries, keys)
+        if "allowed" in inputs:
+            allowed = ops.logical_and(allowed, inputs["allowed"])
+        cache = inputs.get("cache")
+        x, seen = stack(
+            self._embed(inputs, queries.position, training),
+            Scene(allowed, queries, keys, inputs.get("at")),
+            kvs=cache and cache["kv"],
+            memory=None if memory is None else (self._across(queries, memory[0]), memory[1]),
+            training=training,
+        )
+        out = {"hidden": x, **(self._read(x, inputs, training) if read else {})}
+        if cache is not None:
+            out["cache"] = {"kv": tuple(a.kv for a in seen), **keys._asdict()}
+            if memory is not None:
+                out["cache"]["memory"] = {"kv": memory[1], **memory[0]._asdict()}
+        return out, seen
+
+    def _run_both(self, inputs: Inputs, training: bool) -> tuple[dict[str, Any], list[Attended]]:
+        """The encoder where its output is not given, then the decoder where it has a text."""
+        cache = inputs.get("cache")
+        out: dict[str, Any] = {}
+        seen: list[Attended] = []
+        if cache is not None and "memory" in cache:
+            kept = cache["memory"]
+            memory = Sites(*(kept[name] for name in Sites._fields)), kept["kv"]
+        else:
+            if "memory" in inputs:
+                out = {"memory": inputs["memory"]}
+                valid = inputs.get("memory_valid")
+                sites = _all_visible(out["memory"], valid)
+            else:
+                own = of_encoder(inputs)
+                ran, seen = self._run(
+                    self.blocks, own, self.architecture, read=False, training=training
                 )
-            last = None if cache is None else kv_cache.last_order(cache)
-            order = order_of(self.architecture.order, segments, last)
-        return Sites(_int(order), _int(positions), texts), segments
+                out = {**ran, "memory": ran["hidden"]}
+                sites = sites_of(own, self.architecture)[1]
+            if "target_tokens" not in inputs:
+                return out, seen
+            memory = sites, self.decoder.remember(out["memory"])
+        ran, seen = self._run(
+            self.decoder,
+            of_decoder(inputs),
+            self.architecture.decoding,
+            memory=memory,
+            training=training,
+        )
+        return {**out, **ran}, seen
 
-    def _keys(self, inputs: dict[str, Any], queries: Sites) -> Sites:
-        """What there is to look at: the new tokens, padding hidden, after the cached ones."""
-        hidden = ops.where(self.valid(inputs), queries.order, NEVER)
-        keys = queries._replace(order=hidden)
-        if "cache" not in inputs:
-            return keys
-        return kv_cache.write_sites(inputs["cache"], keys, inputs["at"])
+    def _across(self, queries: Sites, keys: Sites) -> Scene:
+        """The scene in which a decoder looks at the encoder's sites."""
+        return Scene((Ordered() & SameText())(queries, keys), queries, keys)
 
-    def _read(self, x: Tensor, inputs: dict[str, Any]) -> dict[str, Tensor]:
+    def _embed(self, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
+        given = source(inputs)
+        zeros = ops.zeros_like(given, dtype="int32")
+        # A segment that is a token has no default: nothing is added where none is given.
+        segments = None if self.architecture.segments == "tokens" else zeros
+        return self.embeddings(
+            positions,
+            tokens=inputs.get("tokens"),
+            vectors=inputs.get("vectors"),
+            segments=integers(inputs, "segments", segments),
+            tasks=integers(inputs, "tasks", zeros),
+            extra=inputs.get("extra"),
+            training=training,
+        )
+
+    def _read(self, x: Tensor, inputs: Inputs, training: bool) -> dict[str, Tensor]:
         """What the heads say."""
         out = {}
         if "mlm" in self.heads:
-            places = inputs.get("read")
             wanted = x
-            if places is not None:
-                wanted = ops.take_along_axis(x, ops.expand_dims(_int(places), -1), axis=1)
-            out["logits"] = self.heads["mlm"](wanted, tokens=self.embeddings.tokens)
+            if inputs.get("read") is not None:
+                places = ops.expand_dims(ops.cast(inputs["read"], "int32"), -1)
+                wanted = ops.take_along_axis(x, places, axis=1)
+            tokens = self.embeddings.tokens
+            out["logits"] = self.heads["mlm"](wanted, tokens=tokens, training=training)
         if "pool" in self.heads:
             out["pooled"] = self.heads["pool"](x)
         if "nsp" in self.heads:
@@ -209,30 +225,14 @@ class Transformer(keras.Model):
         return cls(**{**config, "architecture": Architecture.from_json(config["architecture"])})
 
 
-def check_inputs(inputs: dict[str, Any]) -> None:
-    """Refuse inputs that a Transformer does not know, or that lack what it needs."""
-    if not isinstance(inputs, dict):
-        raise InputError(
-            f"A Transformer is called with a dict of tensors such as {{'tokens': …}}, "
-            f"not with a {type(inputs).__name__}."
-        )
-    for name in inputs:
-        if name not in INPUTS:
-            raise InputError(f"There is no input {name!r}.{nearest(name, INPUTS)}")
-    if "tokens" not in inputs and "vectors" not in inputs:
-        raise InputError(f"Inputs need 'tokens' (or 'vectors'); given: {sorted(inputs)}.")
-    tokens = inputs.get("tokens")
-    if tokens is not None and len(tokens.shape) != 2:
-        raise InputError(f"tokens must be of shape (B, T), a batch of rows, not {tokens.shape}.")
-    if ("cache" in inputs) != ("at" in inputs):
-        raise InputError("'cache' and 'at' (the slot to write at) belong together; one is missing.")
+def _all_visible(memory: Tensor, valid: Tensor | None) -> Sites:
+    """The sites of a given memory (B, S, D): all visible but its padding."""
+    zeros = ops.zeros_like(memory[..., 0], dtype="int32")
+    order = zeros if valid is None else ops.where(ops.cast(valid, "bool"), zeros, NEVER)
+    return Sites(order, ops.cumsum(ops.ones_like(zeros), axis=1) - 1, zeros)
 
 
 def weights_by_name(model: keras.Model) -> dict[str, Any]:
     """All weights of a model by their path inside it, such as "blocks/0/attention/query/kernel"."""
     inside = len(model.path) + 1
     return {variable.path[inside:]: variable for variable in model.weights}
-
-
-def _int(x: Tensor) -> Tensor:
-    return ops.cast(x, "int32")

@@ -42,7 +42,7 @@ def test_training_a_pretrained_model(train, request, tmp_path):
     model = tmp_path / "model"
     shutil.copytree(request.config.rootpath / ORACLE, model)
     result = train("--model", model, "--epochs", 1)
-    assert "has no tokenizer.json or vocab.txt" in " ".join(complaint(result).split())
+    assert "has no tokenizer.json" in " ".join(complaint(result).split())
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"这书真好差第次酒店手机菜电影，"]
     (model / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     assert "the model has 40 positions" in complaint(train("--model", model, "--max-length", 99))

@@ -7,8 +7,10 @@ import numpy as np
 
 from playmask.errors import ConfigError
 
-VOCABULARY = ("embeddings/tokens/embeddings", "mlm/bias")
-"""Our weights with one row per token."""
+OUTPUT = "mlm/output/kernel"  # of models whose vocabulary head is not tied to the embedding
+
+VOCABULARY = {"embeddings/tokens/embeddings": 0, "mlm/bias": 0, OUTPUT: 1}
+"""Our weights with one row per token, and the axis of those rows."""
 
 Compound = Sequence[int] | tuple[Sequence[int], Sequence[float]]
 
@@ -55,8 +57,10 @@ class Rows:
         kept = self.vocabulary if self.keep is None else len(self.keep)
         return kept + len(self.compound or ())
 
-    def take(self, table: np.ndarray) -> np.ndarray:
-        """Take the rows: (vocabulary, …) -> (size, …)."""
+    def take(self, table: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Take the rows along an axis: (vocabulary, …) -> (size, …)."""
+        if axis:
+            return np.moveaxis(self.take(np.moveaxis(table, axis, 0)), 0, axis)
         kept = table if self.keep is None else table[np.asarray(self.keep)]
         if not self.compound:
             return kept

@@ -8,13 +8,21 @@ from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES, Family
 from playmask.families.names import Dialect
 
+BODY = ("embeddings/", "blocks/", "decoder/")
+"""What the names of weights start with that are no heads."""
+
 
 class Guess(NamedTuple):
-    """A family and dialect, and the share of the checkpoint's tensors that their rules name."""
+    """A family and dialect, and how well a checkpoint's tensors fit.
+
+    named: the share of the tensors that the rules name; filled: the share of the rules for the
+    embedding and the first block whose tensors are there
+    """
 
     family: Family
     dialect: Dialect
-    share: float
+    named: float
+    filled: float
 
 
 def infer(source: Source, family: str | None = None) -> Guess:
@@ -24,7 +32,7 @@ def infer(source: Source, family: str | None = None) -> Guess:
     """
     if family is not None and family not in FAMILIES:
         raise ConfigError(f"There is no family {family!r}.{nearest(family, FAMILIES)}")
-    guesses = sorted(_guesses(source), key=lambda guess: -guess.share)
+    guesses = sorted(_guesses(source), key=lambda guess: -guess.named)
     fitting = [guess for guess in guesses if _fits(guess, source)]
     if family is not None:
         fitting = [guess for guess in fitting if guess.family.name == family]
@@ -33,12 +41,13 @@ def infer(source: Source, family: str | None = None) -> Guess:
     if not fitting:
         raise CheckpointError(_misfit(source, guesses))
     declared = source.config.get("model_type")
-    best = [g for g in fitting if g.share == fitting[0].share]
+    best = _narrowed([g for g in fitting if g.named == fitting[0].named], source)
     if len(best) > 1:
-        best = [g for g in best if declared in g.family.model_types] or best
-    if len({guess.family.name for guess in best}) > 1:
         names = ", ".join(guess.family.name for guess in best)
-        raise CheckpointError(f"{source.path} fits several families ({names}); pass family=….")
+        raise CheckpointError(
+            f"{source.path} fits several families ({names}), whose tensors have the same names; "
+            "pass family=…."
+        )
     if family is None and declared is not None and not _declared(best[0], declared):
         raise CheckpointError(
             f"{source.path} declares model_type {declared!r}, which is none of playmask's, though "
@@ -46,6 +55,20 @@ def infer(source: Source, family: str | None = None) -> Guess:
             f"family={best[0].family.name!r}."
         )
     return best[0]
+
+
+def _narrowed(best: list[Guess], source: Source) -> list[Guess]:
+    """Of several that name all tensors, those that most speaks for, one sign after the other."""
+    declared, config = source.config.get("model_type"), set(source.config)
+    most = max(guess.filled for guess in best)
+    for sign in (
+        lambda guess: declared in guess.family.model_types,
+        lambda guess: bool(guess.family.marks & config),
+        lambda guess: guess.filled == most,
+        lambda guess: guess.family.name in str(source.path).lower().replace("-", "_"),
+    ):
+        best = [guess for guess in best if sign(guess)] or best
+    return best
 
 
 def _declared(guess: Guess, declared: str) -> bool:
@@ -57,13 +80,21 @@ def _guesses(source: Source) -> Iterable[Guess]:
     for family in FAMILIES.values():
         dialect = family.dialects.get(source.container)
         if dialect is not None:
-            yield Guess(family, dialect, dialect.knows(source.tensors))
+            named = dialect.knows(source.tensors)
+            yield Guess(family, dialect, named, _filled(dialect, source) if named else 0.0)
+
+
+def _filled(dialect: Dialect, source: Source) -> float:
+    """How many of the rules for the embedding and the first block find their tensor."""
+    body = [r.ours.format(i=0) for r in dialect.rules if r.ours.startswith(BODY)]
+    found = [any(name in source.tensors for name in dialect.names_of(ours)) for ours in body]
+    return sum(found) / len(found)
 
 
 def _fits(guess: Guess, source: Source) -> bool:
     """Whether the token table and most of the rest are named as this dialect names them."""
     hit = guess.dialect.rule_for("embeddings/tokens/embeddings")
-    return hit is not None and any(n in source.tensors for n in hit[1]) and guess.share > 0.5
+    return hit is not None and any(n in source.tensors for n in hit[1]) and guess.named > 0.5
 
 
 def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> str:
@@ -76,7 +107,7 @@ def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> 
         fit = f"; the family {other[0]!r} would fit" if other else ""
         return f"{start}. It is no {family!r}{fit}."
     known = ", ".join(FAMILIES)
-    near = f" ({guesses[0].share:.0%} of the names are {guesses[0].family.name}'s)" * bool(
-        guesses and guesses[0].share
+    near = f" ({guesses[0].named:.0%} of the names are {guesses[0].family.name}'s)" * bool(
+        guesses and guesses[0].named
     )
     return f"{start}. It fits none of the families playmask knows: {known}{near}."

@@ -9,7 +9,7 @@ from typing import Any
 from playmask.architectures import Architecture
 from playmask.checkpoints.edits import Compound, Rows
 from playmask.checkpoints.infer import infer
-from playmask.checkpoints.plan import RESIZE, Plan, make_plan
+from playmask.checkpoints.plan import RESIZE, Plan, dialect_of, make_plan
 from playmask.checkpoints.report import Ignored, Report
 from playmask.checkpoints.source import Source, find
 from playmask.deferred import blank, fill
@@ -57,6 +57,7 @@ def load(
     mask: Any = None,
     heads: str | Sequence[str] | None = None,
     dtype: Any = None,
+    like: str | None = None,
     keep_tokens: Sequence[int] | None = None,
     compound_tokens: Sequence[Compound] | None = None,
     resize: bool = False,
@@ -68,6 +69,8 @@ def load(
     path: a directory, a TensorFlow checkpoint's prefix, a weights file, or a hub's `org/name`;
     order, mask: how the order rises and what is compared ("lm", "unilm", "turns" work in mask=);
     heads: of "pool", "nsp", "mlm", "discriminator" (default: "mlm" for models that generate);
+    like: "bert4keras" computes what that program does where it differs from the trained model
+    (T5's cross-attention bias and scale, epsilons, gelu; see docs/families.md);
     keep_tokens: old ids in new order; compound_tokens: new tokens as means of old ones;
     resize: fit weights to changed sizes instead of drawing them; ignore: configuration keys to
     overlook; changes: fields of the architecture. `model.report` says what became of each weight.
@@ -80,7 +83,8 @@ def load(
     rows = Rows(report.architecture.vocabulary, keep_tokens, compound_tokens)
     if rows.change_anything:
         changes |= {"vocabulary": rows.size, "pad": rows.pad(report.architecture.pad)}
-    changed = report.architecture.change(**changes)
+    changed = _like(report, like).change(**changes)
+    _check_order(report, changed, source)
     chosen = _heads(heads, changed)
     if heads is None and source.container == "playmask":
         chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
@@ -101,6 +105,34 @@ def load(
     return model
 
 
+def _like(report: Report, like: str | None) -> Architecture:
+    """The architecture as another program computes it."""
+    if like is None:
+        return report.architecture
+    if like != "bert4keras":
+        raise ConfigError(f"like is 'bert4keras' or nothing, not {like!r}.")
+    return FAMILIES[report.family].bert4keras(report.architecture)
+
+
+def _check_order(report: Report, changed: Architecture, source: Source) -> None:
+    """Refuse to make a language model of what cannot be one."""
+    family = FAMILIES[report.family]
+    if not family.one_order or changed.order == report.architecture.order:
+        return
+    if family.generators and _find(source, report, "mlm/bias") is not None:
+        return
+    raise ConfigError(
+        f"The order of {report.family!r} stays {report.architecture.order!r}, not "
+        f"{changed.order!r}: {family.one_order}."
+    )
+
+
+def _find(source: Source, report: Report, ours: str) -> str | None:
+    """The checkpoint's tensor for one of our weights."""
+    names = [ours] if report.dialect == "playmask" else dialect_of(report).names_of(ours)
+    return next((name for name in names if name in source.tensors), None)
+
+
 def _tokenizer(
     source: Source, keep_tokens: Sequence[int] | None
 ) -> tuple[Tokenizer | None, list[Ignored]]:
@@ -116,7 +148,8 @@ def _tokenizer(
 
 def _heads(heads: str | Sequence[str] | None, architecture: Architecture) -> tuple[str, ...]:
     if heads is None:
-        return ("mlm",) if architecture.order in GENERATING else ()
+        generates = architecture.order in GENERATING or architecture.decoder is not None
+        return ("mlm",) if generates else ()
     return (heads,) if isinstance(heads, str) else tuple(heads)
 
 
@@ -132,9 +165,10 @@ def identify(source: Source, family: str | None, ignore: Iterable[str]) -> Repor
         return Report(str(source.path), made.family, "playmask", source.config, made)
     guess = infer(source, family)
     try:
-        made = guess.family.read_config(source.config, ignore)
+        made = guess.family.configuration.read(source.config, ignore)
     except ConfigError as error:
         raise ConfigError(f"{source.directory}: {error}") from error
+    made = guess.family.settle(made, source.tensors)
     return Report(str(source.path), guess.family.name, guess.dialect.name, source.config, made)
 
 

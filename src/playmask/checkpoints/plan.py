@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from playmask.checkpoints.edits import VOCABULARY, Rows, resize_weight
+from playmask.architectures import Architecture
+from playmask.checkpoints.edits import OUTPUT, VOCABULARY, Rows, resize_weight
 from playmask.checkpoints.report import Fresh, Ignored, Loaded, Report
 from playmask.checkpoints.source import Source
 from playmask.deferred import blank
@@ -20,10 +22,12 @@ from playmask.transformer import Transformer, weights_by_name
 OURS = Dialect(
     "playmask",
     (),
-    body=r"^(embeddings|blocks)/",
+    body=r"^(embeddings|blocks|decoder)/",
     ignored=((r"^task/", "the head of a task; load_task loads it"),),
 )
 
+BLOCK = re.compile(r"blocks/(\d+)/")
+DECODER = re.compile(r"decoder/(\d+)/")
 RESIZE = "resize=True would fit it"
 POSITIONS = "embeddings/positions/embeddings"
 
@@ -66,27 +70,31 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
     if model.architecture != report.architecture:
         original = _shapes(blank(lambda: Transformer(report.architecture, model.head_names)))
     ratio = model.architecture.key_size_ / report.architecture.key_size_
+    stored_as = _stored_as(model.architecture, report.architecture)
     steps: list[Step] = []
     fresh: list[Fresh] = []
     wrong: list[str] = []
     for ours, shape in shapes.items():
-        found = _find_tensor(ours, dialect, source)
+        origin = stored_as(ours)
+        found = _find_tensor(origin, dialect, source)
         if found is None:
-            reason = _why_fresh(ours, original)
+            reason = _why_fresh(origin, original)
             fresh.append(Fresh(ours, shape, reason or ""))
             wrong += [] if reason else [f"{ours} {shape} is not in the checkpoint"]
             continue
         rule, theirs = found
         stored = source.tensors.spec(theirs).shape
         read = _shape_after(rule, stored)
-        if read != original.get(ours, read) or len(read) != len(shape):
-            wrong.append(
-                f"{theirs} has the shape {stored}, where {ours} needs {original.get(ours, shape)}"
-            )
+        if read != original.get(origin, read) or len(read) != len(shape):
+            needed = original.get(origin, shape)
+            wrong.append(f"{theirs} has the shape {stored}, where {ours} needs {needed}")
         elif ours in VOCABULARY and rows.change_anything:
-            steps.append(Step(ours, theirs, rule, rows.take, f"{rows.size} rows of {read[0]}"))
+            axis = VOCABULARY[ours]
+            note = f"{rows.size} rows of {read[axis]}"
+            steps.append(Step(ours, theirs, rule, partial(rows.take, axis=axis), note))
         elif read == shape:
-            steps.append(Step(ours, theirs, rule, None, ""))
+            note = "" if origin == ours else f"a copy for this block of {origin}"
+            steps.append(Step(ours, theirs, rule, None, note))
         elif ours == POSITIONS and shape[0] < read[0] and shape[1] == read[1]:
             steps.append(Step(ours, theirs, rule, _first(shape[0]), f"the first of {read[0]} rows"))
         elif resize:
@@ -100,6 +108,20 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
     loaded = [Loaded(s.ours, s.theirs, *source.tensors.spec(s.theirs), note=s.note) for s in steps]
     done = replace(report, loaded=tuple(loaded), fresh=tuple(fresh), ignored=tuple(ignored))
     return Plan(steps, done)
+
+
+def _stored_as(changed: Architecture, stored: Architecture) -> Callable[[str], str]:
+    """Under which of our names the checkpoint has a weight: blocks may be shared otherwise."""
+    first = {index: place for place, index in reversed([*enumerate(changed.block_map)])}
+    into, beyond = stored.block_map, len(stored.block_map)
+
+    def origin(ours: str) -> str:
+        block = BLOCK.match(ours)
+        if block is None or first[int(block[1])] >= beyond:
+            return ours
+        return f"blocks/{into[first[int(block[1])]]}/{ours[block.end() :]}"
+
+    return origin
 
 
 def _shapes(model: Transformer) -> Shapes:
@@ -179,17 +201,24 @@ def _why_unused(theirs: str, dialect: Dialect, shapes: Shapes, report: Report) -
     if reason is not None:
         return reason
     ours = theirs if dialect is OURS else dialect.ours_for(theirs)
+    if ours == OUTPUT and ours not in shapes:
+        return "tied: a copy of the token embedding"
     if ours in shapes:
         return "another copy of a tensor, or of another shape than asked for"
     if ours is not None and ours.split("/")[0] in HEADS:
         return f"the head {ours.split('/')[0]!r} was not asked for"
-    if ours is not None and not _beyond(ours, report.architecture.depth):
+    if ours is not None and not _beyond(ours, report.architecture):
         return "not in the changed architecture"
     if re.search(dialect.body, theirs):
         return None
     return f"not part of a {report.family} model"
 
 
-def _beyond(ours: str, depth: int) -> bool:
-    block = re.match(r"blocks/(\d+)/", ours)
-    return block is not None and int(block[1]) >= depth
+def _beyond(ours: str, stored: Architecture) -> bool:
+    """Whether a weight is of a block that the checkpoint's own architecture does not have."""
+    block, decoder = BLOCK.match(ours), DECODER.match(ours)
+    if block is not None:
+        return int(block[1]) not in stored.block_map
+    return decoder is not None and (
+        stored.decoder is None or int(decoder[1]) >= stored.decoder.depth
+    )

@@ -78,13 +78,28 @@ def describe(model: Transformer) -> dict[str, Any]:
 def named_tensors(model: Transformer, dialect: Dialect) -> dict[str, np.ndarray]:
     """All weights of a model under the names, in the layout and the dtype of a dialect."""
     origin = _origin(model.report, dialect)
-    tensors: dict[str, np.ndarray] = {}
+    pieces: dict[str, list[tuple[Rule, np.ndarray, np.dtype]]] = {}
     for ours, variable in weights_by_name(model).items():
         rule, names = _named(ours, dialect)
         value = np.asarray(keras.ops.convert_to_numpy(variable.value))
         name, dtype = origin.get(ours, (names[0], value.dtype))
-        tensors[name] = np.ascontiguousarray(_cast_if_exact(rule.write(value), dtype))
-    return tensors
+        pieces.setdefault(name, []).append((rule, value, dtype))
+    return {name: _joined(name, found, dialect) for name, found in pieces.items()}
+
+
+def _joined(
+    name: str, found: list[tuple[Rule, np.ndarray, np.dtype]], dialect: Dialect
+) -> np.ndarray:
+    """One tensor from the weight, or from the pieces, that it is made of."""
+    rule, _, dtype = found[0]
+    found = sorted(found, key=lambda item: item[0].piece or (0, 1))
+    values = [value for _, value, _ in found]
+    if rule.piece is not None and len({value.shape for value in values}) > 1:
+        raise CheckpointError(
+            f"{dialect.name!r} stores {name} as {rule.piece[1]} equal pieces, but this model's are "
+            f"{', '.join(str(value.shape) for value in values)}; save as 'playmask'."
+        )
+    return np.ascontiguousarray(_cast_if_exact(rule.write(values), dtype))
 
 
 def _origin(report: Report | None, dialect: Dialect) -> dict[str, tuple[str, np.dtype]]:
@@ -126,9 +141,9 @@ def _config(model: Transformer, dialect: str) -> dict[str, Any]:
         config = dict(report.config)
         if report.architecture == architecture:
             return config
-    config |= family.write_config(architecture, dialect)
+    config |= family.configuration.write(architecture, dialect)
     # The order and the mask are chosen when a checkpoint is loaded, not stored in it.
-    told = family.read_config(config, config).change(order=architecture.order)
+    told = family.configuration.read(config, config).change(order=architecture.order)
     told = told.change(mask=architecture.mask)
     lost = [f.name for f in fields(told) if getattr(told, f.name) != getattr(architecture, f.name)]
     if lost:

@@ -89,15 +89,17 @@ def _stored_as(report: Report, dtype: str) -> Report:
 def _compare(one: Transformer, other: Transformer) -> tuple[float, int]:
     """The largest difference of all outputs on random texts, and how many numbers those are."""
     made = one.architecture
-    length = min(LENGTH, getattr(made.position, "size", LENGTH))
+    length = min(LENGTH, getattr(made.position, "limit", None) or LENGTH)
     draw = np.random.default_rng(0)
-    inputs: dict[str, Any] = {
-        "tokens": draw.integers(0, made.vocabulary, (BATCH, length)).astype("int32")
-    }
-    if made.segments > 1:
-        inputs["segments"] = np.sort(draw.integers(0, made.segments, (BATCH, length))).astype(
-            "int32"
-        )
+
+    def ids(below: int) -> np.ndarray:
+        return draw.integers(0, below, (BATCH, length)).astype("int32")
+
+    inputs: dict[str, Any] = {"tokens": ids(made.vocabulary)}
+    if made.segments:
+        inputs["segments"] = np.sort(ids(made.segment_ids))
+    if made.decoder is not None:
+        inputs["target_tokens"] = ids(made.vocabulary)
     left, right = one(inputs), other(inputs)
     worst, values = 0.0, 0
     for name in left:

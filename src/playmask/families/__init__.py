@@ -1,8 +1,39 @@
 """The families of pretrained models: data, one file each."""
 
+from playmask.families.albert import ALBERT
 from playmask.families.bert import BERT
+from playmask.families.electra import ELECTRA
+from playmask.families.ernie import ERNIE
 from playmask.families.family import Family
+from playmask.families.gau_alpha import GAU_ALPHA
+from playmask.families.gpt import GPT
+from playmask.families.gpt2 import GPT2
+from playmask.families.gpt2_ml import GPT2_ML
+from playmask.families.nezha import NEZHA
+from playmask.families.roberta import ROBERTA
+from playmask.families.roformer import ROFORMER
+from playmask.families.roformer_v2 import ROFORMER_V2
+from playmask.families.t5 import MT5, T5, T5_1_1
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (BERT,)}
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        BERT,
+        ALBERT,
+        NEZHA,
+        ROFORMER,
+        ROFORMER_V2,
+        GAU_ALPHA,
+        ELECTRA,
+        ERNIE,
+        ROBERTA,
+        GPT,
+        GPT2,
+        GPT2_ML,
+        T5,
+        T5_1_1,
+        MT5,
+    )
+}
 
 __all__ = ["FAMILIES", "Family"]

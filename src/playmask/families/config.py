@@ -1,10 +1,14 @@
 """Reading and writing the configuration files that come with checkpoints."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from playmask.architectures import Architecture
 from playmask.errors import ConfigError, nearest
+from playmask.norms import Around, Norm
+
+Fields = dict[str, Any]
 
 
 def same(value: Any) -> Any:
@@ -14,12 +18,17 @@ def same(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Key:
-    """A configuration key and the architecture's field it sets."""
+    """A configuration key and the field it sets.
+
+    A field is the architecture's, or one that the family's `make` understands; dialect: the one
+    in whose files the key is written (None = in all); it is read in all.
+    """
 
     theirs: str
     ours: str
     read: Callable[[Any], Any] = same
     write: Callable[[Any], Any] = same
+    dialect: str | None = None
 
 
 _ACTIVATIONS = {
@@ -35,24 +44,36 @@ _ACTIVATIONS = {
 }
 
 
-def read_activation(name: str) -> str:
-    """Our name of an activation; a plain "gelu" means erf."""
+def read_activation(name: Any) -> Any:
+    """Our name of an activation; a plain "gelu" means erf; a list stays a list, of ours."""
+    if isinstance(name, list):
+        return [read_activation(item) for item in name]
     if name not in _ACTIVATIONS:
         raise ConfigError(f"hidden_act {name!r} is not known.{nearest(str(name), _ACTIVATIONS)}")
     return _ACTIVATIONS[name]
 
 
-def write_activation(name: str) -> str:
+def read_tanh(name: Any) -> Any:
+    """Our name of an activation, in families where a plain "gelu" means the tanh form."""
+    if isinstance(name, list):
+        return [read_tanh(item) for item in name]
+    return "gelu_tanh" if name == "gelu" else read_activation(name)
+
+
+def write_activation(name: Any) -> Any:
     """The configuration's name of an activation."""
+    if isinstance(name, list):
+        return [write_activation(item) for item in name]
     return next(theirs for theirs, ours in _ACTIVATIONS.items() if ours == name)
 
 
 HARMLESS = frozenset(
     """architectures model_type transformers_version torch_dtype dtype _name_or_path name_or_path
     use_cache output_past output_attentions output_hidden_states gradient_checkpointing
-    return_dict tie_word_embeddings bos_token_id eos_token_id sep_token_id cls_token_id
+    return_dict bos_token_id eos_token_id sep_token_id cls_token_id
     mask_token_id unk_token_id decoder_start_token_id is_encoder_decoder add_cross_attention
-    cross_attention_hidden_size classifier_dropout summary_type summary_use_proj
+    cross_attention_hidden_size classifier_dropout classifier_dropout_prob
+    summary_type summary_use_proj
     summary_activation summary_first_dropout summary_proj_to_labels summary_last_dropout
     directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers
     pooler_size_per_head pooler_type id2label label2id num_labels problem_type finetuning_task
@@ -64,37 +85,88 @@ HARMLESS = frozenset(
 """Keys that say nothing about the computation of any family."""
 
 
-def read_keys(
-    config: Mapping[str, Any], keys: Iterable[Key], *, family: str, ignore: Iterable[str] = ()
-) -> dict[str, Any]:
-    """Translate a configuration into fields of an architecture.
+@dataclass(frozen=True)
+class Configuration:
+    """How a family's configuration files are read and written.
 
-    Raises: ConfigError for an unknown key, naming the nearest known one
+    keys: what they may hold; required: fields, or choices of fields, that must be there; make:
+    fields -> Architecture; tell: (architecture, dialect) -> the fields to write; constants: what
+    else each dialect's files say.
     """
-    table = {key.theirs: key for key in keys}
-    fields = {}
-    for name, value in config.items():
-        if name in table:
-            fields[table[name].ours] = table[name].read(value)
-        elif name not in HARMLESS and name not in ignore:
-            raise ConfigError(
-                f"The configuration has a key {name!r} that the family {family!r} does not know."
-                f"{nearest(name, table)} Pass ignore=[{name!r}] if it does not matter."
-            )
-    return fields
+
+    family: str
+    keys: tuple[Key, ...]
+    required: tuple[str | tuple[str, ...], ...]
+    make: Callable[[Fields], Architecture]
+    tell: Callable[[Architecture, str], Fields]
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def read(self, config: Mapping[str, Any], ignore: Iterable[str] = ()) -> Architecture:
+        """Translate a configuration into an architecture.
+
+        Raises: ConfigError for an unknown key, with the nearest known one, and for missing ones
+        """
+        table = {key.theirs: key for key in self.keys}
+        fields = {}
+        for name, value in config.items():
+            if name in table:
+                fields[table[name].ours] = table[name].read(value)
+            elif name not in HARMLESS and name not in ignore:
+                raise ConfigError(
+                    f"The configuration has a key {name!r} that the family {self.family!r} does "
+                    f"not know.{nearest(name, table)} Pass ignore=[{name!r}] if it does not matter."
+                )
+        missing = [names for names in map(_either, self.required) if not names & set(fields)]
+        if missing:
+            theirs = [
+                " or ".join(repr(key.theirs) for key in self.keys if key.ours in names)
+                for names in missing
+            ]
+            raise ConfigError(f"The configuration lacks {', '.join(theirs)}.")
+        return self.make(fields)
+
+    def write(self, architecture: Architecture, dialect: str) -> dict[str, Any]:
+        """Translate an architecture into a dialect's configuration."""
+        fields = self.tell(architecture, dialect)
+        config = {
+            key.theirs: key.write(fields[key.ours])
+            for key in self.keys
+            if key.ours in fields and key.dialect in (None, dialect)
+        }
+        return {**self.constants.get(dialect, {}), **config}
 
 
-def need(fields: Mapping[str, Any], keys: Iterable[Key], required: Iterable[str]) -> None:
-    """Raise ConfigError where required fields were not set, by the configuration's own names."""
-    missing = [key.theirs for key in keys if key.ours in set(required) - set(fields)]
-    if missing:
-        raise ConfigError(f"The configuration lacks {', '.join(map(repr, missing))}.")
+def _either(names: str | tuple[str, ...]) -> set[str]:
+    return {names} if isinstance(names, str) else set(names)
 
 
-def write_keys(fields: Mapping[str, Any], keys: Iterable[Key]) -> dict[str, Any]:
-    """Translate fields back into a configuration; fields that are None are left out."""
-    return {
-        key.theirs: key.write(fields[key.ours])
-        for key in keys
-        if fields.get(key.ours) is not None or key.ours == "pad"
-    }
+def told(architecture: Architecture, keys: Iterable[Key]) -> Fields:
+    """The fields of an architecture that keys name; those that are None are left out."""
+    found = {key.ours: getattr(architecture, key.ours, None) for key in keys}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def with_epsilon(architecture: Architecture, epsilon: float) -> Architecture:
+    """The architecture with one epsilon in all its norms."""
+
+    def norm(old: Norm | None) -> Norm | None:
+        return None if old is None else replace(old, epsilon=epsilon)
+
+    def around(old: Around) -> Around:
+        return Around(norm(old.before), norm(old.after))
+
+    a = architecture
+    return a.change(
+        embedding_norm=norm(a.embedding_norm),
+        attention_norm=around(a.attention_norm),
+        feedforward_norm=around(a.feedforward_norm),
+        final_norm=norm(a.final_norm),
+        vocabulary_head=replace(a.vocabulary_head, norm=norm(a.vocabulary_head.norm)),
+    )
+
+
+def epsilon_of(architecture: Architecture) -> float:
+    """The epsilon of the blocks' norms."""
+    around = architecture.attention_norm, architecture.feedforward_norm
+    found = (norm for pair in around for norm in (pair.after, pair.before) if norm is not None)
+    return next(found, Norm()).epsilon

@@ -1,10 +1,12 @@
 """What a family is: how to read its configuration, and how its tensors are named."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from playmask.architectures import Architecture
+from playmask.families.config import Configuration
 from playmask.families.names import Dialect
 
 
@@ -12,14 +14,25 @@ from playmask.families.names import Dialect
 class Family:
     """A family of pretrained models, as data.
 
-    base: the architecture of its usual size; model_types: what its configurations say;
-    read_config: (configuration, keys to ignore) -> Architecture; write_config: (Architecture,
-    dialect) -> configuration; dialects: by name.
+    base: the architecture of its usual size; configuration: how its files are read and written;
+    model_types: what they declare; dialects: how its tensors are named, by container;
+    marks: configuration keys that tell it from families with the same names;
+    heads: those it was pretrained with; bert4keras: what bert4keras computes in its place;
+    one_order: why its order cannot be chosen ("" = it can), generators: except where the
+    checkpoint has a vocabulary head; settle: (architecture, the checkpoint's tensors) -> the
+    architecture, where the tensors decide what the configuration cannot say or has wrong.
     """
 
     name: str
     base: Architecture
-    model_types: frozenset[str]
-    read_config: Callable[[Mapping[str, Any], Iterable[str]], Architecture]
-    write_config: Callable[[Architecture, str], dict[str, Any]]
+    configuration: Configuration
     dialects: Mapping[str, Dialect]
+    model_types: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
+    heads: tuple[str, ...] = ("mlm",)
+    bert4keras: Callable[[Architecture], Architecture] = field(default=lambda made: made)
+    one_order: str = ""
+    generators: bool = False
+    settle: Callable[[Architecture, Mapping[str, np.ndarray]], Architecture] = field(
+        default=lambda made, tensors: made
+    )

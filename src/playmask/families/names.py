@@ -1,7 +1,7 @@
 """The grammar of checkpoint names: reversible rules between our names and theirs."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -37,23 +37,34 @@ class Transpose:
 
 @dataclass(frozen=True)
 class Rule:
-    """One of our weights and its tensor in the checkpoint; {i} stands for the block."""
+    """One of our weights and its tensor in the checkpoint.
+
+    {i} stands for the block, in theirs with a format such as {i:0>2} where it is padded; piece:
+    (index, count) where the weight is one of several equal pieces along the tensor's last axis,
+    as queries, keys and values often are; ops come before the cut.
+    """
 
     ours: str
     theirs: str
     ops: tuple[Op, ...] = ()
+    piece: tuple[int, int] | None = None
 
     def read(self, theirs: np.ndarray) -> np.ndarray:
         """Bring a checkpoint's tensor into our layout."""
         for op in self.ops:
             theirs = op.read(theirs)
-        return theirs
+        if self.piece is None:
+            return theirs
+        index, count = self.piece
+        size = theirs.shape[-1] // count
+        return theirs[..., index * size : (index + 1) * size]
 
-    def write(self, ours: np.ndarray) -> np.ndarray:
-        """Bring a weight into the checkpoint's layout."""
+    def write(self, pieces: Sequence[np.ndarray]) -> np.ndarray:
+        """Bring a weight, or all pieces of one tensor, into the checkpoint's layout."""
+        theirs = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
         for op in reversed(self.ops):
-            ours = op.write(ours)
-        return ours
+            theirs = op.write(theirs)
+        return theirs
 
 
 @dataclass(frozen=True)
@@ -92,11 +103,16 @@ class Dialect:
             return rule, [n.format(**match.groupdict()) for n in self._spellings(rule.theirs)]
         return None
 
+    def names_of(self, ours: str) -> list[str]:
+        """The names that one of our weights may have in a checkpoint."""
+        hit = self.rule_for(ours)
+        return [] if hit is None else hit[1]
+
     def ours_for(self, theirs: str) -> str | None:
         """Which of our weights a tensor would fill, whether or not the model has it."""
         for pattern, rule in self._their_patterns:
             if match := pattern.fullmatch(theirs):
-                return rule.ours.format(**match.groupdict())
+                return rule.ours.format(**{k: int(v) for k, v in match.groupdict().items()})
         return None
 
     def reason_to_ignore(self, theirs: str) -> str | None:
@@ -126,7 +142,7 @@ class Dialect:
 
 
 def _pattern(name: str) -> re.Pattern:
-    return re.compile(re.escape(name).replace(r"\{i\}", r"(?P<i>\d+)"))
+    return re.compile(re.sub(r"\\\{i(:.*?)?\\\}", r"(?P<i>\\d+)", re.escape(name)))
 
 
 def pairs(ours: str, theirs: str, names: dict[str, str], ops: tuple[Op, ...] = ()) -> list[Rule]:
@@ -134,4 +150,15 @@ def pairs(ours: str, theirs: str, names: dict[str, str], ops: tuple[Op, ...] = (
     return [
         Rule(f"{ours}/{mine}", f"{theirs}{yours}", ops if mine == "kernel" else ())
         for mine, yours in names.items()
+    ]
+
+
+def fused(
+    ours: Sequence[str], theirs: str, names: dict[str, str], ops: tuple[Op, ...] = ()
+) -> list[Rule]:
+    """Rules for several of our layers that are one layer in the checkpoint."""
+    return [
+        Rule(rule.ours, rule.theirs, rule.ops, (index, len(ours)))
+        for index, layer in enumerate(ours)
+        for rule in pairs(layer, theirs, names, ops)
     ]

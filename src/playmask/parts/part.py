@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from keras import ops
+
 from playmask.masks import Sites, Tensor
 
 
@@ -11,12 +13,25 @@ class Part:
     In an architecture a part is a frozen recipe. `make` returns the recipe itself where it has no
     weights, and a Keras layer with the same hooks where it has.
 
+    once: it is made once for a whole stack, whose blocks share it; limit: how many positions it
+    knows (None = any number).
     Letters: B batch, N heads, T queries, S keys, H key size, V value size, D width.
     """
+
+    once = False
+    limit: int | None = None
 
     def make(self, attention: Any) -> "Part":
         """Return what takes part in this attention layer (its sizes are its attributes)."""
         return self
+
+    def number(self, valid: Tensor) -> Tensor:
+        """Number the sites of a text: valid bool (B, T) -> int32 (B, T), or (1, T) for all."""
+        return ops.cumsum(ops.ones_like(valid[:1], dtype="int32"), axis=1) - 1
+
+    def table(self, size: int, **options: Any) -> Any:
+        """What the embedding adds: a layer, positions (B, T) -> (B, T, size); or None."""
+        return None
 
     def rotate(self, q: Tensor, k: Tensor, queries: Sites) -> tuple[Tensor, Tensor]:
         """Turn queries and new keys by their positions: (B, N, T, H) twice -> the same."""

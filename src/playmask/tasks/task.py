@@ -47,14 +47,14 @@ class Task(ABC):
             network,
             limits={
                 "tokens": len(tokenizer),
-                "segments": self.transformer.architecture.segments or 2,
+                "segments": self.transformer.architecture.segment_ids,
             },
             maximum=self.settings["max_length"],
         )
 
     def _check_length(self) -> None:
         longest = self.settings["max_length"]
-        positions = getattr(self.transformer.architecture.position, "size", None)
+        positions = getattr(self.transformer.architecture.position, "limit", None)
         if positions is not None and longest > positions:
             raise ConfigError(f"max_length is {longest}, but the model has {positions} positions.")
 

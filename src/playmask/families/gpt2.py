@@ -1,0 +1,102 @@
+"""GPT-2 and CPM-LM: norms before the sub-layers and after the last (Radford et al. 2019)."""
+
+from dataclasses import replace
+
+from playmask.architectures import Architecture, VocabularyHead
+from playmask.errors import ConfigError
+from playmask.families.config import Fields, Key, read_tanh, write_activation
+from playmask.families.encoders import NORM, TORCH_NORM, configuration, google
+from playmask.families.family import Family
+from playmask.families.gpt import (
+    GPT_KEYS,
+    GPT_REQUIRED,
+    conv1d_names,
+    google_rules,
+    huggingface,
+    make,
+    tell,
+)
+from playmask.families.names import Rule, pairs
+from playmask.norms import Around, Norm
+from playmask.parts import Learned
+
+PRE = Norm(epsilon=1e-5)
+
+BASE = Architecture(
+    family="gpt2",
+    vocabulary=50257,
+    width=768,
+    depth=12,
+    attention_heads=12,
+    inner=3072,
+    activation="gelu_tanh",
+    position=Learned(1024),
+    segments=0,
+    embedding_norm=None,
+    attention_norm=Around(before=PRE),
+    feedforward_norm=Around(before=PRE),
+    final_norm=PRE,
+    vocabulary_head=VocabularyHead(transform=False, norm=None, bias=False),
+    order="lm",
+)
+"""The sizes of GPT-2 small."""
+
+UNUSUAL = {
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "reorder_and_upcast_attn": False,
+}
+"""Keys of Hugging Face's files, with the only values that were published."""
+
+
+def make_gpt2(fields: Fields) -> Fields:
+    """There are no segments, whatever the file says; unusual attention is refused."""
+    for name, usual in UNUSUAL.items():
+        if fields.pop(name, usual) != usual:
+            raise ConfigError(f"{name} other than {usual} is not GPT-2's, and is not loaded.")
+    return make(fields) | {"segments": 0}
+
+
+def pre_norm(rules: list[Rule]) -> list[Rule]:
+    """bert4keras' names of a GPT, with the norms before the sub-layers and after the last."""
+    moved = [
+        replace(
+            rule,
+            ours=rule.ours.replace("norm/after", "norm/before"),
+            theirs=rule.theirs.replace("output/LayerNorm", "input/LayerNorm"),
+        )
+        for rule in rules
+    ]
+    return [*moved, *pairs("blocks/norm", "gpt/output/LayerNorm", NORM)]
+
+
+GPT2 = Family(
+    "gpt2",
+    BASE,
+    configuration(
+        BASE,
+        keys=(
+            *GPT_KEYS,
+            Key("activation_function", "activation", read_tanh, write_activation, "huggingface"),
+            Key("n_inner", "inner", dialect="huggingface"),
+            *(Key(name, name, dialect="") for name in UNUSUAL),
+        ),
+        architectures="GPT2LMHeadModel",
+        required=GPT_REQUIRED,
+        make=make_gpt2,
+        tell=tell,
+    ),
+    {
+        "google": replace(
+            google(pre_norm(google_rules()), "gpt"), body=r"^gpt/(embeddings|transformer|output)/"
+        ),
+        "huggingface": huggingface(
+            [
+                *conv1d_names("wte", "wpe", "before", "before"),
+                *pairs("blocks/norm", "transformer.ln_f", TORCH_NORM),
+            ]
+        ),
+    },
+    frozenset({"gpt2"}),
+    bert4keras=lambda made: replace(made, activation="gelu"),
+)

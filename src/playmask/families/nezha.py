@@ -1,0 +1,82 @@
+"""NEZHA and NEZHA-GEN: BERT with functional relative positions (Wei et al. 2019)."""
+
+from dataclasses import replace
+
+from playmask.architectures import Architecture
+from playmask.errors import ConfigError
+from playmask.families.config import Fields, Key
+from playmask.families.encoders import (
+    KEYS,
+    NO_TABLE,
+    configuration,
+    google,
+    google_heads,
+    google_names,
+    huggingface,
+    huggingface_heads,
+    huggingface_names,
+    without_positions,
+)
+from playmask.families.family import Family
+from playmask.norms import Around, Norm
+from playmask.parts import Nezha
+
+BASE = Architecture(
+    family="nezha",
+    vocabulary=21128,
+    width=768,
+    depth=12,
+    attention_heads=12,
+    inner=3072,
+    position=Nezha(),
+)
+"""The sizes of NEZHA-base."""
+
+BERT4KERAS = Norm(epsilon=1e-7)  # Keras' own epsilon, everywhere but in the vocabulary head
+
+
+def make(fields: Fields) -> Fields:
+    """The clipped distance; the embedding size is said in Hugging Face's files but not used."""
+    if not fields.pop("relative", True):
+        raise ConfigError("A NEZHA with use_relative_position false is a BERT: family='bert'.")
+    return {name: value for name, value in fields.items() if name != "embedding_size"}
+
+
+def tell(architecture: Architecture) -> Fields:
+    """That positions are relative."""
+    return {"relative": True}
+
+
+NEZHA = Family(
+    "nezha",
+    BASE,
+    configuration(
+        BASE,
+        keys=(
+            *KEYS,
+            *NO_TABLE,
+            Key("use_relative_position", "relative"),
+            Key("max_relative_position", "position", Nezha, lambda part: part.clip),
+        ),
+        architectures="NezhaForPreTraining",
+        make=make,
+        tell=tell,
+    ),
+    {
+        "google": google([*without_positions(google_names()), *google_heads()]),
+        "huggingface": huggingface(
+            [*without_positions(huggingface_names("nezha.")), *huggingface_heads("nezha.")],
+            "nezha.",
+            ((r"relative_positions_encoding\.positions_encoding$", "a constant"),),
+        ),
+    },
+    frozenset({"nezha"}),
+    marks=frozenset({"use_relative_position", "max_relative_position"}),
+    heads=("pool", "nsp", "mlm"),
+    bert4keras=lambda made: replace(
+        made,
+        embedding_norm=BERT4KERAS,
+        attention_norm=Around(after=BERT4KERAS),
+        feedforward_norm=Around(after=BERT4KERAS),
+    ),
+)

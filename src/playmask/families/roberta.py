@@ -1,0 +1,81 @@
+"""RoBERTa, the English one, and its kin with its tokenizer (Liu et al. 2019)."""
+
+from playmask.architectures import Architecture, VocabularyHead
+from playmask.families.config import Fields, Key
+from playmask.families.encoders import (
+    KEYS,
+    TORCH_NORM,
+    configuration,
+    huggingface,
+    huggingface_names,
+    turned,
+)
+from playmask.families.family import Family
+from playmask.families.names import Rule, pairs
+from playmask.norms import Around, Norm
+from playmask.parts import Learned
+
+NORM = Norm(epsilon=1e-5)
+PAD = 1
+
+BASE = Architecture(
+    family="roberta",
+    vocabulary=50265,
+    width=768,
+    depth=12,
+    attention_heads=12,
+    inner=3072,
+    position=Learned(512, offset=PAD + 1),
+    segments=1,
+    pad=PAD,
+    embedding_norm=NORM,
+    attention_norm=Around(after=NORM),
+    feedforward_norm=Around(after=NORM),
+    vocabulary_head=VocabularyHead(norm=NORM),
+)
+"""The sizes of RoBERTa-base."""
+
+
+def make(fields: Fields) -> Fields:
+    """Positions start after the padding's row: their table is that much larger."""
+    offset = fields.get("pad", PAD) + 1
+    rows = fields.pop("rows", 512 + offset)
+    return fields | {"position": Learned(rows - offset, offset)}
+
+
+def tell(architecture: Architecture) -> Fields:
+    """The rows of the position table."""
+    part = architecture.position
+    return {"rows": part.size + part.offset} if isinstance(part, Learned) else {}
+
+
+def rules() -> list[Rule]:
+    """Hugging Face's names."""
+    return [
+        *huggingface_names("roberta."),
+        *turned("pool/dense", "roberta.pooler.dense"),
+        *turned("mlm/transform", "lm_head.dense"),
+        *pairs("mlm/norm", "lm_head.layer_norm", TORCH_NORM),
+        *turned("mlm/output", "lm_head.decoder")[:1],
+        Rule("mlm/bias", "lm_head.bias"),
+    ]
+
+
+ROBERTA = Family(
+    "roberta",
+    BASE,
+    configuration(
+        BASE,
+        keys=(*KEYS, Key("max_position_embeddings", "rows")),
+        architectures="RobertaForMaskedLM",
+        make=make,
+        tell=tell,
+    ),
+    {
+        "huggingface": huggingface(
+            rules(), "roberta.", ((r"^lm_head\.decoder\.bias$", "a copy of lm_head.bias"),)
+        )
+    },
+    frozenset({"roberta", "xlm-roberta", "camembert"}),
+    heads=("pool", "mlm"),
+)

@@ -1,0 +1,109 @@
+"""RoFormer and RoFormer-Sim: BERT with rotary positions (Su et al. 2021)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from playmask.architectures import Architecture
+from playmask.errors import ConfigError
+from playmask.families.config import Fields, Key
+from playmask.families.encoders import (
+    KEYS,
+    NO_TABLE,
+    configuration,
+    google,
+    google_heads,
+    google_names,
+    huggingface,
+    huggingface_heads,
+    huggingface_names,
+    without_positions,
+)
+from playmask.families.family import Family
+from playmask.families.names import Rule
+from playmask.norms import Around, Norm
+from playmask.parts import Rotary, StoredRotary
+
+NORM = Norm(epsilon=1e-7)  # it was trained with bert4keras, which leaves Keras' own epsilon here
+
+BASE = Architecture(
+    family="roformer",
+    vocabulary=50000,
+    width=768,
+    depth=12,
+    attention_heads=12,
+    inner=3072,
+    position=Rotary(),
+    embedding_norm=NORM,
+    attention_norm=Around(after=NORM),
+    feedforward_norm=Around(after=NORM),
+)
+"""The sizes of the word-level RoFormer-base."""
+
+ROFORMER_KEYS = (
+    *KEYS,
+    *NO_TABLE,
+    Key("rotary_value", "rotary_value"),
+    Key("use_bias", "bias", dialect=""),
+)
+
+
+def make(fields: Fields) -> Fields:
+    """Refuse what RoFormer never was."""
+    if fields.pop("rotary_value", False):
+        raise ConfigError("rotary_value true (values are turned too) was never published.")
+    return fields
+
+
+def tell(architecture: Architecture) -> Fields:
+    """That values are not turned."""
+    return {"rotary_value": False}
+
+
+TABLE = "roformer.encoder.embed_positions.weight"
+HUGGINGFACE_IGNORED = ((r"embed_positions\.weight$", "a constant: sines and cosines"),)
+
+
+def settle(made: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
+    """A stored table of positions counts where it is not the usual sines and cosines."""
+    table = tensors.get(TABLE)
+    if table is None or table.ndim != 2 or table.shape[1] != made.key_size_:
+        return made
+    speeds = 10000.0 ** (-np.arange(0, made.key_size_, 2) / made.key_size_)
+    angles = np.arange(len(table))[:, None] * speeds
+    usual = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    if np.abs(table - usual).max() < 1e-3:  # published tables are rounded, some to half precision
+        return made
+    return made.change(position=StoredRotary(len(table)))
+
+
+ROFORMER = Family(
+    "roformer",
+    BASE,
+    configuration(
+        BASE, keys=ROFORMER_KEYS, architectures="RoFormerForMaskedLM", make=make, tell=tell
+    ),
+    {
+        "google": google([*without_positions(google_names()), *google_heads()]),
+        "huggingface": huggingface(
+            [
+                Rule("blocks/rotary/embeddings", TABLE),
+                *without_positions(huggingface_names("roformer.")),
+                *huggingface_heads("roformer."),
+            ],
+            "roformer.",
+            HUGGINGFACE_IGNORED,
+        ),
+    },
+    frozenset({"roformer"}),
+    marks=frozenset({"rotary_value"}),
+    heads=("pool", "mlm"),
+    settle=settle,
+    bert4keras=lambda made: replace(
+        made,
+        embedding_norm=NORM,
+        attention_norm=Around(after=NORM),
+        feedforward_norm=Around(after=NORM),
+    ),
+)

@@ -1,0 +1,153 @@
+"""The names of what goes into a Transformer and what comes out, and the sites made of it."""
+
+from typing import Any
+
+from keras import ops
+
+from playmask import cache as kv_cache
+from playmask.architectures import Architecture
+from playmask.errors import InputError, nearest
+from playmask.masks import NEVER, Sites, Tensor, order_of
+
+Inputs = dict[str, Any]
+
+INPUTS = {
+    "tokens": "(B, T) int: ids",
+    "vectors": "(B, T, E): ready token embeddings in place of ids",
+    "extra": "(B, T, E): added to the sum of the embeddings",
+    "segments": "(B, T) int; default 0",
+    "tasks": "(B, T) int, where the model has a table of them; default 0",
+    "positions": "(B, T) int; default 0, 1, 2, … (after a cache: going on from it)",
+    "order": "(B, T) int: who may look; default by the architecture's order",
+    "texts": "(B, T) int: which packed text; default 0",
+    "valid": "(B, T) bool: false = padding; default: not the pad id (the first place never is)",
+    "allowed": "(B, T, S) bool: a further restriction of the mask (of the decoder's, if there)",
+    "target_tokens": "(B, T) int: ids of the decoder of an encoder-decoder; target_positions, "
+    "target_order, target_texts and target_valid as above",
+    "target_positions": "(B, T) int",
+    "target_order": "(B, T) int",
+    "target_texts": "(B, T) int",
+    "target_valid": "(B, T) bool",
+    "memory": "(B, S, D): the encoder's output, for a decoder alone or in place of tokens",
+    "memory_valid": "(B, S) bool: false = padding of the memory; default all true",
+    "read": "(B, R) int: the places where vocabulary logits are wanted; default all",
+    "cache": "the key-value cache (see Transformer.empty_cache)",
+    "at": "scalar int: the cache slot to write at",
+}
+"""What a Transformer takes; the one table of input names."""
+
+OUTPUTS = {
+    "hidden": "(B, T, D): always (of the decoder, where target_tokens were given)",
+    "memory": "(B, S, D): the encoder's output, in an encoder-decoder that ran its encoder",
+    "logits": "(B, R, vocabulary): with the head 'mlm'",
+    "pooled": "(B, D): with the head 'pool' or 'nsp'",
+    "nsp": "(B, 2) logits: with the head 'nsp'",
+    "discriminator": "(B, T) logits: with the head 'discriminator'",
+    "cache": "the cache with the new keys written: where one was given",
+    "attention": "one (B, N, T, S) a block: with attention=True (of the stack that ran last)",
+}
+"""What a Transformer returns; the one table of output names."""
+
+TARGET = "target_"
+
+
+def check_inputs(inputs: Inputs, architecture: Architecture) -> None:
+    """Refuse inputs that a Transformer does not know, or that lack what it needs."""
+    if not isinstance(inputs, dict):
+        raise InputError(
+            f"A Transformer is called with a dict of tensors such as {{'tokens': …}}, "
+            f"not with a {type(inputs).__name__}."
+        )
+    for name in inputs:
+        if name not in INPUTS:
+            raise InputError(f"There is no input {name!r}.{nearest(name, INPUTS)}")
+    decodes = architecture.decoder is not None
+    if not decodes and (foreign := [n for n in inputs if n.startswith((TARGET, "memory"))]):
+        raise InputError(f"{foreign[0]!r} is for models with a decoder; this one has none.")
+    cache = inputs.get("cache")
+    remembers = "memory" in inputs or (cache is not None and "memory" in cache)
+    if "tokens" not in inputs and "vectors" not in inputs and not (decodes and remembers):
+        needed = "'tokens' (or 'vectors')" + (", or 'memory'" if decodes else "")
+        raise InputError(f"Inputs need {needed}; given: {sorted(inputs)}.")
+    if decodes and not architecture.encoder and not remembers:
+        raise InputError("This model is a decoder alone: give 'memory', not 'tokens'.")
+    if decodes and "target_tokens" not in inputs and (not architecture.encoder or cache):
+        raise InputError(f"A decoder needs 'target_tokens'; given: {sorted(inputs)}.")
+    for name in ("tokens", "target_tokens"):
+        tokens = inputs.get(name)
+        if tokens is not None and len(tokens.shape) != 2:
+            raise InputError(
+                f"{name} must be of shape (B, T), a batch of rows, not {tokens.shape}."
+            )
+    if ("cache" in inputs) != ("at" in inputs):
+        raise InputError("'cache' and 'at' (the slot to write at) belong together; one is missing.")
+
+
+def of_encoder(inputs: Inputs) -> Inputs:
+    """What the encoder of an encoder-decoder takes of all inputs."""
+    others = ("cache", "at", "allowed", "read", "memory", "memory_valid")
+    return {k: v for k, v in inputs.items() if not k.startswith(TARGET) and k not in others}
+
+
+def of_decoder(inputs: Inputs) -> Inputs:
+    """What the decoder takes of all inputs, under the names of one stack alone."""
+    own = {k.removeprefix(TARGET): v for k, v in inputs.items() if k.startswith(TARGET)}
+    return own | {k: inputs[k] for k in ("cache", "at", "allowed", "read") if k in inputs}
+
+
+def source(inputs: Inputs) -> Tensor:
+    """A tensor (B, T) that says how many sites there are."""
+    return inputs["tokens"] if "tokens" in inputs else inputs["vectors"][..., 0]
+
+
+def valid_of(inputs: Inputs, pad: int | None) -> Tensor:
+    """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
+    if "valid" in inputs:
+        return ops.cast(inputs["valid"], "bool")
+    given = source(inputs)
+    places = ops.cumsum(ops.ones_like(given, dtype="int32"), axis=1)
+    if pad is None or "tokens" not in inputs:
+        return places > 0
+    return ops.logical_or(given != pad, places == 1)
+
+
+def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
+    """Where the new tokens stand, and what there is to look at: after a cache, its tokens too.
+
+    Shapes: (B, T) each and (B, S) each; positions (1, T) where they are the same in all rows
+    """
+    cache = inputs.get("cache")
+    ones = ops.ones_like(source(inputs), dtype="int32")
+    valid = valid_of(inputs, a.pad)
+    segments = integers(inputs, "segments", ops.zeros_like(ones))
+    texts = integers(inputs, "texts", ops.zeros_like(ones))
+    positions = inputs.get("positions")
+    if positions is None:
+        positions = ops.cumsum(ones[:1], axis=1) - 1
+        if a.position is not None:
+            positions = a.position.number(valid)
+        if cache is not None:
+            positions = positions + kv_cache.lengths(cache)
+    order = inputs.get("order")
+    if order is None:
+        if cache is not None and a.order == "full":
+            raise InputError(
+                "A text of the order 'full' cannot go on from a cache, since its first tokens "
+                "look at the last; load the model with mask='lm' or 'unilm', or give 'order'."
+            )
+        last = None if cache is None else kv_cache.last_order(cache)
+        order = order_of(a.order, segments, last)
+    queries = Sites(_int(order), _int(positions), texts)
+    keys = queries._replace(order=ops.where(valid, queries.order, NEVER))
+    if cache is not None:
+        keys = kv_cache.write_sites(cache, keys, inputs["at"])
+    return queries, keys
+
+
+def integers(inputs: Inputs, name: str, default: Tensor) -> Tensor:
+    """An input as int32, or its default."""
+    return default if inputs.get(name) is None else _int(inputs[name])
+
+
+def _int(x: Tensor) -> Tensor:
+    return ops.cast(x, "int32")

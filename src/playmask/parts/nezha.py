@@ -1,0 +1,44 @@
+"""NEZHA's functional relative positions, in the scores and in the values."""
+
+from keras import ops
+
+from playmask.masks import Sites, Tensor
+from playmask.parts.part import Part
+from playmask.parts.sinusoidal import sinusoids
+from playmask.recipes import recipe
+
+
+@recipe
+class Nezha(Part):
+    """Adds to keys and values the sinusoid of the clipped distance from query to key.
+
+    Shapes: q (B, N, T, H) -> scores (B, N, T, S); weights (B, N, T, S) -> (B, N, T, V)
+    Source: Wei et al. 2019, eq. 5-7 (the scores' term is divided by √H too)
+    """
+
+    clip: int = 64
+
+    def logits(
+        self, x: Tensor, q: Tensor, k: Tensor, queries: Sites, keys: Sites, previous: Tensor | None
+    ) -> Tensor:
+        """Score keys by the query and the distance."""
+        size = q.shape[-1]
+        away = ops.cast(self._away(queries, keys, size), q.dtype)  # (B, T, S, H)
+        scores = ops.matmul(_swap(q * size**-0.5), ops.swapaxes(away, -1, -2))
+        return _swap(scores)
+
+    def values(self, weights: Tensor, v: Tensor, queries: Sites, keys: Sites) -> Tensor:
+        """Add up the distances' vectors by the attention they get."""
+        away = ops.cast(self._away(queries, keys, v.shape[-1]), v.dtype)  # (B, T, S, V)
+        return _swap(ops.matmul(_swap(weights), away))
+
+    def _away(self, queries: Sites, keys: Sites, size: int) -> Tensor:
+        """The vector of each distance, from a table of 2·clip + 1 rows."""
+        table = sinusoids(ops.arange(2 * self.clip + 1), size)
+        away = ops.expand_dims(keys.position, 1) - ops.expand_dims(queries.position, 2)
+        return ops.take(table, ops.clip(away, -self.clip, self.clip) + self.clip, axis=0)
+
+
+def _swap(x: Tensor) -> Tensor:
+    """(B, N, T, ...) <-> (B, T, N, ...)."""
+    return ops.swapaxes(x, 1, 2)

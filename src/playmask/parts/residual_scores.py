@@ -1,0 +1,19 @@
+"""RealFormer's residual attention: each block's scores start from the previous block's."""
+
+from playmask.masks import Sites, Tensor
+from playmask.parts.part import Part
+from playmask.recipes import recipe
+
+
+@recipe
+class ResidualScores(Part):
+    """Adds the previous block's scores, which hold those of all blocks before it.
+
+    Source: He et al. 2020 (RealFormer), eq. 3. bert4keras since March 2023 adds one block only.
+    """
+
+    def logits(
+        self, x: Tensor, q: Tensor, k: Tensor, queries: Sites, keys: Sites, previous: Tensor | None
+    ) -> Tensor | None:
+        """Hand on the previous scores (B, N, T, S); the first block has none."""
+        return previous

@@ -1,0 +1,16 @@
+"""Every family against the original programs' values."""
+
+import pytest
+
+from oracles import CASES, CLOSE
+
+pytestmark = pytest.mark.backends
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equals_the_original(name):
+    case = CASES[name]
+    model = case.load()
+    assert not [item for item in model.report.fresh], model.report
+    errors = case.errors(model)
+    assert all(value < CLOSE for value in errors.values()), errors
