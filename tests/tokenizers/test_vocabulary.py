@@ -118,7 +118,8 @@ def test_damaged_vocabularies_are_refused(tmp_path, content, message):
         ("{\n,", "line 2: not JSON"),
         ("[]", "must be a JSON object"),
         ("{}", "model of type None"),
-        ('{"model": {"type": "BPE", "vocab": {}}}', "type 'BPE'; playmask reads WordPiece"),
+        ('{"model": {"type": "WordLevel", "vocab": {}}}', "'WordLevel'; playmask reads WordPiece"),
+        ('{"model": {"type": "BPE", "vocab": {}}}', "not a valid tokenizer.json"),
         ('{"model": {"type": "WordPiece", "vocab": {"a": "b"}}}', "not a valid tokenizer.json"),
     ],
 )

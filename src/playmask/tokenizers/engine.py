@@ -6,53 +6,118 @@ users write.
 """
 
 import json
-import os
+from collections.abc import Callable, Iterable, Mapping
 
 import tokenizers
-from tokenizers import AddedToken, processors
 
-from playmask.errors import DataError
+from playmask.tokenizers.encoding import Pieces, Span
 from playmask.tokenizers.kinds import Kind
+
+UNREACHABLE = "\0"  # ends, or begins, the name of a token that no text may reach
+NOTES = "playmask"  # our entry in `model`: the one place where `tokenizers` takes unknown keys
 
 _OURS = {"truncation": None, "padding": None, "post_processor": None, "decoder": None}
 
 
-def make(content: dict, kind: Kind, source: str | os.PathLike[str]) -> tokenizers.Tokenizer:
-    """Make the engine from the content of a tokenizer.json, its special tokens plain vocabulary.
+class Engine:
+    """One engine of `tokenizers`, the special tokens plain vocabulary to it.
 
-    Raises: DataError if `tokenizers` cannot read it
+    vocabulary: the tokens in the order of their ids
+    hidden:     the ids that stand for no text
+    shown:      those special ones that stand for some nevertheless
+    required:   the ids without which it cannot encode every text
     """
-    try:
-        added = content.get("added_tokens") or []
-        model = kind.add(content["model"], {token["content"]: token["id"] for token in added})
-        plain = [token for token in added if not token["special"]]
+
+    def __init__(self, content: dict, kind: Kind) -> None:
+        self.kind = kind
+        self.notes: dict = content["model"].get(NOTES) or {}
+        known = content.get("added_tokens") or []
+        self._special = {token["content"]: token["id"] for token in known if token["special"]}
+        plain = [token for token in known if not token["special"]]
+        everything = {token["content"]: token["id"] for token in known}
+        model = kind.add(content["model"], everything, self._special.keys())
         content = content | _OURS | {"added_tokens": plain, "model": model}
-        return tokenizers.Tokenizer.from_str(json.dumps(content))
-    except Exception as error:  # the engine raises bare Exception
-        raise DataError(f"{source} is not a valid tokenizer.json: {error!r:.200}.") from error
+        self.raw = tokenizers.Tokenizer.from_str(json.dumps(content))
+        names = self.raw.get_vocab()
+        self.vocabulary = tuple(
+            name.partition(UNREACHABLE)[0] for name in sorted(names, key=names.__getitem__)
+        )
+        self.hidden = frozenset(self._special.values())
+        self.shown: frozenset[int] = frozenset()
+        self.required = frozenset(kind.required(model))
+        self._reachable = {token: names[token] for token in names if UNREACHABLE not in token}
+
+    def find(self, token: str) -> int | None:
+        """Find the id of a token; None if it is not in the vocabulary."""
+        return self._reachable.get(token, self._special.get(token))
+
+    def pieces(self, texts: list[str]) -> list[Pieces]:
+        """Tokenise texts, several of them on all cores."""
+        if len(texts) == 1:  # one text alone is not worth waking other threads for
+            raw = [self.raw.encode(texts[0], add_special_tokens=False)]
+        else:
+            raw = self.raw.encode_batch(texts, add_special_tokens=False)
+        return [self._pieces(text, found) for text, found in zip(texts, raw, strict=True)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Write ids as text."""
+        return self.kind.join([self.vocabulary[number] for number in ids])
+
+    def content(self) -> dict:
+        """Describe it as tokenizer.json does, without what surrounds texts."""
+        content = json.loads(self.raw.to_str())
+        model = content["model"] | ({NOTES: self.notes} if self.notes else {})
+        if isinstance(model["vocab"], list):
+            model["vocab"] = [[name.removesuffix(UNREACHABLE), n] for name, n in model["vocab"]]
+        tokens = content["added_tokens"] + added(self._special)
+        return content | {"added_tokens": tokens, "model": model}
+
+    def keep(self, ids: list[int]) -> dict:
+        """Describe it with only these ids, in this order."""
+        content = self.content()
+        new = {old: place for place, old in enumerate(ids)}
+        tokens = [
+            one | {"id": new[one["id"]]} for one in content["added_tokens"] if one["id"] in new
+        ]
+        return content | {"added_tokens": tokens, "model": self.kind.keep(content["model"], ids)}
+
+    def support(self, ids: set[int]) -> set[int]:
+        """Find the ids that must stay too, so that these tokens are still come to."""
+        return {*self.required, *self.kind.support(json.loads(self.raw.to_str())["model"], ids)}
+
+    def _pieces(self, text: str, raw: tokenizers.Encoding) -> Pieces:
+        if not self.kind.space:
+            return Pieces(raw.ids, lambda: raw.offsets)
+        return Pieces(raw.ids, lambda: trimmed(text, raw.tokens, raw.offsets, self.kind.space))
 
 
-def keep(engine: tokenizers.Tokenizer, kind: Kind, ids: list[int]) -> dict:
-    """Describe the engine with only these ids, in this order."""
-    content = json.loads(engine.to_str())
-    new = {old: place for place, old in enumerate(ids)}
-    added = [
-        token | {"id": new[token["id"]]} for token in content["added_tokens"] if token["id"] in new
-    ]
-    return content | {"added_tokens": added, "model": kind.keep(content["model"], ids)}
+def trimmed(
+    text: str,
+    tokens: list[str],
+    spans: list[Span],
+    space: str,
+    blank: Callable[[str], bool] = str.isspace,
+) -> list[Span]:
+    """Take the spaces that words bring along out of their spans.
+
+    A token of nothing but spaces covers them; where the text has none there, it covers nothing.
+    """
+    return [_trim(text, *row, space, blank) for row in zip(tokens, spans, strict=True)]
 
 
-def portable(engine: tokenizers.Tokenizer, kind: Kind) -> str:
-    """Write tokenizer.json with the special tokens where other programs look for them."""
-    whole = tokenizers.Tokenizer.from_str(engine.to_str())
-    known = [token for token in kind.special.values() if engine.token_to_id(token) is not None]
-    whole.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in known])
-    head, middle, tail = ([kind.special[role] for role in roles] for roles in kind.frame)
-    single = [*head, "$A", *middle]
-    whole.post_processor = processors.TemplateProcessing(
-        single=single,
-        pair=[*single, "$B:1", *(f"{token}:1" for token in tail)],
-        special_tokens=[(token, whole.token_to_id(token)) for token in {*head, *middle, *tail}],
-    )
-    content = json.loads(whole.to_str()) | {"decoder": kind.decoder}
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+def _trim(text: str, token: str, span: Span, space: str, blank: Callable[[str], bool]) -> Span:
+    start, stop = span
+    letters = [place for place in range(start, stop) if not blank(text[place])]
+    if not token.strip(space):
+        return (start, start) if letters else span
+    if not letters:
+        return span
+    first = letters[0] if token.startswith(space) else start
+    return first, letters[-1] + 1 if token.endswith(space) else stop
+
+
+def added(tokens: Mapping[str, int], *, special: bool = True) -> list[dict]:
+    """Write tokens, token -> id, as the `added_tokens` of tokenizer.json."""
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    rows = sorted(tokens.items(), key=lambda row: row[1])
+    return [{"id": n, "content": token, **plain, "special": special} for token, n in rows]

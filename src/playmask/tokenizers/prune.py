@@ -35,6 +35,8 @@ def simplified(tokenizer: Tokenizer, *, first: Sequence[str] = FIRST) -> list[in
 def occurring(tokenizer: Tokenizer, texts: Iterable[str], *, minimum: int = 1) -> list[int]:
     """Keep the special tokens and those that occur in texts, in the order they had.
 
+    What these need stays too: the tokens that they are merged from, the bytes for unknown letters.
+
     minimum: occurrences below which a token goes
     """
     if minimum < 1:
@@ -45,8 +47,7 @@ def occurring(tokenizer: Tokenizer, texts: Iterable[str], *, minimum: int = 1) -
         rows = tokenizer.encode(batch, special=False)
         ids = np.fromiter(chain.from_iterable(row.ids for row in rows), np.int64)
         counts += np.bincount(ids, minlength=len(tokenizer))
-    counts[list(tokenizer.special.values())] = minimum
-    return np.flatnonzero(counts >= minimum).tolist()
+    return tokenizer.support(np.flatnonzero(counts >= minimum).tolist())
 
 
 def _is_simple(token: str, stem: str) -> bool:

@@ -1,22 +1,24 @@
 """Text to ids and back, with the place of every token in the text."""
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
 import numpy as np
 
-from playmask.errors import DataError, InputError
-from playmask.tokenizers import engine, files
-from playmask.tokenizers.encoding import Encoding, Frame, Pieces
-from playmask.tokenizers.kinds import ROLES, Kind
+from playmask.errors import InputError
+from playmask.tokenizers import files, frames
+from playmask.tokenizers.encoding import Encoding, Frame
+from playmask.tokenizers.engine import added
+from playmask.tokenizers.kinds import ROLES
 from playmask.tokenizers.learn import learned
+from playmask.tokenizers.registry import engine_of, style_of
 from playmask.tokenizers.texts import checked
 from playmask.tokenizers.windows import Fit, Truncate
-from playmask.tokenizers.wordpiece import UNREACHABLE, WORDPIECE, specification
+from playmask.tokenizers.wordpiece import specification
 
-KINDS: dict[str, Kind] = {"WordPiece": WORDPIECE}
 Texts = list[str] | tuple[str, ...]
 Ids = Sequence[int] | np.ndarray
 
@@ -38,36 +40,40 @@ class Tokenizer:
         source: where it came from, for errors
         Raises: DataError if the content is of an unknown kind, or damaged
         """
-        model = content.get("model") or {}
-        if model.get("type") not in KINDS or not isinstance(model.get("vocab"), dict):
-            raise DataError(
-                f"{source} has a model of type {model.get('type')!r}; "
-                f"playmask reads {', '.join(KINDS)}."
-            )
-        self.kind = KINDS[model["type"]]
-        self._engine = engine.make(content, self.kind, source)
-        names = self._engine.get_vocab()
-        ids = sorted(names, key=names.__getitem__)
-        self.vocabulary = tuple(name.partition(UNREACHABLE)[0] for name in ids)
-        special = self.kind.special
-        self.special = {role: names[token] for role, token in special.items() if token in names}
-        missing = [special[role] for role in self.kind.needed if role not in self.special]
-        if missing:
-            raise DataError(
-                f"{source} has {len(ids)} tokens but not {', '.join(missing)}; add a line for each."
-            )
+        self.kind, self._engine = engine_of(content, source)
+        self.vocabulary: tuple[str, ...] = self._engine.vocabulary
+        self._style = style_of(self.kind, self._engine, source)
+        found = {role: self.token_to_id(token) for role, token in self._style.special.items()}
+        self.special = {role: number for role, number in found.items() if number is not None}
         self.pad, self.unk, self.cls, self.sep, self.mask = map(self.special.get, ROLES)
-        self._frame = Frame(*(tuple(map(self.special.__getitem__, r)) for r in self.kind.frame))
+        saved = frames.read(content.get("post_processor"), self.token_to_id, source)
+        head, between, end = (
+            tuple(map(self.special.__getitem__, roles)) for roles in self._style.frame
+        )
+        own = Frame(head, between, end, self._style.second)
+        self._frame = own if saved is None else saved
+        self._hidden = {*self._engine.hidden, *self.special.values()} - self._engine.shown
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, lowercase: bool | None = None) -> "Tokenizer":
-        """Load a tokenizer from a directory or a file: tokenizer.json, else BERT's vocab.txt.
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        lowercase: bool | None = None,
+        words: Literal["jieba", False] | None = None,
+    ) -> "Tokenizer":
+        """Load a tokenizer from a directory or a file.
 
-        lowercase: for vocab.txt; else `do_lower_case` of the tokenizer_config.json beside it, else
-                   True, right for Chinese and for "uncased" models. A cased model has to say so.
+        In a directory the first of these is read: tokenizer.json, vocab.txt (WordPiece), the
+        `.model` file (SentencePiece), vocab.json with merges.txt (BPE).
+
+        lowercase: for vocab.txt and `.model`; else `do_lower_case` of the tokenizer_config.json
+                   beside it, else True for vocab.txt and ALBERT, right for Chinese and for
+                   "uncased" models. A cased model has to say so.
+        words:     "jieba" cuts texts into words first, as WoBERT and CPM do; else as the files say
         Raises:    ConfigError if there is no such file, DataError if it is damaged
         """
-        return Tokenizer(*files.read(path, lowercase))
+        return Tokenizer(*files.read(path, lowercase, words))
 
     @classmethod
     def from_texts(
@@ -82,15 +88,19 @@ class Tokenizer:
         return Tokenizer(specification(tokens, lowercase=lowercase))
 
     def save(self, directory: str | os.PathLike[str], *, vocab: bool = False) -> Path:
-        """Write tokenizer.json, which `tokenizers` reads too, and vocab.txt if asked.
+        """Write tokenizer.json, which `tokenizers` reads too, and the original file if asked.
 
+        vocab:   whether to write vocab.txt, spiece.model, or vocab.json and merges.txt beside it
         Returns: the directory, so that load(save(directory)) gives the tokenizer back
         """
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        if vocab:
-            files.write(directory / "vocab.txt", "".join(f"{t}\n" for t in self.vocabulary))
-        files.write(directory / "tokenizer.json", engine.portable(self._engine, self.kind))
+        content = self._content()
+        originals = self.kind.files(content) if vocab else {}
+        for name, original in originals.items():
+            files.write(directory / name, original)
+        text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        files.write(directory / "tokenizer.json", text.encode())
         return directory
 
     def keep(self, keep_tokens: Ids) -> "Tokenizer":
@@ -103,13 +113,30 @@ class Tokenizer:
         if len(set(ids)) < len(ids):
             twice = next(number for number in ids if ids.count(number) > 1)
             raise InputError(f"keep_tokens has id {twice} more than once; each may come once.")
-        for role in self.kind.needed:
-            if self.special[role] not in ids:
-                raise InputError(
-                    f"keep_tokens lacks {self.kind.special[role]} (id {self.special[role]}), "
-                    "without which the tokenizer cannot work."
-                )
-        return Tokenizer(engine.keep(self._engine, self.kind, ids))
+        around = {number for part in self._frame[:3] for number in part}
+        roles = {self.special[role] for role in self._style.needed}
+        lacking = sorted({*self._engine.required, *around, *roles} - set(ids))
+        if lacking:
+            first, more = lacking[0], f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            raise InputError(
+                f"keep_tokens lacks {self.vocabulary[first]} (id {first}){more}, "
+                "without which the tokenizer cannot work."
+            )
+        new = {old: place for place, old in enumerate(ids)}
+        head, between, end = (tuple(map(new.__getitem__, part)) for part in self._frame[:3])
+        frame = Frame(head, between, end, self._frame.second)
+        tokens = [self.vocabulary[number] for number in ids]
+        content = self._engine.keep(ids)
+        return Tokenizer(content | {"post_processor": frames.write(frame, tokens)})
+
+    def support(self, keep_tokens: Iterable[int]) -> list[int]:
+        """Add to ids those that are needed to come to them: bytes, and what they are merged from.
+
+        Returns: all of them in the order of the vocabulary, for `keep`
+        """
+        ids = {*keep_tokens, *self.special.values()}
+        ids |= {number for part in self._frame[:3] for number in part}
+        return sorted(ids | self._engine.support(ids))
 
     @overload
     def encode(
@@ -160,7 +187,7 @@ class Tokenizer:
     def encode(
         self, text, pair=None, *, max_length=None, special=True, truncate="right", stride=None
     ):
-        """Encode a text, or a text and its pair: [CLS] text [SEP] pair [SEP].
+        """Encode a text, or a text and its pair: for BERT, [CLS] text [SEP] pair [SEP].
 
         A list of texts (and of pairs, as many) gives a list, made on all cores at once.
 
@@ -185,7 +212,7 @@ class Tokenizer:
             )
         fit = Fit(self._frame if special else Frame(), max_length, truncate, stride)
         fit.check(1 if pair is None else 2)
-        pieces = self._pieces(texts + pairs)
+        pieces = self._engine.pieces(texts + pairs)
         parts = [pieces[: len(texts)]] + ([pieces[len(texts) :]] if pairs else [])
         rows = [list(row) for row in zip(*parts, strict=True)]
         encodings = [fit.row(row) if stride is None else fit.windows(row) for row in rows]
@@ -196,7 +223,7 @@ class Tokenizer:
 
         Raises: InputError if an id is not in the vocabulary
         """
-        return self.kind.join(self.tokens(ids))
+        return self._engine.decode(n for n in self._checked(ids) if n not in self._hidden)
 
     def tokens(self, ids: Ids) -> list[str]:
         """Name the tokens of ids, continuing pieces with their mark ("##").
@@ -207,7 +234,7 @@ class Tokenizer:
 
     def token_to_id(self, token: str) -> int | None:
         """Find the id of a token; None if it is not in the vocabulary."""
-        return self._engine.token_to_id(token)
+        return self._engine.find(token)
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -215,10 +242,20 @@ class Tokenizer:
     def __repr__(self) -> str:
         return f"Tokenizer({self.kind.name}, {len(self)} tokens)"
 
-    def _pieces(self, texts: list[str]) -> list[Pieces]:
-        if len(texts) == 1:  # one text alone is not worth waking other threads for
-            return [Pieces(self._engine.encode(texts[0], add_special_tokens=False))]
-        return [*map(Pieces, self._engine.encode_batch(texts, add_special_tokens=False))]
+    def __reduce__(self) -> tuple:
+        return Tokenizer, (self._content(),)
+
+    def _content(self) -> dict:
+        """Describe it as a tokenizer.json, complete for other programs."""
+        content = self._engine.content()
+        known = {token["content"] for token in content["added_tokens"]}
+        tokens = {self.vocabulary[n]: n for n in self.special.values()}
+        special = added({token: n for token, n in tokens.items() if token not in known})
+        return content | {
+            "added_tokens": sorted(content["added_tokens"] + special, key=lambda one: one["id"]),
+            "post_processor": frames.write(self._frame, self.vocabulary),
+            "decoder": self.kind.decoder,
+        }
 
     def _checked(self, ids: Ids) -> list[int]:
         try:

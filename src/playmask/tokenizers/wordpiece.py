@@ -7,15 +7,17 @@ and combining marks are those of Unicode 8, newer ones count as letters; a final
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from playmask.errors import DataError
-from playmask.tokenizers.kinds import Kind
+from playmask.tokenizers.engine import UNREACHABLE, Engine
+from playmask.tokenizers.kinds import Kind, Style
+from playmask.tokenizers.words import WordEngine
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 LONGEST_WORD = 200  # characters; a longer word is [UNK], as in the original BERT
-UNREACHABLE = "\0"  # no text holds it: the engine drops control characters
+BERT = Style(SPECIAL, ("pad", "unk", "cls", "sep"), (("cls",), ("sep",), ("sep",)))
 
 _IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
@@ -75,8 +77,11 @@ def join(tokens: list[str]) -> str:
     return re.sub(r"(\d\.) (\d)", r"\1\2", text).strip()
 
 
-def add(model: dict, tokens: dict[str, int]) -> dict:
-    """Add tokens to the model of a tokenizer.json, and fill ids that have none."""
+def add(model: dict, tokens: dict[str, int], hidden: Collection[str] = ()) -> dict:
+    """Add tokens to the model of a tokenizer.json, and fill ids that have none.
+
+    hidden: tokens that no text may reach; none can, since they are no words
+    """
     vocab = model["vocab"] | tokens
     holes = set(range(max(vocab.values(), default=-1) + 1)).difference(vocab.values())
     return model | {"vocab": vocab | {f"{UNREACHABLE}{hole}": hole for hole in holes}}
@@ -88,16 +93,31 @@ def keep(model: dict, ids: list[int]) -> dict:
     return model | {"vocab": {tokens[old]: new for new, old in enumerate(ids)}}
 
 
+def files(content: dict) -> dict[str, bytes]:
+    """Write vocab.txt; what it cannot hold, such as lower-casing, is left to tokenizer.json."""
+    vocab = content["model"]["vocab"]
+    tokens = (name.partition(UNREACHABLE)[0] for name in sorted(vocab, key=vocab.__getitem__))
+    return {"vocab.txt": "".join(f"{token}\n" for token in tokens).encode()}
+
+
+def engine(content: dict, kind: Kind) -> Engine:
+    """Make the engine, one that cuts words first where the content asks for it."""
+    words = (content["model"].get("playmask") or {}).get("words")
+    return WordEngine(content, kind, words) if words else Engine(content, kind)
+
+
 WORDPIECE = Kind(
     name="WordPiece",
-    special=SPECIAL,
-    needed=("pad", "unk", "cls", "sep"),
-    frame=(("cls",), ("sep",), ("sep",)),
-    stem=stem,
+    claims=lambda content: content["model"].get("type") == "WordPiece",
+    styles=(BERT,),
+    engine=engine,
+    files=files,
     join=join,
+    stem=stem,
     add=add,
     keep=keep,
     decoder={"type": "WordPiece", "prefix": "##", "cleanup": True},
+    words=True,
 )
 
 

@@ -1,0 +1,120 @@
+"""A SentencePiece model as a tokenizer.json, for other programs and for ourselves.
+
+What `tokenizers` has no place for is in our notes: the types of the pieces, how it was trained.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from typing import Any
+
+from playmask.tokenizers import model_file
+from playmask.tokenizers.engine import NOTES, added
+from playmask.tokenizers.model_file import CONTROL, NORMAL, UNKNOWN, USER, Model, Piece
+
+SPACE = "▁"
+
+
+def specification(model: Model, notes: dict[str, Any]) -> dict:
+    """Describe a SentencePiece tokenizer as tokenizer.json does.
+
+    notes: what `tokenizers` has no place for: "fold" (how ALBERT changes texts first), "words"
+    """
+    pieces = model.pieces
+    types = {
+        str(kind): [n for n, piece in enumerate(pieces) if piece.type == kind]
+        for kind in model_file.TYPES
+        if kind != NORMAL
+    }
+    ours: dict[str, Any] = {"rest": b64encode(model.rest).decode(), "types": types}
+    if model.type == model_file.BPE:
+        ours["scores"] = [piece.score for piece in pieces]
+    ids = {piece.text: number for number, piece in enumerate(pieces)}
+    special = {p.text: ids[p.text] for p in pieces if p.type in (CONTROL, UNKNOWN)}
+    # a Unigram model finds these by their score; as added tokens they would cut the text
+    merged = model.type == model_file.BPE
+    plain = {p.text: ids[p.text] for p in pieces if p.type == USER and merged}
+    inside = any(SPACE in piece.text[1:] for piece in pieces)  # then no word is cut by itself
+    scheme = ("first" if plain else "always") if model.dummy else "never"
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added(special) + added(plain, special=False),
+        "normalizer": _normalizer(model, notes.get("fold")),
+        "pre_tokenizer": {**_metaspace(scheme), "split": not inside},
+        "post_processor": None,
+        "decoder": None,
+        "model": {
+            **(_unigram(model) if model.type == model_file.UNIGRAM else merging(model)),
+            NOTES: {**notes, "sentencepiece": ours},
+        },
+    }
+
+
+def model_of(content: dict) -> Model:
+    """Put the model together again from the content of a tokenizer.json that we wrote."""
+    ours = content["model"][NOTES]["sentencepiece"]
+    vocab = content["model"]["vocab"]
+    if isinstance(vocab, dict):
+        names = sorted(vocab, key=vocab.__getitem__)
+        rows: Iterable = zip(names, ours["scores"], strict=True)
+    else:
+        rows = vocab
+    types = {number: int(kind) for kind, ids in ours["types"].items() for number in ids}
+    pieces = [Piece(text, score, types.get(n, NORMAL)) for n, (text, score) in enumerate(rows)]
+    parts = (content["normalizer"] or {}).get("normalizers", [])
+    charsmap = next((p["precompiled_charsmap"] for p in parts if p["type"] == "Precompiled"), "")
+    return Model(pieces, b64decode(charsmap), b64decode(ours["rest"]))
+
+
+def _metaspace(scheme: str) -> dict:
+    return {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": scheme}
+
+
+def _replace(pattern: dict, content: str) -> dict:
+    return {"type": "Replace", "pattern": pattern, "content": content}
+
+
+def _normalizer(model: Model, fold: dict | None) -> dict:
+    """Describe how texts change, in the terms of `tokenizers`."""
+    fold = fold or {}
+    quotes = [_replace({"String": pair}, '"') for pair in ("``", "''")]
+    charsmap = b64encode(model.charsmap).decode()
+    steps = [
+        (fold.get("quotes"), quotes),
+        (fold and not fold["accents"], [{"type": "NFKD"}, {"type": "StripAccents"}]),
+        (fold.get("lowercase"), [{"type": "Lowercase"}]),
+        (charsmap, [{"type": "Precompiled", "precompiled_charsmap": charsmap}]),
+        (model.squeeze, [_replace({"Regex": "^ +| +$"}, ""), _replace({"Regex": " {2,}"}, " ")]),
+    ]
+    return {
+        "type": "Sequence",
+        "normalizers": [one for wanted, some in steps if wanted for one in some],
+    }
+
+
+def _unigram(model: Model) -> dict:
+    return {
+        "type": "Unigram",
+        "unk_id": next(n for n, piece in enumerate(model.pieces) if piece.type == UNKNOWN),
+        "vocab": [[piece.text, piece.score] for piece in model.pieces],
+        "byte_fallback": model.byte_fallback,
+    }
+
+
+def merging(model: Model) -> dict:
+    """Write every way to make a piece from two others as a merge, the best pieces first."""
+    vocab = {piece.text: number for number, piece in enumerate(model.pieces)}
+    whole = sorted((p for p in model.pieces if p.type == NORMAL), key=lambda piece: -piece.score)
+    splits = ((p.text[:k], p.text[k:]) for p in whole for k in range(1, len(p.text)))
+    return {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": next(piece.text for piece in model.pieces if piece.type == UNKNOWN),
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": True,
+        "byte_fallback": model.byte_fallback,
+        "vocab": vocab,
+        "merges": [[left, right] for left, right in splits if left in vocab and right in vocab],
+    }

@@ -1,0 +1,302 @@
+"""SentencePiece: a `.model` file as the content of a tokenizer.json, and the engine for it.
+
+Ids are computed by the library `sentencepiece` itself, from a model that is put together from the
+tokenizer.json: they are equal to its own in every corner. `Engine` over the same file, which is
+what other programs make of it, differs in these: the charsmap is applied by grapheme and to its
+shortest match; pieces for bytes, unused and control ones are found in texts as they are written;
+of two segmentations of nearly the same score the other may win.
+A file that other programs wrote (METASPACE) is read as they do.
+The original ALBERT also cuts a comma off a number; no other program does, nor is it done here.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from functools import partial
+
+from playmask.tokenizers import bpe, model_file, wordpiece
+from playmask.tokenizers.encoding import Pieces, Span
+from playmask.tokenizers.engine import NOTES, UNREACHABLE, Engine, trimmed
+from playmask.tokenizers.kinds import Kind, Style
+from playmask.tokenizers.model_file import BYTE, CONTROL, UNKNOWN, Model, Piece
+from playmask.tokenizers.model_json import SPACE, merging, model_of, specification
+from playmask.tokenizers.words import Aligned, changed, cut, folding
+
+WORD_SPACE, WORD_LINE = "\u2582", "\u2583"  # what CPM writes for " " and "\n" inside a text
+SENTINELS = tuple(f"<extra_id_{number}>" for number in reversed(range(100)))
+PLAIN = {"pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+
+ALBERT = Style(
+    PLAIN | {"cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
+    needed=("pad", "unk", "cls", "sep"),
+    frame=(("cls",), ("sep",), ("sep",)),
+)
+CPM = Style(
+    PLAIN | {"cls": "<cls>", "sep": "<sep>"},
+    needed=("pad", "unk", "cls", "sep"),
+    has=(WORD_SPACE,),
+)
+XLNET = Style(
+    PLAIN | {"cls": "<cls>", "sep": "<sep>"},
+    needed=("pad", "unk", "cls", "sep"),
+    frame=((), ("sep",), ("sep", "cls")),
+)
+T5 = Style(
+    PLAIN | {"sep": "</s>"},
+    needed=("pad", "unk", "sep"),
+    frame=((), ("sep",), ("sep",)),
+    second=0,
+    lacks=("<s>",),
+)
+STYLES = (ALBERT, CPM, XLNET, T5, Style(PLAIN | {"sep": "</s>"}, needed=("unk",)))
+
+DECODER = {
+    "type": "Sequence",
+    "decoders": [
+        {"type": "ByteFallback"},
+        {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "always", "split": True},
+    ],
+}
+
+_SIGNS = str.maketrans(" \n", WORD_SPACE + WORD_LINE)
+_BYTE = re.compile("<0x([0-9A-F]{2})>")
+_QUOTES = re.compile("``|''|.", re.DOTALL)
+
+
+def join(tokens: list[str]) -> str:
+    """Write tokens as text; bytes that are no UTF-8 become U+FFFD."""
+    text, found = "", bytearray()
+    for token in [*tokens, ""]:
+        byte = _BYTE.fullmatch(token)
+        if byte:
+            found.append(int(byte[1], 16))
+            continue
+        text += found.decode("utf-8", errors="replace") + token
+        found.clear()
+    return text.replace(SPACE, " ").removeprefix(" ")
+
+
+def with_extra_ids(model: Model, style: Style, count: int | None) -> Model:
+    """Add T5's extra ids above the pieces: they are rows of the embedding, not of the file.
+
+    count: None means all, unless the pieces have them, as those of mT5
+    """
+    if count is None:
+        inside = any(SENTINELS[-1] in piece.text for piece in model.pieces)
+        count = len(SENTINELS) if style is T5 and not inside else 0
+    chosen = SENTINELS[len(SENTINELS) - count :]
+    return model._replace(pieces=[*model.pieces, *(Piece(name, 0.0, CONTROL) for name in chosen)])
+
+
+def style_of(model: Model) -> Style:
+    """Find the family of models that a `.model` file belongs to."""
+    names = {piece.text: number for number, piece in enumerate(model.pieces)}
+    return next(style for style in STYLES if style is STYLES[-1] or style.fits(names.get))
+
+
+class PieceEngine:
+    """The library `sentencepiece` behind a tokenizer, with the surface of `Engine`."""
+
+    def __init__(self, content: dict, kind: Kind) -> None:
+        import sentencepiece
+
+        model = model_of(content)
+        self._processor = sentencepiece.SentencePieceProcessor()
+        self._processor.LoadFromSerializedProto(model_file.write(model))
+        self.notes = {k: v for k, v in content["model"][NOTES].items() if k != "sentencepiece"}
+        self.vocabulary = tuple(piece.text for piece in model.pieces)
+        self._ids = {token: number for number, token in enumerate(self.vocabulary)}
+        types = {
+            kind: frozenset(n for n, piece in enumerate(model.pieces) if piece.type == kind)
+            for kind in (UNKNOWN, CONTROL, BYTE)
+        }
+        self._bytes = types[BYTE] if model.byte_fallback else frozenset()
+        self._blanks: dict[str, bool] = {}
+        self.required = types[UNKNOWN] | self._bytes
+        self.hidden = types[UNKNOWN] | types[CONTROL]
+        self._line = self._ids.get("<cls>") if self.notes.get("words") else None
+        self.shown = frozenset() if self._line is None else frozenset({self._line})
+
+    def find(self, token: str) -> int | None:
+        """Find the id of a token; None if it is not in the vocabulary."""
+        return self._ids.get(token)
+
+    def pieces(self, texts: list[str]) -> list[Pieces]:
+        """Tokenise texts, several of them on all cores."""
+        ready = [self._prepared(text) for text in texts]
+        inputs = [
+            text if made is None else made.text for text, made in zip(texts, ready, strict=True)
+        ]
+        rows = (
+            self._processor.encode(inputs, out_type=int)
+            if len(inputs) != 1
+            else [self._processor.encode(inputs[0], out_type=int)]
+        )
+        rows = [self._with_lines(*row) for row in zip(inputs, rows, strict=True)]
+        return [
+            Pieces(ids, partial(self._spans, text, made, ids))
+            for text, made, ids in zip(inputs, ready, rows, strict=True)
+        ]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Write ids as text; in word mode as CPM does."""
+        text = join([self.vocabulary[number] for number in ids])
+        if not self.notes.get("words"):
+            return text
+        text = text.replace("<cls>", WORD_LINE).replace(" ", "")
+        return text.replace(WORD_SPACE, " ").replace(WORD_LINE, "\n")
+
+    def content(self) -> dict:
+        """Describe it as tokenizer.json does."""
+        return specification(self._model(), self.notes)
+
+    def keep(self, ids: list[int]) -> dict:
+        """Describe it with only these ids, in this order."""
+        model = self._model()
+        return specification(model._replace(pieces=[model.pieces[n] for n in ids]), self.notes)
+
+    def support(self, ids: set[int]) -> set[int]:
+        """Find the ids that must stay too, so that these tokens are still come to."""
+        model = self._model()
+        merged = bpe.support(merging(model), ids) if model.type == model_file.BPE else set()
+        return {*self.required, *merged}
+
+    def _model(self) -> Model:
+        return model_file.read(self._processor.serialized_model_proto())
+
+    def _prepared(self, text: str) -> Aligned | None:
+        """Change and cut a text as its family does before the pieces are found."""
+        made = None
+        if self.notes.get("fold"):
+            made = _folded(text, **self.notes["fold"])
+        if self.notes.get("words"):
+            made = _in_words(changed(text, str) if made is None else made, self.notes["words"])
+        return made
+
+    def _with_lines(self, text: str, ids: list[int]) -> list[int]:
+        """Give CPM's line breaks the id that its checkpoints know them by."""
+        if self._line is None or WORD_LINE not in text:
+            return ids
+        surfaces = self._processor.encode(text, out_type=str)
+        return [self._line if s == WORD_LINE else n for s, n in zip(surfaces, ids, strict=True)]
+
+    def _spans(self, text: str, made: Aligned | None, ids: list[int]) -> list[Span]:
+        normal, starts = self._processor.normalize(text, with_offsets=True)
+        surfaces = self._processor.encode(text, out_type=str)
+        stops = self._stops(text, starts)
+        if normal.startswith(SPACE) and starts[0] == starts[1]:
+            stops[0] = starts[0]  # the space that is put before a text covers nothing
+        places = [place for place, letter in enumerate(normal) for _ in letter.encode()]
+        spans, at = [], 0
+        for number, surface in zip(ids, surfaces, strict=True):
+            size = 1 if number in self._bytes else len(surface.encode())
+            first, last = places[at], places[at + size - 1]
+            spans.append((starts[first], stops[last]))
+            at += size
+        spans = trimmed(text, surfaces, spans, SPACE, self._blank)
+        return spans if made is None else [made.span(*span) for span in spans]
+
+    def _stops(self, text: str, starts: list[int]) -> list[int]:
+        """Find where the source of each normalised character ends, without what was dropped."""
+        stops, after = [], starts[-1]
+        for place in range(len(starts) - 2, -1, -1):
+            after = starts[place + 1] if starts[place + 1] > starts[place] else after
+            stop = after
+            while stop > starts[place] + 1 and self._blank(text[stop - 1]):
+                stop -= 1
+            stops.append(stop)
+        return stops[::-1]
+
+    def _blank(self, letter: str) -> bool:
+        """Tell whether the normaliser makes a character a space, or drops it."""
+        if letter not in self._blanks:
+            self._blanks[letter] = not self._processor.normalize(letter).strip(f"{SPACE} ")
+        return self._blanks[letter]
+
+
+def _folded(text: str, *, lowercase: bool, accents: bool, quotes: bool) -> Aligned:
+    """Change a text as ALBERT does: `` and '' to ", no accents, lower case."""
+    fold = folding(lowercase=lowercase, accents=accents, form="NFKD")
+    if not quotes:
+        return changed(text, fold)
+    return changed(text, lambda unit: fold(unit) if len(unit) == 1 else '"', _QUOTES)
+
+
+def _in_words(text: Aligned, words: str) -> Aligned:
+    """Put spaces between words, as CPM does, its own signs standing for those in the text."""
+    parts = [word.translate(_SIGNS) for word in cut(text.text, words, guess=True)]
+    places: list[Span] = []
+    at = 0
+    for part in parts:
+        places += text.places[at : at + len(part)]
+        at += len(part)
+        places.append((places[-1][1], places[-1][1]))  # the space after it is not of the text
+    return Aligned(" ".join(parts), places[:-1])
+
+
+def files(content: dict) -> dict[str, bytes]:
+    """Write spiece.model, without the extra ids that it does not have."""
+    model = model_of(content)
+    names = tuple(piece.text for piece in model.pieces[-len(SENTINELS) :])
+    own = model.pieces[: -len(SENTINELS)] if names == SENTINELS else model.pieces
+    return {"spiece.model": model_file.write(model._replace(pieces=own))}
+
+
+def add_pieces(model: dict, tokens: dict[str, int], hidden: Collection[str]) -> dict:
+    """Add tokens to the Unigram or BPE model of a tokenizer.json; no text reaches the hidden."""
+    if isinstance(model["vocab"], dict):
+        return wordpiece.add(model, tokens)
+    vocab = list(model["vocab"])
+    size = max(tokens.values(), default=-1) + 1
+    vocab += [[f"{UNREACHABLE}{place}", 0.0] for place in range(len(vocab), size)]
+    for token, place in tokens.items():
+        mark = UNREACHABLE if token in hidden else ""
+        vocab[place] = [token + mark, vocab[place][1]]
+    return model | {"vocab": vocab}
+
+
+def keep_pieces(model: dict, ids: list[int]) -> dict:
+    """Keep only these ids in the Unigram or BPE model of a tokenizer.json."""
+    if isinstance(model["vocab"], dict):
+        return bpe.keep(model, ids)
+    unknown = {} if model.get("unk_id") is None else {"unk_id": ids.index(model["unk_id"])}
+    return model | {"vocab": [model["vocab"][old] for old in ids], **unknown}
+
+
+def _required(model: dict) -> list[int]:
+    vocab = model["vocab"]
+    names = vocab if isinstance(vocab, dict) else [row[0] for row in vocab]
+    bytes_ = [n for n, name in enumerate(names) if _BYTE.fullmatch(name)]
+    unknown = [] if model.get("unk_id") is None else [model["unk_id"]]
+    return [*unknown, *(bytes_ if model.get("byte_fallback") else [])]
+
+
+def _support(model: dict, ids: set[int]) -> Iterable[int]:
+    return bpe.support(model, ids) if model["type"] == "BPE" else ()
+
+
+SENTENCEPIECE = Kind(
+    name="SentencePiece",
+    claims=lambda content: "sentencepiece" in (content["model"].get(NOTES) or {}),
+    styles=STYLES,
+    engine=PieceEngine,
+    files=files,
+    join=join,
+    stem=lambda token: token.strip(SPACE),
+    decoder=DECODER,
+    words=True,
+)
+METASPACE = Kind(
+    name="SentencePiece as tokenizer.json",
+    claims=lambda content: content["model"].get("type") in ("Unigram", "BPE"),
+    styles=STYLES,
+    engine=Engine,
+    files=lambda content: {},
+    join=join,
+    stem=lambda token: token.strip(SPACE),
+    add=add_pieces,
+    keep=keep_pieces,
+    required=_required,
+    support=_support,
+    space=SPACE,
+    decoder=DECODER,
+)
