@@ -10,7 +10,7 @@ SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
     ("errors",),
-    ("recipes",),
+    ("activations", "recipes"),
     ("masks",),
     ("parts",),
     ("norms",),

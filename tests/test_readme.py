@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
-PAGES = [ENGLISH, CHINESE, ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"]
+DOCS = [ROOT / "docs" / name for name in ("architecture.md", "families.md", "tokenizers.md")]
+PAGES = [ENGLISH, CHINESE, ROOT / "CONTRIBUTING.md", *DOCS]
 
 
 def blocks(page: Path, language: str = r"\w*") -> list[str]:
@@ -72,6 +73,14 @@ def test_both_languages_have_the_same_code_and_shape():
     for mark in (r"^#+ ", r"^\|", r"\]\((?!README)"):  # headings, rows of tables, links
         found = [len(re.findall(mark, prose(page), re.MULTILINE)) for page in (ENGLISH, CHINESE)]
         assert found[0] == found[1], f"{mark}: {found}"
+
+
+def test_the_table_of_families_is_the_programs_own():
+    from playmask.cli.table import markdown_table
+
+    for page in (ENGLISH, CHINESE):
+        table = page.read_text("utf-8").split("--markdown -->\n")[1].split("\n<!-- /families")[0]
+        assert table == markdown_table(), f"{page.name}: playmask families --markdown"
 
 
 def test_the_two_commands_come_first():

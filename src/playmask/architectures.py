@@ -7,7 +7,7 @@ import keras
 
 from playmask.errors import ConfigError, nearest
 from playmask.masks import ORDERS, Mask, Ordered
-from playmask.norms import Around, Norm
+from playmask.norms import Around, Condition, Norm
 from playmask.parts import (
     NORMALIZATIONS,
     POSITIONS,
@@ -47,6 +47,7 @@ OLD = {
     "shared_segment_embeddings": "segments='tokens'",
     "cross_position_bias": "decoder=Decoder(…, cross_position=True)",
     "dropout_rate": "dropout",
+    "layer_norm_cond": "condition_size=…, and inputs['condition']",
 }
 """What bert4keras and Hugging Face call things, and what to write here."""
 
@@ -108,7 +109,8 @@ class Architecture:
     none), or "tokens" (a segment is a token id, its vector the token's); tasks: rows of the task
     table; pad: the id that is padding (None = none is); embedding_dropout: where it stands
     ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
-    order: how the order of sites rises along a text; mask: what is compared.
+    condition: what all norms depend on, or None; order: how the order of sites rises along a text;
+    mask: what is compared.
     """
 
     family: str
@@ -143,6 +145,7 @@ class Architecture:
     final_dropout: bool = False
     vocabulary_head: VocabularyHead = VocabularyHead()
     pooler_activation: str = "tanh"
+    condition: Condition | None = None
     order: Any = "full"
     mask: Mask = Ordered()
     dropout: float = 0.1
@@ -255,9 +258,11 @@ class Architecture:
         """Return a copy with some fields replaced.
 
         `mask` also takes the name of an order ("lm", "unilm", …), `position` the name of a part,
-        `attention` a single part.
+        `attention` a single part; `condition_size=n` is short for condition=Condition(n).
         Raises: ConfigError for an unknown field, with the nearest name
         """
+        if "condition_size" in changes:
+            changes["condition"] = Condition(changes.pop("condition_size"))
         known = {field.name for field in dataclasses.fields(self)}
         for name in changes:
             if name not in known:

@@ -10,8 +10,8 @@ import keras
 from keras import ops
 
 from playmask import cache as kv_cache
+from playmask.activations import activation
 from playmask.architectures import Architecture
-from playmask.feedforward import activation
 from playmask.masks import Sites, Tensor
 from playmask.noise import Dropout
 from playmask.parts import NORMALIZATIONS, Mixer, Part, Projections, Separate
@@ -23,13 +23,14 @@ class Scene(NamedTuple):
     """What all blocks of one forward pass share.
 
     allowed: bool (B, T, S), True = may look; queries, keys: their sites, (B, T) and (B, S);
-    at: the cache slot to write at, a scalar, or None
+    at: the cache slot to write at, a scalar, or None; condition: what norms depend on, or None
     """
 
     allowed: Tensor
     queries: Sites
     keys: Sites
     at: Tensor | None = None
+    condition: Tensor | None = None
 
 
 class Attended(NamedTuple):

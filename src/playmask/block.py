@@ -10,7 +10,7 @@ from playmask.attention import Attended, Attention, CrossAttention, KeysValues, 
 from playmask.feedforward import FeedForward
 from playmask.masks import Tensor
 from playmask.noise import Dropout
-from playmask.norms import Around, normalize
+from playmask.norms import Around, Condition, normalize
 from playmask.parts import Part
 
 
@@ -20,10 +20,12 @@ class Residual(keras.layers.Layer):
     Shapes: x, y (B, T, D) -> (B, T, D)
     """
 
-    def __init__(self, around: Around, dropout: float, **options: Any) -> None:
+    def __init__(
+        self, around: Around, dropout: float, condition: Condition | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.before = normalize(around.before, "before", self.dtype_policy)
-        self.after = normalize(around.after, "after", self.dtype_policy)
+        self.before = normalize(around.before, "before", self.dtype_policy, condition)
+        self.after = normalize(around.after, "after", self.dtype_policy, condition)
         self.dropout = Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -32,14 +34,16 @@ class Residual(keras.layers.Layer):
             if norm is not None:
                 norm.build(shape)
 
-    def enter(self, x: Tensor) -> Tensor:
+    def enter(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """What the sub-layer gets."""
-        return x if self.before is None else self.before(x)
+        return x if self.before is None else self.before(x, condition)
 
-    def call(self, x: Tensor, y: Tensor, *, training: bool = False) -> Tensor:
+    def call(
+        self, x: Tensor, y: Tensor, condition: Tensor | None = None, *, training: bool = False
+    ) -> Tensor:
         """Add the sub-layer's output y to its input x."""
         x = x + self.dropout(y, training=training)
-        return x if self.after is None else self.after(x)
+        return x if self.after is None else self.after(x, condition)
 
 
 class Block(keras.layers.Layer):
@@ -60,7 +64,7 @@ class Block(keras.layers.Layer):
         a, policy = architecture, self.dtype_policy
 
         def residual(name: str, around: Around) -> Residual:
-            return Residual(around, a.dropout, name=name, dtype=policy)
+            return Residual(around, a.dropout, a.condition, name=name, dtype=policy)
 
         self.attention = Attention(a, once, name="attention", dtype=policy)
         self.attention_norm = residual("attention_norm", a.attention_norm)
@@ -100,19 +104,20 @@ class Block(keras.layers.Layer):
         training: bool = False,
     ) -> tuple[Tensor, Attended]:
         """Attend, then feed forward."""
+        c = scene.condition
         attended = self.attention(
-            self.attention_norm.enter(x), scene, kv=kv, previous=previous, training=training
+            self.attention_norm.enter(x, c), scene, kv=kv, previous=previous, training=training
         )
-        x = self.attention_norm(x, attended.output, training=training)
+        x = self.attention_norm(x, attended.output, c, training=training)
         if self.cross is not None:
             assert memory is not None
             there, remembered = memory
-            seen = self.cross(self.cross_norm.enter(x), there, kv=remembered, training=training)
-            x = self.cross_norm(x, seen.output, training=training)
+            seen = self.cross(self.cross_norm.enter(x, c), there, kv=remembered, training=training)
+            x = self.cross_norm(x, seen.output, c, training=training)
         if self.feedforward is None:
             return x, attended
-        y = self.feedforward(self.feedforward_norm.enter(x))
-        return self.feedforward_norm(x, y, training=training), attended
+        y = self.feedforward(self.feedforward_norm.enter(x, c))
+        return self.feedforward_norm(x, y, c, training=training), attended
 
 
 class Stack(keras.layers.Layer):
@@ -134,7 +139,7 @@ class Stack(keras.layers.Layer):
             index: Block(a, self.once, decoder, name=str(index), dtype=policy)
             for index in sorted(set(self.stored_as))
         }
-        self.norm = normalize(a.final_norm, "norm", policy)
+        self.norm = normalize(a.final_norm, "norm", policy, a.condition)
         self.dropout = Dropout(a.dropout if a.final_dropout else 0.0, dtype=policy)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -169,5 +174,5 @@ class Stack(keras.layers.Layer):
             )
             seen.append(attended)
         if self.norm is not None:
-            x = self.norm(x)
+            x = self.norm(x, scene.condition)
         return self.dropout(x, training=training), seen

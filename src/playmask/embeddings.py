@@ -41,7 +41,7 @@ class Embeddings(keras.layers.Layer):
             self.positions = a.position.table(
                 self.size, embeddings_initializer=a.initializer(), name="positions", dtype=policy
             )
-        self.norm = normalize(a.embedding_norm, "norm", policy)
+        self.norm = normalize(a.embedding_norm, "norm", policy, a.condition)
         self.dropouts = {
             place: Dropout(a.dropout if place == a.embedding_dropout else 0.0, dtype=policy)
             for place in ("before", "after")
@@ -85,6 +85,7 @@ class Embeddings(keras.layers.Layer):
         segments: Tensor | None = None,
         tasks: Tensor | None = None,
         extra: Tensor | None = None,
+        condition: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         """Embed tokens, or take vectors in their place."""
@@ -100,7 +101,7 @@ class Embeddings(keras.layers.Layer):
             x = x + extra
         x = self.dropouts["before"](x, training=training)
         if self.norm is not None:
-            x = self.norm(x)
+            x = self.norm(x, condition)
         x = self.dropouts["after"](x, training=training)
         return x if self.projection is None else self.projection(x)
 

@@ -3,28 +3,10 @@
 from typing import Any
 
 import keras
-from keras import ops
 
+from playmask.activations import activation
 from playmask.architectures import Architecture
-from playmask.errors import ConfigError, nearest
 from playmask.masks import Tensor
-
-ACTIVATIONS = {
-    "gelu": lambda x: ops.gelu(x, approximate=False),
-    "gelu_tanh": lambda x: ops.gelu(x, approximate=True),
-    "relu": ops.relu,
-    "tanh": ops.tanh,
-    "swish": ops.silu,
-    "linear": lambda x: x,
-}
-"""Activations by name; "gelu" is the erf form (Hendrycks & Gimpel 2016)."""
-
-
-def activation(name: str) -> Any:
-    """Look up an activation by name; raises ConfigError with the nearest name."""
-    if name not in ACTIVATIONS:
-        raise ConfigError(f"There is no activation {name!r}.{nearest(name, ACTIVATIONS)}")
-    return ACTIVATIONS[name]
 
 
 class FeedForward(keras.layers.Layer):

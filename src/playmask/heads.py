@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from playmask.activations import activation
 from playmask.architectures import Architecture
-from playmask.feedforward import activation
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.norms import normalize
@@ -44,7 +44,7 @@ class Vocabulary(keras.layers.Layer):
             self.transform = _dense("transform", self.size, a, self)
         elif self.size != a.width:
             self.transform = _dense("projection", self.size, a, self, bias=a.bias)
-        self.norm = normalize(head.norm, "norm", self.dtype_policy)
+        self.norm = normalize(head.norm, "norm", self.dtype_policy, a.condition)
         if not head.tied:
             self.output_dense = _dense("output", a.vocabulary, a, self, bias=False)
 
@@ -58,13 +58,15 @@ class Vocabulary(keras.layers.Layer):
         if self.biased:
             self.bias = self.add_weight(name="bias", shape=(self.vocabulary,), initializer="zeros")
 
-    def call(self, x: Tensor, *, tokens: Any, training: bool = False) -> Tensor:
+    def call(
+        self, x: Tensor, condition: Tensor | None = None, *, tokens: Any, training: bool = False
+    ) -> Tensor:
         """Score every token of the vocabulary."""
         x = self.dropout(x, training=training)
         if self.transform is not None:
             x = self.activation(self.transform(x))
         if self.norm is not None:
-            x = self.norm(x)
+            x = self.norm(x, condition)
         if self.scale != 1.0:
             x = x * self.scale
         y = tokens(x, reverse=True) if self.output_dense is None else self.output_dense(x)

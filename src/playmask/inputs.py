@@ -15,6 +15,7 @@ INPUTS = {
     "tokens": "(B, T) int: ids",
     "vectors": "(B, T, E): ready token embeddings in place of ids",
     "extra": "(B, T, E): added to the sum of the embeddings",
+    "condition": "(B, C) or (B, T, C): what conditional norms depend on, in models that have them",
     "segments": "(B, T) int; default 0",
     "tasks": "(B, T) int, where the model has a table of them; default 0",
     "positions": "(B, T) int; default 0, 1, 2, … (after a cache: going on from it)",
@@ -64,6 +65,12 @@ def check_inputs(inputs: Inputs, architecture: Architecture) -> None:
     decodes = architecture.decoder is not None
     if not decodes and (foreign := [n for n in inputs if n.startswith((TARGET, "memory"))]):
         raise InputError(f"{foreign[0]!r} is for models with a decoder; this one has none.")
+    if ("condition" in inputs) != (architecture.condition is not None):
+        raise InputError(
+            f"The norms of this model depend on 'condition', (B, {architecture.condition.size})."
+            if architecture.condition
+            else "'condition' is for models whose norms depend on it; load with condition_size=…."
+        )
     cache = inputs.get("cache")
     remembers = "memory" in inputs or (cache is not None and "memory" in cache)
     if "tokens" not in inputs and "vectors" not in inputs and not (decodes and remembers):
@@ -92,7 +99,8 @@ def of_encoder(inputs: Inputs) -> Inputs:
 def of_decoder(inputs: Inputs) -> Inputs:
     """What the decoder takes of all inputs, under the names of one stack alone."""
     own = {k.removeprefix(TARGET): v for k, v in inputs.items() if k.startswith(TARGET)}
-    return own | {k: inputs[k] for k in ("cache", "at", "allowed", "read") if k in inputs}
+    shared = ("cache", "at", "allowed", "read", "condition")
+    return own | {k: inputs[k] for k in shared if k in inputs}
 
 
 def source(inputs: Inputs) -> Tensor:

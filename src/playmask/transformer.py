@@ -129,7 +129,7 @@ class Transformer(keras.Model):
         cache = inputs.get("cache")
         x, seen = stack(
             self._embed(inputs, queries.position, training),
-            Scene(allowed, queries, keys, inputs.get("at")),
+            Scene(allowed, queries, keys, inputs.get("at"), inputs.get("condition")),
             kvs=cache and cache["kv"],
             memory=None if memory is None else (self._across(queries, memory[0]), memory[1]),
             training=training,
@@ -189,6 +189,7 @@ class Transformer(keras.Model):
             segments=integers(inputs, "segments", segments),
             tasks=integers(inputs, "tasks", zeros),
             extra=inputs.get("extra"),
+            condition=inputs.get("condition"),
             training=training,
         )
 
@@ -196,12 +197,14 @@ class Transformer(keras.Model):
         """What the heads say."""
         out = {}
         if "mlm" in self.heads:
-            wanted = x
+            wanted, condition = x, inputs.get("condition")
             if inputs.get("read") is not None:
                 places = ops.expand_dims(ops.cast(inputs["read"], "int32"), -1)
                 wanted = ops.take_along_axis(x, places, axis=1)
+                if condition is not None and len(condition.shape) == 3:
+                    condition = ops.take_along_axis(condition, places, axis=1)
             tokens = self.embeddings.tokens
-            out["logits"] = self.heads["mlm"](wanted, tokens=tokens, training=training)
+            out["logits"] = self.heads["mlm"](wanted, condition, tokens=tokens, training=training)
         if "pool" in self.heads:
             out["pooled"] = self.heads["pool"](x)
         if "nsp" in self.heads:

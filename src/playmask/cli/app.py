@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 import playmask
-from playmask.cli import convert, demo, doctor, evaluate, inspect, predict, train
+from playmask.cli import (
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    families,
+    inspect,
+    predict,
+    train,
+)
 from playmask.cli.guard import Commands
 
 app = typer.Typer(
@@ -24,6 +33,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
+app.command("families")(families.families)
 app.command("doctor")(doctor.doctor)
 
 

@@ -12,10 +12,13 @@ from playmask.tokenizers import Tokenizer
 
 
 def heads_in(source: Source, report: Report) -> tuple[str, ...]:
-    """The heads that a checkpoint has weights of."""
+    """The heads that a checkpoint has weights of, or that need none beside the embedding."""
     dialect = dialect_of(report)
     names = [n if dialect is OURS else dialect.ours_for(n) for n in source.tensors]
     present = {name.split("/")[0] for name in names if name}
+    head = report.architecture.vocabulary_head
+    if head.tied and not (head.transform or head.norm or head.bias):
+        present.add("mlm")
     return tuple(head for head in HEADS if head in present)
 
 

@@ -14,6 +14,12 @@ def convert(
         str | None, typer.Option(help="Such as pool,mlm (default: all it has); '' is none.")
     ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="The family, where the checkpoint does not tell.")
+    ] = None,
+    ignore: Annotated[
+        str | None, typer.Option(help="Configuration keys to overlook, such as a,b.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is not empty.")
     ] = False,
@@ -23,9 +29,10 @@ def convert(
     The result is loaded again, and has to compute the very same as the original.
     """
     from playmask.cli.checkpoint import print_report
-    from playmask.cli.converting import run
+    from playmask.cli.converting import Wanted, run
     from playmask.cli.output import note
 
-    report, difference, values = run(source, target, to=to, heads=heads, dtype=dtype, force=force)
+    wanted = Wanted(to, heads, dtype, family, ignore)
+    report, difference, values = run(source, target, wanted, force=force)
     print_report(report)
     note(f"saved in {target}; loaded again, {values:,} outputs differ by at most {difference:g}")

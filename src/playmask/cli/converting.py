@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,24 +22,35 @@ DTYPES = ("float32", "bfloat16", "float16")
 BATCH, LENGTH = 2, 16  # the random texts that both models are compared on
 
 
-def run(
-    path: str, target: Path, *, to: str, heads: str | None, dtype: str | None, force: bool
-) -> tuple[Report, float, int]:
+class Wanted(NamedTuple):
+    """What to convert to, and what to take the checkpoint for; None = as it says itself."""
+
+    to: str
+    heads: str | None = None
+    dtype: str | None = None
+    family: str | None = None
+    ignore: str | None = None
+
+
+def run(path: str, target: Path, wanted: Wanted, *, force: bool) -> tuple[Report, float, int]:
     """Convert; returns the report, the largest difference of the outputs, and their number."""
+    to, heads, dtype, family, _ = wanted
+    ignore = split(wanted.ignore) or ()
     if dtype is not None and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} here.{nearest(dtype, DTYPES)}")
     source = find(path)
-    found = identify(source, None, ())
+    found = identify(source, family, ignore)
     dialects = [OURS.name, *FAMILIES[found.family].dialects]
     if to not in dialects:
         raise ConfigError(f"{found.family!r} has no format {to!r}.{nearest(to, dialects)}")
     _check_target(source, target, to, force)
     chosen = heads_in(source, found) if heads is None else _heads(heads)
-    model = load(path, heads=chosen, dtype=dtype)
+    model = load(path, heads=chosen, dtype=dtype, family=family, ignore=ignore)
     if dtype is not None:
         model.report = _stored_as(model.report, dtype)
     save(model, target, to, tokenizer=tokenizer_beside(source))
-    difference, values = _compare(model, load(target, heads=chosen, dtype=dtype))
+    again = load(target, heads=chosen, dtype=dtype, family=found.family, ignore=ignore)
+    difference, values = _compare(model, again)
     if not difference <= 0:
         raise CheckpointError(f"{target} computes something else: by {difference:g} at most.")
     return model.report, difference, values

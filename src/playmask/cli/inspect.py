@@ -17,6 +17,9 @@ def inspect(
     family: Annotated[
         str | None, typer.Option(help="The family, where the checkpoint does not tell.")
     ] = None,
+    ignore: Annotated[
+        str | None, typer.Option(help="Configuration keys to overlook, such as a,b.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell what a checkpoint is.
@@ -26,8 +29,10 @@ def inspect(
     from playmask.cli.checkpoint import print_report
     from playmask.cli.inspecting import describe_checkpoint, print_description
     from playmask.cli.output import print_json
+    from playmask.cli.reading import split
 
-    found = describe_checkpoint(Path(path).expanduser() if Path(path).exists() else path, family)
+    place = Path(path).expanduser() if Path(path).exists() else path
+    found = describe_checkpoint(place, family, split(ignore) or ())
     if as_json:
         print_json(found.to_json(tensors=tensors))
         return

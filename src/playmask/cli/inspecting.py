@@ -1,6 +1,7 @@
 """Describing a checkpoint from its configuration and the shapes of its tensors."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from playmask.transformer import Transformer
 KINDS = {
     "google": "a TensorFlow checkpoint",
     "huggingface": "PyTorch tensors",
+    "megatron": "the ranks of a parallel model",
     "playmask": "its own format",
 }
 BYTES = {"float32": 4, "bfloat16": 2}
@@ -28,22 +30,17 @@ HEAD = "task/"  # what the weights beside the Transformer are called in a saved 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """A checkpoint as it would be loaded with all heads it has."""
+    """A checkpoint as it would be loaded with all heads it has.
+
+    parameters: numbers to learn, of the model and of the task's own layers
+    """
 
     source: Source
     report: Report
     heads: tuple[str, ...]
     tokenizer: dict[str, Any] | None
     task: dict[str, Any] | None
-
-    @property
-    def parameters(self) -> int:
-        """Numbers to learn, of the model and of the task's own layers."""
-        shapes = [item.shape for item in self.report.loaded]
-        shapes += [item.shape for item in self.report.fresh]
-        tensors = self.source.tensors
-        shapes += [tensors.spec(name).shape for name in tensors if name.startswith(HEAD)]
-        return sum(map(size, shapes))
+    parameters: int
 
     @property
     def stored(self) -> dict[str, int]:
@@ -75,13 +72,15 @@ class Description:
         return value
 
 
-def describe_checkpoint(path: str | Path, family: str | None = None) -> Description:
+def describe_checkpoint(
+    path: str | Path, family: str | None = None, ignore: Iterable[str] = ()
+) -> Description:
     """Describe a checkpoint; its tensors stay on disk.
 
     Raises: CheckpointError where there is none, or where it could not be loaded
     """
     source = find(path)
-    report = identify(source, family, ())
+    report = identify(source, family, ignore)
     heads = heads_in(source, report)
     made = report.architecture
     model = blank(lambda: Transformer(made, heads))
@@ -94,7 +93,9 @@ def describe_checkpoint(path: str | Path, family: str | None = None) -> Descript
             i._replace(reason=own) if i.theirs.startswith(HEAD) else i for i in report.ignored
         )
         report = dataclasses.replace(report, ignored=ignored)
-    return Description(source, report, heads, _tokenizer(source), saved)
+    shapes = [tuple(variable.shape) for variable in model.weights]
+    shapes += [source.tensors.spec(n).shape for n in source.tensors if n.startswith(HEAD)]
+    return Description(source, report, heads, _tokenizer(source), saved, sum(map(size, shapes)))
 
 
 def _tokenizer(source: Source) -> dict[str, Any] | None:

@@ -22,6 +22,9 @@ def classify(
         Path | None, Option(help="Labelled texts that tell the best epoch.")
     ] = None,
     model: Annotated[str | None, Option(help="A pretrained model: a path or a hub's name.")] = None,
+    family: Annotated[
+        str | None, Option(help="The model's family, where it does not tell itself.")
+    ] = None,
     new: Annotated[bool | None, Option("--new", help="Start from a small random model.")] = None,
     epochs: Annotated[int | None, Option(min=1, help="Default: 3.")] = None,
     batch_size: Annotated[int | None, Option(min=1, help="Default: 32.")] = None,
@@ -32,7 +35,7 @@ def classify(
         int | None, Option(min=4, help="Tokens a text is cut to. Default: 128.")
     ] = None,
     pooling: Annotated[
-        str | None, Option(help="mean_max, mean, first or pooled. Default: mean_max.")
+        str | None, Option(help="mean_max, mean, first, last or pooled. Default: mean_max.")
     ] = None,
     labels: Annotated[
         str | None, Option(help="Such as a,b,c. Default: those of the training file.")

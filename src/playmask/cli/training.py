@@ -10,7 +10,7 @@ from typing import Any, Self
 import keras
 
 from playmask.architectures import Architecture
-from playmask.checkpoints import build, load
+from playmask.checkpoints import build
 from playmask.checkpoints.save import write_json
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, find, read_json
 from playmask.cli.guard import Interrupted
@@ -22,7 +22,7 @@ from playmask.draw import training_curve
 from playmask.errors import ConfigError, DataError
 from playmask.parts import Learned
 from playmask.tasks import TextClassifier, load_task
-from playmask.tasks.task import TASK
+from playmask.tasks.task import TASK, load_reader
 from playmask.tokenizers import Tokenizer
 from playmask.train.fitting import BACKUP, HISTORY
 
@@ -113,7 +113,7 @@ def _new_task(options: Options, examples: Examples, labels: list[str] | None) ->
         model, tokenizer = _new_model(options, examples, heads)
     else:
         tokenizer = Tokenizer.load(find(options["model"]).directory)
-        model = load(options["model"], heads=heads)
+        model = load_reader(options["model"], family=options["family"], heads=heads)
         _fit_length(options, model.architecture)
     task = TextClassifier.new(
         model,
@@ -144,7 +144,7 @@ def _new_model(options: Options, examples: Examples, heads: Any) -> tuple:
 
 def _fit_length(options: Options, architecture: Architecture) -> None:
     """Keep texts as short as the positions that a model has."""
-    positions = getattr(architecture.position, "size", None)
+    positions = getattr(architecture.position, "limit", None)
     if options["max_length"] is None:
         options["max_length"] = min(LONGEST, positions or LONGEST)
     elif positions is not None and options["max_length"] > positions:

@@ -39,6 +39,10 @@ class ClassifierNetwork(keras.Model):
         super().__init__(name="task")
         if pooling not in POOLINGS:
             raise ConfigError(f"There is no pooling {pooling!r}.{nearest(pooling, POOLINGS)}")
+        if transformer.architecture.decoder is not None:
+            raise ConfigError(
+                "A classifier reads texts with an encoder; load this model with decoder=None."
+            )
         self.transformer = transformer
         self.pooling = pooling
         self.dropout = Dropout(dropout)
@@ -77,13 +81,20 @@ def _max(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
     return ops.max(ops.where(valid, outputs["hidden"], HIDDEN), axis=1)
 
 
+def _last(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+    places = ops.sum(ops.cast(valid, "int32"), axis=1, keepdims=True) - 1
+    return ops.take_along_axis(outputs["hidden"], places, axis=1)[:, 0]
+
+
 POOLINGS = {
     "mean_max": lambda out, valid: ops.concatenate([_mean(out, valid), _max(out, valid)], axis=-1),
     "mean": _mean,
     "first": lambda out, valid: out["hidden"][:, 0],
+    "last": _last,
     "pooled": lambda out, valid: out["pooled"],
 }
-"""How sites become one vector; "pooled" is the pretrained pooler of a model with heads="pool"."""
+"""How sites become one vector: "last" suits language models, whose last site alone has seen all;
+"pooled" is the pretrained pooler of a model with heads="pool"."""
 
 
 class TextClassifier(Task):
@@ -161,6 +172,8 @@ class TextClassifier(Task):
             wanted = "pairs" if trained else "single texts"
             raise DataError(f"This task was trained on {wanted}; the texts given are not.")
         encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
+        if self.transformer.architecture.segments == "tokens":  # then 0 and 1 are tokens too
+            return [{"tokens": e.ids} for e in encodings]
         return [{"tokens": e.ids, "segments": e.segments} for e in encodings]
 
     def targets(self, examples: Sequence[Example]) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from playmask.architectures import Architecture
 from playmask.checkpoints import safetensors
 from playmask.checkpoints.containers import Tensors
-from playmask.checkpoints.load import load
+from playmask.checkpoints.load import architecture, load
 from playmask.checkpoints.save import describe, make_directory, write_json
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.data.batches import Batches, Row
@@ -229,11 +229,12 @@ def _put(network: keras.Model, tensors: Tensors, put: Callable[[Any, np.ndarray]
 def open_model(model: Transformer | str | Path, tokenizer: Tokenizer | None) -> tuple:
     """A Transformer and its tokenizer, from a model or from the path of one."""
     if not isinstance(model, Transformer):
-        model = load(model)
+        model = load_reader(model)
     tokenizer = tokenizer or model.tokenizer
     if tokenizer is None:
         raise ConfigError(
-            "The model has no tokenizer (no tokenizer.json or vocab.txt lay beside it); pass one."
+            "The model has no tokenizer (no tokenizer.json, vocab.txt, *.model, or vocab.json with "
+            "merges.txt lay beside it); pass one."
         )
     if len(tokenizer) > model.architecture.vocabulary:
         raise ConfigError(
@@ -241,6 +242,13 @@ def open_model(model: Transformer | str | Path, tokenizer: Tokenizer | None) -> 
             f"{model.architecture.vocabulary}; they do not belong together."
         )
     return model, tokenizer
+
+
+def load_reader(path: str | Path, *, family: str | None = None, **options: Any) -> Transformer:
+    """Load a model to read texts with: of an encoder-decoder its encoder alone."""
+    if architecture(path, family=family).decoder is not None:
+        options["decoder"] = None
+    return load(path, family=family, **options)
 
 
 def load_task(directory: str | Path) -> Any:
