@@ -42,8 +42,8 @@ def blank(make: Callable[[], M]) -> M:
 def fill(variable: Any, value: np.ndarray | None = None) -> None:
     """Give a blank variable its first value: this array, or what its own initialiser draws.
 
-    Where the backend can, it uses the array's memory as it is: a memory-mapped weight is then
-    read when it is first used, and its file must only ever be replaced, never written into.
+    JAX uses the array's memory as it is, where it can: a memory-mapped weight is then read when
+    it is first used, and its file must only ever be replaced, never written into.
     """
     if value is not None:
         variable._initializer = lambda shape, dtype: _lend(value, np.dtype(dtype))
@@ -53,7 +53,7 @@ def fill(variable: Any, value: np.ndarray | None = None) -> None:
 def _lend(array: np.ndarray, dtype: np.dtype) -> Any:
     """Hand an array to the backend without the copies that Keras makes where it need not."""
     if keras.backend.backend() == "torch":
-        return _torch(array)
+        return _torch(array, dtype)
     if keras.backend.backend() == "jax":
         return _jax(array, dtype)
     return array.astype(dtype, copy=False)  # TensorFlow copies it into its own memory, always
@@ -80,11 +80,12 @@ def _aligned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return copy
 
 
-def _torch(array: np.ndarray) -> Any:
-    """See an array as a tensor, which Keras then casts; PyTorch asks for no alignment."""
+def _torch(array: np.ndarray, dtype: np.dtype) -> Any:
+    """Copy an array once, cast; not shared, since training writes into PyTorch's weights."""
     import torch
 
-    array = array if array.flags.forc else array.copy()  # a piece would keep the whole
     if array.dtype == ml_dtypes.bfloat16:  # which PyTorch does not know as numpy's
-        return torch.from_numpy(array.view("int16")).view(torch.bfloat16)
-    return torch.from_numpy(array)
+        tensor = torch.from_numpy(array.view("int16")).view(torch.bfloat16)
+    else:
+        tensor = torch.from_numpy(array)
+    return tensor.to(getattr(torch, dtype.name), copy=True)

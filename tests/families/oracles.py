@@ -7,6 +7,8 @@ import numpy as np
 
 import playmask
 from comparing import error, log_softmax
+from playmask.norms import Condition
+from playmask.transformer import weights_by_name
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 CLOSE = 2e-5  # of the largest value
@@ -47,7 +49,21 @@ class Case(NamedTuple):
         return {name: array.astype(whole.get(name, "int32")) for name, array in found.items()}
 
     def load(self, **changes: Any) -> Any:
-        return playmask.load(self.path, **{**self.options, **changes})
+        model = playmask.load(self.path, **{**self.options, **changes})
+        for theirs, ours in self.weights.items():
+            weights_by_name(model)[ours].assign(self.arrays[f"extra:{theirs}"])
+        return model
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Theirs that no checkpoint names, and ours: the projections of conditional norms."""
+        theirs = [name[6:] for name in self.arrays if name.startswith("extra:")]
+        ours = [
+            f"{place}/{layer}/kernel"
+            for place in CONDITIONAL
+            for layer in ("hidden", "shifts", "scales")
+        ]
+        return dict(zip(theirs, ours, strict=True)) if theirs else {}
 
     def errors(self, model: Any, inputs: dict[str, Any] | None = None) -> dict[str, float]:
         """How far each output is from the original's, in parts of its largest value."""
@@ -71,6 +87,16 @@ def _cases(
     }
 
 
+CONDITION = Condition(10, hidden=12, activation="swish")
+CONDITIONAL = (
+    "embeddings/norm",
+    *(
+        f"blocks/{block}/{place}_norm/after"
+        for block in (0, 1)
+        for place in ("attention", "feedforward")
+    ),
+    "mlm/norm",
+)
 LIKE = {"like": "bert4keras"}
 MLM, LOGITS = {"heads": ["mlm"]}, {"0": "logits"}
 PROBABILITIES = {"0": "logits:probabilities"}
@@ -82,13 +108,14 @@ BERT4KERAS = {
     "bert_key_size": (MLM, LOGITS),
     "bert_lm": ({"mask": "lm"}, PROBABILITIES),
     "bert_unilm": ({"mask": "unilm"}, PROBABILITIES),
+    "bert_conditional": ({"mask": "lm", "condition": CONDITION}, PROBABILITIES),
     "bert_hierarchical": ({"position": "hierarchical"}, HIDDEN),
     # its blocks have Keras' epsilon 1e-7, where the checkpoints were trained with 1e-12
     "albert": ({"heads": ["pool", "mlm"], **LIKE}, {"0": "pooled", "1": "logits"}),
     "albert_unshared": ({"sharing": "none"}, HIDDEN),
     "nezha": ({**MLM, **LIKE}, LOGITS),
     "nezha_unilm": ({"mask": "unilm", **LIKE}, PROBABILITIES),
-    "roformer": (MLM, LOGITS),
+    "roformer": ({**MLM, **LIKE}, LOGITS),  # its head has 1e-12, as BERT's
     "roformer_v2": (MLM, LOGITS),
     "electra": ({}, HIDDEN),
     # gelu by the error function, where these models mean the tanh form; GPT's epsilon 1e-12

@@ -105,6 +105,17 @@ class Sharded(Tensors):
         return self._home[name][name]
 
 
+class Some(Tensors):
+    """Tensors of another mapping, those that `specs` names."""
+
+    def __init__(self, path: Path, tensors: Mapping[str, np.ndarray], specs: Mapping[str, Spec]):
+        super().__init__(path, specs, {})
+        self._tensors = tensors
+
+    def _load(self, name: str) -> np.ndarray:
+        return self._tensors[name]
+
+
 def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> Sharded:
     """Read the shards that an `*.index.json` names, each through `read`.
 
@@ -196,15 +207,38 @@ def size(shape: tuple[int, ...]) -> int:
 
 def writable(path: PathLike, name: object, value: Any, dtypes: Collection[np.dtype]) -> np.ndarray:
     """Give a tensor to write as an array, after seeing that the format has its name and dtype."""
+    array = np.asarray(value)
+    _check(path, name, array.dtype, dtypes)
+    return array
+
+
+def specs_of(
+    path: PathLike, tensors: Mapping[str, Any], dtypes: Collection[np.dtype]
+) -> dict[str, Spec]:
+    """Shapes and dtypes of tensors to write, after seeing that the format has them."""
+    specs = {}
+    for name in tensors:
+        specs[name] = _spec(tensors, name)
+        _check(path, name, specs[name].dtype, dtypes)
+    return specs
+
+
+def _spec(tensors: Mapping[str, Any], name: str) -> Spec:
+    """Shape and native dtype of a tensor in any mapping, without reading it where possible."""
+    if isinstance(tensors, Tensors):
+        return tensors.spec(name)
+    array = np.asarray(tensors[name])
+    return Spec(array.shape, array.dtype.newbyteorder("="))
+
+
+def _check(path: PathLike, name: object, dtype: np.dtype, dtypes: Collection[np.dtype]) -> None:
     if not isinstance(name, str) or not name or name[0] == "\0" or not _is_text(name):
         raise CheckpointError(f"{path}: {name!r} cannot name a tensor; give a non-empty string.")
-    array = np.asarray(value)
-    if array.dtype.newbyteorder("=") not in dtypes:
+    if dtype.newbyteorder("=") not in dtypes:
         raise CheckpointError(
-            f"{path}: tensor {name!r} has dtype {array.dtype}, which the format lacks; "
+            f"{path}: tensor {name!r} has dtype {dtype}, which the format lacks; "
             f"it has {', '.join(map(str, dtypes))}."
         )
-    return array
 
 
 def _is_text(name: str) -> bool:
@@ -213,9 +247,7 @@ def _is_text(name: str) -> bool:
 
 def nbytes(tensors: Mapping[str, Any], name: str) -> int:
     """Size of a tensor in any mapping, without reading it where possible."""
-    if isinstance(tensors, Tensors):
-        return tensors.spec(name).nbytes
-    return np.asarray(tensors[name]).nbytes
+    return _spec(tensors, name).nbytes
 
 
 @contextlib.contextmanager

@@ -6,19 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from playmask.architectures import Architecture
 from playmask.checkpoints.edits import Compound, Rows
 from playmask.checkpoints.infer import infer
-from playmask.checkpoints.plan import RESIZE, Plan, dialect_of, make_plan
+from playmask.checkpoints.plan import RESIZE, Plan, Step, dialect_of, make_plan
 from playmask.checkpoints.report import Ignored, Report
 from playmask.checkpoints.source import Source, find
 from playmask.deferred import blank, fill
 from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
 from playmask.families import FAMILIES
-from playmask.tokenizers import Tokenizer
+from playmask.tokenizers import Tokenizer, files
 from playmask.transformer import Transformer, weights_by_name
 
-VOCABULARIES = ("tokenizer.json", "vocab.txt")
 DTYPES = ("float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16")
 GENERATING = ("lm", "unilm", "turns")
 
@@ -137,7 +138,7 @@ def _tokenizer(
     source: Source, keep_tokens: Sequence[int] | None
 ) -> tuple[Tokenizer | None, list[Ignored]]:
     """The tokenizer that lies beside the weights, pruned as they are; or why there is none."""
-    if not any((source.directory / name).is_file() for name in VOCABULARIES):
+    if not files.present(source.directory):
         return None, []
     try:
         tokenizer = Tokenizer.load(source.directory)
@@ -173,11 +174,17 @@ def identify(source: Source, family: str | None, ignore: Iterable[str]) -> Repor
 
 
 def _fill(model: Transformer, source: Source, plan: Plan) -> None:
-    """Verify every tensor, then give each weight its value."""
-    arrays = [source.tensors[step.theirs] for step in plan.steps]  # the last thing that may fail
+    """Verify every tensor, then give each weight its value; no more than one is held at a time."""
+    for name in dict.fromkeys(step.theirs for step in plan.steps):
+        source.tensors[name]  # the last thing that may fail; what it gives goes at once
     weights = weights_by_name(model)
-    for step, array in zip(plan.steps, arrays, strict=True):
-        value = step.rule.read(array)
-        fill(weights[step.ours], value if step.edit is None else step.edit(value))
+    for step in plan.steps:
+        fill(weights[step.ours], _value(source, step))
     for item in plan.report.fresh:
         fill(weights[item.ours])
+
+
+def _value(source: Source, step: Step) -> np.ndarray:
+    """One weight's value, through its rule and edit."""
+    value = step.rule.read(source.tensors[step.theirs])
+    return value if step.edit is None else step.edit(value)

@@ -67,6 +67,10 @@ class View(NamedTuple):
     strides: tuple[int, ...]
 
 
+class Foreign:
+    """Something other than a tensor that a training left beside them; only that is known of it."""
+
+
 class Pickle:
     """A stack machine for one pickle; `storages` are those that its tensors look into.
 
@@ -142,6 +146,8 @@ class Pickle:
             self.stack.append(SCALARS[name])
         elif (module, name) in FUNCTIONS:
             self.stack.append(FUNCTIONS[module, name])
+        elif (module, name) in INERT:
+            self.stack.append(_foreign)
         else:
             self._refuse(f"asks for the global {module}.{name}")
 
@@ -151,8 +157,15 @@ class Pickle:
             raise TypeError("the pickle calls something that is not a function of tensors")
         self.stack.append(function(*arguments))
 
+    def _new(self) -> None:
+        function, _ = self._last(2)
+        if function is not _foreign:
+            self._refuse("uses the opcode NEWOBJ")
+        self.stack.append(Foreign())
+
     def _build(self) -> None:
-        if type(self.stack[-2]) is not dict:  # an OrderedDict's attributes, as `_metadata`
+        # An OrderedDict's attributes, as `_metadata`, or what a value would be made of.
+        if type(self.stack[-2]) not in (dict, Foreign):
             self._refuse("sets attributes")
         self.stack.pop()
 
@@ -237,6 +250,10 @@ def _ordered_dict() -> dict[Any, Any]:
     return {}
 
 
+def _foreign(*arguments: Any) -> Foreign:
+    return Foreign()
+
+
 FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
     ("torch._utils", "_rebuild_tensor"): _tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
@@ -246,6 +263,15 @@ FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
     ("torch", "Size"): _size,
     ("collections", "OrderedDict"): _ordered_dict,
 }
+MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
+INERT = {
+    *((module, name) for module in MODULES for name in ("_reconstruct", "scalar")),
+    *(("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")),
+    *(("__builtin__", "set"), ("builtins", "set"), ("argparse", "Namespace")),
+    *(("fp16.loss_scaler", name) for name in ("LossScaler", "DynamicLossScaler")),
+}
+"""What trainings keep beside the tensors: generators, settings, scalers. None is ever made."""
+
 LITERALS = {
     *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"),
     *("BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES"),
@@ -273,5 +299,6 @@ OPCODES: dict[str, Callable[[Pickle, Any], Any]] = {
     "STACK_GLOBAL": lambda p, a: p._global(*p._last(2)),
     "BINPERSID": lambda p, a: p._persistent(),
     "REDUCE": lambda p, a: p._reduce(),
+    "NEWOBJ": lambda p, a: p._new(),
     "BUILD": lambda p, a: p._build(),
 }

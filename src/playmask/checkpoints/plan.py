@@ -29,6 +29,7 @@ OURS = Dialect(
 BLOCK = re.compile(r"blocks/(\d+)/")
 DECODER = re.compile(r"decoder/(\d+)/")
 RESIZE = "resize=True would fit it"
+NEW = "new: the checkpoint's architecture has no such weight"
 POSITIONS = "embeddings/positions/embeddings"
 
 Shapes = dict[str, tuple[int, ...]]
@@ -94,6 +95,8 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
             steps.append(Step(ours, theirs, rule, partial(rows.take, axis=axis), note))
         elif read == shape:
             note = "" if origin == ours else f"a copy for this block of {origin}"
+            if rule.piece is not None:
+                note = f"{note} piece {rule.piece[0] + 1} of {rule.piece[1]}".strip()
             steps.append(Step(ours, theirs, rule, None, note))
         elif ours == POSITIONS and shape[0] < read[0] and shape[1] == read[1]:
             steps.append(Step(ours, theirs, rule, _first(shape[0]), f"the first of {read[0]} rows"))
@@ -164,17 +167,15 @@ def _shape_after(rule: Rule, shape: tuple[int, ...]) -> tuple[int, ...]:
 def _why_fresh(ours: str, original: Shapes) -> str | None:
     """Why a weight may be missing from the checkpoint; None where it may not."""
     head = ours.split("/")[0]
-    if head in HEADS:
-        return f"the checkpoint has no head {head!r}"
     if ours not in original:
-        return "new: the checkpoint's architecture has no such weight"
-    return None
+        return NEW
+    return f"the checkpoint has no head {head!r}" if head in HEADS else None
 
 
 def _half_heads(steps: list[Step], fresh: list[Fresh]) -> list[str]:
     """A head of which some weights are there and some are not is damage, not absence."""
     present = {step.ours.split("/")[0] for step in steps} & set(HEADS)
-    halves = [item for item in fresh if item.ours.split("/")[0] in present]
+    halves = [i for i in fresh if i.ours.split("/")[0] in present and i.reason != NEW]
     return [f"{item.ours} {item.shape} is not in the checkpoint" for item in halves]
 
 

@@ -10,27 +10,29 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-import safetensors.numpy
 
 from playmask.checkpoints import containers
 from playmask.checkpoints.containers import PathLike, Spec, Tensors
 from playmask.errors import CheckpointError
 
 DTYPES = {
-    "F32": np.dtype("<f4"),
-    "F64": np.dtype("<f8"),
-    "F16": np.dtype("<f2"),
-    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "U64": np.dtype("<u8"),
     "I64": np.dtype("<i8"),
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "U32": np.dtype("<u4"),
     "I32": np.dtype("<i4"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F16": np.dtype("<f2"),
+    "U16": np.dtype("<u2"),
     "I16": np.dtype("<i2"),
     "I8": np.dtype("i1"),
-    "U64": np.dtype("<u8"),
-    "U32": np.dtype("<u4"),
-    "U16": np.dtype("<u2"),
     "U8": np.dtype("u1"),
     "BOOL": np.dtype("?"),
 }
+"""In the order in which they lie in a file: the widest first, so that all are aligned."""
+
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
 HEADER_LIMIT = 100_000_000  # bytes, the format's own
 
 
@@ -122,19 +124,36 @@ def write(
     *,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write tensors to one file, bit for bit; an older file stays if anything fails.
+    """Write tensors to one file, bit for bit, one after the other; an older one stays on failure.
 
-    Raises:  CheckpointError for a name or a dtype that the format lacks
+    The bytes are those that the format's own library writes.
+
+    Raises:  CheckpointError for a name, a dtype or metadata that the format lacks
     """
-    if "__metadata__" in tensors:
+    specs = containers.specs_of(path, tensors, DTYPES.values())
+    order = list(NAMES)
+    names = sorted(specs, key=lambda name: (order.index(specs[name].dtype), name))
+    head = _header(path, {name: specs[name] for name in names}, metadata)
+    with containers.replacing(path) as (temporary,), temporary.open("wb") as file:
+        file.write(head)
+        for name in names:
+            file.write(containers.raw(np.asarray(tensors[name])).data)
+
+
+def _header(path: PathLike, specs: Mapping[str, Spec], metadata: Mapping[str, str] | None) -> bytes:
+    """The length and the JSON of tensors that lie one after the other."""
+    if "__metadata__" in specs:
         raise CheckpointError(f"{path}: '__metadata__' cannot name a tensor in safetensors.")
-    arrays = {}
-    for name in tensors:
-        array = containers.writable(path, name, tensors[name], DTYPES.values())
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        arrays[name] = np.asarray(little, order="C")
-    with containers.replacing(path) as (temporary,):
-        temporary.touch()  # for the permissions that any other new file gets here
-        mode = temporary.stat().st_mode
-        safetensors.numpy.save_file(arrays, temporary, dict(metadata) if metadata else None)
-        temporary.chmod(mode)
+    header: dict[str, Any] = {}
+    if metadata:
+        if not all(isinstance(text, str) for item in metadata.items() for text in item):
+            raise CheckpointError(f"{path}: metadata is strings by name, not {dict(metadata)!r}.")
+        header["__metadata__"] = dict(sorted(metadata.items()))
+    end = 0
+    for name, spec in specs.items():
+        start, end = end, end + spec.nbytes
+        entry = {"dtype": NAMES[spec.dtype], "shape": spec.shape, "data_offsets": [start, end]}
+        header[name] = entry
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # so that the tensors lie aligned
+    return len(text).to_bytes(8, "little") + text

@@ -1,44 +1,78 @@
 """Saving a model in playmask's own format, or back in the dialect it was published in."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import keras
-import ml_dtypes
 import numpy as np
 
-from playmask.checkpoints import bundle, safetensors
+from playmask.checkpoints import bundle, megatron, safetensors, shards, torch_zip
 from playmask.checkpoints.containers import replacing
-from playmask.checkpoints.plan import OURS, dialect_of
-from playmask.checkpoints.report import Report
-from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
-from playmask.errors import CheckpointError, nearest
+from playmask.checkpoints.naming import Named
+from playmask.checkpoints.plan import OURS
+from playmask.checkpoints.source import ARCHITECTURE, TORCH_FILES, WEIGHTS
+from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
-from playmask.families.names import Dialect, Rule
-from playmask.transformer import Transformer, weights_by_name
+from playmask.transformer import Transformer
 
 TENSORFLOW_PREFIX = "bert_model.ckpt"
-MARKERS = {
-    "playmask": ARCHITECTURE,
-    "google": f"{TENSORFLOW_PREFIX}.index",
-    "huggingface": "model.safetensors",
+
+
+class Format(NamedTuple):
+    """The files of a dialect: the configuration's, the weights', and what writes those."""
+
+    config: str
+    weights: str
+    write: Callable[[Path, Mapping[str, np.ndarray]], None]
+
+
+FORMATS = {
+    "playmask": Format(ARCHITECTURE, WEIGHTS, safetensors.write),
+    "google": Format("bert_config.json", TENSORFLOW_PREFIX, bundle.write),
+    "megatron": Format("config.json", megatron.RANK.format(0), megatron.write),
 }
-"""The file that tells each dialect's directory."""
+CONTAINERS = {
+    "safetensors": Format(
+        "config.json", "model.safetensors", partial(safetensors.write, metadata={"format": "pt"})
+    ),
+    "bin": Format("config.json", "pytorch_model.bin", torch_zip.write),
+}
+"""The files that Hugging Face's models come in; its dialect alone has a choice."""
+
+MARKERS = {
+    ARCHITECTURE: "playmask",
+    f"{TENSORFLOW_PREFIX}.index": "google",
+    **dict.fromkeys(TORCH_FILES, "huggingface"),
+    **dict.fromkeys((megatron.RANK.format(0), megatron.RANK.format(1)), "megatron"),
+    megatron.TRACKER: "megatron",
+}
+"""The files that tell a checkpoint's directory, and the dialect that each speaks of."""
 
 
 def save(
-    model: Transformer, directory: str | Path, dialect: str = "playmask", *, tokenizer: Any = None
+    model: Transformer,
+    directory: str | Path,
+    dialect: str = "playmask",
+    *,
+    tokenizer: Any = None,
+    container: str | None = None,
+    shard_bytes: int | None = None,
 ) -> Path:
     """Save a model, and its tokenizer where it has one, into a directory.
 
     dialect: "playmask" (architecture.json, weights.safetensors, tokenizer.json), "google"
-    (bert_config.json, a TensorFlow checkpoint, vocab.txt) or "huggingface" (config.json,
-    model.safetensors, vocab.txt). In the dialect a model was loaded from, each tensor gets the
-    name and the dtype it had there, so that save(load(x)) == x bit for bit.
+    (bert_config.json, a TensorFlow checkpoint, vocab.txt), "huggingface" (config.json,
+    model.safetensors, vocab.txt) or "megatron" (GPT-2 only: config.json, one rank). In the
+    dialect a model was loaded from, each tensor gets the name and the dtype it had there, so that
+    save(load(x)) == x bit for bit.
+    container, shard_bytes: for "huggingface", "bin" writes pytorch_model.bin instead, and what is
+    larger than shard_bytes is written as several files with an index.
     Raises: CheckpointError for an unknown dialect, a weight that it has no name for, a choice
-    that its configuration cannot express, or a directory that holds another dialect
+    that its configuration cannot express, or a directory that holds another checkpoint;
+    ConfigError for a container or shard_bytes that the dialect does not have
     """
     directory = Path(directory)
     dialects = {"playmask": OURS, **FAMILIES[model.architecture.family].dialects}
@@ -47,23 +81,41 @@ def save(
             f"The family {model.architecture.family!r} has no dialect {dialect!r}."
             f"{nearest(dialect, dialects)}"
         )
-    _check_place(directory, dialect)
+    chosen = _format(dialect, container, shard_bytes)
     config = _config(model, dialect)
-    tensors = named_tensors(model, dialects[dialect])
+    file = directory / chosen.weights
+    tensors = Named(file, model, dialects[dialect])
+    parts = shards.split(tensors, shard_bytes) if shard_bytes else []
+    place = shards.index_of(file) if len(parts) > 1 else file
+    _check_place(directory, {place.name, f"{place.name}.index", chosen.config})
     tokenizer = tokenizer or model.tokenizer
     make_directory(directory)
-    if dialect == "google":
-        bundle.write(directory / TENSORFLOW_PREFIX, tensors)
-        write_json(directory / "bert_config.json", config)
-    elif dialect == "huggingface":
-        safetensors.write(directory / "model.safetensors", tensors, metadata={"format": "pt"})
-        write_json(directory / "config.json", config)
+    if len(parts) > 1:
+        shards.write(file, tensors, parts, chosen.write)
     else:
-        safetensors.write(directory / WEIGHTS, tensors)
-        write_json(directory / ARCHITECTURE, config)
+        chosen.write(file, tensors)
+    write_json(directory / chosen.config, config)
     if tokenizer is not None:
         tokenizer.save(directory, vocab=dialect != "playmask")
     return directory
+
+
+def _format(dialect: str, container: str | None, shard_bytes: int | None) -> Format:
+    """The files to write; refuses choices that a dialect does not have."""
+    if dialect != "huggingface":
+        if container is not None or shard_bytes is not None:
+            raise ConfigError(
+                f"container and shard_bytes are choices of the dialect 'huggingface'; {dialect!r} "
+                "has neither, so leave them out."
+            )
+        return FORMATS[dialect]
+    if container is not None and container not in CONTAINERS:
+        raise ConfigError(f"There is no container {container!r}.{nearest(container, CONTAINERS)}")
+    if shard_bytes is not None and (type(shard_bytes) is not int or shard_bytes < 1):
+        raise ConfigError(
+            f"shard_bytes is a number of bytes, such as 5_000_000_000, not {shard_bytes!r}."
+        )
+    return CONTAINERS[container or "safetensors"]
 
 
 def describe(model: Transformer) -> dict[str, Any]:
@@ -73,61 +125,6 @@ def describe(model: Transformer) -> dict[str, Any]:
         "architecture": model.architecture.to_json(),
         "heads": list(model.head_names),
     }
-
-
-def named_tensors(model: Transformer, dialect: Dialect) -> dict[str, np.ndarray]:
-    """All weights of a model under the names, in the layout and the dtype of a dialect."""
-    origin = _origin(model.report, dialect)
-    pieces: dict[str, list[tuple[Rule, np.ndarray, np.dtype]]] = {}
-    for ours, variable in weights_by_name(model).items():
-        rule, names = _named(ours, dialect)
-        value = np.asarray(keras.ops.convert_to_numpy(variable.value))
-        name, dtype = origin.get(ours, (names[0], value.dtype))
-        pieces.setdefault(name, []).append((rule, value, dtype))
-    return {name: _joined(name, found, dialect) for name, found in pieces.items()}
-
-
-def _joined(
-    name: str, found: list[tuple[Rule, np.ndarray, np.dtype]], dialect: Dialect
-) -> np.ndarray:
-    """One tensor from the weight, or from the pieces, that it is made of."""
-    rule, _, dtype = found[0]
-    found = sorted(found, key=lambda item: item[0].piece or (0, 1))
-    values = [value for _, value, _ in found]
-    if rule.piece is not None and len({value.shape for value in values}) > 1:
-        raise CheckpointError(
-            f"{dialect.name!r} stores {name} as {rule.piece[1]} equal pieces, but this model's are "
-            f"{', '.join(str(value.shape) for value in values)}; save as 'playmask'."
-        )
-    return np.ascontiguousarray(_cast_if_exact(rule.write(values), dtype))
-
-
-def _origin(report: Report | None, dialect: Dialect) -> dict[str, tuple[str, np.dtype]]:
-    """Under which name and dtype each weight was loaded, where it came from this dialect."""
-    if report is None or dialect_of(report) is not dialect:
-        return {}
-    return {item.ours: (item.theirs, item.dtype) for item in report.loaded}
-
-
-def _named(ours: str, dialect: Dialect) -> tuple[Rule, list[str]]:
-    hit = (Rule(ours, ours), [ours]) if dialect is OURS else dialect.rule_for(ours)
-    if hit is None:
-        raise CheckpointError(
-            f"The dialect {dialect.name!r} has no name for {ours}; save as 'playmask'."
-        )
-    return hit
-
-
-def _cast_if_exact(value: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Store in the dtype a tensor was loaded from, if that loses nothing."""
-    if value.dtype == dtype or not _is_float(dtype):
-        return value
-    cast = value.astype(dtype)
-    return cast if np.array_equal(cast.astype(value.dtype), value) else value
-
-
-def _is_float(dtype: np.dtype) -> bool:
-    return np.issubdtype(dtype, np.floating) or dtype == ml_dtypes.bfloat16
 
 
 def _config(model: Transformer, dialect: str) -> dict[str, Any]:
@@ -154,13 +151,13 @@ def _config(model: Transformer, dialect: str) -> dict[str, Any]:
     return config
 
 
-def _check_place(directory: Path, dialect: str) -> None:
-    """Refuse a directory in which another dialect would be found first, or left behind."""
-    for other, marker in MARKERS.items():
-        if other != dialect and (directory / marker).exists():
+def _check_place(directory: Path, own: set[str]) -> None:
+    """Refuse a directory in which another checkpoint would be found first, or left behind."""
+    for marker, other in MARKERS.items():
+        if marker not in own and (directory / marker).exists():
             raise CheckpointError(
-                f"{directory} already holds a checkpoint of the dialect {other!r} ({marker}); "
-                "give another directory."
+                f"{directory} already holds a checkpoint of the dialect {other!r} ({marker}), "
+                "which would be found first or left behind; give another directory."
             )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playmask.checkpoints import bundle, hub, safetensors, torch_zip
+from playmask.checkpoints import bundle, hub, megatron, safetensors, torch_zip
 from playmask.checkpoints.containers import Tensors
 from playmask.errors import CheckpointError
 
@@ -24,7 +24,8 @@ TORCH_FILES = (
 class Source:
     """A checkpoint as it lies on disk.
 
-    container: "playmask", "google" (a TensorFlow checkpoint) or "huggingface".
+    container: "playmask", "google" (a TensorFlow checkpoint), "huggingface" (PyTorch's tensors) or
+    "megatron" (the ranks of a parallel model); directory: where its configuration lies.
     """
 
     path: Path
@@ -50,6 +51,8 @@ def find(path: str | Path) -> Source:
             )
     if place.is_dir():
         return _in_directory(place)
+    if place.match(megatron.RANKS):
+        return _megatron(place.parent, place.parent)
     if place.suffix in (".safetensors", ".bin") or place.name.endswith(".index.json"):
         return _torch(place)
     return _tensorflow(place)
@@ -66,6 +69,9 @@ def _in_directory(place: Path) -> Source:
     for name in TORCH_FILES:
         if (place / name).exists():
             return _torch(place / name)
+    ranks = megatron.folder_in(place)
+    if ranks is not None:
+        return _megatron(place, ranks)
     indexes = sorted(place.glob("*.index"))
     if len(indexes) == 1:
         return _tensorflow(indexes[0])
@@ -77,7 +83,8 @@ def _in_directory(place: Path) -> Source:
     found = ", ".join(sorted(p.name for p in place.iterdir())[:8]) or "nothing"
     raise CheckpointError(
         f"{place} holds no checkpoint (found: {found}); expected {ARCHITECTURE}, "
-        f"{TORCH_FILES[0]}, {TORCH_FILES[2]} or a TensorFlow checkpoint's .index file."
+        f"{TORCH_FILES[0]}, {TORCH_FILES[2]}, {megatron.RANK.format(0)} or a TensorFlow "
+        "checkpoint's .index file."
     )
 
 
@@ -91,12 +98,31 @@ def _tensorflow(file: Path) -> Source:
     return Source(tensors.path, file.parent, "google", _config(file.parent), tensors)
 
 
+def _megatron(place: Path, ranks: Path) -> Source:
+    """Ranks, and the configuration in their folder or in that of the whole training."""
+    above = [ranks.parent] if (ranks.parent / megatron.TRACKER).is_file() else []
+    for directory in dict.fromkeys((place, ranks, *above)):
+        file = _config_file(directory)
+        if file is not None:
+            return Source(ranks, directory, "megatron", read_json(file), megatron.read(ranks))
+    raise CheckpointError(
+        f"{place} has no configuration, and Megatron's tensors do not tell the number of heads; "
+        f"put a {CONFIGS[0]} there, which for CPM-Generate says {megatron.EXAMPLE}."
+    )
+
+
 def _config(directory: Path) -> dict[str, Any]:
+    file = _config_file(directory)
+    if file is None:
+        raise CheckpointError(f"{directory} has no configuration; expected {' or '.join(CONFIGS)}.")
+    return read_json(file)
+
+
+def _config_file(directory: Path) -> Path | None:
+    """The configuration in a directory: of a usual name, or else the first that speaks of it."""
     others = sorted(p.name for p in directory.glob("*_config*.json"))
-    for name in (*CONFIGS, *(n for n in others if not n.startswith(NOT_MODEL))):
-        if (directory / name).exists():
-            return read_json(directory / name)
-    raise CheckpointError(f"{directory} has no configuration; expected {' or '.join(CONFIGS)}.")
+    names = (*CONFIGS, *(n for n in others if not n.startswith(NOT_MODEL)))
+    return next((directory / name for name in names if (directory / name).exists()), None)
 
 
 def read_json(file: Path) -> dict[str, Any]:

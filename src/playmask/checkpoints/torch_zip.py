@@ -1,6 +1,7 @@
 """PyTorch's `pytorch_model.bin` without torch: the zip container and the older stream.
 
-Both hold a pickle that describes the tensors, and raw storages beside it.
+Both hold a pickle that describes the tensors, and raw storages beside it. Both are read; the zip
+container is written.
 
 Source: torch/serialization.py (`_save`, `_legacy_save`) and torch/_utils.py
 """
@@ -9,18 +10,24 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from playmask.checkpoints import containers
+from playmask.checkpoints import containers, pickling
 from playmask.checkpoints.containers import PathLike, Tensors
 from playmask.checkpoints.pickles import LIMIT, Pickle, View
 from playmask.errors import CheckpointError
 
 MAGIC = 0x1950A86A20F9469CFC6C
 WRAPPERS = ("state_dict", "model_state_dict", "model")
+ALIGNMENT = 64
+LARGE = 1 << 30
+"""Bytes from which on a member's header gets a zip64 field (which 2**32 need)."""
+
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, EOFError, struct.error)
 
 
@@ -32,11 +39,19 @@ class Place(NamedTuple):
     crc: int = 0
 
 
+class Content(NamedTuple):
+    """What a file's pickle describes, and where the storages lie that it looks into."""
+
+    found: Any
+    places: dict[str, Place]
+
+
 class TorchTensors(Tensors):
     """The tensors of one file; tied ones are views of the same memory."""
 
-    def __init__(self, path: Path, buffer: np.ndarray, found: Any, places: dict[str, Place]):
-        self._views, unreadable = _flat(path, found)
+    def __init__(self, path: Path, buffer: np.ndarray, content: Content, under: Sequence[str]):
+        found, places = content
+        self._views, unreadable = _flat(path, found, under)
         super().__init__(path, {name: v.spec for name, v in self._views.items()}, unreadable)
         self._buffer, self._places, self._verified = buffer, places, set[str]()
 
@@ -58,12 +73,13 @@ class TorchTensors(Tensors):
         return array if array.flags.aligned else array.copy()
 
 
-def read(path: PathLike) -> Tensors:
+def read(path: PathLike, *, under: Sequence[str] = ()) -> Tensors:
     """Open a file, the index of a sharded one (`*.index.json`), or the folder of either.
 
     Tensors at the top of the saved dict are listed by their keys. Where there are none, the dict
-    under 'state_dict', 'model_state_dict' or 'model' (the first there is) is taken for it. All
-    else (an optimizer, an epoch, an expanded view larger than its storage) is in `unreadable`.
+    under 'state_dict', 'model_state_dict' or 'model' (the first there is) is taken for it; with
+    `under`, only the dict under the first of these keys that there is. All else (an optimizer, an
+    epoch, an expanded view larger than its storage) is in `unreadable`.
 
     Raises:  CheckpointError if a file is missing, foreign, cut short, or asks for anything else
              than tensors (nothing that it asks for is run); at first access, if bytes do not fit
@@ -71,15 +87,16 @@ def read(path: PathLike) -> Tensors:
     """
     path = containers.locate(path, "pytorch_model", ".bin")
     if path.name.endswith(".index.json"):
-        return containers.read_sharded(path, _read_file)
-    return _read_file(path)
+        return containers.read_sharded(path, partial(_read_file, under=under))
+    return _read_file(path, under)
 
 
-def _read_file(path: Path) -> TorchTensors:
+def _read_file(path: Path, under: Sequence[str]) -> TorchTensors:
     buffer = containers.mapped(path)
     is_zip = buffer[:4].tobytes() == b"PK\3\4"
     try:
-        return (_read_zip if is_zip else _read_stream)(path, buffer)
+        content = (_read_zip if is_zip else _read_stream)(path, buffer)
+        return TorchTensors(path, buffer, content, under)
     except CheckpointError:
         raise
     except (*DAMAGE, zipfile.BadZipFile, NotImplementedError, OSError) as error:
@@ -89,7 +106,7 @@ def _read_file(path: Path) -> TorchTensors:
         ) from error
 
 
-def _read_zip(path: Path, buffer: np.ndarray) -> TorchTensors:
+def _read_zip(path: Path, buffer: np.ndarray) -> Content:
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
     pickles = [name for name in members if name.count("/") < 2 and Path(name).name == "data.pkl"]
@@ -119,7 +136,7 @@ def _read_zip(path: Path, buffer: np.ndarray) -> TorchTensors:
     for key, storage in pickle.storages.items():
         if places[key].length < storage.end:
             raise ValueError(f"storage {key!r} has {places[key].length} bytes, not {storage.end}")
-    return TorchTensors(path, buffer, found, places)
+    return Content(found, places)
 
 
 def _place(path: Path, buffer: np.ndarray, info: zipfile.ZipInfo) -> Place:
@@ -137,7 +154,7 @@ def _place(path: Path, buffer: np.ndarray, info: zipfile.ZipInfo) -> Place:
     return Place(start, info.file_size, info.CRC)
 
 
-def _read_stream(path: Path, buffer: np.ndarray) -> TorchTensors:
+def _read_stream(path: Path, buffer: np.ndarray) -> Content:
     stream = io.BytesIO(buffer[:LIMIT].tobytes())
     if Pickle(path).load(stream) != MAGIC:
         raise ValueError("it does not start with torch's magic number")
@@ -160,21 +177,23 @@ def _read_stream(path: Path, buffer: np.ndarray) -> TorchTensors:
         position += 8 + storage.end
     if position > len(buffer) or places.keys() != pickle.storages.keys():
         raise ValueError(f"its storages need {position} bytes and it has {len(buffer)}")
-    return TorchTensors(path, buffer, found, places)
+    return Content(found, places)
 
 
-def _flat(path: Path, found: Any) -> tuple[dict[str, View], dict[str, str]]:
+def _flat(path: Path, found: Any, under: Sequence[str]) -> tuple[dict[str, View], dict[str, str]]:
     """Sort what the pickle described into tensors by name and the rest by reason."""
     if type(found) is not dict:
         kind = "single tensor" if isinstance(found, View) else type(found).__name__
         raise CheckpointError(f"{path} holds a {kind}; it should hold a dict of tensors.")
     views: dict[str, View] = {}
     unreadable: dict[str, str] = {}
-    if not any(isinstance(value, View) for value in found.values()):
-        wrapper = next((key for key in WRAPPERS if type(found.get(key)) is dict), None)
+    if under or not any(isinstance(value, View) for value in found.values()):
+        wrapper = next((key for key in under or WRAPPERS if type(found.get(key)) is dict), None)
         if wrapper is not None:
             beside = {str(key): f"beside {wrapper!r}" for key in found if key != wrapper}
             unreadable, found = beside, found[wrapper]
+        elif under:
+            unreadable, found = dict.fromkeys(map(str, found), ""), {}
     for key, value in found.items():
         if not isinstance(value, View):
             unreadable[str(key)] = f"a value of type {type(value).__name__}"
@@ -183,8 +202,42 @@ def _flat(path: Path, found: Any) -> tuple[dict[str, View], dict[str, str]]:
         else:
             views[str(key)] = value
     if unreadable and not views:
+        way = "" if under else "a state dict, or "
         raise CheckpointError(
             f"{path} holds a dict without tensors (its first keys are {list(unreadable)[:3]}); "
-            f"it should hold a state dict, or one under any of {', '.join(WRAPPERS)}."
+            f"it should hold {way}one under any of {', '.join(under or WRAPPERS)}."
         )
     return views, unreadable
+
+
+def write(path: PathLike, tensors: Mapping[str, np.ndarray], *, under: str | None = None) -> None:
+    """Write tensors bit for bit as torch.save does, one after the other; `under` a key of a dict.
+
+    A file that is there stays if anything fails.
+
+    Raises:  CheckpointError for a name or a dtype that PyTorch lacks
+    """
+    specs = containers.specs_of(path, tensors, pickling.DTYPES)
+    with (
+        containers.replacing(path) as (temporary,),
+        temporary.open("wb") as file,
+        zipfile.ZipFile(file, "w") as archive,
+    ):
+        _add(archive, file, "data.pkl", pickling.state_dict(specs, under=under))
+        _add(archive, file, ".format_version", b"1")
+        _add(archive, file, ".storage_alignment", str(ALIGNMENT).encode())
+        _add(archive, file, "byteorder", b"little")
+        for key, name in enumerate(specs):
+            _add(archive, file, f"data/{key}", containers.raw(np.asarray(tensors[name])).data)
+        _add(archive, file, "version", b"3\n")
+
+
+def _add(archive: zipfile.ZipFile, file: IO[bytes], name: str, data: bytes | memoryview) -> None:
+    """Write a member whose bytes start at a multiple of 64, behind a padded header."""
+    member = zipfile.ZipInfo(f"archive/{name}")
+    large = len(data) >= LARGE
+    header = file.tell() + 30 + len(member.filename) + (20 if large else 0) + 4
+    padding = -header % ALIGNMENT
+    member.extra = b"FB" + struct.pack("<H", padding) + b"Z" * padding
+    with archive.open(member, "w", force_zip64=large) as place:
+        place.write(data)

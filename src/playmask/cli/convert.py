@@ -9,7 +9,7 @@ import typer
 def convert(
     source: Annotated[str, typer.Argument(metavar="SRC", help="The checkpoint to convert.")],
     target: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
-    to: Annotated[str, typer.Option(help="playmask, google or huggingface.")],
+    to: Annotated[str, typer.Option(help="playmask, google, huggingface or megatron.")],
     heads: Annotated[
         str | None, typer.Option(help="Such as pool,mlm (default: all it has); '' is none.")
     ] = None,
@@ -19,6 +19,12 @@ def convert(
     ] = None,
     ignore: Annotated[
         str | None, typer.Option(help="Configuration keys to overlook, such as a,b.")
+    ] = None,
+    container: Annotated[
+        str | None, typer.Option(help="For huggingface: safetensors (the default) or bin.")
+    ] = None,
+    shard_bytes: Annotated[
+        int | None, typer.Option(help="For huggingface: files of at most so many bytes.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is not empty.")
@@ -32,7 +38,8 @@ def convert(
     from playmask.cli.converting import Wanted, run
     from playmask.cli.output import note
 
-    wanted = Wanted(to, heads, dtype, family, ignore)
+    files = {"container": container, "shard_bytes": shard_bytes}
+    wanted = Wanted(to, heads, dtype, family, ignore, files)
     report, difference, values = run(source, target, wanted, force=force)
     print_report(report)
     note(f"saved in {target}; loaded again, {values:,} outputs differ by at most {difference:g}")

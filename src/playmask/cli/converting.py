@@ -23,18 +23,22 @@ BATCH, LENGTH = 2, 16  # the random texts that both models are compared on
 
 
 class Wanted(NamedTuple):
-    """What to convert to, and what to take the checkpoint for; None = as it says itself."""
+    """What to convert to, and what to take the checkpoint for; None = as it says itself.
+
+    files: what `save` takes of the files it writes
+    """
 
     to: str
     heads: str | None = None
     dtype: str | None = None
     family: str | None = None
     ignore: str | None = None
+    files: dict[str, Any] = {}  # noqa: RUF012
 
 
 def run(path: str, target: Path, wanted: Wanted, *, force: bool) -> tuple[Report, float, int]:
     """Convert; returns the report, the largest difference of the outputs, and their number."""
-    to, heads, dtype, family, _ = wanted
+    to, heads, dtype, family, *_ = wanted
     ignore = split(wanted.ignore) or ()
     if dtype is not None and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} here.{nearest(dtype, DTYPES)}")
@@ -48,7 +52,7 @@ def run(path: str, target: Path, wanted: Wanted, *, force: bool) -> tuple[Report
     model = load(path, heads=chosen, dtype=dtype, family=family, ignore=ignore)
     if dtype is not None:
         model.report = _stored_as(model.report, dtype)
-    save(model, target, to, tokenizer=tokenizer_beside(source))
+    save(model, target, to, tokenizer=tokenizer_beside(source), **wanted.files)
     again = load(target, heads=chosen, dtype=dtype, family=found.family, ignore=ignore)
     difference, values = _compare(model, again)
     if not difference <= 0:

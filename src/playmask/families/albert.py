@@ -41,8 +41,19 @@ BASE = Architecture(
 BERT4KERAS = Around(after=Norm(epsilon=1e-7))  # Keras' own epsilon, in the blocks only
 
 
+SILENT = (
+    "net_structure_type",
+    "gap_size",
+    "num_memory_blocks",
+    "down_scale_factor",
+    "layers_to_keep",
+)
+"""Keys of published files that say nothing about the published models."""
+
+
 def make(fields: Fields) -> Fields:
     """Groups of layers as blocks that share; a group of several different blocks is refused."""
+    fields = {name: value for name, value in fields.items() if name not in SILENT}
     if fields.pop("inner_groups", 1) != 1:
         raise ConfigError("inner_group_num other than 1 was never published, and is not loaded.")
     groups, depth = fields.pop("groups", 1), fields.get("depth", BASE.depth)
@@ -52,8 +63,12 @@ def make(fields: Fields) -> Fields:
 
 
 def tell(architecture: Architecture) -> Fields:
-    """How many groups there are."""
-    return {"groups": len(set(architecture.block_map)), "inner_groups": 1}
+    """How many groups there are, and the embedding's width: Hugging Face's default is 128."""
+    return {
+        "groups": len(set(architecture.block_map)),
+        "inner_groups": 1,
+        "embedding_size": architecture.embedding_size_,
+    }
 
 
 def google_blocks() -> list[Rule]:
@@ -105,8 +120,7 @@ ALBERT = Family(
             *TABLE,
             Key("num_hidden_groups", "groups"),
             Key("inner_group_num", "inner_groups"),
-            *(Key(name, name, dialect="") for name in ("net_structure_type", "gap_size")),
-            *(Key(name, name, dialect="") for name in ("num_memory_blocks", "down_scale_factor")),
+            *(Key(name, name, dialect="") for name in SILENT),
         ),
         architectures="AlbertForPreTraining",
         make=make,
@@ -130,4 +144,5 @@ ALBERT = Family(
     frozenset({"albert"}),
     heads=("pool", "nsp", "mlm"),
     bert4keras=lambda made: replace(made, attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS),
+    models='ALBERT; unshared with sharing="none"',
 )

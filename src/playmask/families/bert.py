@@ -31,4 +31,5 @@ BERT = Family(
     },
     frozenset({"bert"}),
     heads=("pool", "nsp", "mlm"),
+    models="BERT, RoBERTa-wwm, MacBERT, SimBERT, WoBERT, LaBSE",
 )

@@ -67,6 +67,13 @@ def write_activation(name: Any) -> Any:
     return next(theirs for theirs, ours in _ACTIVATIONS.items() if ours == name)
 
 
+def write_tanh(name: Any) -> Any:
+    """The name that `read_tanh` reads; a plain "gelu" is what bert4keras' files say."""
+    if isinstance(name, list):
+        return [write_tanh(item) for item in name]
+    return "gelu" if name == "gelu_tanh" else write_activation(name)
+
+
 HARMLESS = frozenset(
     """architectures model_type transformers_version torch_dtype dtype _name_or_path name_or_path
     use_cache output_past output_attentions output_hidden_states gradient_checkpointing
@@ -79,7 +86,12 @@ HARMLESS = frozenset(
     pooler_size_per_head pooler_type id2label label2id num_labels problem_type finetuning_task
     task_specific_params chunk_size_feed_forward pruned_heads torchscript use_bfloat16
     tokenizer_class vocab_file language auto_map ln_type max_length min_length
-    pad_token eos_token layer_type attn_implementation _attn_implementation
+    do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k top_p
+    typical_p repetition_penalty length_penalty no_repeat_ngram_size bad_words_ids
+    encoder_no_repeat_ngram_size num_return_sequences output_scores return_dict_in_generate
+    forced_bos_token_id forced_eos_token_id remove_invalid_values prefix tie_encoder_decoder
+    predict_special_tokens xla_device pad_token eos_token layer_type
+    attn_implementation _attn_implementation
     _attn_implementation_autoset""".split()
 )
 """Keys that say nothing about the computation of any family."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from playmask.architectures import Architecture
+from playmask.families.config import Fields
 from playmask.families.encoders import (
     KERNEL,
     KEYS,
@@ -23,6 +24,12 @@ BASE = Architecture(
     family="electra", vocabulary=21128, width=768, depth=12, attention_heads=12, inner=3072
 )
 """The sizes of the Chinese ELECTRA-base discriminator."""
+
+
+def tell(architecture: Architecture) -> Fields:
+    """The embedding's width is always said: without a word Hugging Face takes 128."""
+    return {"embedding_size": architecture.embedding_size_}
+
 
 GENERATOR = ("electra/", "generator/")
 
@@ -59,7 +66,7 @@ def huggingface_rules() -> list[Rule]:
 ELECTRA = Family(
     "electra",
     BASE,
-    configuration(BASE, keys=(*KEYS, *TABLE), architectures="ElectraForPreTraining"),
+    configuration(BASE, keys=(*KEYS, *TABLE), architectures="ElectraForPreTraining", tell=tell),
     {
         "google": replace(google(google_rules(), "(electra|generator)"), aliases=(GENERATOR,)),
         "huggingface": huggingface(huggingface_rules(), "electra."),
@@ -68,4 +75,5 @@ ELECTRA = Family(
     heads=("discriminator", "mlm"),
     one_order="ELECTRA's discriminator has no vocabulary head and cannot generate",
     generators=True,
+    models="ELECTRA, discriminators and generators",
 )

@@ -88,6 +88,8 @@ def _make(base: Architecture, fields: Fields) -> Architecture:
             "checkpoints load."
         )
     fields.pop("longest", None)
+    if fields.get("embedding_size") == fields.get("width"):
+        fields["embedding_size"] = None
     if fields.pop("decodes", False):
         fields["order"] = "lm"
     if isinstance(fields.get("activation"), list):
@@ -204,8 +206,8 @@ def turned(ours: str, theirs: str) -> list[Rule]:
 
 GOOGLE_IGNORED = (
     (
-        r"/(adam_m|adam_v|lamb_m|lamb_v)$|/Adam(_1)?$|_slot_v[rc]?$|^(beta1|beta2)_power$"
-        r"|/Adafactor(_\d+)?$|/(vr|vc|v)$",
+        r"/(adam|lamb|adafactor)_(m|v|vr|vc)$|/Adam(_1)?$|_slot_(m|v|vr|vc)$"
+        r"|^(beta1|beta2)_power$|/Adafactor(_\d+)?$|(?<!Attention)/(vr|vc|v)$",
         "optimizer's state",
     ),
     (r"^global_step$", "the training's step counter"),

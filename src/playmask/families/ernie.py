@@ -59,4 +59,5 @@ ERNIE = Family(
     frozenset({"ernie"}),
     marks=frozenset({"use_task_id", "task_type_vocab_size"}),
     heads=("pool", "nsp", "mlm"),
+    models="ERNIE 1.0 to 3.0",
 )

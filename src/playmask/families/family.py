@@ -17,8 +17,8 @@ class Family:
     base: the architecture of its usual size; configuration: how its files are read and written;
     model_types: what they declare; dialects: how its tensors are named, by container;
     marks: configuration keys that tell it from families with the same names;
-    heads: those it was pretrained with; bert4keras: what bert4keras computes in its place;
-    one_order: why its order cannot be chosen ("" = it can), generators: except where the
+    heads: those it was pretrained with; models: those of its shape, for people; bert4keras: what
+    that program computes in its place; one_order: why its order cannot be chosen ("" = it can), generators: except where the
     checkpoint has a vocabulary head; settle: (architecture, the checkpoint's tensors) -> the
     architecture, where the tensors decide what the configuration cannot say or has wrong.
     """
@@ -30,6 +30,7 @@ class Family:
     model_types: frozenset[str] = frozenset()
     marks: frozenset[str] = frozenset()
     heads: tuple[str, ...] = ("mlm",)
+    models: str = ""
     bert4keras: Callable[[Architecture], Architecture] = field(default=lambda made: made)
     one_order: str = ""
     generators: bool = False

@@ -95,4 +95,5 @@ GAU_ALPHA = Family(
     },
     frozenset({"gau_alpha"}),
     marks=frozenset({"attention_scale", "normalization"}),
+    models="GAU-α",
 )

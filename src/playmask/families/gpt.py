@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from playmask.architectures import Architecture, VocabularyHead
-from playmask.families.config import Fields, Key, read_tanh, write_activation
+from playmask.families.config import Fields, Key, read_tanh, write_tanh
 from playmask.families.encoders import (
     KEYS,
     TABLE,
@@ -44,11 +44,11 @@ OTHER = ("hidden_act", "is_decoder", "position_embedding_type")
 
 GPT_KEYS = (
     *(
-        key if key.theirs in BOTH else replace(key, dialect="google")
+        key if key.theirs in BOTH or key.dialect == "" else replace(key, dialect="google")
         for key in (*KEYS, *TABLE)
         if key.theirs not in OTHER
     ),
-    Key("hidden_act", "activation", read_tanh, write_activation, "google"),
+    Key("hidden_act", "activation", read_tanh, write_tanh, "google"),
     Key("n_embd", "n_embd", dialect="huggingface"),
     Key("n_layer", "depth", dialect="huggingface"),
     Key("n_head", "attention_heads", dialect="huggingface"),
@@ -171,4 +171,5 @@ GPT = Family(
     bert4keras=lambda made: replace(
         made, activation="gelu", attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS
     ),
+    models="GPT, CDial-GPT",
 )

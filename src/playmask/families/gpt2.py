@@ -1,11 +1,20 @@
 """GPT-2 and CPM-LM: norms before the sub-layers and after the last (Radford et al. 2019)."""
 
 from dataclasses import replace
+from typing import Any
 
 from playmask.architectures import Architecture, VocabularyHead
 from playmask.errors import ConfigError
-from playmask.families.config import Fields, Key, read_tanh, write_activation
-from playmask.families.encoders import NORM, TORCH_NORM, configuration, google
+from playmask.families.config import Configuration, Fields, Key, read_tanh, write_activation
+from playmask.families.encoders import (
+    NORM,
+    TORCH_KERNEL,
+    TORCH_NORM,
+    TURNED,
+    configuration,
+    google,
+    turned,
+)
 from playmask.families.family import Family
 from playmask.families.gpt import (
     GPT_KEYS,
@@ -16,7 +25,7 @@ from playmask.families.gpt import (
     make,
     tell,
 )
-from playmask.families.names import Rule, pairs
+from playmask.families.names import Dialect, Rule, fused, pairs
 from playmask.norms import Around, Norm
 from playmask.parts import Learned
 
@@ -70,22 +79,51 @@ def pre_norm(rules: list[Rule]) -> list[Rule]:
     return [*moved, *pairs("blocks/norm", "gpt/output/LayerNorm", NORM)]
 
 
+def megatron() -> Dialect:
+    """The names of Megatron's GPT-2, in which CPM-Generate was published."""
+    layer, block = "transformer.layers.{i}", "blocks/{i}"
+    projections = [f"{block}/attention/{name}" for name in ("query", "key", "value")]
+    rules = [
+        Rule("embeddings/tokens/embeddings", "word_embeddings.weight"),
+        Rule("embeddings/positions/embeddings", "position_embeddings.weight"),
+        *pairs(f"{block}/attention_norm/before", f"{layer}.input_layernorm", TORCH_NORM),
+        *fused(projections, f"{layer}.attention.query_key_value", TORCH_KERNEL, TURNED),
+        *turned(f"{block}/attention/output", f"{layer}.attention.dense"),
+        *pairs(f"{block}/feedforward_norm/before", f"{layer}.post_attention_layernorm", TORCH_NORM),
+        *turned(f"{block}/feedforward/inner", f"{layer}.mlp.dense_h_to_4h"),
+        *turned(f"{block}/feedforward/outer", f"{layer}.mlp.dense_4h_to_h"),
+        *pairs("blocks/norm", "transformer.final_layernorm", TORCH_NORM),
+    ]
+    body = r"^(word_embeddings|position_embeddings|transformer)\."
+    return Dialect("megatron", tuple(rules), body=body)
+
+
+class BesideMegatron(Configuration):
+    """Megatron's checkpoints have no configuration; beside them lies one of Hugging Face's."""
+
+    def write(self, architecture: Architecture, dialect: str) -> dict[str, Any]:
+        """Translate an architecture into a dialect's configuration."""
+        return super().write(architecture, "huggingface" if dialect == "megatron" else dialect)
+
+
+CONFIGURATION = configuration(
+    BASE,
+    keys=(
+        *GPT_KEYS,
+        Key("activation_function", "activation", read_tanh, write_activation, "huggingface"),
+        Key("n_inner", "inner", dialect="huggingface"),
+        *(Key(name, name, dialect="") for name in UNUSUAL),
+    ),
+    architectures="GPT2LMHeadModel",
+    required=GPT_REQUIRED,
+    make=make_gpt2,
+    tell=tell,
+)
+
 GPT2 = Family(
     "gpt2",
     BASE,
-    configuration(
-        BASE,
-        keys=(
-            *GPT_KEYS,
-            Key("activation_function", "activation", read_tanh, write_activation, "huggingface"),
-            Key("n_inner", "inner", dialect="huggingface"),
-            *(Key(name, name, dialect="") for name in UNUSUAL),
-        ),
-        architectures="GPT2LMHeadModel",
-        required=GPT_REQUIRED,
-        make=make_gpt2,
-        tell=tell,
-    ),
+    BesideMegatron(**vars(CONFIGURATION)),
     {
         "google": replace(
             google(pre_norm(google_rules()), "gpt"), body=r"^gpt/(embeddings|transformer|output)/"
@@ -96,7 +134,9 @@ GPT2 = Family(
                 *pairs("blocks/norm", "transformer.ln_f", TORCH_NORM),
             ]
         ),
+        "megatron": megatron(),
     },
     frozenset({"gpt2"}),
     bert4keras=lambda made: replace(made, activation="gelu"),
+    models="GPT-2, CPM-LM",
 )

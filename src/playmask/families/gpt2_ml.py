@@ -1,6 +1,7 @@
 """GPT2_ML, the Chinese GPT-2 of 1.5 billion parameters (imcaspar/gpt2-ml; Grover's code)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -74,6 +75,7 @@ GPT2_ML = Family(
     "gpt2_ml",
     BASE,
     configuration(BASE, architectures="GPT2ML", make=make),
-    {"google": google(rules(), "newslm")},
+    {"google": replace(google(rules(), "newslm"), body=r"^newslm/(embeddings|layer\d+)/")},
     settle=settle,
+    models="GPT2_ML, both vocabularies",
 )

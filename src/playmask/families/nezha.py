@@ -79,4 +79,5 @@ NEZHA = Family(
         attention_norm=Around(after=BERT4KERAS),
         feedforward_norm=Around(after=BERT4KERAS),
     ),
+    models='NEZHA; NEZHA-GEN with mask="lm"',
 )

@@ -78,4 +78,5 @@ ROBERTA = Family(
     },
     frozenset({"roberta", "xlm-roberta", "camembert"}),
     heads=("pool", "mlm"),
+    models="RoBERTa (English), XLM-RoBERTa, CamemBERT",
 )

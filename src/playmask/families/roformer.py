@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from playmask.architectures import Architecture
+from playmask.architectures import Architecture, VocabularyHead
 from playmask.errors import ConfigError
-from playmask.families.config import Fields, Key
+from playmask.families.config import Fields, Key, read_activation, write_activation
 from playmask.families.encoders import (
     KEYS,
     NO_TABLE,
@@ -25,7 +25,7 @@ from playmask.families.names import Rule
 from playmask.norms import Around, Norm
 from playmask.parts import Rotary, StoredRotary
 
-NORM = Norm(epsilon=1e-7)  # it was trained with bert4keras, which leaves Keras' own epsilon here
+NORM = Norm(epsilon=1e-7)  # it was trained with bert4keras, which leaves Keras' own epsilon
 
 BASE = Architecture(
     family="roformer",
@@ -38,6 +38,7 @@ BASE = Architecture(
     embedding_norm=NORM,
     attention_norm=Around(after=NORM),
     feedforward_norm=Around(after=NORM),
+    vocabulary_head=VocabularyHead(norm=NORM),
 )
 """The sizes of the word-level RoFormer-base."""
 
@@ -45,6 +46,7 @@ ROFORMER_KEYS = (
     *KEYS,
     *NO_TABLE,
     Key("rotary_value", "rotary_value"),
+    Key("pooler_activation", "pooler_activation", read_activation, write_activation),
     Key("use_bias", "bias", dialect=""),
 )
 
@@ -105,5 +107,7 @@ ROFORMER = Family(
         embedding_norm=NORM,
         attention_norm=Around(after=NORM),
         feedforward_norm=Around(after=NORM),
+        vocabulary_head=VocabularyHead(),
     ),
+    models="RoFormer, RoFormer-Sim, RoFormer-GPT",
 )

@@ -94,4 +94,5 @@ ROFORMER_V2 = Family(
     },
     frozenset({"roformer"}),
     marks=frozenset({"norm_type"}),
+    models="RoFormerV2",
 )

@@ -1,6 +1,9 @@
 """T5 1.0, T5 1.1 and mT5: encoder, decoder, or both (Raffel et al. 2020; Xue et al. 2021)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from playmask.architectures import Architecture, Decoder, VocabularyHead
 from playmask.errors import ConfigError
@@ -12,7 +15,7 @@ from playmask.families.config import (
     read_tanh,
     told,
     with_epsilon,
-    write_activation,
+    write_tanh,
 )
 from playmask.families.encoders import GOOGLE_IGNORED, turned
 from playmask.families.family import Family
@@ -72,7 +75,7 @@ KEYS = (
         for name, d in (("attention_head_size", GOOGLE), ("d_kv", TORCH))
     ),
     Key("attention_key_size", "own_key_size", dialect=GOOGLE),
-    Key("hidden_act", "activation", read_tanh, write_activation, GOOGLE),
+    Key("hidden_act", "activation", read_tanh, write_tanh, GOOGLE),
     Key("feed_forward_proj", "projection", dialect=TORCH),
     *(Key(name, name, dialect="") for name in ("dense_act_fn", "is_gated_act", "is_decoder")),
     *(
@@ -88,14 +91,24 @@ KEYS = (
     Key("tie_word_embeddings", "tied"),
     Key("scale_decoder_outputs", "scaled"),
     Key("pad_token_id", "pad"),
-    Key("position_embedding_type", "position_type", dialect=""),
+    *(Key(name, name, dialect="") for name in ("n_positions", "max_position_embeddings")),
 )
+
+
+SILENT = (
+    "dense_act_fn",
+    "is_gated_act",
+    "is_decoder",
+    "factor",
+    "n_positions",
+    "max_position_embeddings",
+)
+"""Keys that only repeat others, or that no T5 heeds."""
 
 
 def make(base: Architecture, fields: Fields) -> Architecture:
     """Gated models have a head of their own; tied ones scale what it reads by 1/√width."""
-    for name in ("dense_act_fn", "is_gated_act", "is_decoder", "factor", "position_type"):
-        fields.pop(name, None)
+    fields = {name: value for name, value in fields.items() if name not in SILENT}
     kind = fields.pop("projection", None)
     if kind is not None and kind not in GATED:
         raise ConfigError(f"feed_forward_proj {kind!r} is none of {', '.join(GATED)}.")
@@ -235,6 +248,13 @@ IGNORED = (
     ),
 )
 
+
+def settle(made: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
+    """An encoder alone is stored without a word in its configuration."""
+    decodes = any(name.startswith("decoder") for name in tensors)
+    return made if decodes else made.change(decoder=None)
+
+
 ONE_ORDER = "T5's encoder reads both ways and its decoder is a language model already"
 
 
@@ -247,7 +267,9 @@ def bert4keras(made: Architecture) -> Architecture:
     return made.change(vocabulary_head=head, activation=activation)
 
 
-def family(base: Architecture, model_type: str, torch: str, google: list[Rule]) -> Family:
+def family(
+    base: Architecture, models: str, model_type: str, torch: str, google: list[Rule]
+) -> Family:
     """One of the three; they differ in their feed-forward layer and in names."""
     body = r"^(encoder|decoder|shared)[/.]"
     names = PLAIN if base.gate is None else TWO
@@ -264,6 +286,8 @@ def family(base: Architecture, model_type: str, torch: str, google: list[Rule]) 
         frozenset({model_type}),
         bert4keras=bert4keras,
         one_order=ONE_ORDER,
+        settle=settle,
+        models=models,
     )
 
 
@@ -276,18 +300,21 @@ T5 = family(
         gate=None,
         vocabulary_head=replace(BASE.vocabulary_head, tied=True, scale=BASE.width**-0.5),
     ),
+    "T5 1.0",
     "t5",
     "T5ForConditionalGeneration",
     google_rules(PLAIN, "layer_norm", "final_layer_norm"),
 )
 T5_1_1 = family(
     BASE,
+    "T5 1.1, Flan-T5",
     "t5",
     "T5ForConditionalGeneration",
     google_rules(TWO, "layer_norm", "final_layer_norm"),
 )
 MT5 = family(
     replace(BASE, family="mt5", vocabulary=250112),
+    "mT5, T5-PEGASUS",
     "mt5",
     "MT5ForConditionalGeneration",
     google_rules(TWO, "rms_norm", "rms_norm"),

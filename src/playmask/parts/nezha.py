@@ -1,10 +1,12 @@
 """NEZHA's functional relative positions, in the scores and in the values."""
 
+from typing import Any
+
 from keras import ops
 
 from playmask.masks import Sites, Tensor
 from playmask.parts.part import Part
-from playmask.parts.sinusoidal import sinusoids
+from playmask.parts.sinusoidal import check_even, sinusoids
 from playmask.recipes import recipe
 
 
@@ -17,6 +19,12 @@ class Nezha(Part):
     """
 
     clip: int = 64
+
+    def make(self, attention: Any) -> Part:
+        """Itself; raises ConfigError where a distance's vector cannot be sines and cosines."""
+        check_even(attention.key_size, "a key of NEZHA's positions")
+        check_even(attention.value_size, "a value of NEZHA's positions")
+        return self
 
     def logits(
         self, x: Tensor, q: Tensor, k: Tensor, queries: Sites, keys: Sites, previous: Tensor | None

@@ -6,9 +6,18 @@ import keras
 import numpy as np
 from keras import ops
 
+from playmask.errors import ConfigError
 from playmask.masks import Tensor
 from playmask.parts.part import Part
 from playmask.recipes import recipe
+
+
+def check_even(size: int, what: str) -> None:
+    """Raise ConfigError where numbers cannot be taken in pairs of a sine and a cosine."""
+    if size % 2:
+        raise ConfigError(
+            f"Sines and cosines come in pairs, but {what} is {size} numbers wide; make it even."
+        )
 
 
 def angles(positions: Tensor, size: int, base: float) -> Tensor:
@@ -37,7 +46,8 @@ class Sinusoidal(Part):
     base: float = 10000.0
 
     def table(self, size: int, **options: Any) -> Any:
-        """What is added: positions (B, T) -> (B, T, size)."""
+        """What is added: positions (B, T) -> (B, T, size); raises ConfigError for an odd size."""
+        check_even(size, "the embedding")
         return Waves(size, self.base, name=options["name"], dtype=options["dtype"])
 
 

@@ -1,0 +1,68 @@
+"""A checkpoint in several files with an index, as Hugging Face writes it."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from playmask.checkpoints import containers
+from playmask.checkpoints.containers import Some, Spec, Tensors
+
+
+def index_of(file: Path) -> Path:
+    """The index that lists the shards of what would else be this file."""
+    return file.with_name(f"{file.name}.index.json")
+
+
+def split(tensors: Tensors, limit: int) -> list[dict[str, Spec]]:
+    """Share tensors out, in their order, into shards of at most `limit` bytes.
+
+    A tensor that is larger than that has a shard of its own.
+    """
+    shards: list[dict[str, Spec]] = [{}]
+    filled = 0
+    for name in tensors:
+        spec = tensors.spec(name)
+        if shards[-1] and filled + spec.nbytes > limit:
+            shards.append({})
+            filled = 0
+        shards[-1][name] = spec
+        filled += spec.nbytes
+    return shards
+
+
+def write(
+    file: Path,
+    tensors: Tensors,
+    shards: list[dict[str, Spec]],
+    write_file: Callable[[Path, Mapping], None],
+) -> None:
+    """Write shards beside where `file` would be, then the index, then take away older shards.
+
+    Whatever fails before all are written, the older checkpoint stays.
+    """
+    index, count = index_of(file), len(shards)
+    names = [f"{file.stem}-{i:05d}-of-{count:05d}{file.suffix}" for i in range(1, count + 1)]
+    home = {name: at for at, shard in zip(names, shards, strict=True) for name in shard}
+    total = sum(spec.nbytes for shard in shards for spec in shard.values())
+    listing = {"metadata": {"total_size": total}, "weight_map": dict(sorted(home.items()))}
+    older = _listed(index)
+    with containers.replacing(*map(file.with_name, names), index) as temporary:
+        for place, shard in zip(temporary, shards, strict=False):  # the index has none
+            write_file(place, Some(place, tensors, shard))
+        temporary[-1].write_text(json.dumps(listing, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        if older & set(names):  # no moment in which the old index lists new shards
+            index.unlink()
+    for name in older - set(names):
+        file.with_name(name).unlink(missing_ok=True)
+
+
+def _listed(index: Path) -> set[str]:
+    """The shards of an older checkpoint, where they lie beside its index and are named as ours."""
+    try:
+        listed = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return set()
+    stem, suffix = index.name.removesuffix(".index.json").split(".")
+    name = re.compile(rf"{stem}-\d{{5}}-of-\d{{5}}\.{suffix}")
+    return {item for item in listed if isinstance(item, str) and name.fullmatch(item)}

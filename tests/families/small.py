@@ -1,0 +1,53 @@
+"""Small models of every family, with random weights, as tests/comparing.py has them for BERT."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from playmask.architectures import Architecture
+from playmask.deferred import blank, fill
+from playmask.families import FAMILIES
+from playmask.parts import Gated, Learned, Nezha
+from playmask.transformer import Transformer, weights_by_name
+
+VOCABULARY, WIDTH, INNER, POSITIONS = 40, 24, 32, 20
+DECODING = [name for name, family in FAMILIES.items() if family.base.decoder is not None]
+GENERATING = [name for name, family in FAMILIES.items() if family.base.decoder is None]
+
+
+def small(name: str, **changes: Any) -> Architecture:
+    """A family's base architecture with small sizes; all that is no size stays as it is."""
+    base = FAMILIES[name].base
+    sizes: dict[str, Any] = {"vocabulary": VOCABULARY, "width": WIDTH, "depth": 2, "inner": INNER}
+    if base.projections == Gated():
+        sizes |= {"key_size": 8, "value_size": INNER}
+    else:
+        sizes["attention_heads"] = 4
+        sizes |= {"key_size": 8, "value_size": 8} if base.key_size else {}
+    if base.embedding_size is not None:
+        sizes["embedding_size"] = 12
+    if isinstance(base.position, Learned):
+        sizes["position"] = replace(base.position, size=POSITIONS)
+    if base.position == Nezha():
+        sizes["position"] = Nezha(clip=3)  # so that the tests' texts reach it
+    if base.decoder is not None:
+        sizes["decoder"] = replace(base.decoder, depth=2)
+    return base.change(**{**sizes, **changes})
+
+
+def filled(architecture: Architecture, heads: tuple[str, ...] = (), seed: int = 1) -> Transformer:
+    """A model whose weights, biases and norms too, are all random."""
+    model = blank(lambda: Transformer(architecture, heads))
+    random = np.random.default_rng(seed)
+    for name, variable in weights_by_name(model).items():
+        middle = 1.0 if name.endswith("gamma") else 0.0
+        fill(variable, middle + 0.3 * random.normal(size=variable.shape).astype("float32"))
+    return model
+
+
+@cache
+def model_of(name: str, **changes: Any) -> Transformer:
+    """A small model of a family with a vocabulary head; made once."""
+    return filled(small(name, **changes), ("mlm",))

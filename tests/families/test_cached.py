@@ -1,0 +1,164 @@
+"""Every family in every order it has: the cache changes nothing, and nothing leaks."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from small import DECODING, GENERATING, model_of
+
+from comparing import error, numpy_of, tokens
+from oracles import CLOSE
+from playmask.families import FAMILIES
+from playmask.masks import Ordered, Window
+from playmask.transformer import Transformer
+
+pytestmark = pytest.mark.backends
+
+FAR = 1e-2  # what a wrong choice must differ by, at least, in parts of the largest logit
+PREFIXES = [5, 3, 5]  # the lengths of the prompts in one ragged batch
+STEPS = 3
+ORDERS = {
+    "lm": [[0] * 5 + [1] * STEPS] * 3,
+    "unilm": [[0] * 5 + [1] * STEPS] * 3,
+    "turns": [[0, 1, 0, 1, 1] + [1] * STEPS, [0, 0, 1, 1, 1] + [1] * STEPS, [0] * 5 + [1] * STEPS],
+}
+"""The segments of the rows, prompts and what follows; they are the order's, and the table's."""
+CASES = [(name, order) for name in GENERATING for order in ORDERS]
+
+Inputs = dict[str, Any]
+
+
+def rows_for(name: str, order: str) -> Inputs:
+    """A ragged batch of prompts with what follows them."""
+    ids, segments = tokens(3, 5 + STEPS), np.array(ORDERS[order], "int32")
+    ids[ids == FAMILIES[name].base.pad] = 7
+    valid = np.ones(ids.shape, bool)
+    valid[:, :5] = np.arange(5) < np.array(PREFIXES)[:, None]
+    return {"tokens": ids, "segments": segments, "valid": valid}
+
+
+def pairs_for() -> Inputs:
+    """The same for encoder-decoders, whose texts are ragged on both sides and start with the pad.
+
+    The encoder's lengths are others than the decoder's.
+    """
+    targets = {f"target_{name}": value for name, value in rows_for("t5", "lm").items()}
+    targets["target_tokens"][:, 0] = 0
+    del targets["target_segments"]
+    valid = np.arange(6) < np.array([4, 6, 4])[:, None]
+    return {"tokens": np.where(valid, tokens(3, 6, seed=5), 0), **targets}
+
+
+def alone(batch: Inputs) -> list[Inputs]:
+    """Each row by itself, without its padding."""
+    rows = []
+    for i in range(len(batch["tokens"])):
+        row = {"tokens": batch["tokens"][i]}
+        for prefix in ("", "target_"):
+            valid = batch.get(f"{prefix}valid", batch["tokens"] != 0)[i]
+            own = [name for name in batch if name.startswith("target_") == bool(prefix)]
+            row |= {name: batch[name][i, valid] for name in own}
+        rows.append({name: value[None] for name, value in row.items()})
+    return rows
+
+
+def stepped(model: Transformer, batch: Inputs, shift: int = 0, prefix: str = "") -> np.ndarray:
+    """The logits after the prompts: one prefill, then one token at a time, through the cache."""
+    cut = {name: value for name, value in batch.items() if name.startswith(prefix)}
+    once = {name: value for name, value in batch.items() if name not in cut}
+    total = batch[f"{prefix}tokens"].shape[1]
+    cache, logits = model.empty_cache(3, total + 2), []
+    for start, stop in [(0, total - STEPS), *((i, i + 1) for i in range(total - STEPS, total))]:
+        piece = {name: value[:, start:stop] for name, value in cut.items()}
+        if shift and start:
+            filled = batch[f"{prefix}valid"][:, :start].sum(1, keepdims=True)
+            piece[f"{prefix}positions"] = (filled + shift).astype("int32")
+        out = model({**once, **piece, "cache": cache, "at": np.int32(start)})
+        once, cache = {}, out["cache"]
+        logits.append(numpy_of(out["logits"]))
+    return np.concatenate(logits[1:], axis=1)
+
+
+def uncached(model: Transformer, batch: Inputs) -> np.ndarray:
+    """The same logits from each row by itself, without padding and cache."""
+    return np.concatenate([numpy_of(model(row)["logits"])[:, -STEPS:] for row in alone(batch)])
+
+
+def model_for(name: str, order: str, **changes: Any) -> Transformer:
+    """A model of the order; RoBERTa's one segment is made the two that "unilm" speaks of."""
+    segments = {"segments": 2} if FAMILIES[name].base.segments == 1 else {}
+    return model_of(name, order=order, **segments, **changes)
+
+
+@pytest.mark.parametrize(("name", "order"), CASES)
+def test_cached_equals_uncached(name, order):
+    model, batch = model_for(name, order), rows_for(name, order)
+    assert error(stepped(model, batch), uncached(model, batch)) < CLOSE
+
+
+@pytest.mark.parametrize("name", GENERATING)
+def test_a_wrong_mask_and_a_shifted_position_show(name):
+    model, batch = model_for(name, "unilm"), rows_for(name, "unilm")
+    wanted = uncached(model, batch)
+    narrow = model_for(name, "unilm", mask=Ordered() & Window(2))
+    assert error(stepped(narrow, batch), wanted) > FAR
+    assert error(stepped(model, batch, shift=1), wanted) > FAR
+
+
+@pytest.mark.parametrize("name", DECODING)
+def test_a_decoder_with_its_memory_in_the_cache(name):
+    model, batch = model_of(name), pairs_for()
+    wanted = uncached(model, batch)
+    assert error(stepped(model, batch, prefix="target_"), wanted) < CLOSE
+    memory = {"memory": model({"tokens": batch["tokens"]})["memory"]}
+    given = {**batch, **memory, "memory_valid": batch["tokens"] != 0}
+    del given["tokens"]
+    assert error(stepped(model, given, prefix="target_"), wanted) < CLOSE
+    given["memory_valid"] = np.ones_like(given["memory_valid"])
+    assert error(stepped(model, given, prefix="target_"), wanted) > FAR
+    assert error(stepped(model, batch, shift=1, prefix="target_"), wanted) > FAR
+    narrow = model_of(name, mask=Ordered() & Window(2))
+    assert error(stepped(narrow, batch, prefix="target_"), wanted) > FAR
+
+
+# Leaks
+
+TEXT = np.array([0, 0, 0, 1, 1, 0, 1, 1], "int32")  # segments of one text, of two turns
+PADDED = np.arange(8) < 6
+
+
+def moved(model: Transformer, inputs: Inputs, name: str, output: str = "logits") -> np.ndarray:
+    """Change one token at a time, all in one batch: (query, key) -> whether the query moved."""
+    count = inputs[name].shape[1]
+    rows = {key: np.repeat(value, count + 1, axis=0) for key, value in inputs.items()}
+    places = np.arange(count)
+    rows[name][places + 1, places] = rows[name][places + 1, places] % 37 + 2  # neither 0 nor 1
+    found = numpy_of(model(rows)[output])
+    return (np.abs(found[1:] - found[:1]).max(-1) > 1e-6 * np.abs(found).max()).T
+
+
+def grid_of(order: str) -> np.ndarray:
+    """Who looks at whom, a token always at itself, in a text whose last two are padding."""
+    return Ordered().grid(order, segments=TEXT) & PADDED | np.eye(8, dtype=bool)
+
+
+@pytest.mark.parametrize("name", GENERATING)
+@pytest.mark.parametrize("order", ["full", "lm", "unilm", "turns"])
+def test_nothing_leaks(name, order):
+    """The order of sites is transitive, so that two blocks see what one sees."""
+    ids = tokens(1, 8) % 37 + 2
+    inputs = {"tokens": ids, "segments": TEXT[None], "valid": PADDED[None]}
+    found = moved(model_for(name, order), inputs, "tokens")[:6]
+    assert (found == grid_of(order)[:6]).all()
+    wrong = {"full": "lm", "lm": "unilm", "unilm": "lm", "turns": "lm"}[order]
+    assert not (found == grid_of(wrong)[:6]).all()
+
+
+@pytest.mark.parametrize("name", DECODING)
+def test_nothing_leaks_into_a_decoder(name):
+    ids = tokens(1, 8) % 37 + 2
+    inputs = {"tokens": ids, "valid": PADDED[None], "target_tokens": ids[:, :5]}
+    model = model_of(name)
+    assert (moved(model, inputs, "target_tokens") == np.tri(5, dtype=bool)).all()
+    assert (moved(model, inputs, "tokens") == PADDED).all()
+    assert (moved(model, inputs, "tokens", "memory")[:6] == PADDED).all()

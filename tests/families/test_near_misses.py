@@ -1,0 +1,132 @@
+"""The original programs' values are sharp: a model that is nearly right fails on them."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from stored import family_of
+
+import playmask
+from comparing import numpy_of
+from oracles import CASES, CLOSE
+from playmask.architectures import Architecture
+from playmask.deferred import blank, fill
+from playmask.families import FAMILIES
+from playmask.families.config import with_epsilon
+from playmask.parts import Buckets, Dot, Hierarchical, Learned, Nezha, Rotary, StoredRotary
+from playmask.transformer import Transformer, weights_by_name
+
+pytestmark = pytest.mark.backends
+
+FAR = 2e-3  # what a wrong choice must differ by, at least, where it is no matter of rounding
+GELU = {"gelu": "gelu_tanh", "gelu_tanh": "gelu"}
+
+
+@cache
+def right(name: str) -> Transformer:
+    return CASES[name].load()
+
+
+def errors(name: str, **changes: Any) -> float:
+    """How far a case's model is from the original with some of its fields changed."""
+    model = right(name)
+    made = blank(lambda: Transformer(model.architecture.change(**changes), model.head_names))
+    values = weights_by_name(model)
+    for ours, variable in weights_by_name(made).items():
+        fill(variable, numpy_of(values[ours].value))
+    return max(CASES[name].errors(made).values())
+
+
+@cache
+def right_architecture(name: str) -> Architecture:
+    return playmask.architecture(CASES[name].path, family=family_of(name))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_model_without_a_change_is_right(name):
+    """What is left of a near miss when nothing is missed."""
+    assert errors(name) < CLOSE
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if right_architecture(n).activation in GELU])
+def test_the_other_gelu(name):
+    assert errors(name, activation=GELU[right(name).architecture.activation]) > CLOSE
+
+
+BLUNT = {"bert4keras/gpt"}  # no norm in front, and large numbers: an epsilon does not show
+NORMS = ("embedding_norm", "attention_norm", "feedforward_norm", "final_norm", "vocabulary_head")
+
+
+def norms(name: str, epsilon: float) -> dict[str, Any]:
+    other = with_epsilon(right(name).architecture, epsilon)
+    return {field: getattr(other, field) for field in NORMS}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_another_epsilon(name):
+    """Ten times the largest that any family has; 1e-12 and 1e-7 cannot be told apart."""
+    assert (errors(name, **norms(name, 1e-4)) > CLOSE) == (name not in BLUNT)
+
+
+def test_an_epsilon_that_others_have():
+    assert errors("bert4keras/bert_encoder", **norms("bert4keras/bert_encoder", 1e-5)) > CLOSE
+    assert errors("bert4keras/gpt2", **norms("bert4keras/gpt2", 1e-12)) > CLOSE
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_dot_products_scaled_otherwise(name):
+    (part,) = right(name).architecture.attention
+    assert errors(name, attention=Dot(scale=not part.scale)) > FAR
+
+
+NEARLY: dict[type, Any] = {
+    Learned: None,
+    Hierarchical: None,
+    Rotary: Rotary(base=1000.0),
+    StoredRotary: Rotary(),
+    Nezha: Nezha(clip=63),  # its sinusoid starts at the clip, so that short texts show it too
+    Buckets: Buckets(bidirectional=False),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_other_positions(name):
+    assert errors(name, position=NEARLY[type(right(name).architecture.position)]) > FAR
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if right_architecture(n).decoder])
+def test_a_decoder_with_or_without_what_bert4keras_adds(name):
+    made = right(name).architecture
+    if made.decoder is None:
+        return  # the case of an encoder alone
+    cross = replace(made.decoder, cross_position=not made.decoder.cross_position)
+    assert errors(name, decoder=cross) > FAR
+    other = {1.0: made.width**-0.5, made.width**-0.5: 1.0}[made.vocabulary_head.scale]
+    scaled = replace(made.vocabulary_head, scale=other)
+    assert errors(name, vocabulary_head=scaled) > FAR
+    assert errors(name, decoder=replace(made.decoder, position=None)) > FAR
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_like_bert4keras_or_not(name):
+    """It changes the outputs where it changes more than an epsilon, and only there."""
+    case, stored = CASES[name], right_architecture(name)
+    one, other = (
+        with_epsilon(made, 1.0) for made in (stored, FAMILIES[stored.family].bert4keras(stored))
+    )
+    if "mlm" not in right(name).head_names:
+        other = replace(other, vocabulary_head=one.vocabulary_head)
+    found = case.errors(case.load(like=None if "like" in case.options else "bert4keras"))
+    assert (max(found.values()) > CLOSE) == (one != other)
+
+
+@pytest.mark.parametrize("mask", ["full", "lm", "unilm"])
+@pytest.mark.parametrize("name", [n for n in CASES if CASES[n].options.get("mask")])
+def test_another_mask(name, mask):
+    if mask != right(name).architecture.order:
+        assert errors(name, order=mask) > FAR
+
+
+def test_the_tanh_gelu_of_a_checkpoint_is_read():
+    assert right("transformers/bert_tanh_gelu").architecture.activation == "gelu_tanh"
