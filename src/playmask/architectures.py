@@ -224,8 +224,8 @@ class Architecture:
 
     @property
     def segment_ids(self) -> int:
-        """The number that segment ids stay below; where segments play no part, of two texts."""
-        return self.vocabulary if self.segments == "tokens" else int(self.segments) or 2
+        """The number that segment ids stay below; two at least, since texts come in pairs."""
+        return self.vocabulary if self.segments == "tokens" else max(int(self.segments), 2)
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -92,7 +92,8 @@ class Embeddings(keras.layers.Layer):
         self._check_length(positions.shape[1])
         x = self.tokens(tokens) if vectors is None else vectors
         if self.segments is not None and segments is not None:
-            x = x + self.segments(segments)
+            # A table of one row, as RoBERTa's, is every segment's.
+            x = x + self.segments(segments if self.segments.input_dim > 1 else segments * 0)
         if self.tasks is not None and tasks is not None:
             x = x + self.tasks(tasks)
         if self.positions is not None:

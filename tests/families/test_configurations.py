@@ -1,4 +1,4 @@
-"""Configuration files as they were published are read without complaint, and mean the right thing."""
+"""Configuration files as they were published are read, and mean the right thing."""
 
 import pytest
 

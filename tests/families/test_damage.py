@@ -110,7 +110,10 @@ OTHERS = {
     "transformers/gpt2_lm": ("gpt", "no 'gpt'; the family 'gpt2' would fit"),
     "transformers/roberta_mlm": ("bert", "no 'bert'; the family 'roberta' would fit"),
     "transformers/ernie": ("roberta", "'task_type_vocab_size' that the family 'roberta'"),
-    "transformers/electra_generator": ("gpt2_ml", "no 'gpt2_ml'; the family 'electra' would fit"),
+    "transformers/electra_generator": (
+        "gpt2_ml",
+        "no 'gpt2_ml'; the family 'electra_generator' would fit",
+    ),
 }
 
 

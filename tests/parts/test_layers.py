@@ -4,6 +4,7 @@ from itertools import pairwise
 from math import erf
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from oracles_of_layers import GATED, gated
@@ -95,10 +96,10 @@ def test_the_gated_unit_equals_bert4keras(kind):
 def test_softmax_plus_grows_with_the_text():
     """log n / log 512, and n of 16 at least: 16 keys are scaled as 4 are, 100 are not."""
     for count, seen in ((4, 16), (16, 16), (100, 100), (512, 512)):
-        scores = random(1, 1, 1, count)
-        scaled = scores.astype("float64") * np.log(seen) / np.log(512)
+        scores = keras.ops.convert_to_tensor(random(1, 1, 1, count))
+        scaled = numpy_of(scores).astype("float64") * np.log(seen) / np.log(512)
         wanted = np.exp(scaled) / np.exp(scaled).sum()
-        allowed = np.ones((1, 1, 1, count), bool)
+        allowed = keras.ops.ones((1, 1, 1, count), "bool")
         assert error(NORMALIZATIONS["softmax_plus"](scores, allowed), wanted) < CLOSE * 5
         plain = numpy_of(NORMALIZATIONS["softmax"](scores, allowed))
         assert (error(plain, wanted) > FAR) == (count != 512)

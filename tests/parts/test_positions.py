@@ -1,5 +1,6 @@
 """Position parts against their formulas, written again in plain numpy with float64."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -28,6 +29,12 @@ def heads(length: int, size: int, seed: int, rows: int = 2) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(rows, 3, length, size)).astype("float32")
 
 
+def rotated(part: Rotary, q: np.ndarray, k: np.ndarray, at: Sites) -> list[np.ndarray]:
+    """What becomes of queries and keys."""
+    tensors = (keras.ops.convert_to_tensor(x) for x in (q, k))
+    return [numpy_of(x) for x in part.rotate(*tensors, at)]
+
+
 # Rotary
 
 
@@ -44,7 +51,7 @@ def turned(x: np.ndarray, positions: np.ndarray, base: float) -> np.ndarray:
 def test_rotary_turns_pairs(size, base):
     at = sites([0, 1, 2, 3], [7, 5, 100, 511])
     q, k = heads(4, size, 1), heads(4, size, 2)
-    found = Rotary(base).rotate(q, k, at)
+    found = rotated(Rotary(base), q, k, at)
     for x, y in zip((q, k), found, strict=True):
         assert error(y, turned(x, at.position, base)) < 1e-5  # float32 angles of up to 511
         if size > 2:  # the first pair turns by one radian a site, whatever the base is
@@ -55,7 +62,7 @@ def test_rotary_scores_depend_on_the_distance_only():
     q, k = heads(4, 8, 1, rows=1), heads(4, 8, 2, rows=1)
 
     def scores(*positions: int) -> np.ndarray:
-        a, b = (numpy_of(x) for x in Rotary().rotate(q, k, sites(list(positions))))
+        a, b = rotated(Rotary(), q, k, sites(list(positions)))
         return a @ b.swapaxes(-1, -2)
 
     assert error(scores(50, 51, 53, 57), scores(0, 1, 3, 7)) < 1e-5

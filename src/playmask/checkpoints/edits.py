@@ -101,12 +101,22 @@ def resize(array: np.ndarray, shape: Sequence[int], window: int = 2) -> np.ndarr
 
 
 def resize_weight(
-    ours: str, array: np.ndarray, shape: Sequence[int], key_ratio: float
+    ours: str,
+    array: np.ndarray,
+    shape: Sequence[int],
+    key_ratio: float,
+    pieces: tuple[Sequence[int], Sequence[int]] | None = None,
 ) -> np.ndarray:
     """Resize one of our weights; queries and keys keep the size of their scores.
 
     The scores are divided by the root of the key size, so each side grows by its fourth root.
+    pieces: the old and new sizes of the parts of the last axis that are layers of their own
     """
+    if pieces is not None:
+        old, new = pieces
+        parts = np.split(array, np.cumsum(old)[:-1], axis=-1)
+        fitted = [resize(p, (*shape[:-1], n)) for p, n in zip(parts, new, strict=True)]
+        return np.concatenate(fitted, axis=-1)
     resized = resize(array, shape)
     if "/attention/query/" in ours or "/attention/key/" in ours:
         resized = (resized * key_ratio**0.25).astype(array.dtype)

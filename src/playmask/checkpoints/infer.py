@@ -1,5 +1,6 @@
 """Inferring which family and dialect a checkpoint is of."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -93,6 +94,9 @@ def _filled(dialect: Dialect, source: Source) -> float:
 
 def _fits(guess: Guess, source: Source) -> bool:
     """Whether the token table and most of the rest are named as this dialect names them."""
+    needs = guess.family.needs
+    if needs and not any(re.search(needs, name) for name in source.tensors):
+        return False
     hit = guess.dialect.rule_for("embeddings/tokens/embeddings")
     return hit is not None and any(n in source.tensors for n in hit[1]) and guess.named > 0.5
 

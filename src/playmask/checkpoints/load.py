@@ -11,7 +11,7 @@ import numpy as np
 from playmask.architectures import Architecture
 from playmask.checkpoints.edits import Compound, Rows
 from playmask.checkpoints.infer import infer
-from playmask.checkpoints.plan import RESIZE, Plan, Step, dialect_of, make_plan
+from playmask.checkpoints.plan import RESIZE, Plan, Step, make_plan
 from playmask.checkpoints.report import Ignored, Report
 from playmask.checkpoints.source import Source, find
 from playmask.deferred import blank, fill
@@ -33,7 +33,7 @@ def architecture(
     """
     if path_or_family in FAMILIES and not Path(path_or_family).exists():
         return FAMILIES[str(path_or_family)].base
-    return identify(find(path_or_family), family, ignore).architecture
+    return identify(find(path_or_family, family), family, ignore).architecture
 
 
 def build(
@@ -77,7 +77,7 @@ def load(
     overlook; changes: fields of the architecture. `model.report` says what became of each weight.
     Raises: CheckpointError, ConfigError; no model is returned partly filled
     """
-    source = find(path)
+    source = find(path, family)
     report = identify(source, family, ignore)
     given = {"order": order, "mask": mask}
     changes |= {name: value for name, value in given.items() if value is not None}
@@ -85,7 +85,7 @@ def load(
     if rows.change_anything:
         changes |= {"vocabulary": rows.size, "pad": rows.pad(report.architecture.pad)}
     changed = _like(report, like).change(**changes)
-    _check_order(report, changed, source)
+    _check_order(report, changed)
     chosen = _heads(heads, changed)
     if heads is None and source.container == "playmask":
         chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
@@ -115,23 +115,15 @@ def _like(report: Report, like: str | None) -> Architecture:
     return FAMILIES[report.family].bert4keras(report.architecture)
 
 
-def _check_order(report: Report, changed: Architecture, source: Source) -> None:
+def _check_order(report: Report, changed: Architecture) -> None:
     """Refuse to make a language model of what cannot be one."""
     family = FAMILIES[report.family]
     if not family.one_order or changed.order == report.architecture.order:
-        return
-    if family.generators and _find(source, report, "mlm/bias") is not None:
         return
     raise ConfigError(
         f"The order of {report.family!r} stays {report.architecture.order!r}, not "
         f"{changed.order!r}: {family.one_order}."
     )
-
-
-def _find(source: Source, report: Report, ours: str) -> str | None:
-    """The checkpoint's tensor for one of our weights."""
-    names = [ours] if report.dialect == "playmask" else dialect_of(report).names_of(ours)
-    return next((name for name in names if name in source.tensors), None)
 
 
 def _tokenizer(
@@ -178,8 +170,13 @@ def _fill(model: Transformer, source: Source, plan: Plan) -> None:
     for name in dict.fromkeys(step.theirs for step in plan.steps):
         source.tensors[name]  # the last thing that may fail; what it gives goes at once
     weights = weights_by_name(model)
+    lent: set[int] = set()
     for step in plan.steps:
-        fill(weights[step.ours], _value(source, step))
+        value = _value(source, step)
+        address = value.ctypes.data
+        # PyTorch trains in place: memory that two weights share would stay equal for ever.
+        fill(weights[step.ours], value.copy() if address in lent else value)
+        lent.add(address)
     for item in plan.report.fresh:
         fill(weights[item.ours])
 

@@ -17,6 +17,7 @@ from playmask.errors import CheckpointError
 from playmask.families import FAMILIES
 from playmask.families.names import Dialect, Rule
 from playmask.heads import HEADS
+from playmask.parts import Dot, Gated
 from playmask.transformer import Transformer, weights_by_name
 
 OURS = Dialect(
@@ -70,7 +71,9 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
     original = shapes
     if model.architecture != report.architecture:
         original = _shapes(blank(lambda: Transformer(report.architecture, model.head_names)))
-    ratio = model.architecture.key_size_ / report.architecture.key_size_
+    ratio = 1.0
+    if any(part.scale for part in model.architecture.attention if isinstance(part, Dot)):
+        ratio = model.architecture.key_size_ / report.architecture.key_size_
     stored_as = _stored_as(model.architecture, report.architecture)
     steps: list[Step] = []
     fresh: list[Fresh] = []
@@ -101,7 +104,8 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
         elif ours == POSITIONS and shape[0] < read[0] and shape[1] == read[1]:
             steps.append(Step(ours, theirs, rule, _first(shape[0]), f"the first of {read[0]} rows"))
         elif resize:
-            edit = _resizer(ours, shape, ratio)
+            pieces = _pieces(ours, report.architecture, model.architecture)
+            edit = partial(resize_weight, ours, shape=shape, key_ratio=ratio, pieces=pieces)
             steps.append(Step(ours, theirs, rule, edit, f"resized from {read}"))
         else:
             fresh.append(Fresh(ours, shape, f"{read} in the checkpoint; {RESIZE}"))
@@ -144,8 +148,13 @@ def _first(rows: int) -> Edit:
     return lambda table: table[:rows]
 
 
-def _resizer(ours: str, shape: tuple[int, ...], ratio: float) -> Edit:
-    return lambda array: resize_weight(ours, array, shape, ratio)
+def _pieces(ours: str, stored: Architecture, changed: Architecture) -> tuple | None:
+    """The sizes, before and after, of layers that are one weight: those of a gated unit."""
+    if not ours.endswith("/attention/inputs/kernel"):
+        return None
+    return tuple(
+        Gated.sizes(a.attention_heads, a.key_size_, a.value_size_) for a in (stored, changed)
+    )
 
 
 def _find_tensor(ours: str, dialect: Dialect, source: Source) -> tuple[Rule, str] | None:
@@ -202,7 +211,7 @@ def _why_unused(theirs: str, dialect: Dialect, shapes: Shapes, report: Report) -
     if reason is not None:
         return reason
     ours = theirs if dialect is OURS else dialect.ours_for(theirs)
-    if ours == OUTPUT and ours not in shapes:
+    if ours == OUTPUT and report.architecture.vocabulary_head.tied:
         return "tied: a copy of the token embedding"
     if ours in shapes:
         return "another copy of a tensor, or of another shape than asked for"

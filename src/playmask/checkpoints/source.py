@@ -1,7 +1,8 @@
 """Finding a checkpoint on disk: its container, its configuration, its tensors."""
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,20 @@ class Source:
     tensors: Tensors
 
 
-def find(path: str | Path) -> Source:
+def find(path: str | Path, family: str | None = None) -> Source:
     """Open the checkpoint at a directory, a prefix, a weights file, or a hub's name.
 
+    family: where several configurations lie there, the one whose name says most of it is taken
     Raises: CheckpointError where there is none, or more than one
     """
+    source = _open(path)
+    if family is None or source.container == "playmask":
+        return source
+    file = _config_file(source.directory, family)
+    return source if file is None else replace(source, config=read_json(file))
+
+
+def _open(path: str | Path) -> Source:
     place = Path(path).expanduser()
     if not place.exists() and not _is_prefix(place):
         if hub.is_name(path):
@@ -118,9 +128,15 @@ def _config(directory: Path) -> dict[str, Any]:
     return read_json(file)
 
 
-def _config_file(directory: Path) -> Path | None:
+def _config_file(directory: Path, family: str = "") -> Path | None:
     """The configuration in a directory: of a usual name, or else the first that speaks of it."""
-    others = sorted(p.name for p in directory.glob("*_config*.json"))
+    wanted = set(family.split("_"))
+
+    def said(name: str) -> int:
+        return len(wanted.intersection(re.split(r"[^a-z0-9]+", name.lower())))
+
+    found = sorted(p.name for p in directory.glob("*_config*.json"))
+    others = sorted(found, key=said, reverse=True)
     names = (*CONFIGS, *(n for n in others if not n.startswith(NOT_MODEL)))
     return next((directory / name for name in names if (directory / name).exists()), None)
 

@@ -42,7 +42,7 @@ def run(path: str, target: Path, wanted: Wanted, *, force: bool) -> tuple[Report
     ignore = split(wanted.ignore) or ()
     if dtype is not None and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} here.{nearest(dtype, DTYPES)}")
-    source = find(path)
+    source = find(path, family)
     found = identify(source, family, ignore)
     dialects = [OURS.name, *FAMILIES[found.family].dialects]
     if to not in dialects:

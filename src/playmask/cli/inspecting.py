@@ -79,7 +79,7 @@ def describe_checkpoint(
 
     Raises: CheckpointError where there is none, or where it could not be loaded
     """
-    source = find(path)
+    source = find(path, family)
     report = identify(source, family, ignore)
     heads = heads_in(source, report)
     made = report.architecture

@@ -26,8 +26,8 @@ def formats(family: Family) -> str:
 
 
 def masks(family: Family) -> tuple[str, ...]:
-    """The orders it can be loaded with; of a model in two kinds those of both."""
-    if family.one_order and not family.generators:
+    """The orders it can be loaded with."""
+    if family.one_order:
         return ("its own",)
     return tuple(ORDERS)
 

@@ -2,7 +2,7 @@
 
 from playmask.families.albert import ALBERT
 from playmask.families.bert import BERT
-from playmask.families.electra import ELECTRA
+from playmask.families.electra import ELECTRA, ELECTRA_GENERATOR
 from playmask.families.ernie import ERNIE
 from playmask.families.family import Family
 from playmask.families.gau_alpha import GAU_ALPHA
@@ -25,6 +25,7 @@ FAMILIES: dict[str, Family] = {
         ROFORMER_V2,
         GAU_ALPHA,
         ELECTRA,
+        ELECTRA_GENERATOR,
         ERNIE,
         ROBERTA,
         GPT,

@@ -18,12 +18,17 @@ from playmask.families.encoders import (
     turned,
 )
 from playmask.families.family import Family
-from playmask.families.names import Rule, pairs
+from playmask.families.names import Dialect, Rule, pairs
 
 BASE = Architecture(
     family="electra", vocabulary=21128, width=768, depth=12, attention_heads=12, inner=3072
 )
 """The sizes of the Chinese ELECTRA-base discriminator."""
+
+GENERATOR = replace(
+    BASE, family="electra_generator", width=192, attention_heads=3, inner=768, embedding_size=768
+)
+"""The sizes of its generator, which has the discriminator's token table."""
 
 
 def tell(architecture: Architecture) -> Fields:
@@ -31,36 +36,42 @@ def tell(architecture: Architecture) -> Fields:
     return {"embedding_size": architecture.embedding_size_}
 
 
-GENERATOR = ("electra/", "generator/")
+def google_body(stack: str) -> list[Rule]:
+    """Google's names: both models share the tables, each has a projection and blocks."""
+    rules = [rule for rule in google_names("electra") if "projection" not in rule.ours]
+    own = [replace(r, theirs=r.theirs.replace("electra/enc", f"{stack}/enc")) for r in rules]
+    return [*own, *pairs("embeddings/projection", f"{stack}/embeddings_project", KERNEL)]
 
 
-def google_rules() -> list[Rule]:
-    """Google's names; a checkpoint of a generator has "generator/" in places of "electra/"."""
-    body = [rule for rule in google_names("electra") if "projection" not in rule.ours]
-    head = "discriminator_predictions"
-    return [
-        *body,
-        *pairs("embeddings/projection", "electra/embeddings_project", KERNEL),
-        *pairs("discriminator/transform", f"{head}/dense", KERNEL),
-        *pairs("discriminator/dense", f"{head}/dense_1", KERNEL),
-        *pairs("mlm/transform", "generator_predictions/dense", KERNEL),
-        *pairs("mlm/norm", "generator_predictions/LayerNorm", NORM),
-        Rule("mlm/bias", "generator_predictions/output_bias"),
-    ]
+DISCRIMINATOR_HEAD = [
+    *pairs("discriminator/transform", "discriminator_predictions/dense", KERNEL),
+    *pairs("discriminator/dense", "discriminator_predictions/dense_1", KERNEL),
+]
+GENERATOR_HEAD = [
+    *pairs("mlm/transform", "generator_predictions/dense", KERNEL),
+    *pairs("mlm/norm", "generator_predictions/LayerNorm", NORM),
+    Rule("mlm/bias", "generator_predictions/output_bias"),
+]
+TORCH_DISCRIMINATOR_HEAD = [
+    *turned("discriminator/transform", "discriminator_predictions.dense"),
+    *turned("discriminator/dense", "discriminator_predictions.dense_prediction"),
+]
+TORCH_GENERATOR_HEAD = [
+    *turned("mlm/transform", "generator_predictions.dense"),
+    *pairs("mlm/norm", "generator_predictions.LayerNorm", TORCH_NORM),
+    *turned("mlm/output", "generator_lm_head")[:1],
+    Rule("mlm/bias", "generator_lm_head.bias"),
+]
 
 
-def huggingface_rules() -> list[Rule]:
-    """Hugging Face's names of both models."""
-    head = "discriminator_predictions"
-    return [
-        *huggingface_names("electra."),
-        *turned("discriminator/transform", f"{head}.dense"),
-        *turned("discriminator/dense", f"{head}.dense_prediction"),
-        *turned("mlm/transform", "generator_predictions.dense"),
-        *pairs("mlm/norm", "generator_predictions.LayerNorm", TORCH_NORM),
-        *turned("mlm/output", "generator_lm_head")[:1],
-        Rule("mlm/bias", "generator_lm_head.bias"),
-    ]
+def google_dialect(stack: str, rules: list[Rule], other: str, reason: str) -> Dialect:
+    """Google's names of one of the two, which are published in one checkpoint."""
+    dialect = google([*google_body(stack), *rules], rf"(electra/embeddings|{stack})")
+    return replace(
+        dialect,
+        body=rf"^(electra/embeddings|{stack}/(encoder|embeddings_project))/",
+        ignored=(*dialect.ignored, (other, reason)),
+    )
 
 
 ELECTRA = Family(
@@ -68,12 +79,44 @@ ELECTRA = Family(
     BASE,
     configuration(BASE, keys=(*KEYS, *TABLE), architectures="ElectraForPreTraining", tell=tell),
     {
-        "google": replace(google(google_rules(), "(electra|generator)"), aliases=(GENERATOR,)),
-        "huggingface": huggingface(huggingface_rules(), "electra."),
+        "google": google_dialect(
+            "electra",
+            DISCRIMINATOR_HEAD,
+            r"^generator(_predictions)?/",
+            "ELECTRA's generator: load it with family='electra_generator'",
+        ),
+        "huggingface": huggingface(
+            [*huggingface_names("electra."), *TORCH_DISCRIMINATOR_HEAD], "electra."
+        ),
     },
     frozenset({"electra"}),
-    heads=("discriminator", "mlm"),
+    heads=("discriminator",),
     one_order="ELECTRA's discriminator has no vocabulary head and cannot generate",
-    generators=True,
-    models="ELECTRA, discriminators and generators",
+    models="ELECTRA's discriminators",
+)
+
+ELECTRA_GENERATOR = Family(
+    "electra_generator",
+    GENERATOR,
+    configuration(
+        GENERATOR,
+        keys=(*KEYS, *TABLE),
+        architectures="ElectraForMaskedLM",
+        constants={"model_type": "electra"},
+        tell=tell,
+    ),
+    {
+        "google": google_dialect(
+            "generator",
+            GENERATOR_HEAD,
+            r"^(electra/(encoder|embeddings_project)|discriminator_predictions)/",
+            "ELECTRA's discriminator: load it with family='electra'",
+        ),
+        "huggingface": huggingface(
+            [*huggingface_names("electra."), *TORCH_GENERATOR_HEAD], "electra."
+        ),
+    },
+    frozenset({"electra"}),
+    needs=r"^generator",
+    models="ELECTRA's generators",
 )

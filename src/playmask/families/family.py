@@ -18,9 +18,10 @@ class Family:
     model_types: what they declare; dialects: how its tensors are named, by container;
     marks: configuration keys that tell it from families with the same names;
     heads: those it was pretrained with; models: those of its shape, for people; bert4keras: what
-    that program computes in its place; one_order: why its order cannot be chosen ("" = it can), generators: except where the
-    checkpoint has a vocabulary head; settle: (architecture, the checkpoint's tensors) -> the
-    architecture, where the tensors decide what the configuration cannot say or has wrong.
+    that program computes in its place; one_order: why its order cannot be chosen ("" = it can);
+    needs: what some tensor's name must match, where another family has the same names but those;
+    settle: (architecture, the checkpoint's tensors) -> the architecture, where the tensors decide
+    what the configuration cannot say or has wrong.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Family:
     models: str = ""
     bert4keras: Callable[[Architecture], Architecture] = field(default=lambda made: made)
     one_order: str = ""
-    generators: bool = False
+    needs: str = ""
     settle: Callable[[Architecture, Mapping[str, np.ndarray]], Architecture] = field(
         default=lambda made, tensors: made
     )

@@ -64,9 +64,14 @@ class Gated(Projections):
     Source: Hua et al. 2022, §3; reproduces GAU-α (`gau/i_dense` is gate, values, shared)
     """
 
+    @staticmethod
+    def sizes(heads: int, key_size: int, value_size: int) -> tuple[int, int, int]:
+        """The widths of gate, values and shared vector in the one dense layer."""
+        return heads * value_size, heads * value_size, heads * key_size
+
     def layers(self, attention: Any, dense: Dense) -> dict[str, keras.layers.Layer]:
         """The layers inputs, query and key."""
-        size = attention.heads * (2 * attention.value_size + attention.key_size)
+        size = sum(self.sizes(attention.heads, attention.key_size, attention.value_size))
         return {
             "inputs": dense("inputs", size),
             **{
