@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-import playmask
 from playmask.checkpoints import bundle
 from playmask.deferred import blank
 from playmask.families import FAMILIES
@@ -22,7 +22,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/…/status, which Linux has"),
 ]
 
-BOUND = 1.25
+BOUND = 1.35 if keras.backend.backend() == "tensorflow" else 1.25
+"""TensorFlow takes some 30 MB and a copy more, which shows in a model of 100 MB."""
+
 SIZES = {"depth": 7, "width": 768, "attention_heads": 12, "inner": 3072, "vocabulary": 1000}
 TINY = {"depth": 1, "width": 32, "attention_heads": 2, "inner": 64, "vocabulary": 100}
 LOAD = """

@@ -56,6 +56,8 @@ def family_of(name: str) -> str:
         kind = json.loads((PATHS[name] / "case.json").read_text())["build"]["model"]
         return BERT4KERAS.get(kind, kind)
     config = config_of(name)
+    if config["architectures"] == ["ElectraForMaskedLM"]:
+        return "electra_generator"
     kind = TRANSFORMERS.get(config["model_type"], config["model_type"])
     return "t5_1_1" if kind == "t5" and config.get("is_gated_act") else kind
 

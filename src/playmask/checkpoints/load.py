@@ -170,13 +170,8 @@ def _fill(model: Transformer, source: Source, plan: Plan) -> None:
     for name in dict.fromkeys(step.theirs for step in plan.steps):
         source.tensors[name]  # the last thing that may fail; what it gives goes at once
     weights = weights_by_name(model)
-    lent: set[int] = set()
     for step in plan.steps:
-        value = _value(source, step)
-        address = value.ctypes.data
-        # PyTorch trains in place: memory that two weights share would stay equal for ever.
-        fill(weights[step.ours], value.copy() if address in lent else value)
-        lent.add(address)
+        fill(weights[step.ours], _value(source, step))  # no name here: it would outlive its turn
     for item in plan.report.fresh:
         fill(weights[item.ours])
 

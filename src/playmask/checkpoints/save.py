@@ -82,9 +82,9 @@ def save(
             f"{nearest(dialect, dialects)}"
         )
     chosen = _format(dialect, container, shard_bytes)
-    config = _config(model, dialect)
     file = directory / chosen.weights
     tensors = Named(file, model, dialects[dialect])
+    config = _config(model, dialect, tensors)
     parts = shards.split(tensors, shard_bytes) if shard_bytes else []
     place = shards.index_of(file) if len(parts) > 1 else file
     _check_place(directory, {place.name, f"{place.name}.index", chosen.config})
@@ -127,7 +127,7 @@ def describe(model: Transformer) -> dict[str, Any]:
     }
 
 
-def _config(model: Transformer, dialect: str) -> dict[str, Any]:
+def _config(model: Transformer, dialect: str, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The configuration of a dialect: the original one where it was loaded, brought up to date."""
     if dialect == "playmask":
         return describe(model)
@@ -140,8 +140,8 @@ def _config(model: Transformer, dialect: str) -> dict[str, Any]:
             return config
     config |= family.configuration.write(architecture, dialect)
     # The order and the mask are chosen when a checkpoint is loaded, not stored in it.
-    told = family.configuration.read(config, config).change(order=architecture.order)
-    told = told.change(mask=architecture.mask)
+    told = family.settle(family.configuration.read(config, config), tensors)
+    told = told.change(order=architecture.order, mask=architecture.mask)
     lost = [f.name for f in fields(told) if getattr(told, f.name) != getattr(architecture, f.name)]
     if lost:
         raise CheckpointError(
