@@ -54,7 +54,8 @@ def test_help_is_quick():
     bare = (sys.executable, "-c", "import typer")
     pairs = [(seconds(*PROGRAM, "predict", "--help"), seconds(*bare)) for _ in range(4)]
     helped, alone = map(min, zip(*pairs, strict=True))
-    assert helped < 3 * alone, f"{helped:.2f} s, and {alone:.2f} s for typer alone"
+    # 2.5 on a quiet machine; with Keras imported it would be 15
+    assert helped < 5 * alone, f"{helped:.2f} s, and {alone:.2f} s for typer alone"
 
 
 def test_version():
