@@ -240,6 +240,14 @@ def test_a_table_of_one_segment_serves_two():
     assert error(found, load(name, mask="lm")({"tokens": ids})["logits"]) < 1e-6
 
 
+@pytest.mark.parametrize("name", ["bert4keras/albert", "bert4keras/nezha", "transformers/gpt2_lm"])
+def test_positions_that_a_configuration_cannot_say_are_refused(name, tmp_path):
+    model = load(name, position="rotary")
+    with pytest.raises(CheckpointError, match="cannot express this model's position"):
+        playmask.save(model, tmp_path / "theirs", container_of(name))
+    assert not (tmp_path / "theirs").exists()
+
+
 # Tokens
 
 KEEP = [0, 1, 7, 5, 60, 33, 12]

@@ -16,6 +16,11 @@ def same(value: Any) -> Any:
     return value
 
 
+def number(name: str) -> Callable[[Any], Any]:
+    """A function that reads one number of a part; None where the part has no such number."""
+    return lambda part: getattr(part, name, None)
+
+
 @dataclass(frozen=True)
 class Key:
     """A configuration key and the field it sets.
@@ -145,7 +150,9 @@ class Configuration:
             for key in self.keys
             if key.ours in fields and key.dialect in (None, dialect)
         }
-        return {**self.constants.get(dialect, {}), **config}
+        # A position part of another kind has no such number; `save` sees that it was lost.
+        said = {k: v for k, v in config.items() if v is not None or k == "pad_token_id"}
+        return {**self.constants.get(dialect, {}), **said}
 
 
 def _either(names: str | tuple[str, ...]) -> set[str]:

@@ -13,6 +13,7 @@ from playmask.families.config import (
     Fields,
     Key,
     epsilon_of,
+    number,
     read_activation,
     told,
     with_epsilon,
@@ -46,7 +47,7 @@ KEYS = (
 )
 """Google's `bert_config.json`, bert4keras' additions to it, and Hugging Face's keys."""
 
-TABLE = (Key("max_position_embeddings", "position", Learned, lambda part: part.size),)
+TABLE = (Key("max_position_embeddings", "position", Learned, number("size")),)
 NO_TABLE = (Key("max_position_embeddings", "longest", dialect=""),)
 """What the number of positions means with and without a table of them."""
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from playmask.architectures import Architecture, VocabularyHead
-from playmask.families.config import Fields, Key, read_tanh, write_tanh
+from playmask.families.config import Fields, Key, number, read_tanh, write_tanh
 from playmask.families.encoders import (
     KEYS,
     TABLE,
@@ -52,7 +52,7 @@ GPT_KEYS = (
     Key("n_embd", "n_embd", dialect="huggingface"),
     Key("n_layer", "depth", dialect="huggingface"),
     Key("n_head", "attention_heads", dialect="huggingface"),
-    Key("n_positions", "position", Learned, lambda part: part.size, "huggingface"),
+    Key("n_positions", "position", Learned, number("size"), "huggingface"),
     Key("n_ctx", "longest", dialect=""),
     Key("n_special", "special", dialect=""),
     Key("embd_pdrop", "embedding_pdrop", dialect="huggingface"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from playmask.architectures import Architecture
 from playmask.errors import ConfigError
-from playmask.families.config import Fields, Key
+from playmask.families.config import Fields, Key, number
 from playmask.families.encoders import (
     KEYS,
     NO_TABLE,
@@ -56,7 +56,7 @@ NEZHA = Family(
             *KEYS,
             *NO_TABLE,
             Key("use_relative_position", "relative"),
-            Key("max_relative_position", "position", Nezha, lambda part: part.clip),
+            Key("max_relative_position", "position", Nezha, number("clip")),
         ),
         architectures="NezhaForPreTraining",
         make=make,
