@@ -267,8 +267,8 @@ class Gain(keras.layers.Layer, Part):
     def build(self, shape):
         self.gain = self.add_weight(name="gain", shape=(), initializer="zeros")
 
-    def logits(self, x, q, k, queries, keys, previous):
-        return self.gain * keras.ops.matmul(q, keras.ops.swapaxes(k, -1, -2))
+    def logits(self, look):
+        return self.gain * keras.ops.matmul(look.q, keras.ops.swapaxes(look.k, -1, -2))
 
 
 @recipe

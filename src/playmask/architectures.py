@@ -8,49 +8,29 @@ import keras
 from playmask.errors import ConfigError, nearest
 from playmask.masks import ORDERS, Mask, Ordered
 from playmask.norms import Around, Condition, Norm
+from playmask.old_names import OLD
 from playmask.parts import (
     NORMALIZATIONS,
     POSITIONS,
+    ByBlock,
+    ContextAttention,
     Dot,
     Hierarchical,
     Learned,
     Mixer,
     Part,
     Projections,
+    PseudoSelf,
     Separate,
+    TalkingHeads,
+    choices,
+    chosen,
+    first,
 )
 from playmask.recipes import from_json, recipe, to_json
 
 TABLES = (Learned, Hierarchical)
 """The position parts that have a learned table."""
-
-OLD = {
-    "application": "mask='lm' or mask='unilm'",
-    "with_mlm": "heads=('mlm',)",
-    "with_pool": "heads=('pool',)",
-    "with_nsp": "heads=('nsp',)",
-    "model": "family=…",
-    "hidden_size": "width",
-    "num_hidden_layers": "depth",
-    "num_attention_heads": "attention_heads",
-    "intermediate_size": "inner",
-    "hidden_act": "activation",
-    "vocab_size": "vocabulary",
-    "attention_key_size": "key_size",
-    "attention_head_size": "value_size",
-    "max_position_embeddings": "position=Learned(…)",
-    "type_vocab_size": "segments",
-    "autoresize_weights": "resize=True",
-    "hierarchical_position": "position='hierarchical'",
-    "custom_position_ids": "inputs['positions']",
-    "residual_attention_scores": "attention=(Dot(), ResidualScores())",
-    "shared_segment_embeddings": "segments='tokens'",
-    "cross_position_bias": "decoder=Decoder(…, cross_position=True)",
-    "dropout_rate": "dropout",
-    "layer_norm_cond": "condition_size=…, and inputs['condition']",
-}
-"""What bert4keras and Hugging Face call things, and what to write here."""
-
 
 CHOICES = {
     "embedding_dropout": ("before", "after", "none"),
@@ -81,13 +61,15 @@ class VocabularyHead:
 class Decoder:
     """The second stack of an encoder-decoder: its blocks also attend to the encoder's output.
 
-    Sizes, norms and activation are the encoder's. position: its position part; cross_position:
-    that part's bias is added in the attention to the encoder too (early T5 programs did).
+    Sizes, norms and activation are the encoder's. position: its position part; attention: the
+    content parts of the attention to the encoder; cross_position: the position part's bias is
+    added there too (early T5 programs did).
     Source: Vaswani et al. 2017, §3.1
     """
 
     depth: int
     position: Part | None = None
+    attention: tuple[Part, ...] = (Dot(),)
     cross_position: bool = False
 
 
@@ -101,7 +83,8 @@ class Architecture:
     gate: activation of a second inner layer that multiplies the first (None = there is none);
     embedding_size: width of the embedding tables (None = width); key_size, value_size: per head
     (None = width / attention_heads); projections: how queries, keys and values are made;
-    attention: the content parts, whose scores add up; position: the position part, or None;
+    attention: the content parts, whose scores add up, or a ByBlock; position: the position part,
+    or None; context: how it looks at the input `context`, or None;
     mixer: mixes heads around the softmax; normalization: what stands in the softmax's place;
     feedforward: whether blocks have one; sharing: "none", "all", k (every k blocks in a row
     share), or a tuple that maps each block to a stored one; encoder, decoder: an encoder-decoder
@@ -125,8 +108,9 @@ class Architecture:
     key_size: int | None = None
     value_size: int | None = None
     projections: Projections = Separate()
-    attention: tuple[Part, ...] = (Dot(),)
+    attention: tuple[Part, ...] | ByBlock = (Dot(),)
     position: Part | None = Learned(512)
+    context: PseudoSelf | ContextAttention | None = None
     mixer: Mixer | None = None
     normalization: str = "softmax"
     feedforward: bool = True
@@ -173,12 +157,12 @@ class Architecture:
         self._check_mask()
 
     def _check_choices(self) -> None:
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
                 value = str(getattr(self, name))
                 raise ConfigError(
-                    f"{name} is one of {', '.join(map(repr, choices))}, not {value!r}."
-                    f"{nearest(value, choices)}"
+                    f"{name} is one of {', '.join(map(repr, known))}, not {value!r}."
+                    f"{nearest(value, known)}"
                 )
         tokens = self.segments == "tokens"
         if not tokens and (not isinstance(self.segments, int) or self.segments < 0):
@@ -189,9 +173,41 @@ class Architecture:
             raise ConfigError("encoder=False leaves nothing: this architecture has no decoder.")
         if self.decoder is not None and self.sharing != "none":
             raise ConfigError("Blocks are shared in models without a decoder only.")
-        positioned = [part for part in self.attention if part.once]
-        if positioned:
-            raise ConfigError(f"{positioned[0]!r} says where tokens stand: give it as position=….")
+        self._check_attention()
+
+    def _check_attention(self) -> None:
+        """Refuse what is no content, blocks that are not there, orders that cannot be followed."""
+        for part in self.content:
+            if not isinstance(part, Part):
+                raise ConfigError(f"attention takes parts such as Dot(), not {part!r}.")
+            if part.once or type(part).table is not Part.table:
+                raise ConfigError(f"{part!r} says where tokens stand: give it as position=….")
+            if part.orders is not None:
+                self._check_whole(part)
+        if self.context is not None and self.decoder is not None:
+            raise ConfigError("context=… is for models of one stack; a decoder has its encoder.")
+        deepest = max(self.depth, 0 if self.decoder is None else self.decoder.depth)
+        if isinstance(self.attention, ByBlock):
+            for block, _ in self.attention.some:
+                if not 0 <= block < deepest:
+                    raise ConfigError(f"attention names block {block}, but the depth is {deepest}.")
+
+    def _check_whole(self, part: Part) -> None:
+        """Refuse what a part that condenses the whole text cannot do."""
+        reason = f"{part!r} mixes the whole text, so it"
+        if self.order not in (part.orders or ()) or self.mask != Ordered():
+            raise ConfigError(
+                f"{reason} follows the order 'full' and the plain mask only, not {self.order!r} "
+                f"with {self.mask!r}."
+            )
+        if self.decoder is not None:
+            raise ConfigError(f"{reason} cannot stand in a decoder; load with decoder=None.")
+        if self.position is not None and self.position.distances:
+            raise ConfigError(
+                f"{reason} has no distances for {self.position!r}; give another position=…."
+            )
+        if any(part in parts and len(parts) > 1 for parts in choices(self.attention)):
+            raise ConfigError(f"{reason} stands alone, not beside other parts.")
 
     def _check_mask(self) -> None:
         if not isinstance(self.mask, Mask):
@@ -206,6 +222,51 @@ class Architecture:
             raise ConfigError(
                 f"sharing maps {len(self.block_map)} blocks, but the depth is {self.depth}."
             )
+
+    def at(self, block: int) -> "Architecture":
+        """What one stored block is built from: its own content parts in the place of a ByBlock.
+
+        Raises: ConfigError where blocks share its weights but not its parts
+        """
+        if not isinstance(self.attention, ByBlock):
+            return self
+        users = [i for i, stored in enumerate(self.block_map) if stored == block]
+        parts = {self.attention.of(i) for i in users}
+        if len(parts) > 1:
+            raise ConfigError(
+                f"Blocks {', '.join(map(str, users))} share their weights, so attention has to "
+                "give them the same parts."
+            )
+        return dataclasses.replace(self, attention=parts.pop())
+
+    @property
+    def content(self) -> tuple[Part, ...]:
+        """The content parts of all blocks, each once."""
+        return tuple(dict.fromkeys(part for parts in choices(self.attention) for part in parts))
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The projections that exist because a part, or the context, uses them."""
+        users = (*self.content, self.projections, *([self.context] if self.context else ()))
+        return frozenset(name for user in users for name in user.uses)
+
+    @property
+    def limited_by(self) -> Part | None:
+        """The part that knows the fewest positions; None where there is no limit."""
+        limited = [part for part in self.parts if part.limit is not None]
+        return min(limited, key=lambda part: part.limit or 0, default=None)
+
+    @property
+    def limit(self) -> int | None:
+        """How many positions there are; None = any number."""
+        return None if self.limited_by is None else self.limited_by.limit
+
+    @property
+    def heads_(self) -> tuple[int, int, int]:
+        """How many heads keys, the softmax and values have."""
+        heads, mixer = self.attention_heads, self.mixer
+        keys, values = (None, None) if mixer is None else (mixer.key_heads, mixer.value_heads)
+        return keys or heads, heads, values or heads
 
     @property
     def key_size_(self) -> int:
@@ -229,8 +290,8 @@ class Architecture:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """All parts that take part in each attention layer."""
-        return self.attention if self.position is None else (*self.attention, self.position)
+        """All parts that take part in the attention of any block."""
+        return self.content if self.position is None else (*self.content, self.position)
 
     @property
     def decoding(self) -> "Architecture":
@@ -238,7 +299,7 @@ class Architecture:
         assert self.decoder is not None
         return dataclasses.replace(
             self, depth=self.decoder.depth, position=self.decoder.position, decoder=None,
-            encoder=True, order="lm",
+            encoder=True, order="lm", attention=first(self.attention, self.decoder.depth),
         )  # fmt: skip
 
     @property
@@ -258,9 +319,14 @@ class Architecture:
         """Return a copy with some fields replaced.
 
         `mask` also takes the name of an order ("lm", "unilm", …), `position` the name of a part,
-        `attention` a single part; `condition_size=n` is short for condition=Condition(n).
+        `attention` a single part or a dict of blocks, {0: …, (1, 2): …, "rest": …}, where what is
+        not named stays; `condition_size=n` is short for condition=Condition(n), and
+        `talking_heads=True` for mixer=TalkingHeads().
         Raises: ConfigError for an unknown field, with the nearest name
         """
+        if "talking_heads" in changes:
+            mixer = changes.pop("talking_heads")
+            changes["mixer"] = TalkingHeads() if mixer is True else mixer or None
         if "condition_size" in changes:
             changes["condition"] = Condition(changes.pop("condition_size"))
         known = {field.name for field in dataclasses.fields(self)}
@@ -272,8 +338,8 @@ class Architecture:
             if "order" in changes:
                 raise ConfigError("mask='…' is short for order='…'; give one of them, not both.")
             changes["order"] = changes.pop("mask")
-        if isinstance(changes.get("attention"), Part):
-            changes["attention"] = (changes["attention"],)
+        if "attention" in changes:
+            changes["attention"] = chosen(changes["attention"], self.attention)
         if isinstance(changes.get("position"), str):
             changes["position"] = self._position(changes["position"])
         return dataclasses.replace(self, **changes)

@@ -12,18 +12,26 @@ from keras import ops
 from playmask import cache as kv_cache
 from playmask.activations import activation
 from playmask.architectures import Architecture
+from playmask.cache import Kept, KeysValues
+from playmask.errors import ConfigError
 from playmask.masks import Sites, Tensor
 from playmask.noise import Dropout
-from playmask.parts import NORMALIZATIONS, Mixer, Part, Projections, Separate
+from playmask.parts import NORMALIZATIONS, Look, Mixer, Part, Projections, PseudoSelf, Separate
 
-KeysValues = tuple[Tensor, Tensor]
+
+class Context(NamedTuple):
+    """What a text is generated on: vectors (B, E, C), and which of them are there: bool (B, E)."""
+
+    vectors: Tensor
+    valid: Tensor
 
 
 class Scene(NamedTuple):
     """What all blocks of one forward pass share.
 
     allowed: bool (B, T, S), True = may look; queries, keys: their sites, (B, T) and (B, S);
-    at: the cache slot to write at, a scalar, or None; condition: what norms depend on, or None
+    at: the cache slot to write at, a scalar, or None; condition: what norms depend on, or None;
+    context: what pseudo-self attention looks at besides, or None
     """
 
     allowed: Tensor
@@ -31,13 +39,15 @@ class Scene(NamedTuple):
     keys: Sites
     at: Tensor | None = None
     condition: Tensor | None = None
+    context: Context | None = None
 
 
 class Attended(NamedTuple):
     """What an attention layer returns.
 
     output (B, T, D); kv: the cache's keys and values for this layer, or None;
-    scores (B, N, T, S): before bias, mask and softmax; weights (B, M, T, S): after everything
+    scores (B, N, T, S): before bias, mask and softmax; weights (B, M, T, S): after everything,
+    with those of a context in front
     """
 
     output: Tensor
@@ -51,6 +61,7 @@ class Attention(keras.layers.Layer):
 
     once: further parts, made for the whole stack
     Shapes:  x (B, T, D); scene; kv: this layer's cached keys and values -> Attended
+    Raises:  ConfigError where sizes and parts do not go together
     Source:  Vaswani et al. 2017; reproduces `attention/self` and `attention/output/dense` of BERT
     """
 
@@ -59,17 +70,34 @@ class Attention(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a = architecture
-        self.width, self.heads, self.biased = a.width, a.attention_heads, a.bias
+        self.width, self.biased = a.width, a.bias
+        self.key_heads, self.heads, self.value_heads = a.heads_
         self.key_size, self.value_size = a.key_size_, a.value_size_
+        self.uses = a.uses
+        self.part_names: list[str] = []  # of layers, so that each gets a name of its own
+        self._check_sizes()
         self.initializer = a.initializer()
         self.activation = activation(a.activation)  # of projections that have one
         self.project = self._projections(a)
         self.projections = self.project.layers(self, self._dense)
-        self.output_dense = self._dense("output", self.width)
+        self.output_dense = self._dense("output", self.width) if "output" in self.uses else None
         self.dropout = Dropout(a.attention_dropout, dtype=self.dtype_policy)
-        self.normalize = NORMALIZATIONS[a.normalization]
+        own = [part.normalization for part in a.content if part.normalization is not None]
+        self.normalize = NORMALIZATIONS[own[0] if own else a.normalization]
         self.parts = [*(part.make(self) for part in self._parts(a) if not part.once), *once]
+        self.context = a.context.make(self) if isinstance(a.context, PseudoSelf) else None
         self.before, self.after = (_mixer(a.mixer, self, place) for place in ("before", "after"))
+
+    def _check_sizes(self) -> None:
+        """Refuse values, or an output, of another width than the model where no layer maps it."""
+        size = self.value_heads * self.value_size
+        for name in ("value", "output"):
+            if name not in self.uses and size != self.width:
+                raise ConfigError(
+                    f"These parts have no {name} projection, so value heads times value_size must "
+                    f"be the width: {self.value_heads} · {self.value_size} = {size}, "
+                    f"not {self.width}."
+                )
 
     def _projections(self, a: Architecture) -> Projections:
         return a.projections
@@ -89,10 +117,16 @@ class Attention(keras.layers.Layer):
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs (B, T, D)."""
         self.project.build(self, shape)
-        self.output_dense.build((*shape[:-1], self.heads * self.value_size))
-        for extra in (*self.parts, self.before, self.after):
+        if self.output_dense is not None:
+            self.output_dense.build((*shape[:-1], self.value_heads * self.value_size))
+        for extra in (*self.parts, self.context, self.before, self.after):
             if isinstance(extra, keras.layers.Layer) and not extra.built:
                 extra.build(shape)
+
+    def keeps(self) -> Kept:
+        """What a cache keeps of each site for this layer, as (heads, size)."""
+        kept = {"values": (self.value_heads, self.value_size)}
+        return {"keys": (self.key_heads, self.key_size), **kept} if "key" in self.uses else kept
 
     def call(
         self,
@@ -105,78 +139,143 @@ class Attention(keras.layers.Layer):
     ) -> Attended:
         """Let every query look at the keys it may see."""
         made = self.project(self, x)
-        q, k = self._split(made.queries, self.key_size), self._split(made.keys, self.key_size)
-        v = self._split(made.values, self.value_size)
-        for part in self.parts:
-            q, k = part.rotate(q, k, scene.queries)
+        q, new = self._queries(made.queries, scene), self._keys_values(made, scene)
         if kv is not None:
-            k, v = kv = kv_cache.write_kv(kv, k, v, scene.at)
-        y, scores, weights = self._attend(x, q, k, v, scene, previous, training)
+            new = kv = kv_cache.write_kv(kv, new, scene.at)
+        y, scores, weights = self._attend(x, q, new, scene, previous, training)
         y = y if made.gate is None else made.gate * y
-        return Attended(self.output_dense(y), kv, scores, weights)
+        return Attended(self._out(y), kv, scores, weights)
+
+    def _queries(self, x: Tensor | None, scene: Scene) -> Tensor | None:
+        """The queries (B, N, T, H), turned."""
+        if x is None:
+            return None
+        return self._turn(self.split(x, self.key_heads, self.key_size), scene)
+
+    def _keys_values(self, made: Any, scene: Scene) -> KeysValues:
+        """The new keys, turned, and values of what was projected."""
+        values = {"values": self.split(made.values, self.value_heads, self.value_size)}
+        if made.keys is None:
+            return values
+        keys = self.split(made.keys, self.key_heads, self.key_size)
+        return {"keys": self._turn(keys, scene), **values}
+
+    def _turn(self, x: Tensor, scene: Scene) -> Tensor:
+        for part in self.parts:
+            x = part.rotate(x, scene.queries)
+        return x
+
+    def _out(self, y: Tensor) -> Tensor:
+        return y if self.output_dense is None else self.output_dense(y)
 
     def _attend(
         self,
         x: Tensor,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
+        q: Tensor | None,
+        kv: KeysValues,
         scene: Scene,
         previous: Tensor | None,
         training: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The mixed values (B, T, N·V), the scores and the weights."""
-        scores = _sum(p.logits(x, q, k, scene.queries, scene.keys, previous) for p in self.parts)
-        weights = self._weights(scores, scene)
-        y = self._mix_values(self.dropout(weights, training=training), v, scene)
+        k, v = kv.get("keys"), kv["values"]
+        for part in self.parts:
+            k, v, scene = part.condense(k, v, scene)
+        look = Look(x, q, k, scene.queries, scene.keys, previous)
+        scores = _sum(part.logits(look) for part in self.parts)
+        if scores is None:  # no part compares anything: place alone decides
+            scores = ops.zeros((1, 1, 1, 1), self.compute_dtype)
+        biases = [part.bias(scene.queries, scene.keys) for part in self.parts]
+        logits = ops.cast(_sum([self._mixed(scores), *biases]), "float32")  # softmax in float32
+        allowed, seen = ops.expand_dims(self._allowed(scene), 1), v
+        if self.context is not None:
+            logits, allowed, seen = self._with_context(q, logits, allowed, v, scene.context)
+        weights = ops.cast(self.normalize(logits, allowed), self.compute_dtype)
+        weights = weights if self.after is None else self.after(weights)
+        dropped = self.dropout(weights, training=training)
+        own = dropped[..., seen.shape[2] - v.shape[2] :] if seen is not v else dropped
+        extra = (part.values(own, v, scene.queries, scene.keys) for part in self.parts)
+        y = _sum([ops.matmul(dropped, seen), *extra])
+        # A query that may look at nothing gets nothing, not the mean of all that is hidden.
+        y = ops.where(ops.any(allowed, axis=-1, keepdims=True), y, ops.zeros_like(y))
         return self._join(y), scores, weights
 
-    def _weights(self, scores: Tensor, scene: Scene) -> Tensor:
-        mixed = scores if self.before is None else self.before(scores)
-        biases = (part.bias(scene.queries, scene.keys) for part in self.parts)
-        scores = ops.cast(_sum([mixed, *biases]), "float32")  # softmax in float32
-        weights = self.normalize(scores, ops.expand_dims(scene.allowed, 1))
-        weights = ops.cast(weights, self.compute_dtype)
-        return weights if self.after is None else self.after(weights)
+    def _mixed(self, scores: Tensor) -> Tensor:
+        return scores if self.before is None else self.before(scores)
 
-    def _mix_values(self, weights: Tensor, v: Tensor, scene: Scene) -> Tensor:
-        extra = (part.values(weights, v, scene.queries, scene.keys) for part in self.parts)
-        y = _sum([ops.matmul(weights, v), *extra])
-        # A query that may look at nothing gets nothing, not the mean of all that is hidden.
-        sees = ops.any(scene.allowed, axis=-1)[:, None, :, None]
-        return ops.where(sees, y, ops.zeros_like(y))
+    def _allowed(self, scene: Scene) -> Tensor:
+        """Who may look at whom and can be scored by all parts: bool (B, T, S)."""
+        allowed = scene.allowed
+        for part in self.parts:
+            reach = part.reach(scene.queries, scene.keys)
+            allowed = allowed if reach is None else ops.logical_and(allowed, reach)
+        return allowed
 
-    def _split(self, x: Tensor, size: int) -> Tensor:
+    def _with_context(
+        self, q: Tensor | None, logits: Tensor, allowed: Tensor, v: Tensor, context: Context | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Put the context's scores, mask and values in front of the text's own."""
+        assert self.context is not None and context is not None
+        keys, values = self.context(context.vectors)
+        front = ops.cast(self._mixed(self.context.scores(q, keys)), "float32")
+        places = ops.shape(front)[:3]
+        valid = ops.broadcast_to(
+            context.valid[:, None, None], (places[0], 1, places[2], ops.shape(front)[3])
+        )
+        logits = ops.broadcast_to(logits, (*places, ops.shape(v)[2]))
+        allowed = ops.broadcast_to(allowed, (places[0], 1, places[2], ops.shape(v)[2]))
+        return (
+            ops.concatenate([front, logits], axis=-1),
+            ops.concatenate([valid, allowed], axis=-1),
+            ops.concatenate([values, v], axis=2),
+        )
+
+    def split(self, x: Tensor, heads: int, size: int) -> Tensor:
         """(B, T, N·H) -> (B, N, T, H)."""
-        x = ops.reshape(x, (-1, ops.shape(x)[1], self.heads, size))
+        x = ops.reshape(x, (-1, ops.shape(x)[1], heads, size))
         return ops.transpose(x, (0, 2, 1, 3))
 
     def _join(self, y: Tensor) -> Tensor:
         """(B, N, T, V) -> (B, T, N·V)."""
         y = ops.transpose(y, (0, 2, 1, 3))
-        return ops.reshape(y, (-1, ops.shape(y)[1], self.heads * self.value_size))
+        return ops.reshape(y, (-1, ops.shape(y)[1], self.value_heads * self.value_size))
 
 
 class CrossAttention(Attention):
-    """Attention to another text, whose keys and values are computed once.
+    """Attention to another text, or to a context, whose keys and values are computed once.
 
     Positions take no part in it, except through the bias of parts made for the whole stack.
+    memory: how wide its vectors are.
     Shapes:  x (B, T, D); kv: the other text's (B, N, S, H) and (B, N, S, V) -> Attended
     Source:  Vaswani et al. 2017, §3.2.3; reproduces `EncDecAttention` of T5
     """
+
+    def __init__(
+        self, architecture: Architecture, once: Sequence[Part] = (), *, memory: int, **options: Any
+    ) -> None:
+        super().__init__(architecture, once, **options)
+        self.memory = memory
 
     def _projections(self, a: Architecture) -> Projections:
         return Separate()
 
     def _parts(self, a: Architecture) -> tuple[Part, ...]:
-        return a.attention
+        return a.content
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (B, T, D) that look at a memory."""
+        for name in self.projections.keys() & {"key", "value"}:
+            self.projections[name].build((*shape[:-1], self.memory))
+        super().build(shape)
 
     def remember(self, memory: Tensor) -> KeysValues:
         """The keys and values of another text's hidden states (B, S, D)."""
-        return (
-            self._split(self.projections["key"](memory), self.key_size),
-            self._split(self.projections["value"](memory), self.value_size),
-        )
+        kept = self.keeps()
+        sides = {"keys": "key", "values": "value"}
+        return {
+            name: self.split(self.projections[sides[name]](memory), *size)
+            for name, size in kept.items()
+        }
 
     def call(
         self,
@@ -189,9 +288,10 @@ class CrossAttention(Attention):
     ) -> Attended:
         """Let every query look at the other text."""
         assert kv is not None
-        q = self._split(self.projections["query"](x), self.key_size)
-        y, scores, weights = self._attend(x, q, *kv, scene, previous, training)
-        return Attended(self.output_dense(y), kv, scores, weights)
+        q = self.projections["query"](x) if "query" in self.projections else None
+        q = None if q is None else self.split(q, self.key_heads, self.key_size)
+        y, scores, weights = self._attend(x, q, kv, scene, previous, training)
+        return Attended(self._out(y), kv, scores, weights)
 
 
 def _mixer(mixer: Mixer | None, attention: Attention, place: str) -> Any:

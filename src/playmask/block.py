@@ -1,17 +1,19 @@
 """A block: attention and feed-forward, each with norms around it and a residual over it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from playmask.architectures import Architecture, Decoder
-from playmask.attention import Attended, Attention, CrossAttention, KeysValues, Scene
+from playmask.attention import Attended, Attention, CrossAttention, Scene
+from playmask.cache import Kept, KeysValues
 from playmask.feedforward import FeedForward
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.norms import Around, Condition, normalize
-from playmask.parts import Part
+from playmask.parts import ContextAttention, Part
 
 
 class Residual(keras.layers.Layer):
@@ -47,17 +49,18 @@ class Residual(keras.layers.Layer):
 
 
 class Block(keras.layers.Layer):
-    """One Transformer block: attention, in a decoder attention to the encoder, feed-forward.
+    """One Transformer block: attention, perhaps attention to something else, feed-forward.
 
-    Shapes: x (B, T, D); scene; kv: this block's cached keys and values; memory: what there is of
-            the encoder's output, in a decoder -> (B, T, D) and Attended
+    across: a decoder, whose blocks look at the encoder's output, or the context they look at.
+    Shapes: x (B, T, D); scene; kv: this block's cached keys and values; memory: the keys and
+            values of what else it looks at, with their scene -> (B, T, D) and Attended
     """
 
     def __init__(
         self,
         architecture: Architecture,
         once: Sequence[Part] = (),
-        decoder: Decoder | None = None,
+        across: Decoder | ContextAttention | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -70,9 +73,14 @@ class Block(keras.layers.Layer):
         self.attention_norm = residual("attention_norm", a.attention_norm)
         self.cross: Any = None
         self.cross_norm: Any = None
-        if decoder is not None:
-            across = once if decoder.cross_position else ()
-            self.cross = CrossAttention(a, across, name="cross", dtype=policy)
+        if across is not None:
+            self.cross = CrossAttention(
+                replace(a, attention=across.attention, context=None),
+                once if across.cross_position else (),
+                memory=across.size if isinstance(across, ContextAttention) else a.width,
+                name="cross",
+                dtype=policy,
+            )
             self.cross_norm = residual("cross_norm", a.attention_norm)
         self.feedforward: Any = None
         self.feedforward_norm: Any = None
@@ -123,8 +131,8 @@ class Block(keras.layers.Layer):
 class Stack(keras.layers.Layer):
     """The blocks in order, then the final norm; blocks that share weights are stored once.
 
-    Shapes: x (B, T, D); kvs: one pair a block, or None; memory: the scene of the encoder's sites
-            and one pair a block, in a decoder -> (B, T, D) and one Attended a block
+    Shapes: x (B, T, D); kvs: one dict a block, or None; memory: the scene of the encoder's sites,
+            or the context's, and one dict a block -> (B, T, D) and one Attended a block
     """
 
     def __init__(
@@ -135,8 +143,9 @@ class Stack(keras.layers.Layer):
         self.heads, self.key_size = a.attention_heads, a.key_size_
         self.once = [part.make(self) for part in a.parts if part.once]
         self.stored_as = a.block_map
+        across = a.context if isinstance(a.context, ContextAttention) else decoder
         self.stored = {
-            index: Block(a, self.once, decoder, name=str(index), dtype=policy)
+            index: Block(a.at(index), self.once, across, name=str(index), dtype=policy)
             for index in sorted(set(self.stored_as))
         }
         self.norm = normalize(a.final_norm, "norm", policy, a.condition)
@@ -148,8 +157,12 @@ class Stack(keras.layers.Layer):
             if isinstance(layer, keras.layers.Layer):
                 layer.build(shape)
 
+    def keeps(self) -> list[Kept]:
+        """What a cache keeps of each site for each block, as (heads, size)."""
+        return [self.stored[index].attention.keeps() for index in self.stored_as]
+
     def remember(self, memory: Tensor) -> tuple[KeysValues, ...]:
-        """The encoder's output (B, S, D) as each block's keys and values."""
+        """The encoder's output (B, S, D), or a context, as each block's keys and values."""
         return tuple(self.stored[index].cross.remember(memory) for index in self.stored_as)
 
     def call(

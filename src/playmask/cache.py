@@ -1,12 +1,14 @@
 """The key–value cache: a plain value of static length that travels through the forward pass.
 
-    {"kv": ((keys, values), ...), "order": (B, S), "position": (B, S), "text": (B, S)}
+    {"kv": ({"keys", "values"}, ...), "order": (B, S), "position": (B, S), "text": (B, S)}
 
-keys (B, N, S, H) and values (B, N, S, V), one pair per block. After an encoder-decoder's first
-step "memory" holds the same of its output, computed once. An empty slot has the order NEVER,
-so every mask ignores it, and ragged prompts need nothing special.
+keys (B, N, S, H) and values (B, N, S, V), one dict per block; a block whose parts compare no keys
+has none. After an encoder-decoder's first step "memory" holds the same of its output, computed
+once. An empty slot has the order NEVER, so every mask ignores it, and ragged prompts need nothing
+special.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -14,17 +16,24 @@ from keras import ops
 from playmask.masks import NEVER, Sites, Tensor
 
 Cache = dict[str, Any]
+KeysValues = dict[str, Tensor]
+Kept = dict[str, tuple[int, int]]  # what is kept of each site, as (heads, size)
 
 
-def empty(
-    batch: int, slots: int, *, depth: int, heads: int, key_size: int, value_size: int, dtype: str
-) -> Cache:
-    """Make a cache of `slots` empty slots for each of `batch` rows."""
-    keys = ops.zeros((batch, heads, slots, key_size), dtype)
-    values = ops.zeros((batch, heads, slots, value_size), dtype)
+def empty(batch: int, slots: int, blocks: Sequence[Kept], dtype: str) -> Cache:
+    """Make a cache of `slots` empty slots for each of `batch` rows.
+
+    blocks: for each block, what it keeps
+    """
     nothing = ops.zeros((batch, slots), "int32")
     return {
-        "kv": ((keys, values),) * depth,
+        "kv": tuple(
+            {
+                name: ops.zeros((batch, heads, slots, size), dtype)
+                for name, (heads, size) in kept.items()
+            }
+            for kept in blocks
+        ),
         "order": nothing + NEVER,
         "position": nothing,
         "text": nothing,
@@ -41,12 +50,12 @@ def write_sites(cache: Cache, sites: Sites, at: Tensor) -> Sites:
     return Sites(*written)
 
 
-def write_kv(kv: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, at: Tensor) -> tuple:
+def write_kv(kv: KeysValues, new: KeysValues, at: Tensor) -> KeysValues:
     """Write new keys (B, N, T, H) and values (B, N, T, V) at slot `at`; return all slots."""
-    return tuple(
-        ops.slice_update(old, [0, 0, at, 0], ops.cast(new, old.dtype))
-        for old, new in zip(kv, (keys, values), strict=True)
-    )
+    return {
+        name: ops.slice_update(old, [0, 0, at, 0], ops.cast(new[name], old.dtype))
+        for name, old in kv.items()
+    }
 
 
 def last_order(cache: Cache) -> Tensor:

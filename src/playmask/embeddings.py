@@ -3,10 +3,8 @@
 from typing import Any
 
 import keras
-from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 from playmask.architectures import Architecture
-from playmask.errors import InputError
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.norms import normalize
@@ -35,9 +33,8 @@ class Embeddings(keras.layers.Layer):
         if a.segments != "tokens":
             self.segments = self._table("segments", a.segments, a)
         self.tasks = self._table("tasks", a.tasks, a)
-        self.limit, self.positions = None, None
+        self.positions = None
         if a.position is not None:
-            self.limit = a.position.limit
             self.positions = a.position.table(
                 self.size, embeddings_initializer=a.initializer(), name="positions", dtype=policy
             )
@@ -89,7 +86,6 @@ class Embeddings(keras.layers.Layer):
         training: bool = False,
     ) -> Tensor:
         """Embed tokens, or take vectors in their place."""
-        self._check_length(positions.shape[1])
         x = self.tokens(tokens) if vectors is None else vectors
         if self.segments is not None and segments is not None:
             # A table of one row, as RoBERTa's, is every segment's.
@@ -105,12 +101,3 @@ class Embeddings(keras.layers.Layer):
             x = self.norm(x, condition)
         x = self.dropouts["after"](x, training=training)
         return x if self.projection is None else self.projection(x)
-
-    def _check_length(self, length: Any) -> None:
-        if in_symbolic_scope() or self.limit is None or not isinstance(length, int):
-            return  # where a length is not known, Keras on torch puts one of its own
-        if length > self.limit:
-            raise InputError(
-                f"A text of {length} tokens was given to a model of {self.limit} positions; "
-                "cut it (max_length), or use windows (stride)."
-            )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from keras import ops
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 from playmask import cache as kv_cache
 from playmask.architectures import Architecture
@@ -16,6 +17,8 @@ INPUTS = {
     "vectors": "(B, T, E): ready token embeddings in place of ids",
     "extra": "(B, T, E): added to the sum of the embeddings",
     "condition": "(B, C) or (B, T, C): what conditional norms depend on, in models that have them",
+    "context": "(B, C) or (B, E, C): vectors to look at besides, in models with context=…",
+    "context_valid": "(B, E) bool: false = padding of the context; default all true",
     "segments": "(B, T) int; default 0",
     "tasks": "(B, T) int, where the model has a table of them; default 0",
     "positions": "(B, T) int; default 0, 1, 2, … (after a cache: going on from it)",
@@ -71,6 +74,13 @@ def check_inputs(inputs: Inputs, architecture: Architecture) -> None:
             if architecture.condition
             else "'condition' is for models whose norms depend on it; load with condition_size=…."
         )
+    if ("context" in inputs) != (architecture.context is not None):
+        raise InputError(
+            f"This model looks at a 'context', (B, {architecture.context.size}) or (B, E, …)."
+            if architecture.context
+            else "'context' is for models that look at one; load with context=PseudoSelf(…)."
+        )
+    _check_whole(inputs, architecture)
     cache = inputs.get("cache")
     remembers = "memory" in inputs or (cache is not None and "memory" in cache)
     if "tokens" not in inputs and "vectors" not in inputs and not (decodes and remembers):
@@ -88,6 +98,14 @@ def check_inputs(inputs: Inputs, architecture: Architecture) -> None:
             )
     if ("cache" in inputs) != ("at" in inputs):
         raise InputError("'cache' and 'at' (the slot to write at) belong together; one is missing.")
+
+
+def _check_whole(inputs: Inputs, architecture: Architecture) -> None:
+    """Refuse what a part that mixes the whole text cannot follow."""
+    whole = [part for part in architecture.content if part.orders is not None]
+    given = [name for name in ("cache", "order", "texts", "allowed") if name in inputs]
+    if whole and given:
+        raise InputError(f"{whole[0]!r} mixes the whole text, so this model takes no {given[0]!r}.")
 
 
 def of_encoder(inputs: Inputs) -> Inputs:
@@ -131,6 +149,7 @@ def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
     texts = integers(inputs, "texts", ops.zeros_like(ones))
     positions = inputs.get("positions")
     if positions is None:
+        _check_length(ones, a)
         positions = ops.cumsum(ones[:1], axis=1) - 1
         if a.position is not None:
             positions = a.position.number(valid)
@@ -150,6 +169,18 @@ def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
     if cache is not None:
         keys = kv_cache.write_sites(cache, keys, inputs["at"])
     return queries, keys
+
+
+def _check_length(sites: Tensor, a: Architecture) -> None:
+    """Refuse a text that is longer than the positions some part knows."""
+    length, part = sites.shape[1], a.limited_by
+    if part is None or in_symbolic_scope() or not isinstance(length, int):
+        return  # where a length is not known, Keras on torch puts one of its own
+    if length > (part.limit or 0):
+        raise InputError(
+            f"A text of {length} tokens was given to a model of {part.limit} positions "
+            f"({type(part).__name__}); cut it (max_length), or use windows (stride)."
+        )
 
 
 def integers(inputs: Inputs, name: str, default: Tensor) -> Tensor:

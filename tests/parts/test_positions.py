@@ -7,7 +7,7 @@ import pytest
 from comparing import error, numpy_of, tiny, tokens
 from playmask.errors import ConfigError
 from playmask.masks import Sites
-from playmask.parts import Hierarchical, Learned, Nezha, Rotary, Sinusoidal, StoredRotary
+from playmask.parts import Hierarchical, Learned, Look, Nezha, Rotary, Sinusoidal, StoredRotary
 from playmask.parts.learned import HierarchicalTable
 from playmask.transformer import weights_by_name
 
@@ -32,7 +32,7 @@ def heads(length: int, size: int, seed: int, rows: int = 2) -> np.ndarray:
 def rotated(part: Rotary, q: np.ndarray, k: np.ndarray, at: Sites) -> list[np.ndarray]:
     """What becomes of queries and keys."""
     tensors = (keras.ops.convert_to_tensor(x) for x in (q, k))
-    return [numpy_of(x) for x in part.rotate(*tensors, at)]
+    return [numpy_of(part.rotate(x, at)) for x in tensors]
 
 
 # Rotary
@@ -122,7 +122,7 @@ def test_nezha_in_scores_and_values(name):
 
     def run(part: Nezha) -> tuple[np.ndarray, np.ndarray]:
         at = sites(queries), sites(keys)
-        return part.logits(None, q, k, *at, None), part.values(weights, v, *at)
+        return part.logits(Look(None, q, k, *at, None)), part.values(weights, v, *at)
 
     found, other = run(Nezha(clip)), run(Nezha(clip + 1))
     for one, two, wanted in zip(found, other, (scores, values), strict=True):
@@ -131,7 +131,7 @@ def test_nezha_in_scores_and_values(name):
 
 def test_distances_beyond_the_clip_are_one():
     q = heads(1, 8, 1, rows=1)
-    scores = numpy_of(Nezha(4).logits(None, q, q, sites([0]), sites([3, 4, 5, 99]), None))
+    scores = numpy_of(Nezha(4).logits(Look(None, q, q, sites([0]), sites([3, 4, 5, 99]), None)))
     assert np.array_equal(scores[..., 1], scores[..., 2])
     assert np.array_equal(scores[..., 1], scores[..., 3])
     assert error(scores[..., 0], scores[..., 1]) > FAR

@@ -1,10 +1,10 @@
 """Planning a load: every weight and every tensor is decided on before anything changes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from playmask.families import FAMILIES
 from playmask.families.names import Dialect, Rule
 from playmask.heads import HEADS
 from playmask.parts import Dot, Gated
+from playmask.parts.projections import widths
 from playmask.transformer import Transformer, weights_by_name
 
 OURS = Dialect(
@@ -61,6 +62,21 @@ class Plan(NamedTuple):
     report: Report
 
 
+class Changes(NamedTuple):
+    """What was asked for: the architectures before and after, taken rows, and whether to resize."""
+
+    stored: Architecture
+    changed: Architecture
+    rows: Rows
+    resize: bool
+
+    @property
+    def key_ratio(self) -> float:
+        """By how much queries and keys grow, where their products are divided by their size."""
+        scaled = any(part.scale for part in self.stored.content if isinstance(part, Dot))
+        return self.changed.key_size_ / self.stored.key_size_ if scaled else 1.0
+
+
 def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, resize: bool) -> Plan:
     """Decide for every weight of a blank model where it comes from.
 
@@ -71,9 +87,7 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
     original = shapes
     if model.architecture != report.architecture:
         original = _shapes(blank(lambda: Transformer(report.architecture, model.head_names)))
-    ratio = 1.0
-    if any(part.scale for part in model.architecture.attention if isinstance(part, Dot)):
-        ratio = model.architecture.key_size_ / report.architecture.key_size_
+    changes = Changes(report.architecture, model.architecture, rows, resize)
     stored_as = _stored_as(model.architecture, report.architecture)
     steps: list[Step] = []
     fresh: list[Fresh] = []
@@ -92,29 +106,49 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
         if read != original.get(origin, read) or len(read) != len(shape):
             needed = original.get(origin, shape)
             wrong.append(f"{theirs} has the shape {stored}, where {ours} needs {needed}")
-        elif ours in VOCABULARY and rows.change_anything:
-            axis = VOCABULARY[ours]
-            note = f"{rows.size} rows of {read[axis]}"
-            steps.append(Step(ours, theirs, rule, partial(rows.take, axis=axis), note))
-        elif read == shape:
-            note = "" if origin == ours else f"a copy for this block of {origin}"
-            if rule.piece is not None:
-                note = f"{note} piece {rule.piece[0] + 1} of {rule.piece[1]}".strip()
-            steps.append(Step(ours, theirs, rule, None, note))
-        elif ours == POSITIONS and shape[0] < read[0] and shape[1] == read[1]:
-            steps.append(Step(ours, theirs, rule, _first(shape[0]), f"the first of {read[0]} rows"))
-        elif resize:
-            pieces = _pieces(ours, report.architecture, model.architecture)
-            edit = partial(resize_weight, ours, shape=shape, key_ratio=ratio, pieces=pieces)
-            steps.append(Step(ours, theirs, rule, edit, f"resized from {read}"))
-        else:
+            continue
+        fitted = _fit(ours, read, shape, changes)
+        if fitted is None:
             fresh.append(Fresh(ours, shape, f"{read} in the checkpoint; {RESIZE}"))
+            continue
+        edit, note = fitted
+        if edit is None and origin != ours:
+            note = f"a copy for this block of {origin}"
+        if edit is None and rule.piece is not None:
+            note = f"{note} piece {rule.piece[0] + 1} of {rule.piece[1]}".strip()
+        steps.append(Step(ours, theirs, rule, edit, note))
     wrong += _half_heads(steps, fresh)
     ignored, unknown = _unused(source, dialect, {s.theirs for s in steps}, shapes, report)
     _refuse(wrong + unknown, source, report)
     loaded = [Loaded(s.ours, s.theirs, *source.tensors.spec(s.theirs), note=s.note) for s in steps]
     done = replace(report, loaded=tuple(loaded), fresh=tuple(fresh), ignored=tuple(ignored))
     return Plan(steps, done)
+
+
+def _fit(
+    ours: str, read: tuple[int, ...], shape: tuple[int, ...], changes: Changes
+) -> tuple[Edit | None, str] | None:
+    """How a tensor of one shape becomes a weight of another, and a note; None where it does not."""
+    rows = changes.rows
+    if ours in VOCABULARY and rows.change_anything:
+        axis = VOCABULARY[ours]
+        return partial(rows.take, axis=axis), f"{rows.size} rows of {read[axis]}"
+    if read == shape:
+        return None, ""
+    if ours == POSITIONS and shape[0] < read[0] and shape[1] == read[1]:
+        return _first(shape[0]), f"the first of {read[0]} rows"
+    pieces = _pieces(ours, changes.stored, changes.changed)
+    if (
+        pieces
+        and read[:-1] == shape[:-1]
+        and all(b in (0, a) for a, b in zip(*pieces, strict=True))
+    ):
+        return partial(_without, pieces=pieces), f"without what no part uses, of {read}"
+    if changes.resize:
+        ratio = changes.key_ratio
+        edit = partial(resize_weight, ours, shape=shape, key_ratio=ratio, pieces=pieces)
+        return edit, f"resized from {read}"
+    return None
 
 
 def _stored_as(changed: Architecture, stored: Architecture) -> Callable[[str], str]:
@@ -148,13 +182,22 @@ def _first(rows: int) -> Edit:
     return lambda table: table[:rows]
 
 
-def _pieces(ours: str, stored: Architecture, changed: Architecture) -> tuple | None:
+def _pieces(ours: str, stored: Architecture, changed: Architecture) -> Any:
     """The sizes, before and after, of layers that are one weight: those of a gated unit."""
-    if not ours.endswith("/attention/inputs/kernel"):
+    block = BLOCK.match(ours)
+    if block is None or "/attention/inputs/" not in ours:
         return None
     return tuple(
-        Gated.sizes(a.attention_heads, a.key_size_, a.value_size_) for a in (stored, changed)
+        Gated.pieces(widths(a.heads_, a.key_size_, a.value_size_), a.at(int(block[1])).uses)
+        for a in (stored, changed)
     )
+
+
+def _without(array: np.ndarray, pieces: tuple[Sequence[int], Sequence[int]]) -> np.ndarray:
+    """Keep the pieces of the last axis that are still there."""
+    old, new = pieces
+    parts = np.split(array, np.cumsum(old)[:-1], axis=-1)
+    return np.concatenate([part for part, size in zip(parts, new, strict=True) if size], axis=-1)
 
 
 def _find_tensor(ours: str, dialect: Dialect, source: Source) -> tuple[Rule, str] | None:

@@ -104,7 +104,7 @@ def _stored_as(report: Report, dtype: str) -> Report:
 def _compare(one: Transformer, other: Transformer) -> tuple[float, int]:
     """The largest difference of all outputs on random texts, and how many numbers those are."""
     made = one.architecture
-    length = min(LENGTH, getattr(made.position, "limit", None) or LENGTH)
+    length = min(LENGTH, made.limit or LENGTH)
     draw = np.random.default_rng(0)
 
     def ids(below: int) -> np.ndarray:

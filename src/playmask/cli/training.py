@@ -144,7 +144,7 @@ def _new_model(options: Options, examples: Examples, heads: Any) -> tuple:
 
 def _fit_length(options: Options, architecture: Architecture) -> None:
     """Keep texts as short as the positions that a model has."""
-    positions = getattr(architecture.position, "limit", None)
+    positions = architecture.limit
     if options["max_length"] is None:
         options["max_length"] = min(LONGEST, positions or LONGEST)
     elif positions is not None and options["max_length"] > positions:

@@ -38,7 +38,7 @@ BASE = Architecture(
     value_size=64,
     attention=(Dot(scale=False),),
     position=Buckets(),
-    decoder=Decoder(12, Buckets(bidirectional=False)),
+    decoder=Decoder(12, Buckets(bidirectional=False), (Dot(scale=False),)),
     segments=0,
     bias=False,
     embedding_norm=None,
@@ -130,6 +130,7 @@ def make(base: Architecture, fields: Fields) -> Architecture:
             "decoder": Decoder(
                 fields.pop("decoder_depth", None) or fields["depth"],
                 replace(buckets, bidirectional=False),
+                (Dot(scale=False),),
             ),
             "vocabulary_head": replace(base.vocabulary_head, tied=tied, scale=scale),
             **fields,

@@ -27,6 +27,7 @@ class Buckets(Part):
     bidirectional: bool = True
 
     once = True
+    distances = True
 
     def make(self, attention: Any) -> "BucketBias":
         """The table of this stack."""

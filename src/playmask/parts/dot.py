@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from playmask.masks import Sites, Tensor
-from playmask.parts.part import Part
+from playmask.masks import Tensor
+from playmask.parts.part import Look, Part, Sizes
 from playmask.recipes import recipe
 
 
@@ -17,10 +17,14 @@ class Dot(Part):
 
     scale: bool = True
 
-    def logits(
-        self, x: Tensor, q: Tensor, k: Tensor, queries: Sites, keys: Sites, previous: Tensor | None
-    ) -> Tensor:
+    uses = ("query", "key", "value", "output")
+
+    def logits(self, look: Look) -> Tensor:
         """Score keys by content: (B, N, T, S)."""
-        if self.scale:
-            q = q * q.shape[-1] ** -0.5
-        return ops.matmul(q, ops.swapaxes(k, -1, -2))
+        assert look.q is not None and look.k is not None
+        q = look.q * look.q.shape[-1] ** -0.5 if self.scale else look.q
+        return ops.matmul(q, ops.swapaxes(look.k, -1, -2))
+
+    def products(self, sizes: Sizes) -> int:
+        """Each query with each key."""
+        return sizes.key_heads * sizes.queries * sizes.keys * sizes.key_size

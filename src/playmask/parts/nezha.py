@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from playmask.masks import Sites, Tensor
-from playmask.parts.part import Part
+from playmask.parts.part import Look, Part, Sizes
 from playmask.parts.sinusoidal import check_even, sinusoids
 from playmask.recipes import recipe
 
@@ -20,25 +20,33 @@ class Nezha(Part):
 
     clip: int = 64
 
+    distances = True
+
     def make(self, attention: Any) -> Part:
         """Itself; raises ConfigError where a distance's vector cannot be sines and cosines."""
         check_even(attention.key_size, "a key of NEZHA's positions")
         check_even(attention.value_size, "a value of NEZHA's positions")
         return self
 
-    def logits(
-        self, x: Tensor, q: Tensor, k: Tensor, queries: Sites, keys: Sites, previous: Tensor | None
-    ) -> Tensor:
-        """Score keys by the query and the distance."""
-        size = q.shape[-1]
-        away = ops.cast(self._away(queries, keys, size), q.dtype)  # (B, T, S, H)
-        scores = ops.matmul(_swap(q * size**-0.5), ops.swapaxes(away, -1, -2))
+    def logits(self, look: Look) -> Tensor | None:
+        """Score keys by the query and the distance; nothing where no part makes queries."""
+        if look.q is None:
+            return None
+        size = look.q.shape[-1]
+        away = ops.cast(self._away(look.queries, look.keys, size), look.q.dtype)  # (B, T, S, H)
+        scores = ops.matmul(_swap(look.q * size**-0.5), ops.swapaxes(away, -1, -2))
         return _swap(scores)
 
     def values(self, weights: Tensor, v: Tensor, queries: Sites, keys: Sites) -> Tensor:
         """Add up the distances' vectors by the attention they get."""
         away = ops.cast(self._away(queries, keys, v.shape[-1]), v.dtype)  # (B, T, S, V)
         return _swap(ops.matmul(_swap(weights), away))
+
+    def products(self, sizes: Sizes) -> int:
+        """Each query, and each weight, with the vector of its distance."""
+        pairs = sizes.queries * sizes.keys
+        by_query = sizes.key_heads * sizes.key_size
+        return pairs * (by_query + sizes.value_heads * sizes.value_size)
 
     def _away(self, queries: Sites, keys: Sites, size: int) -> Tensor:
         """The vector of each distance, from a table of 2·clip + 1 rows."""

@@ -29,10 +29,20 @@ def squared_relu(scores: Tensor, allowed: Tensor) -> Tensor:
     return positive / ops.maximum(_count(allowed), 1.0)
 
 
+def none(scores: Tensor, allowed: Tensor) -> Tensor:
+    """The scores themselves, and 0 for what may not be seen (MLP-Mixer; kexue 8431)."""
+    return ops.where(allowed, scores, 0.0)
+
+
 def _count(allowed: Tensor) -> Tensor:
     """How many keys each query sees: float32 (B, 1, T, 1)."""
     return ops.sum(ops.cast(allowed, "float32"), axis=-1, keepdims=True)
 
 
-NORMALIZATIONS = {"softmax": softmax, "softmax_plus": softmax_plus, "squared_relu": squared_relu}
+NORMALIZATIONS = {
+    "softmax": softmax,
+    "softmax_plus": softmax_plus,
+    "squared_relu": squared_relu,
+    "none": none,
+}
 """scores float32 (B, N, T, S), allowed bool (B, 1, T, S) -> weights (B, N, T, S)."""

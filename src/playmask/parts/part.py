@@ -1,10 +1,41 @@
 """The hooks through which a part takes part in the attention."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
 from playmask.masks import Sites, Tensor
+
+
+class Sizes(NamedTuple):
+    """The sizes of one attention: heads before the first mixer, at the softmax, after the last."""
+
+    queries: int
+    keys: int
+    width: int
+    key_heads: int
+    heads: int
+    value_heads: int
+    key_size: int
+    value_size: int
+
+
+class Look(NamedTuple):
+    """What a part can score keys by.
+
+    x (B, T, D): the hidden states that queries are made of; q (B, N, T, H) and k (B, N, S, H),
+    where a part uses them; queries, keys: their sites; previous: the previous block's scores
+    """
+
+    x: Tensor
+    q: Tensor | None
+    k: Tensor | None
+    queries: Sites
+    keys: Sites
+    previous: Tensor | None
+
+
+Condensed = tuple[Tensor | None, Tensor, Any]  # keys and values (B, N, R, …), and their scene
 
 
 class Part:
@@ -14,12 +45,18 @@ class Part:
     weights, and a Keras layer with the same hooks where it has.
 
     once: it is made once for a whole stack, whose blocks share it; limit: how many positions it
-    knows (None = any number).
+    knows (None = any number); uses: the projections that exist for its sake; orders: the orders
+    it can follow (None = any, and a cache); distances: it looks at how far a key is;
+    normalization: what must stand in the softmax's place for it (None = the architecture's).
     Letters: B batch, N heads, T queries, S keys, H key size, V value size, D width.
     """
 
     once = False
     limit: int | None = None
+    uses: tuple[str, ...] = ("value", "output")
+    orders: tuple[str, ...] | None = None
+    distances = False
+    normalization: str | None = None
 
     def make(self, attention: Any) -> "Part":
         """Return what takes part in this attention layer (its sizes are its attributes)."""
@@ -33,16 +70,21 @@ class Part:
         """What the embedding adds: a layer, positions (B, T) -> (B, T, size); or None."""
         return None
 
-    def rotate(self, q: Tensor, k: Tensor, queries: Sites) -> tuple[Tensor, Tensor]:
-        """Turn queries and new keys by their positions: (B, N, T, H) twice -> the same."""
-        return q, k
+    def rotate(self, x: Tensor, sites: Sites) -> Tensor:
+        """Turn queries, or new keys, by their positions: (B, N, T, H) -> the same."""
+        return x
 
-    def logits(
-        self, x: Tensor, q: Tensor, k: Tensor, queries: Sites, keys: Sites, previous: Tensor | None
-    ) -> Tensor | None:
+    def condense(self, k: Tensor | None, v: Tensor, scene: Any) -> Condensed:
+        """Put fewer keys and values in the place of all: (B, N, S, …) -> (B, N, R, …)."""
+        return k, v, scene
+
+    def reach(self, queries: Sites, keys: Sites) -> Tensor | None:
+        """Say which keys it can score at all: bool (B, T, S), or None for all of them."""
+        return None
+
+    def logits(self, look: Look) -> Tensor | None:
         """Score keys by content; all parts' scores add up.
 
-        x (B, T, D); q (B, N, T, H); k (B, N, S, H); previous: the previous block's scores
         -> (B, N, T, S) or what broadcasts to it, in nats; None = nothing to say
         """
         return None
@@ -55,13 +97,33 @@ class Part:
         """Add to the weighted values: weights (B, N, T, S); v (B, N, S, V) -> (B, N, T, V)."""
         return None
 
+    def products(self, sizes: Sizes) -> int:
+        """Count the multiply-adds that its hooks take for one text."""
+        return 0
+
 
 class Mixer:
     """Mixes the heads of scores or weights: before the softmax, after it, or both.
 
     Like a part it is a recipe whose `make` returns a callable (B, N, T, S) -> (B, M, T, S).
+    key_heads, value_heads: how many heads queries and keys, and values have (None = all).
     """
+
+    key_heads: int | None = None
+    value_heads: int | None = None
 
     def make(self, attention: Any, place: str) -> Any:
         """Return what mixes at `place`, "before" or "after" the softmax; None = nothing."""
         raise NotImplementedError
+
+    def products(self, sizes: Sizes) -> int:
+        """Count the multiply-adds that it takes for one text."""
+        return 0
+
+
+def name_for(attention: Any, kind: str) -> str:
+    """A name for a part's layer that no other layer of this attention has."""
+    taken = attention.part_names
+    taken.append(kind)
+    count = taken.count(kind)
+    return kind if count == 1 else f"{kind}_{count}"

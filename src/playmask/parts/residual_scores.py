@@ -1,7 +1,7 @@
 """RealFormer's residual attention: each block's scores start from the previous block's."""
 
-from playmask.masks import Sites, Tensor
-from playmask.parts.part import Part
+from playmask.masks import Tensor
+from playmask.parts.part import Look, Part
 from playmask.recipes import recipe
 
 
@@ -12,8 +12,6 @@ class ResidualScores(Part):
     Source: He et al. 2020 (RealFormer), eq. 3. bert4keras since March 2023 adds one block only.
     """
 
-    def logits(
-        self, x: Tensor, q: Tensor, k: Tensor, queries: Sites, keys: Sites, previous: Tensor | None
-    ) -> Tensor | None:
+    def logits(self, look: Look) -> Tensor | None:
         """Hand on the previous scores (B, N, T, S); the first block has none."""
-        return previous
+        return look.previous

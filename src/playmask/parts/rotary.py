@@ -17,7 +17,8 @@ class Rotary(Part):
     """Turns each pair (2i, 2i+1) of a query and a key by position · base^(-2i/H).
 
     A cached key is turned already, so only new ones are.
-    Shapes: q, k (B, N, T, H) -> the same; H must be even
+    Shapes: x (B, N, T, H) -> the same; H must be even. Where no part makes queries and keys, it has
+            nothing to do.
     Source: Su et al. 2021, eq. 34; reproduces RoFormer
     """
 
@@ -32,11 +33,10 @@ class Rotary(Part):
             )
         return self
 
-    def rotate(self, q: Tensor, k: Tensor, queries: Sites) -> tuple[Tensor, Tensor]:
-        """Turn queries and new keys by their positions."""
-        turned = ops.expand_dims(angles(queries.position, q.shape[-1], self.base), 1)
-        cosines, sines = ops.cos(turned), ops.sin(turned)
-        return turn(q, cosines, sines), turn(k, cosines, sines)
+    def rotate(self, x: Tensor, sites: Sites) -> Tensor:
+        """Turn queries, or new keys, by their positions."""
+        turned = ops.expand_dims(angles(sites.position, x.shape[-1], self.base), 1)
+        return turn(x, ops.cos(turned), ops.sin(turned))
 
 
 @recipe
@@ -67,10 +67,10 @@ class StoredRotary(Part):
 class RotaryTable(keras.layers.Embedding, Part):
     """The table: positions (B, T) -> (B, T, H)."""
 
-    def rotate(self, q: Tensor, k: Tensor, queries: Sites) -> tuple[Tensor, Tensor]:
-        """Turn queries and new keys by their positions' rows."""
-        sines, cosines = ops.split(ops.expand_dims(self(queries.position), 1), 2, axis=-1)
-        return turn(q, cosines, sines), turn(k, cosines, sines)
+    def rotate(self, x: Tensor, sites: Sites) -> Tensor:
+        """Turn queries, or new keys, by their positions' rows."""
+        sines, cosines = ops.split(ops.expand_dims(self(sites.position), 1), 2, axis=-1)
+        return turn(x, cosines, sines)
 
 
 def turn(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:

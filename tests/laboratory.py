@@ -1,0 +1,70 @@
+"""The parts of the attention laboratory, each as what `change` takes, for tests of all of them."""
+
+from typing import Any
+
+from playmask.parts import (
+    ContextAttention,
+    Dot,
+    DynamicConvolution,
+    Glu,
+    LightConvolution,
+    Linformer,
+    PseudoSelf,
+    ResidualScores,
+    Synthesizer,
+    TalkingHeads,
+    TokenMixing,
+    mix,
+)
+
+LENGTH, CONTEXT = 20, 6
+
+
+def synthesizer(kind: str, **options: Any) -> Any:
+    """A Synthesizer for short texts, drawn wide enough that its scores matter."""
+    spread = {"spread": 1.0} if "random" in kind or kind == "fixed" else {}
+    return Synthesizer(kind, length=LENGTH, **spread, **options)
+
+
+RANDOM, DENSE = synthesizer("random"), synthesizer("dense")
+
+FOLLOWING: dict[str, dict[str, Any]] = {
+    "dot": {"attention": Dot()},
+    "unscaled": {"attention": Dot(scale=False)},
+    "random": {"attention": RANDOM},
+    "fixed": {"attention": synthesizer("fixed")},
+    "dense": {"attention": DENSE},
+    "dense_hidden": {"attention": synthesizer("dense", hidden=5)},
+    "factorized_random": {"attention": synthesizer("factorized_random", rank=3)},
+    "factorized_dense": {"attention": synthesizer("factorized_dense", rows=4)},
+    "mesh_dense": {"attention": synthesizer("mesh_dense")},
+    "random+dot": {"attention": mix(RANDOM, Dot())},
+    "dense+dot": {"attention": mix(DENSE, Dot(), form="mesh", start=(0.7, 0.3))},
+    "random+dense": {"attention": mix(RANDOM, DENSE, start=(0.2, 0.8))},
+    "random+dense+dot": {"attention": mix(RANDOM, DENSE, Dot())},
+    "two_randoms": {"attention": mix(RANDOM, RANDOM)},
+    "random_plus": {"attention": (Dot(), RANDOM)},
+    "residual": {"attention": (Dot(), ResidualScores())},
+    "by_block": {"attention": {0: RANDOM, "rest": Dot()}},
+    "light": {"attention": LightConvolution(2, 1), "projections": Glu()},
+    "dynamic": {"attention": DynamicConvolution(3, 0)},
+    "dynamic+dot": {"attention": mix(DynamicConvolution(1, 1), Dot())},
+    "talking": {"talking_heads": True},
+    "talking_before": {"talking_heads": TalkingHeads(after=False)},
+    "talking_after": {"talking_heads": TalkingHeads(before=False)},
+    "talking_others": {"talking_heads": TalkingHeads(key_heads=2, value_heads=3)},
+    "talking_random": {"attention": RANDOM, "talking_heads": TalkingHeads(key_heads=6)},
+    "key_size": {"key_size": 10, "value_size": 4},
+    "alibi": {"position": "alibi"},
+    "pseudo_self": {"context": PseudoSelf(CONTEXT)},
+    "context": {"context": ContextAttention(CONTEXT)},
+}
+"""What follows any order, and a cache."""
+
+ENCODING: dict[str, dict[str, Any]] = {
+    "linformer": {"attention": Linformer(5, length=LENGTH)},
+    "token_mixing": {"attention": TokenMixing(7, length=LENGTH)},
+}
+"""What mixes the whole text."""
+
+LABORATORY = FOLLOWING | ENCODING
