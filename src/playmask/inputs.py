@@ -171,6 +171,42 @@ def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
     return queries, keys
 
 
+def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> Inputs:
+    """Add the query stream of a permutation language model to its content stream.
+
+    Every site stands there twice. As content it holds its token and sees the sites of its own and
+    of lower rank; as a query it holds `token` (the mask's id), sees the content of lower rank
+    only, and is itself seen by nobody. So it must predict what it does not see. Since a mask is
+    an order, that takes no code in the model: the query's order is its rank less one, and it is
+    no valid key.
+
+    inputs: tokens (B, T), and segments, positions, texts, valid where there are; ranks int (B, T):
+    when each site comes, 0 first, each rank once
+    Shapes:  -> inputs of 2·T sites; `read` asks for the logits of the second T
+    Source:  Yang et al. 2019 (XLNet), §2.3, eq. 3 and 4
+    """
+    known = ("tokens", "segments", "positions", "texts", "valid")
+    for name in inputs:
+        if name not in known:
+            raise InputError(f"Two streams are made of {', '.join(known)}; {name!r} is not known.")
+    tokens, valid = _int(inputs["tokens"]), valid_of(inputs, a.pad)
+    positions = inputs.get("positions")
+    if positions is None:
+        _check_length(tokens, a)
+        positions = ops.cumsum(ops.ones_like(tokens), axis=1) - 1
+        positions = positions if a.position is None else a.position.number(valid) + 0 * tokens
+    ranks, length = _int(ranks), ops.shape(tokens)[1]
+    streams = {
+        "tokens": (tokens, ops.full_like(tokens, token)),
+        "positions": (_int(positions), _int(positions)),
+        "order": (ranks, ranks - 1),
+        "valid": (valid, ops.zeros_like(valid)),
+        **{name: (_int(inputs[name]),) * 2 for name in ("segments", "texts") if name in inputs},
+    }
+    joined = {name: ops.concatenate(both, axis=1) for name, both in streams.items()}
+    return {**joined, "read": length + ops.cumsum(ops.ones_like(tokens), axis=1) - 1}
+
+
 def _check_length(sites: Tensor, a: Architecture) -> None:
     """Refuse a text that is longer than the positions some part knows."""
     length, part = sites.shape[1], a.limited_by

@@ -100,6 +100,10 @@ class CondensedScores(keras.layers.Layer, Part):
         allowed = ops.logical_and(some, ops.expand_dims(order == 0, 1))
         return k, v, scene._replace(allowed=allowed, keys=Sites(order, order, order))
 
+    def slots(self, keys: int) -> int:
+        """As many as the tables condense a text into."""
+        return self.size
+
     def _condensed(self, side: str, x: Tensor | None, sites: Sites) -> Tensor:
         """Weigh a text's vectors: (B, N, S, H) -> (B, N, size, H)."""
         valid = ops.cast(sites.order < NEVER, self.compute_dtype)[:, None, :, None]

@@ -106,9 +106,8 @@ class Mixed(keras.layers.Layer, Part):
         return total
 
     def products(self, sizes: Sizes) -> int:
-        """The members', and each score with its weight."""
-        weighed = len(self.parts) * sizes.key_heads * sizes.queries * sizes.keys
-        return weighed + sum(part.products(sizes) for part in self.parts)
+        """Those of the members."""
+        return sum(part.products(sizes) for part in self.parts)
 
 
 def mix(*parts: Part, form: str = "softmax", start: tuple[float, ...] | None = None) -> Mixture:

@@ -98,8 +98,12 @@ class Part:
         return None
 
     def products(self, sizes: Sizes) -> int:
-        """Count the multiply-adds that its hooks take for one text."""
+        """Count the multiply-adds of the matrix products in its hooks, for one text."""
         return 0
+
+    def slots(self, keys: int) -> int:
+        """Count the keys that are left of so many."""
+        return keys
 
 
 class Mixer:

@@ -237,11 +237,9 @@ class DenseScores(keras.layers.Layer, Part):
         return ops.reshape(pairs, (*ops.shape(a)[:-1], a.shape[-1] * b.shape[-1]))
 
     def products(self, sizes: Sizes) -> int:
-        """Both layers, and the outer product where there is one."""
-        counts = [count for _, count in self.factors]
-        layers = sizes.width * self.heads * self.size + self.heads * self.size * sum(counts)
-        outer = self.heads * math.prod(counts) if len(counts) > 1 else 0
-        return sizes.queries * (layers + outer)
+        """Both layers."""
+        counts = sum(count for _, count in self.factors)
+        return sizes.queries * self.heads * self.size * (sizes.width + counts)
 
 
 @recipe
