@@ -13,7 +13,8 @@ from cli.commands import PROGRAM
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
-DOCS = [ROOT / "docs" / name for name in ("architecture.md", "families.md", "tokenizers.md")]
+NAMES = ("architecture.md", "families.md", "laboratory.md", "seeing.md", "tokenizers.md")
+DOCS = [ROOT / "docs" / name for name in NAMES]
 PAGES = [ENGLISH, CHINESE, ROOT / "CONTRIBUTING.md", *DOCS]
 
 
@@ -68,6 +69,12 @@ def test_the_examples_for_contributors_run(tmp_path):
     assert "blocks/0/attention/slopes/slope" in out
     assert "family other, dialect google; 42 weights loaded, 0 fresh, 0 tensors ignored" in out
     assert out.endswith("True\n")
+
+
+def test_the_laboratory_runs(tmp_path):
+    out = run(ROOT / "docs" / "laboratory.md", tmp_path)
+    assert "random/scores" in out and "logits_mixer" in out  # fresh, and why
+    assert "\nturns\n(1, 5, 80)\n(1, 80)\n" in out
 
 
 def test_both_languages_have_the_same_code_and_shape():

@@ -1,0 +1,112 @@
+"""Steering a language model while it writes, without training it (PPLM)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from playmask.compiled import Compiled
+from playmask.errors import ConfigError
+from playmask.gradients import with_gradient
+from playmask.masks import NEVER, Tensor
+from playmask.transformer import Transformer
+
+Attribute = Callable[[Tensor, Tensor], Tensor]
+"""How far a next token is from what is wanted: its log-probabilities (B, V) and the last site's
+hidden state (B, D) -> (B,), in nats."""
+
+
+def bag_of_words(tokens: Sequence[int]) -> Attribute:
+    """Ask for words: the negative logarithm of the probability that one of them comes next.
+
+    Source: Dathathri et al. 2020, §4.2
+    """
+    if not len(tokens):
+        raise ConfigError("A bag of words holds ids of tokens; received none.")
+    ids = list(tokens)
+    return lambda logs, hidden: -ops.logsumexp(ops.take(logs, ids, axis=-1), axis=-1)
+
+
+def classified_as(kernel: Any, bias: Any, label: int) -> Attribute:
+    """Ask for a label: its negative log-probability by a linear classifier of the hidden state.
+
+    kernel (D, labels), bias (labels).  Source: Dathathri et al. 2020, §4.3
+    """
+
+    def away(logs: Tensor, hidden: Tensor) -> Tensor:
+        weights, shift = (ops.convert_to_tensor(x, hidden.dtype) for x in (kernel, bias))
+        scores = ops.matmul(hidden, weights) + shift
+        return -ops.log_softmax(ops.cast(scores, "float32"))[:, label]
+
+    return away
+
+
+def steered(
+    model: Transformer,
+    attribute: Attribute,
+    *,
+    step_size: float = 0.02,
+    iterations: int = 3,
+    window: int | None = None,
+    gamma: float = 1.5,
+    kl_scale: float = 0.01,
+    fusion: float = 0.9,
+) -> Compiled:
+    """Compile a decoding step whose cached keys and values are pushed towards an attribute.
+
+    Each iteration moves the cache against the gradient of attribute + kl_scale · KL(steered ‖
+    plain), by step_size · g / ‖g‖^gamma for each row and block; window: only the last so many
+    sites are moved (None = all). The next token's logits are fusion · steered + (1 - fusion) ·
+    plain log-probabilities; the moved cache is handed on.
+    Shapes:  the model's inputs with one new token, a filled `cache` and `at` -> {"logits": (B, V),
+             "cache"}
+    Raises:  ConfigError for a model without a vocabulary head
+    Source:  Dathathri et al. 2020 (PPLM), §3, and its program's defaults
+    """
+    if "mlm" not in model.head_names:
+        raise ConfigError("Steering needs next-token logits; load the model with heads='mlm'.")
+
+    def run(change: Any, inputs: dict[str, Any]) -> tuple[Tensor, Tensor, Any]:
+        cache = inputs["cache"]
+        moved = {**cache, "kv": keras.tree.map_structure(ops.add, cache["kv"], change)}
+        out = model({**inputs, "cache": moved}, training=False)
+        return ops.log_softmax(out["logits"][:, -1]), out["hidden"][:, -1], out["cache"]
+
+    def loss(change: Any, inputs: dict[str, Any], plain: Tensor) -> Tensor:
+        logs, hidden, _ = run(change, inputs)
+        apart = ops.sum(ops.exp(logs) * (logs - plain), axis=-1)
+        return attribute(logs, hidden) + kl_scale * apart
+
+    def step(inputs: dict[str, Any]) -> dict[str, Any]:
+        change = keras.tree.map_structure(ops.zeros_like, inputs["cache"]["kv"])
+        plain, _, _ = run(change, inputs)
+        reach = _last_sites(inputs["cache"]["order"], window)
+        for _ in range(iterations):
+            _, gradient = with_gradient(loss)(change, inputs, plain)
+            change = keras.tree.map_structure(
+                lambda c, g: c - step_size * _towards(ops.where(reach, g, 0), gamma),
+                change,
+                gradient,
+            )
+        logs, _, cache = run(change, inputs)
+        fused = fusion * logs + (1 - fusion) * plain
+        return {"logits": ops.log_softmax(fused), "cache": cache}
+
+    return Compiled(model, step)
+
+
+def _last_sites(order: Tensor, window: int | None) -> Tensor:
+    """The last filled slots of each row: order (B, S) -> bool (B, 1, S, 1)."""
+    filled = ops.cast(order < NEVER, "int32")
+    left = ops.sum(filled, axis=1, keepdims=True) - ops.cumsum(filled, axis=1)
+    reach = order < NEVER
+    if window is not None:
+        reach = ops.logical_and(reach, left < window)
+    return reach[:, None, :, None]
+
+
+def _towards(gradient: Tensor, gamma: float) -> Tensor:
+    """A row's gradient (B, N, S, H), divided by a power of its length."""
+    squared = ops.sum(ops.square(gradient), axis=(1, 2, 3), keepdims=True)
+    return gradient * ops.power(squared + 1e-20, -gamma / 2)
