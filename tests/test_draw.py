@@ -10,7 +10,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from playmask.draw import attention_picture, mask_picture, training_curve
+from playmask.draw import (
+    attention_picture,
+    attribution_page,
+    attribution_picture,
+    mask_picture,
+    training_curve,
+)
+from playmask.draw.colours import SIGNED, tint
+from playmask.draw.terminal import cut, fitted, shade, visible, width_of
 from playmask.errors import InputError
 from playmask.fonts import BASE, Letters, font_families
 
@@ -69,14 +77,54 @@ def test_attention_picture(tmp_path):
     assert (tmp_path / "nan.svg").read_text("utf-8").rstrip().endswith("</svg>")
 
 
-def test_labels_of_neighbours_do_not_overlap(tmp_path, monkeypatch):
+@pytest.fixture
+def figures(monkeypatch) -> list:
+    """The figures that were saved."""
     from matplotlib.figure import Figure
 
-    figures = []
+    kept: list = []
     real = Figure.savefig
     monkeypatch.setattr(
-        Figure, "savefig", lambda self, *a, **k: (figures.append(self), real(self, *a, **k))
+        Figure, "savefig", lambda self, *a, **k: (kept.append(self), real(self, *a, **k))
     )
+    return kept
+
+
+def names(figure) -> list[str]:
+    """What stands below the panels."""
+    return [axes.get_xlabel() for axes in figure.axes if axes.images and axes.get_xlabel()]
+
+
+def test_layers_have_a_row_of_panels_each(tmp_path, figures):
+    path = tmp_path / "a.png"
+    layers = [weights(heads, 5, 5) for heads in (2, 3)]
+    attention_picture(layers, "一二三四五", "一二三四五", path)
+    wanted = [f"layer {i} · head {j}" for i, heads in enumerate((2, 3)) for j in range(heads)]
+    assert names(figures[0]) == wanted
+    boxes = [axes.get_position() for axes in figures[0].axes[:5]]
+    assert boxes[0].y0 == boxes[1].y0 > boxes[2].y1 and boxes[2].x0 == boxes[0].x0
+    labelled = [bool(axes.get_xticklabels()) for axes in figures[0].axes[:5]]
+    assert labelled == [True, True, False, False, True]  # those with nothing above them
+    attention_picture(layers[0], "一二三四五", "一二三四五", path, names=["甲", "乙"])
+    assert names(figures[1]) == ["甲", "乙"]
+    with pytest.raises(InputError, match="1 names for 2 panels"):
+        attention_picture(layers[0], "一二三四五", "一二三四五", path, names=["甲"])
+    with pytest.raises(InputError, match=r"shape \(3, 5, 4\); .* numbers of tokens, \(5, 5\)"):
+        attention_picture([layers[0], layers[1][..., 1:]], "一二三四五", "一二三四五", path)
+
+
+def test_weights_below_zero_are_blue_and_those_above_red(tmp_path):
+    from matplotlib.image import imread
+
+    grid = np.array([[-2.0, 0], [0, 1]])
+    attention_picture(grid, "ab", "ab", tmp_path / "a.png")
+    picture = imread(tmp_path / "a.png")[..., :3]
+    height, width = picture.shape[:2]
+    below, above = picture[height // 3, width // 4], picture[3 * height // 4, 5 * width // 8]
+    assert below[2] > below[0] + 0.3 and above[0] > above[2] + 0.1
+
+
+def test_labels_of_neighbours_do_not_overlap(tmp_path, figures):
     words = ["[CLS]", *"今天天气很好我们去公园散步", "playing", "##ing"] * 4
     attention_picture(weights(64, 64), words, words, tmp_path / "a.png")
     axes = figures[0].axes[0]
@@ -159,3 +207,75 @@ def test_refusals(tmp_path):
 def test_matplotlib_is_imported_when_it_is_needed():
     code = "import sys, playmask.draw; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+TEXT = [("房间", -0.5), (" ", 0.0), ("很", 0.1), ("干净", 2.0), ("，还会再来", None)]
+
+
+def test_attribution_picture(tmp_path, figures):
+    from matplotlib.colors import to_hex
+
+    attribution_picture([TEXT], tmp_path / "a.png", title="好评 $x$", notes=["16 points"])
+    [axes] = figures[0].axes
+    colours = [to_hex(patch.get_facecolor()) for patch in axes.patches]
+    assert colours == [tint(-0.25), tint(0.05), tint(1.0)]
+    written = [text.get_text() for text in axes.texts]
+    assert written[:5] == ["好评 $x$", "房间", " ", "很", "干净"] and written[-1] == "16 points"
+    assert "".join(written[5:10]) == "，还会再来"
+    assert "against -2" in written and "+2 for" in written
+    one = size(tmp_path / "a.png")
+    attribution_picture([TEXT * 12, TEXT], tmp_path / "b.svg", title="好评")
+    attribution_picture([TEXT * 12, TEXT], tmp_path / "b.png")
+    many = size(tmp_path / "b.png")
+    assert many[0] < 1_200 and many[1] > one[1] + 100
+
+
+def test_lines_break_between_pieces_and_before_no_comma(tmp_path, figures):
+    text = [("天", 1.0)] * 60 + [("word" * 30, 0.5), ("\n", 0.0), ("。", 0.2)]
+    attribution_picture([text], tmp_path / "a.png")
+    [axes] = figures[0].axes
+    places = [(t.get_position(), t.get_text()) for t in axes.texts if t.get_size() == 13]
+    lines: dict[float, str] = {}
+    for (_, down), word in places:
+        lines[round(down, 3)] = lines.get(round(down, 3), "") + word
+    assert len(lines) >= 5 and list(lines.values())[-1] == "。"
+    assert "".join(lines.values()) == "天" * 60 + "word" * 30 + "。"
+    ends = [text.get_window_extent().x1 for text in axes.texts]
+    assert max(ends) < 1.03 * 7.0 * figures[0].dpi
+    full = [("天", 1.0)] * 38
+    attribution_picture([[*full, ("，", 0.0)]], tmp_path / "b.png")
+    downs = [t.get_position()[1] for t in figures[1].axes[0].texts if t.get_text() in "天，"]
+    assert downs[-1] == downs[-2]
+
+
+def test_attributions_of_odd_texts(tmp_path):
+    odd = [("😀", 1.0), ("👨\u200d👩\u200d👧", -1.0), ("\t\r\n", 0.0), ("שלום", 0.3), ("\x00", 0.1)]
+    odd.append(("\u200d", None))
+    for make, name in ((attribution_picture, "a.png"), (attribution_page, "a.html")):
+        make([odd], tmp_path / name)
+        make([[("a", 0.0)]], tmp_path / f"still.{name}")
+        with pytest.raises(InputError, match="There is no text to draw"):
+            make([[], [("", 1.0)]], tmp_path / "none.png")
+        with pytest.raises(InputError, match="cannot be written"):
+            make([odd], tmp_path / "none" / name)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_tint_lies_between_the_ends():
+    assert (tint(-1), tint(0), tint(1)) == SIGNED == (tint(-9), tint(0.0), tint(9))
+    red, green, blue = (int(tint(0.5)[i : i + 2], 16) for i in (1, 3, 5))
+    assert red > green > blue > int(SIGNED[2][5:], 16)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "found"),
+    [("天地", 6, "天地  "), ("天地玄", 4, "天… "), ("abc", 2, "a…"), ("e\u0301", 2, "e\u0301 ")],
+)
+def test_texts_are_fitted_into_columns(text, columns, found):
+    assert fitted(text, columns) == found and width_of(found) == columns
+
+
+def test_terminal_helpers():
+    assert (cut("天a地", 3), cut("天", 1)) == ("天a", "")
+    assert visible("a\x1b[2J\n\u200d\x9b") == "a�[2J\n\u200d�"
+    assert "".join(map(shade, (0.0, 0.25, 0.5, 0.75, 1.0, 7.0))) == " ░▒▓██"

@@ -10,24 +10,25 @@ SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
     ("errors",),
-    ("activations", "recipes"),
+    ("fonts",),
+    ("draw",),
+    ("activations", "old_names", "recipes"),
     ("masks",),
     ("parts",),
     ("norms",),
     ("architectures",),
     ("cache", "feedforward", "noise"),
-    ("attention", "embeddings", "heads", "inputs"),
+    ("attention", "embeddings", "heads", "inputs", "maps"),
     ("block",),
     ("transformer",),
     ("compiled", "deferred", "families", "tokenizers"),
-    ("checkpoints", "data"),
-    ("predictor",),
+    ("checkpoints", "counting", "data", "gradients"),
+    ("predictor", "steering"),
     ("train",),
     ("tasks",),
-    ("fonts",),
-    ("draw",),
+    ("explain",),
     ("playmask",),  # the package itself: its names are imported from these when they are used
-    ("demo",),
+    ("demo", "experiments"),
     ("cli",),
 )
 """From the bottom up: what stands on a line may import from the lines above it only."""

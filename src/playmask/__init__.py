@@ -77,6 +77,7 @@ _HOME = {
     "register_mask": "masks",
     "register_order": "masks",
     "save": "checkpoints",
+    "steered": "steering",
     "two_streams": "inputs",
 }
 """The public names, and the module each lives in."""

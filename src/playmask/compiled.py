@@ -5,12 +5,14 @@ long, memory doubles, and training is not seen.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 
 from playmask.errors import ConfigError
+
+Function = Callable[..., Any]
 
 
 class Compiled:
@@ -21,7 +23,7 @@ class Compiled:
 
     def __init__(self, model: keras.Model, function: Callable[..., Any]) -> None:
         self.traces = 0
-        self._run = _BACKENDS[_backend()](model, function, self._count)
+        self._run = chosen(_BACKENDS)(model, function, self._count)
         self._known: set[Any] = set()
         self._lock = threading.Lock()
 
@@ -38,9 +40,6 @@ class Compiled:
 
     def _count(self) -> None:
         self.traces += 1
-
-
-Function = Callable[..., Any]
 
 
 def _jax(model: keras.Model, function: Function, count: Callable[[], None]) -> Function:
@@ -85,8 +84,9 @@ def _torch(model: keras.Model, function: Function, count: Callable[[], None]) ->
 _BACKENDS = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}
 
 
-def _backend() -> str:
+def chosen(functions: Mapping[str, Function]) -> Function:
+    """Pick the function for the backend that Keras runs on."""
     name = keras.backend.backend()
-    if name not in _BACKENDS:
+    if name not in functions:
         raise ConfigError(f"The Keras backend {name!r} is not supported; use jax.")
-    return name
+    return functions[name]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 import playmask
 from playmask import draw
@@ -97,7 +96,7 @@ def run(
     if predictions != task.predict(list(SENTENCES)):
         raise AssertionError("the loaded task predicts something else than the trained one")
     draw.training_curve(history, directory / "curve.png", title="Reviews, from scratch")
-    draw_attention(again, SENTENCES[0], directory / "attention.png")
+    again.transformer.draw_attention(SENTENCES[0], directory / "attention.png", layers=0)
     metrics = {
         "accuracy": scores["test_clean"],
         "accuracy_with_leaks": scores["test"],
@@ -109,16 +108,6 @@ def run(
     write_json(directory / "metrics.json", metrics)
     report(metrics, predictions, directory, say)
     return metrics
-
-
-def draw_attention(task: TextClassifier, text: str, path: Path) -> None:
-    """Draw what each head of the first block looks at in a text."""
-    encoding = task.tokenizer.encode(text)
-    tokens = task.tokenizer.tokens(encoding.ids)
-    inputs = {"tokens": np.array([encoding.ids], "int32")}
-    outputs = task.transformer(inputs, attention=True)
-    weights = keras.ops.convert_to_numpy(outputs["attention"][0])[0]
-    draw.attention_picture(weights, tokens, tokens, path, title="Block 1: who looks at whom")
 
 
 def peak_memory() -> float:

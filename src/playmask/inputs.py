@@ -196,13 +196,15 @@ def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> I
         positions = ops.cumsum(ops.ones_like(tokens), axis=1) - 1
         positions = positions if a.position is None else a.position.number(valid) + 0 * tokens
     ranks, length = _int(ranks), ops.shape(tokens)[1]
-    streams = {
+    streams: dict[str, tuple[Tensor, Tensor]] = {
         "tokens": (tokens, ops.full_like(tokens, token)),
         "positions": (_int(positions), _int(positions)),
         "order": (ranks, ranks - 1),
         "valid": (valid, ops.zeros_like(valid)),
-        **{name: (_int(inputs[name]),) * 2 for name in ("segments", "texts") if name in inputs},
     }
+    for name in ("segments", "texts"):
+        if name in inputs:
+            streams[name] = (_int(inputs[name]),) * 2
     joined = {name: ops.concatenate(both, axis=1) for name, both in streams.items()}
     return {**joined, "read": length + ops.cumsum(ops.ones_like(tokens), axis=1) - 1}
 

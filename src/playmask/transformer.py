@@ -1,6 +1,7 @@
 """The Transformer: one forward pass for training, prefill and every decoding step."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ from keras import ops
 
 from playmask import cache as kv_cache
 from playmask.architectures import Architecture
-from playmask.attention import Attended, Scene
+from playmask.attention import Attended, Context, Scene
 from playmask.block import Stack
 from playmask.embeddings import Embeddings
 from playmask.errors import ConfigError, InputError, nearest
@@ -23,14 +24,16 @@ from playmask.inputs import (
     source,
     valid_of,
 )
-from playmask.masks import NEVER, Ordered, SameText, Sites, Tensor
+from playmask.maps import AttentionMaps, Numbers, attention_maps
+from playmask.masks import NEVER, Mask, Ordered, SameText, Sites, Tensor
+from playmask.parts import ContextAttention
 
 PREDICT = (
     "Keras' predict loses a model's weights on JAX after one bad input. Call the model with a dict "
     "of arrays, model({'tokens': …}), or use playmask.Predictor for rows of any length."
 )
 
-Memory = tuple[Sites, tuple]  # the encoder's sites (B, S), and a pair of keys and values a block
+Memory = tuple[Sites, tuple]  # the encoder's sites (B, S), and its keys and values for each block
 
 
 @keras.saving.register_keras_serializable("playmask")
@@ -98,18 +101,32 @@ class Transformer(keras.Model):
         """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
         return valid_of(inputs, self.architecture.pad)
 
+    def draw_attention(
+        self,
+        text: str,
+        path: str | Path | None = None,
+        *,
+        pair: str | None = None,
+        layers: Numbers = None,
+        heads: Numbers = None,
+    ) -> AttentionMaps:
+        """Draw who looks at whom in a text: into a .png or .svg, or as what is printed of it."""
+        maps = attention_maps(self, text, pair).pick(layers, heads)
+        if path is not None:
+            maps.draw(path)
+        return maps
+
     def empty_cache(self, batch: int, slots: int) -> kv_cache.Cache:
         """Make an empty key-value cache for `batch` rows of at most `slots` tokens."""
-        a = self.architecture
-        return kv_cache.empty(
-            batch,
-            slots,
-            depth=a.depth if a.decoder is None else a.decoder.depth,
-            heads=a.attention_heads,
-            key_size=a.key_size_,
-            value_size=a.value_size_,
-            dtype=self.compute_dtype,
-        )
+        self._check_cache()
+        stack = self.blocks if self.decoder is None else self.decoder
+        return kv_cache.empty(batch, slots, stack.keeps(), self.compute_dtype)
+
+    def _check_cache(self) -> None:
+        """Refuse a cache where a part mixes the whole text."""
+        whole = [part for part in self.architecture.content if part.orders is not None]
+        if whole:
+            raise ConfigError(f"{whole[0]!r} mixes the whole text, so there is no cache for it.")
 
     def _run(
         self,
@@ -126,12 +143,18 @@ class Transformer(keras.Model):
         allowed = a.mask(queries, keys)
         if "allowed" in inputs:
             allowed = ops.logical_and(allowed, inputs["allowed"])
-        cache = inputs.get("cache")
+        cache, context = inputs.get("cache"), _context(inputs)
+        across = None
+        if memory is not None:
+            across = _across(queries, memory[0], Ordered() & SameText()), memory[1]
+        elif context is not None and isinstance(a.context, ContextAttention):
+            there = _all_visible(context.vectors, context.valid)
+            across = _across(queries, there, Ordered()), stack.remember(context.vectors)
         x, seen = stack(
             self._embed(inputs, queries.position, training),
-            Scene(allowed, queries, keys, inputs.get("at"), inputs.get("condition")),
+            Scene(allowed, queries, keys, inputs.get("at"), inputs.get("condition"), context),
             kvs=cache and cache["kv"],
-            memory=None if memory is None else (self._across(queries, memory[0]), memory[1]),
+            memory=across,
             training=training,
         )
         out = {"hidden": x, **(self._read(x, inputs, training) if read else {})}
@@ -172,10 +195,6 @@ class Transformer(keras.Model):
             training=training,
         )
         return {**out, **ran}, seen
-
-    def _across(self, queries: Sites, keys: Sites) -> Scene:
-        """The scene in which a decoder looks at the encoder's sites."""
-        return Scene((Ordered() & SameText())(queries, keys), queries, keys)
 
     def _embed(self, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
         given = source(inputs)
@@ -226,6 +245,22 @@ class Transformer(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Transformer":
         """Make the model that `get_config` described."""
         return cls(**{**config, "architecture": Architecture.from_json(config["architecture"])})
+
+
+def _across(queries: Sites, keys: Sites, mask: Mask) -> Scene:
+    """The scene in which a text looks at something else."""
+    return Scene(mask(queries, keys), queries, keys)
+
+
+def _context(inputs: Inputs) -> Context | None:
+    """The context as vectors (B, E, C), and which of them are there: bool (B, E)."""
+    if inputs.get("context") is None:
+        return None
+    vectors, valid = inputs["context"], inputs.get("context_valid")
+    vectors = ops.expand_dims(vectors, 1) if len(vectors.shape) == 2 else vectors
+    if valid is None:
+        valid = ops.ones_like(vectors[..., 0], "bool")
+    return Context(vectors, ops.cast(valid, "bool"))
 
 
 def _all_visible(memory: Tensor, valid: Tensor | None) -> Sites:

@@ -22,6 +22,11 @@ COMMANDS = (
     "inspect",
     "convert",
     "families",
+    "count",
+    "draw mask",
+    "draw attention",
+    "explain",
+    "experiment",
 )
 
 

@@ -7,9 +7,13 @@ import typer
 import playmask
 from playmask.cli import (
     convert,
+    count,
     demo,
     doctor,
+    draw,
     evaluate,
+    experiment,
+    explain,
     families,
     inspect,
     predict,
@@ -31,9 +35,13 @@ app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("explain")(explain.explain)
+app.add_typer(draw.app, name="draw")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
+app.command("count")(count.count)
 app.command("families")(families.families)
+app.command("experiment")(experiment.experiment)
 app.command("doctor")(doctor.doctor)
 
 

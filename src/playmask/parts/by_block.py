@@ -53,7 +53,7 @@ def chosen(given: Any, present: Parts | ByBlock) -> Parts | ByBlock:
         if blocks == "rest":
             rest = _parts(parts)
             continue
-        for block in (blocks,) if isinstance(blocks, (int, str)) else blocks:
+        for block in blocks if isinstance(blocks, (tuple, range)) else (blocks,):
             if not isinstance(block, int):
                 raise ConfigError(
                     f"attention names blocks by number, or 'rest'; received {blocks!r}."

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from playmask.errors import ConfigError
 from playmask.masks import NEVER, Sites, Tensor
-from playmask.parts.part import Condensed, Look, Part, Sizes, name_for
+from playmask.parts.part import Condensed, Look, Part, Sizes, check_counts, name_for
 from playmask.parts.positioned import rows
 from playmask.recipes import recipe
 
@@ -30,8 +29,7 @@ class _Condensing(Part):
         return self.length
 
     def __post_init__(self) -> None:
-        if min(self.length, self.size) < 1:
-            raise ConfigError(f"length and size are counts from 1; received {self!r}.")
+        check_counts(self, "size", "length")
 
 
 @recipe

@@ -11,7 +11,7 @@ from keras import ops
 
 from playmask.masks import Tensor
 from playmask.parts.dot import Dot
-from playmask.parts.part import Part
+from playmask.parts.part import Part, check_counts
 from playmask.recipes import recipe
 
 
@@ -26,6 +26,9 @@ class PseudoSelf:
     size: int
 
     uses: ClassVar[tuple[str, ...]] = ("query",)
+
+    def __post_init__(self) -> None:
+        check_counts(self, "size")
 
     def make(self, attention: Any) -> "ContextKeys":
         """The projections of one block."""
@@ -44,6 +47,9 @@ class ContextAttention:
     cross_position: ClassVar[bool] = False
 
     uses: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        check_counts(self, "size")
 
 
 class ContextKeys(keras.layers.Layer):

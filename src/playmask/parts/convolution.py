@@ -11,9 +11,8 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from playmask.errors import ConfigError
 from playmask.masks import Sites, Tensor
-from playmask.parts.part import Look, Part, Sizes, name_for
+from playmask.parts.part import Look, Part, Sizes, check_counts, name_for
 from playmask.recipes import recipe
 
 
@@ -32,8 +31,7 @@ class LightConvolution(Part):
     kind: ClassVar[str] = "light_convolution"
 
     def __post_init__(self) -> None:
-        if min(self.before, self.after) < 0:
-            raise ConfigError(f"before and after count sites, from 0; received {self!r}.")
+        check_counts(self, "before", "after", least=0)
 
     @property
     def width(self) -> int:

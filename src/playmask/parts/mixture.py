@@ -34,12 +34,19 @@ class Mixture(Part):
         if self.form not in FORMS:
             raise ConfigError(f"A mixture's form is 'softmax' or 'mesh', not {self.form!r}.")
         for part in self.parts:
+            if not isinstance(part, Part):
+                raise ConfigError(f"A mixture takes parts such as Dot(), not {part!r}.")
             if part.orders is not None:
                 raise ConfigError(f"{part!r} mixes the whole text, so it stands alone.")
-        start = self.start
-        if start is not None and (len(start) != len(self.parts) or min(start) <= 0):
+        if self.start is not None:
+            self._check_start(self.start)
+
+    def _check_start(self, start: Any) -> None:
+        count, good = len(self.parts), isinstance(start, tuple)
+        good = good and all(isinstance(weight, (int, float)) and weight > 0 for weight in start)
+        if not good or len(start) != count:
             raise ConfigError(
-                f"start holds a positive weight for each of {len(self.parts)} parts, not {start!r}."
+                f"start holds a positive weight for each of {count} parts, not {start!r}."
             )
 
     @property
@@ -67,7 +74,7 @@ class Mixed(keras.layers.Layer, Part):
 
     def __init__(self, mixture: Mixture, attention: Any) -> None:
         super().__init__(name=name_for(attention, "mixture"), dtype=attention.dtype_policy)
-        self.parts: list[Any] = [part.make(attention) for part in mixture.parts]
+        self.parts: list[Any] = [_weighable(part, attention) for part in mixture.parts]
         start = np.log(mixture.start or [1.0] * len(self.parts))
         self.pinned = mixture.form == "mesh"
         self.start = start[1:] - start[0] if self.pinned else start - start.mean()
@@ -110,6 +117,20 @@ class Mixed(keras.layers.Layer, Part):
         return sum(part.products(sizes) for part in self.parts)
 
 
+def _weighable(recipe: Part, attention: Any) -> Part:
+    """Make a member; raises ConfigError for one that does not only score, as position parts."""
+    part = recipe.make(attention)
+    others = ("rotate", "condense", "bias", "values")
+    if type(part).logits is Part.logits or any(
+        getattr(type(part), hook) is not getattr(Part, hook) for hook in others
+    ):
+        raise ConfigError(
+            f"A mixture weighs scores of content, so {recipe!r} cannot be in it; put it beside "
+            "the mixture, or give it as position=…."
+        )
+    return part
+
+
 def mix(*parts: Part, form: str = "softmax", start: tuple[float, ...] | None = None) -> Mixture:
     """Mix parts: mix(Synthesizer("random"), Dot()); see Mixture for form and start."""
-    return Mixture(tuple(parts), form, None if start is None else tuple(start))
+    return Mixture(tuple(parts), form, tuple(start) if isinstance(start, list) else start)

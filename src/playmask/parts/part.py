@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from playmask.errors import ConfigError
 from playmask.masks import Sites, Tensor
 
 
@@ -123,6 +124,17 @@ class Mixer:
     def products(self, sizes: Sizes) -> int:
         """Count the multiply-adds that it takes for one text."""
         return 0
+
+
+def check_counts(recipe: Any, *names: str, least: int = 1) -> None:
+    """Raise ConfigError where a field is no whole number from `least`, nor None by default."""
+    for name in names:
+        count, default = getattr(recipe, name), getattr(type(recipe), name, least)
+        if (count, default) != (None, None) and (not isinstance(count, int) or count < least):
+            kind = type(recipe).__name__
+            raise ConfigError(
+                f"{name} of {kind} must be a whole number from {least}, not {count!r}."
+            )
 
 
 def name_for(attention: Any, kind: str) -> str:

@@ -12,13 +12,28 @@ from keras import ops
 
 from playmask.errors import ConfigError, nearest
 from playmask.masks import Tensor
-from playmask.parts.part import Look, Part, Sizes, name_for
+from playmask.parts.part import Look, Part, Sizes, check_counts, name_for
 from playmask.parts.positioned import columns, rows
 from playmask.recipes import recipe
 
 
+class _Limited(Part):
+    """What all share: positions up to a length, and fields that are counts."""
+
+    length: int
+    counts: ClassVar[tuple[str, ...]] = ("length",)
+
+    @property
+    def limit(self) -> int:  # type: ignore[override]
+        """How many positions there are."""
+        return self.length
+
+    def __post_init__(self) -> None:
+        check_counts(self, *self.counts)
+
+
 @recipe
-class RandomSynthesizer(Part):
+class RandomSynthesizer(_Limited):
     """Scores a key by a number that is learned for the pair of positions, whatever stands there.
 
     length: the longest text; trainable: off, the numbers stay as they were drawn ("fixed");
@@ -31,11 +46,6 @@ class RandomSynthesizer(Part):
     spread: float = 0.02
 
     kind: ClassVar[str] = "random"
-
-    @property
-    def limit(self) -> int:  # type: ignore[override]
-        """How many positions there are."""
-        return self.length
 
     def make(self, attention: Any) -> "RandomScores":
         """The table of one block."""
@@ -69,7 +79,7 @@ class RandomScores(keras.layers.Layer, Part):
 
 
 @recipe
-class FactorizedRandom(Part):
+class FactorizedRandom(_Limited):
     """A random Synthesizer whose table is the product of two narrow ones.
 
     length: the longest text; rank: their width; spread: the deviation of the product's numbers.
@@ -81,11 +91,7 @@ class FactorizedRandom(Part):
     spread: float = 0.02
 
     kind: ClassVar[str] = "factorized_random"
-
-    @property
-    def limit(self) -> int:  # type: ignore[override]
-        """How many positions there are."""
-        return self.length
+    counts = ("length", "rank")
 
     def make(self, attention: Any) -> "FactorizedScores":
         """The tables of one block."""
@@ -129,7 +135,7 @@ class FactorizedScores(keras.layers.Layer, Part):
 
 
 @recipe
-class DenseSynthesizer(Part):
+class DenseSynthesizer(_Limited):
     """Scores all positions of keys from the query's own hidden state: W₂ relu(W₁ x + b₁) + b₂.
 
     length: the longest text; hidden: numbers between the layers, per head (None = width / heads).
@@ -141,11 +147,7 @@ class DenseSynthesizer(Part):
     hidden: int | None = None
 
     kind: ClassVar[str] = "dense"
-
-    @property
-    def limit(self) -> int:  # type: ignore[override]
-        """How many positions there are."""
-        return self.length
+    counts = ("length", "hidden")
 
     def make(self, attention: Any) -> "DenseScores":
         """The layers of one block."""
@@ -153,7 +155,7 @@ class DenseSynthesizer(Part):
 
 
 @recipe
-class FactorizedDense(Part):
+class FactorizedDense(_Limited):
     """A dense Synthesizer that computes two short vectors a and b instead of a long one.
 
     Position i·b + j gets a_i · b_j. length: the longest text; rows: the length of a (None = the
@@ -168,11 +170,7 @@ class FactorizedDense(Part):
     hidden: int | None = None
 
     kind: ClassVar[str] = "factorized_dense"
-
-    @property
-    def limit(self) -> int:  # type: ignore[override]
-        """How many positions there are."""
-        return self.length
+    counts = ("length", "rows", "hidden")
 
     @property
     def factors(self) -> tuple[int, int]:
@@ -243,7 +241,7 @@ class DenseScores(keras.layers.Layer, Part):
 
 
 @recipe
-class MeshDense(Part):
+class MeshDense(_Limited):
     """The dense Synthesizer of Mesh TensorFlow: W₂ relu(q), one W₂ for all heads, no biases.
 
     Its hidden layer is the attention's own query projection. length: the longest text.
@@ -255,11 +253,6 @@ class MeshDense(Part):
     uses = ("query", "value", "output")
 
     kind: ClassVar[str] = "mesh_dense"
-
-    @property
-    def limit(self) -> int:  # type: ignore[override]
-        """How many positions there are."""
-        return self.length
 
     def make(self, attention: Any) -> "MeshScores":
         """The layer of one block."""

@@ -7,7 +7,7 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.masks import Tensor
-from playmask.parts.part import Mixer, Sizes
+from playmask.parts.part import Mixer, Sizes, check_counts
 from playmask.recipes import recipe
 
 
@@ -29,10 +29,7 @@ class TalkingHeads(Mixer):
     value_heads: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("key_heads", "value_heads"):
-            count = getattr(self, name)
-            if count is not None and (not isinstance(count, int) or count < 1):
-                raise ConfigError(f"{name} must be None or a whole number from 1, not {count!r}.")
+        check_counts(self, "key_heads", "value_heads")
 
     def make(self, attention: Any, place: str) -> "HeadMixing | None":
         """The matrix at a place; raises ConfigError where heads differ and nothing mixes them."""
@@ -72,6 +69,7 @@ class HeadMixing(keras.layers.Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Mix the heads."""
+        x = ops.broadcast_to(x, (ops.shape(x)[0], self.shape[0], *ops.shape(x)[2:]))
         return ops.einsum("bnts,nm->bmts", x, ops.cast(self.kernel, self.compute_dtype))
 
 

@@ -176,6 +176,17 @@ class TextClassifier(Task):
             return [{"tokens": e.ids} for e in encodings]
         return [{"tokens": e.ids, "segments": e.segments} for e in encodings]
 
+    def row(self, text: Text) -> Row:
+        """The network's inputs for one text, or pair."""
+        return self.rows([_unlabelled(0, text)])[0]
+
+    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The log-odds ln(p / (1 - p)) of each label, in nats: the logit against all others."""
+        logits = ops.expand_dims(outputs["logits"], 1)
+        others = ops.where(ops.eye(len(self.labels), dtype="bool"), HIDDEN, logits)
+        odds = outputs["logits"] - ops.logsumexp(others, axis=-1)
+        return {label: odds[:, i] for i, label in enumerate(self.labels)}
+
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """The number of each example's label: int32 (examples,)."""
         number = {label: i for i, label in enumerate(self.labels)}

@@ -3,11 +3,13 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
+from keras import ops
 
 from playmask.architectures import Architecture
 from playmask.checkpoints import safetensors
@@ -15,9 +17,12 @@ from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import architecture, load
 from playmask.checkpoints.save import describe, make_directory, write_json
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
+from playmask.compiled import Compiled
 from playmask.data.batches import Batches, Row
 from playmask.deferred import blank, fill
 from playmask.errors import CheckpointError, ConfigError, nearest
+from playmask.gradients import value_and_gradient
+from playmask.masks import Tensor
 from playmask.predictor import Predictor
 from playmask.tokenizers import Tokenizer
 from playmask.train.fitting import TrainingPlan, train
@@ -54,7 +59,7 @@ class Task(ABC):
 
     def _check_length(self) -> None:
         longest = self.settings["max_length"]
-        positions = getattr(self.transformer.architecture.position, "limit", None)
+        positions = self.transformer.architecture.limit
         if positions is not None and longest > positions:
             raise ConfigError(f"max_length is {longest}, but the model has {positions} positions.")
 
@@ -93,12 +98,39 @@ class Task(ABC):
         """What training learns about the data besides weights; it joins the settings."""
         return {}
 
+    def row(self, text: Any) -> Row:
+        """The network's inputs for one text (or pair), as `predict` takes it."""
+        return self.rows([text])[0]
+
+    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """How strongly the outputs speak for each answer: (B,) each; the highest is the answer.
+
+        It is what explanations explain, so it must be differentiable.
+        """
+        raise ConfigError(
+            f"A task of the kind {self.kind!r} cannot be explained: its class "
+            f"{type(self).__name__} has no method `scores`."
+        )
+
     # What all tasks share
 
     @property
     def transformer(self) -> Transformer:
         """The Transformer inside."""
         return self.network.transformer
+
+    @cached_property
+    def slopes(self) -> Compiled:
+        """The scores of an answer (its number) and their gradient, for vectors in place of tokens.
+
+        Shapes: vectors (B, T, E); inputs, dict of (B, T); answer () -> (B,), (B, T, E)
+        """
+
+        def score(vectors: Tensor, inputs: dict[str, Tensor], answer: Tensor) -> Tensor:
+            outputs = self.network({**inputs, "vectors": vectors}, training=False)
+            return ops.take(ops.stack(list(self.scores(outputs).values()), 1), answer, axis=1)
+
+        return value_and_gradient(self.network, score)
 
     def fit(
         self,

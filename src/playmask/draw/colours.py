@@ -1,0 +1,22 @@
+"""The colours of all drawings."""
+
+from collections.abc import Sequence
+
+INK, QUIET, FAINT, PAPER = "#1f2a3a", "#6b7687", "#e3e7ec", "#ffffff"
+HEAT = ("#f5f8fc", "#a9cbe8", "#3a7fc0", "#0b2545")  # from none to most
+LINES = ("#1f5fa8", "#c0612b", "#3c7d5a", "#7a4f9a")
+SIGNED = ("#5b9bd8", "#ffffff", "#ef7d6b")  # against, nothing, for: ink is readable on all
+VISIBLE = 0.04  # of the strongest: what is less is not coloured
+
+
+def tint(share: float, colours: Sequence[str] = SIGNED) -> str:
+    """Mix the colour of a share from -1, the first colour, to 1, the last, as "#rrggbb"."""
+    against, nothing, towards = (_channels(colour) for colour in colours)
+    share = min(max(share, -1.0), 1.0)
+    end = towards if share > 0 else against
+    mixed = (n + (e - n) * abs(share) for n, e in zip(nothing, end, strict=True))
+    return "#" + "".join(f"{round(channel):02x}" for channel in mixed)
+
+
+def _channels(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]

@@ -1,0 +1,47 @@
+"""Drawing with characters, for terminals: columns that line up, Chinese among them."""
+
+import unicodedata
+
+SHADES = " ░▒▓█"  # from nothing to all
+
+
+def visible(text: str) -> str:
+    """A text without control characters but line ends: a terminal would obey them."""
+    bad = (unicodedata.category(c) == "Cc" and c != "\n" for c in text)
+    return "".join("�" if out else c for c, out in zip(text, bad, strict=True))
+
+
+def width_of(text: str) -> int:
+    """How many columns a text takes: two for a wide character, none for one that combines."""
+    return sum(map(_width, text))
+
+
+def _width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """The beginning of a text that takes no more than so many columns."""
+    kept = ""
+    for character in text:
+        if width_of(kept + character) > columns:
+            break
+        kept += character
+    return kept
+
+
+def fitted(text: str, columns: int) -> str:
+    """Fill a text up with spaces to so many columns, or cut it to them."""
+    text = visible(text).replace("\n", "�")
+    if width_of(text) > columns:
+        text = cut(text, columns - 1) + "…"
+    return text + " " * (columns - width_of(text))
+
+
+def shade(share: float) -> str:
+    """The shade of a share from 0 to 1; "?" where it is no number."""
+    if share != share:
+        return "?"
+    return SHADES[round(min(max(share, 0.0), 1.0) * (len(SHADES) - 1))]
