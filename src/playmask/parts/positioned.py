@@ -24,11 +24,23 @@ def rows(table: Tensor, sites: Sites) -> Tensor:
 
 def columns(scores: Tensor, sites: Sites) -> Tensor:
     """Read the last axis: scores (B, N, T, L) at (B, S) -> (B, N, T, S)."""
-    if shared(sites):
-        return ops.take(scores, sites.position[0], axis=-1)
+    if shared(sites):  # rows of a turned table: twice as fast on a CPU as columns, gradient too
+        taken = ops.take(ops.swapaxes(scores, -1, -2), sites.position[0], axis=-2)
+        return ops.swapaxes(taken, -1, -2)
     shape = ops.shape(scores)
     index = ops.expand_dims(sites.position, (1, 2))
     wanted = (ops.shape(sites.position)[0], shape[1], shape[2])
     scores = ops.broadcast_to(scores, (*wanted, shape[3]))
     index = ops.broadcast_to(index, (*wanted, ops.shape(sites.position)[1]))
     return ops.take_along_axis(scores, index, axis=-1)
+
+
+def product(y: Tensor, kernel: Tensor, sites: Sites) -> Tensor:
+    """Multiply y (B, N, T, H) with the columns of kernel (N, H, L) at (B, S) -> (B, N, T, S).
+
+    Where all rows agree, only these columns are computed.
+    """
+    kernel = ops.expand_dims(kernel, 0)
+    if shared(sites):
+        return ops.matmul(y, columns(kernel, sites))
+    return columns(ops.matmul(y, kernel), sites)

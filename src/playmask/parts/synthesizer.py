@@ -13,7 +13,7 @@ from keras import ops
 from playmask.errors import ConfigError, nearest
 from playmask.masks import Tensor
 from playmask.parts.part import Look, Part, Sizes, check_counts, name_for
-from playmask.parts.positioned import columns, rows
+from playmask.parts.positioned import columns, product, rows
 from playmask.recipes import recipe
 
 
@@ -223,11 +223,13 @@ class DenseScores(keras.layers.Layer, Part):
         """Score the keys' positions from x: (B, N, T, S)."""
         y = ops.reshape(self.hidden(look.x), (-1, ops.shape(look.x)[1], self.heads, self.size))
         y = ops.transpose(y, (0, 2, 1, 3))
-        made = [
-            ops.matmul(y, _computed(self, kernel)) + _computed(self, bias)
-            for kernel, bias in self.tables
-        ]
-        return columns(made[0] if len(made) == 1 else self._outer(*made), look.keys)
+        tables = [[_computed(self, weight) for weight in table] for table in self.tables]
+        if len(tables) > 1:
+            made = [ops.matmul(y, kernel) + bias for kernel, bias in tables]
+            return columns(self._outer(*made), look.keys)
+        [(kernel, bias)] = tables
+        biases = columns(ops.expand_dims(bias, 0), look.keys)
+        return product(y, kernel, look.keys) + biases
 
     def _outer(self, a: Tensor, b: Tensor) -> Tensor:
         """All products of a number of a and one of b: (B, N, T, at least length)."""
@@ -235,9 +237,10 @@ class DenseScores(keras.layers.Layer, Part):
         return ops.reshape(pairs, (*ops.shape(a)[:-1], a.shape[-1] * b.shape[-1]))
 
     def products(self, sizes: Sizes) -> int:
-        """Both layers."""
-        counts = sum(count for _, count in self.factors)
-        return sizes.queries * self.heads * self.size * (sizes.width + counts)
+        """Both layers; the columns of one vector are those of the keys, two are whole."""
+        counts = [count for _, count in self.factors]
+        made = sizes.keys if len(counts) == 1 else sum(counts)
+        return sizes.queries * self.heads * self.size * (sizes.width + made)
 
 
 @recipe
@@ -275,11 +278,12 @@ class MeshScores(keras.layers.Layer, Part):
 
     def logits(self, look: Look) -> Tensor:
         """Score the keys' positions from the query: (B, N, T, S)."""
-        return columns(ops.matmul(ops.relu(look.q), _computed(self, self.kernel)), look.keys)
+        kernel = ops.expand_dims(_computed(self, self.kernel), 0)
+        return product(ops.relu(look.q), kernel, look.keys)
 
     def products(self, sizes: Sizes) -> int:
-        """The one layer, for each head."""
-        return sizes.key_heads * sizes.queries * self.size * self.length
+        """The one layer's columns of the keys, for each head."""
+        return sizes.key_heads * sizes.queries * self.size * sizes.keys
 
 
 def _computed(layer: keras.layers.Layer, variable: Any) -> Tensor:
