@@ -177,6 +177,10 @@ class Architecture:
 
     def _check_attention(self) -> None:
         """Refuse what is no content, blocks that are not there, orders that cannot be followed."""
+        if not isinstance(self.attention, (tuple, ByBlock)):
+            raise ConfigError(
+                f"attention is a tuple of parts or a ByBlock, not {self.attention!r}."
+            )
         for part in self.content:
             if not isinstance(part, Part):
                 raise ConfigError(f"attention takes parts such as Dot(), not {part!r}.")
@@ -184,13 +188,26 @@ class Architecture:
                 raise ConfigError(f"{part!r} says where tokens stand: give it as position=….")
             if part.orders is not None:
                 self._check_whole(part)
-        if self.context is not None and self.decoder is not None:
-            raise ConfigError("context=… is for models of one stack; a decoder has its encoder.")
+        self._check_context()
         deepest = max(self.depth, 0 if self.decoder is None else self.decoder.depth)
         if isinstance(self.attention, ByBlock):
             for block, _ in self.attention.some:
                 if not 0 <= block < deepest:
                     raise ConfigError(f"attention names block {block}, but the depth is {deepest}.")
+
+    def _check_context(self) -> None:
+        """Refuse what is no way to look at a context, and models that cannot."""
+        if self.mixer is not None and not isinstance(self.mixer, Mixer):
+            raise ConfigError(f"mixer must be one such as TalkingHeads(), not {self.mixer!r}.")
+        if self.context is None:
+            return
+        if not isinstance(self.context, (PseudoSelf, ContextAttention)):
+            raise ConfigError(f"context must be such as PseudoSelf(64), not {self.context!r}.")
+        if self.decoder is not None:
+            raise ConfigError("context=… is for models of one stack; a decoder has its encoder.")
+        alone = [part for part in self.content if part.normalization is not None]
+        if alone and isinstance(self.context, PseudoSelf):
+            raise ConfigError(f"{alone[0]!r} has no softmax for a context; take ContextAttention.")
 
     def _check_whole(self, part: Part) -> None:
         """Refuse what a part that condenses the whole text cannot do."""

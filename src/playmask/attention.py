@@ -186,19 +186,20 @@ class Attention(keras.layers.Layer):
         if scores is None:  # no part compares anything: place alone decides
             scores = ops.zeros((1, 1, 1, 1), self.compute_dtype)
         biases = [part.bias(scene.queries, scene.keys) for part in self.parts]
-        logits = ops.cast(_sum([self._mixed(scores), *biases]), "float32")  # softmax in float32
+        logits = _sum(_float32(x) for x in (self._mixed(scores), *biases))
         allowed, seen = ops.expand_dims(self._allowed(scene), 1), v
         if self.context is not None:
             logits, allowed, seen = self._with_context(q, logits, allowed, v, scene.context)
-        weights = ops.cast(self.normalize(logits, allowed), self.compute_dtype)
+        # A query that may look at nothing gets nothing, not the mean of all that is hidden.
+        sees = ops.any(allowed, axis=-1, keepdims=True)
+        weights = ops.where(sees, self.normalize(logits, allowed), 0.0)
+        weights = ops.cast(weights, self.compute_dtype)
         weights = weights if self.after is None else self.after(weights)
         dropped = self.dropout(weights, training=training)
-        own = dropped[..., seen.shape[2] - v.shape[2] :] if seen is not v else dropped
-        extra = (part.values(own, v, scene.queries, scene.keys) for part in self.parts)
-        y = _sum([ops.matmul(dropped, seen), *extra])
-        # A query that may look at nothing gets nothing, not the mean of all that is hidden.
-        y = ops.where(ops.any(allowed, axis=-1, keepdims=True), y, ops.zeros_like(y))
-        return self._join(y), scores, weights
+        own = dropped if seen is v else dropped[..., ops.shape(seen)[2] - ops.shape(v)[2] :]
+        extra = _sum(part.values(own, v, scene.queries, scene.keys) for part in self.parts)
+        extra = None if extra is None else ops.where(sees, extra, 0.0)
+        return self._join(_sum([ops.matmul(dropped, seen), extra])), scores, weights
 
     def _mixed(self, scores: Tensor) -> Tensor:
         return scores if self.before is None else self.before(scores)
@@ -232,7 +233,7 @@ class Attention(keras.layers.Layer):
 
     def split(self, x: Tensor, heads: int, size: int) -> Tensor:
         """(B, T, N·H) -> (B, N, T, H)."""
-        x = ops.reshape(x, (-1, ops.shape(x)[1], heads, size))
+        x = ops.reshape(x, (*ops.shape(x)[:2], heads, size))
         return ops.transpose(x, (0, 2, 1, 3))
 
     def _join(self, y: Tensor) -> Tensor:
@@ -305,3 +306,8 @@ def _sum(terms: Any) -> Tensor:
         if term is not None:
             total = term if total is None else total + term
     return total
+
+
+def _float32(x: Tensor | None) -> Tensor | None:
+    """Scores as the softmax gets them, whatever the layers compute in."""
+    return None if x is None else ops.cast(x, "float32")

@@ -74,12 +74,7 @@ def check_inputs(inputs: Inputs, architecture: Architecture) -> None:
             if architecture.condition
             else "'condition' is for models whose norms depend on it; load with condition_size=…."
         )
-    if ("context" in inputs) != (architecture.context is not None):
-        raise InputError(
-            f"This model looks at a 'context', (B, {architecture.context.size}) or (B, E, …)."
-            if architecture.context
-            else "'context' is for models that look at one; load with context=PseudoSelf(…)."
-        )
+    _check_context(inputs, architecture)
     _check_whole(inputs, architecture)
     cache = inputs.get("cache")
     remembers = "memory" in inputs or (cache is not None and "memory" in cache)
@@ -98,6 +93,23 @@ def check_inputs(inputs: Inputs, architecture: Architecture) -> None:
             )
     if ("cache" in inputs) != ("at" in inputs):
         raise InputError("'cache' and 'at' (the slot to write at) belong together; one is missing.")
+
+
+def _check_context(inputs: Inputs, architecture: Architecture) -> None:
+    """Refuse a context that is missing, is for another model, or is of another width."""
+    size = None if architecture.context is None else architecture.context.size
+    if size is None and ("context" in inputs or "context_valid" in inputs):
+        raise InputError(
+            "'context' is for models that look at one; load with context=PseudoSelf(…)."
+        )
+    if size is None:
+        return
+    shape = None if inputs.get("context") is None else tuple(inputs["context"].shape)
+    if shape is None or len(shape) not in (2, 3) or shape[-1] != size:
+        raise InputError(
+            f"This model looks at a 'context', (B, {size}) or (B, E, {size}); received "
+            f"{'none' if shape is None else f'one of the shape {shape}'}."
+        )
 
 
 def _check_whole(inputs: Inputs, architecture: Architecture) -> None:

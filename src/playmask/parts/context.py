@@ -19,7 +19,8 @@ from playmask.recipes import recipe
 class PseudoSelf:
     """The context's keys and values stand in front of the text's own, in the same softmax.
 
-    Only their projections U_k and U_v, (size, N·H) and (size, N·V) a block, are new.
+    Only their projections U_k and U_v, (size, N·H) and (size, N·V) a block, are new. Where queries
+    are turned by their positions (rotary), what they say of the context depends on these too.
     Source: Ziegler et al. 2019, eq. 4 (pseudo-self attention)
     """
 
@@ -44,6 +45,7 @@ class ContextAttention:
 
     size: int
     attention: tuple[Part, ...] = (Dot(),)
+
     cross_position: ClassVar[bool] = False
 
     uses: ClassVar[tuple[str, ...]] = ()

@@ -21,7 +21,8 @@ class LightConvolution(Part):
     """Scores the keys from `before` sites before the query to `after` after it, by distance.
 
     Weights: (before + 1 + after)·N a block.
-    Source: Wu et al. 2019, §3; fairseq's `LightweightConv1d` with renormalised padding
+    Source: Wu et al. 2019, §3. What lies beyond the ends of a text has no share here; fairseq's
+            `LightweightConv1d` counts zeros there
     """
 
     before: int = 3
@@ -48,7 +49,8 @@ class DynamicConvolution(LightConvolution):
     """The same with a kernel that is computed from the query's hidden state.
 
     Weights: D·(before + 1 + after)·N a block.
-    Source: Wu et al. 2019, §4; fairseq's `DynamicConv1dTBC`, whose kernel comes from the input
+    Source: Wu et al. 2019, §4. The kernel comes from the hidden state that the block gets, where
+            fairseq computes it from what a gated linear unit has made of that
     """
 
     kind: ClassVar[str] = "dynamic_convolution"
