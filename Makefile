@@ -4,7 +4,7 @@ BIN := .venv/bin
 BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-matrix test-backends check format clean
+.PHONY: demo test test-slow test-experiments test-matrix test-backends check format clean
 
 demo: .venv/ready
 	$(BIN)/playmask demo
@@ -20,6 +20,10 @@ test-slow: .venv/ready
 # Every part of the attention on every family's loaded checkpoint.
 test-matrix: .venv/ready
 	$(BIN)/python -m pytest -m matrix -n $(WORKERS)
+
+# Every experiment at its smallest scale, about 5 minutes (PLAYMASK_DATA, or made-up texts).
+test-experiments: .venv/ready
+	$(BIN)/python -m pytest -m experiments
 
 # The core, loading, the oracles and the learning tests on the other two backends.
 test-backends: .venv-backends/ready

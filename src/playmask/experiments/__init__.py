@@ -1,0 +1,22 @@
+"""The claims of papers and posts, tested on real texts; one file an experiment.
+
+An experiment is data (`plan`); `runner` runs its trials and keeps their results; `report` writes
+them up. What the experiments share is in `corpora`, `objectives`, `training`, `decoding`, `models`
+and `tasks`.
+"""
+
+from playmask.experiments import (
+    conditional,
+    key_size,
+    masks,
+    synthesizer,
+    talking_heads,
+    unshare,
+)
+from playmask.experiments.plan import Experiment
+
+EXPERIMENTS: dict[str, Experiment] = {
+    module.EXPERIMENT.name: module.EXPERIMENT
+    for module in (synthesizer, key_size, talking_heads, unshare, conditional, masks)
+}
+"""Every experiment by its name."""

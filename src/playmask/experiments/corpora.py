@@ -1,0 +1,119 @@
+"""The texts that experiments learn from: found in a folder that the user names, or made up."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.data.lines import numbered, read_lines
+from playmask.data.readers import read_examples
+from playmask.errors import DataError
+from playmask.experiments import invented
+
+VARIABLE = "PLAYMASK_DATA"
+PROJECT = Path(__file__).parents[3] / "data"  # the texts that come along in a clone of the project
+
+
+class Corpus(NamedTuple):
+    """Examples to learn from and others to be measured on; source: where they come from."""
+
+    source: str
+    train: list[Any]
+    test: list[Any]
+
+
+class _Known(NamedTuple):
+    folders: tuple[str, ...]  # the names it goes by
+    files: tuple[str, str]  # to learn from, to be measured on; perhaps gzipped
+    read: Callable[[Path], list[Any]]
+    invent: Callable[[int, int], list[Any]]
+
+
+def load(name: str, data: Path | None, *, invent: bool = False) -> Corpus:
+    """Read a corpus from a folder: that given, that of PLAYMASK_DATA, or the project's own.
+
+    invent: make texts up where there is no such folder (not where one was given)
+    Raises: DataError naming the folders that were looked at
+    """
+    known = CORPORA[name]
+    for folder in _folders(known, data):
+        files = [_file(folder, file) for file in known.files]
+        if all(files):
+            return Corpus(folder.name, *(known.read(file) for file in files if file))
+    if invent and data is None:
+        return Corpus("made up", known.invent(2000, 0), known.invent(200, 1))
+    looked = ", ".join(str(folder) for folder in _folders(known, data))
+    raise DataError(
+        f"The data set {known.folders[0]} is not in {looked}; name the folder that holds its "
+        f"folder with --data or in {VARIABLE}."
+    )
+
+
+def _folders(known: _Known, data: Path | None) -> list[Path]:
+    named = data or os.environ.get(VARIABLE)
+    if named and not Path(named).is_dir():
+        raise DataError(f"{named} is no folder; name the folder of the data sets.")
+    places = [Path(named)] if named else []
+    places += [] if data else [PROJECT]
+    return [place / folder for place in places for folder in known.folders]
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    """A file, plain or gzipped."""
+    found = (path for path in (folder / name, folder / f"{name}.gz") if path.is_file())
+    return next(found, None)
+
+
+def _lines(path: Path) -> list[str]:
+    def report(number: int, reason: str) -> None:
+        raise DataError(f"{path}:{number}: {reason}")
+
+    return [line for _, line in numbered(read_lines(path), report)]
+
+
+def _pairs(path: Path) -> list[tuple[str, str]]:
+    """English lines, and the German ones in the file beside it."""
+    other = _file(path.parent, path.name.removesuffix(".gz").removesuffix(".en") + ".de")
+    if other is None:
+        raise DataError(f"{path} has no file of the same name in German (.de) beside it.")
+    english, german = _lines(path), _lines(other)
+    if len(english) != len(german):
+        raise DataError(f"{path} has {len(english)} lines, {other} {len(german)}.")
+    return list(zip(english, german, strict=True))
+
+
+def _articles(path: Path) -> list[tuple[str, str]]:
+    """Abstract and title of each article."""
+    articles = []
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            article = json.loads(line)
+            articles.append((article["abstract"], article["title"]))
+        except (ValueError, KeyError, TypeError):
+            reason = "A JSON object with abstract and title is expected."
+            raise DataError(f"{path}:{number}: {reason}") from None
+    return articles
+
+
+CORPORA: dict[str, _Known] = {
+    "translation": _Known(
+        ("multi30k_en_de",), ("train.en", "test_2016_flickr.en"), _pairs, invented.translations
+    ),
+    "language": _Known(
+        ("wikitext2",), ("wiki.train.tokens", "wiki.test.tokens"), _lines, invented.lines
+    ),
+    "reviews": _Known(
+        ("sentiment_zh", "reviews_zh"),
+        ("train.tsv", "test_clean.tsv"),
+        read_examples,
+        invented.reviews,
+    ),
+    "questions": _Known(("afqmc",), ("train.tsv", "dev.tsv"), read_examples, invented.questions),
+    "titles": _Known(("csl",), ("title_dev.json", "title_test.json"), _articles, invented.articles),
+    "categories": _Known(
+        ("csl",), ("category_train.tsv", "category_test.tsv"), read_examples, invented.categories
+    ),
+}
+"""The corpora by name. AFQMC's test set has no labels and CSL's titles no training set at hand, so
+the one is measured on dev and the other learns from dev."""

@@ -1,0 +1,233 @@
+"""The report of an experiment: its claims beside what was measured, as Markdown and a picture."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from playmask.checkpoints.containers import replacing
+from playmask.checkpoints.save import make_directory
+from playmask.errors import DataError
+from playmask.experiments.pictures import Panel, dots
+from playmask.experiments.plan import METRICS, SCALES, Claim, Experiment, Published, Task
+from playmask.experiments.runner import Result, learned_below, taking_part
+
+ALWAYS = ("steps_per_second", "parameters", "operations")
+SPEED = "steps_per_second"
+REMEMBERED = "quoted from memory, not checked against the paper"
+Cells = Sequence[str]
+
+
+def write(experiment: Experiment, scale: str, results: Sequence[Result], folder: Path) -> Path:
+    """Write NAME-SCALE.md and NAME-SCALE.png into a folder; returns the page.
+
+    Raises: DataError where there are no results
+    """
+    if not results:
+        raise DataError(f"{experiment.name} has no results at the scale {scale}.")
+    make_directory(folder)
+    page = folder / f"{experiment.name}-{scale}.md"
+    picture = page.with_suffix(".png")
+    dots(
+        panels(experiment, results),
+        list(dict.fromkeys(r["settings"]["variant"] for r in results)),
+        picture,
+        title=f"{experiment.title} ({scale})",
+    )
+    blocks = [
+        f"# {experiment.title}",
+        f"After {experiment.source}. Measured, drawn and written by "
+        f"`playmask experiment {experiment.name} --scale {scale} --report …`.",
+        f"![{experiment.title}]({picture.name})\n\nA dot is a seed, a bar their mean; the line "
+        "goes through the mean of the first variant.",
+        *_claims(experiment, results),
+        *(block for task in experiment.tasks for block in _task(experiment, task, scale, results)),
+        *_circumstances(experiment, scale, results),
+    ]
+    with replacing(page) as (beside,):
+        beside.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+    return page
+
+
+def panels(experiment: Experiment, results: Sequence[Result]) -> list[Panel]:
+    """The first metric of each task, then the speed at the first task."""
+    first = [(task, task.metrics[0]) for task in experiment.tasks]
+    return [
+        Panel(
+            f"{task.name}: {METRICS[metric].label}",
+            METRICS[metric].higher,
+            _by_variant(results, task.name, metric),
+        )
+        for task, metric in [*first, (experiment.tasks[0], SPEED)]
+    ]
+
+
+def _by_variant(results: Iterable[Result], task: str, metric: str) -> dict[str, list[float]]:
+    """The values of each variant's seeds."""
+    values: dict[str, list[float]] = {}
+    for result in results:
+        if result["settings"]["task"] == task and metric in result["metrics"]:
+            values.setdefault(result["settings"]["variant"], []).append(result["metrics"][metric])
+    return values
+
+
+def _claims(experiment: Experiment, results: Sequence[Result]) -> list[str]:
+    """What was claimed, and the two numbers here that speak to it."""
+    rows = [(claim.text, _measured(claim, results)) for claim in experiment.claims]
+    return ["## The claims", table(("claim", "measured here"), rows)] if rows else []
+
+
+def _measured(claim: Claim, results: Sequence[Result]) -> str:
+    """Both means, and their difference over the seeds that both have, with its standard error."""
+    found = {
+        name: {
+            r["settings"]["seed"]: r["metrics"][claim.metric]
+            for r in results
+            if (r["settings"]["task"], r["settings"]["variant"]) == (claim.task, name)
+        }
+        for name in (claim.left, claim.right)
+    }
+    seeds = sorted(found[claim.left].keys() & found[claim.right].keys())
+    if not seeds:
+        return "not measured"
+    left, right = (np.array([found[n][s] for s in seeds]) for n in (claim.left, claim.right))
+    metric, gaps = METRICS[claim.metric], left - right
+    error = ""
+    if len(seeds) > 1:
+        error = f" ± {_number(gaps.std(ddof=1) / len(seeds) ** 0.5, metric.digits)}"
+    part = f", {gaps.mean() / right.mean():+.1%}" if right.mean() else ""
+    return (
+        f"{metric.label} ({claim.task}): {claim.left} {_number(left.mean(), metric.digits)}, "
+        f"{claim.right} {_number(right.mean(), metric.digits)}; difference "
+        f"{gaps.mean():+,.{metric.digits}f}{error}{part}"
+    )
+
+
+def numbers(task: Task, results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """The table of a task, a line for each variant: header and lines."""
+    metrics = [*task.metrics, *ALWAYS]
+    values = {metric: _by_variant(results, task.name, metric) for metric in metrics}
+    rows = [
+        [name, *(_spread(values[metric][name], metric) for metric in metrics)]
+        for name in values[metrics[0]]
+    ]
+    return ["", *(METRICS[metric].label for metric in metrics)], rows
+
+
+def _task(experiment: Experiment, task: Task, scale: str, results: Sequence[Result]) -> list[str]:
+    """One task: its sizes, and the table of its variants with others' numbers beside them."""
+    own = [r for r in results if r["settings"]["task"] == task.name]
+    if not own:
+        return []
+    published = [p for p in experiment.published if p.task == task.name]
+    beside = [p for p in published if p.values.keys() & taking_part(experiment, task, scale).keys()]
+    header, rows = numbers(task, results)
+    header += map(_column, beside)
+    rows = [[*row, *(str(p.values.get(row[0], "")) for p in beside)] for row in rows]
+    return [
+        f"## {task.title}",
+        _sizes(task, scale, own),
+        table(header, rows, numbers=True),
+        *_shown(own),
+        *_elsewhere([p for p in published if p not in beside]),
+        *_sources(published),
+    ]
+
+
+def _sizes(task: Task, scale: str, own: Sequence[Result]) -> str:
+    """How large all this was, in words."""
+    sizes, first = task.sizes[scale], own[0]
+    facts = "; ".join(f"{name}: {value}" for name, value in first["facts"].items())
+    seconds = np.mean([r["seconds"] for r in own])
+    steps = first["training"]["steps"][-1]
+    return (
+        f"`{task.name}`: width {sizes.width}, {sizes.depth} blocks, {sizes.heads} heads, inner "
+        f"{sizes.inner}, at most {sizes.vocabulary:,} tokens in the vocabulary and {sizes.length} "
+        f"in a text; {steps:,} steps of {sizes.batch}, rate {sizes.rate:g}. Texts: "
+        f"{first['settings']['data']}; {facts}. A trial took {seconds:.0f} s on average. Knowing "
+        f"only how frequent each answer is costs {first['baseline']:.3f} nats." + _unlearned(own)
+    )
+
+
+def _unlearned(own: Sequence[Result]) -> str:
+    """The variants that know little more than frequencies."""
+    names = dict.fromkeys(
+        r["settings"]["variant"] for r in own if r["loss"] >= learned_below(r["baseline"])
+    )
+    return f" **Learned next to nothing:** {', '.join(names)}." if names else ""
+
+
+def _shown(own: Sequence[Result]) -> list[str]:
+    """What is shown of each variant, of its first seed."""
+    first = {r["settings"]["variant"]: r["shown"] for r in reversed(own)}
+    header = ["", *dict.fromkeys(name for shown in first.values() for name in shown)]
+    rows = [[n, *(s.get(name, "") for name in header[1:])] for n, s in reversed(first.items())]
+    return [table(header, rows)] if len(header) > 1 else []
+
+
+def _column(published: Published) -> str:
+    return published.column + (" †" if published.remembered else "")
+
+
+def _elsewhere(published: Sequence[Published]) -> list[str]:
+    """Numbers of others whose models are none of the variants."""
+    if not published:
+        return []
+    names = dict.fromkeys(name for p in published for name in p.values)
+    rows = [[name, *(str(p.values.get(name, "")) for p in published)] for name in names]
+    return ["Elsewhere:", table(["", *map(_column, published)], rows, numbers=True)]
+
+
+def _sources(published: Sequence[Published]) -> list[str]:
+    if not published:
+        return []
+    sources = dict.fromkeys((p.source, p.remembered) for p in published)
+    said = "; ".join(f"{source}{' †' if old else ''}" for source, old in sources)
+    mark = f" († {REMEMBERED})" if any(old for _, old in sources) else ""
+    return [f"Numbers of others: {said}{mark}."]
+
+
+def _circumstances(experiment: Experiment, scale: str, results: Sequence[Result]) -> list[str]:
+    """Scale, seeds, machine; a machine a line, where there were several."""
+    seeds = sorted({r["settings"]["seed"] for r in results})
+    machines = {", ".join(f"{k} {v}" for k, v in r["environment"].items()) for r in results}
+    return [
+        "## How this was measured",
+        "\n".join(
+            [
+                f"- Scale `{scale}`: {SCALES[scale].about}. {len(results)} trials, "
+                f"{sum(r['seconds'] for r in results) / 60:.0f} minutes, seeds "
+                f"{', '.join(map(str, seeds))}; ± is the standard deviation over seeds, in claims "
+                "the standard error of the difference.",
+                "- steps/s is the median of a training's stretches but the first, batches made on "
+                "the host included; multiply-adds are those of a forward pass over one text; "
+                "parameters are those that are trained.",
+                *(f"- {machine}" for machine in sorted(machines)),
+                *(f"- {note}" for note in experiment.notes),
+            ]
+        ),
+    ]
+
+
+def _spread(values: Sequence[float], metric: str) -> str:
+    """The mean, and the standard deviation where there are several values."""
+    digits = METRICS[metric].digits
+    mean, several = _number(float(np.mean(values)), digits), len(set(values)) > 1
+    return f"{mean} ± {_number(float(np.std(values, ddof=1)), digits)}" if several else mean
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}"
+
+
+def table(header: Cells, rows: Iterable[Cells], *, numbers: bool = False) -> str:
+    """A Markdown table; with numbers, all columns but the first are set to the right."""
+    rule = ["---", *(["---:" if numbers else "---"] * (len(header) - 1))]
+    lines = [header, rule, *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: Any) -> str:
+    return re.sub(r"\s+", " ", str(text)).replace("|", "\\|")

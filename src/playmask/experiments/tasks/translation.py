@@ -1,0 +1,182 @@
+"""English to German: by one stack with the UniLM mask, or by an encoder and a decoder."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from playmask.architectures import Decoder
+from playmask.data.batches import pad as padded
+from playmask.errors import ConfigError
+from playmask.experiments.corpora import Corpus
+from playmask.experiments.decoding import Follow, generate
+from playmask.experiments.models import fresh, learn, outcome
+from playmask.experiments.objectives import Objective, Rows, Texts, answers, rows_of, targets
+from playmask.experiments.plan import Desk, Outcome, Sizes, Task, Trial, sized
+from playmask.tokenizers import Tokenizer
+from playmask.transformer import Transformer
+
+Pairs = Sequence[tuple[str, str]]
+Ids = Sequence[list[int]]
+
+
+class Form(NamedTuple):
+    """How pairs become a model's texts.
+
+    changes: of the architecture; rows: of token ids [CLS] source [SEP] and [CLS] target [SEP], at
+    most `half` of each; prompts: a first call's inputs, and the room that is left for answers;
+    follow: a step's inputs
+    """
+
+    changes: Callable[[Sizes], dict[str, Any]]
+    rows: Callable[[Ids, Ids, int, int], Rows]
+    objective: Callable[[int, int], Objective]
+    prompts: Callable[[Rows, Tokenizer, int], tuple[dict[str, np.ndarray], np.ndarray]]
+    follow: Follow
+
+
+def _one_text(sources: Ids, targets: Ids, half: int, pad: int) -> Rows:
+    """[CLS] source [SEP] target [SEP], the target in a segment of its own."""
+    both = list(zip(sources, targets, strict=True))
+    segments = [[0] * len(source) + [1] * (len(target) - 1) for source, target in both]
+    return {
+        "tokens": padded([source + target[1:] for source, target in both], 2 * half, pad),
+        "segments": padded(segments, 2 * half),
+    }
+
+
+def _one_prompt(
+    sources: Rows, tokenizer: Tokenizer, half: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    count = (sources["tokens"] != tokenizer.pad).sum(axis=1)
+    return {**sources, "read": (count - 1)[:, None].astype("int32")}, np.full(len(count), half)
+
+
+def _two_texts(sources: Ids, targets: Ids, half: int, pad: int) -> Rows:
+    return {"tokens": padded(sources, half, pad), "target": padded(targets, half + 1, pad)}
+
+
+def _two_prompts(
+    sources: Rows, tokenizer: Tokenizer, half: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    tokens = sources["tokens"]
+    first = np.full((len(tokens), 1), tokenizer.cls, "int32")
+    prompts = {"tokens": tokens, "target_tokens": first, "read": np.zeros_like(first)}
+    return prompts, np.full(len(tokens), half)
+
+
+def _pad(tokenizer: Tokenizer) -> int:
+    return tokenizer.pad or 0
+
+
+FORMS = {
+    "mask": Form(
+        lambda sizes: {"mask": "unilm"},
+        _one_text,
+        targets,
+        _one_prompt,
+        lambda tokens, live: {
+            "tokens": tokens,
+            "segments": np.ones_like(tokens),
+            "valid": live,
+        },
+    ),
+    "decoder": Form(
+        lambda sizes: {"decoder": Decoder(sizes.depth)},
+        _two_texts,
+        lambda pad, longest: answers(pad),
+        _two_prompts,
+        lambda tokens, live: {"target_tokens": tokens, "target_valid": live},
+    ),
+}
+"""The two ways to translate."""
+
+
+def prepare(form: Form, corpus: Corpus, sizes: Sizes) -> Texts:
+    """Pairs as texts of a form; extra: all test pairs as they are."""
+    measure()  # tells that it is not installed before anything is trained
+    train, test = corpus.train[: sizes.train], corpus.test[: sizes.test]
+    texts = [text for pair in train for text in pair]
+    tokenizer = Tokenizer.from_texts(texts, size=sizes.vocabulary, lowercase=False)
+    half = sizes.length // 2
+    rows, held = (rows_for(form, pairs, tokenizer, half) for pairs in (train, test))
+    facts = {
+        "learnt from": f"{len(rows['tokens']):,} pairs",
+        "loss of": f"{len(held['tokens']):,} pairs",
+        "translated": f"{len(test):,} texts",
+    }
+    return Texts(tokenizer, rows, held, facts, test)
+
+
+def run(form: Form, trial: Trial, desk: Desk) -> Outcome:
+    """Learn to translate, then translate all test texts."""
+    texts, sizes = desk.texts, trial.sizes
+    model, answers = fresh(trial, texts.tokenizer, **form.changes(sizes)), len(texts.tokenizer)
+    objective = form.objective(texts.pad, sizes.length // 2)
+    learned = learn(trial, model, texts, objective, desk.watch, answers=answers)
+    desk.watch.step("translating", 0.0)
+    sources, references = ([*each] for each in zip(*texts.extra, strict=True))
+    made = translations(model, form, sources, texts.tokenizer, sizes)
+    metrics = {"bleu": measure()(made, [references]).score}
+    return outcome(model, learned, metrics, source=sources[0], translation=made[0])
+
+
+def rows_for(form: Form, pairs: Pairs, tokenizer: Tokenizer, half: int) -> Rows:
+    """Pairs to learn from; those of which one text is longer than half are left out."""
+    both = zip(*(tokenizer.encode(list(texts)) for texts in zip(*pairs, strict=True)), strict=True)
+    kept = [(a.ids, b.ids) for a, b in both if len(a) <= half and len(b) <= half]
+    return form.rows([a for a, _ in kept], [b for _, b in kept], half, _pad(tokenizer))
+
+
+def translations(
+    model: Transformer, form: Form, texts: list[str], tokenizer: Tokenizer, sizes: Sizes
+) -> list[str]:
+    """Translate greedily; sources are cut to half of the length, and so are translations."""
+    half = sizes.length // 2
+    encodings = tokenizer.encode(texts, max_length=half)
+    prompts, room = form.prompts(rows_of(encodings, half, _pad(tokenizer)), tokenizer, half)
+    made = generate(
+        model, prompts, form.follow, end=tokenizer.sep or 0, room=room, batch=min(len(texts), 100)
+    )
+    return [tokenizer.decode(ids) for ids in made]
+
+
+def measure() -> Callable[..., Any]:
+    """BLEU as sacrebleu computes it: of cased texts, split by its tokenizer 13a.
+
+    Raises: ConfigError where sacrebleu is not installed
+    """
+    try:
+        import sacrebleu
+    except ImportError:
+        raise ConfigError(
+            "BLEU is measured by sacrebleu, which is not installed: "
+            "pip install 'playmask[experiments]'."
+        ) from None
+    return sacrebleu.corpus_bleu
+
+
+SIZES = {
+    "smoke": sized("smoke", vocabulary=400, length=48, steps=100, batch=32, rate=5e-3,
+                   train=600, test=40),
+    "default": sized("default", vocabulary=4000, length=56, steps=1200, batch=32, rate=2e-3,
+                     dropout=0.0),
+    "gpu": sized("gpu", vocabulary=8000, length=96, steps=8000, batch=128, rate=5e-4),
+}  # fmt: skip
+
+
+def _task(name: str, form: Form, how: str) -> Task:
+    return Task(
+        name,
+        f"English to German (multi30k): {how}, greedy, test 2016",
+        "translation",
+        ("bleu", "loss"),
+        SIZES,
+        partial(prepare, form),
+        partial(run, form),
+    )
+
+
+BY_MASK = _task("translation", FORMS["mask"], "one stack with the UniLM mask")
+BY_DECODER = _task("encoder-decoder", FORMS["decoder"], "an encoder and a decoder")

@@ -1,0 +1,192 @@
+"""Training and measuring, the same for everything that is learned here."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from playmask.compiled import Compiled
+from playmask.experiments.objectives import Batch, Objective, Rows, Texts
+from playmask.experiments.plan import Sizes, Training, Watch
+from playmask.train.optimizers import adamw
+from playmask.train.schedules import warm_up_then_decay
+
+STRETCHES = 20  # of a training: points of its curve, and times of which the median is taken
+
+
+def nats(wanted: Any, logits: Any) -> Any:
+    """The nats that each wanted answer costs: (…) int, (…, answers) -> (…)."""
+    logs = ops.log_softmax(logits, axis=-1)
+    told = ops.take_along_axis(logs, ops.expand_dims(ops.cast(wanted, "int32"), -1), axis=-1)
+    return -told[..., 0]
+
+
+class Nats(keras.losses.Loss):
+    """Their mean, each with its weight."""
+
+    def __init__(self) -> None:
+        super().__init__(reduction="mean_with_sample_weight")
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The nats of each answer."""
+        return nats(y_true, y_pred)
+
+
+class Stream(keras.utils.PyDataset):
+    """Batches of one shape, without end: each row once, in an order anew, then all again.
+
+    What batch comes at which step depends on the seed alone. A stretch of steps is what Keras calls
+    an epoch; `stretch` says which one is read.
+    """
+
+    def __init__(
+        self, rows: Rows, objective: Objective, *, batch: int, stretch_steps: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.rows, self.objective = rows, objective
+        self.batch, self.stretch_steps, self.seed = batch, stretch_steps, seed
+        self.count = len(rows["tokens"])
+        self.stretch = 0
+        self._orders: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return self.stretch_steps
+
+    def __getitem__(self, index: int) -> Batch:
+        step = self.stretch * self.stretch_steps + index
+        epochs, places = np.divmod(step * self.batch + np.arange(self.batch), self.count)
+        chosen = np.concatenate([self._order(e)[places[epochs == e]] for e in np.unique(epochs)])
+        return self.objective(_taken(self.rows, chosen), np.random.default_rng([self.seed, step]))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The rows' order in an epoch; the last two are remembered."""
+        if epoch not in self._orders:
+            self._orders = {e: o for e, o in self._orders.items() if e == epoch - 1}
+            random = np.random.default_rng([self.seed, int(epoch)])
+            self._orders[epoch] = random.permutation(self.count)
+        return self._orders[epoch]
+
+
+class _Follow(keras.callbacks.Callback):
+    """Moves the stream on, and notes the loss and the time of each stretch."""
+
+    def __init__(self, stream: Stream, stretches: int, watch: Watch, after: Callable[[], None]):
+        super().__init__()
+        self.stream, self.stretches, self.watch, self.after = stream, stretches, watch, after
+        self.losses: list[float] = []
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.stream.stretch = epoch
+        self.began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.losses.append(float((logs or {})["loss"]))  # this waits for the last step
+        self.seconds.append(time.perf_counter() - self.began)
+        self.watch.step(f"training, loss {self.losses[-1]:.3f}", (epoch + 1) / self.stretches)
+        self.after()
+
+
+def fit(
+    network: keras.Model,
+    rows: Rows,
+    objective: Objective,
+    *,
+    sizes: Sizes,
+    seed: int,
+    watch: Watch,
+    stretches: int = STRETCHES,
+    after: Callable[[], None] = lambda: None,
+) -> Training:
+    """Train a network whose output "logits" scores answers, with AdamW, warm-up and decay.
+
+    after: called at the end of each stretch, outside of all times
+    Units:  losses in nats, a mean over the weights of a stretch; steps_per_second: the median of
+            the stretches but the first, which compiles
+    """
+    each = max(sizes.steps // stretches, 1)
+    stream = Stream(rows, objective, batch=sizes.batch, stretch_steps=each, seed=seed)
+    network.compile(
+        adamw(network, warm_up_then_decay(sizes.rate, each * stretches)),
+        loss={"logits": Nats()},
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    follow = _Follow(stream, stretches, watch, after)
+    watch.step("compiling", 0.0)
+    network.fit(stream, epochs=stretches, shuffle=False, verbose=0, callbacks=[follow])
+    return Training(
+        steps=[each * (i + 1) for i in range(stretches)],
+        losses=follow.losses,
+        steps_per_second=each / float(np.median(follow.seconds[1:] or follow.seconds)),
+        seconds=sum(follow.seconds),
+    )
+
+
+class Score(NamedTuple):
+    """Sums over all answers: their nats, their weights, and the weights of those that are right."""
+
+    nats: float
+    wanted: float
+    right: float
+
+    @property
+    def loss(self) -> float:
+        """Nats per answer."""
+        return self.nats / self.wanted
+
+    @property
+    def accuracy(self) -> float:
+        """The share that is right."""
+        return self.right / self.wanted
+
+
+def scorer(network: keras.Model, objective: Objective, *, batch: int) -> Callable[[Rows], Score]:
+    """What measures a network on rows, as often as it is called; compiled once."""
+
+    def sums(inputs: Any, wanted: Any, weights: Any) -> Any:
+        logits = network(inputs, training=False)["logits"]
+        right = ops.cast(ops.argmax(logits, axis=-1) == wanted, "float32")
+        told = nats(wanted, logits)
+        return ops.stack([ops.sum(each * weights) for each in (told, ops.ones_like(told), right)])
+
+    run = Compiled(network, sums)
+
+    def score(rows: Rows) -> Score:
+        parts = [run(*each) for each in in_order(rows, objective, batch)]
+        total = np.sum([ops.convert_to_numpy(part) for part in parts], axis=0, dtype="float64")
+        return Score(*map(float, total))
+
+    return score
+
+
+def in_order(rows: Rows, objective: Objective, batch: int) -> Iterator[Batch]:
+    """All rows once in batches of one size; copies that fill the last one have no weight."""
+    count = len(rows["tokens"])
+    for start in range(0, count, batch):
+        chosen = np.resize(np.arange(start, min(start + batch, count)), batch)
+        random = np.random.default_rng(start)
+        inputs, wanted, weights = objective(_taken(rows, chosen), random)
+        weights[count - start :] = 0
+        yield inputs, wanted, weights
+
+
+def frequencies(texts: Texts, objective: Objective, *, answers: int, batch: int) -> float:
+    """Nats per answer of one who knows only how frequent each answer is in training."""
+    both = (texts.train, texts.test)
+    counts, wanted = (_counts(rows, objective, answers, batch) for rows in both)
+    known = (counts + 1) / (counts.sum() + answers)
+    return float(-(wanted * np.log(known)).sum() / wanted.sum())
+
+
+def _counts(rows: Rows, objective: Objective, answers: int, batch: int) -> np.ndarray:
+    counts = np.zeros(answers)
+    for _, wanted, weights in in_order(rows, objective, batch):
+        counts += np.bincount(wanted.ravel(), weights.ravel(), answers)
+    return counts
+
+
+def _taken(rows: Rows, chosen: np.ndarray) -> Rows:
+    return {name: values[chosen] for name, values in rows.items()}
