@@ -4,7 +4,9 @@ import contextlib
 import json
 import shutil
 import signal
+import sys
 import time
+import weakref
 
 import pytest
 
@@ -123,6 +125,33 @@ def test_an_interrupt_that_a_library_swallows_comes_again():
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_where_none_can_be_raised_says_nothing(monkeypatch):
+    """In a weak reference's callback Python prints what was raised, and goes on."""
+    from playmask.cli.training import Stopping
+
+    class Thing:
+        pass
+
+    def raising(error):
+        def callback(_):
+            raise error
+
+        return callback
+
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: said.append(what.exc_type))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Stopping():
+            things = [Thing(), Thing()]
+            kept = [weakref.ref(things[0], raising(KeyboardInterrupt))]
+            kept.append(weakref.ref(things[1], raising(ValueError)))
+            things.clear()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert said == [ValueError] and kept[0]() is None
 
 
 def wait_for(path, process):

@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 
 def experiment(
-    name: Annotated[str | None, Argument(help="Which one; --list names them.")] = None,
+    name: Annotated[str | None, Argument(metavar="NAME", help="--list names them.")] = None,
     listing: Annotated[bool, Option("--list", help="List the experiments.")] = False,
     scale: Annotated[str, Option(help="smoke, default or gpu.")] = "default",
     data: Annotated[

@@ -39,16 +39,24 @@ class Stopping(keras.callbacks.Callback):
         super().__init__()
         self.asked = False
         self.before: Any = None
+        self.unraisable: Any = None
 
     def __enter__(self) -> Self:
         main = threading.current_thread() is threading.main_thread()
         if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self.before = signal.signal(signal.SIGINT, self._ask)
+            self.unraisable, sys.unraisablehook = sys.unraisablehook, self._swallowed
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.before is not None:
             signal.signal(signal.SIGINT, self.before)
+            sys.unraisablehook = self.unraisable
+
+    def _swallowed(self, what: Any) -> None:
+        """Say nothing of a Ctrl-C that came where Python can raise none; it is raised again."""
+        if not issubclass(what.exc_type, KeyboardInterrupt):
+            self.unraisable(what)
 
     def _ask(self, number: int, frame: Any) -> None:
         self.asked = True

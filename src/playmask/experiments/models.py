@@ -1,5 +1,6 @@
 """The model that all variants change: BERT's body at the sizes of a task, with random weights."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -95,7 +96,7 @@ def outcome(
 def described(model: Transformer, length: int) -> dict[str, Any]:
     """How large a model is: the numbers it learns, and multiply-adds for a text of this length."""
     return {
-        "parameters": sum(int(v.value.size) for v in model.trainable_variables),
+        "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
         "operations": count(model, length=length).products,
         "architecture": model.architecture.to_json(),
     }

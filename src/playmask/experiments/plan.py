@@ -29,11 +29,11 @@ METRICS = {
     "loss": Metric("loss, nats", False, 3),
     "loss_of_wrong": Metric("loss given the other label", False, 3),
     "perplexity": Metric("perplexity per word", False, 2),
-    "sees_itself": Metric("change when its own token changes, nats", False, 3),
+    "sees_itself": Metric("sees itself, nats", False, 3),
     "seconds_per_epoch": Metric("seconds per epoch", False, 1),
     "steps_per_second": Metric("steps/s", True, 2),
     "parameters": Metric("parameters", False, 0),
-    "operations": Metric("multiply-adds per text", False, 0),
+    "operations": Metric("multiply-adds", False, 0),
 }
 """Every number that a report may show; an experiment adds its own."""
 

@@ -5,7 +5,8 @@ import os
 import platform
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,14 @@ def learned_below(baseline: float) -> float:
     return 0.95 * baseline
 
 
+DEVICES: dict[str, Callable[[Any], str]] = {
+    "jax": lambda jax: str(jax.devices()[0].device_kind),
+    "tensorflow": lambda tf: str(tf.config.list_physical_devices()[-1].device_type),
+    "torch": lambda torch: torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+}
+"""What each backend calls the device that it computes on."""
+
+
 def environment() -> dict[str, Any]:
     """What a result was measured with."""
     backend = keras.backend.backend()
@@ -175,9 +184,9 @@ def environment() -> dict[str, Any]:
         "playmask": playmask.__version__,
         "keras": keras.__version__,
         "backend": backend,
-        "backend version": getattr(__import__(backend), "__version__", "unknown"),
+        "backend version": getattr(import_module(backend), "__version__", "unknown"),
         "python": platform.python_version(),
-        "device": ", ".join(keras.distribution.list_devices()),
+        "device": DEVICES[backend](import_module(backend)) if backend in DEVICES else "unknown",
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
     }
