@@ -139,9 +139,11 @@ def _config(model: Transformer, dialect: str, tensors: Mapping[str, np.ndarray])
         if report.architecture == architecture:
             return config
     config |= family.configuration.write(architecture, dialect)
-    # The order and the mask are chosen when a checkpoint is loaded, not stored in it.
+    # The order and the mask are chosen when a checkpoint is loaded, not stored in it; the range of
+    # the initializer says nothing about weights that are there.
+    chosen = ("order", "mask", "initializer_range")
     told = family.settle(family.configuration.read(config, config), tensors)
-    told = told.change(order=architecture.order, mask=architecture.mask)
+    told = told.change(**{name: getattr(architecture, name) for name in chosen})
     lost = [f.name for f in fields(told) if getattr(told, f.name) != getattr(architecture, f.name)]
     if lost:
         raise CheckpointError(

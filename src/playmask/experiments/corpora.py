@@ -109,11 +109,9 @@ CORPORA: dict[str, _Known] = {
         read_examples,
         invented.reviews,
     ),
-    "questions": _Known(("afqmc",), ("train.tsv", "dev.tsv"), read_examples, invented.questions),
     "titles": _Known(("csl",), ("title_dev.json", "title_test.json"), _articles, invented.articles),
     "categories": _Known(
         ("csl",), ("category_train.tsv", "category_test.tsv"), read_examples, invented.categories
     ),
 }
-"""The corpora by name. AFQMC's test set has no labels and CSL's titles no training set at hand, so
-the one is measured on dev and the other learns from dev."""
+"""The corpora by name. Of CSL's titles no training set is at hand, so one learns from dev."""

@@ -25,7 +25,6 @@ TOPICS = {
     "历史": "唐代 宋代 明代 清代".split(),
 }
 METHODS = "统计 模型 实验 综述 调查 仿真".split()
-WISHES = "还款 借款 开通 关闭 提额 查询".split()
 
 
 def _drawn(one: Callable[[random.Random], Any]) -> Callable[[int, int], list[Any]]:
@@ -61,13 +60,6 @@ def _review(draw: random.Random) -> Example:
     return Example(f"{place}{thing}{'不' if turned else ''}{said}", None, str(int(good)))
 
 
-def _question(draw: random.Random) -> Example:
-    """Two questions, and whether they wish the same."""
-    same, (first, second) = draw.random() < 0.5, draw.sample(WISHES, 2)
-    pair = f"花呗{first if same else second}的办法"
-    return Example(f"怎么{first}花呗", pair, str(int(same)))
-
-
 def _article(draw: random.Random) -> tuple[str, str, str]:
     """Abstract, title and category of an article."""
     category = draw.choice([*TOPICS])
@@ -85,6 +77,5 @@ def _category(draw: random.Random) -> Example:
 translations = _drawn(_translation)
 lines = _drawn(lambda draw: " . ".join(_translation(draw)[0] for _ in range(4)) + " .")
 reviews = _drawn(_review)
-questions = _drawn(_question)
 articles = _drawn(lambda draw: _article(draw)[:2])
 categories = _drawn(_category)

@@ -1,4 +1,4 @@
-"""Classifying texts: reviews by their sentiment, pairs of questions by whether they agree."""
+"""Classifying texts: reviews by their sentiment, titles by their field."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,8 @@ Examples = Sequence[Example]
 def prepare(corpus: Corpus, sizes: Sizes) -> Texts:
     """Texts with the numbers of their labels; extra: the labels."""
     train, test = corpus.train[: sizes.train], corpus.test[: sizes.test]
-    tokenizer, labels = _vocabulary(train, sizes), labels_of(train)
+    tokenizer = Tokenizer.from_texts((e.text for e in train), size=sizes.vocabulary)
+    labels = labels_of(train)
     rows, held = (rows_for(some, labels, tokenizer, sizes) for some in (train, test))
     frequent = np.bincount(held["label"]).max() / len(test)
     facts = {
@@ -48,16 +49,10 @@ def classifier(model: Transformer, texts: Texts, sizes: Sizes) -> keras.Model:
 
 
 def rows_for(examples: Examples, labels: Sequence[str], tokenizer: Tokenizer, sizes: Sizes) -> Rows:
-    """Texts, or pairs of them, and the number of each one's label."""
-    texts, pairs = [e.text for e in examples], [e.pair or "" for e in examples]
-    encodings = tokenizer.encode(texts, pairs if any(pairs) else None, max_length=sizes.length)
+    """Texts, and the number of each one's label."""
+    encodings = tokenizer.encode([e.text for e in examples], max_length=sizes.length)
     label = [labels.index(str(e.label)) for e in examples]
     return rows_of(encodings, sizes.length, tokenizer.pad or 0, label=label)
-
-
-def _vocabulary(examples: Examples, sizes: Sizes) -> Tokenizer:
-    texts = (text for e in examples for text in (e.text, e.pair) if text)
-    return Tokenizer.from_texts(texts, size=sizes.vocabulary)
 
 
 TASK = Task(
