@@ -170,8 +170,8 @@ def variants(sizes: Sizes) -> dict[str, Changes]:
 SIZES = {
     "smoke": sized("smoke", vocabulary=1000, length=32, steps=120, batch=32, rate=5e-3,
                    train=1600, test=200, more={"samples": 20, "judging": 60}),
-    "default": sized("default", vocabulary=6000, length=64, steps=2500, batch=32, rate=2e-3,
-                     more={"samples": 400, "judging": 1000}),
+    "default": sized("default", vocabulary=3000, length=48, steps=1500, batch=32, rate=2e-3,
+                     more={"samples": 400, "judging": 600}),
     "gpu": sized("gpu", vocabulary=8000, length=128, steps=8000, batch=64, rate=5e-4,
                  more={"samples": 2000, "judging": 2000}),
 }  # fmt: skip

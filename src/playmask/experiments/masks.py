@@ -103,7 +103,7 @@ _TITLE = {"title": 48}  # tokens of the longest
 SIZES = {
     "smoke": sized("smoke", depth=2, vocabulary=600, length=64, steps=120, batch=16, rate=5e-3,
                    train=400, test=64, more=_TITLE),
-    "default": sized("default", vocabulary=4000, length=192, steps=600, batch=16, rate=1e-3,
+    "default": sized("default", vocabulary=3000, length=128, steps=600, batch=16, rate=1e-3,
                      more=_TITLE),
     "gpu": sized("gpu", vocabulary=6000, length=256, steps=3000, batch=32, rate=3e-4,
                  more=_TITLE),

@@ -98,8 +98,8 @@ SIZES = {
     "smoke": sized("smoke", width=64, depth=2, vocabulary=1000, length=32, steps=0, batch=16,
                    rate=2e-3, train=2000, test=200,
                    more={"epochs": 3, "pretraining": 100, "pretraining_rate": 3e-3}),
-    "default": sized("default", depth=4, vocabulary=6000, length=64, steps=0, batch=32, rate=5e-4,
-                     more={"epochs": 3, "pretraining": 2000, "pretraining_rate": 1e-3}),
+    "default": sized("default", depth=4, vocabulary=4000, length=64, steps=0, batch=32, rate=5e-4,
+                     more={"epochs": 3, "pretraining": 1200, "pretraining_rate": 1e-3}),
     "gpu": sized("gpu", vocabulary=8000, length=128, steps=0, batch=32, rate=1e-4,
                  more={"epochs": 5, "pretraining": 20000, "pretraining_rate": 5e-4}),
 }  # fmt: skip

@@ -63,7 +63,7 @@ TASK = Task(
     {
         "smoke": sized("smoke", vocabulary=1000, length=32, steps=100, batch=32, rate=3e-3,
                        train=2000, test=200),
-        "default": sized("default", vocabulary=6000, length=96, steps=900, batch=32, rate=1e-3),
+        "default": sized("default", vocabulary=4000, length=64, steps=600, batch=32, rate=1e-3),
         "gpu": sized("gpu", vocabulary=8000, length=128, steps=2000, batch=64, rate=2e-4),
     },
     prepare,
