@@ -201,7 +201,7 @@ def _circumstances(experiment: Experiment, scale: str, results: Sequence[Result]
                 f"{sum(r['seconds'] for r in results) / 60:.0f} minutes, seeds "
                 f"{', '.join(map(str, seeds))}; ± is the standard deviation over seeds, in claims "
                 "the standard error of the difference.",
-                "- steps/s is the median of a training's stretches but the first, batches made on "
+                "- steps/s is that of the fastest twentieth of a training, batches made on "
                 "the host included; multiply-adds are those of a forward pass over one text; "
                 "parameters are those that are trained.",
                 *(f"- {machine}" for machine in sorted(machines)),
