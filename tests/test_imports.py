@@ -23,7 +23,7 @@ LAYERS = (
     ("transformer",),
     ("compiled", "deferred", "families", "tokenizers"),
     ("checkpoints", "counting", "data", "gradients"),
-    ("predictor", "steering"),
+    ("generation", "predictor", "steering"),
     ("train",),
     ("tasks",),
     ("explain",),

@@ -58,6 +58,18 @@ def write_kv(kv: KeysValues, new: KeysValues, at: Tensor) -> KeysValues:
     }
 
 
+def extend(cache: Cache, slots: int) -> Cache:
+    """Add empty slots behind those there are."""
+
+    def longer(x: Tensor, axis: int, value: int = 0) -> Tensor:
+        width = [[0, slots if place == axis else 0] for place in range(len(x.shape))]
+        return ops.pad(x, width, constant_values=value)
+
+    kv = tuple({name: longer(x, 2) for name, x in block.items()} for block in cache["kv"])
+    empty = {"order": NEVER, "position": 0, "text": 0}
+    return {**cache, "kv": kv, **{name: longer(cache[name], 1, v) for name, v in empty.items()}}
+
+
 def last_order(cache: Cache) -> Tensor:
     """The highest order each row holds, -1 for an empty row: int32 (B, 1)."""
     filled = ops.where(cache["order"] < NEVER, cache["order"], -1)

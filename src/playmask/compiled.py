@@ -5,7 +5,7 @@ long, memory doubles, and training is not seen.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -18,12 +18,15 @@ Function = Callable[..., Any]
 class Compiled:
     """`function(*arguments)` of a model, compiled once per shape, safe from any number of threads.
 
+    donate: the places of arguments that are not used again, whose memory the results may take.
     `traces` counts how often it was compiled; 0 on PyTorch, which runs as it reads.
     """
 
-    def __init__(self, model: keras.Model, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, model: keras.Model, function: Callable[..., Any], donate: Sequence[int] = ()
+    ) -> None:
         self.traces = 0
-        self._run = chosen(_BACKENDS)(model, function, self._count)
+        self._run = chosen(_BACKENDS)(model, function, self._count, donate)
         self._known: set[Any] = set()
         self._lock = threading.Lock()
 
@@ -42,7 +45,9 @@ class Compiled:
         self.traces += 1
 
 
-def _jax(model: keras.Model, function: Function, count: Callable[[], None]) -> Function:
+def _jax(
+    model: keras.Model, function: Function, count: Callable[[], None], donate: Sequence[int]
+) -> Function:
     import jax
 
     variables = model.variables
@@ -53,11 +58,13 @@ def _jax(model: keras.Model, function: Function, count: Callable[[], None]) -> F
         with keras.StatelessScope(state_mapping=mapping, initialize_variables=False):
             return function(*arguments)
 
-    jitted = jax.jit(run)
+    jitted = jax.jit(run, donate_argnums=[place + 1 for place in donate])
     return lambda *arguments: jitted([variable.value for variable in variables], *arguments)
 
 
-def _tensorflow(model: keras.Model, function: Function, count: Callable[[], None]) -> Function:
+def _tensorflow(
+    model: keras.Model, function: Function, count: Callable[[], None], donate: Sequence[int]
+) -> Function:
     import tensorflow
 
     @tensorflow.function
@@ -71,7 +78,9 @@ def _tensorflow(model: keras.Model, function: Function, count: Callable[[], None
     return run
 
 
-def _torch(model: keras.Model, function: Function, count: Callable[[], None]) -> Function:
+def _torch(
+    model: keras.Model, function: Function, count: Callable[[], None], donate: Sequence[int]
+) -> Function:
     import torch
 
     def run(*arguments: Any) -> Any:

@@ -66,3 +66,16 @@ class Dropout(keras.layers.Layer):
         seed = ops.cast(self.seeds.next(), "int32")
         kept = bits(seed, tuple(ops.shape(x))) >= threshold
         return ops.where(kept, x / (1 - self.rate), ops.zeros_like(x))
+
+
+def uniform(*seeds: Tensor, size: int) -> Tensor:
+    """Random numbers above 0 and up to 1 for each combination of seeds.
+
+    seeds: int32 of shapes that go together (…); which seed comes first counts
+    Shapes: -> float32 (…, size)
+    """
+    state = 0
+    for seed in seeds:
+        state = mix(mix(ops.cast(seed, "int32") + _signed(0x9E3779B9)) + state)
+    drawn = mix(ops.expand_dims(state, -1) + mix(ops.arange(size, dtype="int32")))
+    return (ops.cast(_shift(drawn, 1), "float32") + 0.5) * 2.0**-31

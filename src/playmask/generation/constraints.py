@@ -1,0 +1,231 @@
+"""Constraints: what may come next, or is less likely to, weighed inside the compiled loop.
+
+A constraint holds what decides the compiled program in its class and fields; what differs from
+call to call (its tables) is passed in as arrays, so that a new dictionary compiles nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from playmask.errors import ConfigError, InputError
+from playmask.generation.search import FORBIDDEN
+from playmask.masks import Tensor
+
+Arrays = dict[str, Any]
+
+
+class Past(NamedTuple):
+    """What was generated: texts (B, K, N), -1 where nothing is yet; step (): how many tokens."""
+
+    texts: Tensor
+    step: Tensor
+
+
+class Constraint:
+    """Weighs the next tokens of every lane; subclasses say how.
+
+    B prompts, K lanes, V tokens. An instance must be hashable by what its functions read of it.
+    """
+
+    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The arrays of a call: for prompts int32 (B, P), of which `valid` are no padding."""
+        return {}
+
+    def begin(self, given: Arrays, batch: int, lanes: int) -> Any:
+        """What is kept for each lane: a nest of tensors (B, K, …)."""
+        return {}
+
+    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+        """The log-probabilities (B, K, V), changed."""
+        return logs
+
+    def follow(self, kept: Any, tokens: Tensor, given: Arrays) -> Any:
+        """What is kept after tokens (B, K) were chosen."""
+        return kept
+
+
+@dataclass(frozen=True)
+class RepetitionPenalty(Constraint):
+    """Make tokens that were there already less likely: their log-probability times `penalty`.
+
+    prompt: whether those of the prompt count too
+    Source:  Keskar et al. 2019 (CTRL), §4.1, on log-probabilities, since logits have no zero
+    """
+
+    penalty: float
+    prompt: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.penalty > 0:
+            raise ConfigError(f"penalty is above 0 (1 = none), not {self.penalty!r}.")
+
+    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        return {"prompts": np.where(valid & self.prompt, prompts, -1)}
+
+    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+        batch, lanes, vocabulary = logs.shape
+        prompts = ops.expand_dims(given["prompts"], 1)
+        prompts = ops.broadcast_to(prompts, (batch, lanes, prompts.shape[-1]))
+        there = marked(ops.concatenate([prompts, past.texts], axis=-1), vocabulary)
+        return ops.where(there, ops.maximum(logs * self.penalty, FORBIDDEN), logs)
+
+
+@dataclass(frozen=True)
+class NoRepeat(Constraint):
+    """Let no n tokens in a row come twice in what is generated.
+
+    Source:  Paulus et al. 2017, §2.5
+    """
+
+    n: int
+
+    def __post_init__(self) -> None:
+        if type(self.n) is not int or self.n < 1:
+            raise ConfigError(f"n is a whole number from 1, not {self.n!r}.")
+
+    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+        texts, step, before = past.texts, past.step, self.n - 1
+        count = texts.shape[-1] - before
+        if count < 1:
+            return logs
+        same = ops.arange(count) + before < step  # n-grams that lie in the past whole
+        for m in range(before):
+            place = ops.maximum(step - before + m, 0)
+            last = ops.slice(texts, (0, 0, place), (*texts.shape[:2], 1))
+            same = ops.logical_and(same, texts[:, :, m : m + count] == last)
+        barred = ops.where(same, texts[:, :, before:], -1)
+        return ops.where(marked(barred, logs.shape[-1]), FORBIDDEN, logs)
+
+
+@dataclass(frozen=True)
+class Automaton(Constraint):
+    """Only texts that a finite automaton spells: (state, token, next state), from state 0.
+
+    Where no edge leaves a state, the text ends there (in a beam search it is lost, so lead to an
+    end token). The constructors `only`, `prefix_tree` and `arithmetic` make the usual ones.
+    """
+
+    edges: np.ndarray = field(compare=False, repr=False)
+    width: int  # room for the edges of one state, so that as few as possible are compiled
+
+    @classmethod
+    def of(cls, edges: Iterable[tuple[int, int, int]]) -> "Automaton":
+        """Make it of edges; a state and a token lead to one next state.
+
+        Raises: ConfigError for no edges, negative numbers, or two ways from a state by a token
+        """
+        table = np.array(sorted(set(edges)), "int32").reshape(-1, 3)
+        if not len(table) or table.min() < 0:
+            raise ConfigError("An automaton has edges (state, token, next state), all from 0.")
+        twice = (table[1:, :2] == table[:-1, :2]).all(axis=1)
+        if twice.any():
+            state, token, _ = table[1:][twice][0]
+            raise ConfigError(f"State {state} leads two ways by token {token}.")
+        return cls(table, _room(int(np.bincount(table[:, 0]).max())))
+
+    @classmethod
+    def only(cls, tokens: Iterable[int], end: int | None = None) -> "Automaton":
+        """Only these tokens, in any order, and the end."""
+        also = [] if end is None else [(0, end, 1)]
+        return cls.of([*((0, int(t), 0) for t in tokens if t != end), *also])
+
+    @classmethod
+    def prefix_tree(cls, texts: Iterable[Sequence[int]], end: int) -> "Automaton":
+        """One of these texts and then the end: entities, labels, titles of a catalogue."""
+        edges: dict[tuple[int, int], int] = {}
+        for text in texts:
+            state = 0
+            for token in (*text, end):
+                state = edges.setdefault((state, int(token)), len(edges) + 1)
+        return cls.of((state, token, after) for (state, token), after in edges.items())
+
+    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        states = int(max(self.edges[:, 0].max(), self.edges[:, 2].max())) + 2
+        starts = np.searchsorted(self.edges[:, 0], np.arange(_room(states)))
+        room = np.full((_room(len(self.edges)), 2), -1, "int32")
+        room[: len(self.edges)] = self.edges[:, 1:]
+        return {"starts": starts.astype("int32"), "edges": room}
+
+    def begin(self, given: Arrays, batch: int, lanes: int) -> Any:
+        return ops.zeros((batch, lanes), "int32")
+
+    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+        tokens, _ = self._leaving(kept, given)
+        return ops.where(marked(tokens, logs.shape[-1]), logs, FORBIDDEN)
+
+    def follow(self, kept: Any, tokens: Tensor, given: Arrays) -> Any:
+        leaving, after = self._leaving(kept, given)
+        return ops.max(ops.where(leaving == tokens[..., None], after, -1), axis=-1)
+
+    def _leaving(self, state: Tensor, given: Arrays) -> tuple[Tensor, Tensor]:
+        """Tokens and next states of the edges that leave each state: (B, K, width), -1 = none."""
+        here = ops.maximum(state, 0)
+        start, stop = (ops.take(given["starts"], here + i)[..., None] for i in (0, 1))
+        places = start + ops.arange(self.width, dtype="int32")
+        there = ops.logical_and(places < stop, state[..., None] >= 0)
+        places = ops.minimum(places, given["edges"].shape[0] - 1)
+        edges = ops.where(there[..., None], ops.take(given["edges"], places, axis=0), -1)
+        return edges[..., 0], edges[..., 1]
+
+
+@dataclass(frozen=True)
+class Copy(Constraint):
+    """Only tokens of the source (and `also`, such as the end): reading comprehension.
+
+    sources: rows of ids, one a prompt (None = the prompt); fragment: the text must be one stretch
+    of the source
+    Source:  kexue.fm 7115, "only copy"
+    """
+
+    also: tuple[int, ...] = ()
+    fragment: bool = False
+    sources: Sequence[Sequence[int]] | None = field(default=None, compare=False, repr=False)
+
+    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        rows = np.where(valid, prompts, -1)
+        if self.sources is not None:
+            rows = np.full((len(prompts), _room(max(map(len, self.sources), default=1))), -1)
+            if not 0 < len(self.sources) <= len(prompts):
+                raise InputError(f"{len(self.sources)} sources were given for the prompts.")
+            for row, source in zip(rows, self.sources, strict=False):
+                row[: len(source)] = source
+        return {"sources": rows.astype("int32"), "also": np.array([*self.also, -1], "int32")}
+
+    def begin(self, given: Arrays, batch: int, lanes: int) -> Any:
+        source = ops.expand_dims(given["sources"], 1)
+        return ops.broadcast_to(source >= 0, (batch, lanes, source.shape[-1]))
+
+    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+        source = ops.where(kept, ops.expand_dims(given["sources"], 1), -1)
+        also = ops.broadcast_to(given["also"], (*logs.shape[:2], given["also"].shape[0]))
+        allowed = marked(ops.concatenate([source, also], axis=-1), logs.shape[-1])
+        return ops.where(allowed, logs, FORBIDDEN)
+
+    def follow(self, kept: Any, tokens: Tensor, given: Arrays) -> Any:
+        if not self.fragment:
+            return kept
+        source = ops.expand_dims(given["sources"], 1)
+        here = ops.logical_and(kept, source == tokens[..., None])
+        after = ops.pad(here[..., :-1], [[0, 0], [0, 0], [1, 0]])
+        return ops.logical_and(after, source >= 0)
+
+
+def marked(tokens: Tensor, vocabulary: int) -> Tensor:
+    """Which tokens of a vocabulary occur: (B, K, M) int, -1 = none -> bool (B, K, V)."""
+    batch, lanes, _ = tokens.shape
+    width = vocabulary + 1  # the last place takes what is none
+    rows = ops.reshape(ops.arange(batch * lanes, dtype="int32"), (batch, lanes, 1)) * width
+    places = rows + ops.where(tokens < 0, vocabulary, tokens)
+    flat = ops.reshape(places, (-1, 1))
+    ones = ops.ones_like(flat[:, 0])
+    marks = ops.scatter_update(ops.zeros((batch * lanes * width,), "int32"), flat, ones)
+    return ops.reshape(marks, (batch, lanes, width))[..., :vocabulary] > 0
+
+
+def _room(count: int) -> int:
+    """The next power of two, so that few sizes are compiled."""
+    return 1 << max(count - 1, 1).bit_length()

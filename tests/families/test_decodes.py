@@ -1,0 +1,75 @@
+"""Generated texts equal those of the original programs: bert4keras' beams, transformers' beams."""
+
+import json
+
+import pytest
+
+import playmask
+from oracles import CASES, ORACLES
+
+pytestmark = pytest.mark.backends
+
+DECODES = json.loads((ORACLES / "bert4keras" / "decode.json").read_text())["decodes"]
+NAMES = sorted({decode["case"] for decode in DECODES})
+
+
+def rows(name: str, beam: int) -> dict[int, list[dict]]:
+    """A case's decodes with so many beams, by the token that ends them."""
+    found: dict[int, list[dict]] = {}
+    for decode in DECODES:
+        if decode["case"] == name and decode["beam"] == beam:
+            found.setdefault(decode["end_id"], []).append(decode)
+    return found
+
+
+@pytest.mark.parametrize("beam", [1, 3, 5])
+@pytest.mark.parametrize("name", NAMES)
+def test_bert4keras_beams(name, beam):
+    model = CASES[f"bert4keras/{name}"].load()
+    search = playmask.Beams(beam, finish="drop")
+    for end, decodes in rows(name, beam).items():
+        made = playmask.generate(
+            model, [d["source"] for d in decodes], max_tokens=12, end=end, search=search
+        )
+        start = [decodes[0]["start_id"]] if decodes[0]["start_id"] is not None else []
+        for texts, decode in zip(made.tokens, decodes, strict=True):
+            assert [start + text for text in texts] == [decode["output"]]
+        if beam == 1 and not start:
+            greedy = playmask.generate(
+                model, [d["source"] for d in decodes], max_tokens=12, end=end
+            )
+            assert greedy.tokens == made.tokens
+
+
+def test_dropping_is_not_keeping():
+    """Of all decodes with beams, some differ when ended texts wait for the others."""
+    differ = 0
+    for name in NAMES:
+        model = CASES[f"bert4keras/{name}"].load()
+        for end, decodes in rows(name, 3).items():
+            made = playmask.generate(
+                model,
+                [d["source"] for d in decodes],
+                max_tokens=12,
+                end=end,
+                search=playmask.Beams(3),
+            )
+            differ += sum(
+                text[0] != decode["output"][-len(text[0]) :]
+                for text, decode in zip(made.tokens, decodes, strict=True)
+            )
+    assert differ > 0
+
+
+@pytest.mark.parametrize("name", ["gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5"])
+def test_transformers_beams(name):
+    case = CASES[f"transformers/{name}"]
+    model = case.load()
+    cases = json.loads((case.path / "case.json").read_text())["generate"]
+    valid = case.inputs.get("valid")
+    for wanted in cases:
+        tokens = case.inputs["tokens"][wanted["row"]]
+        prompt = tokens if valid is None else tokens[valid[wanted["row"]]]
+        search = playmask.Beams(3, length_penalty=1.0) if wanted["beams"] > 1 else None
+        made = playmask.generate(model, [prompt], max_tokens=8, end=None, search=search)
+        assert made.tokens[0][0] == wanted["output"][-8:]
