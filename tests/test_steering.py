@@ -32,20 +32,20 @@ def test_a_bag_of_words_becomes_likelier_and_more_so_with_more_steps():
         chance(
             steered(model, bag_of_words(BAG), step_size=0.2, gamma=1.0, iterations=n)(inputs)[
                 "logits"
-            ]
+            ][:, -1]
         )
         for n in (1, 5)
     )
     assert (plain < one).all() and (one < five).all()
     away = steered(model, lambda logs, hidden: -bag_of_words(BAG)(logs, hidden), step_size=0.2)
-    assert (chance(away(inputs)["logits"]) < plain).all()
+    assert (chance(away(inputs)["logits"][:, -1]) < plain).all()
 
 
 def test_without_a_step_it_is_the_model():
     model = tiny(order="lm", heads=("mlm",))
     inputs = prompted(model)
     found, wanted = steered(model, bag_of_words(BAG), step_size=0.0)(inputs), model(inputs)
-    assert error(found["logits"], log_softmax(wanted["logits"][:, -1])) < 2e-6
+    assert error(found["logits"], log_softmax(wanted["logits"][:, -1:])) < 2e-6
     for one, other in zip(found["cache"]["kv"], wanted["cache"]["kv"], strict=True):
         assert error(one["keys"], other["keys"]) < 2e-6
 

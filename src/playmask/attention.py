@@ -18,6 +18,8 @@ from playmask.masks import Sites, Tensor
 from playmask.noise import Dropout
 from playmask.parts import NORMALIZATIONS, Look, Mixer, Part, Projections, PseudoSelf, Separate
 
+SCORES = 2**26  # how many scores are held at once where nothing is trained: 256 MB
+
 
 class Context(NamedTuple):
     """What a text is generated on: vectors (B, E, C), and which of them are there: bool (B, E)."""
@@ -142,7 +144,8 @@ class Attention(keras.layers.Layer):
         q, new = self._queries(made.queries, scene), self._keys_values(made, scene)
         if kv is not None:
             new = kv = kv_cache.write_kv(kv, new, scene.at)
-        y, scores, weights = self._attend(x, q, new, scene, previous, training)
+        attend = self._attend if training else self._attend_in_blocks
+        y, scores, weights = attend(x, q, new, scene, previous, training)
         y = y if made.gate is None else made.gate * y
         return Attended(self._out(y), kv, scores, weights)
 
@@ -167,6 +170,42 @@ class Attention(keras.layers.Layer):
 
     def _out(self, y: Tensor) -> Tensor:
         return y if self.output_dense is None else self.output_dense(y)
+
+    def _attend_in_blocks(
+        self,
+        x: Tensor,
+        q: Tensor | None,
+        kv: KeysValues,
+        scene: Scene,
+        previous: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, for so many queries at a time that their scores take little memory."""
+        batch, count, keys = x.shape[0], x.shape[1], kv["values"].shape[2]
+        if not all(isinstance(size, int) for size in (batch, count, keys)):
+            return self._attend(x, q, kv, scene, previous, training)
+        size = max(SCORES // (batch * self.heads * keys), 16)
+        found = []
+        for start in range(0, count, size):
+            here = slice(start, start + size)
+            found.append(
+                self._attend(
+                    x[:, here],
+                    None if q is None else q[:, :, here],
+                    kv,
+                    scene._replace(
+                        allowed=scene.allowed[:, here],
+                        queries=Sites(*(site[:, here] for site in scene.queries)),
+                    ),
+                    None if previous is None else previous[:, :, here],
+                    training,
+                )
+            )
+        if len(found) == 1:
+            return found[0]
+        y, scores, weights = zip(*found, strict=True)
+        whole = scores[0] if scores[0].shape[2] == 1 else ops.concatenate(scores, axis=2)
+        return ops.concatenate(y, axis=1), whole, ops.concatenate(weights, axis=2)
 
     def _attend(
         self,

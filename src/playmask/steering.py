@@ -1,6 +1,7 @@
 """Steering a language model while it writes, without training it (PPLM)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -42,58 +43,70 @@ def classified_as(kernel: Any, bias: Any, label: int) -> Attribute:
     return away
 
 
-def steered(
-    model: Transformer,
-    attribute: Attribute,
-    *,
-    step_size: float = 0.02,
-    iterations: int = 3,
-    window: int | None = None,
-    gamma: float = 1.5,
-    kl_scale: float = 0.01,
-    fusion: float = 0.9,
-) -> Compiled:
-    """Compile a decoding step whose cached keys and values are pushed towards an attribute.
+@dataclass(frozen=True)
+class Steering:
+    """Pushes the cached keys and values towards an attribute before each token is told.
 
     Each iteration moves the cache against the gradient of attribute + kl_scale · KL(steered ‖
     plain), by step_size · g / ‖g‖^gamma for each row and block; window: only the last so many
     sites are moved (None = all). The next token's logits are fusion · steered + (1 - fusion) ·
     plain log-probabilities; the moved cache is handed on.
-    Shapes:  the model's inputs with one new token, a filled `cache` and `at` -> {"logits": (B, V),
-             "cache"}
-    Raises:  ConfigError for a model without a vocabulary head
     Source:  Dathathri et al. 2020 (PPLM), §3, and its program's defaults
     """
-    if "mlm" not in model.head_names:
-        raise ConfigError("Steering needs next-token logits; load the model with heads='mlm'.")
 
-    def run(change: Any, inputs: dict[str, Any]) -> tuple[Tensor, Tensor, Any]:
-        cache = inputs["cache"]
-        moved = {**cache, "kv": keras.tree.map_structure(ops.add, cache["kv"], change)}
-        out = model({**inputs, "cache": moved}, training=False)
-        return ops.log_softmax(out["logits"][:, -1]), out["hidden"][:, -1], out["cache"]
+    attribute: Attribute
+    step_size: float = 0.02
+    iterations: int = 3
+    window: int | None = None
+    gamma: float = 1.5
+    kl_scale: float = 0.01
+    fusion: float = 0.9
 
-    def loss(change: Any, inputs: dict[str, Any], plain: Tensor) -> Tensor:
-        logs, hidden, _ = run(change, inputs)
-        apart = ops.sum(ops.exp(logs) * (logs - plain), axis=-1)
-        return attribute(logs, hidden) + kl_scale * apart
+    def step(self, model: Transformer) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """What stands in the place of a model's decoding step, not compiled yet.
 
-    def step(inputs: dict[str, Any]) -> dict[str, Any]:
-        change = keras.tree.map_structure(ops.zeros_like, inputs["cache"]["kv"])
-        plain, _, _ = run(change, inputs)
-        reach = _last_sites(inputs["cache"]["order"], window)
-        for _ in range(iterations):
-            _, gradient = with_gradient(loss)(change, inputs, plain)
-            change = keras.tree.map_structure(
-                lambda c, g: c - step_size * _towards(ops.where(reach, g, 0), gamma),
-                change,
-                gradient,
-            )
-        logs, _, cache = run(change, inputs)
-        fused = fusion * logs + (1 - fusion) * plain
-        return {"logits": ops.log_softmax(fused), "cache": cache}
+        Shapes:  the model's inputs with one new token, a filled `cache` and `at` ->
+                 {"logits": (B, 1, V), "cache"}
+        Raises:  ConfigError for a model without a vocabulary head
+        """
+        if "mlm" not in model.head_names:
+            raise ConfigError("Steering needs next-token logits; load the model with heads='mlm'.")
 
-    return Compiled(model, step)
+        def run(change: Any, inputs: dict[str, Any]) -> tuple[Tensor, Tensor, Any]:
+            cache = inputs["cache"]
+            moved = {**cache, "kv": keras.tree.map_structure(ops.add, cache["kv"], change)}
+            out = model({**inputs, "cache": moved}, training=False)
+            return ops.log_softmax(out["logits"][:, -1]), out["hidden"][:, -1], out["cache"]
+
+        def loss(change: Any, inputs: dict[str, Any], plain: Tensor) -> Tensor:
+            logs, hidden, _ = run(change, inputs)
+            apart = ops.sum(ops.exp(logs) * (logs - plain), axis=-1)
+            return self.attribute(logs, hidden) + self.kl_scale * apart
+
+        def step(inputs: dict[str, Any]) -> dict[str, Any]:
+            change = keras.tree.map_structure(ops.zeros_like, inputs["cache"]["kv"])
+            plain, _, _ = run(change, inputs)
+            reach = _last_sites(inputs["cache"]["order"], self.window)
+            for _ in range(self.iterations):
+                _, gradient = with_gradient(loss)(change, inputs, plain)
+                change = keras.tree.map_structure(
+                    lambda c, g: c - self.step_size * _towards(ops.where(reach, g, 0), self.gamma),
+                    change,
+                    gradient,
+                )
+            logs, _, cache = run(change, inputs)
+            fused = self.fusion * logs + (1 - self.fusion) * plain
+            return {"logits": ops.log_softmax(fused)[:, None], "cache": cache}
+
+        return step
+
+
+def steered(model: Transformer, attribute: Attribute, **options: Any) -> Compiled:
+    """Compile `Steering(attribute, **options).step` of a model, to call it step by step.
+
+    `playmask.generate(…, steer=Steering(…))` does so in its loop.
+    """
+    return Compiled(model, Steering(attribute, **options).step(model))
 
 
 def _last_sites(order: Tensor, window: int | None) -> Tensor:

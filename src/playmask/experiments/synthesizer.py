@@ -91,7 +91,6 @@ EXPERIMENT = Experiment(
     (
         replace(language.TASK, variants=SYNTHESIZERS + CONVOLUTIONS),
         replace(translation.BY_DECODER, variants=SYNTHESIZERS),
-        replace(translation.BY_MASK, variants=SYNTHESIZERS),
         classification.TASK,
     ),
     variants,
@@ -148,8 +147,7 @@ EXPERIMENT = Experiment(
     notes=(
         "Of Narang et al., the mixtures are the rows “plus alpha”.",
         "In `encoder-decoder`, as in the paper, only the attention of a text to itself is changed; "
-        "a decoder's attention to the source stays a dot product. In `translation` there is one "
-        "stack, so what a target token sees of the source goes through the changed attention too.",
+        "a decoder's attention to the source stays a dot product.",
         "Convolutions are computed here as attention to a few neighbours, not by a kernel of their "
         "own, so their speed is that of this library.",
     ),

@@ -1,20 +1,27 @@
 """Generation: one compiled loop for every model that can go on from a text."""
 
 from playmask.generation.constraints import Automaton, Constraint, Copy, NoRepeat, RepetitionPenalty
+from playmask.generation.fill import Filled, fill, gibbs
 from playmask.generation.generate import Generated, Generator, generate
 from playmask.generation.search import Beams, Greedy, Sample, Search
+from playmask.generation.stream import Piece, stream
 
 __all__ = [
     "Automaton",
     "Beams",
     "Constraint",
     "Copy",
+    "Filled",
     "Generated",
     "Generator",
     "Greedy",
     "NoRepeat",
+    "Piece",
     "RepetitionPenalty",
     "Sample",
     "Search",
+    "fill",
     "generate",
+    "gibbs",
+    "stream",
 ]

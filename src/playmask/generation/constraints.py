@@ -5,14 +5,14 @@ call to call (its tables) is passed in as arrays, so that a new dictionary compi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from playmask.errors import ConfigError, InputError
-from playmask.generation.search import FORBIDDEN
+from playmask.generation.search import FORBIDDEN, LOST
 from playmask.masks import Tensor
 
 Arrays = dict[str, Any]
@@ -30,6 +30,10 @@ class Constraint:
 
     B prompts, K lanes, V tokens. An instance must be hashable by what its functions read of it.
     """
+
+    def take(self, rows: Sequence[int], count: int) -> "Constraint":
+        """The same for some of `count` prompts."""
+        return self
 
     def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
         """The arrays of a call: for prompts int32 (B, P), of which `valid` are no padding."""
@@ -71,7 +75,8 @@ class RepetitionPenalty(Constraint):
         prompts = ops.expand_dims(given["prompts"], 1)
         prompts = ops.broadcast_to(prompts, (batch, lanes, prompts.shape[-1]))
         there = marked(ops.concatenate([prompts, past.texts], axis=-1), vocabulary)
-        return ops.where(there, ops.maximum(logs * self.penalty, FORBIDDEN), logs)
+        there = ops.logical_and(there, logs > LOST)  # what may not come stays out
+        return ops.where(there, ops.maximum(logs * self.penalty, LOST), logs)
 
 
 @dataclass(frozen=True)
@@ -185,13 +190,18 @@ class Copy(Constraint):
     fragment: bool = False
     sources: Sequence[Sequence[int]] | None = field(default=None, compare=False, repr=False)
 
+    def take(self, rows: Sequence[int], count: int) -> "Copy":
+        if self.sources is None:
+            return self
+        if len(self.sources) != count:
+            raise InputError(f"{len(self.sources)} sources were given for {count} prompts.")
+        return replace(self, sources=[self.sources[i] for i in rows])
+
     def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
         rows = np.where(valid, prompts, -1)
         if self.sources is not None:
             rows = np.full((len(prompts), _room(max(map(len, self.sources), default=1))), -1)
-            if not 0 < len(self.sources) <= len(prompts):
-                raise InputError(f"{len(self.sources)} sources were given for the prompts.")
-            for row, source in zip(rows, self.sources, strict=False):
+            for row, source in zip(rows, self.sources, strict=True):
                 row[: len(source)] = source
         return {"sources": rows.astype("int32"), "also": np.array([*self.also, -1], "int32")}
 
@@ -215,11 +225,12 @@ class Copy(Constraint):
 
 
 def marked(tokens: Tensor, vocabulary: int) -> Tensor:
-    """Which tokens of a vocabulary occur: (B, K, M) int, -1 = none -> bool (B, K, V)."""
+    """Which tokens of a vocabulary occur: (B, K, M) int, others = none -> bool (B, K, V)."""
     batch, lanes, _ = tokens.shape
     width = vocabulary + 1  # the last place takes what is none
     rows = ops.reshape(ops.arange(batch * lanes, dtype="int32"), (batch, lanes, 1)) * width
-    places = rows + ops.where(tokens < 0, vocabulary, tokens)
+    none = ops.logical_or(tokens < 0, tokens > vocabulary)
+    places = rows + ops.where(none, vocabulary, tokens)
     flat = ops.reshape(places, (-1, 1))
     ones = ops.ones_like(flat[:, 0])
     marks = ops.scatter_update(ops.zeros((batch * lanes * width,), "int32"), flat, ones)

@@ -13,6 +13,7 @@ from playmask.errors import ConfigError, InputError
 from playmask.generation.constraints import Constraint
 from playmask.generation.loop import Given, Loop, State
 from playmask.generation.search import LOST, Greedy, Search
+from playmask.steering import Steering
 from playmask.transformer import Transformer
 
 Rows = Sequence[Sequence[int]]
@@ -46,6 +47,7 @@ def generate(
     condition: Any = None,
     context: Any = None,
     constrain: Constraint | Sequence[Constraint] = (),
+    steer: Steering | None = None,
     batch_size: int = 32,
 ) -> Generated:
     """Continue prompts: of a language model, of a text to rewrite (UniLM), of an encoder's (T5).
@@ -63,17 +65,16 @@ def generate(
     start: what an encoder-decoder's text begins with (default: the id of padding, as T5's does)
     condition (B, C), context (B, E, C): of models that have them, one row a prompt
     constrain: what may come; several are applied in turn
+    steer: pushes a language model towards an attribute as it writes (PPLM), one text a prompt
     batch_size: how many prompts are generated at a time; they are sorted by length
-
-    The model must be one that can go on: an order of "lm", "unilm" or "turns", or a decoder. The
-    loop is compiled once for each size; sizes are padded to a few. A row that has ended costs
-    nothing once all of its batch have.
     Raises: InputError for prompts that are empty, too long, or hold ids that are not there;
             ConfigError for a model that cannot generate
     """
     session_of = Generator.of(model)
     prompts = Prompts.of(model, tokens, segments=segments, start=start, seed=seed)
-    found: list[Any] = [None] * len(prompts.tokens)
+    count = len(prompts.tokens)
+    constraints = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
+    found: list[Any] = [None] * count
     for batch in prompts.batches(batch_size):
         session = session_of(
             prompts.take(batch),
@@ -81,8 +82,9 @@ def generate(
             min_tokens=min_tokens,
             search=search or Greedy(),
             end=end,
-            inputs=taken({"condition": condition, "context": context}, batch),
-            constrain=constrain,
+            inputs=taken({"condition": condition, "context": context}, batch, count),
+            constrain=[one.take(batch, count) for one in constraints],
+            steer=steer,
         )
         session.advance()
         for index, texts in zip(batch, session.texts(), strict=True):
@@ -93,12 +95,17 @@ def generate(
     )
 
 
-def taken(inputs: dict[str, Any], batch: Sequence[int]) -> dict[str, np.ndarray]:
-    """Some rows of the inputs that are there."""
-    there = {name: np.asarray(value) for name, value in inputs.items() if value is not None}
+def taken(
+    inputs: dict[str, Any], batch: Sequence[int], count: int | None = None
+) -> dict[str, np.ndarray]:
+    """Some rows of the inputs that are there; count: of how many prompts (None = of these)."""
+    count = len(batch) if count is None else count
+    there = {
+        name: np.asarray(value, "float32") for name, value in inputs.items() if value is not None
+    }
     for name, value in there.items():
-        if len(value) <= max(batch, default=0):
-            raise InputError(f"{name} has {len(value)} rows, but there are more prompts.")
+        if len(value) != count:
+            raise InputError(f"{name} has {len(value)} rows for {count} prompts.")
     return {name: value[list(batch)] for name, value in there.items()}
 
 
@@ -146,7 +153,9 @@ class Prompts(NamedTuple):
         """Numbers of rows of similar length, so many at a time."""
         if type(size) is not int or size < 1:
             raise InputError(f"batch_size is a whole number from 1, not {size!r}.")
-        order = sorted(range(len(self.tokens)), key=lambda i: len(self.tokens[i]))
+        size = min(size, SIZES[-1])
+        # The longest first, so that one that is too long is refused before anything runs.
+        order = sorted(range(len(self.tokens)), key=lambda i: -len(self.tokens[i]))
         for first in range(0, len(order), size):
             yield order[first : first + size]
 
@@ -191,6 +200,7 @@ class Generator:
         end: int | Sequence[int] | str | None,
         inputs: dict[str, np.ndarray],
         constrain: Constraint | Sequence[Constraint] = (),
+        steer: Steering | None = None,
     ) -> "Session":
         """Read the prompts and choose the first tokens."""
         model = self._model()
@@ -199,6 +209,7 @@ class Generator:
         constraints = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
         count, size = len(prompts.tokens), bucket(len(prompts.tokens), SIZES)
         rows = [*range(count), *[0] * (size - count)]
+        constraints = tuple(one.take(rows, count) for one in constraints)
         prompt = self._prompt(model, prompts.take(rows))
         given = Given(
             inputs={name: value[rows] for name, value in inputs.items()},
@@ -209,7 +220,7 @@ class Generator:
             constraints=tuple(one.given(prompt["tokens"], prompt["valid"]) for one in constraints),
         )
         steps = bucket(max_tokens, LENGTHS)
-        begin, advance = self._programs(model, search, constraints, steps)
+        begin, advance = self._programs(model, search, constraints, steps, steer)
         state = begin(prompt, given, np.arange(size) >= count)
         return Session(advance, state, given, search, max_tokens, count)
 
@@ -256,14 +267,23 @@ class Generator:
         return prompt
 
     def _programs(
-        self, model: Transformer, search: Search, constraints: tuple, steps: int
+        self,
+        model: Transformer,
+        search: Search,
+        constraints: tuple,
+        steps: int,
+        steer: Steering | None,
     ) -> tuple[Compiled, Compiled]:
         """The two compiled functions for a search, constraints and a number of steps."""
         # Weights of another kind, as after quantising, make another program.
         weights = tuple(id(variable) for variable in model.variables)
-        key = (search, constraints, steps, weights)
+        key = (search, constraints, steps, steer, weights)
         if key not in self._compiled:
-            loop = Loop(model, search, constraints, steps=steps)
+            if steer is not None and search.lanes > 1:
+                raise ConfigError(f"Steering is for one text a prompt, not for {search!r}.")
+            own = weakref.proxy(model)  # what is kept for a model must not keep it alive
+            forward = None if steer is None else steer.step(own)
+            loop = Loop(own, search, constraints, steps=steps, forward=forward)
             self._compiled[key] = (
                 Compiled(model, loop.begin),
                 Compiled(model, loop.advance, donate=(0,)),

@@ -63,8 +63,8 @@ class State(NamedTuple):
 class Loop:
     """The pure functions of a generation: `begin` reads the prompt, `advance` goes on.
 
-    model: with a vocabulary head; steps: how many tokens there is room for; chunk: how many tokens
-    of a prompt are read at a time (None = all at once)
+    model: with a vocabulary head; steps: how many tokens there is room for; forward: a step of the
+    model, or what stands in its place
     """
 
     def __init__(
@@ -74,11 +74,10 @@ class Loop:
         constraints: Sequence[Constraint],
         *,
         steps: int,
-        chunk: int | None = None,
         forward: Step | None = None,
     ) -> None:
         self.model, self.search, self.constraints = model, search, tuple(constraints)
-        self.steps, self.chunk = steps, chunk
+        self.steps = steps
         self.prefix = TARGET if model.architecture.decoder is not None else ""
         self.forward = forward or (lambda inputs: model(inputs, training=False))
 
@@ -126,43 +125,18 @@ class Loop:
 
     def _read(self, prompt: Inputs, given: Given) -> tuple[Tensor, Cache]:
         """The logits (B, 1, V) behind the prompts, and the cache that holds them."""
-        tokens, valid = (prompt[self.prefix + name] for name in ("tokens", "valid"))
-        batch, length = tokens.shape
+        valid = prompt[self.prefix + "valid"]
+        batch, length = valid.shape
         last = ops.sum(ops.cast(valid, "int32"), axis=1, keepdims=True) - 1
-        cache = self.model.empty_cache(batch, length)
-        chunk = self.chunk or length
-        if chunk >= length:
-            at = ops.convert_to_tensor(0, "int32")
-            whole = {**prompt, **given.inputs, "cache": cache, "at": at, "read": last}
-            out = self.model(whole, training=False)
-            return out["logits"], out["cache"]
-        return self._read_in_chunks(prompt, given, cache, last)
-
-    def _read_in_chunks(
-        self, prompt: Inputs, given: Given, cache: Cache, last: Tensor
-    ) -> tuple[Tensor, Cache]:
-        """Read so many tokens at a time: less attention is held at once."""
-        assert self.chunk is not None
-        size = self.chunk
-        vocabulary = self.model.architecture.vocabulary
-        logits = ops.zeros((last.shape[0], 1, vocabulary), "float32")
-        count = prompt["tokens"].shape[1] // size
-
-        def read(i: Tensor, cache: Cache, logits: Tensor) -> tuple[Tensor, Cache, Tensor]:
-            at = i * size
-            here = ops.logical_and(last >= at, last < at + size)
-            part = {
-                name: ops.slice(value, (0, at), (value.shape[0], size))
-                for name, value in prompt.items()
-            }
-            read = ops.clip(last - at, 0, size - 1)
-            inputs = {**part, **given.inputs, "cache": cache, "at": at, "read": read}
-            out = self.model(inputs, training=False)
-            return i + 1, out["cache"], ops.where(here[..., None], out["logits"], logits)
-
-        start = (ops.convert_to_tensor(0, "int32"), cache, logits)
-        _, cache, logits = ops.while_loop(lambda i, *_: i < count, read, start)
-        return logits, cache
+        inputs = {
+            **prompt,
+            **given.inputs,
+            "cache": self.model.empty_cache(batch, length),
+            "at": ops.convert_to_tensor(0, "int32"),
+            "read": last,
+        }
+        out = self.model(inputs, training=False)
+        return out["logits"], out["cache"]
 
     def _inputs(self, state: State, given: Given) -> Inputs:
         """A step's inputs: each lane's last token, behind all that it goes on from."""

@@ -140,7 +140,9 @@ class Sample(Search):
 
     def choose(self, c: Choosing) -> Chosen:
         lanes, vocabulary = c.logs.shape[1:]
-        logs = self.filtered(c.logs / self.temperature)
+        # What may not come stays out at any temperature.
+        logs = ops.where(c.logs > LOST, c.logs / self.temperature, FORBIDDEN)
+        logs = self.filtered(logs)
         lane = ops.arange(lanes, dtype="int32")
         draw = uniform(ops.expand_dims(c.seeds, -1), lane, c.step, size=vocabulary)
         gumbel = -ops.log(-ops.log1p(-draw))

@@ -1,0 +1,108 @@
+"""Streaming: text as soon as no later token can change it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from playmask.errors import ConfigError, InputError
+from playmask.generation.generate import Generator, Prompts, Rows, Session, taken
+from playmask.generation.search import LOST, Greedy, Sample, Search
+from playmask.tokenizers.wordpiece import is_ideograph
+from playmask.transformer import Transformer
+
+
+class Piece(NamedTuple):
+    """A piece of a prompt's text; the pieces of a prompt, put together, are its text."""
+
+    prompt: int
+    text: str
+
+
+def stream(
+    model: Transformer,
+    tokens: Rows,
+    *,
+    max_tokens: int,
+    decode: Callable[[Sequence[int]], str] | None = None,
+    search: Search | None = None,
+    end: int | Sequence[int] | str | None = "sep",
+    seed: int | Sequence[int] = 0,
+    segments: Rows | None = None,
+    start: int | Sequence[int] | None = None,
+    condition: Any = None,
+    context: Any = None,
+    **options: Any,
+) -> Iterator[Piece]:
+    """Generate, and yield each prompt's text piece by piece as it becomes stable.
+
+    A character that lacks bytes, or a word that may go on, waits; with beams, so does what they do
+    not agree on. All prompts grow at once.
+    decode: ids to text (default: that of the model's tokenizer); other options: as of `generate`
+    Raises: what `generate` raises; ConfigError for several samples of a prompt
+    """
+    search = search or Greedy()
+    if isinstance(search, Sample) and search.n > 1:
+        raise ConfigError(f"A stream is one text a prompt; Sample draws n={search.n}.")
+    if decode is None:
+        if model.tokenizer is None:
+            raise InputError("The model has no tokenizer; give decode=tokenizer.decode.")
+        decode = model.tokenizer.decode
+    prompts = Prompts.of(model, tokens, segments=segments, start=start, seed=seed)
+    if not prompts.tokens:
+        return
+    session = Generator.of(model)(
+        prompts,
+        max_tokens=max_tokens,
+        search=search,
+        end=end,
+        inputs=taken({"condition": condition, "context": context}, range(len(prompts.tokens))),
+        **options,
+    )
+    told = [""] * len(prompts.tokens)
+    while True:
+        last = session.done
+        for i, ids in enumerate(best(session) if last else agreed(session)):
+            text = decode(ids) if last else stable(decode(ids))
+            if len(text) > len(told[i]) and text.startswith(told[i]):
+                yield Piece(i, text[len(told[i]) :])
+                told[i] = text
+        if last:
+            return
+        session.advance(1)
+
+
+def best(session: Session) -> list[list[int]]:
+    """The best text of each prompt."""
+    return [texts[0][0] if texts else [] for texts in session.texts()]
+
+
+def agreed(session: Session) -> list[list[int]]:
+    """What all texts of a prompt that may still become the best begin with."""
+    state = session.state
+    lanes, scores, done = map(keras.ops.convert_to_numpy, (state.texts, state.scores, state.done))
+    found = []
+    for row, texts in enumerate(session.texts()):
+        growing = lanes[row][scores[row] > LOST]
+        rivals = [lane[lane >= 0].tolist() for lane in growing] + [text for text, _ in texts]
+        found.append(_common([texts[0][0]] if done[row] and texts else rivals))
+    return found
+
+
+def _common(texts: Sequence[Sequence[int]]) -> list[int]:
+    """The longest beginning that all share."""
+    shortest = min(map(len, texts), default=0)
+    if not shortest:
+        return []
+    table = np.array([text[:shortest] for text in texts])
+    same = (table == table[0]).all(axis=0)
+    return list(texts[0][: int(np.argmin([*same, False]))])
+
+
+def stable(text: str) -> str:
+    """What no later token changes: all up to the last word, or to the last ideograph."""
+    end = len(text)
+    while end and not (text[end - 1].isspace() or is_ideograph(text[end - 1])):
+        end -= 1
+    return text[:end].rstrip()
