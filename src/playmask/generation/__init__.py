@@ -1,9 +1,11 @@
 """Generation: one compiled loop for every model that can go on from a text."""
 
+from playmask.generation.arithmetic import arithmetic
 from playmask.generation.constraints import Automaton, Constraint, Copy, NoRepeat, RepetitionPenalty
 from playmask.generation.fill import Filled, fill, gibbs
 from playmask.generation.generate import Generated, Generator, generate
 from playmask.generation.search import Beams, Greedy, Sample, Search
+from playmask.generation.slide import slide
 from playmask.generation.stream import Piece, stream
 
 __all__ = [
@@ -20,8 +22,10 @@ __all__ = [
     "RepetitionPenalty",
     "Sample",
     "Search",
+    "arithmetic",
     "fill",
     "generate",
     "gibbs",
+    "slide",
     "stream",
 ]

@@ -244,7 +244,8 @@ class Generator:
             raise InputError(
                 f"{about.capitalize()} has {length} tokens, and with max_tokens={most} the text "
                 f"comes to {length + most - 1} positions; the model has {a.limit} "
-                f"({type(a.limited_by).__name__}). Cut the prompt, or ask for fewer tokens."
+                f"({type(a.limited_by).__name__}). Cut the prompt, ask for fewer tokens, or use "
+                "playmask.slide."
             )
 
     def _prompt(self, model: Transformer, prompts: Prompts) -> dict[str, np.ndarray]:

@@ -1,0 +1,68 @@
+"""Texts longer than a model's positions: a window of the last tokens that slides along."""
+
+from typing import Any
+
+from playmask.errors import ConfigError
+from playmask.generation.generate import Generated, Rows, ends_of, generate, taken
+from playmask.generation.search import Greedy, Search
+from playmask.transformer import Transformer
+
+
+def slide(
+    model: Transformer,
+    tokens: Rows,
+    *,
+    window: int,
+    max_tokens: int,
+    min_tokens: int = 0,
+    search: Search | None = None,
+    end: Any = "sep",
+    seed: int = 0,
+    **options: Any,
+) -> Generated:
+    """Continue prompts as `generate` does, also past the model's positions.
+
+    Where the positions run out, the model goes on from the last `window` tokens alone, counted
+    from 0 again; a prompt that is too long is seen so from the start.
+    Raises: ConfigError for a search of several lanes, for a window as long as the positions, or for
+            a model of another order than "lm"
+    """
+    a, search = model.architecture, search or Greedy()
+    limit = a.limit or 2**30
+    if search.lanes > 1:
+        raise ConfigError(f"A window slides along one text a prompt, not along {search!r}.")
+    if a.order != "lm" or a.decoder is not None:
+        raise ConfigError("A window slides along running text; load the model with mask='lm'.")
+    if type(window) is not int or not 0 < window < limit:
+        raise ConfigError(f"window is from 1 to below the {limit} positions, not {window!r}.")
+    ends = ends_of(model, end)
+    rows = {name: options.pop(name) for name in ("condition", "context") if name in options}
+    texts: list[list[int]] = [[] for _ in tokens]
+    scores = [0.0 for _ in tokens]
+    going, done = list(range(len(texts))), 0
+    while going and done < max_tokens:
+        seen = [_seen([*tokens[i], *texts[i]], limit, window) for i in going]
+        count = min(max_tokens - done, limit - max(map(len, seen)) + 1)
+        made = generate(
+            model,
+            seen,
+            max_tokens=count,
+            min_tokens=min(max(min_tokens - done, 0), count),
+            search=search,
+            end=end,
+            seed=[seed + i + done * len(texts) for i in going],
+            **taken(rows, going, len(texts)),
+            **options,
+        )
+        done += count
+        for i, text, score in zip(going, made.tokens, made.scores, strict=True):
+            texts[i] += text[0]
+            scores[i] += score[0]
+        short = [i for i, text in zip(going, made.tokens, strict=True) if len(text[0]) < count]
+        going = [i for i in going if i not in short and texts[i][-1] not in ends]
+    return Generated([[text] for text in texts], [[score] for score in scores])
+
+
+def _seen(text: list[int], limit: int, window: int) -> list[int]:
+    """What the model sees of a text: all where there is room for more, else its last tokens."""
+    return text if len(text) <= limit else text[-window:]
