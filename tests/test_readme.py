@@ -13,7 +13,14 @@ from cli.commands import PROGRAM
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
-NAMES = ("architecture.md", "families.md", "laboratory.md", "seeing.md", "tokenizers.md")
+NAMES = (
+    "architecture.md",
+    "families.md",
+    "generation.md",
+    "laboratory.md",
+    "seeing.md",
+    "tokenizers.md",
+)
 DOCS = [ROOT / "docs" / name for name in NAMES]
 PAGES = [ENGLISH, CHINESE, ROOT / "CONTRIBUTING.md", *DOCS]
 
@@ -74,7 +81,12 @@ def test_the_examples_for_contributors_run(tmp_path):
 def test_the_laboratory_runs(tmp_path):
     out = run(ROOT / "docs" / "laboratory.md", tmp_path)
     assert "random/scores" in out and "logits_mixer" in out  # fresh, and why
-    assert "\nturns\n(1, 5, 80)\n(1, 80)\n" in out
+    assert "\nturns\n(1, 5, 80)\n(1, 1, 80)\n" in out
+
+
+def test_generation_runs(tmp_path):
+    out = run(ROOT / "docs" / "generation.md", tmp_path)
+    assert "3 texts of the first prompt" in out and "\n[2, 2]\n" in out
 
 
 def test_both_languages_have_the_same_code_and_shape():

@@ -282,7 +282,7 @@ class Generator:
         if key not in self._compiled:
             if steer is not None and search.lanes > 1:
                 raise ConfigError(f"Steering is for one text a prompt, not for {search!r}.")
-            own = weakref.proxy(model)  # what is kept for a model must not keep it alive
+            own: Any = weakref.proxy(model)  # what is kept for a model must not keep it alive
             forward = None if steer is None else steer.step(own)
             loop = Loop(own, search, constraints, steps=steps, forward=forward)
             self._compiled[key] = (

@@ -36,7 +36,7 @@ def slide(
     if type(window) is not int or not 0 < window < limit:
         raise ConfigError(f"window is from 1 to below the {limit} positions, not {window!r}.")
     ends = ends_of(model, end)
-    rows = {name: options.pop(name) for name in ("condition", "context") if name in options}
+    rows: dict[str, Any] = {name: options.pop(name, None) for name in ("condition", "context")}
     texts: list[list[int]] = [[] for _ in tokens]
     scores = [0.0 for _ in tokens]
     going, done = list(range(len(texts))), 0
@@ -51,8 +51,7 @@ def slide(
             search=search,
             end=end,
             seed=[seed + i + done * len(texts) for i in going],
-            **taken(rows, going, len(texts)),
-            **options,
+            **{**options, **taken(rows, going, len(texts))},
         )
         done += count
         for i, text, score in zip(going, made.tokens, made.scores, strict=True):
