@@ -46,7 +46,7 @@ INSTALL: dict[str, tuple[str, list[list[str]]]] = {
 
 PEERS: dict[str, tuple[str, dict[str, str]]] = {
     "playmask": ("playmask", {}),
-    "bert4keras": ("bert4keras", {}),
+    "bert4keras": ("bert4keras", {"KERAS_BACKEND": "tensorflow"}),
     "transformers, 1 thread": ("transformers", {**PASSIVE, "OMP_NUM_THREADS": "1"}),
     "transformers, 2 threads": ("transformers", {**PASSIVE, "OMP_NUM_THREADS": "2"}),
     "KerasHub": ("kerashub", {}),

@@ -25,7 +25,6 @@ Found = list[tuple[float, Text]]
 Prompt = dict[str, Any]
 
 
-
 def bert(**changes: Any) -> Transformer:
     """A small BERT that goes on from a text, of one block where nothing is said."""
     return filled(TINY.change(**{"order": "lm", "depth": 1, **changes}), ("mlm",))
@@ -124,8 +123,8 @@ class Reader:
 
 def _filled(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     tokens = np.zeros((len(rows), LENGTH), "int32")
-    for filled, row in zip(tokens, rows, strict=True):
-        filled[: len(row)] = row
+    for place, row in zip(tokens, rows, strict=True):
+        place[: len(row)] = row
     return tokens, np.arange(LENGTH) < np.array([*map(len, rows)])[:, None]
 
 
@@ -180,7 +179,7 @@ def likely(
     kept = np.ones(len(logs), bool)
     if k is not None:
         kept[order[k:]] = False
-    if p is not None:
+    if p is not None and p < 1:
         chances = np.where(kept, np.exp(logs - logs.max()), 0)
         reached = np.cumsum(chances[order]) / chances.sum()
         kept[order[int(np.argmax(reached >= p)) + 1 :]] = False
@@ -190,7 +189,13 @@ def likely(
 
 
 def sampling(
-    logs: Next, n: int, most: int, ends: Collection[int] = (), *, seed: int, heat: float = 1.0,
+    logs: Next,
+    n: int,
+    most: int,
+    ends: Collection[int] = (),
+    *,
+    seed: int,
+    heat: float = 1.0,
     **filters: Any,
 ) -> Found:
     """Draw n texts by adding Gumbel noise, made from (seed, lane, step)."""
@@ -241,9 +246,7 @@ def keeping(
     return sorted([*ended, *left], key=lambda one: -one[0])[:n]
 
 
-def dropping(
-    logs: Next, n: int, most: int, ends: Collection[int] = (), least: int = 0
-) -> Found:
+def dropping(logs: Next, n: int, most: int, ends: Collection[int] = (), least: int = 0) -> Found:
     """Beam search that is over when the likeliest text ends; others that end are lost."""
     logs, growing, width = barred(logs, ends, least), [(0.0, ())], n
     for _ in range(most):

@@ -15,6 +15,7 @@ from playmask.cli import (
     experiment,
     explain,
     families,
+    generate,
     inspect,
     predict,
     train,
@@ -35,6 +36,7 @@ app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("generate")(generate.generate)
 app.command("explain")(explain.explain)
 app.add_typer(draw.app, name="draw")
 app.command("inspect")(inspect.inspect)

@@ -19,10 +19,10 @@ def evaluate(
     from playmask import load_task
     from playmask.cli.output import note_skipped, print_json, print_table
     from playmask.cli.reading import split
-    from playmask.data.readers import read_examples
 
     task = load_task(task_directory)
-    examples = read_examples(data, labels=task.labels, columns=split(columns), skip_bad=skip_bad)
+    how = {"columns": split(columns)} if columns else {}
+    examples = task.read(data, skip_bad=skip_bad, **how)
     note_skipped(data, examples.skipped)
     results = task.evaluate(examples)
     if as_json:

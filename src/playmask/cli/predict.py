@@ -33,7 +33,7 @@ def predict(
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
 ) -> None:
-    """Label texts with a saved task.
+    """Use a saved task on texts: label them, write their targets, fill their gaps [MASK].
 
     Prints one line of JSON for each text, in their order, as soon as it is known.
     """
@@ -93,10 +93,11 @@ def _groups(
         return reading.arriving(sys.stdin.buffer, skip)
     if not reading.is_table(file):
         return reading.groups(reading.texts(read_lines(file), str(file), skip))
-    takes_pairs = task.settings.get("pairs")
-    table = reading.read_table(
-        file, columns, task.labels, takes_pairs, skip_bad=skipped is not None
-    )
+    if task.kind == "seq2seq":
+        table = reading.read_sources(file, columns, skip_bad=skipped is not None)
+    else:
+        known, takes_pairs = task.settings.get("labels", []), task.settings.get("pairs")
+        table = reading.read_table(file, columns, known, takes_pairs, skip_bad=skipped is not None)
     if skipped is not None:
         skipped += table.skipped
     return reading.groups(table)
@@ -113,12 +114,31 @@ def _answer(task: Any, group: "list[Example]") -> None:
         fields: dict[str, Any] = {"text": example.text}
         if example.pair is not None:
             fields["pair"] = example.pair
-        fields["label"] = prediction.label
-        fields["probabilities"] = {
-            label: round(value, DIGITS) for label, value in prediction.probabilities.items()
-        }
+        fields |= ANSWERS.get(task.kind, _output)(prediction)
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+def _labelled(prediction: Any) -> dict[str, Any]:
+    chances = {label: round(value, DIGITS) for label, value in prediction.probabilities.items()}
+    return {"label": prediction.label, "probabilities": chances}
+
+
+def _filled(gaps: Any) -> dict[str, Any]:
+    return {
+        "fills": [
+            [{"text": fill.text, "probability": round(fill.probability, DIGITS)} for fill in fills]
+            for fills in gaps
+        ]
+    }
+
+
+def _output(prediction: Any) -> dict[str, Any]:
+    return {"output": prediction}
+
+
+ANSWERS = {"classify": _labelled, "mask-fill": _filled}
+"""How the predictions of a kind of task are told; others as they are."""
 
 
 def _check_pairs(task: Any, group: "list[Example]") -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from playmask.data.lines import numbered, read_lines
-from playmask.data.readers import FIELD, FORMATS, Example, Examples, read_examples
+from playmask.data.readers import FIELD, FORMATS, Example, Examples, read_examples, read_pairs
 from playmask.errors import DataError
 
 READ = 1 << 16  # bytes asked of a stream at a time; it gives what has arrived
@@ -110,6 +110,12 @@ def read_table(
             "takes single texts; name the columns, such as --columns text,_."
         )
     return examples
+
+
+def read_sources(path: Path, columns: str | None, *, skip_bad: bool) -> Examples:
+    """Read a table of sources; the targets that it may have are left out."""
+    pairs = read_pairs(path, targets=False, columns=split(columns), skip_bad=skip_bad)
+    return Examples((Example(e.text) for e in pairs), pairs.skipped)
 
 
 def _two_nameless_columns(path: Path, examples: Examples) -> bool:

@@ -14,6 +14,8 @@ DEFAULTS = {
     "epochs": 3,
     "batch_size": 32,
     "pooling": "mean_max",
+    "max_source": 128,
+    "max_target": 64,
     "seed": 0,
     "warm_up": 0.1,
     "weight_decay": 0.01,

@@ -1,65 +1,114 @@
 """`playmask train …`: one command for each task."""
 
+import inspect
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
 
-app = typer.Typer(help="Train a task on labelled data.", no_args_is_help=True)
+app = typer.Typer(help="Train a task on data of your own.", no_args_is_help=True)
+
+NEEDED = inspect.Parameter.empty
+Parameters = dict[str, tuple[Any, Any]]  # name -> type with its help, default
 
 
-@app.callback()
-def _tasks() -> None:
-    """Keeps `train` a group, though it has one command so far."""
+def _of(kind: Any, text: str, *names: str, **options: Any) -> tuple[Any, None]:
+    """An option that is not given unless somebody gives it."""
+    return Annotated[kind | None, Option(*names, help=text, **options)], None
 
 
-@app.command("classify")
-def classify(
-    train: Annotated[Path, Argument(metavar="TRAIN", help="Labelled texts: .tsv, .csv, .jsonl.")],
-    out: Annotated[Path, Option(help="The folder the task is saved in.")],
-    validation: Annotated[
-        Path | None, Option(help="Labelled texts that tell the best epoch.")
-    ] = None,
-    model: Annotated[str | None, Option(help="A pretrained model: a path or a hub's name.")] = None,
-    family: Annotated[
-        str | None, Option(help="The model's family, where it does not tell itself.")
-    ] = None,
-    new: Annotated[bool | None, Option("--new", help="Start from a small random model.")] = None,
-    epochs: Annotated[int | None, Option(min=1, help="Default: 3.")] = None,
-    batch_size: Annotated[int | None, Option(min=1, help="Default: 32.")] = None,
-    learning_rate: Annotated[
-        float | None, Option(help="Per step. Default: 2e-5, or 1e-3 with --new.")
-    ] = None,
-    max_length: Annotated[
-        int | None, Option(min=4, help="Tokens a text is cut to. Default: 128.")
-    ] = None,
-    pooling: Annotated[
-        str | None, Option(help="mean_max, mean, first, last or pooled. Default: mean_max.")
-    ] = None,
-    labels: Annotated[
-        str | None, Option(help="Such as a,b,c. Default: those of the training file.")
-    ] = None,
-    columns: Annotated[str | None, Option(help="Of the files, such as label,text,_.")] = None,
-    seed: Annotated[int | None, Option(help="Of everything random. Default: 0.")] = None,
-    warm_up: Annotated[float | None, Option(help="Part of the steps. Default: 0.1.")] = None,
-    weight_decay: Annotated[float | None, Option(help="Default: 0.01.")] = None,
-    width: Annotated[int | None, Option(min=1, help="With --new. Default: 128.")] = None,
-    depth: Annotated[int | None, Option(min=1, help="With --new. Default: 2.")] = None,
-    attention_heads: Annotated[int | None, Option(min=1, help="With --new. Default: 4.")] = None,
-    vocabulary: Annotated[int | None, Option(min=64, help="With --new. Default: 8000.")] = None,
-    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave bad lines out.")] = False,
-    resume: Annotated[bool, Option("--resume", help="Go on after an interruption.")] = False,
-    force: Annotated[
-        bool, Option("--force", help="Replace the task that --out holds; it goes at once.")
-    ] = False,
-) -> None:
-    """Train a classifier of texts or of pairs.
+def _flag(name: str, text: str) -> tuple[Any, bool]:
+    return Annotated[bool, Option(name, help=text)], False
 
-    The best epoch is kept. Everything that can be wrong is told before training begins.
-    """
-    given = dict(locals())
-    from playmask.cli.settings import Job
-    from playmask.cli.training import run
 
-    run(Job(**{name: given.pop(name) for name in Job._fields}), given)
+FIRST: Parameters = {
+    "out": (Annotated[Path, Option(help="The folder the task is saved in.")], NEEDED),
+    "validation": _of(Path, "Data of the same form that tell the best epoch."),
+    "model": _of(str, "A pretrained model: a path or a hub's name."),
+    "family": _of(str, "The model's family, where it does not tell itself."),
+    "new": _of(bool, "Start from a small random model.", "--new"),
+    "epochs": _of(int, "Default: 3.", min=1),
+    "batch_size": _of(int, "Default: 32.", min=1),
+    "learning_rate": _of(float, "Per step. Default: 2e-5, or 1e-3 with --new."),
+}
+LAST: Parameters = {
+    "columns": _of(str, "Of the files, such as label,text,_."),
+    "seed": _of(int, "Of everything random. Default: 0."),
+    "warm_up": _of(float, "Part of the steps. Default: 0.1."),
+    "weight_decay": _of(float, "Default: 0.01."),
+    "width": _of(int, "With --new. Default: 128.", min=1),
+    "depth": _of(int, "With --new. Default: 2.", min=1),
+    "attention_heads": _of(int, "With --new. Default: 4.", min=1),
+    "vocabulary": _of(int, "With --new. Default: 8000.", min=64),
+    "skip_bad": _flag("--skip-bad", "Leave bad lines out."),
+    "resume": _flag("--resume", "Go on after an interruption."),
+    "force": _flag("--force", "Replace the task that --out holds; it goes at once."),
+}
+LENGTH: Parameters = {"max_length": _of(int, "Tokens a text is cut to. Default: 128.", min=4)}
+LABELS: Parameters = {
+    "labels": _of(str, "Such as a,b,c. Default: those of the training file."),
+}
+TASKS: dict[str, tuple[str, str, Parameters]] = {
+    "classify": (
+        "Train a classifier of texts or of pairs.",
+        "Labelled texts: .tsv, .csv, .jsonl.",
+        {
+            **LENGTH,
+            "pooling": _of(str, "mean_max, mean, first, last or pooled. Default: mean_max."),
+            **LABELS,
+        },
+    ),
+    "language-model": (
+        "Train a model that writes texts, of a label where --condition says how it is told.",
+        "Texts: .txt with one a line, .tsv, .csv, .jsonl.",
+        {
+            **LENGTH,
+            "condition": _of(str, "How the label is told: label (to the norms), code or unused."),
+            **LABELS,
+        },
+    ),
+    "seq2seq": (
+        "Train a model that writes a target for each source.",
+        "Sources and targets: .tsv, .csv, .jsonl.",
+        {
+            "max_source": _of(int, "Tokens a source is cut to. Default: 128.", min=3),
+            "max_target": _of(int, "Tokens a target is cut to. Default: 64.", min=1),
+        },
+    ),
+    "mask-fill": (
+        "Train a masked language model on texts of your field.",
+        "Texts: .txt with one a line, .tsv, .csv, .jsonl.",
+        LENGTH,
+    ),
+}
+"""Of each command: what it does, what data it takes, and its own options."""
+
+
+def _command(name: str, does: str, data: str, own: Parameters) -> None:
+    """Add the command of a task, whose options are those of all tasks and its own."""
+
+    def train(**given: Any) -> None:
+        from playmask.cli.settings import Job
+        from playmask.cli.training import run
+
+        run(name, Job(**{field: given.pop(field) for field in Job._fields}), given)
+
+    file = Annotated[Path, Argument(metavar="TRAIN", help=data)]
+    parameters: Parameters = {"train": (file, NEEDED), **FIRST, **own, **LAST}
+    train.__doc__ = (
+        f"{does}\n\nThe best epoch is kept. Everything that can be wrong is told before training "
+        "begins."
+    )
+    train.__annotations__ = {key: kind for key, (kind, _) in parameters.items()}
+    train.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for key, (kind, default) in parameters.items()
+        ]
+    )
+    app.command(name)(train)
+
+
+for _name, _task in TASKS.items():
+    _command(_name, *_task)

@@ -1,4 +1,4 @@
-"""Training a classifier from the command line: everything is checked before it begins."""
+"""Training a task from the command line: everything is checked before it begins."""
 
 import shutil
 import signal
@@ -9,21 +9,18 @@ from typing import Any, Self
 
 import keras
 
-from playmask.architectures import Architecture
-from playmask.checkpoints import build
 from playmask.checkpoints.save import write_json
-from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, find, read_json
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.cli.guard import Interrupted
+from playmask.cli.kinds import KINDS, Kind, check_labels, counted
 from playmask.cli.output import note, note_skipped, print_table
 from playmask.cli.reading import split
-from playmask.cli.settings import CURVE, LONGEST, RUN, Job, Options, check_out, is_ours, settle
-from playmask.data.readers import Examples, labels_of, read_examples
+from playmask.cli.settings import CURVE, RUN, Job, Options, check_out, is_ours, settle
+from playmask.data.readers import Examples, labels_of
 from playmask.draw import training_curve
 from playmask.errors import ConfigError, DataError
-from playmask.parts import Learned
-from playmask.tasks import TextClassifier, load_task
-from playmask.tasks.task import TASK, load_reader
-from playmask.tokenizers import Tokenizer
+from playmask.tasks import load_task
+from playmask.tasks.task import TASK
 from playmask.train.fitting import BACKUP, HISTORY
 
 FILES = (TASK, ARCHITECTURE, "tokenizer.json", WEIGHTS, HISTORY, RUN, CURVE)
@@ -68,15 +65,16 @@ class Stopping(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def run(job: Job, given: Options) -> None:
+def run(name: str, job: Job, given: Options) -> None:
     """Train, and leave the task, its history and the picture of it in `job.out`."""
+    kind = KINDS[name]
     going_on = check_out(job, given.get("model"))
     options = settle(job, given)
-    labels = split(options["labels"])
+    labels = split(options.get("labels"))
     if going_on:
-        labels = read_json(job.out / TASK)["settings"]["labels"]
-    examples, checks = _read(job, labels)
-    task = load_task(job.out) if going_on else _new_task(options, examples, labels)
+        labels = _saved_labels(name, job.out)
+    examples, checks, labels = _read(kind, job, options, labels)
+    task = load_task(job.out) if going_on else kind.make(options, examples, labels)
     _announce(task, options, examples, checks)
     if going_on and (job.out / HISTORY).exists():
         done = len(read_json(job.out / HISTORY)["loss"])
@@ -86,91 +84,45 @@ def run(job: Job, given: Options) -> None:
     history = _fit(task, examples, checks, options, job.out, going_on)
     write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
     training_curve(history, job.out / CURVE)
-    _print_result(history, job.out)
+    _print_result(history, job.out, kind.use.format(out=job.out))
 
 
-def _read(job: Job, labels: list[str] | None) -> tuple[Examples, Examples | None]:
+def _saved_labels(name: str, out: Path) -> list[str] | None:
+    """The labels of a task that is trained on; it must be of the kind."""
+    saved = read_json(out / TASK)
+    if saved.get("task") != name:
+        raise ConfigError(f"{out} holds a training of {saved.get('task')!r}, not of {name!r}.")
+    return saved["settings"].get("labels") or None
+
+
+def _read(
+    kind: Kind, job: Job, options: Options, labels: list[str] | None
+) -> tuple[Examples, Examples | None, list[str] | None]:
     """Read both files, with one set of labels."""
-    columns = split(job.columns)
-    examples = read_examples(job.train, labels=labels, columns=columns, skip_bad=job.skip_bad)
+    read = kind.read(options)
+    how: dict[str, Any] = {"columns": split(job.columns), "skip_bad": job.skip_bad}
+    if labels:
+        how["labels"] = labels
+    examples = read(job.train, **how)
     note_skipped(job.train, examples.skipped)
-    labels = labels or labels_of(examples)
-    if len(labels) < 2:
-        raise DataError(f"{job.train} has one label only ({labels[0]!r}); there is no choice.")
-    if len(labels) > max(20, len(examples) // 2):
-        raise DataError(
-            f"{job.train} has {len(labels)} labels in {len(examples)} lines; if its columns are "
-            "the other way round, give --columns label,text."
-        )
+    if kind.labelled(options):
+        how["labels"] = labels = labels or labels_of(examples)
+        check_labels(job.train, examples, labels)
     if job.validation is None:
         note("no --validation: the last epoch is kept, not the best")
-        return examples, None
-    checks = read_examples(job.validation, labels=labels, columns=columns, skip_bad=job.skip_bad)
+        return examples, None, labels
+    checks = read(job.validation, **how)
     note_skipped(job.validation, checks.skipped)
     for path, some in ((job.train, examples), (job.validation, checks)):
         if any((e.pair is None) != (examples[0].pair is None) for e in some):
             raise DataError(f"{path} mixes single texts and pairs with the other lines; give one.")
-    return examples, checks
+    return examples, checks, labels
 
 
-def _new_task(options: Options, examples: Examples, labels: list[str] | None) -> TextClassifier:
-    """A fresh classifier on a pretrained or on a new encoder."""
-    keras.utils.set_random_seed(options["seed"])
-    heads = "pool" if options["pooling"] == "pooled" else ()
-    if options["new"]:
-        model, tokenizer = _new_model(options, examples, heads)
-    else:
-        tokenizer = Tokenizer.load(find(options["model"]).directory)
-        model = load_reader(options["model"], family=options["family"], heads=heads)
-        _fit_length(options, model.architecture)
-    task = TextClassifier.new(
-        model,
-        labels or labels_of(examples),
-        tokenizer=tokenizer,
-        max_length=options["max_length"],
-        pooling=options["pooling"],
-    )
-    return task
-
-
-def _new_model(options: Options, examples: Examples, heads: Any) -> tuple:
-    texts = (text for e in examples for text in (e.text, e.pair) if text)
-    tokenizer = Tokenizer.from_texts(texts, size=options["vocabulary"])
-    options["max_length"] = options["max_length"] or LONGEST
-    architecture = Architecture(
-        family="bert",
-        vocabulary=len(tokenizer),
-        width=options["width"],
-        depth=options["depth"],
-        attention_heads=options["attention_heads"],
-        inner=4 * options["width"],
-        position=Learned(options["max_length"]),
-        pad=tokenizer.pad,
-    )
-    return build(architecture, heads), tokenizer
-
-
-def _fit_length(options: Options, architecture: Architecture) -> None:
-    """Keep texts as short as the positions that a model has."""
-    positions = architecture.limit
-    if options["max_length"] is None:
-        options["max_length"] = min(LONGEST, positions or LONGEST)
-    elif positions is not None and options["max_length"] > positions:
-        raise ConfigError(
-            f"--max-length is {options['max_length']}, but the model has {positions} positions."
-        )
-
-
-def _announce(
-    task: TextClassifier, options: Options, examples: Examples, checks: Examples | None
-) -> None:
-    number = {label: 0 for label in task.labels}
-    for example in examples:
-        number[str(example.label)] += 1
-    shown = ", ".join(f"{label} ({count:,})" for label, count in list(number.items())[:12])
-    more = f" and {len(number) - 12} more" if len(number) > 12 else ""
+def _announce(task: Any, options: Options, examples: Examples, checks: Examples | None) -> None:
     beside = f", {len(checks):,} for validation" if checks is not None else ""
-    note(f"data: {len(examples):,} examples for training{beside}; labels {shown}{more}")
+    labels = counted(task.settings.get("labels", []), examples)
+    note(f"data: {len(examples):,} examples for training{beside}{labels}")
     kind = "new" if options["new"] else "pretrained"
     count = task.network.count_params()
     note(f"model: {kind}, {count:,} parameters; texts of at most {task.settings['max_length']}")
@@ -187,7 +139,7 @@ def _clear(out: Path, *, everything: bool) -> None:
 
 
 def _fit(
-    task: TextClassifier,
+    task: Any,
     examples: Examples,
     checks: Examples | None,
     options: Options,
@@ -213,7 +165,7 @@ def _fit(
         raise Interrupted(f"interrupted; {kept}") from None
 
 
-def _print_result(history: dict[str, list[float]], out: Path) -> None:
+def _print_result(history: dict[str, list[float]], out: Path, use: str) -> None:
     """Show the metrics of the epoch that was kept."""
     done = len(history["loss"])
     watched = history.get("val_loss")
@@ -224,4 +176,4 @@ def _print_result(history: dict[str, list[float]], out: Path) -> None:
         rows.append([name, *(f"{v[best]:.4f}" if v and len(v) > best else "–" for v in both)])
     header = ("", "training", "validation")
     print_table(f"kept: epoch {best + 1} of {done}", rows, header=header, numbers=True)
-    note(f"saved in {out}; try it: playmask predict {out} --text …")
+    note(f"saved in {out}; try it: playmask {use}")

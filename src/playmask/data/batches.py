@@ -1,6 +1,6 @@
 """Batches of similar length: few shapes to compile, little padding, each row once per epoch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -10,6 +10,8 @@ import numpy as np
 from playmask.errors import InputError
 
 Row = Mapping[str, Sequence[int]]
+Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]  # inputs, targets, weights
+Ask = Callable[[Batch, np.random.Generator], Batch]
 
 
 def buckets(maximum: int, *, smallest: int = 16) -> tuple[int, ...]:
@@ -73,6 +75,8 @@ class Batches(keras.utils.PyDataset):
     weights: one number per row, default 1
     lengths: the buckets, default `buckets(longest row, rounded up to 16)`
     padding: the pad value per key, default 0
+    ask: what makes of a padded batch the one that is given, such as masked tokens; what it draws
+    depends on (seed, epoch, batch), and is the same in all epochs without shuffle
     Shapes:  item -> inputs {key: int32 (B, T), "valid": bool (B, T)}, targets (B, …),
              weights float32 (B)
     Raises:  InputError if a row is empty, ragged, or longer than the last bucket
@@ -89,6 +93,7 @@ class Batches(keras.utils.PyDataset):
         padding: Mapping[str, int] | None = None,
         shuffle: bool = True,
         seed: int = 0,
+        ask: Ask | None = None,
     ):
         super().__init__()
         sizes = _sizes(rows)
@@ -105,7 +110,7 @@ class Batches(keras.utils.PyDataset):
         if batch_size < 1:
             raise InputError(f"The batch size is {batch_size}; it must be at least 1.")
         self.batch_size, self.padding = batch_size, dict(padding or {})
-        self.shuffle, self.seed = shuffle, seed
+        self.shuffle, self.seed, self.ask = shuffle, seed, ask
         self._groups = _groups(np.asarray(sizes), self.lengths)
         self.set_epoch(0)
 
@@ -125,7 +130,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self._plan)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> Batch:
         length, chosen = self._plan[index]
         filled = np.resize(chosen, self.batch_size)
         rows = [self.rows[i] for i in filled]
@@ -137,7 +142,11 @@ class Batches(keras.utils.PyDataset):
         inputs["valid"] = np.arange(length) < sizes[:, None]
         weights = self.weights[filled]
         weights[len(chosen) :] = 0
-        return inputs, self.targets[filled], weights
+        batch = inputs, self.targets[filled], weights
+        if self.ask is None:
+            return batch
+        epoch = self.epoch if self.shuffle else 0
+        return self.ask(batch, np.random.default_rng((self.seed, epoch, index)))
 
     def _make_plan(self, random: np.random.Generator) -> list[_Batch]:
         arrange = random.permutation if self.shuffle else np.asarray

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from playmask.data.lines import Line, Report, numbered, read_lines
 from playmask.errors import DataError, InputError, nearest
@@ -23,8 +23,36 @@ FIELD = {name: field for field, names in NAMES.items() for name in names}
 IGNORED = {"id", "qid", "idx", "index", "guid", "_"}
 COLUMNS = {2: ("text", "label"), 3: ("text", "pair", "label")}
 UNLABELLED = {1: ("text",), 2: ("text", "pair"), 3: ("text", "pair", "label")}
+SOURCES = {
+    "text": "source src input question text 源文 问题".split(),
+    "pair": "target tgt output answer summary pair 目标 译文 答案 摘要".split(),
+    "label": NAMES["label"],
+}
 FORMATS = {".tsv": "tsv", ".data": "tsv", ".txt": "tsv", ".csv": "csv"}
 FORMATS |= dict.fromkeys((".jsonl", ".json", ".ndjson"), "jsonl")
+
+
+class Layout(NamedTuple):
+    """What the lines of a file hold.
+
+    names: those of each field, the first one present is taken; columns: of a table that names
+    none, by their number; needed: the fields that no line may lack
+    """
+
+    names: dict[str, list[str]]
+    columns: dict[int, tuple[str, ...]]
+    needed: tuple[str, ...]
+
+    @property
+    def field(self) -> dict[str, str]:
+        """The field of each name."""
+        return {name: field for field, names in self.names.items() for name in names}
+
+
+LABELLED = Layout(NAMES, COLUMNS, ("text", "label"))
+PLAIN = Layout(NAMES, UNLABELLED, ("text",))
+PAIRS = Layout(SOURCES, {2: ("source", "target")}, ("text", "pair"))
+ALONE = Layout(SOURCES, {1: ("source",), 2: ("source", "target")}, ("text",))
 
 
 class Example(NamedTuple):
@@ -72,6 +100,35 @@ def read_examples(
     skip_bad: leave bad lines out and list them in `.skipped`
     Raises:  DataError naming file and line, also where no good line is left
     """
+    layout = LABELLED if labelled else PLAIN
+    return _read(path, layout, labels, columns, header, skip_bad)
+
+
+def read_pairs(
+    path: str | Path,
+    *,
+    targets: bool = True,
+    columns: Sequence[str] | None = None,
+    header: bool | None = None,
+    skip_bad: bool = False,
+) -> Examples:
+    """Read sources and their targets, as `text` and `pair`, from a file of any known format.
+
+    targets: False reads input for prediction, where targets may be missing
+    Raises:  DataError naming file and line, also where no good line is left
+    """
+    return _read(path, PAIRS if targets else ALONE, None, columns, header, skip_bad)
+
+
+def _read(
+    path: str | Path,
+    layout: Layout,
+    labels: Collection[str] | None,
+    columns: Sequence[str] | None,
+    header: bool | None,
+    skip_bad: bool,
+) -> Examples:
+    """Read the lines of a file by its layout, all of them or none."""
     path, skipped = Path(path), []
 
     def report(number: int, reason: str) -> None:
@@ -81,7 +138,7 @@ def read_examples(
         skipped.append(reason)
 
     lines = numbered(read_lines(path), report)
-    kind = _kind(path, plain=not labelled and columns is None)
+    kind = _kind(path, plain=layout == PLAIN and columns is None)
     if kind == "jsonl":
         if columns is not None or header is not None:
             raise InputError(f"{path}: columns= and header= are for TSV and CSV, not for JSONL.")
@@ -89,11 +146,11 @@ def read_examples(
     else:
         rows = _csv_rows(lines, report) if kind == "csv" else _split_rows(lines, kind)
         header = False if kind == "txt" and header is None else header
-        objects = _named(rows, labelled, columns, header, report)
+        objects = _named(rows, layout, columns, header, report)
     examples = []
     for number, fields in objects:
         try:
-            examples.append(_example(fields, labelled, labels))
+            examples.append(_example(fields, layout, labels))
         except _Bad as error:
             report(number, str(error))
     if not examples:
@@ -148,20 +205,21 @@ def _csv_rows(lines: Iterator[Line], report: Report) -> Iterator[Row]:
 
 def _named(
     rows: Iterator[Row],
-    labelled: bool,
+    layout: Layout,
     columns: Sequence[str] | None,
     header: bool | None,
     report: Report,
 ) -> Iterator[tuple[int, dict]]:
     """Name the cells of each row by `columns`, by the header line, or by their number."""
+    known = layout.field
     for name in columns or ():
-        if name not in FIELD and name not in IGNORED:
-            raise InputError(f"columns= names {name!r}.{nearest(name, FIELD)}")
+        if name not in known and name not in IGNORED:
+            raise InputError(f"columns= names {name!r}.{nearest(name, known)}")
     for count, (number, row) in enumerate(rows):
         if count == 0:
             names = [cell.strip().lower() for cell in row]
             if header is None:
-                header = "text" in map(FIELD.get, names) and {*names} <= {*FIELD, *IGNORED}
+                header = "text" in map(known.get, names) and {*names} <= {*known, *IGNORED}
             if header:
                 columns = columns or names
                 continue
@@ -170,15 +228,15 @@ def _named(
         elif columns is not None and len(columns) != len(row):
             expected = f"{len(columns)} as before ({', '.join(columns)})"
             report(number, f"The number of columns is {len(row)}, not {expected}.")
-        elif columns := columns or (COLUMNS if labelled else UNLABELLED).get(len(row)):
+        elif columns := columns or layout.columns.get(len(row)):
             yield number, dict(zip(columns, row, strict=True))
         else:
-            report(number, f"The number of columns is {len(row)}, {_expected(labelled)}.")
+            report(number, f"The number of columns is {len(row)}, {_expected(layout)}.")
 
 
-def _expected(labelled: bool) -> str:
-    layouts = (COLUMNS if labelled else UNLABELLED).items()
-    return "not " + " or ".join(f"{count} ({', '.join(names)})" for count, names in layouts)
+def _expected(layout: Layout) -> str:
+    known = layout.columns.items()
+    return "not " + " or ".join(f"{count} ({', '.join(names)})" for count, names in known)
 
 
 def _json_objects(lines: Iterator[Line], report: Report) -> Iterator[tuple[int, dict]]:
@@ -194,23 +252,25 @@ def _json_objects(lines: Iterator[Line], report: Report) -> Iterator[tuple[int, 
             report(number, f"A {type(value).__name__} came; each line must hold one JSON object.")
 
 
-def _example(fields: dict, labelled: bool, labels: Collection[str] | None) -> Example:
+def _example(fields: dict, layout: Layout, labels: Collection[str] | None) -> Example:
     """Check the fields of one line, which may bear any of their known names."""
-    text, pair, label = (
+    found: list[Any] = [
         next((fields[name] for name in names if fields.get(name) is not None), None)
-        for names in NAMES.values()
-    )
-    if text is None:
-        raise _Bad(f"The names {[*fields]} are none of a text: {', '.join(NAMES['text'])}.")
+        for names in layout.names.values()
+    ]
+    text, pair, label = found
     for name, value in (("text", text), ("pair", pair)):
+        names = layout.names[name]
         if value is not None:
-            _check_text(name, value)
+            _check_text(names[0], value)
+        elif name in layout.needed:
+            raise _Bad(f"The names {[*fields]} are none of a {names[0]}: {', '.join(names)}.")
     if isinstance(label, int) and not isinstance(label, bool):
         label = str(label)
     if not isinstance(label, str | None):
         raise _Bad(f"The label is {label!r}; a string or a whole number is expected.")
     label = label.strip() or None if label else None
-    if label is None and labelled:
+    if label is None and "label" in layout.needed:
         raise _Bad("The label is missing.")
     if label is not None and labels is not None and label not in labels:
         raise _Bad(f"The label {label!r} is not one of the labels.{nearest(label, labels)}")

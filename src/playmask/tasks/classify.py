@@ -141,10 +141,12 @@ class TextClassifier(Task):
         """The labels, in the order of the logits."""
         return self.settings["labels"]
 
-    def read(self, data: Any, *, skip_bad: bool = False) -> Examples:
+    def read(
+        self, data: Any, *, skip_bad: bool = False, columns: Sequence[str] | None = None
+    ) -> Examples:
         """Read labelled examples from a file, or take a sequence of (text, [pair,] label)."""
         if isinstance(data, (str, Path)):
-            return read_examples(data, labels=self.labels, skip_bad=skip_bad)
+            return read_examples(data, labels=self.labels, columns=columns, skip_bad=skip_bad)
         examples = Examples()
         for i, item in enumerate(data):
             try:

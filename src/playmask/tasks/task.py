@@ -18,7 +18,7 @@ from playmask.checkpoints.load import architecture, load
 from playmask.checkpoints.save import describe, make_directory, write_json
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.compiled import Compiled
-from playmask.data.batches import Batches, Row
+from playmask.data.batches import Batch, Batches, Row
 from playmask.deferred import blank, fill
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.gradients import value_and_gradient
@@ -112,6 +112,13 @@ class Task(ABC):
             f"{type(self).__name__} has no method `scores`."
         )
 
+    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """What a padded batch of inputs, targets and weights asks of the network: here, as it is.
+
+        It may change with each epoch, by what it draws, and give each token a target and a weight.
+        """
+        return batch
+
     # What all tasks share
 
     @property
@@ -183,6 +190,7 @@ class Task(ABC):
             batch_size=min(batch_size, len(examples)),
             lengths=self.predictor.lengths,
             padding={"tokens": self.transformer.architecture.pad or 0},
+            ask=self.ask,
             **options,
         )
 
@@ -258,10 +266,17 @@ def _put(network: keras.Model, tensors: Tensors, put: Callable[[Any, np.ndarray]
         put(variable, arrays[name])
 
 
-def open_model(model: Transformer | str | Path, tokenizer: Tokenizer | None) -> tuple:
-    """A Transformer and its tokenizer, from a model or from the path of one."""
+def open_model(
+    model: Transformer | str | Path,
+    tokenizer: Tokenizer | None,
+    read: Callable[[Any], Transformer] | None = None,
+) -> tuple:
+    """A Transformer and its tokenizer, from a model or from the path of one.
+
+    read: what loads it (default: `load_reader`)
+    """
     if not isinstance(model, Transformer):
-        model = load_reader(model)
+        model = (read or load_reader)(model)
     tokenizer = tokenizer or model.tokenizer
     if tokenizer is None:
         raise ConfigError(

@@ -225,6 +225,11 @@ class Tokenizer:
         """
         return self._engine.decode(n for n in self._checked(ids) if n not in self._hidden)
 
+    @property
+    def frame(self) -> Frame:
+        """The ids of the special tokens around texts, and the segment of a pair."""
+        return self._frame
+
     def tokens(self, ids: Ids) -> list[str]:
         """Name the tokens of ids, continuing pieces with their mark ("##").
 

@@ -1,0 +1,162 @@
+"""The tasks that `playmask train` trains: how each is read, made and described."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+from playmask.architectures import Architecture
+from playmask.checkpoints import build
+from playmask.checkpoints.source import find
+from playmask.cli.settings import LONGEST, Options
+from playmask.data.readers import Example, Examples, read_examples, read_pairs
+from playmask.errors import ConfigError, DataError
+from playmask.parts import Learned
+from playmask.tasks import LanguageModel, MaskFill, Seq2Seq, Task, TextClassifier
+from playmask.tasks.task import load_reader
+from playmask.tokenizers import Tokenizer
+from playmask.transformer import Transformer
+
+Labels = list[str] | None
+SHOWN = 12  # labels in a line
+
+
+class Kind(NamedTuple):
+    """What a task's training takes of its own; `labels` are those allowed, None = there are none.
+
+    open: loads a pretrained model (path, family, heads, changes); changes: of its architecture;
+    fresh: those of a new one besides; settings: what `task.new` is given; labelled: whether each
+    example has a label; length: how long a text may be;
+    use: the command that tries the task
+    """
+
+    task: type[Task]
+    read: Callable[[Options], Callable[..., Examples]]
+    settings: Callable[[Options, Labels], dict[str, Any]]
+    open: Callable[..., Transformer]
+    fresh: dict[str, Any] = {}  # noqa: RUF012
+    changes: Callable[[Options, Labels], dict[str, Any]] = lambda options, labels: {}
+    heads: Callable[[Options], Any] = lambda options: "mlm"
+    labelled: Callable[[Options], bool] = lambda options: False
+    length: Callable[[Options], int | None] = lambda options: options["max_length"]
+    use: str = "generate {out} …"
+
+    def make(self, options: Options, examples: Examples, labels: Labels) -> Any:
+        """A fresh task on a pretrained or on a new model."""
+        keras.utils.set_random_seed(options["seed"])
+        changes, heads = self.changes(options, labels), self.heads(options)
+        if options["new"]:
+            model, tokenizer = self._new_model(options, examples, heads, changes)
+        else:
+            tokenizer = Tokenizer.load(find(options["model"]).directory)
+            model = self.open(options["model"], family=options["family"], heads=heads, **changes)
+            _fit_length(options, model.architecture)
+        settings = self.settings(options, labels)
+        return self.task.new(model, tokenizer=tokenizer, **settings)  # type: ignore[attr-defined]
+
+    def _new_model(
+        self, options: Options, examples: Examples, heads: Any, changes: dict[str, Any]
+    ) -> tuple[Transformer, Tokenizer]:
+        texts = (text for e in examples for text in (e.text, e.pair) if text)
+        if "max_length" in options:
+            options["max_length"] = options["max_length"] or LONGEST
+        tokenizer = Tokenizer.from_texts(texts, size=options["vocabulary"])
+        architecture = Architecture(
+            family="bert",
+            vocabulary=len(tokenizer),
+            width=options["width"],
+            depth=options["depth"],
+            attention_heads=options["attention_heads"],
+            inner=4 * options["width"],
+            position=Learned(self.length(options) or LONGEST),
+            pad=tokenizer.pad,
+        )
+        return build(architecture.change(**self.fresh, **changes), heads), tokenizer
+
+
+def _fit_length(options: Options, architecture: Architecture) -> None:
+    """Keep texts as short as the positions that a model has."""
+    positions = architecture.limit
+    if "max_length" not in options:
+        return
+    if options["max_length"] is None:
+        options["max_length"] = min(LONGEST, positions or LONGEST)
+    elif positions is not None and options["max_length"] > positions:
+        raise ConfigError(
+            f"--max-length is {options['max_length']}, but the model has {positions} positions."
+        )
+
+
+def check_labels(path: Path, examples: Examples, labels: list[str]) -> None:
+    """Refuse labels between which there is no choice, and columns the other way round."""
+    if len(labels) < 2:
+        raise DataError(f"{path} has one label only ({labels[0]!r}); there is no choice.")
+    if len(labels) > max(20, len(examples) // 2):
+        raise DataError(
+            f"{path} has {len(labels)} labels in {len(examples)} lines; if its columns are "
+            "the other way round, give --columns label,text."
+        )
+
+
+def counted(labels: list[str], examples: list[Example]) -> str:
+    """The labels, and how many examples each has; "" where there are none."""
+    number = Counter(str(example.label) for example in examples)
+    shown = ", ".join(f"{label} ({number[label]:,})" for label in labels[:SHOWN])
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    return f"; labels {shown}{more}" if labels else ""
+
+
+def _take(*names: str) -> Callable[[Options, Labels], dict[str, Any]]:
+    return lambda options, labels: {name: options[name] for name in names}
+
+
+def _size(options: Options, labels: Labels) -> dict[str, Any]:
+    """Norms that depend on the label, where it is told so."""
+    return {"condition_size": len(labels or ())} if options["condition"] == "label" else {}
+
+
+KINDS = {
+    "classify": Kind(
+        TextClassifier,
+        read=lambda options: read_examples,
+        settings=lambda options, labels: {
+            "labels": labels,
+            **_take("max_length", "pooling")(options, labels),
+        },
+        open=load_reader,
+        heads=lambda options: "pool" if options["pooling"] == "pooled" else (),
+        labelled=lambda options: True,
+        use="predict {out} --text …",
+    ),
+    "language-model": Kind(
+        LanguageModel,
+        read=lambda options: partial(read_examples, labelled=bool(options["condition"])),
+        settings=lambda options, labels: {
+            "labels": labels or (),
+            **_take("max_length", "condition")(options, labels),
+        },
+        open=LanguageModel.open,
+        fresh=LanguageModel.changes,
+        changes=_size,
+        labelled=lambda options: bool(options["condition"]),
+    ),
+    "seq2seq": Kind(
+        Seq2Seq,
+        read=lambda options: read_pairs,
+        settings=_take("max_source", "max_target"),
+        open=Seq2Seq.open,
+        fresh=Seq2Seq.changes,
+        length=lambda options: options["max_source"] + options["max_target"],
+    ),
+    "mask-fill": Kind(
+        MaskFill,
+        read=lambda options: partial(read_examples, labelled=False),
+        settings=_take("max_length"),
+        open=MaskFill.open,
+        use="predict {out} --text '…[MASK]…'",
+    ),
+}
+"""The kinds of tasks, by the names of their commands, which task.json has too."""

@@ -1,0 +1,129 @@
+"""What tasks share whose answers are tokens: the network, its loss, how it is measured."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from playmask.compiled import Compiled
+from playmask.data.readers import Example, Examples
+from playmask.errors import DataError, InputError
+from playmask.masks import Tensor
+from playmask.tasks.task import Task, load_reader
+from playmask.transformer import PREDICT, Transformer
+
+
+class TokenNetwork(keras.Model):
+    """A Transformer, of which the logits of tokens are wanted; it has no weights of its own.
+
+    Shapes: inputs as a Transformer's -> {"logits": (B, R, vocabulary)}
+    """
+
+    def __init__(self, transformer: Transformer) -> None:
+        super().__init__(name="task")
+        self.transformer = transformer
+        self.build(None)
+
+    def build(self, shape: Any = None) -> None:
+        """Nothing is left to build."""
+
+    def predict(self, *arguments: Any, **options: Any) -> Any:
+        """Refused, as a Transformer's."""
+        raise InputError(PREDICT)
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
+        """Score the tokens."""
+        return {"logits": self.transformer(inputs, training=training)["logits"]}
+
+
+class TokenTask(Task):
+    """A task that answers with tokens: `ask` gives each of them a target and a weight."""
+
+    changes: ClassVar[dict[str, Any]] = {}  # of a model that is loaded for the task
+
+    @classmethod
+    def open(cls, path: str | Path, **options: Any) -> Transformer:
+        """Load a pretrained model as the task needs it; options as of `playmask.load`."""
+        return load_reader(path, **{"heads": "mlm", **cls.changes, **options})
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Cross-entropy and accuracy, means over tokens; what has no weight counts nowhere."""
+        self.network.compile(
+            optimizer,
+            loss={
+                "logits": keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True, reduction="mean_with_sample_weight"
+                )
+            },
+            weighted_metrics={"logits": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
+            jit_compile=keras.backend.backend() == "jax",
+        )
+
+    @cached_property
+    def _sums(self) -> Compiled:
+        """Nats, weights and right answers of a batch, added up: -> (3,)."""
+
+        def sums(inputs: Any, wanted: Any, weights: Any) -> Any:
+            logits = self.network(inputs, training=False)["logits"]
+            logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+            told = ops.take_along_axis(logs, ops.expand_dims(wanted, -1), axis=-1)[..., 0]
+            right = ops.cast(ops.argmax(logs, axis=-1) == wanted, "float32")
+            return ops.stack([ops.sum(x * weights) for x in (-told, ops.ones_like(told), right)])
+
+        return Compiled(self.network, sums)
+
+    def measure(self, examples: Sequence[Any]) -> tuple[float, float]:
+        """Loss (nats per token) and accuracy over all tokens that are asked for."""
+        batches = self._batches(examples, self.predictor.batch_size, shuffle=False)
+        parts = [self._sums(*batches[i]) for i in range(len(batches))]
+        total = np.sum([ops.convert_to_numpy(part) for part in parts], axis=0, dtype="float64")
+        nats, wanted, right = map(float, total)
+        return nats / max(wanted, 1.0), right / max(wanted, 1.0)
+
+
+def following(values: np.ndarray) -> np.ndarray:
+    """What stands one place later; 0 at the end: (B, T) -> (B, T)."""
+    return np.pad(values[:, 1:], ((0, 0), (0, 1)))
+
+
+def chosen(wanted: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` places of each row that are wanted, and 1 where there are so many.
+
+    Shapes: bool (B, T) -> int32 (B, count), float32 (B, count)
+    """
+    places = np.argsort(~wanted, axis=1, kind="stable")[:, :count]
+    return places.astype("int32"), np.take_along_axis(wanted, places, 1).astype("float32")
+
+
+def gathered(data: Any, example: Callable[[int, Any], Example], *, skip_bad: bool) -> Examples:
+    """Check a sequence of examples; `example` takes each and its number, or says what is wrong."""
+    examples = Examples()
+    for i, item in enumerate(data):
+        try:
+            examples.append(example(i, item))
+        except DataError as error:
+            if not skip_bad:
+                raise
+            examples.skipped.append(str(error))
+    if not examples:
+        raise DataError("There are no examples; at least one is needed.")
+    return examples
+
+
+def filled_text(i: int, text: Any, what: str = "text") -> str:
+    """A text of an example, which may not be empty."""
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f"Example {i} has the {what} {text!r:.60}; a str that is not empty is due.")
+    return text
+
+
+def texts_of(texts: Any) -> list[str]:
+    """One text or several, as a list of them."""
+    several = [texts] if isinstance(texts, str) else texts
+    if not isinstance(several, (list, tuple)) or not all(isinstance(t, str) for t in several):
+        raise InputError(f"A text or a list of texts is expected, not {texts!r:.80}.")
+    return list(several)
