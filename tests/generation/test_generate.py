@@ -45,11 +45,21 @@ MOST = 6
         ([[1, 2]], {"segments": [[0, 0], [0]]}, "as many segments as tokens"),
         ([[1]], {"condition": np.ones((1, 6))}, "'condition' is for models"),
         ([[1]], {"batch_size": 0}, "batch_size is a whole number from 1"),
+        ([[1]], {"end": 40}, "Row 0 holds the end token 40; the model takes 0 to 39"),
+        ([[1]], {"end": "eos"}, "no token for 'eos'"),
+        ([[1]], {"start": 3}, "start is for a decoder's text"),
     ],
 )
 def test_what_is_refused(rows, options, told):
     with pytest.raises(InputError, match=told):
         generate(model_for("plain"), rows, **{"max_tokens": MOST, "end": None, **options})
+
+
+def test_numbers_of_numpy_are_numbers():
+    model, options = model_for("plain"), {"max_tokens": 4, "search": Sample()}
+    plain = generate(model, [[1, 2]], end=3, seed=5, **options)
+    assert generate(model, [[1, 2]], end=np.int64(3), seed=np.int32(5), **options) == plain
+    assert generate(model, [[1, 2]], end=np.array([3, 3]), seed=np.array([5]), **options) == plain
 
 
 @pytest.mark.parametrize("rows", [1, 3])

@@ -223,3 +223,53 @@ def test_of_equal_beams_the_lower_lane_goes_on_and_then_the_lower_id():
 def test_what_no_search_can_be(make, told):
     with pytest.raises(ConfigError, match=told):
         make()
+
+
+KEPT = ("texts", "scores", "ended", "done", "own")
+
+
+def driven(how, tables, ends, most):
+    """A search over tables (B, N, V, V) of what follows each token, behind token 0."""
+    batch, lanes, size = len(tables), how.lanes, tables.shape[-1]
+    tokens, rows = np.zeros((batch, lanes), int), np.arange(batch)[:, None]
+    c = choosing(
+        np.zeros((batch, lanes, size)),
+        texts=np.full((batch, lanes, most), -1, "int32"),
+        ends=np.array(ends, "int32"),
+        own=how.begin(batch, most),
+    )
+    for step in range(most):  # on and on, as rows that are done go on in a batch
+        logs = keras.ops.convert_to_tensor(tables[rows, step, tokens].astype("float32"))
+        chosen = how.choose(c._replace(logs=logs, step=keras.ops.convert_to_tensor(step, "int32")))
+        tokens = numpy_of(chosen.tokens)
+        c = c._replace(**{name: getattr(chosen, name) for name in KEPT})
+    state = keras.tree.map_structure(numpy_of, c._replace(step=np.array(most)))
+    texts, scores = how.results(state)
+    return [
+        [(score, tuple(text[text >= 0].tolist())) for score, text in zip(*row, strict=True)]
+        for row in zip(scores, texts, strict=True)
+    ]
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(
+    "how", [Beams(3), Beams(3, length_penalty=1.0), Beams(3, finish="drop")], ids=repr
+)
+def test_beams_over_random_tables(how):
+    """Sixty tables, in which ends come early and late, and some of which leave little to choose."""
+    tables = np.random.default_rng(6).normal(size=(60, 8, 7, 7)) * 1.5
+    tables -= np.log(np.exp(tables).sum(axis=-1, keepdims=True))
+    tables[::4, ..., 2:5] = FORBIDDEN
+    found = driven(how, tables, (5, 6), 8)
+    for told, table in zip(found, tables, strict=True):
+
+        def following(texts, table=table):
+            return np.stack([table[len(text), (0, *text)[-1]] for text in texts])
+
+        if how.finish == "drop":
+            wanted = dropping(following, 3, 8, (5, 6))
+        else:
+            wanted = keeping(following, 3, 8, (5, 6), penalty=how.length_penalty)
+        told = [one for one in told if one[0] > LOST]
+        assert [text for _, text in told] == [text for _, text in wanted]
+        np.testing.assert_allclose([s for s, _ in told], [s for s, _ in wanted], rtol=1e-5)

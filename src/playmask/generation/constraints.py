@@ -190,6 +190,9 @@ class Copy(Constraint):
     fragment: bool = False
     sources: Sequence[Sequence[int]] | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "also", tuple(self.also))
+
     def take(self, rows: Sequence[int], count: int) -> "Copy":
         if self.sources is None:
             return self

@@ -9,7 +9,7 @@ import numpy as np
 
 from playmask.compiled import Compiled
 from playmask.data.batches import bucket, buckets, pad
-from playmask.errors import ConfigError, InputError
+from playmask.errors import ConfigError, InputError, nearest
 from playmask.generation.constraints import Constraint
 from playmask.generation.loop import Given, Loop, State
 from playmask.generation.search import LOST, Greedy, Search
@@ -54,8 +54,8 @@ def generate(
 
     tokens: rows of ids, each of any length from 1; what comes out follows them. For an
         encoder-decoder they are what its encoder reads, and the text begins with `start`.
-    max_tokens, min_tokens: how many new tokens at most, and before which no end may come; the end
-        counts as one of them
+    max_tokens, min_tokens: how many new tokens at most, the end among them, and how many come
+        before any end
     search: Greedy(), Beams(n) or Sample(n)
     end: the tokens that end a text (default: the tokenizer's [SEP], </s> …); None = none
     seed: row i draws by seed + i, or each by its own; the same seed draws the same text, whatever
@@ -135,10 +135,13 @@ class Prompts(NamedTuple):
             marks = [_row(i, row, a.segment_ids, "segment") for i, row in enumerate(segments)]
             if [*map(len, marks)] != [*map(len, rows)]:
                 raise InputError("Each prompt needs as many segments as tokens.")
-        first = a.pad or 0 if start is None else start
-        begin = [first] if isinstance(first, int) else [*map(int, first)]
+        if start is not None and a.decoder is None:
+            raise InputError("start is for a decoder's text; here the text begins with the prompt.")
+        begin = _several(a.pad or 0 if start is None else start)
         _row(0, begin, a.vocabulary, "start token")
-        seeds = [seed + i for i in range(len(rows))] if isinstance(seed, int) else [*map(int, seed)]
+        seeds = _several(seed)
+        if np.ndim(seed) == 0:
+            seeds = [seeds[0] + i for i in range(len(rows))]
         if len(seeds) != len(rows):
             raise InputError(f"{len(seeds)} seeds were given for {len(rows)} prompts.")
         return cls(rows, marks, begin, seeds)
@@ -213,7 +216,7 @@ class Generator:
         prompt = self._prompt(model, prompts.take(rows))
         given = Given(
             inputs={name: value[rows] for name, value in inputs.items()},
-            ends=np.array([*ends_of(model, end), -1], "int32"),
+            ends=_ends(ends_of(model, end)),
             least=np.int32(min_tokens),
             seeds=np.array(prompts.seeds, "int64").astype("int32")[rows],
             marks=_marks(model, prompt),
@@ -352,13 +355,26 @@ def check(model: Transformer) -> None:
 
 
 def ends_of(model: Transformer, end: int | Sequence[int] | str | None) -> list[int]:
-    """The tokens that end a text."""
-    if end is None:
-        return []
+    """The tokens that end a text; the default is none where there is no tokenizer."""
     if isinstance(end, str):
-        told = None if model.tokenizer is None else model.tokenizer.special.get(end)
-        return [] if told is None else [told]
-    return [end] if isinstance(end, int) else [*map(int, end)]
+        known = {} if model.tokenizer is None else model.tokenizer.special
+        if end not in known and end != "sep":
+            raise InputError(f"The tokenizer has no token for {end!r}.{nearest(end, known)}")
+        end = known.get(end)
+    ends = [] if end is None else _several(end)
+    if ends:
+        _row(0, ends, model.architecture.vocabulary, "end token")
+    return ends
+
+
+def _ends(ends: list[int]) -> np.ndarray:
+    """The same with room for four, or more, so that their number compiles nothing: -1 is none."""
+    return np.array([*ends, *[-1] * (-len(ends) % 4 or 4)], "int32")
+
+
+def _several(numbers: int | Sequence[int]) -> list[int]:
+    """One number or several, as a list of them."""
+    return [int(n) for n in np.atleast_1d(np.asarray(numbers))]
 
 
 def _marks(model: Transformer, prompt: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
