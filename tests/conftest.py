@@ -7,8 +7,6 @@ ROOT = Path(__file__).parents[1]
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Models are tiny, so that compiling takes most of the time; without optimising it takes half.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("MPLCONFIGDIR", str(ROOT / ".cache" / "matplotlib"))
 if os.environ["KERAS_BACKEND"] != "jax":
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operations; workers share the cores

@@ -42,22 +42,19 @@ def test_bert4keras_beams(name, beam):
 
 
 def test_dropping_is_not_keeping():
-    """Of all decodes with beams, some differ when ended texts wait for the others."""
-    differ = 0
-    for name in NAMES:
-        model = CASES[f"bert4keras/{name}"].load()
-        for end, decodes in rows(name, 3).items():
-            made = playmask.generate(
-                model,
-                [d["source"] for d in decodes],
-                max_tokens=12,
-                end=end,
-                search=playmask.Beams(3),
-            )
-            differ += sum(
-                text[0] != decode["output"][-len(text[0]) :]
-                for text, decode in zip(made.tokens, decodes, strict=True)
-            )
+    """Of these decodes some differ when ended texts wait for the others."""
+    model, differ = CASES["bert4keras/bert_unilm"].load(), 0
+    for end, decodes in rows("bert_unilm", 3).items():
+        made = playmask.generate(
+            model,
+            [d["source"] for d in decodes],
+            max_tokens=12,
+            end=end,
+            search=playmask.Beams(3),
+        )
+        differ += sum(
+            text[0] != decode["output"] for text, decode in zip(made.tokens, decodes, strict=True)
+        )
     assert differ > 0
 
 

@@ -143,7 +143,6 @@ def test_piece_by_piece_is_all_at_once(search):
     assert [[text for text, _ in texts] for texts in session.texts()] == made.tokens
 
 
-@pytest.mark.backends
 def test_new_weights_are_used():
     """After assigning to a weight, and after quantising."""
     model = bert(width=16, attention_heads=1, feedforward=False)
@@ -164,7 +163,6 @@ def test_new_weights_are_used():
     assert not np.allclose(quantized.scores, assigned.scores, rtol=1e-5)
 
 
-@pytest.mark.backends
 def test_an_encoder_decoders_text_begins_as_told():
     """With several tokens, whose scores come from the same text read whole."""
     model, prompts = model_for("t5"), prompts_for("t5", [5, 3, 13, 1, 8])
