@@ -1,5 +1,6 @@
 """A window that slides along a text past the model's positions."""
 
+import keras
 import pytest
 
 import playmask
@@ -11,6 +12,7 @@ END = 7
 
 @pytest.fixture(scope="module")
 def model():
+    keras.utils.set_random_seed(1)
     return playmask.build(TINY.change(mask="lm"), heads=("mlm",))
 
 

@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,6 +25,7 @@ SEARCHES = [
 
 @pytest.fixture(scope="module")
 def model():
+    keras.utils.set_random_seed(1)
     tokenizer = Tokenizer.from_texts(TEXTS * 3, size=200)
     small = TINY.change(vocabulary=len(tokenizer), mask="lm", position=playmask.Learned(64))
     model = playmask.build(small, heads=("mlm",))
@@ -40,7 +42,8 @@ def test_the_pieces_are_the_text(model, search):
     for i, texts in enumerate(made.tokens):
         told = "".join(piece.text for piece in pieces if piece.prompt == i)
         assert told == model.tokenizer.decode(texts[0])
-    assert len(pieces) > 2 * len(rows)  # it came in pieces
+    if isinstance(search, playmask.Sample):  # the others may write one long word
+        assert len(pieces) > 2 * len(rows)
 
 
 def test_half_a_character_waits(model):
