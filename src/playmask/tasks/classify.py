@@ -198,20 +198,6 @@ class TextClassifier(Task):
         """Whether the examples are pairs."""
         return {"pairs": examples[0].pair is not None}
 
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Cross-entropy and accuracy."""
-        self.network.compile(
-            optimizer,
-            # Rows that only fill a batch have the weight 0 and must not count in the mean.
-            loss={
-                "logits": keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True, reduction="mean_with_sample_weight"
-                )
-            },
-            weighted_metrics={"logits": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
-            jit_compile=keras.backend.backend() == "jax",
-        )
-
     def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
         """Accuracy, macro F1 and loss (nats) on labelled examples."""
         examples = self.read(data, skip_bad=skip_bad)

@@ -83,16 +83,28 @@ class Task(ABC):
         """What the network should answer, one per example."""
 
     @abstractmethod
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network its loss and metrics."""
-
-    @abstractmethod
     def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
         """Measure on labelled examples."""
 
     @abstractmethod
     def predict(self, texts: Any) -> Any:
         """Answer for one text, or for a list of them."""
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network its loss and metrics: cross-entropy and accuracy of the logits.
+
+        Means over weights: what only fills a batch has the weight 0 and counts nowhere.
+        """
+        self.network.compile(
+            optimizer,
+            loss={
+                "logits": keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True, reduction="mean_with_sample_weight"
+                )
+            },
+            weighted_metrics={"logits": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
+            jit_compile=keras.backend.backend() == "jax",
+        )
 
     def facts(self, examples: Sequence[Any]) -> dict[str, Any]:
         """What training learns about the data besides weights; it joins the settings."""

@@ -50,19 +50,6 @@ class TokenTask(Task):
         """Load a pretrained model as the task needs it; options as of `playmask.load`."""
         return load_reader(path, **{"heads": "mlm", **cls.changes, **options})
 
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Cross-entropy and accuracy, means over tokens; what has no weight counts nowhere."""
-        self.network.compile(
-            optimizer,
-            loss={
-                "logits": keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True, reduction="mean_with_sample_weight"
-                )
-            },
-            weighted_metrics={"logits": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
-            jit_compile=keras.backend.backend() == "jax",
-        )
-
     @cached_property
     def _sums(self) -> Compiled:
         """Nats, weights and right answers of a batch, added up: -> (3,)."""
