@@ -14,6 +14,7 @@ LAYERS = (
     ("draw",),
     ("activations", "old_names", "recipes"),
     ("masks",),
+    ("dense",),
     ("parts",),
     ("norms",),
     ("architectures",),

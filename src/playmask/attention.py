@@ -13,6 +13,7 @@ from playmask import cache as kv_cache
 from playmask.activations import activation
 from playmask.architectures import Architecture
 from playmask.cache import Kept, KeysValues
+from playmask.dense import Dense
 from playmask.errors import ConfigError
 from playmask.masks import Sites, Tensor
 from playmask.noise import Dropout
@@ -107,8 +108,8 @@ class Attention(keras.layers.Layer):
     def _parts(self, a: Architecture) -> tuple[Part, ...]:
         return a.parts
 
-    def _dense(self, name: str, units: int) -> keras.layers.Dense:
-        return keras.layers.Dense(
+    def _dense(self, name: str, units: int) -> Dense:
+        return Dense(
             units,
             use_bias=self.biased,
             kernel_initializer=self.initializer.clone(),

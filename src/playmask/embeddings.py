@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from playmask.architectures import Architecture
+from playmask.dense import Dense
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.norms import normalize
@@ -45,7 +46,7 @@ class Embeddings(keras.layers.Layer):
         }
         self.projection = None
         if self.size != self.width:
-            self.projection = keras.layers.Dense(
+            self.projection = Dense(
                 self.width,
                 use_bias=a.bias,
                 kernel_initializer=a.initializer(),

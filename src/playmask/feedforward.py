@@ -6,6 +6,7 @@ import keras
 
 from playmask.activations import activation
 from playmask.architectures import Architecture
+from playmask.dense import Dense
 from playmask.masks import Tensor
 
 
@@ -29,8 +30,8 @@ class FeedForward(keras.layers.Layer):
         self.gate_activation = activation(a.gate or "linear")
         self.outer = self._dense("outer", a.width, a)
 
-    def _dense(self, name: str, units: int, a: Architecture) -> keras.layers.Dense:
-        return keras.layers.Dense(
+    def _dense(self, name: str, units: int, a: Architecture) -> Dense:
+        return Dense(
             units,
             use_bias=a.bias,
             kernel_initializer=a.initializer(),

@@ -1,5 +1,6 @@
 """Heads: what is read off the hidden states. Each returns logits, except the pooler."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ from keras import ops
 
 from playmask.activations import activation
 from playmask.architectures import Architecture
+from playmask.dense import Dense, by_rows
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.norms import normalize
@@ -15,7 +17,7 @@ from playmask.norms import normalize
 def _dense(
     name: str, units: int, a: Architecture, layer: keras.layers.Layer, *, bias: bool = True
 ) -> Any:
-    return keras.layers.Dense(
+    return Dense(
         units,
         use_bias=bias,
         kernel_initializer=a.initializer(),
@@ -69,7 +71,11 @@ class Vocabulary(keras.layers.Layer):
             x = self.norm(x, condition)
         if self.scale != 1.0:
             x = x * self.scale
-        y = tokens(x, reverse=True) if self.output_dense is None else self.output_dense(x)
+        y = (
+            by_rows(partial(tokens, reverse=True), x)
+            if self.output_dense is None
+            else self.output_dense(x)
+        )
         y = ops.cast(y, "float32")
         return y + ops.cast(self.bias, "float32") if self.biased else y
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from playmask.activations import activation
+from playmask.dense import Dense
 from playmask.errors import InputError
 from playmask.masks import Tensor
 from playmask.recipes import recipe
@@ -68,8 +69,8 @@ class Normalize(keras.layers.Layer):
             if condition.hidden is not None:
                 self.hidden = self._dense("hidden", condition.hidden, "random_normal")
 
-    def _dense(self, name: str, units: int, initializer: str) -> keras.layers.Dense:
-        return keras.layers.Dense(
+    def _dense(self, name: str, units: int, initializer: str) -> Dense:
+        return Dense(
             units,
             use_bias=False,
             kernel_initializer=initializer,

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from playmask.dense import Dense
 from playmask.masks import Tensor
 from playmask.parts.dot import Dot
 from playmask.parts.part import Part, check_counts
@@ -65,7 +66,7 @@ class ContextKeys(keras.layers.Layer):
             "value": (attention.value_heads, attention.value_size),
         }
         self.projections = {
-            side: keras.layers.Dense(
+            side: Dense(
                 heads * size_,
                 use_bias=attention.biased,
                 kernel_initializer=attention.initializer.clone(),

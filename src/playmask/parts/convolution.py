@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from playmask.dense import Dense
 from playmask.masks import Sites, Tensor
 from playmask.parts.part import Look, Part, Sizes, check_counts, name_for
 from playmask.recipes import recipe
@@ -108,7 +109,7 @@ class DynamicScores(_Neighbours):
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the layer for inputs (B, T, D)."""
-        self.dense = keras.layers.Dense(
+        self.dense = Dense(
             self.heads * self.convolution.width,
             use_bias=False,
             kernel_initializer=self.initializer.clone(),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from playmask.dense import Dense
 from playmask.errors import ConfigError, nearest
 from playmask.masks import Tensor
 from playmask.parts.part import Look, Part, Sizes, check_counts, name_for
@@ -194,7 +195,7 @@ class DenseScores(keras.layers.Layer, Part):
         self.heads, self.factors, self.length = attention.key_heads, factors, dense.length
         self.size = dense.hidden or max(attention.width // attention.key_heads, 1)
         self.initializer = attention.initializer
-        self.hidden = keras.layers.Dense(
+        self.hidden = Dense(
             self.heads * self.size,
             activation="relu",
             kernel_initializer=self.initializer.clone(),
