@@ -1,7 +1,7 @@
 """The claims of papers and posts, tested on real texts; one file an experiment.
 
 An experiment is data (`plan`); `runner` runs its trials and keeps their results; `report` writes
-them up. What the experiments share is in `corpora`, `objectives`, `training`, `decoding`, `models`
+them up. What the experiments share is in `corpora`, `objectives`, `training`, `models`
 and `tasks`.
 """
 

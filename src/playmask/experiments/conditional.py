@@ -12,7 +12,6 @@ from playmask.checkpoints.source import WEIGHTS
 from playmask.data.readers import Example
 from playmask.errors import DataError
 from playmask.experiments.corpora import Corpus
-from playmask.experiments.decoding import generate, nucleus
 from playmask.experiments.models import base, fresh, learn, outcome
 from playmask.experiments.objectives import Rows, Texts, labelled, next_tokens
 from playmask.experiments.plan import (
@@ -30,6 +29,7 @@ from playmask.experiments.plan import (
 from playmask.experiments.tasks import classification
 from playmask.experiments.tasks.classification import rows_for
 from playmask.experiments.training import fit, scorer
+from playmask.generation import Sample, generate
 from playmask.parts import ContextAttention, PseudoSelf
 from playmask.tasks import TextClassifier, load_task
 from playmask.tokenizers import Tokenizer
@@ -122,18 +122,21 @@ def write(
 ) -> list[str]:
     """Sample one review for each wanted label; an empty one is a full stop."""
     first = np.full((len(wanted), 1), tokenizer.cls, "int32")
-    told = way.inputs(first, wanted, model.architecture.vocabulary)
+    told = {"tokens": first, **way.inputs(first, wanted, model.architecture.vocabulary)}
     made = generate(
         model,
-        {"tokens": first, "read": np.zeros_like(first), **told},
-        lambda tokens, live: {"tokens": tokens, "valid": live},
-        end=tokenizer.sep or 0,
-        room=np.full(len(wanted), trial.sizes.length - 1),
-        batch=min(len(wanted), 100),
-        choose=nucleus(trial.seed),
-        keep=tuple(told.keys() - {"tokens"}),
+        told["tokens"].tolist(),
+        max_tokens=trial.sizes.length - 1,
+        search=Sample(top_p=0.95),
+        end=tokenizer.sep,
+        seed=trial.seed * len(wanted),
+        batch_size=128,
+        condition=told.get("condition"),
+        context=told.get("context"),
     )
-    return [tokenizer.decode([i for i in ids if i < len(tokenizer)]) or "。" for ids in made]
+    return [
+        tokenizer.decode([i for i in ids if i < len(tokenizer)]) or "。" for [ids] in made.tokens
+    ]
 
 
 def judge_of(trial: Trial, desk: Desk) -> keras.Model:

@@ -1,5 +1,7 @@
 """Talking heads: heads that are mixed around the softmax."""
 
+from dataclasses import replace
+
 from playmask.experiments.plan import Changes, Claim, Experiment, Published, Sizes
 from playmask.experiments.tasks import language, translation
 from playmask.parts import TalkingHeads
@@ -51,7 +53,10 @@ EXPERIMENT = Experiment(
             "translation", "bleu", "1x heads talking", "1x heads",
         ),
     ),
-    (language.TASK, translation.BY_MASK),
+    (
+        language.TASK,
+        replace(translation.BY_MASK, variants=("1x heads", "1x heads talking")),
+    ),
     variants,
     published=(
         Published(

@@ -4,16 +4,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from playmask.architectures import Decoder
 from playmask.data.batches import pad as padded
 from playmask.errors import ConfigError
 from playmask.experiments.corpora import Corpus
-from playmask.experiments.decoding import Follow, generate
 from playmask.experiments.models import fresh, learn, outcome
-from playmask.experiments.objectives import Objective, Rows, Texts, answers, rows_of, targets
+from playmask.experiments.objectives import Objective, Rows, Texts, answers, targets
 from playmask.experiments.plan import Desk, Outcome, Sizes, Task, Trial, sized
+from playmask.generation import generate
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
@@ -25,15 +23,13 @@ class Form(NamedTuple):
     """How pairs become a model's texts.
 
     changes: of the architecture; rows: of token ids [CLS] source [SEP] and [CLS] target [SEP], at
-    most `half` of each; prompts: a first call's inputs, and the room that is left for answers;
-    follow: a step's inputs
+    most `half` of each; decoded: whether a decoder writes the target, from its [CLS]
     """
 
     changes: Callable[[Sizes], dict[str, Any]]
     rows: Callable[[Ids, Ids, int, int], Rows]
     objective: Callable[[int, int], Objective]
-    prompts: Callable[[Rows, Tokenizer, int], tuple[dict[str, np.ndarray], np.ndarray]]
-    follow: Follow
+    decoded: bool
 
 
 def _one_text(sources: Ids, targets: Ids, half: int, pad: int) -> Rows:
@@ -46,24 +42,8 @@ def _one_text(sources: Ids, targets: Ids, half: int, pad: int) -> Rows:
     }
 
 
-def _one_prompt(
-    sources: Rows, tokenizer: Tokenizer, half: int
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    count = (sources["tokens"] != tokenizer.pad).sum(axis=1)
-    return {**sources, "read": (count - 1)[:, None].astype("int32")}, np.full(len(count), half)
-
-
 def _two_texts(sources: Ids, targets: Ids, half: int, pad: int) -> Rows:
     return {"tokens": padded(sources, half, pad), "target": padded(targets, half + 1, pad)}
-
-
-def _two_prompts(
-    sources: Rows, tokenizer: Tokenizer, half: int
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    tokens = sources["tokens"]
-    first = np.full((len(tokens), 1), tokenizer.cls, "int32")
-    prompts = {"tokens": tokens, "target_tokens": first, "read": np.zeros_like(first)}
-    return prompts, np.full(len(tokens), half)
 
 
 def _pad(tokenizer: Tokenizer) -> int:
@@ -71,23 +51,12 @@ def _pad(tokenizer: Tokenizer) -> int:
 
 
 FORMS = {
-    "mask": Form(
-        lambda sizes: {"mask": "unilm"},
-        _one_text,
-        targets,
-        _one_prompt,
-        lambda tokens, live: {
-            "tokens": tokens,
-            "segments": np.ones_like(tokens),
-            "valid": live,
-        },
-    ),
+    "mask": Form(lambda sizes: {"mask": "unilm"}, _one_text, targets, decoded=False),
     "decoder": Form(
         lambda sizes: {"decoder": Decoder(sizes.depth)},
         _two_texts,
         lambda pad, longest: answers(pad),
-        _two_prompts,
-        lambda tokens, live: {"target_tokens": tokens, "target_valid": live},
+        decoded=True,
     ),
 }
 """The two ways to translate."""
@@ -134,12 +103,15 @@ def translations(
 ) -> list[str]:
     """Translate greedily; sources are cut to half of the length, and so are translations."""
     half = sizes.length // 2
-    encodings = tokenizer.encode(texts, max_length=half)
-    prompts, room = form.prompts(rows_of(encodings, half, _pad(tokenizer)), tokenizer, half)
     made = generate(
-        model, prompts, form.follow, end=tokenizer.sep or 0, room=room, batch=min(len(texts), 100)
+        model,
+        [encoding.ids for encoding in tokenizer.encode(texts, max_length=half)],
+        max_tokens=half,
+        end=tokenizer.sep,
+        start=tokenizer.cls if form.decoded else None,
+        batch_size=128,
     )
-    return [tokenizer.decode(ids) for ids in made]
+    return [tokenizer.decode(ids) for [ids] in made.tokens]
 
 
 def measure() -> Callable[..., Any]:
