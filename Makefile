@@ -21,7 +21,7 @@ test-slow: .venv/ready
 test-matrix: .venv/ready
 	$(BIN)/python -m pytest -m matrix -n $(WORKERS)
 
-# Every experiment at its smallest scale, about 5 minutes (PLAYMASK_DATA, or made-up texts).
+# Every experiment and example at its smallest scale, some minutes (PLAYMASK_DATA, or made-up texts).
 test-experiments: .venv/ready
 	$(BIN)/python -m pytest -m experiments
 
@@ -31,13 +31,13 @@ test-backends: .venv-backends/ready
 	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m backends -n $(WORKERS)
 
 check: .venv/ready
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests examples
+	$(BIN)/ruff format --check src tests examples
 	$(BIN)/mypy
 
 format: .venv/ready
-	$(BIN)/ruff check --fix src tests
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests examples
+	$(BIN)/ruff format src tests examples
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "playmask needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (make PYTHON=python3.12 …)")'
