@@ -11,6 +11,7 @@ from playmask import cache as kv_cache
 from playmask.architectures import Architecture
 from playmask.attention import Attended, Context, Scene
 from playmask.block import Stack
+from playmask.dense import Dense
 from playmask.embeddings import Embeddings
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.heads import HEADS
@@ -96,6 +97,19 @@ class Transformer(keras.Model):
     def predict(self, *arguments: Any, **options: Any) -> Any:
         """Refused: Keras' predict on JAX loses the weights after one bad input."""
         raise InputError(PREDICT)
+
+    def quantize(self, mode: Any = None, config: Any = None, filters: Any = None) -> None:
+        """Keras' quantisation, of dense layers and of the tables of tokens and segments.
+
+        mode: "int8" takes a quarter of the memory, and on a CPU more time (docs/results.md)
+        """
+        super().quantize(mode, config, filters or _can_be_quantized)
+
+    @property
+    def quantized(self) -> str | None:
+        """What its weights were turned into, as "int8"; None where they are as they were."""
+        modes = (layer.dtype_policy.quantization_mode for layer in self._flatten_layers())
+        return next((mode for mode in modes if mode), None)
 
     def valid(self, inputs: Inputs) -> Tensor:
         """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
@@ -245,6 +259,11 @@ class Transformer(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Transformer":
         """Make the model that `get_config` described."""
         return cls(**{**config, "architecture": Architecture.from_json(config["architecture"])})
+
+
+def _can_be_quantized(layer: keras.layers.Layer) -> bool:
+    """Whether Keras knows how: not where a layer of ours does more than its base."""
+    return type(layer) in (Dense, keras.layers.Embedding, keras.layers.ReversibleEmbedding)
 
 
 def _across(queries: Sites, keys: Sites, mask: Mask) -> Scene:

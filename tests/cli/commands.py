@@ -26,7 +26,7 @@ def start(*arguments: object, **options) -> subprocess.Popen:
     return subprocess.Popen(
         [*PROGRAM[:2], STOPPABLE + PROGRAM[2], *map(str, arguments)],
         stdin=options.pop("stdin", subprocess.DEVNULL),
-        stdout=subprocess.PIPE,
+        stdout=options.pop("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",

@@ -1,7 +1,10 @@
 """Training what writes and what fills gaps, and writing: prompts, searches, streams, refusals."""
 
 import json
+import os
+import select
 import subprocess
+import sys
 
 import pytest
 
@@ -74,6 +77,42 @@ def test_a_stream_arrives_as_it_is_written(writer):
         assert line.startswith(prompt) and line[1:3] == cycle("三七".index(prompt) * 4 + 4)[:2]
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_other_numbers_write_the_same(writer):
+    for dtype in ("bfloat16", "float16", "int8"):
+        assert written(writer, "三", "--max-tokens", 2, "--dtype", dtype) == ["三四五"]
+    said = complaint(call("generate", writer, "三", "--dtype", "float8"))
+    assert said.startswith("There is no dtype 'float8' to compute in.")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_a_conversation_on_a_terminal(writer):
+    """A prompt sign, the answer, a mistake that ends nothing, and Ctrl-D."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = start("generate", writer, "--interactive", stdin=theirs, stdout=theirs)
+    os.close(theirs)
+    heard = ""
+
+    def until(wanted: str) -> str:
+        nonlocal heard
+        while wanted not in heard:
+            assert select.select([ours], [], [], 120)[0], f"{wanted!r} never came, but {heard!r}"
+            heard += os.read(ours, 1000).decode("utf-8", "ignore")
+        before, _, heard = heard.partition(wanted)
+        return before
+
+    until("> ")
+    os.write(ours, "三\n".encode())
+    assert "三四五" in until("\n> ")
+    os.write(ours, ("三" * 20 + "\n").encode())
+    until("\n> ")
+    os.write(ours, b"\x04")
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read().startswith("playmask: A prompt has 21 tokens")
+    os.close(ours)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,10 @@ from playmask.families import FAMILIES
 from playmask.tokenizers import Tokenizer, files
 from playmask.transformer import Transformer, weights_by_name
 
-DTYPES = ("float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16")
+DTYPES = (
+    "float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16", "int8",
+)  # fmt: skip
+"""What models can be loaded in; "int8" is 8-bit weights, which float32 is computed with."""
 GENERATING = ("lm", "unilm", "turns")
 
 
@@ -40,14 +43,22 @@ def build(
     architecture: Architecture, heads: str | Sequence[str] | None = None, *, dtype: Any = None
 ) -> Transformer:
     """Make a model of an architecture with freshly drawn weights."""
-    return Transformer(architecture, _heads(heads, architecture), dtype=_policy(dtype))
+    model = Transformer(architecture, _heads(heads, architecture), dtype=policy_of(dtype))
+    return in_dtype(model, dtype)
 
 
-def _policy(dtype: Any) -> Any:
-    """Refuse what is no dtype of floating-point numbers."""
+def policy_of(dtype: Any) -> Any:
+    """What a model of a dtype is built in; refuses what is no dtype to compute in."""
     if isinstance(dtype, str) and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} to compute in.{nearest(dtype, DTYPES)}")
-    return dtype
+    return "float32" if dtype == "int8" else dtype
+
+
+def in_dtype(model: Transformer, dtype: Any) -> Transformer:
+    """A model with its weights, quantised where its dtype says so."""
+    if dtype == "int8":
+        model.quantize("int8")
+    return model
 
 
 def load(
@@ -72,9 +83,10 @@ def load(
     heads: of "pool", "nsp", "mlm", "discriminator" (default: "mlm" for models that generate);
     like: "bert4keras" computes what that program does where it differs from the trained model
     (T5's cross-attention bias and scale, epsilons, gelu; see docs/families.md);
-    keep_tokens: old ids in new order; compound_tokens: new tokens as means of old ones;
-    resize: fit weights to changed sizes instead of drawing them; ignore: configuration keys to
-    overlook; changes: fields of the architecture. `model.report` says what became of each weight.
+    dtype: to hold weights and compute in, see DTYPES; keep_tokens: old ids in new order;
+    compound_tokens: new tokens as means of old ones; resize: fit weights to changed sizes instead
+    of drawing them; ignore: configuration keys to overlook; changes: fields of the architecture.
+    `model.report` says what became of each weight.
     Raises: CheckpointError, ConfigError; no model is returned partly filled
     """
     source = find(path, family)
@@ -89,7 +101,7 @@ def load(
     chosen = _heads(heads, changed)
     if heads is None and source.container == "playmask":
         chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
-    policy = _policy(dtype)
+    policy = policy_of(dtype)
     model = blank(lambda: Transformer(changed, chosen, dtype=policy))
     plan = make_plan(model, source, report, rows, resize)
     reshaped = [item for item in plan.report.fresh if RESIZE in item.reason]
@@ -103,7 +115,7 @@ def load(
     _fill(model, source, plan)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer
-    return model
+    return in_dtype(model, dtype)
 
 
 def _like(report: Report, like: str | None) -> Architecture:

@@ -74,6 +74,7 @@ def save(
     that its configuration cannot express, or a directory that holds another checkpoint;
     ConfigError for a container or shard_bytes that the dialect does not have
     """
+    check_can_be_saved(model)
     directory = Path(directory)
     dialects = {"playmask": OURS, **FAMILIES[model.architecture.family].dialects}
     if dialect not in dialects:
@@ -98,6 +99,15 @@ def save(
     if tokenizer is not None:
         tokenizer.save(directory, vocab=dialect != "playmask")
     return directory
+
+
+def check_can_be_saved(model: Transformer) -> None:
+    """Refuse weights that are no longer those that were learnt."""
+    if model.quantized:
+        raise ConfigError(
+            f"The model's weights were turned into {model.quantized}, which no checkpoint holds. "
+            "Save it before that; what is loaded can be turned again: load(path, dtype='int8')."
+        )
 
 
 def _format(dialect: str, container: str | None, shard_bytes: int | None) -> Format:

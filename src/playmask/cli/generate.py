@@ -54,6 +54,9 @@ def generate(
         int | None, Option(min=1, help="So many tokens in a row never come twice.")
     ] = None,
     seed: Annotated[int, Option(help="Of what is drawn.")] = 0,
+    dtype: Annotated[
+        str | None, Option(help="bfloat16, float16: half of the memory; int8: a quarter.")
+    ] = None,
     as_json: Annotated[
         bool, Option("--json", help="Print a line of JSON for each prompt: new texts and scores.")
     ] = False,

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ def run(
     max_tokens: int | None,
     seed: int,
     samples: int | None,
+    dtype: str | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -58,7 +60,7 @@ def run(
         "max_tokens": max_tokens, "search": search, "told": label, "constrain": constrain,
     }  # fmt: skip
     manner = Manner(options, seed, samples or 1, as_json)
-    writer = open_writer(directory)
+    writer = open_writer(directory, dtype)
     if interactive:
         return _converse(writer, manner)
     number = 0
@@ -90,13 +92,13 @@ def _search(beams: int | None, samples: int | None, drawing: dict[str, Any]) -> 
     return Sample(samples or 1, **drawn)
 
 
-def open_writer(path: str) -> Writer:
+def open_writer(path: str, dtype: str | None = None) -> Writer:
     """A saved task that writes, or a model as it was published as one.
 
     Raises: ConfigError for tasks and models that write no texts
     """
     if (Path(path) / TASK).is_file():
-        task = load_task(path)
+        task = load_task(path, dtype=dtype)
         if not isinstance(task, Writer):
             raise ConfigError(
                 f"{path} holds a task of the kind {task.kind!r}, which writes no texts; use "
@@ -107,13 +109,14 @@ def open_writer(path: str) -> Writer:
     longest = min(a.limit or LONGEST, LONGEST)
     if a.decoder is not None or a.order in TARGETS:
         target = min(ROOM, longest // 2)
-        return Seq2Seq.new(path, max_source=longest - target, max_target=target)
+        model = Seq2Seq.open(path, dtype=dtype)
+        return Seq2Seq.new(model, max_source=longest - target, max_target=target)
     if a.order != "lm":
         raise ConfigError(
             f"{path} is a model of the order {a.order!r}, which was not made to write; train it "
             f"to: playmask train language-model … --model {path}."
         )
-    model = LanguageModel.open(path)
+    model = LanguageModel.open(path, dtype=dtype)
     begin = None if model.tokenizer is None else model.tokenizer.frame.head
     return LanguageModel.new(model, max_length=longest, begin=begin)
 
@@ -145,6 +148,8 @@ def _asked() -> Iterator[str]:
             e.text for e in reading.texts(reading.Arriving(sys.stdin.buffer), "<stdin>", None)
         )
         return
+    with suppress(ImportError):  # not there on Windows
+        import readline  # noqa: F401 - input() then edits lines, and remembers them
     while True:
         try:
             line = input("> ")

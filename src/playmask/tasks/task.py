@@ -14,8 +14,8 @@ from keras import ops
 from playmask.architectures import Architecture
 from playmask.checkpoints import safetensors
 from playmask.checkpoints.containers import Tensors
-from playmask.checkpoints.load import architecture, load
-from playmask.checkpoints.save import describe, make_directory, write_json
+from playmask.checkpoints.load import architecture, in_dtype, load, policy_of
+from playmask.checkpoints.save import check_can_be_saved, describe, make_directory, write_json
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.compiled import Compiled
 from playmask.data.batches import Batch, Batches, Row
@@ -212,6 +212,7 @@ class Task(ABC):
         The new weights are gathered first; then the old ones go, and the new ones come last, in
         one file: a directory never holds half of one task and half of another.
         """
+        check_can_be_saved(self.transformer)
         directory = Path(directory)
         make_directory(directory)
         arrays = _arrays(self.network)
@@ -231,16 +232,20 @@ class Task(ABC):
         _put(self.network, safetensors.read(directory / WEIGHTS), lambda v, array: v.assign(array))
 
     @classmethod
-    def restore(cls, directory: Path, settings: Mapping[str, Any]) -> Self:
+    def restore(cls, directory: Path, settings: Mapping[str, Any], dtype: Any = None) -> Self:
         """Load what `save` wrote; `load_task` calls this for the right class."""
         made = read_json(directory / ARCHITECTURE)
         architecture = Architecture.from_json(made["architecture"])
+        policy = policy_of(dtype)
         network = blank(
-            lambda: cls.make_network(Transformer(architecture, made["heads"]), settings)
+            lambda: cls.make_network(
+                Transformer(architecture, made["heads"], dtype=policy), settings
+            )
         )
         tokenizer = Tokenizer.load(directory)
         _put(network, safetensors.read(directory / WEIGHTS), fill)
         network.transformer.tokenizer = tokenizer
+        in_dtype(network.transformer, dtype)
         return cls(network, tokenizer, settings)
 
 
@@ -310,9 +315,10 @@ def load_reader(path: str | Path, *, family: str | None = None, **options: Any) 
     return load(path, family=family, **options)
 
 
-def load_task(directory: str | Path) -> Any:
+def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
     """Load a task of any kind from the directory it was saved in.
 
+    dtype: to hold its Transformer's weights and compute in, as of `playmask.load`
     Raises: CheckpointError where there is none, or only half of one
     """
     from playmask.tasks import TASKS
@@ -326,4 +332,4 @@ def load_task(directory: str | Path) -> Any:
             f"{directory / TASK} holds a task {saved.get('task')!r} of format "
             f"{saved.get('format')!r}.{nearest(str(saved.get('task')), TASKS)}"
         )
-    return TASKS[saved["task"]].restore(directory, saved["settings"])
+    return TASKS[saved["task"]].restore(directory, saved["settings"], dtype)
