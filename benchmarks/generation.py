@@ -37,7 +37,16 @@ INSTALL: dict[str, tuple[str, list[list[str]]]] = {
     "kerashub": (
         sys.executable,
         [
-            ["keras==3.15.1", "jax==0.10.2", "safetensors", "regex", "rich", "kagglehub"],
+            [
+                "keras==3.15.1",
+                "jax==0.10.2",
+                "safetensors",
+                "regex",
+                "rich",
+                "kagglehub",
+                "tokenizers",
+                "sentencepiece",
+            ],
             ["--no-deps", "keras-hub==0.32.0"],
         ],
     ),
