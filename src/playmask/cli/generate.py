@@ -54,9 +54,7 @@ def generate(
         int | None, Option(min=1, help="So many tokens in a row never come twice.")
     ] = None,
     seed: Annotated[int, Option(help="Of what is drawn.")] = 0,
-    dtype: Annotated[
-        str | None, Option(help="bfloat16, float16: half of the memory; int8: a quarter.")
-    ] = None,
+    dtype: Annotated[str | None, Option(help="bfloat16, float16, int8: less memory.")] = None,
     as_json: Annotated[
         bool, Option("--json", help="Print a line of JSON for each prompt: new texts and scores.")
     ] = False,

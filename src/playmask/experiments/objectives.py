@@ -13,6 +13,8 @@ from keras import ops
 from playmask.architectures import Architecture
 from playmask.data.batches import pad as padded
 from playmask.inputs import two_streams
+from playmask.tasks.mask_fill import hidden
+from playmask.tasks.tokens import chosen
 from playmask.tokenizers import Tokenizer
 
 Rows = Mapping[str, np.ndarray]
@@ -80,7 +82,7 @@ def targets(pad: int, count: int) -> Objective:
 
     def ask(rows: Rows, random: np.random.Generator) -> Batch:
         tokens = rows["tokens"]
-        places, weights = _chosen((rows["segments"] == 1) & (tokens != pad), count)
+        places, weights = chosen((rows["segments"] == 1) & (tokens != pad), count)
         inputs = {**rows, "read": np.maximum(places - 1, 0)}
         return inputs, np.take_along_axis(tokens, places, 1), weights
 
@@ -101,26 +103,19 @@ def answers(pad: int) -> Objective:
     return ask
 
 
-def masked(
-    pad: int, mask: int, special: Sequence[int], vocabulary: int, *, share: float = 0.15
-) -> Objective:
-    """Which token stood where one was hidden: 8 in 10 by the mask, 1 by another, 1 not at all.
+def masked(pad: int, mask: int, special: Sequence[int], vocabulary: int) -> Objective:
+    """Which token stood where one was hidden, of a share of all tokens.
 
-    Shapes: tokens (B, T) -> the same and read (B, R), wanted and weights (B, R), R = share · T
+    Shapes: tokens (B, T) -> the same and read (B, R), wanted and weights (B, R)
     Source: Devlin et al. 2018, §3.1
     """
+    others = np.arange(len(special) + 1, vocabulary)
 
     def ask(rows: Rows, random: np.random.Generator) -> Batch:
         tokens = rows["tokens"]
         hideable = ~np.isin(tokens, [pad, *special])
-        lots = np.where(hideable, random.random(tokens.shape), 2.0)
-        wished = np.ceil(share * hideable.sum(axis=1, keepdims=True))
-        hidden = lots.argsort(axis=1).argsort(axis=1) < wished
-        places, weights = _chosen(hidden, int(np.ceil(share * tokens.shape[1])))
-        fate = random.random(tokens.shape)
-        other = random.integers(len(special) + 1, vocabulary, tokens.shape)
-        seen = np.where(fate < 0.8, mask, np.where(fate < 0.9, other, tokens))
-        inputs = {**rows, "tokens": np.where(hidden, seen, tokens).astype("int32"), "read": places}
+        shown, places, weights = hidden(tokens, hideable, mask, others, random)
+        inputs = {**rows, "tokens": shown, "read": places}
         return inputs, np.take_along_axis(tokens, places, 1), weights
 
     return ask
@@ -142,7 +137,7 @@ def permuted(a: Architecture, pad: int, mask: int, count: int, *, strict: bool =
         asked[:, 0] = False  # the first place, [CLS], is always known
         lots = np.where(asked, random.random(tokens.shape), 2.0)
         ranks = np.where(asked, lots.argsort(axis=1).argsort(axis=1) + 1, 0)
-        places, weights = _chosen(asked, count)
+        places, weights = chosen(asked, count)
         both = two_streams({"tokens": tokens, "segments": segments}, ranks, mask, a)
         inputs = {name: np.array(ops.convert_to_numpy(value)) for name, value in both.items()}
         size = tokens.shape[1]
@@ -150,12 +145,3 @@ def permuted(a: Architecture, pad: int, mask: int, count: int, *, strict: bool =
         return {**inputs, "read": places + size}, np.take_along_axis(tokens, places, 1), weights
 
     return ask
-
-
-def _chosen(wanted: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first `count` places of each row that are wanted, and 1 where there are so many.
-
-    Shapes: bool (B, T) -> int32 (B, count), float32 (B, count)
-    """
-    places = np.argsort(~wanted, axis=1, kind="stable")[:, :count]
-    return places.astype("int32"), np.take_along_axis(wanted, places, 1).astype("float32")

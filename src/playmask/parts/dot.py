@@ -6,6 +6,8 @@ from playmask.masks import Tensor
 from playmask.parts.part import Look, Part, Sizes
 from playmask.recipes import recipe
 
+FEW = 16  # queries
+
 
 @recipe
 class Dot(Part):
@@ -23,6 +25,9 @@ class Dot(Part):
         """Score keys by content: (B, N, T, S)."""
         assert look.q is not None and look.k is not None
         q = look.q * look.q.shape[-1] ** -0.5 if self.scale else look.q
+        if isinstance(q.shape[-2], int) and q.shape[-2] <= FEW:
+            # XLA turns what is multiplied in memory; while a text is written, that is all keys.
+            return ops.swapaxes(ops.matmul(look.k, ops.swapaxes(q, -1, -2)), -1, -2)
         return ops.matmul(q, ops.swapaxes(look.k, -1, -2))
 
     def products(self, sizes: Sizes) -> int:

@@ -25,6 +25,28 @@ SHOWN_AS_MASK, SHOWN_AS_OTHER = 0.8, 0.1  # of them; the rest stay as they are
 BATCH = 8  # texts filled at a time: all places are scored, over the whole vocabulary
 
 
+def hidden(
+    tokens: np.ndarray,
+    hideable: np.ndarray,
+    mask: int,
+    others: np.ndarray,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hide some tokens of each row: 8 in 10 by the mask, 1 by one of the others, 1 not at all.
+
+    Shapes: ids and bool (B, T) -> ids (B, T), places (B, R), 1 where a row has so many (B, R)
+    """
+    lots = np.where(hideable, random.random(tokens.shape), 2.0)
+    wished = np.ceil(SHARE * hideable.sum(axis=1, keepdims=True))
+    taken = lots.argsort(axis=1).argsort(axis=1) < wished
+    places, there = chosen(taken, int(np.ceil(SHARE * tokens.shape[1])))
+    fate = random.random(tokens.shape)
+    other = random.choice(others, tokens.shape)
+    shown = np.where(fate < SHOWN_AS_MASK + SHOWN_AS_OTHER, other, tokens)
+    shown = np.where(fate < SHOWN_AS_MASK, mask, shown)
+    return np.where(taken, shown, tokens).astype("int32"), places, there
+
+
 class Fill(NamedTuple):
     """A token that may stand in a gap, as text, and its probability."""
 
@@ -105,15 +127,8 @@ class MaskFill(TokenTask):
         inputs, _, weights = batch
         tokens = inputs["tokens"]
         hideable = np.isin(tokens, self._others) & inputs["valid"]
-        lots = np.where(hideable, random.random(tokens.shape), 2.0)
-        wished = np.ceil(SHARE * hideable.sum(axis=1, keepdims=True))
-        hidden = lots.argsort(axis=1).argsort(axis=1) < wished
-        places, there = chosen(hidden, int(np.ceil(SHARE * tokens.shape[1])))
-        fate = random.random(tokens.shape)
-        other = random.choice(self._others, tokens.shape)
-        shown = np.where(fate < SHOWN_AS_MASK + SHOWN_AS_OTHER, other, tokens)
-        shown = np.where(fate < SHOWN_AS_MASK, self._mask, shown)
-        inputs |= {"tokens": np.where(hidden, shown, tokens).astype("int32"), "read": places}
+        shown, places, there = hidden(tokens, hideable, self._mask, self._others, random)
+        inputs |= {"tokens": shown, "read": places}
         return inputs, np.take_along_axis(tokens, places, 1), weights[:, None] * there
 
     def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
