@@ -7,7 +7,8 @@ Every peer runs in a process of its own, in an environment that is made where it
 Hugging Face transformers on PyTorch, with one thread and with two; KerasHub on JAX. The models have
 random weights, saved once as checkpoints that all of them load; no text ends early. In each round
 every peer generates once; medians are compared. The bound is what the machine allows: each token
-reads all weights once, at the bandwidth of a matrix-vector product measured in the same run.
+reads all weights once, at the bandwidth of a matrix-vector product measured in the same run; beside
+it the time that the prompt's multiplications take at the rate of a large matrix product.
 """
 
 import argparse
@@ -165,28 +166,47 @@ def bandwidth() -> float:
 
     matrix, vector = jnp.ones((16384, 4096)), jnp.ones(4096)
     product = jax.jit(lambda m, v: m @ v)
-    product(matrix, vector).block_until_ready()
-    times = []
-    for _ in range(7):
+    return matrix.nbytes / seconds_of(lambda: product(matrix, vector))
+
+
+def product_rate() -> float:
+    """Multiply-adds per second of a large matrix product."""
+    import jax
+    import jax.numpy as jnp
+
+    size = 2048
+    matrix, product = jnp.ones((size, size)), jax.jit(lambda m: m @ m)
+    return size**3 / seconds_of(lambda: product(matrix))
+
+
+def seconds_of(run: Any, times: int = 7) -> float:
+    """The median of the seconds that something on the device takes."""
+    run().block_until_ready()
+    found = []
+    for _ in range(times):
         start = time.perf_counter()
-        product(matrix, vector).block_until_ready()
-        times.append(time.perf_counter() - start)
-    return matrix.nbytes / median(times)
+        run().block_until_ready()
+        found.append(time.perf_counter() - start)
+    return median(found)
 
 
-def weight_bytes(path: str) -> int:
-    """Bytes of the weights that every token reads: all tables but those that are only looked up."""
+def work(path: str, prompt: int) -> tuple[float, float]:
+    """Bytes of weights that every token reads, and multiply-adds of reading the prompt.
+
+    Tables that are only looked up do not count, and neither does the vocabulary over the prompt.
+    """
     import playmask
     from playmask.transformer import weights_by_name
 
     kind = Path(path).name
     model = playmask.load(path, **({"mask": "unilm"} if kind == "unilm" else {}))
     looked_up = ("embeddings/positions", "embeddings/segments")
-    return sum(
+    read = sum(
         v.value.nbytes
         for name, v in weights_by_name(model).items()
         if not name.startswith(looked_up)
     )
+    return read, playmask.count(model.architecture, length=prompt).products
 
 
 def measure(name: str, case: dict[str, Any], runs: int, place: Path) -> dict[str, Any]:
@@ -195,16 +215,18 @@ def measure(name: str, case: dict[str, Any], runs: int, place: Path) -> dict[str
     told |= {"path": checkpoint(case["kind"], place), "prompts": prompts(case)}
     peers = {peer: Peer(peer, place) for peer in ("playmask", *case["peers"])}
     answers: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
-    speeds = []
+    speeds, rates = [], []
     for _ in range(runs):
         speeds.append(bandwidth())
+        rates.append(product_rate())
         for peer, process in peers.items():
             answers[peer].append(process.ask(told))
     for process in peers.values():
         process.process.terminate()
     seconds = {peer: median(a["seconds"] for a in found) for peer, found in answers.items()}
     ours = answers["playmask"][-1]["tokens"]
-    bound = case["new"] * weight_bytes(told["path"]) / median(speeds)
+    alone = case["batch"] == 1 and case["beams"] == 1
+    read, products = work(told["path"], case["prompt"]) if alone else (0, 0)
     return {
         "case": name,
         "seconds": seconds,
@@ -215,7 +237,9 @@ def measure(name: str, case: dict[str, Any], runs: int, place: Path) -> dict[str
             for peer, found in answers.items()
         },
         "bandwidth, GB/s": median(speeds) / 1e9,
-        "bound, s": bound if case["batch"] == 1 and case["beams"] == 1 else None,
+        "products, G/s": median(rates) / 1e9,
+        "bound, s": case["new"] * read / median(speeds) if alone else None,
+        "prompt's bound, s": products / median(rates) if alone else None,
         "runs": runs,
     }
 
@@ -228,9 +252,11 @@ def show(result: dict[str, Any]) -> None:
         ratio, same = result["times playmask"][peer], result["same tokens"][peer]
         print(f"  {peer:25} {seconds:7.3f} s  {ratio:6.2f} ×  same texts {same:.0%}")
     if bound is not None:
-        ours = result["seconds"]["playmask"]
+        ours, prompt = result["seconds"]["playmask"], result["prompt's bound, s"]
         print(f"  {'bound':25} {bound:7.3f} s  at {result['bandwidth, GB/s']:.1f} GB/s; "
               f"playmask reaches {bound / ours:.0%}")  # fmt: skip
+        print(f"  {'with the prompt':25} {bound + prompt:7.3f} s  at "
+              f"{result['products, G/s']:.0f} G multiply-adds/s; {(bound + prompt) / ours:.0%}")
 
 
 def main() -> None:
