@@ -24,7 +24,7 @@ LAYERS = (
     ("transformer",),
     ("compiled", "deferred", "families", "tokenizers"),
     ("checkpoints", "counting", "data", "gradients"),
-    ("predictor", "steering"),
+    ("labelling", "predictor", "steering"),
     ("generation",),
     ("train",),
     ("tasks",),

@@ -1,0 +1,113 @@
+"""Scores of stretches: a number for each label, first token and last token."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from playmask.dense import Dense
+from playmask.errors import ConfigError
+from playmask.labelling.losses import HIDDEN
+from playmask.masks import Tensor
+from playmask.parts.rotary import turn
+from playmask.parts.sinusoidal import angles
+
+
+class GlobalPointer(keras.layers.Layer):
+    """Scores each stretch by the product of a query of its first and a key of its last token.
+
+    labels: each has queries and keys of its own; size: of these; rotary: they are turned by their
+    positions (with `False` a stretch's length cannot be told); onward: only stretches that end
+    where they begin, or later
+    Shapes: x (B, T, D); valid bool (B, T) -> float32 (B, labels, T, T), at [first, last]; HIDDEN
+            where there is padding or no stretch
+    Source: Su 2021 (kexue 8373); reproduces bert4keras' GlobalPointer
+    """
+
+    def __init__(
+        self,
+        labels: int,
+        *,
+        size: int = 64,
+        rotary: bool = True,
+        onward: bool = True,
+        initializer: Any = "lecun_normal",
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if labels < 1 or size < 2 or size % 2:
+            raise ConfigError(
+                f"labels is from 1 and size is even; received labels={labels}, size={size}."
+            )
+        self.labels, self.size, self.rotary, self.onward = labels, size, rotary, onward
+        self.initializer = initializer
+        self.dense = self._dense("dense", self.width)
+
+    @property
+    def width(self) -> int:
+        """Of the dense layer: a query and a key for each label."""
+        return 2 * self.labels * self.size
+
+    def _dense(self, name: str, units: int) -> Dense:
+        return Dense(units, kernel_initializer=self.initializer, name=name, dtype=self.dtype_policy)
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights for hidden states (B, T, D)."""
+        self.dense.build(shape)
+
+    def call(self, x: Tensor, valid: Tensor) -> Tensor:
+        """Score all stretches."""
+        length = ops.shape(x)[1]
+        heads = ops.reshape(self.dense(x), (-1, length, self.labels, 2 * self.size))
+        q, k = ops.split(ops.transpose(heads, (0, 2, 1, 3)), 2, axis=-1)
+        return self._only_stretches(self._products(q, k), valid)
+
+    def _products(self, q: Tensor, k: Tensor) -> Tensor:
+        """Queries (B, N, T, H) times keys, in float32: (B, N, T, T)."""
+        if self.rotary:
+            turned = angles(ops.arange(ops.shape(q)[2])[None], self.size, 10000.0)[:, None]
+            q, k = (turn(each, ops.cos(turned), ops.sin(turned)) for each in (q, k))
+        scores = ops.matmul(q * self.size**-0.5, ops.swapaxes(k, -1, -2))
+        return ops.cast(scores, "float32")
+
+    def _only_stretches(self, scores: Tensor, valid: Tensor) -> Tensor:
+        """Hide what is padding, and what ends before it begins."""
+        allowed = ops.logical_and(valid[:, :, None], valid[:, None, :])
+        if self.onward:
+            places = ops.arange(ops.shape(valid)[1])
+            allowed = ops.logical_and(allowed, places[:, None] <= places)
+        return ops.where(allowed[:, None], scores, HIDDEN)
+
+
+class EfficientGlobalPointer(GlobalPointer):
+    """The same with one query and one key for all labels, and a number of a label for each end.
+
+    Source: Su 2022 (kexue 8877); reproduces bert4keras' EfficientGlobalPointer
+    """
+
+    def __init__(self, labels: int, **options: Any) -> None:
+        super().__init__(labels, **options)
+        self.ends = self._dense("ends", 2 * labels)
+
+    @property
+    def width(self) -> int:
+        """Of the dense layer: a query and a key."""
+        return 2 * self.size
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights for hidden states (B, T, D)."""
+        super().build(shape)
+        self.ends.build((*shape[:-1], self.width))
+
+    def call(self, x: Tensor, valid: Tensor) -> Tensor:
+        """Score all stretches."""
+        both = self.dense(x)
+        q, k = both[..., 0::2], both[..., 1::2]
+        scores = self._products(q[:, None], k[:, None])
+        ends = ops.cast(ops.transpose(self.ends(both) / 2, (0, 2, 1)), "float32")
+        last, first = ends[:, 0::2], ends[:, 1::2]
+        scores = scores + first[..., None] + last[:, :, None]
+        return self._only_stretches(scores, valid)
+
+
+POINTERS = {"global": GlobalPointer, "efficient": EfficientGlobalPointer}

@@ -1,0 +1,215 @@
+"""What makes tags of logits: a CRF, a Markov model of maximum entropy, or a softmax for each token.
+
+All three give `loss`, nats of the right tags, and `decode`, the best tags with the probabilities of
+their stretches.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from playmask.errors import ConfigError
+from playmask.labelling.chains import Chain, backward, best, forward, log_total
+from playmask.masks import Tensor
+
+
+class Tagged(NamedTuple):
+    """The best tags (B, T), and two numbers (B, T) each of which the stretch s … e makes one.
+
+    exp(before[s] + behind[e]) is the probability that these tokens have these tags.
+    """
+
+    tags: Tensor
+    before: Tensor
+    behind: Tensor
+
+
+class Softmax(keras.layers.Layer):
+    """Each token's tag by itself.
+
+    Shapes: logits (B, T, L); tags int (B, T); valid bool (B, T)
+    """
+
+    def __init__(self, tags: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.tags = tags
+
+    def build(self, shape: Any = None) -> None:
+        """Nothing is learnt."""
+
+    def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
+        """Nats of the right tags, summed over a text: (B,)."""
+        told = picked(ops.log_softmax(logits, axis=-1), tags)
+        return -ops.sum(ops.where(valid, told, 0.0), axis=1)
+
+    def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
+        """The likeliest tags."""
+        logs = ops.log_softmax(logits, axis=-1)
+        tags = ops.cast(ops.argmax(logs, axis=-1), "int32")
+        told = picked(logs, tags)
+        sums = ops.cumsum(told, axis=1)
+        return Tagged(tags, told - sums, sums)
+
+
+class CRF(keras.layers.Layer):
+    """A conditional random field: a score for each tag after another, learnt with the logits.
+
+    ends: scores of the first and of the last tag are learnt too; multiplier: the scores learn so
+    many times faster, since pretrained models need rates at which they would hardly move (kexue
+    7196)
+    Shapes: logits (B, T, L); tags int (B, T); valid bool (B, T)
+    Source: Lafferty et al. 2001; reproduces bert4keras' ConditionalRandomField without `ends`
+    """
+
+    def __init__(
+        self, tags: int, *, ends: bool = False, multiplier: float = 1.0, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        if not multiplier > 0:
+            raise ConfigError(f"multiplier is above 0, not {multiplier!r}.")
+        self.tags, self.ends, self.multiplier = tags, ends, multiplier
+
+    def build(self, shape: Any = None) -> None:
+        """Create the scores, smaller by the multiplier than they count."""
+        initializer = scaled(keras.initializers.GlorotUniform(), 1 / self.multiplier)
+        self.kernel = self.add_weight(
+            name="transitions", shape=(self.tags, self.tags), initializer=initializer
+        )
+        self.stored_ends = None
+        if self.ends:
+            self.stored_ends = self.add_weight(
+                name="ends", shape=(2, self.tags), initializer="zeros"
+            )
+
+    @property
+    def transitions(self) -> Tensor:
+        """The score of each tag (column) after another (row): (L, L)."""
+        return ops.convert_to_tensor(self.kernel) * self.multiplier
+
+    def chain(self, logits: Tensor, valid: Tensor) -> Chain:
+        """The scores of all sequences."""
+        transitions = self.transitions
+        first, last = logits[:, 0], ops.zeros_like(logits[:, 0])
+        if self.stored_ends is not None:
+            ends = ops.convert_to_tensor(self.stored_ends) * self.multiplier
+            first, last = first + ends[0], last + ends[1]
+        return Chain(first, last, (logits,), lambda now: transitions + now[:, None], valid)
+
+    def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
+        """Nats of the right sequence among all: (B,)."""
+        chain = self.chain(logits, valid)
+        along = ops.sum(self._along(chain, logits, tags), axis=1)
+        return log_total(chain) - along - _last_tag(chain.last, tags, valid)
+
+    def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
+        """The best sequence, and of its stretches the exact probabilities."""
+        chain = self.chain(logits, valid)
+        tags = best(chain)
+        ahead, behind = picked(forward(chain), tags), picked(backward(chain), tags)
+        sums = ops.cumsum(self._along(chain, logits, tags), axis=1)
+        return Tagged(tags, ahead - sums, sums + behind - log_total(chain)[:, None])
+
+    def _along(self, chain: Chain, logits: Tensor, tags: Tensor) -> Tensor:
+        """What each token adds to the score of a sequence: (B, T)."""
+        pairs = tags[:, :-1] * self.tags + tags[:, 1:]
+        after = ops.take(ops.reshape(self.transitions, (-1,)), pairs)
+        steps = ops.where(chain.valid[:, 1:], picked(logits[:, 1:], tags[:, 1:]) + after, 0.0)
+        return ops.concatenate([picked(chain.first[:, None], tags[:, :1]), steps], axis=1)
+
+
+class MEMM(keras.layers.Layer):
+    """A Markov model of maximum entropy in both directions: each tag after, and before, another.
+
+    The loss needs no sum over sequences, so that training is faster than a CRF's.
+    rank: transitions are a product of two (L, rank) matrices; multiplier: as of a CRF
+    Shapes: logits (B, T, L); tags int (B, T); valid bool (B, T)
+    Source: Su 2020 (kexue 7213); reproduces bert4keras' MaximumEntropyMarkovModel
+    """
+
+    def __init__(
+        self, tags: int, *, rank: int | None = None, multiplier: float = 1.0, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        if not multiplier > 0:
+            raise ConfigError(f"multiplier is above 0, not {multiplier!r}.")
+        self.tags, self.rank, self.multiplier = tags, rank, multiplier
+
+    def build(self, shape: Any = None) -> None:
+        """Create the transitions, smaller by the multiplier than they count."""
+        initializer = scaled(keras.initializers.GlorotUniform(), 1 / self.multiplier)
+        shapes = {"transitions": (self.tags, self.tags)}
+        if self.rank is not None:
+            shapes = {name: (self.tags, self.rank) for name in ("left", "right")}
+        self.kernels = [
+            self.add_weight(name=name, shape=shape, initializer=initializer)
+            for name, shape in shapes.items()
+        ]
+
+    @property
+    def transitions(self) -> Tensor:
+        """What each tag (row) adds to the logits of the next one (column): (L, L)."""
+        left, *right = (ops.convert_to_tensor(w) * self.multiplier for w in self.kernels)
+        return ops.matmul(left, ops.transpose(right[0])) if right else left
+
+    def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
+        """Nats of the right tags, the mean of both directions, summed over a text: (B,)."""
+        here, both = logits[:, 1:], ops.logical_and(valid[:, 1:], valid[:, :-1])
+        onward = (here + ops.take(self.transitions, tags[:, :-1], axis=0)) / 2
+        back = (logits[:, :-1] + ops.take(ops.transpose(self.transitions), tags[:, 1:], axis=0)) / 2
+        told = picked(_logs(onward), tags[:, 1:]) + picked(_logs(back), tags[:, :-1])
+        first, last = self._ends(logits, valid)
+        ends = picked(first[:, None], tags[:, :1])[:, 0] + _last_tag(last, tags, valid)
+        return -(ends + ops.sum(ops.where(both, told, 0.0), axis=1) / 2)
+
+    def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
+        """The sequence of the least loss; its stretches' probabilities are given what is before."""
+        transitions = self.transitions
+
+        def step(before: Tensor, now: Tensor) -> Tensor:
+            onward = _logs((now[:, None] + transitions) / 2)  # (B, from, to)
+            back = _logs((before[:, None] + ops.transpose(transitions)) / 2)  # (B, to, from)
+            return (onward + ops.swapaxes(back, 1, 2)) / 2
+
+        shifted = ops.concatenate([logits[:, :1], logits[:, :-1]], axis=1)
+        first, last = self._ends(logits, valid)
+        tags = best(Chain(first, last, (shifted, logits), step, valid))
+        after = (logits[:, 1:] + ops.take(transitions, tags[:, :-1], axis=0)) / 2
+        given = ops.concatenate([logits[:, :1], after], axis=1)
+        told = picked(_logs(given), tags)
+        sums = ops.cumsum(told, axis=1)
+        return Tagged(tags, told - sums, sums)
+
+    def _ends(self, logits: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Half of the first token's onward and of the last one's backward log-probabilities."""
+        logs = _logs(logits) / 2
+        return logs[:, 0], _at_end(logs, valid)
+
+
+def picked(values: Tensor, tags: Tensor) -> Tensor:
+    """Of (B, T, L) those of some tags (B, T): (B, T)."""
+    return ops.take_along_axis(values, ops.expand_dims(tags, -1), axis=-1)[..., 0]
+
+
+def scaled(initializer: Any, by: float) -> Any:
+    """An initializer whose values are so many times as large."""
+    return lambda shape, dtype=None: initializer(shape, dtype) * by
+
+
+def _logs(logits: Tensor) -> Tensor:
+    return ops.log_softmax(logits, axis=-1)
+
+
+def _last_tag(values: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
+    """Of values (B, L) that of each text's last tag: (B,)."""
+    return ops.take_along_axis(values, _at_end(tags, valid)[:, None], axis=1)[:, 0]
+
+
+def _at_end(values: Tensor, valid: Tensor) -> Tensor:
+    """The values (B, T, …) of each text's last token: (B, …)."""
+    end = ops.sum(ops.cast(valid, "int32"), axis=1) - 1
+    end = ops.reshape(end, (-1, *[1] * (len(values.shape) - 1)))
+    return ops.take_along_axis(values, end, axis=1)[:, 0]
+
+
+TAGGERS = {"crf": CRF, "memm": MEMM, "softmax": Softmax}
