@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from playmask.data.lines import Line, Report, numbered, read_lines
 from playmask.errors import DataError, InputError, nearest
@@ -63,10 +63,13 @@ class Example(NamedTuple):
     label: str | None = None
 
 
-class Examples(list[Example]):
+E = TypeVar("E")
+
+
+class Examples(list[E], Generic[E]):
     """The examples of a file in its order; `skipped` tells why each left-out line was bad."""
 
-    def __init__(self, examples: Iterable[Example] = (), skipped: Iterable[str] = ()):
+    def __init__(self, examples: Iterable[E] = (), skipped: Iterable[str] = ()):
         super().__init__(examples)
         self.skipped = list(skipped)
 

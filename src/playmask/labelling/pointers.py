@@ -110,4 +110,4 @@ class EfficientGlobalPointer(GlobalPointer):
         return self._only_stretches(scores, valid)
 
 
-POINTERS = {"global": GlobalPointer, "efficient": EfficientGlobalPointer}
+POINTERS: dict[str, Any] = {"global": GlobalPointer, "efficient": EfficientGlobalPointer}

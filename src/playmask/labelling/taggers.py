@@ -212,4 +212,4 @@ def _at_end(values: Tensor, valid: Tensor) -> Tensor:
     return ops.take_along_axis(values, end, axis=1)[:, 0]
 
 
-TAGGERS = {"crf": CRF, "memm": MEMM, "softmax": Softmax}
+TAGGERS: dict[str, Any] = {"crf": CRF, "memm": MEMM, "softmax": Softmax}

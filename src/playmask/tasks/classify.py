@@ -13,9 +13,9 @@ from playmask.data.readers import Example, Examples, read_examples
 from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.masks import Tensor
 from playmask.noise import Dropout
-from playmask.tasks.task import Task, open_model
+from playmask.tasks.task import Task, TaskNetwork, open_model
 from playmask.tokenizers import Tokenizer
-from playmask.transformer import PREDICT, Transformer
+from playmask.transformer import Transformer
 
 HIDDEN = -1e9
 
@@ -29,21 +29,20 @@ class Prediction(NamedTuple):
     probabilities: dict[str, float]
 
 
-class ClassifierNetwork(keras.Model):
+class ClassifierNetwork(TaskNetwork):
     """A Transformer, its sites pooled into one vector, and a dense layer over the labels.
 
     Shapes: inputs as a Transformer's -> {"logits": (B, labels)}, in nats
     """
 
     def __init__(self, transformer: Transformer, labels: int, pooling: str, dropout: float) -> None:
-        super().__init__(name="task")
+        super().__init__(transformer)
         if pooling not in POOLINGS:
             raise ConfigError(f"There is no pooling {pooling!r}.{nearest(pooling, POOLINGS)}")
         if transformer.architecture.decoder is not None:
             raise ConfigError(
                 "A classifier reads texts with an encoder; load this model with decoder=None."
             )
-        self.transformer = transformer
         self.pooling = pooling
         self.dropout = Dropout(dropout)
         self.dense = keras.layers.Dense(
@@ -58,10 +57,6 @@ class ClassifierNetwork(keras.Model):
         """Create the head's weights."""
         width = self.transformer.architecture.width
         self.dense.build((None, width * (2 if self.pooling == "mean_max" else 1)))
-
-    def predict(self, *arguments: Any, **options: Any) -> Any:
-        """Refused, as a Transformer's."""
-        raise InputError(PREDICT)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Classify."""
@@ -147,7 +142,7 @@ class TextClassifier(Task):
         """Read labelled examples from a file, or take a sequence of (text, [pair,] label)."""
         if isinstance(data, (str, Path)):
             return read_examples(data, labels=self.labels, columns=columns, skip_bad=skip_bad)
-        examples = Examples()
+        examples: Examples[Example] = Examples()
         for i, item in enumerate(data):
             try:
                 examples.append(_example(i, item, self.labels))

@@ -20,15 +20,30 @@ from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.compiled import Compiled
 from playmask.data.batches import Batch, Batches, Row
 from playmask.deferred import blank, fill
-from playmask.errors import CheckpointError, ConfigError, nearest
+from playmask.errors import CheckpointError, ConfigError, InputError, nearest
 from playmask.gradients import value_and_gradient
 from playmask.masks import Tensor
 from playmask.predictor import Predictor
 from playmask.tokenizers import Tokenizer
 from playmask.train.fitting import TrainingPlan, train
-from playmask.transformer import Transformer, weights_by_name
+from playmask.transformer import PREDICT, Transformer, weights_by_name
 
 TASK = "task.json"
+
+
+class TaskNetwork(keras.Model):
+    """A Transformer with what a task puts on it; weights of the task's own are "task/…"."""
+
+    def __init__(self, transformer: Transformer) -> None:
+        super().__init__(name="task")
+        self.transformer = transformer
+
+    def build(self, shape: Any = None) -> None:
+        """Create the task's own weights, where it has any."""
+
+    def predict(self, *arguments: Any, **options: Any) -> Any:
+        """Refused, as a Transformer's."""
+        raise InputError(PREDICT)
 
 
 class Task(ABC):
@@ -48,13 +63,18 @@ class Task(ABC):
         self.tokenizer = tokenizer
         self.settings = dict(settings)
         self._check_length()
-        self.predictor = Predictor(
-            network,
+        self.predictor = self.make_predictor()
+
+    def make_predictor(self, function: Any = None) -> Predictor:
+        """What runs the network, or a function of it, on texts."""
+        return Predictor(
+            self.network,
             limits={
-                "tokens": len(tokenizer),
+                "tokens": len(self.tokenizer),
                 "segments": self.transformer.architecture.segment_ids,
             },
             maximum=self.settings["max_length"],
+            function=function,
         )
 
     def _check_length(self) -> None:

@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -13,27 +12,19 @@ from playmask.compiled import Compiled
 from playmask.data.readers import Example, Examples
 from playmask.errors import DataError, InputError
 from playmask.masks import Tensor
-from playmask.tasks.task import Task, load_reader
-from playmask.transformer import PREDICT, Transformer
+from playmask.tasks.task import Task, TaskNetwork, load_reader
+from playmask.transformer import Transformer
 
 
-class TokenNetwork(keras.Model):
+class TokenNetwork(TaskNetwork):
     """A Transformer, of which the logits of tokens are wanted; it has no weights of its own.
 
     Shapes: inputs as a Transformer's -> {"logits": (B, R, vocabulary)}
     """
 
     def __init__(self, transformer: Transformer) -> None:
-        super().__init__(name="task")
-        self.transformer = transformer
+        super().__init__(transformer)
         self.build(None)
-
-    def build(self, shape: Any = None) -> None:
-        """Nothing is left to build."""
-
-    def predict(self, *arguments: Any, **options: Any) -> Any:
-        """Refused, as a Transformer's."""
-        raise InputError(PREDICT)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Score the tokens."""
@@ -88,7 +79,7 @@ def chosen(wanted: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def gathered(data: Any, example: Callable[[int, Any], Example], *, skip_bad: bool) -> Examples:
     """Check a sequence of examples; `example` takes each and its number, or says what is wrong."""
-    examples = Examples()
+    examples: Examples[Example] = Examples()
     for i, item in enumerate(data):
         try:
             examples.append(example(i, item))

@@ -1,0 +1,271 @@
+"""Texts with labelled mentions: what they are, and the files that hold them.
+
+A mention is text[start:end]. Columns of tags (CoNLL, BIO, BMES), JSON lines, CLUENER and brat are
+read; where a file states a mention's text too, it must be the one at the place.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.data.lines import numbered, read_lines
+from playmask.data.readers import Examples
+from playmask.errors import DataError, nearest
+
+
+class Mention(NamedTuple):
+    """The characters start … end - 1 of a text, and what they are; score: how sure that is."""
+
+    start: int
+    end: int
+    label: str
+    score: float = 1.0
+
+
+class Annotated(NamedTuple):
+    """A text and its mentions, in the order of their places."""
+
+    text: str
+    mentions: tuple[Mention, ...] = ()
+
+
+class BadMention(Exception):
+    """The reason why one text cannot be used."""
+
+
+Numbered = Iterator[tuple[int, Callable[[], Annotated]]]
+COLUMNS = (".bio", ".bioes", ".bmes", ".bmeso", ".conll", ".iob", ".iob2", ".txt", ".tsv")
+OBJECTS = (".json", ".jsonl", ".ndjson")
+LISTS = ("mentions", "entities", "spans")
+KEYS = {
+    "label": ("label", "type", "entity_type"),
+    "start": ("start", "start_idx", "start_offset", "begin"),
+    "end": ("end", "end_idx", "end_offset"),
+    "text": ("text", "mention", "entity", "word", "value"),
+}
+"""Under which names JSON gives a mention's parts, in half-open character offsets."""
+
+BEGIN, INSIDE, END, SINGLE = "B", "IM", "E", "SU"
+"""The letters of tags: BIO, BIOES, BMES and BILOU's S and U."""
+
+
+def read_mentions(
+    path: str | Path, *, labels: Collection[str] | None = None, skip_bad: bool = False
+) -> Examples[Annotated]:
+    """Read texts with mentions; the suffix names the format, and `.gz` may follow it.
+
+    .bio, .bmes, .conll, .txt, .tsv …: a token and its tag on each line, an empty line between
+    texts; more columns may stand between. .json, .jsonl: on each line an object with `text` and
+    `mentions` (or `entities`, `spans`), each an object with `start`, `end` (behind the last
+    character), `label` and perhaps `text`; or CLUENER's `label`, which counts its ends otherwise.
+    .ann: brat's, beside its .txt.
+    labels: those allowed; skip_bad: leave bad texts out and list them in `.skipped`
+    Raises: DataError naming file and line, also where no good text is left
+    """
+    path = Path(path)
+    name = path.stem if path.suffix.lower() == ".gz" else path.name
+    suffix = Path(name).suffix.lower()
+    if suffix == ".ann":
+        texts = _brat(path)
+    elif suffix in OBJECTS:
+        texts = _objects(path)
+    elif suffix in COLUMNS:
+        texts = _columns(path)
+    else:
+        known = ", ".join((*COLUMNS, *OBJECTS, ".ann"))
+        raise DataError(f"{path}: The format {suffix!r} is unknown; known are {known} (+ .gz).")
+    examples: Examples[Annotated] = Examples()
+    for number, text in texts:
+        try:
+            examples.append(checked(text(), labels))
+        except BadMention as error:
+            reason = f"{path}:{number}: {error}"
+            if not skip_bad:
+                raise DataError(reason) from None
+            examples.skipped.append(reason)
+    if not examples:
+        skipped = examples.skipped
+        first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
+        raise DataError(f"{path}: There is no usable text{first}.")
+    return examples
+
+
+def checked(example: Annotated, labels: Collection[str] | None = None) -> Annotated:
+    """Put the mentions in order, each once, after seeing that they are in the text."""
+    if not isinstance(example.text, str) or not example.text.strip():
+        raise BadMention(f"The text is {example.text!r:.60}; a str that is not empty is due.")
+    for mention in example.mentions:
+        if not isinstance(mention.label, str) or not mention.label:
+            raise BadMention(f"The label of a mention is {mention.label!r}, not a name.")
+        if labels is not None and mention.label not in labels:
+            raise BadMention(
+                f"The label {mention.label!r} is not one of the labels."
+                f"{nearest(mention.label, labels)}"
+            )
+        if not 0 <= mention.start < mention.end <= len(example.text):
+            raise BadMention(
+                f"A mention goes from {mention.start} to {mention.end}, but the text has "
+                f"{len(example.text)} characters; offsets are from 0, the end behind the last one."
+            )
+    return Annotated(example.text, tuple(sorted(set(example.mentions))))
+
+
+def check_text(text: str, start: int, end: int, stated: str) -> None:
+    """See that a mention's text is the one at its place, or say what is wrong with the place."""
+    found = text[start:end]
+    if found == stated:
+        return
+    if text[start : end + 1] == stated:
+        hint = "the end seems to be the last character; it must be the place behind it"
+    elif stated and stated in text:
+        hint = f"it stands at {text.index(stated)}"
+    else:
+        hint = "it does not stand in the text"
+    raise BadMention(f"text[{start}:{end}] is {found!r:.40}, but {stated!r:.40} is stated: {hint}.")
+
+
+def labels_of_mentions(examples: Iterable[Annotated]) -> list[str]:
+    """List the labels that occur, sorted."""
+    return sorted({mention.label for example in examples for mention in example.mentions})
+
+
+# Tags
+
+
+def tags_to_mentions(tags: list[str]) -> list[Mention]:
+    """The stretches that tags such as B-PER, I-PER, O, S-LOC mark, in places of the tags.
+
+    A stretch begins at B, at S, or where the label changes, and ends with E, S or the last tag of
+    its label: the reading of conlleval.
+    """
+    found: list[Mention] = []
+    begun: tuple[int, str] | None = None
+    for i, tag in enumerate([*tags, "O"]):
+        letter, _, label = tag.partition("-")
+        goes_on = begun is not None and letter in (*INSIDE, END) and begun[1] == label
+        if begun is not None and not goes_on:
+            found.append(Mention(begun[0], i, begun[1]))
+            begun = None
+        if letter == "O":
+            continue
+        if begun is None:
+            begun = (i, label)
+        if letter in (END, *SINGLE):
+            found.append(Mention(begun[0], i + 1, begun[1]))
+            begun = None
+    return found
+
+
+def _columns(path: Path) -> Numbered:
+    """Tokens and tags; the tokens are joined by spaces, unless they are single characters."""
+    rows: list[tuple[int, list[str]]] = []
+    for number, line in [*_lines(path), (0, "")]:
+        if line.strip() and not line.startswith(("-DOCSTART-", "#doc")):
+            rows.append((number, line.rstrip().split("\t" if "\t" in line else " ")))
+        elif rows:
+            yield rows[0][0], _tagged(rows)
+            rows = []
+
+
+def _tagged(rows: list[tuple[int, list[str]]]) -> Callable[[], Annotated]:
+    def make() -> Annotated:
+        for number, row in rows:
+            if len(row) < 2 or not re.fullmatch(r"O|[BIMESUL]-\S+", row[-1]):
+                raise BadMention(
+                    f"Line {number} is {' '.join(row)!r:.60}; a token and a tag such as B-PER, "
+                    "I-PER or O are due."
+                )
+        tokens = [row[0] for _, row in rows]
+        tags = [re.sub("^L-", "E-", row[-1]) for _, row in rows]
+        between = "" if sum(map(len, tokens)) <= 1.2 * len(tokens) else " "
+        starts, place = [], 0
+        for token in tokens:
+            starts.append(place)
+            place += len(token) + len(between)
+        mentions = tuple(
+            Mention(starts[m.start], starts[m.end - 1] + len(tokens[m.end - 1]), m.label)
+            for m in tags_to_mentions(tags)
+        )
+        return Annotated(between.join(tokens), mentions)
+
+    return make
+
+
+# Objects
+
+
+def _objects(path: Path) -> Numbered:
+    for number, line in _lines(path):
+        yield number, partial(_of_object, line)
+
+
+def _of_object(line: str) -> Annotated:
+    try:
+        fields = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadMention(f"The line is not JSON ({error}).") from None
+    if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
+        raise BadMention(f"The line is {line!r:.60}; an object with a `text` is due.")
+    text = fields["text"]
+    listed = next((fields[name] for name in LISTS if name in fields), None)
+    if listed is not None:
+        return Annotated(text, tuple(_of_item(text, item) for item in listed))
+    if isinstance(fields.get("label"), dict):
+        return Annotated(text, tuple(_of_cluener(text, fields["label"])))
+    raise BadMention(f"Of {', '.join(LISTS)} there is none; an empty list says that nothing is.")
+
+
+def _of_item(text: str, item: Any) -> Mention:
+    if isinstance(item, list) and len(item) == 3:
+        item = dict(zip(("start", "end", "label"), item, strict=True))
+    if not isinstance(item, dict):
+        raise BadMention(f"A mention is {item!r:.60}, not an object with start, end and label.")
+    start, end, label, stated = (
+        next((item[name] for name in KEYS[key] if name in item), None)
+        for key in ("start", "end", "label", "text")
+    )
+    if type(start) is not int or type(end) is not int:
+        raise BadMention(f"A mention goes from {start!r} to {end!r}; whole numbers are due.")
+    if isinstance(stated, str):
+        check_text(text, start, end, stated)
+    return Mention(start, end, label if isinstance(label, str) else "")
+
+
+def _of_cluener(text: str, labels: dict[str, Any]) -> Iterator[Mention]:
+    """{label: {mention: [[first, last], …]}}: the last character is counted in."""
+    for label, mentions in labels.items():
+        for stated, places in mentions.items():
+            for first, last in places:
+                check_text(text, first, last + 1, stated)
+                yield Mention(first, last + 1, label)
+
+
+def _brat(path: Path) -> Numbered:
+    """One text; its discontinuous mentions reach from their first part to their last."""
+    text = path.with_suffix(".txt").read_text(encoding="utf-8")
+    mentions = []
+    for number, line in _lines(path):
+        found = re.fullmatch(r"T\d+\t(\S+) (\d+) (?:\d+;\d+ )*(\d+)\t(.*)", line)
+        if line.startswith("T") and found is None:
+            raise DataError(f"{path}:{number}: {line!r:.60} is no line of brat's.")
+        if found is not None:
+            label, start, end, stated = found.groups()
+            mentions.append((Mention(int(start), int(end), label), stated))
+
+    def make() -> Annotated:
+        for mention, stated in mentions:
+            if " " not in stated:  # one part, or brat joins several by spaces
+                check_text(text, mention.start, mention.end, stated)
+        return Annotated(text, tuple(mention for mention, _ in mentions))
+
+    yield 1, make
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    def report(number: int, reason: str) -> None:
+        raise DataError(f"{path}:{number}: {reason}")
+
+    return numbered(read_lines(path), report)

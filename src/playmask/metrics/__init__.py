@@ -1,0 +1,1 @@
+"""Scores of extractions by the rules of their fields and competitions, as pure functions."""

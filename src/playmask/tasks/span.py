@@ -1,0 +1,177 @@
+"""Tagging spans: every stretch of tokens gets a score for each label; mentions may overlap."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from playmask.data.batches import Batch
+from playmask.data.mentions import Annotated, Mention
+from playmask.errors import ConfigError, nearest
+from playmask.labelling.losses import sparse_multilabel_crossentropy
+from playmask.labelling.pointers import POINTERS
+from playmask.masks import Tensor
+from playmask.noise import Dropout
+from playmask.predictor import Predictor
+from playmask.tasks.mentions import MentionTask, Window
+from playmask.tasks.task import TaskNetwork
+from playmask.tokenizers import Tokenizer
+from playmask.transformer import Transformer
+
+CANDIDATES = 256  # of a window; more than so many mentions in one are not found
+
+
+class SpanNetwork(TaskNetwork):
+    """A Transformer and a pointer.
+
+    Shapes: inputs as a Transformer's -> {"logits": (B, labels, T, T)}, at [first, last]
+    """
+
+    def __init__(self, transformer: Transformer, settings: Mapping[str, Any]) -> None:
+        super().__init__(transformer)
+        kind = settings["pointer"]
+        if kind not in POINTERS:
+            raise ConfigError(f"There is no pointer {kind!r}.{nearest(kind, POINTERS)}")
+        self.dropout = Dropout(settings["dropout"])
+        self.pointer = POINTERS[kind](
+            len(settings["labels"]), size=settings["size"], dtype="float32", name="pointer"
+        )
+        self.build(None)
+
+    def build(self, shape: Any = None) -> None:
+        """Create the pointer's weights."""
+        self.pointer.build((None, None, self.transformer.architecture.width))
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
+        """Score all stretches."""
+        hidden = self.transformer(inputs, training=training)["hidden"]
+        hidden = self.dropout(hidden, training=training)
+        return {"logits": self.pointer(hidden, self.transformer.valid(inputs))}
+
+    def candidates(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The best stretches: scores, labels, first and last tokens, (B, K) each."""
+        logits = self(inputs, training=False)["logits"]
+        labels, length = logits.shape[1], logits.shape[-1]
+        flat = ops.reshape(logits, (-1, labels * length * length))
+        scores, places = ops.top_k(flat, min(CANDIDATES, labels * length * length))
+        within = places % (length * length)
+        return {
+            "score": scores,
+            "label": places // (length * length),
+            "first": within // length,
+            "last": within % length,
+        }
+
+
+class RightAboveZero(keras.losses.Loss):
+    """Cross-entropy of many labels, added over the labels.
+
+    y_true (B, labels, P): first · T + last of the right stretches, -1 filling up
+    """
+
+    def __init__(self) -> None:
+        super().__init__(reduction="mean_with_sample_weight", name="spans")
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Nats of each text: (B,)."""
+        labels, length = y_pred.shape[1], y_pred.shape[-1]
+        wanted = ops.reshape(ops.cast(y_true, "int32"), (-1, y_true.shape[-1]))
+        loss = sparse_multilabel_crossentropy(wanted, ops.reshape(y_pred, (-1, length * length)))
+        return ops.sum(ops.reshape(loss, (-1, labels)), axis=1)
+
+
+class SpanTagger(MentionTask):
+    """Finds mentions that may overlap or hold one another, by a score for each stretch."""
+
+    kind: ClassVar[str] = "span"
+
+    @classmethod
+    def new(
+        cls,
+        model: Transformer | str | Path,
+        labels: Sequence[str],
+        *,
+        tokenizer: Tokenizer | None = None,
+        max_length: int = 128,
+        pointer: str = "efficient",
+        size: int = 64,
+        dropout: float = 0.1,
+    ) -> Self:
+        """Put a fresh pointer on a Transformer, or on the checkpoint at a path.
+
+        pointer: "global" or "efficient", with queries of a size; max_length: tokens that are read
+        at once
+        """
+        settings = {"max_length": max_length, "pointer": pointer, "size": size, "dropout": dropout}
+        return cls.settle(model, labels, tokenizer, settings)
+
+    @classmethod
+    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+        """Build the network around a Transformer."""
+        return SpanNetwork(transformer, settings)
+
+    def make_predictor(self, function: Any = None) -> Predictor:
+        """What answers with the best stretches alone."""
+        return super().make_predictor(function or self.network.candidates)
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network its loss: nats a text."""
+        self.network.compile(
+            optimizer,
+            loss={"logits": RightAboveZero()},
+            jit_compile=keras.backend.backend() == "jax",
+        )
+
+    def targets(self, examples: Sequence[Annotated]) -> np.ndarray:
+        """Of each window's mentions label, first and last token, then -1: int16 (windows, P, 3)."""
+        number = {label: i for i, label in enumerate(self.labels)}
+        rows: list[list[tuple[int, int, int]]] = []
+        for window in self.windows([example.text for example in examples]):
+            rows.append([])
+            for mention in examples[window.text].mentions:
+                cut = window.tokens_of(mention)
+                if cut is not None and not cut.left and not cut.right:
+                    place = (window.head + cut.first, window.head + cut.last)
+                    rows[-1].append((number[mention.label], *place))
+        most = max(1, *map(len, rows))
+        found = np.full((len(rows), most, 3), -1, "int16")
+        for row, mentions in zip(found, rows, strict=True):
+            if mentions:
+                row[: len(mentions)] = mentions
+        return found
+
+    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """Where the right stretches of each label stand among all."""
+        inputs, mentions, weights = batch
+        length = inputs["tokens"].shape[1]
+        wanted = np.full((len(mentions), len(self.labels), mentions.shape[1]), -1, "int32")
+        row, place = np.nonzero(mentions[..., 0] >= 0)
+        label, first, last = mentions[row, place].astype("int32").T
+        wanted[row, label, place] = first * length + last
+        return inputs, wanted, weights
+
+    def mentions(
+        self, windows: Sequence[Window], outputs: Sequence[Mapping[str, np.ndarray]]
+    ) -> list[tuple[int, Mention]]:
+        """Stretches with scores above 0, each from the window that shows most around it."""
+        beside: dict[int, list[Window]] = {}
+        for window in windows:
+            beside.setdefault(window.text, []).append(window)
+        found = []
+        for window, output in zip(windows, outputs, strict=True):
+            offsets = window.offsets
+            for k in np.nonzero(output["score"] > 0)[0]:
+                first, last = (int(output[end][k]) - window.head for end in ("first", "last"))
+                if first < 0 or last >= len(offsets) or not offsets[last][1]:
+                    continue
+                place = (window.first + first, window.first + last)
+                if window is not max(beside[window.text], key=lambda w: w.margin(*place)):
+                    continue
+                chance = float(1 / (1 + np.exp(-output["score"][k])))
+                label = self.labels[int(output["label"][k])]
+                mention = Mention(offsets[first][0], offsets[last][1], label, chance)
+                found.append((window.text, mention))
+        return found

@@ -1,0 +1,158 @@
+"""Files of mentions: what each format says, and what is wrong with bad ones."""
+
+import gzip
+import json
+
+import pytest
+
+from playmask.data.mentions import (
+    Annotated,
+    Mention,
+    labels_of_mentions,
+    read_mentions,
+    tags_to_mentions,
+)
+from playmask.errors import DataError
+
+TEXT = "高勇在中国北京"
+NAME, PLACE = Mention(0, 2, "NAME"), Mention(3, 7, "LOC")
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def columns(text, tags, between=" "):
+    return "".join(f"{c}{between}{t}\n" for c, t in zip(text, tags.split(), strict=True)) + "\n"
+
+
+@pytest.mark.parametrize(
+    "name, tags",
+    [
+        ("a.bio", "B-NAME I-NAME O B-LOC I-LOC I-LOC I-LOC"),
+        ("a.bmes", "B-NAME E-NAME O B-LOC M-LOC M-LOC E-LOC"),
+        ("a.txt", "B-NAME L-NAME O B-LOC I-LOC I-LOC L-LOC"),
+        ("a.iob", "I-NAME I-NAME O I-LOC I-LOC I-LOC I-LOC"),
+    ],
+)
+@pytest.mark.parametrize("between", [" ", "\t", " _ "])
+def test_columns(tmp_path, name, tags, between):
+    path = write(tmp_path / name, columns(TEXT, tags, between) + "\n" + columns("好", "O"))
+    assert read_mentions(path) == [Annotated(TEXT, (NAME, PLACE)), Annotated("好")]
+    assert labels_of_mentions(read_mentions(path)) == ["LOC", "NAME"]
+
+
+def test_words_are_joined_by_spaces(tmp_path):
+    path = write(tmp_path / "a.conll", "Ann B-PER\nSmith I-PER\nsees O\nRome S-LOC\n")
+    (found,) = read_mentions(path)
+    assert found.text == "Ann Smith sees Rome"
+    assert [found.text[m.start : m.end] for m in found.mentions] == ["Ann Smith", "Rome"]
+
+
+@pytest.mark.parametrize(
+    "tags, wanted",
+    [
+        ("O O", []),
+        ("B-A B-A", [(0, 1, "A"), (1, 2, "A")]),
+        ("B-A I-B", [(0, 1, "A"), (1, 2, "B")]),
+        ("I-A I-A O", [(0, 2, "A")]),
+        ("S-A I-A", [(0, 1, "A"), (1, 2, "A")]),
+        ("B-A E-A E-A", [(0, 2, "A"), (2, 3, "A")]),
+        ("B-A M-A O E-A", [(0, 2, "A"), (3, 4, "A")]),
+    ],
+)
+def test_tags(tags, wanted):
+    assert [m[:3] for m in tags_to_mentions(tags.split())] == wanted
+
+
+OBJECTS = {
+    "mentions": {
+        "text": TEXT,
+        "mentions": [
+            {"start": 3, "end": 7, "label": "LOC", "text": "中国北京"},
+            {"start": 0, "end": 2, "label": "NAME"},
+        ],
+    },
+    "entities": {
+        "text": TEXT,
+        "entities": [
+            {"start_idx": 0, "end_idx": 2, "type": "NAME", "entity": "高勇"}, [3, 7, "LOC"]
+        ],
+    },
+    "cluener": {"text": TEXT, "label": {"NAME": {"高勇": [[0, 1]]}, "LOC": {"中国北京": [[3, 6]]}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_objects(tmp_path, kind):
+    line = json.dumps(OBJECTS[kind], ensure_ascii=False) + "\n"
+    assert read_mentions(write(tmp_path / "a.json", line)) == [Annotated(TEXT, (NAME, PLACE))]
+    with gzip.open(tmp_path / "a.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write(line)
+    assert read_mentions(tmp_path / "a.jsonl.gz") == [Annotated(TEXT, (NAME, PLACE))]
+
+
+def test_brat(tmp_path):
+    write(tmp_path / "a.txt", TEXT)
+    lines = "T1\tNAME 0 2\t高勇\nR1\tlives Arg1:T1 Arg2:T2\nT2\tLOC 3 5;5 7\t中国 北京\n"
+    path = write(tmp_path / "a.ann", lines)
+    assert read_mentions(path) == [Annotated(TEXT, (NAME, PLACE))]
+
+
+BAD = {
+    "inclusive end": (
+        {"mentions": [{"start": 0, "end": 1, "label": "NAME", "text": "高勇"}]},
+        r"text\[0:1\] is '高', but '高勇' is stated: the end seems to be the last character",
+    ),
+    "exclusive end where the last counts": (
+        {"label": {"NAME": {"高勇": [[0, 2]]}}}, r"text\[0:3\] is '高勇在', but '高勇' is stated",
+    ),
+    "elsewhere": (
+        {"mentions": [{"start": 1, "end": 3, "label": "LOC", "text": "北京"}]}, "it stands at 5",
+    ),
+    "nowhere": (
+        {"mentions": [{"start": 1, "end": 3, "label": "LOC", "text": "上海"}]}, "does not stand",
+    ),
+    "behind the end": ({"mentions": [[5, 9, "LOC"]]}, "from 5 to 9, but the text has 7"),
+    "empty": ({"mentions": [[5, 5, "LOC"]]}, "from 5 to 5"),
+    "no numbers": ({"mentions": [["5", 6, "LOC"]]}, "from '5' to 6; whole numbers"),
+    "unknown label": ({"mentions": [[0, 2, "NAMES"]]}, "'NAMES' is not one .* mean 'NAME'"),
+    "no label": ({"mentions": [{"start": 0, "end": 2}]}, "not a name"),
+    "no list": ({}, "Of mentions, entities, spans there is none"),
+    "no object": ({"mentions": ["高勇"]}, "A mention is '高勇', not an object"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_lines_are_named(tmp_path, kind):
+    fields, message = BAD[kind]
+    good = json.dumps({"text": TEXT, "mentions": [[0, 2, "NAME"]]})
+    bad = json.dumps({"text": TEXT, **fields}, ensure_ascii=False)
+    path = write(tmp_path / "a.jsonl", f"{good}\n{bad}\n{good}\n")
+    labels = ["NAME", "LOC"]
+    with pytest.raises(DataError, match=rf"a\.jsonl:2: .*{message}"):
+        read_mentions(path, labels=labels)
+    kept = read_mentions(path, labels=labels, skip_bad=True)
+    assert len(kept) == 2 and len(kept.skipped) == 1 and ":2: " in kept.skipped[0]
+
+
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("a.bio", "高 B-NAME\n勇\n", r"a\.bio:1: Line 2 is '勇'"),
+        ("a.bio", "高 X-NAME\n", "Line 1 is '高 X-NAME'"),
+        ("a.jsonl", "{\n", "a.jsonl:1: The line is not JSON"),
+        ("a.jsonl", "[1]\n", "an object with a `text`"),
+        ("a.bio", "", "no usable text"),
+        ("a.xml", "<a/>", "format '.xml' is unknown"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, name, text, message):
+    with pytest.raises(DataError, match=message):
+        read_mentions(write(tmp_path / name, text))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        read_mentions(tmp_path / "a.bio")
