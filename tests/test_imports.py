@@ -12,7 +12,7 @@ LAYERS = (
     ("errors",),
     ("fonts",),
     ("draw",),
-    ("activations", "old_names", "recipes"),
+    ("activations", "metrics", "old_names", "recipes"),
     ("masks",),
     ("dense",),
     ("parts",),

@@ -12,7 +12,7 @@ from playmask.data.mentions import (
     read_mentions,
     tags_to_mentions,
 )
-from playmask.errors import DataError
+from playmask.errors import DataError, InputError
 
 TEXT = "高勇在中国北京"
 NAME, PLACE = Mention(0, 2, "NAME"), Mention(3, 7, "LOC")
@@ -100,6 +100,16 @@ def test_brat(tmp_path):
     assert read_mentions(path) == [Annotated(TEXT, (NAME, PLACE))]
 
 
+def test_table(tmp_path):
+    rows = f'text,start,end,label,mention\n{TEXT},3,7,LOC,中国北京\n{TEXT},0,2,NAME,\n"好,啊",,,,\n'
+    wanted = [Annotated(TEXT, (NAME, PLACE)), Annotated("好,啊")]
+    assert read_mentions(write(tmp_path / "a.csv", rows)) == wanted
+    names, rest = rows.split("\n", 1)
+    assert read_mentions(write(tmp_path / "b.csv", rest), columns=names.split(",")) == wanted
+    with pytest.raises(InputError, match="for a .csv"):
+        read_mentions(write(tmp_path / "a.bio", "好 O\n"), columns=["text"])
+
+
 BAD = {
     "inclusive end": (
         {"mentions": [{"start": 0, "end": 1, "label": "NAME", "text": "高勇"}]},
@@ -145,6 +155,9 @@ def test_bad_lines_are_named(tmp_path, kind):
         ("a.jsonl", "{\n", "a.jsonl:1: The line is not JSON"),
         ("a.jsonl", "[1]\n", "an object with a `text`"),
         ("a.bio", "", "no usable text"),
+        ("a.csv", "text,start\n好,0\n", r"a\.csv:1: The columns are \['text', 'start'\]"),
+        ("a.csv", "text,start,end,label\n好人,0,1\n", r"a\.csv:2: Line 2 has 3 columns, not 4"),
+        ("a.csv", "text,start,end,label\n好人,x,1,A\n", r"from 'x' to 1; whole numbers"),
         ("a.xml", "<a/>", "format '.xml' is unknown"),
     ],
 )

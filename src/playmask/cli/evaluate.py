@@ -8,7 +8,7 @@ import typer
 
 def evaluate(
     task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled: .tsv, .csv, .jsonl.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled, as for training.")],
     columns: Annotated[
         str | None, typer.Option(help="The file's columns, such as text,label; _ is ignored.")
     ] = None,

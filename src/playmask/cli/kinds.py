@@ -1,7 +1,7 @@
 """The tasks that `playmask train` trains: how each is read, made and described."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +12,19 @@ from playmask.architectures import Architecture
 from playmask.checkpoints import build
 from playmask.checkpoints.source import find
 from playmask.cli.settings import LONGEST, Options
-from playmask.data.readers import Example, Examples, read_examples, read_pairs
+from playmask.data.mentions import read_mentions
+from playmask.data.readers import Examples, read_examples, read_pairs
 from playmask.errors import ConfigError, DataError
 from playmask.parts import Learned
-from playmask.tasks import LanguageModel, MaskFill, Seq2Seq, Task, TextClassifier
+from playmask.tasks import (
+    LanguageModel,
+    MaskFill,
+    Seq2Seq,
+    SequenceTagger,
+    SpanTagger,
+    Task,
+    TextClassifier,
+)
 from playmask.tasks.task import load_reader
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
@@ -24,13 +33,30 @@ Labels = list[str] | None
 SHOWN = 12  # labels in a line
 
 
+def check_labels(path: Path, examples: Examples, labels: list[str]) -> None:
+    """Refuse labels between which there is no choice, and columns the other way round."""
+    if len(labels) < 2:
+        raise DataError(f"{path} has one label only ({labels[0]!r}); there is no choice.")
+    if len(labels) > max(20, len(examples) // 2):
+        raise DataError(
+            f"{path} has {len(labels)} labels in {len(examples)} lines; if its columns are "
+            "the other way round, give --columns label,text."
+        )
+
+
+def check_mentions(path: Path, examples: Examples, labels: list[str]) -> None:
+    """Refuse texts in which there is nothing to find."""
+    if not labels:
+        raise DataError(f"{path} has {len(examples)} texts and not one mention.")
+
+
 class Kind(NamedTuple):
     """What a task's training takes of its own; `labels` are those allowed, None = there are none.
 
     open: loads a pretrained model (path, family, heads, changes); changes: of its architecture;
-    fresh: those of a new one besides; settings: what `task.new` is given; labelled: whether each
-    example has a label; length: how long a text may be;
-    use: the command that tries the task
+    fresh: those of a new one besides; settings: what `task.new` is given; labelled: whether
+    examples have labels; names: those of an example; check: what labels may not be; texts: those
+    of an example; length: how long a text may be; use: the command that tries the task
     """
 
     task: type[Task]
@@ -41,6 +67,9 @@ class Kind(NamedTuple):
     changes: Callable[[Options, Labels], dict[str, Any]] = lambda options, labels: {}
     heads: Callable[[Options], Any] = lambda options: "mlm"
     labelled: Callable[[Options], bool] = lambda options: False
+    names: Callable[[Any], Iterable[str]] = lambda example: filter(None, [example.label])
+    check: Callable[[Path, Examples, list[str]], None] = check_labels
+    texts: Callable[[Any], tuple[str | None, ...]] = lambda example: (example.text, example.pair)
     length: Callable[[Options], int | None] = lambda options: options["max_length"]
     use: str = "generate {out} …"
 
@@ -60,7 +89,7 @@ class Kind(NamedTuple):
     def _new_model(
         self, options: Options, examples: Examples, heads: Any, changes: dict[str, Any]
     ) -> tuple[Transformer, Tokenizer]:
-        texts = (text for e in examples for text in (e.text, e.pair) if text)
+        texts = (text for e in examples for text in self.texts(e) if text)
         if "max_length" in options:
             options["max_length"] = options["max_length"] or LONGEST
         tokenizer = Tokenizer.from_texts(texts, size=options["vocabulary"])
@@ -90,20 +119,9 @@ def _fit_length(options: Options, architecture: Architecture) -> None:
         )
 
 
-def check_labels(path: Path, examples: Examples, labels: list[str]) -> None:
-    """Refuse labels between which there is no choice, and columns the other way round."""
-    if len(labels) < 2:
-        raise DataError(f"{path} has one label only ({labels[0]!r}); there is no choice.")
-    if len(labels) > max(20, len(examples) // 2):
-        raise DataError(
-            f"{path} has {len(labels)} labels in {len(examples)} lines; if its columns are "
-            "the other way round, give --columns label,text."
-        )
-
-
-def counted(labels: list[str], examples: list[Example]) -> str:
-    """The labels, and how many examples each has; "" where there are none."""
-    number = Counter(str(example.label) for example in examples)
+def counted(labels: list[str], names: Iterable[str]) -> str:
+    """The labels, and how often each occurs; "" where there are none."""
+    number = Counter(names)
     shown = ", ".join(f"{label} ({number[label]:,})" for label in labels[:SHOWN])
     more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
     return f"; labels {shown}{more}" if labels else ""
@@ -116,6 +134,25 @@ def _take(*names: str) -> Callable[[Options, Labels], dict[str, Any]]:
 def _size(options: Options, labels: Labels) -> dict[str, Any]:
     """Norms that depend on the label, where it is told so."""
     return {"condition_size": len(labels or ())} if options["condition"] == "label" else {}
+
+
+def _finding(task: type[Task], *own: str) -> Kind:
+    """A task that finds mentions."""
+    return Kind(
+        task,
+        read=lambda options: read_mentions,
+        settings=lambda options, labels: {
+            "labels": labels,
+            **_take("max_length", *own)(options, labels),
+        },
+        open=load_reader,
+        heads=lambda options: (),
+        labelled=lambda options: True,
+        names=lambda example: (mention.label for mention in example.mentions),
+        check=check_mentions,
+        texts=lambda example: (example.text,),
+        use="predict {out} --text …",
+    )
 
 
 KINDS = {
@@ -158,5 +195,7 @@ KINDS = {
         open=MaskFill.open,
         use="predict {out} --text '…[MASK]…'",
     ),
+    "tag": _finding(SequenceTagger, "tagger", "scheme"),
+    "spans": _finding(SpanTagger, "pointer"),
 }
 """The kinds of tasks, by the names of their commands, which task.json has too."""

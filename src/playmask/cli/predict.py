@@ -33,7 +33,7 @@ def predict(
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
 ) -> None:
-    """Use a saved task on texts: label them, write their targets, fill their gaps [MASK].
+    """Use a saved task on texts: label them, find mentions, write targets, fill gaps [MASK].
 
     Prints one line of JSON for each text, in their order, as soon as it is known.
     """
@@ -114,17 +114,17 @@ def _answer(task: Any, group: "list[Example]") -> None:
         fields: dict[str, Any] = {"text": example.text}
         if example.pair is not None:
             fields["pair"] = example.pair
-        fields |= ANSWERS.get(task.kind, _output)(prediction)
+        fields |= ANSWERS.get(task.kind, _output)(example.text, prediction)
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
-def _labelled(prediction: Any) -> dict[str, Any]:
+def _labelled(text: str, prediction: Any) -> dict[str, Any]:
     chances = {label: round(value, DIGITS) for label, value in prediction.probabilities.items()}
     return {"label": prediction.label, "probabilities": chances}
 
 
-def _filled(gaps: Any) -> dict[str, Any]:
+def _filled(text: str, gaps: Any) -> dict[str, Any]:
     return {
         "fills": [
             [{"text": fill.text, "probability": round(fill.probability, DIGITS)} for fill in fills]
@@ -133,11 +133,20 @@ def _filled(gaps: Any) -> dict[str, Any]:
     }
 
 
-def _output(prediction: Any) -> dict[str, Any]:
+def _output(text: str, prediction: Any) -> dict[str, Any]:
     return {"output": prediction}
 
 
-ANSWERS = {"classify": _labelled, "mask-fill": _filled}
+def _found(text: str, mentions: Any) -> dict[str, Any]:
+    return {
+        "mentions": [
+            {**m._asdict(), "text": text[m.start : m.end], "score": round(m.score, DIGITS)}
+            for m in mentions
+        ]
+    }
+
+
+ANSWERS = {"classify": _labelled, "mask-fill": _filled, "tag": _found, "spans": _found}
 """How the predictions of a kind of task are told; others as they are."""
 
 

@@ -46,6 +46,9 @@ LAST: Parameters = {
     "force": _flag("--force", "Replace the task that --out holds; it goes at once."),
 }
 LENGTH: Parameters = {"max_length": _of(int, "Tokens a text is cut to. Default: 128.", min=4)}
+WINDOW: Parameters = {
+    "max_length": _of(int, "Tokens that are read at once. Default: 128.", min=8),
+}
 LABELS: Parameters = {
     "labels": _of(str, "Such as a,b,c. Default: those of the training file."),
 }
@@ -74,6 +77,25 @@ TASKS: dict[str, tuple[str, str, Parameters]] = {
         {
             "max_source": _of(int, "Tokens a source is cut to. Default: 128.", min=3),
             "max_target": _of(int, "Tokens a target is cut to. Default: 64.", min=1),
+        },
+    ),
+    "tag": (
+        "Train a tagger that finds mentions which stand apart: entities, words.",
+        "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's .ann.",
+        {
+            **WINDOW,
+            "tagger": _of(str, "crf, memm or softmax. Default: crf."),
+            "scheme": _of(str, "The tags' letters: bio or bmes. Default: bio."),
+            **LABELS,
+        },
+    ),
+    "spans": (
+        "Train a tagger that finds mentions which may overlap.",
+        "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's .ann.",
+        {
+            **WINDOW,
+            "pointer": _of(str, "efficient or global. Default: efficient."),
+            **LABELS,
         },
     ),
     "mask-fill": (

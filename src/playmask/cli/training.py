@@ -4,6 +4,7 @@ import shutil
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,11 +13,11 @@ import keras
 from playmask.checkpoints.save import write_json
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.cli.guard import Interrupted
-from playmask.cli.kinds import KINDS, Kind, check_labels, counted
+from playmask.cli.kinds import KINDS, Kind, counted
 from playmask.cli.output import note, note_skipped, print_table
 from playmask.cli.reading import split
 from playmask.cli.settings import CURVE, RUN, Job, Options, check_out, is_ours, settle
-from playmask.data.readers import Examples, labels_of
+from playmask.data.readers import Examples, ordered
 from playmask.draw import training_curve
 from playmask.errors import ConfigError, DataError
 from playmask.tasks import load_task
@@ -75,7 +76,7 @@ def run(name: str, job: Job, given: Options) -> None:
         labels = _saved_labels(name, job.out)
     examples, checks, labels = _read(kind, job, options, labels)
     task = load_task(job.out) if going_on else kind.make(options, examples, labels)
-    _announce(task, options, examples, checks)
+    _announce(kind, task, options, examples, checks)
     if going_on and (job.out / HISTORY).exists():
         done = len(read_json(job.out / HISTORY)["loss"])
         note(f"going on after epoch {done} of {options['epochs']}")
@@ -106,26 +107,32 @@ def _read(
     examples = read(job.train, **how)
     note_skipped(job.train, examples.skipped)
     if kind.labelled(options):
-        how["labels"] = labels = labels or labels_of(examples)
-        check_labels(job.train, examples, labels)
+        how["labels"] = labels = labels or ordered(_names(kind, examples))
+        kind.check(job.train, examples, labels)
     if job.validation is None:
         note("no --validation: the last epoch is kept, not the best")
         return examples, None, labels
     checks = read(job.validation, **how)
     note_skipped(job.validation, checks.skipped)
     for path, some in ((job.train, examples), (job.validation, checks)):
-        if any((e.pair is None) != (examples[0].pair is None) for e in some):
+        if len({tuple(text is None for text in kind.texts(e)) for e in [examples[0], *some]}) > 1:
             raise DataError(f"{path} mixes single texts and pairs with the other lines; give one.")
     return examples, checks, labels
 
 
-def _announce(task: Any, options: Options, examples: Examples, checks: Examples | None) -> None:
+def _names(kind: Kind, examples: Examples) -> Iterator[str]:
+    return (name for example in examples for name in kind.names(example))
+
+
+def _announce(
+    kind: Kind, task: Any, options: Options, examples: Examples, checks: Examples | None
+) -> None:
     beside = f", {len(checks):,} for validation" if checks is not None else ""
-    labels = counted(task.settings.get("labels", []), examples)
+    labels = counted(task.settings.get("labels", []), _names(kind, examples))
     note(f"data: {len(examples):,} examples for training{beside}{labels}")
-    kind = "new" if options["new"] else "pretrained"
+    origin = "new" if options["new"] else "pretrained"
     count = task.network.count_params()
-    note(f"model: {kind}, {count:,} parameters; texts of at most {task.settings['max_length']}")
+    note(f"model: {origin}, {count:,} parameters; texts of at most {task.settings['max_length']}")
     note(f"learning rate: {options['learning_rate']:g}, {options['epochs']} epochs")
 
 

@@ -4,16 +4,18 @@ A mention is text[start:end]. Columns of tags (CoNLL, BIO, BMES), JSON lines, CL
 read; where a file states a mention's text too, it must be the one at the place.
 """
 
+import csv
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.data.lines import numbered, read_lines
 from playmask.data.readers import Examples
-from playmask.errors import DataError, nearest
+from playmask.errors import DataError, InputError, nearest
 
 
 class Mention(NamedTuple):
@@ -37,6 +39,7 @@ class BadMention(Exception):
 
 
 Numbered = Iterator[tuple[int, Callable[[], Annotated]]]
+TABLE = ".csv"
 COLUMNS = (".bio", ".bioes", ".bmes", ".bmeso", ".conll", ".iob", ".iob2", ".txt", ".tsv")
 OBJECTS = (".json", ".jsonl", ".ndjson")
 LISTS = ("mentions", "entities", "spans")
@@ -53,7 +56,11 @@ BEGIN, INSIDE, END, SINGLE = "B", "IM", "E", "SU"
 
 
 def read_mentions(
-    path: str | Path, *, labels: Collection[str] | None = None, skip_bad: bool = False
+    path: str | Path,
+    *,
+    labels: Collection[str] | None = None,
+    columns: Sequence[str] | None = None,
+    skip_bad: bool = False,
 ) -> Examples[Annotated]:
     """Read texts with mentions; the suffix names the format, and `.gz` may follow it.
 
@@ -61,21 +68,27 @@ def read_mentions(
     texts; more columns may stand between. .json, .jsonl: on each line an object with `text` and
     `mentions` (or `entities`, `spans`), each an object with `start`, `end` (behind the last
     character), `label` and perhaps `text`; or CLUENER's `label`, which counts its ends otherwise.
-    .ann: brat's, beside its .txt.
-    labels: those allowed; skip_bad: leave bad texts out and list them in `.skipped`
+    .csv: a mention on each line, `text`, `start`, `end`, `label` and perhaps `mention`; those of
+    one text one after another. .ann: brat's, beside its .txt.
+    labels: those allowed; columns: of a .csv whose first line does not name them; skip_bad: leave
+    bad texts out and list them in `.skipped`
     Raises: DataError naming file and line, also where no good text is left
     """
     path = Path(path)
     name = path.stem if path.suffix.lower() == ".gz" else path.name
     suffix = Path(name).suffix.lower()
+    if columns is not None and suffix != TABLE:
+        raise InputError(f"{path}: columns= is for a .csv.")
     if suffix == ".ann":
         texts = _brat(path)
+    elif suffix == TABLE:
+        texts = _table(path, columns)
     elif suffix in OBJECTS:
         texts = _objects(path)
     elif suffix in COLUMNS:
         texts = _columns(path)
     else:
-        known = ", ".join((*COLUMNS, *OBJECTS, ".ann"))
+        known = ", ".join((*COLUMNS, *OBJECTS, TABLE, ".ann"))
         raise DataError(f"{path}: The format {suffix!r} is unknown; known are {known} (+ .gz).")
     examples: Examples[Annotated] = Examples()
     for number, text in texts:
@@ -241,6 +254,36 @@ def _of_cluener(text: str, labels: dict[str, Any]) -> Iterator[Mention]:
             for first, last in places:
                 check_text(text, first, last + 1, stated)
                 yield Mention(first, last + 1, label)
+
+
+def _table(path: Path, columns: Sequence[str] | None) -> Numbered:
+    """Rows that name a text and one of its mentions, or none."""
+    rows = csv.reader(line + "\n" for _, line in _lines(path))
+    names = list(columns or next(rows, []))
+    if not {"text", "start", "end", "label"} <= set(names):
+        raise DataError(f"{path}:1: The columns are {names}; text, start, end and label are due.")
+    named = ((rows.line_num, row, dict(zip(names, row, strict=False))) for row in rows)
+    for text, group in groupby(named, key=lambda each: each[2].get("text", "")):
+        lines = [*group]
+        yield lines[0][0], partial(_of_rows, text, lines, len(names))
+
+
+def _of_rows(
+    text: str, lines: list[tuple[int, list[str], dict[str, str]]], width: int
+) -> Annotated:
+    mentions = []
+    for number, row, fields in lines:
+        if len(row) != width:
+            raise BadMention(f"Line {number} has {len(row)} columns, not {width} as the first.")
+        if fields["label"]:
+            ends = {key: _number(fields[key]) for key in ("start", "end")}
+            stated = {"text": fields["mention"]} if fields.get("mention") else {}
+            mentions.append(_of_item(text, {**ends, "label": fields["label"], **stated}))
+    return Annotated(text, tuple(mentions))
+
+
+def _number(cell: str) -> int | str:
+    return int(cell) if cell.strip().isdigit() else cell
 
 
 def _brat(path: Path) -> Numbered:

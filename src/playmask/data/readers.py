@@ -163,8 +163,13 @@ def _read(
 
 
 def labels_of(examples: Iterable[Example]) -> list[str]:
-    """List the labels that occur, sorted; labels that are all numbers are sorted as numbers."""
-    labels = sorted({example.label for example in examples if example.label is not None})
+    """List the labels that occur, in order."""
+    return ordered(example.label for example in examples if example.label is not None)
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Sort names, each once; those that are all numbers are sorted as numbers."""
+    labels = sorted(set(names))
     if all(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in labels):
         labels.sort(key=float)
     return labels

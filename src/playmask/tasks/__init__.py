@@ -4,7 +4,7 @@ from playmask.tasks.classify import Prediction, TextClassifier
 from playmask.tasks.language_model import LanguageModel
 from playmask.tasks.mask_fill import Fill, MaskFill
 from playmask.tasks.seq2seq import Seq2Seq
-from playmask.tasks.span import SpanTagger
+from playmask.tasks.spans import SpanTagger
 from playmask.tasks.tag import SequenceTagger
 from playmask.tasks.task import Task, load_task
 

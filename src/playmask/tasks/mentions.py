@@ -99,10 +99,12 @@ class MentionTask(Task):
         """What mentions may be."""
         return self.settings["labels"]
 
-    def read(self, data: Any, *, skip_bad: bool = False) -> Examples[Annotated]:
+    def read(
+        self, data: Any, *, skip_bad: bool = False, columns: Sequence[str] | None = None
+    ) -> Examples[Annotated]:
         """Read texts with mentions from a file, or take a sequence of (text, mentions)."""
         if isinstance(data, (str, Path)):
-            examples = read_mentions(data, labels=self.labels, skip_bad=skip_bad)
+            examples = read_mentions(data, labels=self.labels, columns=columns, skip_bad=skip_bad)
         else:
             examples = Examples(_annotated(i, item) for i, item in enumerate(data))
         kept: Examples[Annotated] = Examples(skipped=examples.skipped)

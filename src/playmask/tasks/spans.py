@@ -86,7 +86,7 @@ class RightAboveZero(keras.losses.Loss):
 class SpanTagger(MentionTask):
     """Finds mentions that may overlap or hold one another, by a score for each stretch."""
 
-    kind: ClassVar[str] = "span"
+    kind: ClassVar[str] = "spans"
 
     @classmethod
     def new(
