@@ -51,6 +51,7 @@ _HOME = {
     "MaskFill": "tasks",
     "MeshDense": "parts",
     "Mixture": "parts",
+    "Never": "generation",
     "Nezha": "parts",
     "NoRepeat": "generation",
     "Norm": "norms",

@@ -18,7 +18,7 @@ from decoding import (
 from comparing import numpy_of
 from playmask import Beams, Greedy, Sample, generate
 from playmask.errors import ConfigError, InputError
-from playmask.generation import Automaton, Copy, Generator, NoRepeat, RepetitionPenalty
+from playmask.generation import Automaton, Copy, Generator, Never, NoRepeat, RepetitionPenalty
 from playmask.generation.constraints import Past, marked
 from playmask.generation.search import LOST
 
@@ -64,6 +64,10 @@ CASES = {
     "no_repeat": (
         (Automaton.only(FEW), NoRepeat(2)),
         lambda row, text, i: unrepeated(only(row, FEW), text, 2),
+    ),
+    "never": (
+        Never(tuple(token for token in range(VOCABULARY) if token not in FEW)),
+        lambda row, text, i: only(row, FEW),
     ),
     "tree": (Automaton.prefix_tree(TREE, END), lambda row, text, i: spelled(row, text, TREE)),
     "copy": (Copy(also=(END,)), lambda row, text, i: only(row, [*TOKENS[i], END])),

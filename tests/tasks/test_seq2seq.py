@@ -42,6 +42,18 @@ def test_it_learns_to_turn_numbers_round(form, tmp_path):
     assert again.evaluate(TEST)["loss"] == after["loss"]
 
 
+def test_no_special_token_but_the_end_is_written():
+    """They say nothing, so that a text in which they stood would be too short."""
+    task = new_task("stack")
+    bias = np.zeros(len(WORDS), "float32")
+    bias[[WORDS.unk, WORDS.mask, WORDS.cls, WORDS.pad]] = 99.0
+    task.transformer.heads["mlm"].bias.assign(bias)
+    assert len(task.predict("一二三", max_tokens=5, min_tokens=5)) == 5
+    only = playmask.Automaton.only([WORDS.token_to_id("七")])
+    assert task.predict("一二三", max_tokens=3, constrain=only) == "七七七"
+    assert "".join(task.stream("一二三", max_tokens=3, constrain=(only,))) == "七七七"
+
+
 def test_searches_and_the_n_best():
     task = new_task("stack")
     best = task.predict("一二三", best=3, search=playmask.Beams(3))

@@ -1,7 +1,14 @@
 """Generation: one compiled loop for every model that can go on from a text."""
 
 from playmask.generation.arithmetic import arithmetic
-from playmask.generation.constraints import Automaton, Constraint, Copy, NoRepeat, RepetitionPenalty
+from playmask.generation.constraints import (
+    Automaton,
+    Constraint,
+    Copy,
+    Never,
+    NoRepeat,
+    RepetitionPenalty,
+)
 from playmask.generation.fill import Filled, fill, gibbs
 from playmask.generation.generate import Generated, Generator, generate
 from playmask.generation.search import Beams, Greedy, Sample, Search
@@ -17,6 +24,7 @@ __all__ = [
     "Generated",
     "Generator",
     "Greedy",
+    "Never",
     "NoRepeat",
     "Piece",
     "RepetitionPenalty",

@@ -107,6 +107,21 @@ class NoRepeat(Constraint):
 
 
 @dataclass(frozen=True)
+class Never(Constraint):
+    """Bar tokens wherever they would stand: [UNK], words that nobody should read."""
+
+    tokens: tuple[int, ...] = field(compare=False)
+
+    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        barred = np.full((1, 1, _room(len(self.tokens))), -1, "int32")
+        barred[..., : len(self.tokens)] = self.tokens
+        return {"barred": barred}
+
+    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+        return ops.where(marked(given["barred"], logs.shape[-1]), FORBIDDEN, logs)
+
+
+@dataclass(frozen=True)
 class Automaton(Constraint):
     """Only texts that a finite automaton spells: (state, token, next state), from state 0.
 

@@ -4,7 +4,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from playmask.generation import Search, generate, stream
+from playmask.generation import Constraint, Never, Search, generate, stream
+from playmask.generation.generate import ends_of
 from playmask.tasks.tokens import TokenTask, texts_of
 
 
@@ -37,6 +38,16 @@ class Writer(TokenTask):
         """What the new tokens behind a row say."""
         return self.tokenizer.decode(tokens)
 
+    def _options(self, given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+        """What `generate` is given; special tokens say nothing, so that none but an end comes."""
+        tokenizer, given = self.tokenizer, {**given, **options}
+        special = {tokenizer.unk, tokenizer.pad, tokenizer.cls, tokenizer.mask}
+        ends = ends_of(self.transformer, given.get("end", "sep"))
+        barred = tuple(token for token in special if token is not None and token not in ends)
+        constrain = given.get("constrain", ())
+        several = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
+        return {**given, "constrain": (*([Never(barred)] if barred else ()), *several)}
+
     def write(
         self,
         texts: str | Sequence[str],
@@ -56,7 +67,11 @@ class Writer(TokenTask):
         rows, given = self.prompts(several, told)
         most = self.room(rows) if max_tokens is None else max_tokens
         found = generate(
-            self.transformer, rows, max_tokens=most, search=search, **{**given, **options}
+            self.transformer,
+            rows,
+            max_tokens=most,
+            search=search,
+            **self._options(given, options),
         )
         return [
             [Written(self.said(row, new), score) for new, score in zip(news, scores, strict=True)]
@@ -80,7 +95,7 @@ class Writer(TokenTask):
             max_tokens=self.room([row]) if max_tokens is None else max_tokens,
             decode=lambda tokens: self.said(row, tokens),
             search=search,
-            **{**given, **options},
+            **self._options(given, options),
         )
         return (piece.text for piece in pieces)
 
