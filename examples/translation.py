@@ -14,9 +14,9 @@ LENGTH = 48  # of a sentence, in tokens
 
 def main(
     data: Data,
-    epochs: Epochs = 4,
+    epochs: Epochs = 3,
     limit: Limit = None,
-    width: Width = 192,
+    width: Width = 128,
     out: Out = Path("runs/examples/translation"),
 ) -> None:
     """Learn to translate, then translate the test sentences."""

@@ -1,0 +1,111 @@
+"""Exact match and F1 of answers, by the rules of the Chinese reading competitions."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+CHINESE = (
+    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)  # fmt: skip
+DUREADER_DROPPED = set(":_`，。：？！()“”；’《》·、,「」（）－～『』|")
+CMRC_DROPPED = set("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
+
+
+class Rule(NamedTuple):
+    """How a competition cuts an answer into tokens, and what it compares for an exact match."""
+
+    tokens: Callable[[str], list[str]]
+    plain: Callable[[str], str]
+
+
+class Reading(NamedTuple):
+    """Per cent over all questions; skipped: how many of them have no answer and count 0."""
+
+    f1: float
+    exact: float
+    questions: int
+    skipped: int
+
+
+def reading_scores(
+    answers: Mapping[str, str], wanted: Mapping[str, Sequence[str]], rule: Rule
+) -> Reading:
+    """Compare the answer to each question with the best of those wanted.
+
+    Source: the evaluation scripts of DuReader-robust and CMRC 2018: F1 is of the longest common
+    run of tokens, whatever their comments say
+    """
+    f1 = exact = 0.0
+    for question, right in wanted.items():
+        if question in answers:
+            given = answers[question]
+            f1 += max(token_f1(rule.tokens(given), rule.tokens(each)) for each in right)
+            exact += any(rule.plain(given) == rule.plain(each) for each in right)
+    count = max(len(wanted), 1)
+    skipped = sum(question not in answers for question in wanted)
+    return Reading(100 * f1 / count, 100 * exact / count, len(wanted), skipped)
+
+
+def token_f1(given: Sequence[str], wanted: Sequence[str]) -> float:
+    """F1 of two texts' longest common run of tokens."""
+    common = longest_common_run(given, wanted)
+    return 2 * common / (len(given) + len(wanted)) if common else 0.0
+
+
+def longest_common_run(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many items in a row are in both, at most."""
+    best, before = 0, [0] * (len(other) + 1)
+    for item in one:
+        here = [0] * (len(other) + 1)
+        for j, each in enumerate(other):
+            if item == each:
+                here[j + 1] = before[j] + 1
+        best, before = max(best, *here), here
+    return best
+
+
+def _dureader_plain(text: str) -> str:
+    return "".join(c for c in text.lower() if c not in DUREADER_DROPPED)
+
+
+def _dureader_tokens(text: str) -> list[str]:
+    """Each Chinese character and "=" by itself; what stands between them together."""
+    return [*_runs(_dureader_plain(text), lambda c: _is_chinese(c) or c == "=")]
+
+
+def _cmrc_plain(text: str) -> str:
+    return "".join(c for c in text.lower().strip() if c not in CMRC_DROPPED)
+
+
+def _cmrc_tokens(text: str) -> list[str]:
+    """Each Chinese character by itself; what stands between them in words and signs."""
+    found: list[str] = []
+    for run in _runs(_cmrc_plain(text), lambda c: "\u4e00" <= c <= "\u9fa5"):
+        found += re.findall(r"\w+|[^\w\s]", run)
+    return found
+
+
+def _runs(text: str, alone: Callable[[str], bool]) -> Iterator[str]:
+    """Characters that stand alone, and the runs between them."""
+    run = ""
+    for character in text:
+        if not alone(character):
+            run += character
+            continue
+        if run:
+            yield run
+        yield character
+        run = ""
+    if run:
+        yield run
+
+
+def _is_chinese(character: str) -> bool:
+    return any(first <= ord(character) <= last for first, last in CHINESE)
+
+
+DUREADER = Rule(_dureader_tokens, _dureader_plain)
+CMRC = Rule(_cmrc_tokens, _cmrc_plain)
+"""CMRC's script cuts what is not Chinese with NLTK; here at spaces and signs, which differs in
+words such as "don't"."""
