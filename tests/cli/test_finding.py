@@ -28,6 +28,17 @@ def test_from_columns_to_json(tmp_path, kind, more):
     assert json.loads(result.stdout)["f1"] > 0.9, result.stdout
     result = call("predict", out, "--text", "高勇在家")
     (mention,) = json.loads(result.stdout)["mentions"]
+    result = call("annotate", out, "--text", "高勇在家", "--text", "李明在家")
+    assert result.stdout.splitlines() == ["高勇[NAME]在家", "李明[NAME]在家"]
+    write = tmp_path / "texts.txt"
+    write.write_text("高勇在家\n\n李明在家\n", encoding="utf-8")
+    assert "texts.txt:2: The line is empty" in complaint(call("annotate", out, write))
+    page = tmp_path / "page.html"
+    result = call("annotate", out, write, "--out", page, "--skip-bad")
+    assert "1 bad line" in result.stderr and f"The page is {page}" in result.stderr
+    assert "2 mentions in 2 texts" in page.read_text(encoding="utf-8")
+    for wrong, said in ((("--out", "a.pdf"), "is an .html"), ((write,), "not both")):
+        assert said in complaint(call("annotate", out, "--text", "高", *wrong))
     assert 0.5 < mention.pop("score") <= 1
     assert mention == {"start": 0, "end": 2, "label": "NAME", "text": "高勇"}
 

@@ -6,6 +6,7 @@ import typer
 
 import playmask
 from playmask.cli import (
+    annotate,
     convert,
     count,
     demo,
@@ -36,6 +37,7 @@ app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("annotate")(annotate.annotate)
 app.command("generate")(generate.generate)
 app.command("explain")(explain.explain)
 app.add_typer(draw.app, name="draw")

@@ -6,6 +6,16 @@ INK, QUIET, FAINT, PAPER = "#1f2a3a", "#6b7687", "#e3e7ec", "#ffffff"
 HEAT = ("#f5f8fc", "#a9cbe8", "#3a7fc0", "#0b2545")  # from none to most
 LINES = ("#1f5fa8", "#c0612b", "#3c7d5a", "#7a4f9a")
 SIGNED = ("#5b9bd8", "#ffffff", "#ef7d6b")  # against, nothing, for: ink is readable on all
+MARKS = (
+    "#cfe2f6",
+    "#fbdcc6",
+    "#cfead6",
+    "#e6d7f0",
+    "#fbeab0",
+    "#f7cfd5",
+    "#cdeaea",
+    "#e3e0d3",
+)  # backgrounds of labels, in turn
 VISIBLE = 0.04  # of the strongest: what is less is not coloured
 
 

@@ -1,7 +1,7 @@
-"""A page that stands alone: a text on coloured backgrounds, the number under the pointer."""
+"""Pages that stand alone: texts on coloured backgrounds, the number under the pointer."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -16,9 +16,11 @@ body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; background: {PAPER
 h1 {{ font-size: 1.15rem; line-height: 1.4; overflow-wrap: anywhere; }}
 p.text {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 p.text span {{ border-radius: 0.15em; padding: 0.18em 0; }}
-p.text .unread {{ color: {QUIET}; }}
 footer {{ border-top: 1px solid {FAINT}; color: {QUIET}; font-size: 0.8rem; padding-top: 0.6rem; }}
-footer p {{ margin: 0.2rem 0; }}
+footer p {{ margin: 0.2rem 0; }}"""
+
+SCALE = f"""
+p.text .unread {{ color: {QUIET}; }}
 .scale {{ display: inline-block; width: 9rem; height: 0.7rem; margin: 0 0.5rem;
   background: linear-gradient(to right, {", ".join(SIGNED)}); }}"""
 
@@ -37,8 +39,7 @@ PAGE = """\
 <h1 dir="auto">{title}</h1>
 {texts}
 <footer>
-<p>against {low}<span class="scale"></span>{high} for</p>
-{notes}
+{footer}
 </footer>
 </body>
 </html>
@@ -59,13 +60,24 @@ def attribution_page(
     """
     check(texts)
     top = strongest(texts)
+    scale = f'<p>against {-top:.3g}<span class="scale"></span>{top:+.3g} for</p>'
+    footer = [scale, *(f"<p>{escaped(note)}</p>" for note in notes)]
+    write_page(path, title or "", [_paragraph(pieces, top) for pieces in texts], footer, SCALE)
+
+
+def write_page(
+    path: str | Path,
+    title: str,
+    texts: Iterable[str],
+    footer: Iterable[str],
+    style: str = "",
+) -> None:
+    """Write a page of paragraphs in HTML, with a footer and styles besides the usual ones."""
     page = PAGE.format(
-        title=_escaped(title or ""),
-        style=STYLE,
-        texts="\n".join(_paragraph(pieces, top) for pieces in texts),
-        low=f"{-top:.3g}",
-        high=f"{top:+.3g}",
-        notes="\n".join(f"<p>{_escaped(note)}</p>" for note in notes),
+        title=escaped(title),
+        style=STYLE + style,
+        texts="\n".join(texts),
+        footer="\n".join(footer),
     )
     write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
 
@@ -78,15 +90,15 @@ def _paragraph(pieces: Pieces, top: float) -> str:
 
 def _span(piece: str, score: float | None, top: float) -> str:
     if score is None:
-        return f'<span class="unread" title="not read">{_escaped(piece)}</span>'
+        return f'<span class="unread" title="not read">{escaped(piece)}</span>'
     if not piece.strip():
-        return _escaped(piece)
+        return escaped(piece)
     share = score / top
     colour = f' style="background:{tint(share)}"' if abs(share) >= VISIBLE else ""
-    return f'<span title="{score:+.4f}"{colour}>{_escaped(piece)}</span>'
+    return f'<span title="{score:+.4f}"{colour}>{escaped(piece)}</span>'
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """A text as HTML; control characters, which no page may hold, are written out."""
     bad = (unicodedata.category(c) == "Cc" and c not in "\t\n\r" for c in text)
     shown = (f"\\x{ord(c):02x}" if out else c for c, out in zip(text, bad, strict=True))

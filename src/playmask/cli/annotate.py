@@ -1,0 +1,54 @@
+"""`playmask annotate`: what a task finds in texts, coloured."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def annotate(
+    task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="One text per line (.gz).", show_default=False),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A text, in place of a file; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="An .html page to write.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
+) -> None:
+    """Find mentions in texts, and show them in the terminal or on a page."""
+    from rich.console import Console
+
+    from playmask import load_task
+    from playmask.cli import reading
+    from playmask.cli.output import note, note_skipped
+    from playmask.data.lines import read_lines
+    from playmask.draw.mentions import in_terminal, mention_page
+    from playmask.errors import ConfigError
+    from playmask.tasks.mentions import MentionTask
+
+    if bool(text) == bool(file):
+        raise ConfigError("Give a file or --text, and not both.")
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--out is an .html, not {out.name!r}.")
+    task = load_task(task_directory)
+    if not isinstance(task, MentionTask):
+        raise ConfigError(f"{task_directory} is a task {task.kind!r}, which finds no mentions.")
+    skipped: list[str] = []
+    skip = skipped.append if skip_bad else None
+    texts = list(
+        text or (e.text for e in reading.texts(read_lines(Path(file or "")), str(file), skip))
+    )
+    found = list(zip(texts, task.predict(texts), strict=True))
+    note_skipped(file or "--text", skipped)
+    if out is not None:
+        count = sum(len(mentions) for _, mentions in found)
+        about = f"{count:,} mentions in {len(found):,} texts, found by {task_directory}"
+        mention_page(found, task.labels, out, title=file.name if file else "", notes=[about])
+        note(f"The page is {out}.")
+        return
+    console = Console(highlight=False)
+    for each, mentions in found:
+        console.print(in_terminal(each, mentions, task.labels))

@@ -1,0 +1,54 @@
+"""Mentions drawn: every character once, every mention named, nothing taken for markup."""
+
+import html
+import re
+
+from rich.console import Console
+
+from playmask.data.mentions import Mention
+from playmask.draw.colours import MARKS
+from playmask.draw.mentions import colours_of, in_terminal, mention_page, pieces
+
+TEXT = "高勇在<中国>北京\x1b[31m"
+MENTIONS = [Mention(0, 2, "NAME", 0.9), Mention(3, 9, "LOC", 0.8), Mention(4, 6, "GPE", 0.7)]
+LABELS = ["GPE", "LOC", "NAME"]
+
+
+def test_a_text_is_cut_where_mentions_begin_and_end():
+    found = [(p.text, [m.label for m in p.inside], len(p.ending)) for p in pieces(TEXT, MENTIONS)]
+    assert found == [
+        ("高勇", ["NAME"], 1),
+        ("在", [], 0),
+        ("<", ["LOC"], 0),
+        ("中国", ["LOC", "GPE"], 1),
+        (">北京", ["LOC"], 1),
+        ("\x1b[31m", [], 0),
+    ]
+    assert [p.text for p in pieces("好", [])] == ["好"] and list(pieces("", [])) == []
+
+
+def test_in_a_terminal():
+    console = Console(width=80, color_system="truecolor", force_terminal=True, highlight=False)
+    with console.capture() as capture:
+        console.print(in_terminal(TEXT, MENTIONS, LABELS))
+    shown = capture.get()
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert plain == "高勇[NAME]在<中国[GPE]>北京[LOC]�[31m\n"
+    assert shown.count("48;2;207;226;246") == 1  # the inner one's own colour
+
+
+def test_a_page(tmp_path):
+    path = tmp_path / "a.html"
+    mention_page([(TEXT, MENTIONS), ("好", [])], LABELS, path, title="<b>", notes=["3 & 2"])
+    page = path.read_text(encoding="utf-8")
+    body = re.sub(r"<small>.*?</small>", "", page[page.index("</h1>") :])
+    texts = [html.unescape(re.sub("<[^>]*>", "", p)) for p in re.findall("<p class.*?</p>", body)]
+    assert texts == [TEXT.replace("\x1b", "\\x1b"), "好"]
+    assert page.count("<small>LOC</small>") == 1 and 'title="LOC 0.800; GPE 0.700"' in page
+    assert "<title>&lt;b&gt;</title>" in page and "3 &amp; 2" in page
+    assert page.count("box-shadow") == 1
+
+
+def test_colours_come_again():
+    labels = [str(i) for i in range(len(MARKS) + 1)]
+    assert colours_of(labels)["0"] == colours_of(labels)[labels[-1]] == MARKS[0]
