@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from keras import ops
 
 import playmask
 from playmask.data.mentions import Annotated, Mention
@@ -177,3 +178,25 @@ def test_choices_that_cannot_be(kind, options, message):
 def test_examples_that_are_none(example):
     with pytest.raises(DataError, match="Example 0"):
         new_task("crf").read([example])
+
+
+@pytest.mark.parametrize("kind", ["softmax", "crf", "global"])
+def test_a_mention_is_explained(kind):
+    task = new_task(kind)
+    task.fit(DATA[:1], **QUICK | {"epochs": 40, "warm_up": 0.0})
+    mention = max(task.predict(DATA[0].text), key=lambda m: m.score)
+    found = playmask.integrated_gradients(task, DATA[0].text, baseline="unk")
+    assert found.answer == mention.label and found.complete
+    output = task.network({"tokens": np.array([task.row(DATA[0].text)["tokens"]])})["logits"]
+    logits = ops.convert_to_numpy(output)[0]
+    first, last, label = mention.start + 1, mention.end, LABELS.index(mention.label)
+    if kind == "global":
+        value = logits[label, first, last]
+    else:
+        tags = [1 + 2 * label, *[2 + 2 * label] * (last - first)]
+        chances = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+        told = [chances[first + i, tag] for i, tag in enumerate(tags)]
+        value = sum(np.log(chance / (1 - chance)) for chance in told)
+    assert found.value == pytest.approx(value, abs=1e-3)
+    with pytest.raises(InputError, match="finds no mention 'NONE'"):
+        playmask.integrated_gradients(task, DATA[0].text, answer="NONE")

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from playmask.data.batches import Row, bucket, pad
+from playmask.data.batches import bucket, pad
 from playmask.errors import ConfigError, InputError, nearest
-from playmask.explain.explanation import Explanation, Span
+from playmask.explain.explanation import Explanation
+from playmask.tasks.questions import Question
 from playmask.tasks.task import Task
-from playmask.tokenizers import Encoding
 
 BASELINES = ("mask", "unk", "pad", "zero")  # the first there is
 STEPS, MOST = 16, 512  # points of the line at first, and at most
@@ -48,20 +48,22 @@ def integrated_gradients(
     """
     if not isinstance(steps, int) or not 1 <= steps <= MOST:
         raise ConfigError(f"steps is a whole number from 1 to {MOST}, not {steps!r}.")
-    texts, encoding, row = _read(task, text)
-    answer, number = _answer(task, row, answer)
+    texts = tuple(text) if isinstance(text, (tuple, list)) else (text,)
+    if len(texts) not in (1, 2) or not all(isinstance(part, str) for part in texts):
+        raise InputError(f"A text or a pair of texts is explained, not {text!r:.60}.")
+    question = task.question(texts, answer)
     baseline = _baseline(task, baseline)
-    line = _line(task, encoding, row, baseline)
+    line = _line(task, question, baseline)
     about = {
         "texts": texts,
-        "tokens": tuple(task.tokenizer.tokens(encoding.ids)),
-        "spans": tuple(encoding.offsets),
-        "sources": tuple(encoding.sources),
-        "answer": answer,
+        "tokens": tuple(task.tokenizer.tokens(question.row["tokens"])),
+        "spans": tuple(question.offsets),
+        "sources": tuple(question.sources),
+        "answer": question.answer,
         "baseline": baseline,
-        "read": _read_to(task, texts, encoding),
+        "read": tuple(question.read),
     }
-    follow = partial(_follow, task, line, number, most=steps + 3)
+    follow = partial(_follow, task, line, question.told, most=steps + 3)
     stretches, taken = follow((0.0, 1.0), steps), steps
     found = _summed(stretches, taken, about)
     while not found.complete and taken + steps <= MOST:
@@ -89,7 +91,7 @@ def _summed(stretches: "Sequence[Stretch]", steps: int, about: dict[str, Any]) -
 class Line(NamedTuple):
     """The line from the baseline to the text, padded; the network's other inputs stay the same.
 
-    Shapes: start, way (T, E); inputs (1, T) each
+    Shapes: start, way (T, E); inputs (1, …) each
     """
 
     start: np.ndarray
@@ -116,7 +118,7 @@ class Stretch(NamedTuple):
 
 
 def _follow(
-    task: Task, line: Line, number: int, bounds: Sequence[float], steps: int, *, most: int
+    task: Task, line: Line, told: tuple, bounds: Sequence[float], steps: int, *, most: int
 ) -> list[Stretch]:
     """Take the gradients at so many points between each bound and the next.
 
@@ -125,7 +127,7 @@ def _follow(
     starts, widths = np.array(bounds[:-1])[:, None], np.diff(bounds)[:, None]
     points, shares = np.polynomial.legendre.leggauss(steps)
     inner = starts + (points + 1) / 2 * widths
-    ends, slopes = _slopes(task, line, number, np.append(bounds, inner), most)
+    ends, slopes = _slopes(task, line, told, np.append(bounds, inner), most)
     slopes = slopes[len(bounds) :].reshape(*inner.shape, -1)
     brought = np.einsum("sp,spt->st", shares / 2 * widths, slopes)
     ends = ends[: len(bounds)].tolist()
@@ -133,7 +135,7 @@ def _follow(
 
 
 def _slopes(
-    task: Task, line: Line, number: int, points: np.ndarray, most: int
+    task: Task, line: Line, told: tuple, points: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The score at points of the line, and how fast each token raises it there.
 
@@ -145,7 +147,7 @@ def _slopes(
     for first in range(0, len(points), size):
         some = points[first : first + size]
         vectors = line.start + np.resize(some, size)[:, None, None] * line.way
-        found = task.slopes(vectors.astype("float32"), inputs, np.int32(number))
+        found = task.slopes(vectors.astype("float32"), inputs, *told)
         score, gradient = (
             keras.ops.convert_to_numpy(x)[: len(some)].astype("float64") for x in found
         )
@@ -154,49 +156,6 @@ def _slopes(
     if not all(map(np.all, map(np.isfinite, [*values, *slopes]))):
         raise InputError("The gradient is not finite; explain the model in float32.")
     return np.concatenate(values), np.concatenate(slopes)
-
-
-def _read(task: Task, text: Text) -> tuple[tuple[str, ...], Encoding, Row]:
-    """The texts, as they are encoded, and as the task reads them."""
-    texts = tuple(text) if isinstance(text, (tuple, list)) else (text,)
-    if len(texts) not in (1, 2) or not all(isinstance(part, str) for part in texts):
-        raise InputError(f"A text or a pair of texts is explained, not {text!r:.60}.")
-    encoding = task.tokenizer.encode(*texts, max_length=task.settings["max_length"])
-    if max(encoding.sources, default=-1) < 0:
-        raise InputError("The text has no tokens; there is nothing to explain.")
-    row = task.row(text)
-    if list(row["tokens"]) != encoding.ids:
-        raise ConfigError(
-            f"A task of the kind {task.kind!r} reads other tokens than those of the text, which "
-            "have no places in it; it cannot be explained."
-        )
-    return texts, encoding, row
-
-
-def _read_to(task: Task, texts: Sequence[str], encoding: Encoding) -> tuple[int, ...]:
-    """How many characters of each text were not cut off."""
-    whole = task.tokenizer.encode(*texts)
-    return tuple(
-        len(text)
-        if whole.sources.count(source) == encoding.sources.count(source)
-        else max((stop for _, stop in _spans(encoding, source)), default=0)
-        for source, text in enumerate(texts)
-    )
-
-
-def _answer(task: Task, row: Row, wanted: str | None) -> tuple[str, int]:
-    """The answer to explain, and its number among those the task can give."""
-    [outputs] = task.predictor([row])
-    tensors = {name: keras.ops.convert_to_tensor(value[None]) for name, value in outputs.items()}
-    scores = {
-        name: float(keras.ops.convert_to_numpy(score)[0])
-        for name, score in task.scores(tensors).items()
-    }
-    if wanted is None:
-        wanted = max(scores, key=lambda name: scores[name])
-    if wanted not in scores:
-        raise ConfigError(f"The task has no answer {wanted!r}.{nearest(str(wanted), scores)}")
-    return wanted, list(scores).index(wanted)
 
 
 def _baseline(task: Task, name: str | None) -> str:
@@ -209,15 +168,17 @@ def _baseline(task: Task, name: str | None) -> str:
     return name
 
 
-def _line(task: Task, encoding: Encoding, row: Row, baseline: str) -> Line:
+def _line(task: Task, question: Question, baseline: str) -> Line:
     """From the baseline to the text, as embeddings of tokens."""
-    ids = np.array([encoding.ids], "int32")
+    row = question.row
+    ids = np.array([row["tokens"]], "int32")
     length = bucket(ids.size, task.predictor.lengths)
     inputs = {name: pad([values], length) for name, values in row.items() if name != "tokens"}
+    inputs |= question.also
     inputs["valid"] = np.arange(length)[None] < ids.size
     end, start = np.zeros((2, length, task.transformer.architecture.embedding_size_))
     end[: ids.size] = start[: ids.size] = _embedded(task, ids)
-    ours = np.flatnonzero(np.array(encoding.sources) >= 0)
+    ours = np.flatnonzero(np.array(question.sources) >= 0)
     empty = task.tokenizer.special.get(baseline)
     start[ours] = 0.0 if empty is None else _embedded(task, np.array([[empty]], "int32"))
     return Line(start, end - start, inputs)
@@ -226,8 +187,3 @@ def _line(task: Task, encoding: Encoding, row: Row, baseline: str) -> Line:
 def _embedded(task: Task, ids: np.ndarray) -> np.ndarray:
     """The rows of the token table: ids (1, T) -> (T, E)."""
     return keras.ops.convert_to_numpy(task.transformer.embeddings.tokens(ids))[0].astype("float64")
-
-
-def _spans(encoding: Encoding, source: int) -> list[Span]:
-    pairs = zip(encoding.offsets, encoding.sources, strict=True)
-    return [span for span, of in pairs if of == source]

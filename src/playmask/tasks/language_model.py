@@ -12,6 +12,7 @@ from playmask.data.batches import Batch, Row
 from playmask.data.readers import Example, Examples, read_examples
 from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.generation.generate import check
+from playmask.tasks.questions import Question, one_text
 from playmask.tasks.task import open_model
 from playmask.tasks.tokens import TokenNetwork, filled_text, following, gathered, texts_of
 from playmask.tasks.writing import Prompts, Writer, picked
@@ -194,6 +195,28 @@ class LanguageModel(Writer):
             raise InputError("This model has no token to begin with; give a text to go on from.")
         vectors = self._vectors(each)
         return Prompts(rows, {"end": end, **({"condition": vectors} if vectors.size else {})})
+
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How likely a text goes on as the answer says; without one, with its likeliest token."""
+        text = one_text(texts, self.kind)
+        (before,) = self.prompts([text]).rows
+        encoding = self.tokenizer.encode(text, special=False)
+        if answer is None:
+            answer = self.predict(text, max_tokens=1, min_tokens=1)
+        wanted = self.tokenizer.encode(answer, special=False).ids
+        if not wanted:
+            raise InputError(f"The answer {answer!r} has no tokens.")
+        tokens, first = [*before, *wanted[:-1]], len(before) - len(encoding)
+        after = len(tokens) - len(before)
+        return Question(
+            {"tokens": tokens},
+            [*[(0, 0)] * first, *encoding.offsets, *[(0, 0)] * after],
+            [*[-1] * first, *encoding.sources, *[-1] * after],
+            [len(text)],
+            answer,
+            (np.array(wanted, "int32"),),
+            {"read": np.arange(len(before) - 1, len(tokens), dtype="int32")[None]},
+        )
 
     def room(self, rows: Sequence[Sequence[int]]) -> int:
         """What max_length leaves, up to ROOM."""

@@ -14,6 +14,7 @@ from playmask.data.readers import Example, Examples, read_examples
 from playmask.errors import ConfigError, InputError
 from playmask.masks import Tensor
 from playmask.predictor import Predictor
+from playmask.tasks.questions import Question, one_text
 from playmask.tasks.task import open_model
 from playmask.tasks.tokens import TokenNetwork, TokenTask, chosen, filled_text, gathered, texts_of
 from playmask.tokenizers import Tokenizer
@@ -114,6 +115,41 @@ class MaskFill(TokenTask):
         first, *rest = self.tokenizer.encode(text.split(MASK), special=False)
         ids = [*first.ids, *(i for part in rest for i in (self._mask, *part.ids))]
         return [*head, *ids[: self.settings["max_length"] - len(head) - len(end)], *end]
+
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How likely a token fills the first gap; without one, the likeliest."""
+        text = one_text(texts, self.kind)
+        tokens = self._tokens(text)
+        if self._mask not in tokens:
+            raise InputError(f"The text has no {MASK} to fill: {text!r:.60}.")
+        gap = tokens.index(self._mask)
+        if answer is None:
+            ((fill, *_), *_) = self.predict(text, best=1)
+            answer = fill.text
+        known = self.tokenizer.token_to_id(answer)
+        ids = [known] if known is not None else self.tokenizer.encode(answer, special=False).ids
+        if len(ids) != 1:
+            raise ConfigError(f"A gap is filled by one token; {answer!r} has {len(ids)}.")
+        offsets, sources = self._places(text, len(tokens))
+        read = max(end for _, end in offsets)
+        told = (np.array(ids, "int32"),)
+        also = {"read": np.array([[gap]], "int32")}
+        return Question({"tokens": tokens}, offsets, sources, [read], answer, told, also)
+
+    def _places(self, text: str, count: int) -> tuple[list[tuple[int, int]], list[int]]:
+        """Where the tokens of `_tokens` stand in the text, gaps and special ones nowhere."""
+        head, _, end, _ = self.tokenizer.frame
+        offsets, sources, start = [(0, 0)] * len(head), [-1] * len(head), 0
+        for i, part in enumerate(text.split(MASK)):
+            if i:
+                offsets.append((0, 0))
+                sources.append(-1)
+            encoding = self.tokenizer.encode(part, special=False)
+            offsets += [(start + a, start + b) for a, b in encoding.offsets]
+            sources += encoding.sources
+            start += len(part) + len(MASK)
+        kept = count - len(end)
+        return offsets[:kept] + [(0, 0)] * len(end), sources[:kept] + [-1] * len(end)
 
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """Nothing: they are drawn from the tokens, by `ask`."""

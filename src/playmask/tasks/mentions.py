@@ -10,8 +10,9 @@ import numpy as np
 from playmask.data.batches import Row
 from playmask.data.mentions import Annotated, BadMention, Mention, checked, read_mentions
 from playmask.data.readers import Examples
-from playmask.errors import ConfigError, DataError
+from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.sets import set_scores
+from playmask.tasks.questions import Question, one_text
 from playmask.tasks.task import Task, open_model
 from playmask.tasks.tokens import texts_of
 from playmask.tokenizers import Encoding, Tokenizer
@@ -154,6 +155,30 @@ class MentionTask(Task):
     def row(self, text: str) -> Row:
         """The network's inputs for the beginning of a text."""
         return self._row(self.windows([text])[0])
+
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How surely the surest mention of a label is one; without a label, the surest of all."""
+        text = one_text(texts, self.kind)
+        window, *more = self.windows([text])
+        found = [mention for mention in self.predict(text) if answer in (None, mention.label)]
+        cuts = [(mention, window.tokens_of(mention)) for mention in found]
+        whole = [(m, cut) for m, cut in cuts if cut and not cut.left and not cut.right]
+        if not whole:
+            of = "" if answer is None else f" {answer!r}"
+            raise InputError(f"The task finds no mention{of} in {text!r:.60}.")
+        mention, cut = max(whole, key=lambda both: both[0].score)
+        return Question(
+            self._row(window),
+            window.encoding.offsets,
+            window.encoding.sources,
+            [window.offsets[-1][1] if more else len(text)],
+            mention.label,
+            self.told(mention.label, window.head + cut.first, window.head + cut.last),
+        )
+
+    def told(self, label: str, first: int, last: int) -> tuple[Any, ...]:
+        """What `score` needs to know of a mention: its label, its first and its last token."""
+        raise NotImplementedError
 
     def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
         """Precision, recall and F1 of mentions: place and label must be just so."""

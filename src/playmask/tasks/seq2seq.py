@@ -12,6 +12,7 @@ from playmask.data.batches import Batch, Row, bucket, buckets, pad
 from playmask.data.readers import Example, Examples, read_pairs
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.generation.generate import TARGETS, check
+from playmask.tasks.questions import Question, one_text
 from playmask.tasks.task import open_model
 from playmask.tasks.tokens import TokenNetwork, chosen, filled_text, gathered
 from playmask.tasks.writing import Prompts, Writer, picked
@@ -164,6 +165,36 @@ class Seq2Seq(Writer):
             made = self.predict([example.text for example in examples], **options)
             scores["exact"] = float(np.mean([a == b for a, b in zip(made, wanted, strict=True)]))
         return {**scores, "examples": len(examples)}
+
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How likely the answer is a text's target; without one, the target that is written."""
+        text = one_text(texts, self.kind)
+        encoding = self.tokenizer.encode(text, max_length=self.settings["max_source"])
+        answer = self.predict(text) if answer is None else answer
+        (wanted,) = self._targets([Example(text, answer)])
+        whole = len(self.tokenizer.encode(text)) == len(encoding)
+        read = len(text) if whole else max(end for _, end in encoding.offsets)
+        told, source = (np.array(wanted, "int32"),), encoding.ids
+        if self.decodes:
+            batch = ({"tokens": np.array([source])}, np.array([wanted]), np.ones(1))
+            asked, _, _ = self._ask_decoder(batch)
+            also = {name: asked[name] for name in ("target_tokens", "target_valid")}
+            row = {"tokens": source}
+            return Question(row, encoding.offsets, encoding.sources, [read], answer, told, also)
+        after = len(wanted) - 1
+        row = {
+            "tokens": [*source, *wanted[:-1]],
+            "segments": [0] * len(source) + [1] * after,
+        }
+        return Question(
+            row,
+            [*encoding.offsets, *[(0, 0)] * after],
+            [*encoding.sources, *[-1] * after],
+            [read],
+            answer,
+            told,
+            {"read": np.arange(len(source) - 1, len(row["tokens"]), dtype="int32")[None]},
+        )
 
     def prompts(self, texts: Sequence[str], told: Any = None) -> Prompts:
         """The sources."""

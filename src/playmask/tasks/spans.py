@@ -125,6 +125,17 @@ class SpanTagger(MentionTask):
             jit_compile=keras.backend.backend() == "jax",
         )
 
+    def told(self, label: str, first: int, last: int) -> tuple[Any, ...]:
+        """Where the mention's score stands."""
+        return tuple(np.int32(i) for i in (self.labels.index(label), first, last))
+
+    def score(self, outputs: dict[str, Tensor], *told: Tensor) -> Tensor:
+        """The log-odds of a mention, in nats: (B,)."""
+        scores = outputs["logits"]
+        for place in told:
+            scores = ops.take(scores, place, axis=1)
+        return scores
+
     def targets(self, examples: Sequence[Annotated]) -> np.ndarray:
         """Of each window's mentions label, first and last token, then -1: int16 (windows, P, 3)."""
         number = {label: i for i, label in enumerate(self.labels)}

@@ -15,6 +15,7 @@ from playmask.data.batches import Batch, bucket, buckets
 from playmask.data.mentions import Annotated, BadMention, Mention, tags_to_mentions
 from playmask.dense import Dense
 from playmask.errors import ConfigError, nearest
+from playmask.labelling.losses import HIDDEN
 from playmask.labelling.taggers import TAGGERS, Tagged
 from playmask.masks import Tensor
 from playmask.noise import Dropout
@@ -136,6 +137,20 @@ class SequenceTagger(MentionTask):
                     f"{one[:3]} and {other[:3]} overlap, but a token has one tag; use a SpanTagger."
                 )
         return example
+
+    def told(self, label: str, first: int, last: int) -> tuple[Any, ...]:
+        """The mention's tokens and their tags."""
+        letters = letters_of(last - first + 1, self.settings["scheme"])
+        tags = [self.tags.index(f"{letter}-{label}") for letter in letters]
+        return np.arange(first, last + 1, dtype="int32"), np.array(tags, "int32")
+
+    def score(self, outputs: dict[str, Tensor], *told: Tensor) -> Tensor:
+        """The log-odds of a mention's tags against all others, added up, in nats: (B,)."""
+        places, tags = told
+        logits = ops.take(outputs["logits"], places, axis=1)
+        ours = ops.arange(len(self.tags), dtype="int32") == tags[:, None]
+        others = ops.logsumexp(ops.where(ours, HIDDEN, logits), axis=-1)
+        return ops.sum(ops.sum(ops.where(ours, logits, 0.0), axis=-1) - others, axis=1)
 
     def targets(self, examples: Sequence[Annotated]) -> np.ndarray:
         """The tags of each window's tokens, -1 behind its end: int16 (windows, max_length)."""

@@ -24,6 +24,7 @@ from playmask.errors import CheckpointError, ConfigError, InputError, nearest
 from playmask.gradients import value_and_gradient
 from playmask.masks import Tensor
 from playmask.predictor import Predictor
+from playmask.tasks.questions import Question, among_few
 from playmask.tokenizers import Tokenizer
 from playmask.train.fitting import TrainingPlan, train
 from playmask.transformer import PREDICT, Transformer, weights_by_name
@@ -144,6 +145,15 @@ class Task(ABC):
             f"{type(self).__name__} has no method `scores`."
         )
 
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How a text, or a pair, is read when an answer is explained; None = the task's own."""
+        return among_few(self, texts, answer)
+
+    def score(self, outputs: dict[str, Tensor], *told: Tensor) -> Tensor:
+        """How strongly the outputs speak for the answer of a question: (B,)."""
+        (number,) = told
+        return ops.take(ops.stack(list(self.scores(outputs).values()), 1), number, axis=1)
+
     def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
         """What a padded batch of inputs, targets and weights asks of the network: here, as it is.
 
@@ -160,14 +170,14 @@ class Task(ABC):
 
     @cached_property
     def slopes(self) -> Compiled:
-        """The scores of an answer (its number) and their gradient, for vectors in place of tokens.
+        """The score of an answer and its gradient, for vectors in place of tokens.
 
-        Shapes: vectors (B, T, E); inputs, dict of (B, T); answer () -> (B,), (B, T, E)
+        Shapes: vectors (B, T, E); inputs, dict of (B, …); told, of a Question -> (B,), (B, T, E)
         """
 
-        def score(vectors: Tensor, inputs: dict[str, Tensor], answer: Tensor) -> Tensor:
+        def score(vectors: Tensor, inputs: dict[str, Tensor], *told: Tensor) -> Tensor:
             outputs = self.network({**inputs, "vectors": vectors}, training=False)
-            return ops.take(ops.stack(list(self.scores(outputs).values()), 1), answer, axis=1)
+            return self.score(outputs, *told)
 
         return value_and_gradient(self.network, score)
 

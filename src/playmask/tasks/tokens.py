@@ -54,6 +54,13 @@ class TokenTask(Task):
 
         return Compiled(self.network, sums)
 
+    def score(self, outputs: dict[str, Tensor], *told: Tensor) -> Tensor:
+        """The log-probability of an answer's tokens, each after those before it, in nats: (B,)."""
+        (wanted,) = told
+        logs = ops.log_softmax(ops.cast(outputs["logits"], "float32"), axis=-1)
+        wanted = ops.broadcast_to(wanted[None, :, None], (*logs.shape[:2], 1))
+        return ops.sum(ops.take_along_axis(logs, wanted, axis=-1), axis=(1, 2))
+
     def measure(self, examples: Sequence[Any]) -> tuple[float, float]:
         """Loss (nats per token) and accuracy over all tokens that are asked for."""
         batches = self._batches(examples, self.predictor.batch_size, shuffle=False)
