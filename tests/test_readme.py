@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
 NAMES = (
     "architecture.md",
+    "extraction.md",
     "families.md",
     "generation.md",
     "laboratory.md",
@@ -87,6 +88,11 @@ def test_the_laboratory_runs(tmp_path):
 def test_generation_runs(tmp_path):
     out = run(ROOT / "docs" / "generation.md", tmp_path)
     assert "3 texts of the first prompt" in out and "\n[2, 2]\n" in out
+
+
+def test_finding_mentions_runs(tmp_path):
+    out = run(ROOT / "docs" / "extraction.md", tmp_path)
+    assert out == "SequenceTagger 王芳 NAME True\nSpanTagger 王芳 NAME True\n"
 
 
 def test_both_languages_have_the_same_code_and_shape():
