@@ -57,7 +57,7 @@ def pair_of(row: dict[str, str]) -> tuple[str, str]:
 
 def main(
     data: Data,
-    epochs: Epochs = 8,
+    epochs: Epochs = 6,
     limit: Limit = None,
     width: Width = 192,
     out: Out = Path("runs/examples/problems"),

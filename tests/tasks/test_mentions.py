@@ -116,9 +116,9 @@ def test_tokens_are_taken_from_the_window_that_shows_most_around_them():
     task = new_task("crf")
     windows = task.windows(["甲" * 25])
     assert [(w.first, w.last) for w in windows] == [(0, 14), (11, 25)]
-    shown = [np.full((16, 1), float(i)) for i in range(2)]
+    shown = [100.0 * i + np.arange(16)[:, None] for i in range(2)]
     logits, offsets = merged(list(zip(windows, shown, strict=True)))
-    assert logits[:, 0].tolist() == [0.0] * (1 + 13) + [1.0] * (12 + 1)
+    assert logits[:, 0].tolist() == [*range(14), *range(103, 116)]
     assert offsets == [(i, i + 1) for i in range(25)]
 
 
