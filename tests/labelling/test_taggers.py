@@ -9,7 +9,7 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.labelling.chains import Chain, best
-from playmask.labelling.taggers import TAGGERS
+from playmask.labelling.taggers import TAGGERS, Tagged
 
 pytestmark = pytest.mark.backends
 ORACLE = dict(np.load(Path(__file__).parents[1] / "oracles" / "bert4keras" / "labelling.npz"))
@@ -38,6 +38,15 @@ def texts(seed=1):
     logits = random.normal(size=(len(LENGTHS), max(LENGTHS), TAGS)).astype("float32")
     valid = np.arange(max(LENGTHS)) < np.array(LENGTHS)[:, None]
     return logits, valid
+
+
+def loss_of(tagger, *arrays):
+    return ops.convert_to_numpy(tagger.loss(*map(ops.convert_to_tensor, arrays)))
+
+
+def decoded_by(tagger, *arrays):
+    decoded = tagger.decode(*map(ops.convert_to_tensor, arrays))
+    return Tagged(*map(ops.convert_to_numpy, decoded))
 
 
 def log_softmax(x):
@@ -83,7 +92,7 @@ def test_the_loss_is_of_the_right_sequence_among_all(kind):
     tagger, (logits, valid) = made(kind), texts()
     random = np.random.default_rng(2)
     tags = random.integers(0, TAGS, valid.shape).astype("int32")
-    found = ops.convert_to_numpy(tagger.loss(logits, tags, valid))
+    found = loss_of(tagger, logits, tags, valid)
     wanted = [
         -log_chance(kind, tagger, row[:n].astype("float64"), y[:n].tolist())
         for row, y, n in zip(logits, tags, LENGTHS, strict=True)
@@ -95,7 +104,7 @@ def test_the_loss_is_of_the_right_sequence_among_all(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_best_sequence_is_the_best_of_all(kind, seed):
     tagger, (logits, valid) = made(kind, seed=seed), texts(seed)
-    tags = ops.convert_to_numpy(tagger.decode(logits, valid).tags)
+    tags = decoded_by(tagger, logits, valid).tags
     for row, y, n in zip(logits, tags, LENGTHS, strict=True):
         chances = {each: log_chance(kind, tagger, row[:n], list(each)) for each in sequences(n)}
         assert tuple(y[:n]) == max(chances, key=chances.__getitem__)
@@ -104,7 +113,7 @@ def test_the_best_sequence_is_the_best_of_all(kind, seed):
 @pytest.mark.parametrize("kind", ["crf", "crf with ends", "softmax"])
 def test_a_stretch_has_the_probability_of_all_sequences_that_hold_it(kind):
     tagger, (logits, valid) = made(kind), texts()
-    found = [ops.convert_to_numpy(each) for each in tagger.decode(logits, valid)]
+    found = decoded_by(tagger, logits, valid)
     for row, y, before, behind, n in zip(logits, *found, LENGTHS, strict=True):
         chances = {y: np.exp(log_chance(kind, tagger, row[:n], list(y))) for y in sequences(n)}
         for first in range(n):
@@ -118,22 +127,20 @@ def test_a_stretch_has_the_probability_of_all_sequences_that_hold_it(kind):
 def test_padding_changes_nothing(kind):
     tagger, (logits, valid) = made(kind), texts()
     tags = np.zeros(valid.shape, "int32")
-    loss = ops.convert_to_numpy(tagger.loss(logits, tags, valid))
-    decoded = [ops.convert_to_numpy(each) for each in tagger.decode(logits, valid)]
+    loss = loss_of(tagger, logits, tags, valid)
+    decoded = decoded_by(tagger, logits, valid)
     other, others = np.where(valid[..., None], logits, 9.0), np.where(valid, tags, 2)
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(tagger.loss(other, others, valid)), loss, rtol=1e-6
-    )
-    for was, now in zip(decoded, tagger.decode(other, valid), strict=True):
-        np.testing.assert_allclose(ops.convert_to_numpy(now)[valid], was[valid], rtol=1e-5)
+    np.testing.assert_allclose(loss_of(tagger, other, others, valid), loss, rtol=1e-6)
+    for was, now in zip(decoded, decoded_by(tagger, other, valid), strict=True):
+        np.testing.assert_allclose(now[valid], was[valid], rtol=1e-5)
 
 
 def test_crf_is_that_of_bert4keras():
     tagger = TAGGERS["crf"](5)
     tagger.build()
     tagger.kernel.assign(ORACLE["crf:w:trans:0"])
-    loss = tagger.loss(ORACLE["crf:in"], ORACLE["crf:labels"], ORACLE["crf:mask"] > 0)
-    np.testing.assert_allclose(ops.convert_to_numpy(loss), ORACLE["crf:loss"], rtol=1e-5)
+    loss = loss_of(tagger, ORACLE["crf:in"], ORACLE["crf:labels"], ORACLE["crf:mask"] > 0)
+    np.testing.assert_allclose(loss, ORACLE["crf:loss"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name, rank", [("memm", None), ("memm_lowrank", 3)])
@@ -144,8 +151,8 @@ def test_memm_is_that_of_bert4keras(name, rank):
     for weight_, array in zip(tagger.kernels, weights, strict=True):
         weight_.assign(array)
     mask = ORACLE[f"{name}:mask"] > 0
-    loss = tagger.loss(ORACLE[f"{name}:in"], ORACLE[f"{name}:labels"], mask)
-    mean = ops.convert_to_numpy(loss).sum() / mask.sum()
+    loss = loss_of(tagger, ORACLE[f"{name}:in"], ORACLE[f"{name}:labels"], mask)
+    mean = loss.sum() / mask.sum()
     assert mean == pytest.approx(float(ORACLE[f"{name}:loss"]), rel=1e-5)
 
 
@@ -157,7 +164,7 @@ def test_viterbi_is_that_of_bert4keras(name):
         ops.convert_to_tensor((logits[:, 0] + only).astype("float32")),
         ops.convert_to_tensor(np.tile(only, (3, 1)).astype("float32")),
         (ops.convert_to_tensor(logits),),
-        lambda now: transitions + now[:, None],
+        lambda now: ops.convert_to_tensor(transitions) + now[:, None],
         ops.ones((3, 9), "bool"),
     )
     np.testing.assert_array_equal(ops.convert_to_numpy(best(chain)), ORACLE[f"viterbi:{name}"])

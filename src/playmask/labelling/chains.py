@@ -65,10 +65,10 @@ def best(chain: Chain) -> Tensor:
     def advance(before: Tensor, now: Any) -> tuple[Tensor, Tensor]:
         valid, *per_token = now
         scores = ops.expand_dims(before, 2) + chain.step(*per_token)
-        same = ops.broadcast_to(ops.arange(scores.shape[-1], dtype="int32"), ops.shape(before))
-        came = ops.cast(ops.argmax(scores, axis=1), "int32")
+        same = ops.broadcast_to(ops.arange(scores.shape[-1]), ops.shape(before))
+        came = ops.where(valid[:, None], ops.argmax(scores, axis=1), same)
         after = ops.where(valid[:, None], ops.max(scores, axis=1), before)
-        return after, ops.where(valid[:, None], came, same)
+        return after, ops.cast(came, before.dtype)  # TensorFlow stacks only what carry is made of
 
     def follow(tag: Tensor, came: Tensor) -> tuple[Tensor, Tensor]:
         before = ops.take_along_axis(came, tag[:, None], axis=1)[:, 0]
@@ -76,7 +76,7 @@ def best(chain: Chain) -> Tensor:
 
     ends, came = ops.scan(advance, chain.first, _from_second(chain))
     end = ops.cast(ops.argmax(ends + chain.last, axis=-1), "int32")
-    _, tags = ops.scan(follow, end, came, reverse=True)
+    _, tags = ops.scan(follow, end, ops.cast(came, "int32"), reverse=True)
     return ops.concatenate([ops.swapaxes(tags, 0, 1), end[:, None]], axis=1)
 
 
