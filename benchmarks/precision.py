@@ -1,9 +1,9 @@
 """What half precision and 8-bit weights change: the loss and the texts of a trained task.
 
-    python benchmarks/precision.py DIR PAIRS.tsv [--texts 500]
+    python benchmarks/precision.py DIR PAIRS.tsv [--texts 500] [--tokenize 13a]
 
-The task at DIR (say runs/examples/couplets) is loaded once in each dtype and asked for the targets
-of the same sources; loss and accuracy are of the true targets, BLEU is over characters.
+The task at DIR (say runs/examples/translation) is loaded once in each dtype and asked for the
+targets of the same sources; loss and accuracy are of the true targets, BLEU is sacrebleu's.
 """
 
 import argparse
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("task", type=Path)
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--texts", type=int, default=500)
+    parser.add_argument("--tokenize", default="13a", help="sacrebleu's; char for Chinese")
     options = parser.parse_args()
     lines = options.pairs.read_text(encoding="utf-8").splitlines()[: options.texts]
     pairs = [tuple(line.split("\t")) for line in lines]
@@ -40,7 +41,7 @@ def main() -> None:
         seconds = time.perf_counter() - began
         first = first or made
         same = sum(a == b for a, b in zip(made, first, strict=True)) / len(made)
-        found = sacrebleu.corpus_bleu(made, [wanted], tokenize="char").score
+        found = sacrebleu.corpus_bleu(made, [wanted], tokenize=options.tokenize).score
         size = sum(v.value.nbytes for v in weights_by_name(task.transformer).values()) / 1e6
         print(
             f"| {dtype} | {size:.1f} | {scores['loss']:.4f} | {scores['accuracy']:.4f} | "

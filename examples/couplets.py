@@ -13,7 +13,7 @@ LENGTH = 36  # of a line, in tokens
 
 def main(
     data: Data,
-    epochs: Epochs = 5,
+    epochs: Epochs = 12,
     limit: Limit = None,
     width: Width = 192,
     out: Out = Path("runs/examples/couplets"),

@@ -52,7 +52,7 @@ DATA = [text(i, count=2 + i % 2 * 3) for i in range(320)]  # every second one is
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_learns_and_comes_back(tmp_path, kind):
     task = new_task(kind)
-    task.fit(DATA, **QUICK | {"epochs": 12})
+    task.fit(DATA, **QUICK | {"epochs": 16})
     scores = task.evaluate(DATA[:64])
     assert scores["f1"] > 0.95, scores
     sample = [example.text for example in DATA[:8]]
