@@ -23,7 +23,7 @@ def test_from_columns_to_json(tmp_path, kind, more):
     result = call("train", kind, file, "--validation", file, "--out", out, *options)
     assert result.exit_code == 0, result.stderr
     assert "64 examples for training, 64 for validation; labels NAME (64)" in result.stderr
-    assert f"playmask predict {out}" in result.stderr
+    assert f"playmask annotate {out}" in result.stderr
     result = call("evaluate", out, file, "--json")
     assert json.loads(result.stdout)["f1"] > 0.9, result.stdout
     result = call("predict", out, "--text", "高勇在家")

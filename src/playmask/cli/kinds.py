@@ -151,7 +151,7 @@ def _finding(task: type[Task], *own: str) -> Kind:
         names=lambda example: (mention.label for mention in example.mentions),
         check=check_mentions,
         texts=lambda example: (example.text,),
-        use="predict {out} --text …",
+        use="annotate {out} --text …",
     )
 
 
