@@ -153,7 +153,7 @@ def test_bad_lines_are_named(tmp_path, kind):
         ("a.bio", "高 B-NAME\n勇\n", r"a\.bio:1: Line 2 is '勇'"),
         ("a.bio", "高 X-NAME\n", "Line 1 is '高 X-NAME'"),
         ("a.jsonl", "{\n", "a.jsonl:1: The line is not JSON"),
-        ("a.jsonl", "[1]\n", "an object with a `text`"),
+        ("a.jsonl", "[1]\n", "an object is due"),
         ("a.bio", "", "no usable text"),
         ("a.csv", "text,start\n好,0\n", r"a\.csv:1: The columns are \['text', 'start'\]"),
         ("a.csv", "text,start,end,label\n好人,0,1\n", r"a\.csv:2: Line 2 has 3 columns, not 4"),

@@ -9,7 +9,7 @@ from keras import ops
 import playmask
 from playmask.data.mentions import Annotated, Mention
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.tasks.mentions import Window
+from playmask.tasks.windows import Window
 from playmask.tasks.tag import letters_of, merged
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 
@@ -132,7 +132,7 @@ def test_stretches_are_taken_from_the_window_that_shows_most_around_them():
         first, last = np.array(inside).T - window.first + 1
         score = np.full(len(inside), 1.0)
         outputs.append({"score": score, "label": score * label, "first": first, "last": last})
-    found = [mention[:3] for _, mention in task.mentions(windows, outputs)]
+    found = [mention[:3] for _, mention in task.found(windows, outputs)]
     assert found == [(9, 13, "EVEN"), (11, 13, "EVEN"), (13, 14, "ODD")]
 
 
@@ -176,7 +176,7 @@ def test_choices_that_cannot_be(kind, options, message):
 
 @pytest.mark.parametrize("example", ["甲", ("甲",), ("甲", [3]), ("甲", [(0, 1)])])
 def test_examples_that_are_none(example):
-    with pytest.raises(DataError, match="Example 0"):
+    with pytest.raises(DataError, match="Text 0"):
         new_task("crf").read([example])
 
 

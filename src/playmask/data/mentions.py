@@ -5,7 +5,6 @@ read; where a file states a mention's text too, it must be the one at the place.
 """
 
 import csv
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -13,7 +12,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playmask.data.lines import numbered, read_lines
+from playmask.data.gathering import (
+    OBJECTS,
+    BadExample,
+    Numbered,
+    gather,
+    lines_of,
+    objects_of,
+    suffix_of,
+)
+from playmask.data.places import check_place, check_text
 from playmask.data.readers import Examples
 from playmask.errors import DataError, InputError, nearest
 
@@ -34,14 +42,8 @@ class Annotated(NamedTuple):
     mentions: tuple[Mention, ...] = ()
 
 
-class BadMention(Exception):
-    """The reason why one text cannot be used."""
-
-
-Numbered = Iterator[tuple[int, Callable[[], Annotated]]]
 TABLE = ".csv"
 COLUMNS = (".bio", ".bioes", ".bmes", ".bmeso", ".conll", ".iob", ".iob2", ".txt", ".tsv")
-OBJECTS = (".json", ".jsonl", ".ndjson")
 LISTS = ("mentions", "entities", "spans")
 KEYS = {
     "label": ("label", "type", "entity_type"),
@@ -75,8 +77,7 @@ def read_mentions(
     Raises: DataError naming file and line, also where no good text is left
     """
     path = Path(path)
-    name = path.stem if path.suffix.lower() == ".gz" else path.name
-    suffix = Path(name).suffix.lower()
+    suffix = suffix_of(path)
     if columns is not None and suffix != TABLE:
         raise InputError(f"{path}: columns= is for a .csv.")
     if suffix == ".ann":
@@ -84,60 +85,30 @@ def read_mentions(
     elif suffix == TABLE:
         texts = _table(path, columns)
     elif suffix in OBJECTS:
-        texts = _objects(path)
+        texts = objects_of(path, _of_object)
     elif suffix in COLUMNS:
         texts = _columns(path)
     else:
         known = ", ".join((*COLUMNS, *OBJECTS, TABLE, ".ann"))
         raise DataError(f"{path}: The format {suffix!r} is unknown; known are {known} (+ .gz).")
-    examples: Examples[Annotated] = Examples()
-    for number, text in texts:
-        try:
-            examples.append(checked(text(), labels))
-        except BadMention as error:
-            reason = f"{path}:{number}: {error}"
-            if not skip_bad:
-                raise DataError(reason) from None
-            examples.skipped.append(reason)
-    if not examples:
-        skipped = examples.skipped
-        first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
-        raise DataError(f"{path}: There is no usable text{first}.")
-    return examples
+    made = ((number, lambda make=make: checked(make(), labels)) for number, make in texts)
+    return gather(path, made, skip_bad=skip_bad)
 
 
 def checked(example: Annotated, labels: Collection[str] | None = None) -> Annotated:
     """Put the mentions in order, each once, after seeing that they are in the text."""
     if not isinstance(example.text, str) or not example.text.strip():
-        raise BadMention(f"The text is {example.text!r:.60}; a str that is not empty is due.")
+        raise BadExample(f"The text is {example.text!r:.60}; a str that is not empty is due.")
     for mention in example.mentions:
         if not isinstance(mention.label, str) or not mention.label:
-            raise BadMention(f"The label of a mention is {mention.label!r}, not a name.")
+            raise BadExample(f"The label of a mention is {mention.label!r}, not a name.")
         if labels is not None and mention.label not in labels:
-            raise BadMention(
+            raise BadExample(
                 f"The label {mention.label!r} is not one of the labels."
                 f"{nearest(mention.label, labels)}"
             )
-        if not 0 <= mention.start < mention.end <= len(example.text):
-            raise BadMention(
-                f"A mention goes from {mention.start} to {mention.end}, but the text has "
-                f"{len(example.text)} characters; offsets are from 0, the end behind the last one."
-            )
+        check_place(example.text, mention.start, mention.end)
     return Annotated(example.text, tuple(sorted(set(example.mentions))))
-
-
-def check_text(text: str, start: int, end: int, stated: str) -> None:
-    """See that a mention's text is the one at its place, or say what is wrong with the place."""
-    found = text[start:end]
-    if found == stated:
-        return
-    if text[start : end + 1] == stated:
-        hint = "the end seems to be the last character; it must be the place behind it"
-    elif stated and stated in text:
-        hint = f"it stands at {text.index(stated)}"
-    else:
-        hint = "it does not stand in the text"
-    raise BadMention(f"text[{start}:{end}] is {found!r:.40}, but {stated!r:.40} is stated: {hint}.")
 
 
 def labels_of_mentions(examples: Iterable[Annotated]) -> list[str]:
@@ -172,10 +143,10 @@ def tags_to_mentions(tags: list[str]) -> list[Mention]:
     return found
 
 
-def _columns(path: Path) -> Numbered:
+def _columns(path: Path) -> Numbered[Annotated]:
     """Tokens and tags; the tokens are joined by spaces, unless they are single characters."""
     rows: list[tuple[int, list[str]]] = []
-    for number, line in [*_lines(path), (0, "")]:
+    for number, line in [*lines_of(path), (0, "")]:
         if line.strip() and not line.startswith(("-DOCSTART-", "#doc")):
             rows.append((number, line.rstrip().split("\t" if "\t" in line else " ")))
         elif rows:
@@ -187,7 +158,7 @@ def _tagged(rows: list[tuple[int, list[str]]]) -> Callable[[], Annotated]:
     def make() -> Annotated:
         for number, row in rows:
             if len(row) < 2 or not re.fullmatch(r"O|[BIMESUL]-\S+", row[-1]):
-                raise BadMention(
+                raise BadExample(
                     f"Line {number} is {' '.join(row)!r:.60}; a token and a tag such as B-PER, "
                     "I-PER or O are due."
                 )
@@ -210,38 +181,29 @@ def _tagged(rows: list[tuple[int, list[str]]]) -> Callable[[], Annotated]:
 # Objects
 
 
-def _objects(path: Path) -> Numbered:
-    for number, line in _lines(path):
-        yield number, partial(_of_object, line)
-
-
-def _of_object(line: str) -> Annotated:
-    try:
-        fields = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise BadMention(f"The line is not JSON ({error}).") from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-        raise BadMention(f"The line is {line!r:.60}; an object with a `text` is due.")
+def _of_object(fields: dict[str, Any]) -> Annotated:
+    if not isinstance(fields.get("text"), str):
+        raise BadExample(f"The object has {sorted(fields)}; one with a `text` is due.")
     text = fields["text"]
     listed = next((fields[name] for name in LISTS if name in fields), None)
     if listed is not None:
         return Annotated(text, tuple(_of_item(text, item) for item in listed))
     if isinstance(fields.get("label"), dict):
         return Annotated(text, tuple(_of_cluener(text, fields["label"])))
-    raise BadMention(f"Of {', '.join(LISTS)} there is none; an empty list says that nothing is.")
+    raise BadExample(f"Of {', '.join(LISTS)} there is none; an empty list says that nothing is.")
 
 
 def _of_item(text: str, item: Any) -> Mention:
     if isinstance(item, list) and len(item) == 3:
         item = dict(zip(("start", "end", "label"), item, strict=True))
     if not isinstance(item, dict):
-        raise BadMention(f"A mention is {item!r:.60}, not an object with start, end and label.")
+        raise BadExample(f"A mention is {item!r:.60}, not an object with start, end and label.")
     start, end, label, stated = (
         next((item[name] for name in KEYS[key] if name in item), None)
         for key in ("start", "end", "label", "text")
     )
     if type(start) is not int or type(end) is not int:
-        raise BadMention(f"A mention goes from {start!r} to {end!r}; whole numbers are due.")
+        raise BadExample(f"A mention goes from {start!r} to {end!r}; whole numbers are due.")
     if isinstance(stated, str):
         check_text(text, start, end, stated)
     return Mention(start, end, label if isinstance(label, str) else "")
@@ -256,9 +218,9 @@ def _of_cluener(text: str, labels: dict[str, Any]) -> Iterator[Mention]:
                 yield Mention(first, last + 1, label)
 
 
-def _table(path: Path, columns: Sequence[str] | None) -> Numbered:
+def _table(path: Path, columns: Sequence[str] | None) -> Numbered[Annotated]:
     """Rows that name a text and one of its mentions, or none."""
-    rows = csv.reader(line + "\n" for _, line in _lines(path))
+    rows = csv.reader(line + "\n" for _, line in lines_of(path))
     names = list(columns or next(rows, []))
     if not {"text", "start", "end", "label"} <= set(names):
         raise DataError(f"{path}:1: The columns are {names}; text, start, end and label are due.")
@@ -274,7 +236,7 @@ def _of_rows(
     mentions = []
     for number, row, fields in lines:
         if len(row) != width:
-            raise BadMention(f"Line {number} has {len(row)} columns, not {width} as the first.")
+            raise BadExample(f"Line {number} has {len(row)} columns, not {width} as the first.")
         if fields["label"]:
             ends = {key: _number(fields[key]) for key in ("start", "end")}
             stated = {"text": fields["mention"]} if fields.get("mention") else {}
@@ -286,11 +248,11 @@ def _number(cell: str) -> int | str:
     return int(cell) if cell.strip().isdigit() else cell
 
 
-def _brat(path: Path) -> Numbered:
+def _brat(path: Path) -> Numbered[Annotated]:
     """One text; its discontinuous mentions reach from their first part to their last."""
     text = path.with_suffix(".txt").read_text(encoding="utf-8")
     mentions = []
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         found = re.fullmatch(r"T\d+\t(\S+) (\d+) (?:\d+;\d+ )*(\d+)\t(.*)", line)
         if line.startswith("T") and found is None:
             raise DataError(f"{path}:{number}: {line!r:.60} is no line of brat's.")
@@ -305,10 +267,3 @@ def _brat(path: Path) -> Numbered:
         return Annotated(text, tuple(mention for mention, _ in mentions))
 
     yield 1, make
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    def report(number: int, reason: str) -> None:
-        raise DataError(f"{path}:{number}: {reason}")
-
-    return numbered(read_lines(path), report)

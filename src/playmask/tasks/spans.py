@@ -1,6 +1,6 @@
 """Tagging spans: every stretch of tokens gets a score for each label; mentions may overlap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,8 +16,9 @@ from playmask.labelling.pointers import POINTERS
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.predictor import Predictor
-from playmask.tasks.mentions import MentionTask, Window
+from playmask.tasks.mentions import MentionTask
 from playmask.tasks.task import TaskNetwork
+from playmask.tasks.windows import Neighbours, Outputs, Window
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
@@ -164,25 +165,16 @@ class SpanTagger(MentionTask):
         wanted[row, label, place] = first * length + last
         return inputs, wanted, weights
 
-    def mentions(
-        self, windows: Sequence[Window], outputs: Sequence[Mapping[str, np.ndarray]]
-    ) -> list[tuple[int, Mention]]:
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Mention]]:
         """Stretches with scores above 0, each from the window that shows most around it."""
-        beside: dict[int, list[Window]] = {}
-        for window in windows:
-            beside.setdefault(window.text, []).append(window)
-        found = []
+        neighbours = Neighbours(windows)
         for window, output in zip(windows, outputs, strict=True):
             offsets = window.offsets
             for k in np.nonzero(output["score"] > 0)[0]:
                 first, last = (int(output[end][k]) - window.head for end in ("first", "last"))
                 if first < 0 or last >= len(offsets) or not offsets[last][1]:
                     continue
-                place = (window.first + first, window.first + last)
-                if window is not max(beside[window.text], key=lambda w: w.margin(*place)):
-                    continue
-                chance = float(1 / (1 + np.exp(-output["score"][k])))
-                label = self.labels[int(output["label"][k])]
-                mention = Mention(offsets[first][0], offsets[last][1], label, chance)
-                found.append((window.text, mention))
-        return found
+                if neighbours.decides(window, first, last):
+                    chance = float(1 / (1 + np.exp(-output["score"][k])))
+                    label = self.labels[int(output["label"][k])]
+                    yield window.text, Mention(offsets[first][0], offsets[last][1], label, chance)

@@ -12,15 +12,17 @@ from keras import ops
 
 from playmask.compiled import Compiled
 from playmask.data.batches import Batch, bucket, buckets
-from playmask.data.mentions import Annotated, BadMention, Mention, tags_to_mentions
+from playmask.data.gathering import BadExample
+from playmask.data.mentions import Annotated, Mention, tags_to_mentions
 from playmask.dense import Dense
 from playmask.errors import ConfigError, nearest
 from playmask.labelling.losses import HIDDEN
 from playmask.labelling.taggers import TAGGERS, Tagged
 from playmask.masks import Tensor
 from playmask.noise import Dropout
-from playmask.tasks.mentions import MentionTask, Window
+from playmask.tasks.mentions import MentionTask
 from playmask.tasks.task import TaskNetwork
+from playmask.tasks.windows import Outputs, Window
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
@@ -129,11 +131,12 @@ class SequenceTagger(MentionTask):
             jit_compile=keras.backend.backend() == "jax",
         )
 
-    def suitable(self, example: Annotated) -> Annotated:
+    def suitable(self, example: Any) -> Annotated:
         """Its mentions stand apart."""
+        example = super().suitable(example)
         for one, other in pairwise(example.mentions):
             if other.start < one.end:
-                raise BadMention(
+                raise BadExample(
                     f"{one[:3]} and {other[:3]} overlap, but a token has one tag; use a SpanTagger."
                 )
         return example
@@ -175,9 +178,7 @@ class SequenceTagger(MentionTask):
         tags = tags[:, : inputs["tokens"].shape[1]]
         return inputs, tags, weights * (tags >= 0).sum(1).astype("float32")
 
-    def mentions(
-        self, windows: Sequence[Window], outputs: Sequence[Mapping[str, np.ndarray]]
-    ) -> list[tuple[int, Mention]]:
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> list[tuple[int, Mention]]:
         """Decode each text's tags from the logits of its windows."""
         both = zip(windows, (output["logits"] for output in outputs), strict=True)
         groups = [[*group] for _, group in groupby(both, key=lambda each: each[0].text)]

@@ -1,0 +1,81 @@
+"""Gathering the examples of a file, each checked; bad ones are an error or left out and listed."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from playmask.data.lines import numbered, read_lines
+from playmask.data.readers import Examples
+from playmask.errors import DataError
+
+T = TypeVar("T")
+Numbered = Iterable[tuple[int, Callable[[], T]]]
+"""What makes each example of a file, with the line where it begins."""
+
+OBJECTS = (".json", ".jsonl", ".ndjson")
+
+
+class BadExample(Exception):
+    """The reason why one example cannot be used."""
+
+
+def gather(path: Path, made: Numbered[T], *, skip_bad: bool) -> Examples[T]:
+    """Make all examples of a file; a bad one is an error, or left out and listed in `.skipped`.
+
+    Raises: DataError naming file and line, also where no good example is left
+    """
+    examples: Examples[T] = Examples()
+    for number, make in made:
+        try:
+            examples.append(make())
+        except BadExample as error:
+            reason = f"{path}:{number}: {error}"
+            if not skip_bad:
+                raise DataError(reason) from None
+            examples.skipped.append(reason)
+    if not examples:
+        skipped = examples.skipped
+        first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
+        raise DataError(f"{path}: There is no usable text{first}.")
+    return examples
+
+
+def suffix_of(path: Path) -> str:
+    """What names a file's format: its suffix, that before a `.gz`."""
+    name = path.stem if path.suffix.lower() == ".gz" else path.name
+    return Path(name).suffix.lower()
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a file of UTF-8."""
+
+    def report(number: int, reason: str) -> None:
+        raise DataError(f"{path}:{number}: {reason}")
+
+    return numbered(read_lines(path), report)
+
+
+def objects_of(path: Path, make: Callable[[dict[str, Any]], T]) -> Numbered[T]:
+    """What a function makes of the object on each line of a file of JSON lines."""
+    for number, line in lines_of(path):
+        yield number, partial(_of_line, line, make)
+
+
+def _of_line(line: str, make: Callable[[dict[str, Any]], T]) -> T:
+    try:
+        fields = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadExample(f"The line is not JSON ({error}).") from None
+    if not isinstance(fields, dict):
+        raise BadExample(f"The line is {line!r:.60}; an object is due.")
+    return make(fields)
+
+
+def field(fields: dict[str, Any], names: Iterable[str], of: str = "The object") -> str:
+    """The text that an object has under the first of some names."""
+    value = next((fields[name] for name in names if name in fields), None)
+    if not isinstance(value, str) or not value.strip():
+        raise BadExample(f"{of} has {value!r:.60} as `{' or '.join(names)}`; a text is due.")
+    return value
