@@ -12,6 +12,9 @@ def evaluate(
     columns: Annotated[
         str | None, typer.Option(help="The file's columns, such as text,label; _ is ignored.")
     ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="How answers are scored, where a task knows several ways.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -21,10 +24,13 @@ def evaluate(
     from playmask.cli.reading import split
 
     task = load_task(task_directory)
+    chosen = {"metric": metric} if metric else {}
+    if metric:
+        task.metric(metric)  # refuses what there is not, before anything is read
     how = {"columns": split(columns)} if columns else {}
-    examples = task.read(data, skip_bad=skip_bad, **how)
+    examples = task.read_wanted(data, skip_bad=skip_bad, **how)
     note_skipped(data, examples.skipped)
-    results = task.evaluate(examples)
+    results = task.evaluate(examples, **chosen)
     if as_json:
         print_json({**results, "skipped": len(examples.skipped)})
         return

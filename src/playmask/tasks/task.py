@@ -56,6 +56,7 @@ class Task(ABC):
     """
 
     kind: ClassVar[str]
+    metrics: ClassVar[Mapping[str, Any]] = {}  # ways to score answers, the default first
 
     def __init__(
         self, network: keras.Model, tokenizer: Tokenizer, settings: Mapping[str, Any]
@@ -127,9 +128,26 @@ class Task(ABC):
             jit_compile=keras.backend.backend() == "jax",
         )
 
+    def metric(self, name: str | None = None) -> Any:
+        """The way to score answers that has a name; without one, the default."""
+        if not self.metrics:
+            raise ConfigError(
+                f"A task of the kind {self.kind!r} is measured in one way; no metric is chosen."
+            )
+        if name is not None and name not in self.metrics:
+            raise ConfigError(
+                f"There is no metric {name!r}; a task of the kind {self.kind!r} knows "
+                f"{', '.join(self.metrics)}."
+            )
+        return self.metrics[name or next(iter(self.metrics))]
+
     def facts(self, examples: Sequence[Any]) -> dict[str, Any]:
         """What training learns about the data besides weights; it joins the settings."""
         return {}
+
+    def read_wanted(self, data: Any, **how: Any) -> Sequence[Any]:
+        """Read examples to be measured on, where learning asks more of them; options of `read`."""
+        return self.read(data, **how)
 
     def row(self, text: Any) -> Row:
         """The network's inputs for one text (or pair), as `predict` takes it."""
