@@ -21,6 +21,10 @@ from playmask.tokenizers import Tokenizer
 Data = Annotated[
     Path, typer.Option(envvar="PLAYMASK_DATA", help="The folder that holds the data sets.")
 ]
+MaybeData = Annotated[
+    Path | None,
+    typer.Option(envvar="PLAYMASK_DATA", help="The same; without it, samples beside the example."),
+]
 Epochs = Annotated[int, typer.Option(help="How often all texts are learnt.")]
 Limit = Annotated[int | None, typer.Option(help="Read so many texts only, to try it out.")]
 Out = Annotated[Path, typer.Option(help="Where the task and its results are written.")]
