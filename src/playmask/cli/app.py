@@ -19,6 +19,7 @@ from playmask.cli import (
     generate,
     inspect,
     predict,
+    search,
     train,
 )
 from playmask.cli.guard import Commands
@@ -37,6 +38,7 @@ app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("search")(search.search)
 app.command("annotate")(annotate.annotate)
 app.command("generate")(generate.generate)
 app.command("explain")(explain.explain)

@@ -19,12 +19,15 @@ from playmask.parts import Learned
 from playmask.tasks import (
     LanguageModel,
     MaskFill,
+    SentenceEncoder,
+    SentencePair,
     Seq2Seq,
     SequenceTagger,
     SpanTagger,
     Task,
     TextClassifier,
 )
+from playmask.tasks.pairs import read_sentences
 from playmask.tasks.task import load_reader
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
@@ -56,7 +59,8 @@ class Kind(NamedTuple):
     open: loads a pretrained model (path, family, heads, changes); changes: of its architecture;
     fresh: those of a new one besides; settings: what `task.new` is given; labelled: whether
     examples have labels; names: those of an example; check: what labels may not be; texts: those
-    of an example; length: how long a text may be; use: the command that tries the task
+    of an example; length: how long a text may be; use: the command that tries the task;
+    defaults: of options, where they are not those of all tasks
     """
 
     task: type[Task]
@@ -72,6 +76,7 @@ class Kind(NamedTuple):
     texts: Callable[[Any], tuple[str | None, ...]] = lambda example: (example.text, example.pair)
     length: Callable[[Options], int | None] = lambda options: options["max_length"]
     use: str = "generate {out} …"
+    defaults: Options = {}  # noqa: RUF012
 
     def make(self, options: Options, examples: Examples, labels: Labels) -> Any:
         """A fresh task on a pretrained or on a new model."""
@@ -136,6 +141,15 @@ def _size(options: Options, labels: Labels) -> dict[str, Any]:
     return {"condition_size": len(labels or ())} if options["condition"] == "label" else {}
 
 
+def _pooler(options: Options) -> Any:
+    """The head that the pooling needs."""
+    return "pool" if options["pooling"] == "pooled" else ()
+
+
+def _needs(options: Options) -> dict[str, Any]:
+    return SentenceEncoder.needs(options["pooling"], options["language_model"])
+
+
 def _finding(task: type[Task], *own: str) -> Kind:
     """A task that finds mentions."""
     return Kind(
@@ -164,7 +178,7 @@ KINDS = {
             **_take("max_length", "pooling")(options, labels),
         },
         open=load_reader,
-        heads=lambda options: "pool" if options["pooling"] == "pooled" else (),
+        heads=_pooler,
         labelled=lambda options: True,
         use="predict {out} --text …",
     ),
@@ -194,6 +208,25 @@ KINDS = {
         settings=_take("max_length"),
         open=MaskFill.open,
         use="predict {out} --text '…[MASK]…'",
+    ),
+    "similar": Kind(
+        SentenceEncoder,
+        read=lambda options: read_sentences,
+        settings=_take("max_length", "pooling", "language_model", "similar_from"),
+        open=load_reader,
+        heads=lambda options: _needs(options)["heads"],
+        changes=lambda options, labels: {k: v for k, v in _needs(options).items() if k != "heads"},
+        length=lambda options: 2 * options["max_length"] - 1,
+        use="search {out} sentences.txt --text …",
+        defaults={"max_length": 64, "pooling": "first", "language_model": 1.0},
+    ),
+    "pair": Kind(
+        SentencePair,
+        read=lambda options: partial(read_sentences, scored=True),
+        settings=_take("max_length", "pooling"),
+        open=load_reader,
+        heads=_pooler,
+        use="predict {out} --text … --pair …",
     ),
     "tag": _finding(SequenceTagger, "tagger", "scheme"),
     "spans": _finding(SpanTagger, "pointer"),

@@ -146,7 +146,21 @@ def _found(text: str, mentions: Any) -> dict[str, Any]:
     }
 
 
-ANSWERS = {"classify": _labelled, "mask-fill": _filled, "tag": _found, "spans": _found}
+def _scored(text: str, prediction: Any) -> dict[str, Any]:
+    """The score of a pair, or the vector of a text."""
+    if hasattr(prediction, "__len__"):
+        return {"vector": [round(float(value), DIGITS) for value in prediction]}
+    return {"score": round(float(prediction), DIGITS)}
+
+
+ANSWERS = {
+    "classify": _labelled,
+    "mask-fill": _filled,
+    "tag": _found,
+    "spans": _found,
+    "similar": _scored,
+    "pair": _scored,
+}
 """How the predictions of a kind of task are told; others as they are."""
 
 

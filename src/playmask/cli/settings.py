@@ -76,8 +76,11 @@ def _is_finished(out: Path) -> bool:
     return not (out / BACKUP).exists()
 
 
-def settle(job: Job, given: Options) -> Options:
-    """Put together what was given, what the interrupted training had, and the defaults."""
+def settle(job: Job, given: Options, own: Options) -> Options:
+    """Put together what was given, what the interrupted training had, and the defaults.
+
+    own: the defaults of the task's kind, where they are not those of all
+    """
     saved: Options = {}
     if job.resume and (job.out / RUN).exists():
         saved = read_json(job.out / RUN).get("options", {})
@@ -94,6 +97,7 @@ def settle(job: Job, given: Options) -> Options:
         _check_model(chosen)
     defaults: Options = {
         **DEFAULTS,
+        **own,
         "learning_rate": NEW_RATE if chosen["new"] else PRETRAINED_RATE,
     }
     defaults |= FOR_NEW if chosen["new"] else {}

@@ -79,6 +79,28 @@ TASKS: dict[str, tuple[str, str, Parameters]] = {
             "max_target": _of(int, "Tokens a target is cut to. Default: 64.", min=1),
         },
     ),
+    "similar": (
+        "Train an encoder of sentences whose vectors are close where they are similar.",
+        "Pairs of similar sentences, or with scores behind them: .tsv, .csv, .jsonl.",
+        {
+            "max_length": _of(int, "Tokens a sentence is cut to. Default: 64.", min=4),
+            "pooling": _of(str, "first, mean, mean_max, last or pooled. Default: first."),
+            "language_model": _of(
+                float, "Weight of writing the other sentence; 0: vectors alone. Default: 1.", min=0
+            ),
+            "similar_from": _of(
+                float, "The lowest score of pairs to learn from. Default: the highest there is."
+            ),
+        },
+    ),
+    "pair": (
+        "Train a model that scores how similar two sentences are.",
+        "Pairs of sentences with scores: .tsv, .csv, .jsonl.",
+        {
+            **LENGTH,
+            "pooling": _of(str, "mean_max, mean, first, last or pooled. Default: mean_max."),
+        },
+    ),
     "tag": (
         "Train a tagger that finds mentions which stand apart: entities, words.",
         "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's .ann.",

@@ -70,7 +70,7 @@ def run(name: str, job: Job, given: Options) -> None:
     """Train, and leave the task, its history and the picture of it in `job.out`."""
     kind = KINDS[name]
     going_on = check_out(job, given.get("model"))
-    options = settle(job, given)
+    options = settle(job, given, kind.defaults)
     labels = split(options.get("labels"))
     if going_on:
         labels = _saved_labels(name, job.out)

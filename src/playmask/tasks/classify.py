@@ -1,5 +1,6 @@
 """Classifying texts and pairs of texts."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -11,13 +12,13 @@ from keras import ops
 from playmask.data.batches import Row
 from playmask.data.readers import Example, Examples, read_examples
 from playmask.errors import ConfigError, DataError, InputError, nearest
+from playmask.labelling.losses import HIDDEN
 from playmask.masks import Tensor
 from playmask.noise import Dropout
+from playmask.tasks.pooling import pooling_of
 from playmask.tasks.task import Task, TaskNetwork, open_model
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
-
-HIDDEN = -1e9
 
 Text = str | tuple[str, str]
 
@@ -37,13 +38,7 @@ class ClassifierNetwork(TaskNetwork):
 
     def __init__(self, transformer: Transformer, labels: int, pooling: str, dropout: float) -> None:
         super().__init__(transformer)
-        if pooling not in POOLINGS:
-            raise ConfigError(f"There is no pooling {pooling!r}.{nearest(pooling, POOLINGS)}")
-        if transformer.architecture.decoder is not None:
-            raise ConfigError(
-                "A classifier reads texts with an encoder; load this model with decoder=None."
-            )
-        self.pooling = pooling
+        self.pooling = pooling_of(pooling, transformer)
         self.dropout = Dropout(dropout)
         self.dense = keras.layers.Dense(
             labels,
@@ -56,43 +51,66 @@ class ClassifierNetwork(TaskNetwork):
     def build(self, shape: Any = None) -> None:
         """Create the head's weights."""
         width = self.transformer.architecture.width
-        self.dense.build((None, width * (2 if self.pooling == "mean_max" else 1)))
+        self.dense.build((None, width * self.pooling.widths))
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Classify."""
         outputs = self.transformer(inputs, training=training)
         valid = self.transformer.valid(inputs)
-        pooled = POOLINGS[self.pooling](outputs, ops.expand_dims(valid, -1))
+        pooled = self.pooling.pool(outputs, ops.expand_dims(valid, -1))
         return {"logits": self.dense(self.dropout(pooled, training=training))}
 
 
-def _mean(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
-    weights = ops.cast(valid, outputs["hidden"].dtype)
-    total = ops.sum(outputs["hidden"] * weights, axis=1)
-    return total / ops.maximum(ops.sum(weights, axis=1), 1)
+class PooledTask(Task):
+    """A task that reads a text, or a pair of texts, as one vector."""
+
+    def rows(self, examples: Sequence[Example]) -> list[Row]:
+        """Tokens and segments of each example."""
+        texts = [example.text for example in examples]
+        pairs: Any = [example.pair for example in examples]
+        if all(pair is None for pair in pairs):
+            pairs = None
+        elif None in pairs:
+            raise DataError(
+                f"Example {pairs.index(None)} is one text among pairs; give all, or none, a pair."
+            )
+        trained = self.settings.get("pairs")
+        if trained is not None and trained != (pairs is not None):
+            wanted = "pairs" if trained else "single texts"
+            raise DataError(f"This task was trained on {wanted}; the texts given are not.")
+        encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
+        if self.transformer.architecture.segments == "tokens":  # then 0 and 1 are tokens too
+            return [{"tokens": e.ids} for e in encodings]
+        return [{"tokens": e.ids, "segments": e.segments} for e in encodings]
+
+    def row(self, text: Text) -> Row:
+        """The network's inputs for one text, or pair."""
+        return self.rows([unlabelled(0, text)])[0]
+
+    def facts(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """Whether the examples are pairs."""
+        return {"pairs": examples[0].pair is not None}
+
+    def logits(self, examples: Sequence[Example]) -> np.ndarray:
+        """What the network says of each example: float64 (examples, labels)."""
+        outputs = self.predictor(self.rows(examples))
+        return np.stack([output["logits"] for output in outputs]).astype("float64")
+
+    @abstractmethod
+    def answers(self, examples: Sequence[Example]) -> list[Any]:
+        """What is predicted of each example; there is one at least."""
+
+    def predict(self, texts: Text | list[Text]) -> Any:
+        """The answer to a text, a pair, or a list of either."""
+        if not isinstance(texts, (str, tuple, list)):
+            raise InputError(f"predict takes a text, a pair or a list of them, not {texts!r:.80}.")
+        if isinstance(texts, (str, tuple)):
+            return self.predict([texts])[0]
+        examples = [unlabelled(i, text) for i, text in enumerate(texts)]
+        return self.answers(examples) if examples else []
 
 
-def _max(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
-    return ops.max(ops.where(valid, outputs["hidden"], HIDDEN), axis=1)
-
-
-def _last(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
-    places = ops.sum(ops.cast(valid, "int32"), axis=1, keepdims=True) - 1
-    return ops.take_along_axis(outputs["hidden"], places, axis=1)[:, 0]
-
-
-POOLINGS = {
-    "mean_max": lambda out, valid: ops.concatenate([_mean(out, valid), _max(out, valid)], axis=-1),
-    "mean": _mean,
-    "first": lambda out, valid: out["hidden"][:, 0],
-    "last": _last,
-    "pooled": lambda out, valid: out["pooled"],
-}
-"""How sites become one vector: "last" suits language models, whose last site alone has seen all;
-"pooled" is the pretrained pooler of a model with heads="pool"."""
-
-
-class TextClassifier(Task):
+class TextClassifier(PooledTask):
     """Puts each text, or pair of texts, under one of several labels."""
 
     kind: ClassVar[str] = "classify"
@@ -154,29 +172,6 @@ class TextClassifier(Task):
             raise DataError("There are no examples; at least one is needed.")
         return examples
 
-    def rows(self, examples: Sequence[Example]) -> list[Row]:
-        """Tokens and segments of each example."""
-        texts = [example.text for example in examples]
-        pairs: Any = [example.pair for example in examples]
-        if all(pair is None for pair in pairs):
-            pairs = None
-        elif None in pairs:
-            raise DataError(
-                f"Example {pairs.index(None)} is one text among pairs; give all, or none, a pair."
-            )
-        trained = self.settings.get("pairs")
-        if trained is not None and trained != (pairs is not None):
-            wanted = "pairs" if trained else "single texts"
-            raise DataError(f"This task was trained on {wanted}; the texts given are not.")
-        encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
-        if self.transformer.architecture.segments == "tokens":  # then 0 and 1 are tokens too
-            return [{"tokens": e.ids} for e in encodings]
-        return [{"tokens": e.ids, "segments": e.segments} for e in encodings]
-
-    def row(self, text: Text) -> Row:
-        """The network's inputs for one text, or pair."""
-        return self.rows([_unlabelled(0, text)])[0]
-
     def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The log-odds ln(p / (1 - p)) of each label, in nats: the logit against all others."""
         logits = ops.expand_dims(outputs["logits"], 1)
@@ -188,10 +183,6 @@ class TextClassifier(Task):
         """The number of each example's label: int32 (examples,)."""
         number = {label: i for i, label in enumerate(self.labels)}
         return np.array([number[str(example.label)] for example in examples], "int32")
-
-    def facts(self, examples: Sequence[Example]) -> dict[str, Any]:
-        """Whether the examples are pairs."""
-        return {"pairs": examples[0].pair is not None}
 
     def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
         """Accuracy, macro F1 and loss (nats) on labelled examples."""
@@ -207,15 +198,8 @@ class TextClassifier(Task):
             "examples": len(examples),
         }
 
-    def predict(self, texts: Text | list[Text]) -> Any:
-        """Label a text, a pair, or a list of either: one Prediction, or a list of them."""
-        if not isinstance(texts, (str, tuple, list)):
-            raise InputError(f"predict takes a text, a pair or a list of them, not {texts!r:.80}.")
-        if isinstance(texts, (str, tuple)):
-            return self.predict([texts])[0]
-        examples = [_unlabelled(i, text) for i, text in enumerate(texts)]
-        if not examples:
-            return []
+    def answers(self, examples: Sequence[Example]) -> list[Prediction]:
+        """The label of each example."""
         chances = np.exp(self._log_probabilities(examples))
         return [
             Prediction(
@@ -226,8 +210,7 @@ class TextClassifier(Task):
         ]
 
     def _log_probabilities(self, examples: Sequence[Example]) -> np.ndarray:
-        outputs = self.predictor(self.rows(examples))
-        logits = np.stack([output["logits"] for output in outputs]).astype("float64")
+        logits = self.logits(examples)
         logits -= logits.max(axis=1, keepdims=True)
         return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
 
@@ -245,7 +228,8 @@ def _example(i: int, item: Any, labels: Sequence[str]) -> Example:
     return item
 
 
-def _unlabelled(i: int, text: Any) -> Example:
+def unlabelled(i: int, text: Any) -> Example:
+    """A text, or a pair, to predict for."""
     parts = (text,) if isinstance(text, str) else text
     if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
         raise InputError(f"Text {i} is {text!r:.80}, not a str or a pair of str.")

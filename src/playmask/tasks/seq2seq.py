@@ -170,7 +170,7 @@ class Seq2Seq(Writer):
         """How likely the answer is a text's target; without one, the target that is written."""
         text = one_text(texts, self.kind)
         encoding = self.tokenizer.encode(text, max_length=self.settings["max_source"])
-        answer = self.predict(text) if answer is None else answer
+        answer = picked(text, self.write(text), None) if answer is None else answer
         (wanted,) = self._targets([Example(text, answer)])
         whole = len(self.tokenizer.encode(text)) == len(encoding)
         read = len(text) if whole else max(end for _, end in encoding.offsets)

@@ -1,0 +1,89 @@
+"""Similar sentences from the command line: train, evaluate, predict, search."""
+
+import json
+
+import pytest
+
+from cli.commands import SMALL, call, complaint, reviews, write_table
+
+pytest.importorskip("usearch")
+
+THINGS = ("书", "酒店", "手机", "菜", "电影")
+ENDINGS = ("很好", "不错", "太差", "一般")
+
+
+def similar(count: int) -> list[tuple[str, str]]:
+    rows = [(thing, end) for thing in THINGS for end in ENDINGS]
+    return [(f"这{t}{e}", f"{e}的{t}") for t, e in rows * (count // len(rows))]
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("similar")
+    file = write_table(folder / "pairs.tsv", similar(60))
+    options = (*SMALL, "--epochs", 10, "--pooling", "mean")
+    result = call("train", "similar", file, "--out", folder / "task", *options)
+    assert result.exit_code == 0, result.stderr
+    assert f"playmask search {folder / 'task'}" in result.stderr
+    return folder / "task"
+
+
+def test_from_pairs_to_a_search(encoder, tmp_path):
+    pairs = write_table(tmp_path / "test.tsv", similar(20))
+    scores = json.loads(call("evaluate", encoder, pairs, "--json").stdout)
+    assert scores["accuracy"] > 0.3 and scores["examples"] == 20, scores
+    file = tmp_path / "sentences.txt"
+    file.write_text("".join(f"{b}\n" for _, b in similar(20)), encoding="utf-8")
+    options = ("--text", "很好的书", "-n", 3, "--index", tmp_path / "index")
+    result = call("search", encoder, file, *options)
+    assert "The index of 20 sentences is kept" in result.stderr
+    (answer,) = map(json.loads, result.stdout.splitlines())
+    assert answer["text"] == "很好的书" and len(answer["found"]) == 3
+    assert answer["found"][0] == {"sentence": "很好的书", "score": pytest.approx(1, abs=1e-5)}
+    again = call("search", encoder, file, *options, "--exact")
+    assert again.stdout == result.stdout and "kept" not in again.stderr
+    more = tmp_path / "more.txt"
+    more.write_text("这菜很好\n\n这书一般\n", encoding="utf-8")
+    assert "more.txt:2: The line is empty" in complaint(call("search", encoder, more, *options))
+    result = call("search", encoder, more, *options, "--skip-bad")
+    assert "is of other sentences; it is made anew" in result.stderr
+    assert {f["sentence"] for f in json.loads(result.stdout)["found"]} == {"这菜很好", "这书一般"}
+    piped = call("search", encoder, file, "-n", 1, input="不错的菜\n太差的电影\n")
+    found = [json.loads(line)["found"][0]["sentence"] for line in piped.stdout.splitlines()]
+    assert found == ["不错的菜", "太差的电影"]
+
+
+def test_vectors_and_similarities(encoder):
+    (vector,) = json.loads(call("predict", encoder, "--text", "这书很好").stdout)["vector"][:1]
+    assert -1 < vector < 1
+    result = call("predict", encoder, "--text", "这书很好", "--pair", "这书很好")
+    assert json.loads(result.stdout)["score"] == pytest.approx(1, abs=1e-5)
+    written = call("generate", encoder, "这书很好")
+    assert written.exit_code == 0 and written.stdout.strip(), written.stderr
+
+
+def test_scores_of_pairs(tmp_path):
+    rows = [(a, b, str(int(a[0] == b[0]))) for a, _ in similar(20) for b, _ in similar(20)[:3]]
+    rows += [(f"好{a}", f"差{b}", "0") for a, b, _ in rows[:20]]
+    file, out = write_table(tmp_path / "scored.tsv", rows), tmp_path / "task"
+    result = call("train", "pair", file, "--out", out, *SMALL, "--epochs", 2)
+    assert result.exit_code == 0, result.stderr
+    assert "spearman" in json.loads(call("evaluate", out, file, "--json").stdout)
+    result = call("predict", out, "--text", "这书很好", "--pair", "这书很好")
+    assert 0 <= json.loads(result.stdout)["score"] <= 1
+
+
+def test_what_is_refused(encoder, task, tmp_path):
+    file = tmp_path / "sentences.txt"
+    file.write_text("一\n", encoding="utf-8")
+    assert "'classify', which makes no vectors" in complaint(
+        call("search", task, file, "--text", "好")
+    )
+    assert "--text is empty" in complaint(call("search", encoder, file, "--text", " "))
+    labelled = write_table(tmp_path / "reviews.tsv", [(a, b, b) for a, b in reviews(8)])
+    out = ("--out", tmp_path / "out", *SMALL)
+    said = complaint(call("train", "similar", labelled, *out))
+    assert "has the score '差评', which is no number" in said
+    few = write_table(tmp_path / "few.tsv", similar(20)[:1])
+    assert "there are 1" in complaint(call("train", "similar", few, *out))
+    assert "has no score" in complaint(call("train", "pair", few, *out))
