@@ -113,7 +113,7 @@ class Never(Constraint):
     tokens: tuple[int, ...] = field(compare=False)
 
     def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
-        barred = np.full((1, 1, _room(len(self.tokens))), -1, "int32")
+        barred = np.full((1, 1, room_for(len(self.tokens))), -1, "int32")
         barred[..., : len(self.tokens)] = self.tokens
         return {"barred": barred}
 
@@ -141,11 +141,7 @@ class Automaton(Constraint):
         table = np.array(sorted(set(edges)), "int32").reshape(-1, 3)
         if not len(table) or table.min() < 0:
             raise ConfigError("An automaton has edges (state, token, next state), all from 0.")
-        twice = (table[1:, :2] == table[:-1, :2]).all(axis=1)
-        if twice.any():
-            state, token, _ = table[1:][twice][0]
-            raise ConfigError(f"State {state} leads two ways by token {token}.")
-        return cls(table, _room(int(np.bincount(table[:, 0]).max())))
+        return cls(table, width_of(table))
 
     @classmethod
     def only(cls, tokens: Iterable[int], end: int | None = None) -> "Automaton":
@@ -165,8 +161,8 @@ class Automaton(Constraint):
 
     def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
         states = int(max(self.edges[:, 0].max(), self.edges[:, 2].max())) + 2
-        starts = np.searchsorted(self.edges[:, 0], np.arange(_room(states)))
-        room = np.full((_room(len(self.edges)), 2), -1, "int32")
+        starts = np.searchsorted(self.edges[:, 0], np.arange(room_for(states)))
+        room = np.full((room_for(len(self.edges)), self.edges.shape[1] - 1), -1, "int32")
         room[: len(self.edges)] = self.edges[:, 1:]
         return {"starts": starts.astype("int32"), "edges": room}
 
@@ -183,13 +179,17 @@ class Automaton(Constraint):
 
     def _leaving(self, state: Tensor, given: Arrays) -> tuple[Tensor, Tensor]:
         """Tokens and next states of the edges that leave each state: (B, K, width), -1 = none."""
+        there, places = self._places(state, given)
+        edges = ops.where(there[..., None], ops.take(given["edges"], places, axis=0), -1)
+        return edges[..., 0], edges[..., 1]
+
+    def _places(self, state: Tensor, given: Arrays) -> tuple[Tensor, Tensor]:
+        """Which edges leave each state: whether one is there, and its place (B, K, width)."""
         here = ops.maximum(state, 0)
         start, stop = (ops.take(given["starts"], here + i)[..., None] for i in (0, 1))
         places = start + ops.arange(self.width, dtype="int32")
         there = ops.logical_and(places < stop, state[..., None] >= 0)
-        places = ops.minimum(places, given["edges"].shape[0] - 1)
-        edges = ops.where(there[..., None], ops.take(given["edges"], places, axis=0), -1)
-        return edges[..., 0], edges[..., 1]
+        return there, ops.minimum(places, given["edges"].shape[0] - 1)
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class Copy(Constraint):
     def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
         rows = np.where(valid, prompts, -1)
         if self.sources is not None:
-            rows = np.full((len(prompts), _room(max(map(len, self.sources), default=1))), -1)
+            rows = np.full((len(prompts), room_for(max(map(len, self.sources), default=1))), -1)
             for row, source in zip(rows, self.sources, strict=True):
                 row[: len(source)] = source
         return {"sources": rows.astype("int32"), "also": np.array([*self.also, -1], "int32")}
@@ -255,6 +255,18 @@ def marked(tokens: Tensor, vocabulary: int) -> Tensor:
     return ops.reshape(marks, (batch, lanes, width))[..., :vocabulary] > 0
 
 
-def _room(count: int) -> int:
+def width_of(edges: np.ndarray) -> int:
+    """Room for the edges that leave one state, of edges (E, 2 or more) that are sorted.
+
+    Raises: ConfigError for two ways from a state by a token
+    """
+    twice = (edges[1:, :2] == edges[:-1, :2]).all(axis=1)
+    if twice.any():
+        state, token = edges[1:][twice][0][:2]
+        raise ConfigError(f"State {state} leads two ways by token {token}.")
+    return room_for(int(np.bincount(edges[:, 0]).max()))
+
+
+def room_for(count: int) -> int:
     """The next power of two, so that few sizes are compiled."""
     return 1 << max(count - 1, 1).bit_length()
