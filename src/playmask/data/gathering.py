@@ -1,7 +1,7 @@
 """Gathering the examples of a file, each checked; bad ones are an error or left out and listed."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,8 +11,8 @@ from playmask.data.readers import Examples
 from playmask.errors import DataError
 
 T = TypeVar("T")
-Numbered = Iterable[tuple[int, Callable[[], T]]]
-"""What makes each example of a file, with the line where it begins."""
+Numbered = Iterable[tuple[int | str, Callable[[], T]]]
+"""What makes each example of a file, with the line where it begins, or the name it has there."""
 
 OBJECTS = (".json", ".jsonl", ".ndjson")
 
@@ -73,7 +73,7 @@ def _of_line(line: str, make: Callable[[dict[str, Any]], T]) -> T:
     return make(fields)
 
 
-def field(fields: dict[str, Any], names: Iterable[str], of: str = "The object") -> str:
+def field(fields: Mapping[str, Any], names: Iterable[str], of: str = "The object") -> str:
     """The text that an object has under the first of some names."""
     value = next((fields[name] for name in names if name in fields), None)
     if not isinstance(value, str) or not value.strip():

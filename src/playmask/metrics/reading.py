@@ -1,6 +1,8 @@
 """Exact match and F1 of answers, by the rules of the Chinese reading competitions."""
 
 import re
+import string
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,10 +15,11 @@ CMRC_DROPPED = set("-:_*^/\\~`+=，。：？！“”；’《》·、「」（�
 
 
 class Rule(NamedTuple):
-    """How a competition cuts an answer into tokens, and what it compares for an exact match."""
+    """How a competition cuts an answer into tokens, what it compares for an exact match, its F1."""
 
     tokens: Callable[[str], list[str]]
     plain: Callable[[str], str]
+    f1: Callable[[Sequence[str], Sequence[str]], float]
 
 
 class Reading(NamedTuple):
@@ -34,13 +37,13 @@ def reading_scores(
     """Compare the answer to each question with the best of those wanted.
 
     Source: the evaluation scripts of DuReader-robust and CMRC 2018: F1 is of the longest common
-    run of tokens, whatever their comments say
+    run of tokens, whatever their comments say; and of SQuAD 2.0, where it is of common tokens
     """
     f1 = exact = 0.0
     for question, right in wanted.items():
         if question in answers:
             given = answers[question]
-            f1 += max(token_f1(rule.tokens(given), rule.tokens(each)) for each in right)
+            f1 += max(rule.f1(rule.tokens(given), rule.tokens(each)) for each in right)
             exact += any(rule.plain(given) == rule.plain(each) for each in right)
     count = max(len(wanted), 1)
     skipped = sum(question not in answers for question in wanted)
@@ -51,6 +54,14 @@ def token_f1(given: Sequence[str], wanted: Sequence[str]) -> float:
     """F1 of two texts' longest common run of tokens."""
     common = longest_common_run(given, wanted)
     return 2 * common / (len(given) + len(wanted)) if common else 0.0
+
+
+def bag_f1(given: Sequence[str], wanted: Sequence[str]) -> float:
+    """F1 of the tokens that two texts share, in any order; two empty ones are the same."""
+    common = sum((Counter(given) & Counter(wanted)).values())
+    if not given or not wanted:
+        return float(given == wanted)
+    return 2 * common / (len(given) + len(wanted))
 
 
 def longest_common_run(one: Sequence[str], other: Sequence[str]) -> int:
@@ -86,6 +97,12 @@ def _cmrc_tokens(text: str) -> list[str]:
     return found
 
 
+def _squad_plain(text: str) -> str:
+    """Without punctuation, articles and more than one space in a row."""
+    kept = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+
+
 def _runs(text: str, alone: Callable[[str], bool]) -> Iterator[str]:
     """Characters that stand alone, and the runs between them."""
     run = ""
@@ -105,7 +122,8 @@ def _is_chinese(character: str) -> bool:
     return any(first <= ord(character) <= last for first, last in CHINESE)
 
 
-DUREADER = Rule(_dureader_tokens, _dureader_plain)
-CMRC = Rule(_cmrc_tokens, _cmrc_plain)
+DUREADER = Rule(_dureader_tokens, _dureader_plain, token_f1)
+CMRC = Rule(_cmrc_tokens, _cmrc_plain, token_f1)
+SQUAD = Rule(lambda text: _squad_plain(text).split(), _squad_plain, bag_f1)
 """CMRC's script cuts what is not Chinese with NLTK; here at spaces and signs, which differs in
 words such as "don't"."""

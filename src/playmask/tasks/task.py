@@ -25,7 +25,7 @@ from playmask.gradients import value_and_gradient
 from playmask.masks import Tensor
 from playmask.predictor import Predictor
 from playmask.tasks.questions import Question, among_few
-from playmask.tokenizers import Tokenizer
+from playmask.tokenizers import Encoding, Tokenizer
 from playmask.train.fitting import TrainingPlan, train
 from playmask.transformer import PREDICT, Transformer, weights_by_name
 
@@ -145,9 +145,15 @@ class Task(ABC):
         """What training learns about the data besides weights; it joins the settings."""
         return {}
 
-    def read_wanted(self, data: Any, **how: Any) -> Sequence[Any]:
+    def read_wanted(self, data: Any, *, skip_bad: bool = False, **how: Any) -> Sequence[Any]:
         """Read examples to be measured on, where learning asks more of them; options of `read`."""
-        return self.read(data, **how)
+        return self.read(data, skip_bad=skip_bad, **how)
+
+    def inputs(self, encoding: Encoding) -> Row:
+        """Its tokens and their segments, where these are no tokens too."""
+        if self.transformer.architecture.segments == "tokens":
+            return {"tokens": encoding.ids}
+        return {"tokens": encoding.ids, "segments": encoding.segments}
 
     def row(self, text: Any) -> Row:
         """The network's inputs for one text (or pair), as `predict` takes it."""

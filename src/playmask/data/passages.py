@@ -1,0 +1,161 @@
+"""Questions about passages: what they are, and the files that hold them.
+
+An answer is a stretch of its passage. SQuAD 1.1 and 2.0, CMRC 2018 and DuReader-robust share one
+JSON; playmask's own has a question on each line.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.data.gathering import (
+    OBJECTS,
+    BadExample,
+    Numbered,
+    field,
+    gather,
+    lines_of,
+    objects_of,
+    suffix_of,
+)
+from playmask.data.lines import read_lines
+from playmask.data.places import Place, check_text, places_of
+from playmask.data.readers import Examples
+from playmask.errors import DataError, InputError
+
+PASSAGE = ("text", "context", "passage")
+IMPOSSIBLE = ("impossible", "is_impossible")
+START = ("start", "answer_start")
+
+
+class Asked(NamedTuple):
+    """A question about a passage (text), its right answers, and all places where they stand.
+
+    impossible: the passage is known not to answer it
+    """
+
+    question: str
+    text: str
+    answers: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+    id: str = ""
+    impossible: bool = False
+
+
+def read_passages(
+    path: str | Path,
+    *,
+    located: bool = True,
+    columns: Sequence[str] | None = None,
+    skip_bad: bool = False,
+) -> Examples[Asked]:
+    """Read questions about passages, from .json or .jsonl (.gz).
+
+    A .json of SQuAD's form: `data`, a list of `paragraphs`, each with a `context` and `qas`, of
+    which each has an `id`, a `question`, and perhaps `answers` and `is_impossible`. Else on each
+    line an object with `question`, `text`, and perhaps `answers`, `id` and `impossible`. An answer
+    is a text, or an object with `text` and perhaps `start` (or `answer_start`): there it must
+    stand. Where the start is missing, or -1, the answer is wherever its text stands.
+
+    located: False = the answers' texts alone are wanted, to compare others with
+    skip_bad: leave bad questions out and list them in `.skipped`
+    Raises: DataError naming the file and the question's id, or line
+    """
+    path = Path(path)
+    if columns is not None:
+        raise InputError(f"{path}: columns= is for tables; passages are read from JSON.")
+    if suffix_of(path) not in OBJECTS:
+        raise DataError(f"{path}: The format is none of {', '.join(OBJECTS)} (+ .gz).")
+    make = partial(_asked, located=located)
+    held = _whole(path) if suffix_of(path) == ".json" else None
+    questions = objects_of(path, make) if held is None else _of_squad(path, held, make)
+    return gather(path, _numbered(questions), skip_bad=skip_bad)
+
+
+def _whole(path: Path) -> list[Any] | None:
+    """The list `data` of a file that is one object; None where each line is one."""
+    try:
+        held = json.loads(b"".join(read_lines(path)))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        first = next((line for _, line in lines_of(path)), "")
+        try:
+            json.loads(first)
+        except (json.JSONDecodeError, RecursionError):
+            raise DataError(f"{path}: The file is not JSON ({error}).") from None
+        return None
+    if not isinstance(held, dict) or "data" not in held:
+        return None
+    if not isinstance(held["data"], list):
+        raise DataError(f"{path}: `data` is {held['data']!r:.40}; a list is due.")
+    return held["data"]
+
+
+def _of_squad(path: Path, data: list[Any], make: Any) -> Numbered[Asked]:
+    """The questions of all paragraphs, each with its passage."""
+    for i, article in enumerate(data):
+        for j, paragraph in enumerate(_list(path, f"data[{i}]", article, "paragraphs")):
+            where = f"data[{i}].paragraphs[{j}]"
+            for k, asked in enumerate(_list(path, where, paragraph, "qas")):
+                if not isinstance(asked, dict):
+                    raise DataError(f"{path}: {where}.qas[{k}] is {asked!r:.40}, no object.")
+                fields = {"context": paragraph.get("context"), **asked}
+                name = asked.get("id")
+                yield (f"{where}.qas[{k}]" if name is None else str(name)), partial(make, fields)
+
+
+def _list(path: Path, where: str, held: Any, name: str) -> list[Any]:
+    if not isinstance(held, dict) or not isinstance(held.get(name), list):
+        raise DataError(f"{path}: {where} has no list `{name}`.")
+    return held[name]
+
+
+def _numbered(questions: Numbered[Asked]) -> Iterator[tuple[int | str, Any]]:
+    """Give questions without an id their place as one; an id may come only once."""
+    seen: set[str] = set()
+
+    def named(where: int | str, make: Any) -> Asked:
+        asked = make()
+        asked = asked._replace(id=asked.id or str(where))
+        if asked.id in seen:
+            raise BadExample(f"The id {asked.id!r} is that of an earlier question too.")
+        seen.add(asked.id)
+        return asked
+
+    for where, make in questions:
+        yield where, partial(named, where, make)
+
+
+def _asked(fields: dict[str, Any], *, located: bool) -> Asked:
+    question, text = field(fields, ["question"]), field(fields, PASSAGE)
+    listed = fields.get("answers") or []
+    if not isinstance(listed, list):
+        raise BadExample(f"`answers` is {listed!r:.40}; a list is due.")
+    impossible = any(fields.get(name) is True for name in IMPOSSIBLE)
+    if impossible and listed:
+        raise BadExample("The question is called impossible, but it has answers.")
+    answers = [_answer(each) for each in listed]
+    places = {place for each in answers for place in _places(text, *each)} if located else set()
+    name = "" if fields.get("id") is None else str(fields["id"])
+    texts = tuple(stated for stated, _ in answers)
+    return Asked(question, text, texts, tuple(sorted(places)), name, impossible)
+
+
+def _answer(listed: Any) -> tuple[str, int]:
+    """An answer's text, and where it starts, or -1."""
+    fields = {"text": listed} if isinstance(listed, str) else listed
+    if not isinstance(fields, dict):
+        raise BadExample(f"An answer is {listed!r:.40}; a text or an object is due.")
+    stated = field(fields, ["text"], "An answer")
+    start = next((fields[name] for name in START if fields.get(name) is not None), -1)
+    if type(start) is not int:
+        raise BadExample(f"The answer {stated!r:.40} starts at {start!r}; a number is due.")
+    return stated, start
+
+
+def _places(text: str, stated: str, start: int) -> list[Place]:
+    if start < 0:
+        return places_of(text, stated)
+    check_text(text, start, start + len(stated), stated)
+    return [(start, start + len(stated))]
