@@ -9,8 +9,8 @@ from keras import ops
 import playmask
 from playmask.data.mentions import Annotated, Mention
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.tasks.windows import Window
 from playmask.tasks.tag import letters_of, merged
+from playmask.tasks.windows import Window
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 
 WORDS = tokenizer("甲乙丙丁")

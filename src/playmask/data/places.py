@@ -30,14 +30,18 @@ def check_text(text: str, start: int, end: int, stated: str) -> None:
 
 
 def places_of(text: str, stated: str) -> list[Place]:
-    """All places of a text in another, also those that overlap; case counts only where it must.
+    """All places of a text in another, also those that overlap.
 
+    Where it stands as whole words of Latin letters and digits, only those ("2" is not in "2014");
+    where its case is not found, in any case.
     Raises: BadExample if there is none
     """
-    found = _all(text, stated) or _all(text.lower(), stated.lower())
-    if not stated or not found:
+    found = _all(text, stated)
+    if not found and len(text.lower()) == len(text):  # a few letters become two
+        found = _all(text.lower(), stated.lower())
+    if not found:
         raise BadExample(f"{stated!r:.60} does not stand in the text {text!r:.40}.")
-    return found
+    return [place for place in found if _is_whole(text, *place)] or found
 
 
 def _all(text: str, stated: str) -> list[Place]:
@@ -46,3 +50,12 @@ def _all(text: str, stated: str) -> list[Place]:
         found.append((start, start + len(stated)))
         start = text.find(stated, start + 1)
     return found
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Whether no word goes on beyond a place."""
+    return not (_in_word(text[max(0, start - 1) : start + 1]) or _in_word(text[end - 1 : end + 1]))
+
+
+def _in_word(two: str) -> bool:
+    return len(two) == 2 and two.isascii() and two.isalnum()

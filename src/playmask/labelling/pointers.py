@@ -110,4 +110,21 @@ class EfficientGlobalPointer(GlobalPointer):
         return self._only_stretches(scores, valid)
 
 
+def best_stretches(scores: Tensor, count: int) -> dict[str, Tensor]:
+    """The best of all stretches: score, label, first and last token.
+
+    Shapes: scores (B, labels, T, T) -> (B, K) each, of at most `count`
+    """
+    labels, length = scores.shape[1], scores.shape[-1]
+    flat = ops.reshape(scores, (-1, labels * length * length))
+    best, places = ops.top_k(flat, min(count, labels * length * length))
+    within = places % (length * length)
+    return {
+        "score": best,
+        "label": places // (length * length),
+        "first": within // length,
+        "last": within % length,
+    }
+
+
 POINTERS: dict[str, Any] = {"global": GlobalPointer, "efficient": EfficientGlobalPointer}

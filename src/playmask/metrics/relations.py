@@ -24,6 +24,16 @@ def duie_scores(found: Sequence[Sequence[Triple]], wanted: Sequence[Sequence[Tri
     return set_scores(*both)
 
 
+def exact_scores(found: Sequence[Sequence[Triple]], wanted: Sequence[Sequence[Triple]]) -> Scores:
+    """A triple is right where its words are just so; each counts once."""
+    both = ([[_words(triple) for triple in each] for each in texts] for texts in (found, wanted))
+    return set_scores(*both)
+
+
+def _words(triple: Triple) -> tuple:
+    return (triple.subject, triple.predicate, tuple(sorted(triple.object.items())))
+
+
 def _key(triple: Triple) -> tuple:
     slots = tuple(sorted((slot, _plain(value)) for slot, value in triple.object.items()))
     return (_plain(triple.subject), triple.predicate, slots)

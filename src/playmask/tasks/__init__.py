@@ -1,10 +1,14 @@
 """Tasks: what people do with a Transformer; one file each, one interface for all."""
 
 from playmask.tasks.classify import Prediction, TextClassifier
+from playmask.tasks.copying import CopyingReader
 from playmask.tasks.index import Found, SentenceIndex
 from playmask.tasks.language_model import LanguageModel
 from playmask.tasks.mask_fill import Fill, MaskFill
 from playmask.tasks.pairs import SentencePair
+from playmask.tasks.read import ReadingComprehension
+from playmask.tasks.reading import Answer
+from playmask.tasks.relations import RelationExtractor
 from playmask.tasks.seq2seq import Seq2Seq
 from playmask.tasks.similar import SentenceEncoder
 from playmask.tasks.spans import SpanTagger
@@ -20,6 +24,9 @@ TASKS: dict[str, type[Task]] = {
         MaskFill,
         SequenceTagger,
         SpanTagger,
+        RelationExtractor,
+        ReadingComprehension,
+        CopyingReader,
         SentenceEncoder,
         SentencePair,
     )
@@ -27,11 +34,15 @@ TASKS: dict[str, type[Task]] = {
 
 __all__ = [
     "TASKS",
+    "Answer",
+    "CopyingReader",
     "Fill",
     "Found",
     "LanguageModel",
     "MaskFill",
     "Prediction",
+    "ReadingComprehension",
+    "RelationExtractor",
     "SentenceEncoder",
     "SentenceIndex",
     "SentencePair",

@@ -29,19 +29,19 @@ class MentionTask(WindowTask):
         text = one_text(texts, self.kind)
         window, *more = self.windows([text])
         found = [mention for mention in self.predict(text) if answer in (None, mention.label)]
-        cuts = [(mention, window.tokens_of(mention)) for mention in found]
-        whole = [(m, cut) for m, cut in cuts if cut and not cut.left and not cut.right]
+        places = [(mention, window.whole(mention.start, mention.end)) for mention in found]
+        whole = [(mention, place) for mention, place in places if place]
         if not whole:
             of = "" if answer is None else f" {answer!r}"
             raise InputError(f"The task finds no mention{of} in {text!r:.60}.")
-        mention, cut = max(whole, key=lambda both: both[0].score)
+        mention, place = max(whole, key=lambda both: both[0].score)
         return Question(
             self.row_of(window),
             window.encoding.offsets,
             window.encoding.sources,
             [window.offsets[-1][1] if more else len(text)],
             mention.label,
-            self.told(mention.label, window.head + cut.first, window.head + cut.last),
+            self.told(mention.label, *place),
         )
 
     def told(self, label: str, first: int, last: int) -> tuple[Any, ...]:

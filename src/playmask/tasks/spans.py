@@ -12,7 +12,7 @@ from playmask.data.batches import Batch
 from playmask.data.mentions import Annotated, Mention
 from playmask.errors import ConfigError, nearest
 from playmask.labelling.losses import sparse_multilabel_crossentropy
-from playmask.labelling.pointers import POINTERS
+from playmask.labelling.pointers import POINTERS, best_stretches
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.predictor import Predictor
@@ -54,17 +54,7 @@ class SpanNetwork(TaskNetwork):
 
     def candidates(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The best stretches: scores, labels, first and last tokens, (B, K) each."""
-        logits = self(inputs, training=False)["logits"]
-        labels, length = logits.shape[1], logits.shape[-1]
-        flat = ops.reshape(logits, (-1, labels * length * length))
-        scores, places = ops.top_k(flat, min(CANDIDATES, labels * length * length))
-        within = places % (length * length)
-        return {
-            "score": scores,
-            "label": places // (length * length),
-            "first": within // length,
-            "last": within % length,
-        }
+        return best_stretches(self(inputs, training=False)["logits"], CANDIDATES)
 
 
 class RightAboveZero(keras.losses.Loss):
@@ -82,6 +72,32 @@ class RightAboveZero(keras.losses.Loss):
         wanted = ops.reshape(ops.cast(y_true, "int32"), (-1, y_true.shape[-1]))
         loss = sparse_multilabel_crossentropy(wanted, ops.reshape(y_pred, (-1, length * length)))
         return ops.sum(ops.reshape(loss, (-1, labels)), axis=1)
+
+
+def padded(rows: Sequence[Sequence[Sequence[int]]], size: int) -> np.ndarray:
+    """Lists of tuples of a size as one array, -1 behind each list: int16 (rows, longest, size)."""
+    found = np.full((len(rows), max(1, *map(len, rows), 1), size), -1, "int16")
+    for row, each in zip(found, rows, strict=True):
+        if each:
+            row[: len(each)] = each
+    return found
+
+
+def wanted_stretches(
+    rows: np.ndarray, stretches: np.ndarray, shape: tuple[int, int, int], length: int
+) -> np.ndarray:
+    """Where right stretches stand among all of a label, each once, -1 filling up.
+
+    Shapes: rows (N,), their texts; stretches (N, 3), label, first and last token; shape, as of the
+            result (B, labels, P); length, T -> int32 first · T + last
+    """
+    label, first, last = stretches.astype("int64").T
+    once = np.unique(np.stack([rows * shape[1] + label, first * length + last], 1), axis=0)
+    groups, begins = np.unique(once[:, 0], return_index=True)
+    rank = np.arange(len(once)) - begins[np.searchsorted(groups, once[:, 0])]
+    wanted = np.full((shape[0] * shape[1], shape[2]), -1, "int32")
+    wanted[once[:, 0], rank] = once[:, 1]
+    return wanted.reshape(shape)
 
 
 class SpanTagger(MentionTask):
@@ -144,37 +160,46 @@ class SpanTagger(MentionTask):
         for window in self.windows([example.text for example in examples]):
             rows.append([])
             for mention in examples[window.text].mentions:
-                cut = window.tokens_of(mention)
-                if cut is not None and not cut.left and not cut.right:
-                    place = (window.head + cut.first, window.head + cut.last)
+                if place := window.whole(mention.start, mention.end):
                     rows[-1].append((number[mention.label], *place))
-        most = max(1, *map(len, rows))
-        found = np.full((len(rows), most, 3), -1, "int16")
-        for row, mentions in zip(found, rows, strict=True):
-            if mentions:
-                row[: len(mentions)] = mentions
-        return found
+        return padded(rows, 3)
 
     def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Where the right stretches of each label stand among all."""
         inputs, mentions, weights = batch
-        length = inputs["tokens"].shape[1]
-        wanted = np.full((len(mentions), len(self.labels), mentions.shape[1]), -1, "int32")
         row, place = np.nonzero(mentions[..., 0] >= 0)
-        label, first, last = mentions[row, place].astype("int32").T
-        wanted[row, label, place] = first * length + last
-        return inputs, wanted, weights
+        length = inputs["tokens"].shape[1]
+        shape = (len(mentions), len(self.labels), mentions.shape[1])
+        return inputs, wanted_stretches(row, mentions[row, place], shape, length), weights
 
     def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Mention]]:
         """Stretches with scores above 0, each from the window that shows most around it."""
         neighbours = Neighbours(windows)
         for window, output in zip(windows, outputs, strict=True):
-            offsets = window.offsets
-            for k in np.nonzero(output["score"] > 0)[0]:
-                first, last = (int(output[end][k]) - window.head for end in ("first", "last"))
-                if first < 0 or last >= len(offsets) or not offsets[last][1]:
-                    continue
+            for (label, first, last), score in stretches_of(window, output).items():
                 if neighbours.decides(window, first, last):
-                    chance = float(1 / (1 + np.exp(-output["score"][k])))
-                    label = self.labels[int(output["label"][k])]
-                    yield window.text, Mention(offsets[first][0], offsets[last][1], label, chance)
+                    start, end = (window.offsets[i - window.first] for i in (first, last))
+                    mention = Mention(start[0], end[1], self.labels[label], logistic(score))
+                    yield window.text, mention
+
+
+def stretches_of(
+    window: Window, best: Mapping[str, np.ndarray], name: str = ""
+) -> dict[tuple[int, int, int], float]:
+    """The best stretches with scores above 0, by label, first and last token of the text.
+
+    name: what stands before those of `best`
+    """
+    above = np.nonzero(best[f"{name}score"] > 0)[0]
+    columns = (best[name + each][above] for each in ("label", "first", "last", "score"))
+    shift, count = window.first - window.head, window.last - window.first
+    return {
+        (int(label), int(first) + shift, int(last) + shift): float(score)
+        for label, first, last, score in zip(*columns, strict=True)
+        if min(first, last) - window.head >= 0 and max(first, last) - window.head < count
+    }
+
+
+def logistic(score: float) -> float:
+    """The probability that a score of log-odds stands for."""
+    return float(1 / (1 + np.exp(-score)))

@@ -163,7 +163,7 @@ class SequenceTagger(MentionTask):
         for row, window in zip(found, windows, strict=True):
             row[: len(window.encoding)] = 0
             for mention in examples[window.text].mentions:
-                cut = window.tokens_of(mention)
+                cut = window.tokens_of(mention.start, mention.end)
                 if cut is not None:
                     count = cut.last - cut.first + 1 + cut.left + cut.right
                     letters = letters_of(count, self.settings["scheme"])

@@ -2,29 +2,30 @@
 
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
 from playmask.data.batches import Row
 from playmask.data.gathering import BadExample
-from playmask.data.mentions import Mention
 from playmask.data.readers import Examples
-from playmask.errors import ConfigError, DataError
+from playmask.errors import ConfigError, DataError, InputError
 from playmask.tasks.task import Task, open_model
 from playmask.tasks.tokens import texts_of
 from playmask.tokenizers import Encoding, Tokenizer
 from playmask.transformer import Transformer
 
 Outputs = Sequence[Mapping[str, np.ndarray]]
+T = TypeVar("T")
 
 
 class Window(NamedTuple):
     """What the model reads of a text at once: the tokens first … last - 1 of `total`, in a frame.
 
-    text: the number of the text; head: how many special tokens stand before
+    text: the number of the text; head: how many tokens stand before: special ones, a question;
+    shared: how many tokens it has in common with the next
     """
 
     text: int
@@ -33,6 +34,7 @@ class Window(NamedTuple):
     last: int
     total: int
     head: int
+    shared: int = 0
 
     def margin(self, first: int, last: int) -> float:
         """How much the window shows on the side of tokens first … last that shows less; -1: none.
@@ -50,19 +52,36 @@ class Window(NamedTuple):
         """Where its tokens stand in the text, without those of the frame."""
         return self.encoding.offsets[self.head : self.head + self.last - self.first]
 
-    def tokens_of(self, mention: Mention) -> "Cut | None":
-        """The window's tokens that a mention touches; None if it touches none."""
+    def tokens_of(self, start: int, end: int) -> "Cut | None":
+        """Its tokens that the characters start … end - 1 touch; None if they touch none."""
         offsets = self.offsets
-        first = bisect_right([end for _, end in offsets], mention.start)
-        last = bisect_left([start for start, _ in offsets], mention.end) - 1
+        first = bisect_right([behind for _, behind in offsets], start)
+        last = bisect_left([before for before, _ in offsets], end) - 1
         if last < first:
             return None
         return Cut(
             first,
             last,
-            self.first > 0 and mention.start < offsets[0][0],
-            self.last < self.total and mention.end > offsets[-1][1],
+            self.first > 0 and start < offsets[0][0],
+            self.last < self.total and end > offsets[-1][1],
         )
+
+    def whole(self, start: int, end: int) -> tuple[int, int] | None:
+        """First and last of the row's tokens for some characters, if the window shows them all."""
+        cut = self.tokens_of(start, end)
+        if cut is None or cut.left or cut.right:
+            return None
+        return self.head + cut.first, self.head + cut.last
+
+    def begins(self, longest: int) -> range:
+        """Which of its tokens begin stretches that no other window is to tell.
+
+        A stretch of up to `longest` tokens, at most those that windows share, then belongs to one
+        window, which shows it whole: of the places in two windows, the first half to the earlier.
+        """
+        turn = (self.shared - longest + 1) // 2
+        stop = self.last if self.last == self.total else self.last - self.shared + turn
+        return range(turn if self.first else 0, stop - self.first)
 
 
 class Cut(NamedTuple):
@@ -127,37 +146,11 @@ class WindowTask(Task):
             examples = self.read_file(data, labels=self.labels, skip_bad=skip_bad, **how)
         else:
             examples = data
-        kept: Examples = Examples(skipped=getattr(examples, "skipped", ()))
-        for i, example in enumerate(examples):
-            try:
-                kept.append(self.suitable(example))
-            except BadExample as error:
-                reason = f"Text {i}, {_beginning(example)}: {error}"
-                if not skip_bad:
-                    raise DataError(reason) from None
-                kept.skipped.append(reason)
-        if not kept:
-            raise DataError("There are no texts to learn from; at least one is needed.")
-        return kept
+        return suited(examples, self.suitable, skip_bad=skip_bad)
 
     def windows(self, texts: Sequence[str]) -> list[Window]:
         """All windows of some texts, in order."""
-        longest = self.settings["max_length"]
-        frame = self.tokenizer.frame
-        head, room = len(frame.head), longest - frame.size(1)
-        overlap = room // 4
-        if room < 4:
-            raise ConfigError(f"max_length is {longest}; {4 + frame.size(1)} is the least.")
-        many = self.tokenizer.encode(list(texts), max_length=longest, stride=overlap)
-        found = []
-        for text, encodings in enumerate(many):
-            starts = [i * (room - overlap) for i in range(len(encodings))]
-            total = starts[-1] + len(encodings[-1]) - frame.size(1)
-            found += [
-                Window(text, each, start, start + len(each) - frame.size(1), total, head)
-                for start, each in zip(starts, encodings, strict=True)
-            ]
-        return found
+        return windows_over(self.tokenizer, self.settings["max_length"], texts)
 
     def rows(self, examples: Sequence[Any]) -> list[Row]:
         """The tokens of each window of each example."""
@@ -165,9 +158,7 @@ class WindowTask(Task):
 
     def row_of(self, window: Window) -> Row:
         """The network's inputs for a window."""
-        if self.transformer.architecture.segments == "tokens":
-            return {"tokens": window.encoding.ids}
-        return {"tokens": window.encoding.ids, "segments": window.encoding.segments}
+        return self.inputs(window.encoding)
 
     def row(self, text: str) -> Row:
         """The network's inputs for the beginning of a text."""
@@ -187,8 +178,61 @@ class WindowTask(Task):
         return found[0] if isinstance(texts, str) else found
 
 
+def windows_over(
+    tokenizer: Tokenizer, longest: int, texts: Sequence[str], before: Sequence[str] | None = None
+) -> list[Window]:
+    """All windows of some texts, in order, of at most `longest` tokens.
+
+    before: what stands whole before each text in all its windows, such as a question
+    Raises: InputError where that takes more than half of a window
+    """
+    frame = tokenizer.frame
+    around = frame.size(1 if before is None else 2)
+    room, heads = longest - around, [around - len(frame.end)] * len(texts)
+    overlap = room // 4
+    if room < 4:
+        raise ConfigError(f"max_length is {longest}; {4 + around} is the least.")
+    if before is None:
+        many = tokenizer.encode(list(texts), max_length=longest, stride=overlap)
+    else:
+        first = [len(each) for each in tokenizer.encode(list(before), special=False)]
+        for asked, size in zip(before, first, strict=True):
+            if size > room - 2 * overlap:
+                raise InputError(
+                    f"{asked!r:.40} has {size} tokens; with a max_length of {longest} it may have "
+                    f"{room - 2 * overlap}, beside the text it is about."
+                )
+        heads = [head + size for head, size in zip(heads, first, strict=True)]
+        many = tokenizer.encode(list(before), list(texts), max_length=longest, stride=overlap)
+    found = []
+    for text, (encodings, head) in enumerate(zip(many, heads, strict=True)):
+        sizes = [len(each) - head - len(frame.end) for each in encodings]
+        starts = [i * (longest - head - len(frame.end) - overlap) for i in range(len(encodings))]
+        found += [
+            Window(text, each, start, start + size, starts[-1] + sizes[-1], head, overlap)
+            for each, start, size in zip(encodings, starts, sizes, strict=True)
+        ]
+    return found
+
+
+def suited(examples: Any, suitable: Callable[[Any], T], *, skip_bad: bool) -> Examples[T]:
+    """Check examples; `suitable` makes each what a task can learn, or raises BadExample."""
+    kept: Examples[T] = Examples(skipped=getattr(examples, "skipped", ()))
+    for i, example in enumerate(examples):
+        try:
+            kept.append(suitable(example))
+        except BadExample as error:
+            reason = f"Text {i}, {_beginning(example)}: {error}"
+            if not skip_bad:
+                raise DataError(reason) from None
+            kept.skipped.append(reason)
+    if not kept:
+        raise DataError("There are no texts to learn from; at least one is needed.")
+    return kept
+
+
 class Neighbours:
-    """Which window of a text shows most around some tokens; it is the one that decides."""
+    """The windows of each text side by side: the one that shows most around some tokens decides."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self.beside: dict[int, list[Window]] = {}
@@ -196,9 +240,15 @@ class Neighbours:
             self.beside.setdefault(window.text, []).append(window)
 
     def decides(self, window: Window, first: int, last: int) -> bool:
-        """Whether a window does for the tokens first … last of it, counted without its frame."""
-        place = (window.first + first, window.first + last)
-        return window is max(self.beside[window.text], key=lambda w: w.margin(*place))
+        """Whether a window does for the tokens first … last of its text."""
+        return window is max(self.beside[window.text], key=lambda w: w.margin(first, last))
+
+    def offsets(self, text: int) -> list[tuple[int, int]]:
+        """Where all the tokens of a text stand in it."""
+        places: dict[int, tuple[int, int]] = {}
+        for window in self.beside[text]:
+            places |= dict(zip(range(window.first, window.last), window.offsets, strict=True))
+        return [place for _, place in sorted(places.items())]
 
 
 def _beginning(example: Any) -> str:

@@ -1,0 +1,240 @@
+"""Texts with relations: what they are, and the files that hold them.
+
+A relation joins a subject and an object, both places in the text; an object may have several slots,
+such as who played (饰演) which role in which film. DuIE, WebNLG's triples, CoNLL04's columns and
+playmask's own JSON are read.
+"""
+
+from ast import literal_eval
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby, product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.data.gathering import (
+    OBJECTS,
+    BadExample,
+    Numbered,
+    field,
+    gather,
+    lines_of,
+    objects_of,
+    suffix_of,
+)
+from playmask.data.mentions import tags_to_mentions
+from playmask.data.places import Place, check_place, check_text, places_of
+from playmask.data.readers import Examples
+from playmask.errors import DataError, nearest
+from playmask.metrics.relations import Triple
+
+VALUE = "@value"  # the name of an object's main slot, as in DuIE
+
+
+class Slot(NamedTuple):
+    """A part of an object: the characters start … end - 1 of a text."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Relation(NamedTuple):
+    """Who (subject) stands in which relation to what; score: how sure that is."""
+
+    subject: Place
+    predicate: str
+    object: tuple[Slot, ...]
+    score: float = 1.0
+
+
+class Related(NamedTuple):
+    """A text and its relations."""
+
+    text: str
+    relations: tuple[Relation, ...] = ()
+
+
+def triple_of(text: str, relation: Relation) -> Triple:
+    """A relation in words, as the competitions compare them."""
+    slots = {slot.name: text[slot.start : slot.end] for slot in relation.object}
+    return Triple(text[slice(*relation.subject)], relation.predicate, slots)
+
+
+def label_of(predicate: str, slot: str) -> str:
+    """What joins a subject with one slot: the predicate, with "@slot" where it is not the main one.
+
+    Complex objects are learnt slot by slot, as in the baseline of DuIE.
+    """
+    return predicate if slot == VALUE else f"{predicate}@{slot}"
+
+
+def labels_of(relation: Relation) -> Iterator[str]:
+    """The label of each of its slots."""
+    return (label_of(relation.predicate, slot.name) for slot in relation.object)
+
+
+def joined(label: str) -> tuple[str, str]:
+    """The predicate and the slot of a label."""
+    predicate, _, slot = label.partition("@")
+    return predicate, slot or VALUE
+
+
+def read_relations(
+    path: str | Path, *, labels: Collection[str] | None = None, skip_bad: bool = False
+) -> Examples[Related]:
+    """Read texts with relations; the suffix names the format, and `.gz` may follow it.
+
+    .json, .jsonl: on each line an object with `text` and DuIE's `spo_list`, WebNLG's
+    `triple_list`, or `relations`, whose subjects and slots have `start` and `end` (behind the
+    last character); where there are no places, names are located by all their matches.
+    .txt: CoNLL04's, `#doc` before each text, then lines of number, token, tag, relations and
+    their other ends.
+    labels: those allowed, a slot's as "predicate@slot"; skip_bad: leave bad texts out and list
+    them in `.skipped`
+    Raises: DataError naming file and line, also where no good text is left
+    """
+    path = Path(path)
+    suffix = suffix_of(path)
+    made: Numbered[Related]
+    if suffix in OBJECTS:
+        made = objects_of(path, _of_object)
+    elif suffix == ".txt":
+        made = _documents(path)
+    else:
+        known = ", ".join((*OBJECTS, ".txt"))
+        raise DataError(f"{path}: The format {suffix!r} is unknown; known are {known} (+ .gz).")
+    checked = ((number, lambda make=make: check_relations(make(), labels)) for number, make in made)
+    return gather(path, checked, skip_bad=skip_bad)
+
+
+def check_relations(example: Related, labels: Collection[str] | None = None) -> Related:
+    """Put the relations in order, each once, after seeing that they are in the text."""
+    if not isinstance(example.text, str) or not example.text.strip():
+        raise BadExample(f"The text is {example.text!r:.60}; a str that is not empty is due.")
+    for relation in example.relations:
+        if not relation.object:
+            raise BadExample(f"A relation {relation.predicate!r} has no object.")
+        for start, end in (relation.subject, *(slot[1:] for slot in relation.object)):
+            check_place(example.text, start, end)
+        for label in labels_of(relation):
+            if labels is not None and label not in labels:
+                raise BadExample(
+                    f"The relation {label!r} is not one of the labels.{nearest(label, labels)}"
+                )
+    return Related(example.text, tuple(sorted(set(example.relations))))
+
+
+# Objects
+
+
+def _of_object(fields: dict[str, Any]) -> Related:
+    text = field(fields, ("text",))
+    for name, read in LISTS.items():
+        if isinstance(listed := fields.get(name), list):
+            return Related(text, tuple(made for item in listed for made in read(text, item)))
+    raise BadExample(f"It has {sorted(fields)}; of {', '.join(LISTS)} one is due, perhaps empty.")
+
+
+def _of_spo(text: str, item: Any) -> Iterable[Relation]:
+    """DuIE: {subject, predicate, object: a name (1.0) or {slot: name} (2.0)}."""
+    if not isinstance(item, Mapping):
+        raise BadExample(f"A triple is {item!r:.60}, not an object with subject and predicate.")
+    named = item.get("object")
+    named = {VALUE: named} if isinstance(named, str) else named
+    if not isinstance(named, Mapping) or not all(isinstance(n, str) for n in named.values()):
+        raise BadExample(f"The object of a triple is {named!r:.60}; a name or {{slot: name}}.")
+    subject, predicate = (field(item, (key,), "A triple") for key in ("subject", "predicate"))
+    return _everywhere(text, subject, predicate, {k: v for k, v in named.items() if v})
+
+
+def _of_triple(text: str, item: Any) -> Iterable[Relation]:
+    """WebNLG: [subject, predicate, object]."""
+    if not isinstance(item, list) or [type(each) for each in item] != [str] * 3:
+        raise BadExample(f"A triple is {item!r:.60}, not [subject, predicate, object].")
+    subject, predicate, thing = item
+    return _everywhere(text, subject, predicate, {VALUE: thing})
+
+
+def _everywhere(
+    text: str, subject: str, predicate: str, named: Mapping[str, str]
+) -> Iterable[Relation]:
+    """A relation of each place of the subject with each of the object's."""
+    slots = [[Slot(name, *at) for at in places_of(text, each)] for name, each in named.items()]
+    for place, *thing in product(places_of(text, subject), *slots):
+        yield Relation(place, predicate, tuple(thing))  # type: ignore[arg-type]
+
+
+def _of_places(text: str, item: Any) -> Iterable[Relation]:
+    """playmask's own: {subject: {start, end}, predicate, object: {slot: {start, end}}}."""
+    if not isinstance(item, Mapping) or not isinstance(item.get("object"), Mapping):
+        raise BadExample(f"A relation is {item!r:.60}, without `subject` or `object`.")
+    slots = (Slot(name, *_place(text, where)) for name, where in item["object"].items())
+    subject = _place(text, item.get("subject"))
+    yield Relation(subject, field(item, ("predicate",), "A relation"), tuple(slots))
+
+
+def _place(text: str, where: Any) -> Place:
+    if not isinstance(where, Mapping) or {type(where.get(k)) for k in ("start", "end")} != {int}:
+        raise BadExample(f"A place is {where!r:.60}; an object with `start` and `end` is due.")
+    if isinstance(stated := where.get("text"), str):
+        check_text(text, where["start"], where["end"], stated)
+    return where["start"], where["end"]
+
+
+LISTS = {"relations": _of_places, "spo_list": _of_spo, "triple_list": _of_triple}
+
+
+# CoNLL04
+
+
+def _documents(path: Path) -> Numbered[Related]:
+    """The texts between lines `#doc`."""
+    count = 0
+
+    def document(line: tuple[int, str]) -> int:
+        nonlocal count
+        count += line[1].startswith("#doc")
+        return count
+
+    for _, group in groupby(lines_of(path), key=document):
+        rows = [(number, line.split("\t")) for number, line in group if line[:4] != "#doc"]
+        rows = [(number, row) for number, row in rows if row != [""]]
+        if rows:
+            yield rows[0][0], partial(_of_rows, rows)
+
+
+def _of_rows(rows: Sequence[tuple[int, list[str]]]) -> Related:
+    """Tokens joined by spaces; a relation stands at the last tokens of its two ends."""
+    joins = [_joins(number, row, len(rows)) for number, row in rows]
+    tokens = [row[1] for _, row in rows]
+    starts = [sum(map(len, tokens[:i])) + i for i in range(len(tokens))]
+    names: dict[int, Place] = {}
+    for first, behind, *_ in tags_to_mentions([row[2] for _, row in rows]):
+        names[behind - 1] = (starts[first], starts[behind - 1] + len(tokens[behind - 1]))
+    relations = []
+    for i, each in enumerate(joins):
+        for predicate, other in each:
+            if i not in names or other not in names:
+                wrong = i if i not in names else other
+                raise BadExample(
+                    f"{predicate} joins the tokens {i} and {other}, but no mention ends at {wrong}."
+                )
+            relations.append(Relation(names[i], predicate, (Slot(VALUE, *names[other]),)))
+    return Related(" ".join(tokens), tuple(relations))
+
+
+def _joins(number: int, row: list[str], count: int) -> list[tuple[str, int]]:
+    """Which relations a token has, and with which other ones."""
+    try:
+        _, _, _, names, ends = row
+        both = [*zip(literal_eval(names), literal_eval(ends), strict=True)]
+    except (ValueError, SyntaxError, TypeError):
+        raise BadExample(
+            f"Line {number} is {' '.join(row)!r:.60}; number, token, tag, [relations] and [tokens] "
+            "are due."
+        ) from None
+    for name, end in both:
+        if not isinstance(name, str) or type(end) is not int or not 0 <= end < count:
+            raise BadExample(f"Line {number} joins the token with {end!r} by {name!r}.")
+    return [(name, end) for name, end in both if name != "N"]

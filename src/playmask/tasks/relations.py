@@ -1,0 +1,219 @@
+"""Extracting relations: who stands in which relation to what, in texts of any length."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+
+from playmask.data.batches import Batch
+from playmask.data.gathering import BadExample
+from playmask.data.places import Place
+from playmask.data.readers import Examples
+from playmask.data.relations import (
+    VALUE,
+    Related,
+    Relation,
+    Slot,
+    check_relations,
+    joined,
+    label_of,
+    read_relations,
+    triple_of,
+)
+from playmask.errors import ConfigError, nearest
+from playmask.metrics.relations import duie_scores, exact_scores
+from playmask.predictor import Predictor
+from playmask.tasks.links import LOSSES, LinkNetwork, ask_links, linked
+from playmask.tasks.spans import logistic, padded
+from playmask.tasks.subjects import SubjectsFirst
+from playmask.tasks.windows import Neighbours, Outputs, Window, WindowTask
+from playmask.tokenizers import Tokenizer
+from playmask.transformer import Transformer
+
+Found = Iterator[tuple[int, int, tuple[int, int], tuple[int, int], float]]
+"""Text, label, first and last token of subject and object, score."""
+
+
+class LinkedRelations:
+    """The way of GPLinker: subjects and objects are stretches, and each label links them."""
+
+    losses = LOSSES
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = len(labels)
+
+    @staticmethod
+    def network(transformer: Transformer, settings: Mapping[str, Any]) -> LinkNetwork:
+        """The pointers: to subjects and objects, and for each label."""
+        labels = len(settings["labels"])
+        return LinkNetwork(transformer, settings, stretches=2, links=labels, onward=False)
+
+    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """Which stretches are subjects (0) and objects (1), and which ends each label links."""
+        row, place = np.nonzero(batch[1][..., 0] >= 0)
+        label, first, last, start, end = np.asarray(batch[1])[row, place].T
+        subjects = np.stack([np.zeros_like(label), first, last], 1)
+        objects = np.stack([np.ones_like(label), start, end], 1)
+        parts = {
+            "stretches": (np.tile(row, 2), np.concatenate([subjects, objects])),
+            "heads": (row, np.stack([label, first, start], 1)),
+            "tails": (row, np.stack([label, last, end], 1)),
+        }
+        return ask_links(batch, parts, {"stretches": 2, "heads": self.labels, "tails": self.labels})
+
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> Found:
+        """Subjects and objects whose first and whose last tokens a label links."""
+        for text in linked(windows, outputs):
+            ends: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+            for role, first, last in text.stretches:
+                ends[role].setdefault(first, []).append(last)
+            for (label, first, start), score in text.heads.items():
+                for last in ends[0].get(first, ()):
+                    for end in ends[1].get(start, ()):
+                        if (label, last, end) in text.tails:
+                            least = min(
+                                score,
+                                text.tails[label, last, end],
+                                text.stretches[0, first, last],
+                                text.stretches[1, start, end],
+                            )
+                            yield text.text, label, (first, last), (start, end), logistic(least)
+
+
+WAYS: dict[str, Any] = {"linker": LinkedRelations, "pointers": SubjectsFirst}
+
+
+class RelationExtractor(WindowTask):
+    """Finds relations: by linking stretches, or by pointing to subjects and then to their objects.
+
+    Labels are predicates, and "predicate@slot" for further slots of an object.
+    """
+
+    kind: ClassVar[str] = "relations"
+    metrics: ClassVar[Mapping[str, Any]] = {"exact": exact_scores, "duie": duie_scores}
+
+    @classmethod
+    def new(
+        cls,
+        model: Transformer | str | Path,
+        labels: Sequence[str],
+        *,
+        tokenizer: Tokenizer | None = None,
+        max_length: int = 128,
+        way: str = "linker",
+        pointer: str = "efficient",
+        size: int = 64,
+        dropout: float = 0.1,
+    ) -> Self:
+        """Put fresh pointers on a Transformer, or on the checkpoint at a path.
+
+        way: "linker" (GPLinker, with `pointer` and `size` as of a SpanTagger) or "pointers"
+        (subjects first); max_length: tokens that are read at once
+        """
+        if way not in WAYS:
+            raise ConfigError(f"There is no way {way!r}.{nearest(way, WAYS)}")
+        settings = {
+            "max_length": max_length,
+            "way": way,
+            "pointer": pointer,
+            "size": size,
+            "dropout": dropout,
+        }
+        return cls.settle(model, labels, tokenizer, settings)
+
+    @classmethod
+    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+        """Build the network around a Transformer."""
+        return WAYS[settings["way"]].network(transformer, settings)
+
+    @cached_property
+    def way(self) -> Any:
+        """How relations are learnt and found."""
+        return WAYS[self.settings["way"]](self.labels)
+
+    def make_predictor(self, function: Any = None) -> Predictor:
+        """What answers with the best candidates alone."""
+        return super().make_predictor(function or self.network.candidates)
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network the losses of its way."""
+        jit = keras.backend.backend() == "jax"
+        self.network.compile(optimizer, loss=self.way.losses, jit_compile=jit)
+
+    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """What the way asks of the network."""
+        return self.way.ask(batch, random)
+
+    def read_file(self, path: str | Path, **how: Any) -> Examples[Related]:
+        """Read texts with relations, as `read_relations` does."""
+        return read_relations(path, **how)
+
+    def suitable(self, example: Any) -> Related:
+        """A Related of the task's labels, also from (text, relations)."""
+        if not isinstance(example, (tuple, list)) or len(example) != 2:
+            raise BadExample(f"It is {example!r:.80}, not (text, relations).")
+        if not all(isinstance(each, Relation) for each in example[1]):
+            raise BadExample(f"Its relations are {example[1]!r:.60}, not a list of Relation.")
+        return check_relations(Related(example[0], tuple(example[1])), self.labels)
+
+    def targets(self, examples: Sequence[Related]) -> np.ndarray:
+        """Of each window label, ends of subject and object, then -1: int16 (windows, P, 5)."""
+        number = {label: i for i, label in enumerate(self.labels)}
+        rows: list[list[tuple[int, ...]]] = []
+        for window in self.windows([example.text for example in examples]):
+            shown = {
+                (number[label_of(relation.predicate, slot.name)], *subject, *thing)
+                for relation in examples[window.text].relations
+                for slot in relation.object
+                if (subject := window.whole(*relation.subject))
+                and (thing := window.whole(slot.start, slot.end))
+            }
+            rows.append(sorted(shown))
+        return padded(rows, 5)
+
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Relation]]:
+        """Relations, whose objects are put together from their slots."""
+        neighbours = Neighbours(windows)
+        offsets = {text: neighbours.offsets(text) for text in neighbours.beside}
+        slots: dict[tuple[int, Place, str], dict[str, list[tuple[Slot, float]]]] = {}
+        for text, label, *stretches, score in self.way.found(windows, outputs):
+            places = offsets[text]
+            subject, thing = ((places[a][0], places[b][1]) for a, b in stretches)
+            predicate, name = joined(self.labels[label])
+            group = slots.setdefault((text, subject, predicate), {})
+            group.setdefault(name, []).append((Slot(name, *thing), score))
+        for (text, subject, predicate), group in slots.items():
+            for parts, score in objects_of(group):
+                yield text, Relation(subject, predicate, parts, score)
+
+    def evaluate(
+        self, data: Any, *, metric: str | None = None, skip_bad: bool = False
+    ) -> dict[str, float]:
+        """Precision, recall and F1 of relations in words: "exact", or by the rule of DuIE 2.0."""
+        scores = self.metric(metric)
+        examples = self.read(data, skip_bad=skip_bad)
+        texts = [example.text for example in examples]
+        found, wanted = (
+            [
+                [triple_of(text, relation) for relation in relations]
+                for text, relations in zip(texts, each, strict=True)
+            ]
+            for each in (self.predict(texts), [example.relations for example in examples])
+        )
+        return {**scores(found, wanted)._asdict(), "examples": len(examples)}
+
+
+def objects_of(
+    slots: Mapping[str, Sequence[tuple[Slot, float]]],
+) -> Iterator[tuple[tuple[Slot, ...], float]]:
+    """Objects of one subject and predicate: each main slot with the nearest of every other slot."""
+    main = VALUE if VALUE in slots else min(slots)
+    for slot, score in slots[main]:
+        chosen = [(slot, score)]
+        for name in sorted({*slots} - {main}):
+            near = min(slots[name], key=lambda each: abs(each[0].start - slot.start))
+            chosen.append(near)
+        yield tuple(sorted(each for each, _ in chosen)), min(chance for _, chance in chosen)

@@ -1,0 +1,173 @@
+"""Relations: what is learnt is found again, also where triples share their ends."""
+
+import re
+
+import numpy as np
+import pytest
+
+import playmask
+from playmask.data.relations import VALUE, Related, Relation, Slot, triple_of
+from playmask.errors import ConfigError, DataError
+from playmask.metrics.relations import Triple
+from playmask.tasks.relations import objects_of
+from tasks.made_up import DIGITS, QUICK, model, tokenizer
+
+WORDS = tokenizer("甲乙丙丁爱恨和，。")
+WAYS = ("linker", "pointers")
+LABELS = ["爱", "恨"]
+
+
+def new_task(way, labels=LABELS, *, seed=3, **options):
+    options = {"tokenizer": WORDS, "max_length": 24, "dropout": 0.0, "size": 16, **options}
+    return playmask.RelationExtractor.new(model(WORDS, seed=seed), labels, way=way, **options)
+
+
+def text(seed, clauses=2):
+    """Clauses such as 甲12爱乙3: a name is a letter and its digits, and 和 joins two objects."""
+    random = np.random.default_rng(seed)
+    made, relations = "", []
+
+    def name():
+        nonlocal made
+        start = len(made)
+        made += "甲乙丙丁"[random.integers(4)]
+        made += "".join(DIGITS[i] for i in random.integers(0, 10, random.integers(1, 3)))
+        return start, len(made)
+
+    for i in range(clauses):
+        made += "。" if i else ""
+        subject, predicate = name(), LABELS[random.integers(2)]
+        made += predicate
+        for again in range(1 + random.integers(2)):
+            made += "和" if again else ""
+            relations.append(Relation(subject, predicate, (Slot(VALUE, *name()),)))
+    return Related(made, tuple(relations))
+
+
+DATA = [text(i) for i in range(320)]
+LEARN = QUICK | {"epochs": 40}
+
+
+def places(relations):
+    return {relation[:3] for relation in relations}
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("way", WAYS)
+def test_it_learns_and_comes_back(tmp_path, way):
+    task = new_task(way)
+    task.fit(DATA, **LEARN)
+    scores = task.evaluate(DATA[:64])
+    assert scores["f1"] > 0.9, scores
+    assert task.evaluate(DATA[:64], metric="duie")["f1"] == pytest.approx(scores["f1"])
+    sample = [example.text for example in DATA[:8]]
+    found = task.predict(sample)
+    assert sum(places(a) == places(b.relations) for a, b in zip(found, DATA, strict=False)) >= 6
+    assert all(0 < relation.score <= 1 for each in found for relation in each)
+    again = playmask.load_task(task.save(tmp_path))
+    assert again.predict(sample) == found
+    long = [text(1000 + i, clauses=4) for i in range(16)]  # in windows that share five tokens
+    assert task.evaluate(long)["f1"] > 0.6
+
+
+def related(text, *triples):
+    """Relations of (subject, predicate, {slot: name}), located by their first places."""
+
+    def at(name):
+        return text.index(name), text.index(name) + len(name)
+
+    relations = (
+        Relation(
+            at(subject), predicate, tuple(Slot(name, *at(each)) for name, each in slots.items())
+        )
+        for subject, predicate, slots in triples
+    )
+    return Related(text, tuple(relations))
+
+
+OVERLAPS = {
+    "one subject, two objects": related(
+        "甲一爱乙二和丙三", ("甲一", "爱", {VALUE: "乙二"}), ("甲一", "爱", {VALUE: "丙三"})
+    ),
+    "one object, two subjects": related(
+        "甲一和乙二恨丙三", ("甲一", "恨", {VALUE: "丙三"}), ("乙二", "恨", {VALUE: "丙三"})
+    ),
+    "one pair, two predicates": related(
+        "甲一爱恨乙二", ("甲一", "爱", {VALUE: "乙二"}), ("甲一", "恨", {VALUE: "乙二"})
+    ),
+    "subject and object of each other": related(
+        "甲一爱乙二", ("甲一", "爱", {VALUE: "乙二"}), ("乙二", "爱", {VALUE: "甲一"})
+    ),
+    "an object with two slots": related(
+        "甲一爱乙二，丙三", ("甲一", "爱", {VALUE: "乙二", "和": "丙三"})
+    ),
+    "two such objects": related(
+        "甲一爱乙二和丙三。爱丁四和丙五",
+        ("甲一", "爱", {VALUE: "乙二", "和": "丙三"}),
+        ("甲一", "爱", {VALUE: "丁四", "和": "丙五"}),
+    ),
+    "an object inside another": related(
+        "甲一爱乙二三", ("甲一", "爱", {VALUE: "乙二三"}), ("甲一", "恨", {VALUE: "二三"})
+    ),
+    "nothing": Related("甲一和乙二"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_overlaps_are_kept_apart(way):
+    """One task learns them all by heart, and says just these."""
+    task = new_task(way, ["爱", "爱@和", "恨"])
+    task.fit([*OVERLAPS.values()] * 4, **QUICK | {"epochs": 80, "batch_size": 8, "warm_up": 0.0})
+    for name, example in OVERLAPS.items():
+        assert places(task.predict(example.text)) == places(example.relations), name
+
+
+def test_main_slots_take_the_nearest_of_the_others():
+    slots = {
+        VALUE: [(Slot(VALUE, 3, 5), 0.9), (Slot(VALUE, 13, 15), 0.8)],
+        "inWork": [(Slot("inWork", 10, 12), 0.7), (Slot("inWork", 0, 2), 0.6)],
+    }
+    assert [*objects_of(slots)] == [
+        ((Slot(VALUE, 3, 5), Slot("inWork", 0, 2)), 0.6),
+        ((Slot(VALUE, 13, 15), Slot("inWork", 10, 12)), 0.7),
+    ]
+    assert [*objects_of({"inWork": slots["inWork"][:1]})] == [((Slot("inWork", 10, 12),), 0.7)]
+
+
+def test_relations_in_words():
+    [relation] = OVERLAPS["an object with two slots"].relations
+    text = OVERLAPS["an object with two slots"].text
+    assert triple_of(text, relation) == Triple("甲一", "爱", {VALUE: "乙二", "和": "丙三"})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_noise_gives_no_more_than_the_candidates(way):
+    """An untrained task answers as quickly as a trained one."""
+    task = new_task(way, [f"R{i}" for i in range(20)])
+    for pointer in getattr(task.network, "pointers", {}).values():
+        pointer.dense.bias.assign(np.full(pointer.dense.bias.shape, 3.0, "float32"))
+    found = task.predict(["甲一二三四五六七八九"] * 3)
+    assert found[0] == found[1] and len(found[0]) <= 256 * 16
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        ("甲", "not (text, relations)"),
+        (("甲", [3]), "not a list of Relation"),
+        (("甲", [Relation((0, 2), "爱", (Slot(VALUE, 0, 1),))]), "from 0 to 2"),
+        (("甲乙", [Relation((0, 1), "爱", ())]), "has no object"),
+        (("甲乙", [Relation((0, 1), "妒", (Slot(VALUE, 0, 1),))]), "'妒' is not one of the labels"),
+        ((" ", []), "not empty is due"),
+    ],
+)
+def test_examples_that_are_none(example, message):
+    with pytest.raises(DataError, match="Text 0.*" + re.escape(message)):
+        new_task("linker").read([example])
+
+
+def test_choices_that_cannot_be():
+    with pytest.raises(ConfigError, match="no way 'pointer'. Did you mean 'pointers'"):
+        new_task("pointer")
+    with pytest.raises(ConfigError, match="no metric 'webnlg'"):
+        new_task("linker").evaluate(DATA[:1], metric="webnlg")
