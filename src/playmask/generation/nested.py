@@ -45,7 +45,7 @@ class Nested(Automaton):
     def nested(
         cls, edges: Iterable[Edge], *, depth: int, room: int, rows: Sequence[int] = (NONE,)
     ) -> Self:
-        """Make it of edges, from state 0; rows: where the own part of each prompt begins, or of all.
+        """Make it of edges, from state 0; rows: where the own part of each prompt, or of all, begins.
 
         Raises: ConfigError for two ways from a state by a token, or where no text fits
         """
@@ -114,9 +114,7 @@ class Nested(Automaton):
         }
 
 
-def _costs(
-    edges: np.ndarray, least: np.ndarray, level: int, rows: Sequence[int]
-) -> np.ndarray:
+def _costs(edges: np.ndarray, least: np.ndarray, level: int, rows: Sequence[int]) -> np.ndarray:
     """How many tokens it takes at least to the end of a part by each edge, inside `level` parts."""
     _, _, after, part = edges.T
     inner = least[level + 1]

@@ -61,7 +61,7 @@ class Queries:
         self.moves = cache(lambda at: [*getattr(self, f"_{at.clause}")(at)])
 
     def accepts(self, symbols: Sequence[str], depth: int = 2) -> bool:
-        """Whether these are a query, with others in it so deep at most; strings may say anything."""
+        """Whether these are a query, with others in it so deep; strings may say anything."""
         at: At | int = At()
         behind: list[At | int] = []
         for unit in (u for s in symbols for u in (s if s[0] in DIGITS else [s])):
@@ -255,7 +255,7 @@ class Queries:
             yield from self._end(at)
 
     def _end(self, at: At) -> Iterator[Move]:
-        """A limit, or the end: of the text, or, where there is one column, of a query in another."""
+        """A limit, or the end: of the text, or, of one column, of a query in another."""
         if at.columns != "one again":
             yield Move("LIMIT", At("limit", "0", "many" if at.columns == "many" else "one"))
         yield from self._ends(at)

@@ -6,6 +6,7 @@ number, or a string in single quotes. Aliases are resolved, so that a name says 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 Schema = Mapping[str, Sequence[str]]  # the columns of each table
@@ -55,7 +56,7 @@ def heard(text: str, schema: Schema, question: str = "") -> list[str]:
     """
     names = [*schema, *(f"{table}.{column}" for table in schema for column in schema[table])]
     calls = [f"{name} (" for name in AGGREGATES]
-    known = {_squeezed(each): each for each in (*names, *KEYWORDS, *calls)}
+    known = {_squeezed(each): each for each in (*KEYWORDS, *calls, *names)}
     spelled = "|".join(_loosely(each) for each in sorted(known, key=len, reverse=True))
     pattern = rf"('[^']*')|(\d[\d\s]*(?:\.\s*\d[\d\s]*)?)|({spelled})|({SIGNS})|(\S)"
     found = []
@@ -111,7 +112,9 @@ def _lexed(sql: str, schema: Schema) -> list[str]:
     odd = {name for table in schema for name in (table, *schema[table]) if re.search(r"\W", name)}
     own = "".join(rf"(?:\w+\.)?{re.escape(name)}|" for name in sorted(odd, key=len, reverse=True))
     pattern = rf"{STRING}|{own}\d+\.\d+(?![\w.])|\w+(?:\s*\.\s*\w+)?|{SIGNS}|\S"
-    return [re.sub(r"\s*\.\s*", ".", t) if t[0] not in "'\"" else t for t in re.findall(pattern, sql)]
+    return [
+        re.sub(r"\s*\.\s*", ".", t) if t[0] not in "'\"" else t for t in re.findall(pattern, sql)
+    ]
 
 
 def _nested(tokens: list[str], at: int) -> tuple[list[Any], int]:
@@ -146,8 +149,10 @@ def _block(block: list[Any], schema: Schema) -> list[str]:
     if not words or words[0] != "SELECT" or "FROM" not in words:
         raise Plainless("A query is SELECT … FROM ….")
     begins = words.index("FROM")
-    ends = min((words.index(w) for w in ("WHERE", "GROUP", "ORDER", "LIMIT") if w in words),
-               default=len(words))  # fmt: skip
+    after = (
+        i for i, w in enumerate(words) if w in ("WHERE", "LIMIT") or words[i + 1 : i + 2] == ["BY"]
+    )
+    ends = min(after, default=len(words))
     tables = {table.lower(): table for table in schema}
     names, dropped = _tables(block[begins:ends], tables), set[int]()
     for i, word in enumerate(words):
@@ -171,7 +176,7 @@ def _followed(items: list[Any]) -> Iterator[tuple[Any, Any]]:
 def _tables(items: list[Any], known: Mapping[str, str]) -> dict[str, str]:
     """What each name of a FROM stands for, a table's own or its alias, in small letters."""
     names, last = dict[str, str](), ""
-    for before, item in zip(items, items[1:], strict=False):
+    for before, item in pairwise(items):
         starts = isinstance(before, str) and before.upper() in ("FROM", "JOIN", ",")
         if starts and (isinstance(item, list) or item.lower() not in known):
             raise Plainless(f"{item!r:.40} is no table.")
@@ -191,7 +196,7 @@ def _tables(items: list[Any], known: Mapping[str, str]) -> dict[str, str]:
 def _said(
     item: Any, after: Any, names: Mapping[str, str], schema: Schema, before: str = ""
 ) -> list[str]:
-    """The symbols of one word, or of what stands in brackets; those that mean nothing are dropped."""
+    """The symbols of one word, or of what stands in brackets that mean something."""
     if isinstance(item, list):
         if item and isinstance(item[0], str) and item[0].upper() == "SELECT":
             return ["(", *_query(item, schema), ")"]
