@@ -73,6 +73,8 @@ def geoquery(data: Path, limit: int | None = None) -> Track:
     dump = re.sub(r"\) ENGINE=[^;]*;", ");", dump).replace("\\'", "''")
     for statement in re.findall(r"^(?:CREATE TABLE|INSERT INTO) .*?\);$", dump, re.M | re.S):
         rows.execute(statement)
+    for table, columns in schema.items():  # one is not in the dump
+        rows.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(columns)})")
     train, test = (
         [
             Question(f"qid{i:06d}", row["question"], row["sql"], "geography")

@@ -45,7 +45,7 @@ class Nested(Automaton):
     def nested(
         cls, edges: Iterable[Edge], *, depth: int, room: int, rows: Sequence[int] = (NONE,)
     ) -> Self:
-        """Make it of edges, from state 0; rows: where the own part of each prompt, or of all, begins.
+        """Make it of edges, from state 0; rows: where each prompt has its own part, or all have.
 
         Raises: ConfigError for two ways from a state by a token, or where no text fits
         """
