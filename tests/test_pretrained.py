@@ -60,6 +60,17 @@ def test_sentence_vectors(minilm):
     assert np.abs(other[:6] / np.linalg.norm(other) - FIRST[0]).max() > 2e-6
 
 
+def test_an_encoder_of_sentences(minilm):
+    """With the pooling "mean" it gives the vectors above, and finds what a sentence says."""
+    task = playmask.SentenceEncoder.new(minilm, pooling="mean", language_model=0)
+    assert np.abs(task.encode(SENTENCES)[:, :6] - FIRST).max() < 2e-6
+    assert task.similarity([(SENTENCES[0], SENTENCES[1])]) == pytest.approx(LIKENESS[0][1])
+    index = task.index([*SENTENCES[::2], "He plays the guitar.", "The train to Paris was late."])
+    questions = ["Where is the animal?", "What do loans cost?", "He makes music.", "railway delay"]
+    found = [answers[0].sentence for answers in index.search(questions, 1)]
+    assert found == [*SENTENCES[::2], "He plays the guitar.", "The train to Paris was late."]
+
+
 def fine_tune(model: playmask.Transformer, sst2: Path, tokenizer) -> dict[str, float]:
     train = read_examples(sst2 / "train.tsv")[:3000]
     task = playmask.TextClassifier.new(model, ["0", "1"], tokenizer=tokenizer, max_length=64)

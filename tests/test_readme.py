@@ -20,6 +20,7 @@ NAMES = (
     "generation.md",
     "laboratory.md",
     "seeing.md",
+    "similarity.md",
     "tokenizers.md",
 )
 DOCS = [ROOT / "docs" / name for name in NAMES]
@@ -93,6 +94,13 @@ def test_generation_runs(tmp_path):
 def test_finding_mentions_runs(tmp_path):
     out = run(ROOT / "docs" / "extraction.md", tmp_path)
     assert out == "SequenceTagger 王芳 NAME True\nSpanTagger 王芳 NAME True\n"
+
+
+def test_similar_sentences_are_found(tmp_path):
+    out = run(ROOT / "docs" / "similarity.md", tmp_path)
+    assert out == "(2, 32)\n0\n鲜花很贵\n"
+    made = {path.name for path in (tmp_path / "runs" / "index").iterdir()}
+    assert made == {"sentences.json", "vectors.usearch"}
 
 
 def test_both_languages_have_the_same_code_and_shape():
