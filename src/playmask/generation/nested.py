@@ -119,9 +119,9 @@ def _costs(edges: np.ndarray, least: np.ndarray, level: int, rows: Sequence[int]
     _, _, after, part = edges.T
     inner = least[level + 1]
     own = max((int(inner[row]) for row in rows if row >= 0), default=FAR)
-    called = np.where(part >= 0, inner[part], np.where(part == OWN, own, 0))
+    called = np.where(part >= 0, inner[np.maximum(part, 0)], np.where(part == OWN, own, 0))
     ends = np.where(after == (BACK if level else OUT), 0, FAR)
-    behind = np.where(after >= 0, least[level][after], ends)
+    behind = np.where(after >= 0, least[level][np.maximum(after, 0)], ends)
     return np.minimum(1 + called + behind, FAR)
 
 

@@ -56,7 +56,7 @@ def heard(text: str, schema: Schema, question: str = "") -> list[str]:
     """
     names = [*schema, *(f"{table}.{column}" for table in schema for column in schema[table])]
     calls = [f"{name} (" for name in AGGREGATES]
-    known = {_squeezed(each): each for each in (*KEYWORDS, *calls, *names)}
+    known = {_squeezed(each): each for each in (*COMPARISONS, *KEYWORDS, *calls, *names)}
     spelled = "|".join(_loosely(each) for each in sorted(known, key=len, reverse=True))
     pattern = rf"('[^']*')|(\d[\d\s]*(?:\.\s*\d[\d\s]*)?)|({spelled})|({SIGNS})|(\S)"
     found = []
