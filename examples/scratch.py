@@ -47,18 +47,18 @@ def small_model(
 ) -> playmask.Transformer:  # fmt: skip
     """BERT's body with three blocks, random weights and a vocabulary made from the texts."""
     tokenizer = Tokenizer.from_texts(texts, size=vocabulary, lowercase=lowercase)
-    architecture = playmask.architecture("bert").change(
-        vocabulary=len(tokenizer),
-        width=width,
-        depth=3,
-        attention_heads=max(width // 48, 1),
-        inner=4 * width,
-        activation="relu",
-        position=playmask.Learned(length),
-        pad=tokenizer.pad,
-        attention_dropout=0.0,
-        **changes,
-    )
+    body = {
+        "vocabulary": len(tokenizer),
+        "width": width,
+        "depth": 3,
+        "attention_heads": max(width // 48, 1),
+        "inner": 4 * width,
+        "activation": "relu",
+        "position": playmask.Learned(length),
+        "pad": tokenizer.pad,
+        "attention_dropout": 0.0,
+    }
+    architecture = playmask.architecture("bert").change(**{**body, **changes})
     keras.utils.set_random_seed(0)
     model = playmask.build(architecture, "mlm")
     model.tokenizer = tokenizer

@@ -1,15 +1,14 @@
 """`playmask predict`: a saved task at work on texts, as JSON lines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from playmask.cli.telling import Telling
     from playmask.data.readers import Example
-
-DIGITS = 6
 
 
 def predict(
@@ -32,21 +31,40 @@ def predict(
         str | None, typer.Option(help="The table's columns, such as text,pair; _ is ignored.")
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
+    submission: Annotated[
+        Path | None, typer.Option(help="Write a competition's file, in place of the lines.")
+    ] = None,
 ) -> None:
-    """Use a saved task on texts: label them, find mentions, write targets, fill gaps [MASK].
+    """Use a saved task on texts: label them, find what is in them, answer, write, fill gaps [MASK].
 
     Prints one line of JSON for each text, in their order, as soon as it is known.
     """
-    from playmask.cli.output import note_skipped
+    from playmask.cli.output import note, note_skipped
 
     _check(file, text, pair, columns)
     from playmask import load_task
+    from playmask.cli.telling import PLAIN, TELLINGS
+    from playmask.errors import ConfigError
 
     task = load_task(task_directory)
+    telling = TELLINGS.get(task.kind, PLAIN)
+    if submission and not telling.hand_in:
+        raise ConfigError(f"A task of the kind {task.kind!r} has no competition's format.")
     skipped: list[str] = []
-    for group in _groups(task, file, text, pair, columns, skipped if skip_bad else None):
-        _answer(task, group)
+    examples: list[Any] = []
+    answers: list[Any] = []
+    for group in _groups(task, telling, file, text, pair, columns, skipped if skip_bad else None):
+        _check_pairs(task, group)
+        found = task.predict([telling.asked(example) for example in group])
+        if submission:
+            examples += group
+            answers += found
+        else:
+            _print(telling, group, found)
     note_skipped(file or "<stdin>", skipped)
+    if submission and telling.hand_in:
+        telling.hand_in(submission, examples, answers)
+        note(f"{len(answers):,} answers are in {submission}")
 
 
 def _check(
@@ -72,6 +90,7 @@ def _check(
 
 def _groups(
     task: Any,
+    telling: "Telling",
     file: Path | None,
     text: list[str] | None,
     pair: list[str] | None,
@@ -93,75 +112,21 @@ def _groups(
         return reading.arriving(sys.stdin.buffer, skip)
     if not reading.is_table(file):
         return reading.groups(reading.texts(read_lines(file), str(file), skip))
-    if task.kind == "seq2seq":
-        table = reading.read_sources(file, columns, skip_bad=skipped is not None)
-    else:
-        known, takes_pairs = task.settings.get("labels", []), task.settings.get("pairs")
-        table = reading.read_table(file, columns, known, takes_pairs, skip_bad=skipped is not None)
+    table = telling.read(task, file, columns, skip_bad=skipped is not None)
     if skipped is not None:
         skipped += table.skipped
     return reading.groups(table)
 
 
-def _answer(task: Any, group: "list[Example]") -> None:
-    """Print one line of JSON for each text of a group."""
+def _print(telling: "Telling", group: Sequence[Any], found: Sequence[Any]) -> None:
+    """Print one line of JSON for each example of a group."""
     import json
     import sys
 
-    _check_pairs(task, group)
-    texts = [e.text if e.pair is None else (e.text, e.pair) for e in group]
-    for example, prediction in zip(group, task.predict(texts), strict=True):
-        fields: dict[str, Any] = {"text": example.text}
-        if example.pair is not None:
-            fields["pair"] = example.pair
-        fields |= ANSWERS.get(task.kind, _output)(example.text, prediction)
+    for example, prediction in zip(group, found, strict=True):
+        fields = {**telling.shown(example), **telling.told(example, prediction)}
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-
-
-def _labelled(text: str, prediction: Any) -> dict[str, Any]:
-    chances = {label: round(value, DIGITS) for label, value in prediction.probabilities.items()}
-    return {"label": prediction.label, "probabilities": chances}
-
-
-def _filled(text: str, gaps: Any) -> dict[str, Any]:
-    return {
-        "fills": [
-            [{"text": fill.text, "probability": round(fill.probability, DIGITS)} for fill in fills]
-            for fills in gaps
-        ]
-    }
-
-
-def _output(text: str, prediction: Any) -> dict[str, Any]:
-    return {"output": prediction}
-
-
-def _found(text: str, mentions: Any) -> dict[str, Any]:
-    return {
-        "mentions": [
-            {**m._asdict(), "text": text[m.start : m.end], "score": round(m.score, DIGITS)}
-            for m in mentions
-        ]
-    }
-
-
-def _scored(text: str, prediction: Any) -> dict[str, Any]:
-    """The score of a pair, or the vector of a text."""
-    if hasattr(prediction, "__len__"):
-        return {"vector": [round(float(value), DIGITS) for value in prediction]}
-    return {"score": round(float(prediction), DIGITS)}
-
-
-ANSWERS = {
-    "classify": _labelled,
-    "mask-fill": _filled,
-    "tag": _found,
-    "spans": _found,
-    "similar": _scored,
-    "pair": _scored,
-}
-"""How the predictions of a kind of task are told; others as they are."""
 
 
 def _check_pairs(task: Any, group: "list[Example]") -> None:

@@ -29,16 +29,17 @@ class CopyingReader(Reader, Seq2Seq):  # type: ignore[misc]  # it answers as a R
     kind: ClassVar[str] = "read-copying"
 
     @classmethod
-    def new(
-        cls, model: Any, *, tokenizer: Any = None, max_source: int = 256, max_target: int = 31
+    def new(  # type: ignore[override]
+        cls, model: Any, *, tokenizer: Any = None, max_length: int = 256, max_answer: int = 30
     ) -> Self:
         """Take a model, or the checkpoint at a path.
 
-        max_source: tokens of a question and of what is seen of its passage at once; max_target:
-        those of an answer and its end
+        max_length: tokens that are read and written at once, special ones included; max_answer:
+        those of an answer, at most what windows share
         """
-        task = super().new(model, tokenizer=tokenizer, max_source=max_source, max_target=max_target)
-        check_answers(task, max_target - 1)
+        sizes = {"max_source": max_length - max_answer - 1, "max_target": max_answer + 1}
+        task = super().new(model, tokenizer=tokenizer, **sizes)
+        check_answers(task, max_answer)
         return task
 
     @property

@@ -10,13 +10,15 @@ from keras import ops
 
 from playmask.data.batches import Row
 from playmask.data.passages import Asked
-from playmask.errors import ConfigError, DataError, nearest
+from playmask.data.places import places_of
+from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.labelling.losses import HIDDEN
 from playmask.labelling.stretches import RightStretch, band_of_ends, band_of_tokens
 from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.predictor import Predictor
-from playmask.tasks.reading import CANDIDATES, Odds, Reader, check_answers
+from playmask.tasks.questions import Question
+from playmask.tasks.reading import CANDIDATES, Answer, Odds, Reader, check_answers, pair_of
 from playmask.tasks.task import TaskNetwork, load_reader, open_model
 from playmask.tasks.windows import Window
 from playmask.tokenizers import Tokenizer
@@ -262,6 +264,34 @@ class ReadingComprehension(Reader):
             row[: len(right)] = right
         return found
 
+    def score(self, outputs: dict[str, Tensor], *told: Tensor) -> Tensor:
+        """The log-odds ln(p / (1 - p)) of an answer in a window, in nats: (B,)."""
+        logits, (numbers,) = outputs["logits"], told
+        right = ops.logsumexp(ops.take(logits, numbers, axis=1), axis=1)
+        there = ops.any(ops.arange(logits.shape[1])[:, None] == numbers, axis=1)
+        return right - ops.logsumexp(ops.where(there, HIDDEN, logits), axis=1)
+
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How surely a text is the answer; without one, the likeliest."""
+        asked = pair_of(0, tuple(texts))
+        found = [each for each in self.predict(asked, best=CANDIDATES) if each.text]
+        told = next((each for each in found if answer in (None, each.text)), None)
+        if told is None:
+            raise InputError(f"The task does not find the answer {answer!r:.40} in the passage.")
+        windows = [each for each in self.windows([asked]) if each.whole(told.start, told.end)]
+        window = max(windows, key=lambda each: each.margin(*_inside(each, told)))
+        ends = [window.whole(*place) for place in places_of(asked[1], told.text)]
+        more, before = len(self.masks), self.settings["first_mask"]
+        offsets, sources = window.encoding.offsets, window.encoding.sources
+        return Question(
+            self.row_of(window),
+            [*offsets[:before], *[(0, 0)] * more, *offsets[before:]],
+            [*sources[:before], *[-1] * more, *sources[before:]],
+            [len(asked[0]), window.offsets[-1][1]],
+            told.text,
+            (np.array([self.number(*each) for each in ends if each], "int32"),),
+        )
+
     def odds(self, windows: Sequence[Window], texts: Sequence[str]) -> list[Odds]:
         """What each window may answer; a stretch belongs to one window of those that show it."""
         outputs = self.predictor([self.row_of(window) for window in windows])
@@ -276,6 +306,12 @@ class ReadingComprehension(Reader):
         filled = places[:, 0] < places[:, 1]
         odds = output["odds"][kept].astype("float64")
         return Odds(places[filled], odds[filled], float(output["total"]))
+
+
+def _inside(window: Window, answer: Answer) -> tuple[int, int]:
+    """First and last of the text's tokens that an answer has, in a window that shows it whole."""
+    first, last = window.whole(answer.start, answer.end) or (0, 0)
+    return window.first + first - window.head, window.first + last - window.head
 
 
 def heads_of(way: str) -> Any:

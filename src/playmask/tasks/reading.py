@@ -105,7 +105,7 @@ class Reader(Task):
         questions that were learnt had none.
         """
         one = isinstance(asked, tuple)
-        several = [_pair(i, each) for i, each in enumerate([asked] if one else asked)]
+        several = [pair_of(i, each) for i, each in enumerate([asked] if one else asked)]
         if best is not None and not (type(best) is int and 1 <= best <= CANDIDATES):
             raise InputError(f"best is from 1 to {CANDIDATES}, not {best!r}.")
         windows = [window for window in self.windows(several) if window.total]
@@ -146,7 +146,7 @@ def check_answers(task: Reader, longest: int) -> None:
         )
 
 
-def _pair(i: int, asked: Any) -> tuple[str, str]:
+def pair_of(i: int, asked: Any) -> tuple[str, str]:
     """A question and its passage, also from an Asked."""
     pair = asked[:2] if isinstance(asked, (tuple, list)) else ()
     if len(pair) != 2 or not all(isinstance(each, str) for each in pair):
@@ -162,7 +162,7 @@ def _answered(example: Any) -> Asked:
     if not isinstance(example, Asked):
         raise BadExample(f"It is {example!r:.60}, not an Asked.")
     try:
-        _pair(0, example)
+        pair_of(0, example)
     except InputError as error:
         raise BadExample(str(error)) from None
     if not example.answers and not example.places and not example.impossible:
