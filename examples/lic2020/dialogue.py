@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import typer
 
+import playmask
 from playmask.metrics.dialogue import dialogue_bleu, dialogue_f1, distinct
 from playmask.tasks import Seq2Seq
 from scratch import Clock, Epochs, Limit, MaybeData, Out, Width, objects_of, report, small_model
@@ -105,31 +106,42 @@ def scores_of(made: list[str], wanted: list[str]) -> dict[str, float]:
     }
 
 
-def learn(
-    train: list[tuple[str, str]], test: list[tuple[str, str]], *, epochs: int, width: int, out: Path
-) -> tuple[list[str], float]:
-    """Learn targets from sources; those written for the test, and the loss."""
-    texts = [text for pair in train for text in pair]
-    model = small_model(texts, vocabulary=5000, length=SOURCE + TARGET, width=width, mask="unilm")
-    task = Seq2Seq.new(model, max_source=SOURCE, max_target=TARGET)
-    task.fit(train, epochs=epochs, learning_rate=1e-3, directory=out)
-    return task.predict([source for source, _ in test]), task.evaluate(test)["loss"]
+class Part(NamedTuple):
+    """What is learnt, or asked: plans as (source, target), and turns."""
+
+    plans: list[tuple[str, str]]
+    turns: list[Turn]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Both, as sources and targets of one model."""
+        return [*self.plans, *((turn.source, turn.response) for turn in self.turns)]
 
 
-def held_out(items: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Four in five to learn from, and every fifth."""
-    return [item for i, item in enumerate(items) if i % 5], items[::5]
+def durecdial(path: Path, limit: int | None = None) -> tuple[Part, Part]:
+    """The dialogues of a file in DuRecDial's raw format, every fifth to be asked."""
+    rows = objects_of(path, limit)
+    train, test = (
+        Part(
+            [plan for row in part if (plan := plan_of(row))], [t for r in part for t in turns_of(r)]
+        )
+        for part in ([row for i, row in enumerate(rows) if i % 5], rows[::5])
+    )
+    return train, test
 
 
-def plans(rows: list[dict[str, Any]], **options: Any) -> dict[str, float]:
-    """Learn to plan goals from four in five dialogues; how the plans of the others compare."""
-    pairs = [plan for row in rows if (plan := plan_of(row))]
-    train, test = held_out(pairs)
-    made, _ = learn(train, test, **options)
-    wanted = [target for _, target in test]
-    same = [a.replace(" ", "") == b.replace(" ", "") for a, b in zip(made, wanted, strict=True)]
-    f1 = 100 * dialogue_f1(made, wanted).f1
-    return {"plans": len(test), "plans, exact": sum(same) / len(same), "plans, F1": f1}
+def kdconv(folder: Path, limit: int | None = None) -> tuple[Part, Part]:
+    """Films and places: the dev files to learn from, the test files to be asked; no plans."""
+    train, test = (
+        [
+            turn
+            for topic in ("film", "travel")
+            for row in objects_of(folder / f"{topic}_{name}.json", limit)
+            for turn in grounded_turns(row)
+        ]
+        for name in ("dev", "test")
+    )
+    return Part([], train), Part([], test)
 
 
 def main(
@@ -140,30 +152,32 @@ def main(
     out: Out = Path("runs/examples/lic2020/dialogue"),
 ) -> None:
     """Learn goals and replies, then score those of dialogues that were not learnt from."""
-    clock, results = Clock(), dict[str, float]()
-    if data is None:
-        rows = objects_of(SAMPLE, limit)
-        results |= plans(rows, epochs=epochs, width=width, out=out / "plans")
-        train, test = ([t for row in part for t in turns_of(row)] for part in held_out(rows))
-    else:
-        train, test = (
-            [
-                turn
-                for topic in ("film", "travel")
-                for row in objects_of(data / "kdconv_subset" / f"{topic}_{part}.json", limit)
-                for turn in grounded_turns(row)
-            ]
-            for part in ("dev", "test")
-        )
-    pairs, asked = ([(turn.source, turn.response) for turn in part] for part in (train, test))
-    made, loss = learn(pairs, asked, epochs=epochs, width=width, out=out)
-    wanted = [turn.response for turn in test]
-    results |= {"replies learnt": len(train), "replies": len(test), "loss": loss}
-    results |= scores_of(made, wanted)
-    copied = [turn.knowledge[0][2][:VALUE] for turn in test]
-    results["F1 of the first fact"] = 100 * dialogue_f1(copied, wanted).f1
-    results["seconds"] = clock()
-    report(out, results, [(turn.source, text) for turn, text in zip(test[:5], made, strict=False)])
+    train, test = (
+        durecdial(SAMPLE, limit) if data is None else kdconv(data / "kdconv_subset", limit)
+    )
+    texts = [text for pair in train.pairs for text in pair]
+    model = small_model(texts, vocabulary=5000, length=SOURCE + TARGET, width=width, mask="unilm")
+    task = Seq2Seq.new(model, max_source=SOURCE, max_target=TARGET)
+    clock = Clock()
+    task.fit(train.pairs, epochs=epochs, learning_rate=1e-3, directory=out)
+    seconds = clock()
+    sources, wanted = map(list, zip(*test.pairs, strict=True))
+    made = task.predict(sources, constrain=playmask.NoRepeat(3))  # no three tokens come twice
+    results: dict[str, float] = {
+        "learnt": len(train.pairs),
+        "replies": len(test.turns),
+        "loss": task.evaluate(test.pairs)["loss"],
+    }
+    count = len(test.plans)
+    if count:
+        same = [a.replace(" ", "") == b.replace(" ", "") for a, b in zip(made, wanted, strict=True)]
+        results["plans, exact"] = sum(same[:count]) / count
+        results["plans, F1"] = 100 * dialogue_f1(made[:count], wanted[:count]).f1
+    results |= scores_of(made[count:], wanted[count:])
+    copied = [turn.knowledge[0][2][:VALUE] for turn in test.turns]
+    results["F1 of the first fact"] = 100 * dialogue_f1(copied, wanted[count:]).f1
+    results |= {"seconds of training": seconds, "seconds of the rest": clock()}
+    report(out, results, zip(sources[count:][:5], made[count:][:5], strict=True))
 
 
 if __name__ == "__main__":
