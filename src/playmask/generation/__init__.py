@@ -11,8 +11,10 @@ from playmask.generation.constraints import (
 )
 from playmask.generation.fill import Filled, fill, gibbs
 from playmask.generation.generate import Generated, Generator, generate
+from playmask.generation.nested import Nested
 from playmask.generation.search import Beams, Greedy, Sample, Search
 from playmask.generation.slide import slide
+from playmask.generation.sql import sql
 from playmask.generation.stream import Piece, stream
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Generated",
     "Generator",
     "Greedy",
+    "Nested",
     "Never",
     "NoRepeat",
     "Piece",
@@ -35,5 +38,6 @@ __all__ = [
     "generate",
     "gibbs",
     "slide",
+    "sql",
     "stream",
 ]

@@ -52,8 +52,8 @@ class Nested(Automaton):
         table = np.array(sorted(set(edges)), "int32").reshape(-1, 4)
         least = _least(table, depth, rows)
         if least[0, 0] > room:
-            least = "no text has an end" if least[0, 0] == FAR else f"a text has {least[0, 0]}"
-            raise ConfigError(f"There is room for {room} tokens, but {least}.")
+            need = "no text has an end" if least[0, 0] == FAR else f"a text has {least[0, 0]}"
+            raise ConfigError(f"There is room for {room} tokens, but {need}.")
         return cls(table, width_of(table), depth, room, tuple(rows), least)
 
     def take(self, rows: Sequence[int], count: int) -> Self:
