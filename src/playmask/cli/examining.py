@@ -13,7 +13,7 @@ from playmask.cli.inspecting import human
 
 PYTHON = (3, 11)
 NEEDED = ("playmask", "keras", "jax", "numpy", "tokenizers", "sentencepiece", "safetensors")
-OPTIONAL = ("tensorflow", "torch", "jieba")
+OPTIONAL = ("tensorflow", "torch", "jieba", "usearch")
 SAMPLE = "评论：这家酒店的早餐很好！"
 SECONDS = 1.0  # the time for which the speed is measured
 SIDE = 1024  # of the square matrices

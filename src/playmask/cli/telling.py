@@ -134,6 +134,13 @@ def _answered(example: Any, answer: Any) -> Fields:
     return {"answer": text, "start": start, "end": end, "score": round(score, DIGITS)}
 
 
+def _compared(example: Any, prediction: Any) -> Fields:
+    """The score of a pair, or the vector of a text."""
+    if hasattr(prediction, "__len__"):
+        return {"vector": [round(float(value), DIGITS) for value in prediction]}
+    return {"score": round(float(prediction), DIGITS)}
+
+
 def _answers(path: Path, examples: Sequence[Any], answers: Sequence[Any]) -> None:
     """{id: answer}, as DuReader-robust, CMRC 2018 and SQuAD take it."""
     ids = [str(getattr(example, "id", i)) for i, example in enumerate(examples)]
@@ -169,6 +176,8 @@ TELLINGS = {
     "classify": PLAIN._replace(told=_labelled),
     "mask-fill": PLAIN._replace(told=_filled),
     "seq2seq": PLAIN._replace(read=_sources),
+    "similar": PLAIN._replace(told=_compared),
+    "pair": PLAIN._replace(told=_compared),
     "tag": PLAIN._replace(told=_found),
     "spans": PLAIN._replace(told=_found),
     "relations": TEXTS._replace(told=_related, hand_in=_duie),

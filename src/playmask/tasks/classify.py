@@ -79,9 +79,7 @@ class PooledTask(Task):
             wanted = "pairs" if trained else "single texts"
             raise DataError(f"This task was trained on {wanted}; the texts given are not.")
         encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
-        if self.transformer.architecture.segments == "tokens":  # then 0 and 1 are tokens too
-            return [{"tokens": e.ids} for e in encodings]
-        return [{"tokens": e.ids, "segments": e.segments} for e in encodings]
+        return [self.inputs(encoding) for encoding in encodings]
 
     def row(self, text: Text) -> Row:
         """The network's inputs for one text, or pair."""
