@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import typer
 
-from playmask.generation.sql import Queries, sql, stretches
+from playmask.generation.sql import Queries, runs, sql
 from playmask.metrics.queries import (
     AGGREGATES,
     KEYWORDS,
@@ -36,11 +36,17 @@ DEPTH, TABLES = 2, 3  # queries in each other, tables in one FROM
 WORD = re.compile(r"[一-鿿]|[^\s一-鿿]+")
 
 
-class Base(NamedTuple):
-    """A database: the columns of each table, and the tables themselves."""
+class Base:
+    """A database: the columns of each table, the tables themselves, and the texts in them."""
 
-    schema: Schema
-    rows: sqlite3.Connection
+    def __init__(self, schema: Schema, rows: sqlite3.Connection) -> None:
+        self.schema, self.rows = schema, rows
+        self.cells = {
+            str(cell).lower()
+            for table in schema
+            for row in rows.execute(f'SELECT * FROM "{table}"')
+            for cell in row
+        }
 
 
 class Question(NamedTuple):
@@ -151,6 +157,13 @@ def spoken_pairs(track: Track) -> Iterator[tuple[str, str]]:
             continue
 
 
+def values_of(text: str, base: Base) -> list[str]:
+    """What a query may quote of a question: its runs of words that are cells, or, if none, all."""
+    words = list(WORD.finditer(text))
+    told = [text[run[0].start() : run[-1].end()] for run in runs(words, most=8)]
+    return [each for each in told if each.lower() in base.cells] or told
+
+
 def written(task: Seq2Seq, track: Track, *, constrained: bool) -> list[str]:
     """SQL for each question that is asked, database by database, as each has its automaton."""
     made: dict[str, str] = {}
@@ -162,8 +175,8 @@ def written(task: Seq2Seq, track: Track, *, constrained: bool) -> list[str]:
         asked = [question for question in track.test if question.base == name]
         options = {}
         if constrained and asked:
-            words = [[spell(word) for word in WORD.findall(q.text)] for q in asked]
-            strings = [stretches(each, most=8) for each in words]
+            values = [[spell(value) for value in values_of(q.text, base)] for q in asked]
+            strings = [[ids for ids in each if task.tokenizer.unk not in ids] for each in values]
             end, bounds = task.tokenizer.sep, {"depth": DEPTH, "tables": TABLES, "room": TARGET}
             options["constrain"] = sql(base.schema, spell, end, strings=strings, **bounds)
         texts = task.predict(sources(asked, track.bases), **options)

@@ -23,7 +23,7 @@ def _importable(monkeypatch):
 @pytest.mark.parametrize("name", ["dialogue", "sql"])
 def test_runs(name, tmp_path, capsys):
     example = importlib.import_module(f"lic2020.{name}")
-    example.main(None, epochs=1, limit=10, width=32, out=tmp_path)
+    example.main(None, epochs=1, limit=6, width=32, out=tmp_path)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["loss"] > 0 and results["seconds of training"] > 0
     assert "loss" in capsys.readouterr().out
@@ -91,6 +91,16 @@ def test_the_sample_of_questions():
         base = track.bases[question.base]
         symbols = example.heard(target, base.schema, question.text)
         assert base.rows.execute(example.runnable(symbols, base.schema)).fetchall()
+
+
+def test_strings_of_a_question_are_cells_where_there_are_some():
+    example = importlib.import_module("lic2020.sql")
+    rows = sqlite3.connect(":memory:")
+    rows.executescript("CREATE TABLE A (X); INSERT INTO A VALUES ('New York'), ('北京'), (7)")
+    base = example.Base({"A": ["X"]}, rows)
+    assert example.values_of("what is in new york", base) == ["new york"]
+    assert example.values_of("北京有7家", base) == ["北京", "7"]
+    assert example.values_of("in texas", base) == ["in", "in texas", "texas"]
 
 
 def test_geoquery_is_read(tmp_path):

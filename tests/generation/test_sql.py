@@ -10,7 +10,7 @@ import playmask
 from comparing import TINY
 from playmask.errors import ConfigError
 from playmask.generation.nested import BACK, OUT
-from playmask.generation.sql import At, Queries, sql, stretches
+from playmask.generation.sql import At, Queries, runs, sql
 from playmask.metrics.queries import AGGREGATES, KEYWORDS, heard, plain, runnable
 from playmask.tasks import Seq2Seq
 from playmask.tokenizers import Tokenizer
@@ -148,7 +148,7 @@ def test_an_untrained_model_writes_what_runs(task):
     """Fifty texts of random weights, parsed by SQLite over empty tables."""
     spell, asked = spelling(task), [QUESTIONS[i % 3] for i in range(50)]
     words = [text.split() if " " in text else [*text] for text in asked]
-    strings = [stretches([spell(word) for word in each]) for each in words]
+    strings = [[spell(" ".join(run)) for run in runs(each)] for each in words]
     constrain = sql(SCHEMA, spell, task.tokenizer.sep, strings=strings, room=64)
     made = task.predict(
         asked, constrain=constrain, search=playmask.Sample(1, temperature=2.0), seed=1
@@ -180,6 +180,5 @@ def test_errors(task):
         sql(SCHEMA, spell, 3, room=3)
 
 
-def test_stretches():
-    words = [(1, 2), (3,), (4,)]
-    assert stretches(words, 2) == [(1, 2), (1, 2, 3), (3,), (3, 4), (4,)]
+def test_runs():
+    assert runs("abc", 2) == [("a",), ("a", "b"), ("b",), ("b", "c"), ("c",)]

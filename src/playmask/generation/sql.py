@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from playmask.errors import ConfigError
 from playmask.generation.nested import BACK, NONE, OUT, OWN, Edge, Nested
@@ -287,7 +287,7 @@ def sql(
 
     schema: the columns of each table; spell: the tokens of a symbol of `Queries`, each of which is
         a text by itself; strings: for each prompt what may stand in quotes, as tokens (none = the
-        empty string); depth: of queries in brackets; tables: in one FROM; room: the max_tokens
+        empty string; none that `generate` bars, such as [UNK]); depth: of queries in brackets; tables: in one FROM; room: the max_tokens
         of `generate`, in which every text comes to its end
     Raises:  ConfigError for a symbol without tokens, or two that cannot be told apart
     """
@@ -382,10 +382,10 @@ class _Spelled:
         return states[()]
 
 
-def stretches(words: Sequence[Sequence[int]], most: int = 5) -> list[tuple[int, ...]]:
-    """The tokens of every run of up to `most` words: what a question's strings may be."""
+def runs(items: Sequence[Any], most: int = 5) -> list[tuple[Any, ...]]:
+    """Every run of up to `most` items: of a question's words, what its strings may be."""
     return [
-        tuple(token for word in words[i:j] for token in word)
-        for i in range(len(words))
-        for j in range(i + 1, min(i + most, len(words)) + 1)
+        tuple(items[i:j])
+        for i in range(len(items))
+        for j in range(i + 1, min(i + most, len(items)) + 1)
     ]
