@@ -45,6 +45,16 @@ def rows(**makers) -> list[str]:
     return [json.dumps(row, ensure_ascii=False) for row in made]
 
 
+def squad(name: str) -> str:
+    paragraphs = []
+    for i in range(20):
+        text = line(30, i)
+        answers = [{"text": text[5:9], "answer_start": 5}]
+        asked = {"id": f"{name}{i}", "question": text[2:5], "answers": answers}
+        paragraphs.append({"context": text, "qas": [asked]})
+    return json.dumps({"data": [{"paragraphs": paragraphs}]}, ensure_ascii=False)
+
+
 FILES = {
     "titles": {
         f"csl/title_{name}.json": lambda: rows(
@@ -67,6 +77,9 @@ FILES = {
     "reviews": {
         f"sentiment_zh/{name}": lambda: [f"{line(9, i)}\t{i % 2}" for i in range(40)]
         for name in ("train.tsv.gz", "test_clean.tsv")
+    },
+    "reading": {
+        f"cmrc2018/{name}.json.gz": lambda name=name: [squad(name)] for name in ("train", "dev")
     },
     "problems": {
         f"ape210k_10k/{name}.json": lambda: rows(

@@ -3,7 +3,15 @@
 import pytest
 
 from playmask.metrics.events import Argument, character_f1, duee_scores
-from playmask.metrics.reading import CMRC, DUREADER, longest_common_run, reading_scores, token_f1
+from playmask.metrics.reading import (
+    CMRC,
+    DUREADER,
+    SQUAD,
+    bag_f1,
+    longest_common_run,
+    reading_scores,
+    token_f1,
+)
 from playmask.metrics.relations import Triple, duie_scores
 from playmask.metrics.sets import scores_of, set_scores
 
@@ -65,6 +73,17 @@ def test_answers_by_hand():
     assert found == pytest.approx((100 * (1 + 2 / 3 + 1) / 4, 50.0, 4, 1))
     assert reading_scores({}, {}, CMRC) == (0, 0, 0, 0)
     assert token_f1([], ["a"]) == 0
+
+
+def test_answers_of_squad_by_hand():
+    wanted = {"1": ["the Norman, people"], "2": [""], "3": ["in 1963"], "4": [""]}
+    answers = {"1": "Norman  people!", "2": "", "3": "1963, in a town", "4": "a town"}
+    # 1: the same without article and comma; 2: none, as wanted; 3: 2 of 3 and 2 of 2: 4 / 5
+    found = reading_scores(answers, wanted, SQUAD)
+    assert found == pytest.approx((100 * (1 + 1 + 4 / 5) / 4, 50.0, 4, 0))
+    assert SQUAD.tokens("An apple's  core") == ["apples", "core"]
+    assert bag_f1(["a", "a", "b"], ["a", "c"]) == pytest.approx(2 / 5)
+    assert bag_f1([], []) == 1 and bag_f1([], ["a"]) == bag_f1(["a"], []) == 0
 
 
 def test_triples_by_hand():
