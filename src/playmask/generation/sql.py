@@ -286,9 +286,9 @@ def sql(
     """Let only SQL through that SQLite would run against a schema, and then the end.
 
     schema: the columns of each table; spell: the tokens of a symbol of `Queries`, each of which is
-        a text by itself; strings: for each prompt what may stand in quotes, as tokens (none = the
-        empty string; none that `generate` bars, such as [UNK]); depth: of queries in brackets; tables: in one FROM; room: the max_tokens
-        of `generate`, in which every text comes to its end
+        a text by itself; strings: for each prompt what may stand in quotes, as tokens that
+        `generate` does not bar (none = the empty string); depth: of queries in brackets; tables:
+        in one FROM; room: the max_tokens of `generate`, in which every text comes to its end
     Raises:  ConfigError for a symbol without tokens, or two that cannot be told apart
     """
     return _Spelled(Queries(schema, tables=tables), spell, end).constraint(strings, depth, room)
