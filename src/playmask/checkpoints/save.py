@@ -1,7 +1,7 @@
 """Saving a model in playmask's own format, or back in the dialect it was published in."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -178,6 +178,12 @@ def make_directory(directory: Path) -> None:
     if directory.exists() and not directory.is_dir():
         raise CheckpointError(f"{directory} is a file; a model is saved into a directory.")
     directory.mkdir(parents=True, exist_ok=True)
+
+
+def write_lines(file: Path, values: Iterable[Any]) -> None:
+    """Write a file of JSON lines whole or not at all."""
+    with replacing(file) as (beside,), beside.open("w", encoding="utf-8") as out:
+        out.writelines(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
 
 
 def write_json(file: Path, value: Any) -> None:

@@ -12,13 +12,21 @@ from playmask.architectures import Architecture
 from playmask.checkpoints import build
 from playmask.checkpoints.source import find
 from playmask.cli.settings import LONGEST, Options
+from playmask.data import events, relations
+from playmask.data.events import read_events
 from playmask.data.mentions import read_mentions
+from playmask.data.passages import read_passages
 from playmask.data.readers import Examples, read_examples, read_pairs
+from playmask.data.relations import read_relations
 from playmask.errors import ConfigError, DataError
-from playmask.parts import Learned
+from playmask.parts import Learned, Rotary
 from playmask.tasks import (
+    CopyingReader,
+    EventExtractor,
     LanguageModel,
     MaskFill,
+    ReadingComprehension,
+    RelationExtractor,
     SentenceEncoder,
     SentencePair,
     Seq2Seq,
@@ -28,6 +36,7 @@ from playmask.tasks import (
     TextClassifier,
 )
 from playmask.tasks.pairs import read_sentences
+from playmask.tasks.read import heads_of
 from playmask.tasks.task import load_reader
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
@@ -47,10 +56,10 @@ def check_labels(path: Path, examples: Examples, labels: list[str]) -> None:
         )
 
 
-def check_mentions(path: Path, examples: Examples, labels: list[str]) -> None:
+def check_found(path: Path, examples: Examples, labels: list[str]) -> None:
     """Refuse texts in which there is nothing to find."""
     if not labels:
-        raise DataError(f"{path} has {len(examples)} texts and not one mention.")
+        raise DataError(f"{path} has {len(examples)} texts and nothing to find in them.")
 
 
 class Kind(NamedTuple):
@@ -150,11 +159,16 @@ def _needs(options: Options) -> dict[str, Any]:
     return SentenceEncoder.needs(options["pooling"], options["language_model"])
 
 
-def _finding(task: type[Task], *own: str) -> Kind:
-    """A task that finds mentions."""
+def _finding(
+    task: type[Task],
+    read: Callable[..., Examples],
+    names: Callable[[Any], Iterable[str]],
+    *own: str,
+) -> Kind:
+    """A task that finds something in texts; a new model for it knows how far tokens are apart."""
     return Kind(
         task,
-        read=lambda options: read_mentions,
+        read=lambda options: read,
         settings=lambda options, labels: {
             "labels": labels,
             **_take("max_length", *own)(options, labels),
@@ -162,11 +176,35 @@ def _finding(task: type[Task], *own: str) -> Kind:
         open=load_reader,
         heads=lambda options: (),
         labelled=lambda options: True,
-        names=lambda example: (mention.label for mention in example.mentions),
-        check=check_mentions,
+        names=names,
+        check=check_found,
+        fresh={"position": Rotary()},
+        defaults={"way": "linker"},
         texts=lambda example: (example.text,),
         use="annotate {out} --text …",
     )
+
+
+def _reading(task: type[Task], *own: str, **more: Any) -> Kind:
+    """A task that answers questions about passages."""
+    return Kind(
+        task,
+        read=lambda options: read_passages,
+        settings=_take("max_length", "max_answer", *own),
+        names=lambda example: (),
+        texts=lambda example: (example.question, example.text),
+        use="predict {out} --text QUESTION --pair PASSAGE",
+        defaults={"max_length": 256, "max_answer": 30, "way": "pointers"},
+        **more,
+    )
+
+
+def _mentioned(example: Any) -> Iterable[str]:
+    return (mention.label for mention in example.mentions)
+
+
+def _related(example: Any) -> Iterable[str]:
+    return (label for relation in example.relations for label in relations.labels_of(relation))
 
 
 KINDS = {
@@ -228,7 +266,16 @@ KINDS = {
         heads=_pooler,
         use="predict {out} --text … --pair …",
     ),
-    "tag": _finding(SequenceTagger, "tagger", "scheme"),
-    "spans": _finding(SpanTagger, "pointer"),
+    "tag": _finding(SequenceTagger, read_mentions, _mentioned, "tagger", "scheme"),
+    "spans": _finding(SpanTagger, read_mentions, _mentioned, "pointer"),
+    "relations": _finding(RelationExtractor, read_relations, _related, "way", "pointer"),
+    "events": _finding(EventExtractor, read_events, events.labels_of, "way", "pointer"),
+    "read": _reading(
+        ReadingComprehension,
+        "way",
+        open=load_reader,
+        heads=lambda options: heads_of(options["way"]),
+    ),
+    "read-copying": _reading(CopyingReader, open=CopyingReader.open, fresh=CopyingReader.changes),
 }
 """The kinds of tasks, by the names of their commands, which task.json has too."""

@@ -49,6 +49,11 @@ LENGTH: Parameters = {"max_length": _of(int, "Tokens a text is cut to. Default: 
 WINDOW: Parameters = {
     "max_length": _of(int, "Tokens that are read at once. Default: 128.", min=8),
 }
+READING: Parameters = {
+    "max_length": _of(int, "Tokens that are read at once. Default: 256.", min=16),
+    "max_answer": _of(int, "Tokens of an answer. Default: 30.", min=1),
+}
+PASSAGES = "Questions, passages, answers: .json of SQuAD's form, .jsonl."
 LABELS: Parameters = {
     "labels": _of(str, "Such as a,b,c. Default: those of the training file."),
 }
@@ -119,6 +124,36 @@ TASKS: dict[str, tuple[str, str, Parameters]] = {
             "pointer": _of(str, "efficient or global. Default: efficient."),
             **LABELS,
         },
+    ),
+    "relations": (
+        "Train an extractor of relations between a subject and objects.",
+        "Texts with relations: .json, .jsonl of DuIE's, WebNLG's or playmask's form, CoNLL04's.",
+        {
+            **WINDOW,
+            "way": _of(str, "linker, or pointers: subjects first. Default: linker."),
+            "pointer": _of(str, "Of the linker: efficient or global. Default: efficient."),
+            **LABELS,
+        },
+    ),
+    "events": (
+        "Train an extractor of events and of what takes part in them.",
+        "Texts with events: .json, .jsonl of DuEE's, FewFC's or playmask's form.",
+        {
+            **WINDOW,
+            "way": _of(str, "linker, or tags: one event of a type. Default: linker."),
+            "pointer": _of(str, "Of the linker: efficient or global. Default: efficient."),
+            **LABELS,
+        },
+    ),
+    "read": (
+        "Train a reader that finds what in a passage answers a question.",
+        PASSAGES,
+        {**READING, "way": _of(str, "pointers or mask-fill. Default: pointers.")},
+    ),
+    "read-copying": (
+        "Train a reader that writes the answer, copied from the passage.",
+        PASSAGES,
+        READING,
     ),
     "mask-fill": (
         "Train a masked language model on texts of your field.",

@@ -4,17 +4,24 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from playmask.data.lines import numbered, read_lines
 from playmask.data.readers import Examples
-from playmask.errors import DataError
+from playmask.errors import DataError, InputError
 
 T = TypeVar("T")
 Numbered = Iterable[tuple[int | str, Callable[[], T]]]
 """What makes each example of a file, with the line where it begins, or the name it has there."""
 
 OBJECTS = (".json", ".jsonl", ".ndjson")
+
+
+class Identified(NamedTuple):
+    """A text, and how a competition calls it."""
+
+    text: str
+    id: str = ""
 
 
 class BadExample(Exception):
@@ -40,6 +47,12 @@ def gather(path: Path, made: Numbered[T], *, skip_bad: bool) -> Examples[T]:
         first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
         raise DataError(f"{path}: There is no usable text{first}.")
     return examples
+
+
+def refuse_columns(path: Path, columns: Any) -> None:
+    """Say that a file is no table."""
+    if columns is not None:
+        raise InputError(f"{path}: columns= is for a .csv.")
 
 
 def suffix_of(path: Path) -> str:
@@ -71,6 +84,15 @@ def _of_line(line: str, make: Callable[[dict[str, Any]], T]) -> T:
     if not isinstance(fields, dict):
         raise BadExample(f"The line is {line!r:.60}; an object is due.")
     return make(fields)
+
+
+def read_texts(path: Path, *, skip_bad: bool = False) -> Examples[Identified]:
+    """Read the texts of a competition, `text` or `content`, and their `id`, from JSON lines."""
+
+    def of(fields: dict[str, Any]) -> Identified:
+        return Identified(field(fields, ("text", "content")), str(fields.get("id", "")))
+
+    return gather(path, objects_of(path, of), skip_bad=skip_bad)
 
 
 def field(fields: Mapping[str, Any], names: Iterable[str], of: str = "The object") -> str:

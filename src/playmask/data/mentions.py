@@ -19,11 +19,12 @@ from playmask.data.gathering import (
     gather,
     lines_of,
     objects_of,
+    refuse_columns,
     suffix_of,
 )
 from playmask.data.places import check_place, check_text
 from playmask.data.readers import Examples
-from playmask.errors import DataError, InputError, nearest
+from playmask.errors import DataError, nearest
 
 
 class Mention(NamedTuple):
@@ -78,8 +79,8 @@ def read_mentions(
     """
     path = Path(path)
     suffix = suffix_of(path)
-    if columns is not None and suffix != TABLE:
-        raise InputError(f"{path}: columns= is for a .csv.")
+    if suffix != TABLE:
+        refuse_columns(path, columns)
     if suffix == ".ann":
         texts = _brat(path)
     elif suffix == TABLE:

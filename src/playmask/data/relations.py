@@ -20,6 +20,7 @@ from playmask.data.gathering import (
     gather,
     lines_of,
     objects_of,
+    refuse_columns,
     suffix_of,
 )
 from playmask.data.mentions import tags_to_mentions
@@ -80,8 +81,25 @@ def joined(label: str) -> tuple[str, str]:
     return predicate, slot or VALUE
 
 
+def spoken(text: str, relations: Iterable[Relation]) -> dict[str, Any]:
+    """A text's relations as DuIE 2.0 takes them, each once: an object for a line of JSON."""
+    triples = [triple_of(text, relation) for relation in relations]
+    return {
+        "text": text,
+        "spo_list": [
+            {"subject": t.subject, "predicate": t.predicate, "object": dict(t.object)}
+            for i, t in enumerate(triples)
+            if t not in triples[:i]
+        ],
+    }
+
+
 def read_relations(
-    path: str | Path, *, labels: Collection[str] | None = None, skip_bad: bool = False
+    path: str | Path,
+    *,
+    labels: Collection[str] | None = None,
+    columns: None = None,
+    skip_bad: bool = False,
 ) -> Examples[Related]:
     """Read texts with relations; the suffix names the format, and `.gz` may follow it.
 
@@ -95,6 +113,7 @@ def read_relations(
     Raises: DataError naming file and line, also where no good text is left
     """
     path = Path(path)
+    refuse_columns(path, columns)
     suffix = suffix_of(path)
     made: Numbered[Related]
     if suffix in OBJECTS:

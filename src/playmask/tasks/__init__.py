@@ -2,6 +2,7 @@
 
 from playmask.tasks.classify import Prediction, TextClassifier
 from playmask.tasks.copying import CopyingReader
+from playmask.tasks.events import EventExtractor
 from playmask.tasks.index import Found, SentenceIndex
 from playmask.tasks.language_model import LanguageModel
 from playmask.tasks.mask_fill import Fill, MaskFill
@@ -25,6 +26,7 @@ TASKS: dict[str, type[Task]] = {
         SequenceTagger,
         SpanTagger,
         RelationExtractor,
+        EventExtractor,
         ReadingComprehension,
         CopyingReader,
         SentenceEncoder,
@@ -36,6 +38,7 @@ __all__ = [
     "TASKS",
     "Answer",
     "CopyingReader",
+    "EventExtractor",
     "Fill",
     "Found",
     "LanguageModel",

@@ -1,0 +1,189 @@
+"""Texts with events: what they are, and the files that hold them.
+
+An event has a type, and parts of the text that play roles in it, its trigger among them. DuEE 1.0,
+FewFC and playmask's own JSON are read.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.data.gathering import (
+    OBJECTS,
+    BadExample,
+    field,
+    gather,
+    objects_of,
+    refuse_columns,
+    suffix_of,
+)
+from playmask.data.places import Place, check_place, check_text, places_of
+from playmask.data.readers import Examples
+from playmask.errors import DataError, nearest
+
+TRIGGER = "trigger"  # the role of the words that tell of the event
+
+
+class Part(NamedTuple):
+    """The characters start … end - 1 of a text, and their role; aliases: what else would be right.
+
+    No part holds its score: it is the event's.
+    """
+
+    start: int
+    end: int
+    role: str
+    aliases: tuple[str, ...] = ()
+
+
+class Event(NamedTuple):
+    """What happens, and who takes part in it; score: how sure that is."""
+
+    type: str
+    parts: tuple[Part, ...]
+    score: float = 1.0
+
+
+class Report(NamedTuple):
+    """A text and its events; id: how a competition calls it."""
+
+    text: str
+    events: tuple[Event, ...] = ()
+    id: str = ""
+
+
+def label_of(type_: str, role: str) -> str:
+    """What a part is: a role in events of a type, as "type@role"."""
+    return f"{type_}@{role}"
+
+
+def labels_of(report: Report) -> Iterator[str]:
+    """The label of each part of each event."""
+    return (label_of(event.type, part.role) for event in report.events for part in event.parts)
+
+
+def joined(label: str) -> tuple[str, str]:
+    """The type and the role of a label."""
+    type_, _, role = label.rpartition("@")
+    return type_, role
+
+
+def spoken(text: str, id_: str, events: Iterable[Event]) -> dict[str, Any]:
+    """A text's events as DuEE 1.0 takes them: an object for a line of JSON."""
+    return {
+        "id": id_,
+        "event_list": [
+            {
+                "event_type": event.type,
+                "arguments": [
+                    {"role": part.role, "argument": text[part.start : part.end]}
+                    for part in event.parts
+                    if part.role != TRIGGER
+                ],
+            }
+            for event in events
+        ],
+    }
+
+
+def read_events(
+    path: str | Path,
+    *,
+    labels: Collection[str] | None = None,
+    columns: None = None,
+    skip_bad: bool = False,
+) -> Examples[Report]:
+    """Read texts with events from .json or .jsonl, `.gz` may follow.
+
+    On each line an object: DuEE's with `text` and `event_list`, FewFC's with `content` and `events`
+    of `mentions`, or playmask's own with `text` and `events` of `parts`, which have `start`, `end`
+    (behind the last character) and `role`; parts without a place are located by all their matches.
+    labels: those allowed, as "type@role"; skip_bad: leave bad texts out and list them in `.skipped`
+    Raises: DataError naming file and line, also where no good text is left
+    """
+    path = Path(path)
+    refuse_columns(path, columns)
+    if suffix_of(path) not in OBJECTS:
+        raise DataError(
+            f"{path}: The format {suffix_of(path)!r} is unknown; known are {', '.join(OBJECTS)} "
+            "(+ .gz)."
+        )
+    made = objects_of(path, _of_object)
+    checked = ((number, lambda make=make: check_events(make(), labels)) for number, make in made)
+    return gather(path, checked, skip_bad=skip_bad)
+
+
+def check_events(report: Report, labels: Collection[str] | None = None) -> Report:
+    """Put the events in order, each once, after seeing that their parts are in the text."""
+    if not isinstance(report.text, str) or not report.text.strip():
+        raise BadExample(f"The text is {report.text!r:.60}; a str that is not empty is due.")
+    for event in report.events:
+        if not event.type or not event.parts:
+            raise BadExample(f"An event {event.type!r} has {len(event.parts)} parts.")
+        for part in event.parts:
+            check_place(report.text, part.start, part.end)
+    for label in labels_of(report):
+        if labels is not None and label not in labels:
+            raise BadExample(
+                f"The role {label!r} is not one of the labels.{nearest(label, labels)}"
+            )
+    events = {event._replace(parts=tuple(sorted(set(event.parts)))) for event in report.events}
+    return report._replace(events=tuple(sorted(events)))
+
+
+def _of_object(fields: dict[str, Any]) -> Report:
+    text = field(fields, ("text", "content"))
+    name = next((name for name in ("event_list", "events") if name in fields), None)
+    listed = fields.get(name or "")
+    if not isinstance(listed, list):
+        raise BadExample(f"It has {sorted(fields)}; `event_list` or `events` is due, perhaps [].")
+    read = _of_duee if name == "event_list" else _of_places
+    return Report(text, tuple(read(text, item) for item in listed), str(fields.get("id", "")))
+
+
+def _of_duee(text: str, item: Any) -> Event:
+    """{event_type, trigger, trigger_start_index, arguments: [{argument, role, …}]}."""
+    type_, arguments = _event(item, ("event_type",), ("arguments",))
+    parts = []
+    for each in arguments:
+        role, aliases = field(each, ("role",), "An argument"), tuple(each.get("alias") or ())
+        for start, end in _located(text, each, "argument", "argument_start_index"):
+            parts.append(Part(start, end, role, aliases))
+    if item.get("trigger"):
+        for start, end in _located(text, item, "trigger", "trigger_start_index"):
+            parts.append(Part(start, end, TRIGGER))
+    return Event(type_, tuple(parts))
+
+
+def _located(text: str, item: Mapping[str, Any], name: str, index: str) -> list[Place]:
+    """Where something stands: at the index that is given, else wherever its text is."""
+    stated, start = field(item, (name,), "An event"), item.get(index)
+    if type(start) is not int or start < 0:
+        return places_of(text, stated)
+    check_text(text, start, start + len(stated), stated)
+    return [(start, start + len(stated))]
+
+
+def _of_places(text: str, item: Any) -> Event:
+    """{type, mentions: [{word, span, role}]}, or {type, parts: [{start, end, text, role}]}."""
+    type_, listed = _event(item, ("type",), ("mentions", "parts"))
+    parts = []
+    for each in listed:
+        start, end = each.get("span") or (each.get("start"), each.get("end"))
+        if type(start) is not int or type(end) is not int:
+            raise BadExample(f"A part goes from {start!r} to {end!r}; whole numbers are due.")
+        stated = each.get("word", each.get("text"))
+        if isinstance(stated, str):
+            check_text(text, start, end, stated)
+        parts.append(Part(start, end, field(each, ("role",), "A part")))
+    return Event(type_, tuple(parts))
+
+
+def _event(item: Any, types: tuple[str, ...], lists: tuple[str, ...]) -> tuple[str, list[Any]]:
+    """An event's type and the list of its parts."""
+    if not isinstance(item, Mapping):
+        raise BadExample(f"An event is {item!r:.60}, not an object.")
+    listed = next((item[name] for name in lists if name in item), None)
+    if not isinstance(listed, list) or not all(isinstance(each, Mapping) for each in listed):
+        raise BadExample(f"An event has {listed!r:.60} as `{' or '.join(lists)}`, not objects.")
+    return field(item, types, "An event"), listed

@@ -1,0 +1,327 @@
+"""Extracting events: what happens in a text of any length, and who takes part in it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import keras
+import numpy as np
+
+from playmask.data.batches import Batch
+from playmask.data.events import (
+    TRIGGER,
+    Event,
+    Part,
+    Report,
+    check_events,
+    joined,
+    label_of,
+    read_events,
+)
+from playmask.data.gathering import BadExample
+from playmask.data.mentions import Annotated, Mention
+from playmask.data.readers import Examples
+from playmask.errors import ConfigError, nearest
+from playmask.metrics.events import Argument, duee_scores
+from playmask.metrics.sets import Scores, set_scores
+from playmask.predictor import Predictor
+from playmask.tasks.cliques import cliques
+from playmask.tasks.links import LOSSES, PARTS, Linked, LinkNetwork, ask_links, linked
+from playmask.tasks.spans import logistic, padded
+from playmask.tasks.tag import SequenceTagger
+from playmask.tasks.windows import Outputs, Window, WindowTask
+from playmask.tokenizers import Tokenizer
+from playmask.transformer import Transformer
+
+NODES, EVENTS = 48, 64  # of a type in a text: the surest parts, and the events that they make
+
+
+class Node(NamedTuple):
+    """A part that was found: how surely, the text's tokens first … last, and its role."""
+
+    score: float
+    first: int
+    last: int
+    role: str
+
+
+class LinkedEvents:
+    """The way of GPLinker: parts are stretches, and those of one event are all linked.
+
+    Each set of parts of a type that are all linked, and to which no more can be added, is an event;
+    a part may be in several.
+    """
+
+    def __init__(self, task: "EventExtractor") -> None:
+        self.task = task
+        self.function = task.network.candidates
+
+    @staticmethod
+    def network(transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+        """The pointers: to the parts of each label, and from part to part."""
+        labels = len(settings["labels"])
+        return LinkNetwork(transformer, settings, stretches=labels, links=1, onward=True)
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network its losses."""
+        jit = keras.backend.backend() == "jax"
+        self.task.network.compile(optimizer, loss=LOSSES, jit_compile=jit)
+
+    def targets(self, examples: Sequence[Report]) -> np.ndarray:
+        """Of each window a pointer's number, label, first and last, then -1: int16 (…, P, 4)."""
+        number = {label: i for i, label in enumerate(self.task.labels)}
+        rows: list[list[tuple[int, ...]]] = []
+        for window in self.task.windows([example.text for example in examples]):
+            shown: set[tuple[int, ...]] = set()
+            for event in examples[window.text].events:
+                parts = [
+                    (number[label_of(event.type, part.role)], *place)
+                    for part in event.parts
+                    if (place := window.whole(part.start, part.end))
+                ]
+                shown |= {(0, *part) for part in parts}
+                for one, other in combinations(parts, 2):
+                    for kind in (1, 2):
+                        shown.add((kind, 0, *_onward(one[kind], other[kind])))
+            rows.append(sorted(shown))
+        return padded(rows, 4)
+
+    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """Which stretches are parts, and which of their ends are linked."""
+        found = np.asarray(batch[1])
+        parts = {}
+        for kind, name in enumerate(PARTS):
+            row, place = np.nonzero(found[..., 0] == kind)
+            parts[name] = (row, found[row, place, 1:])
+        return ask_links(batch, parts, {"stretches": len(self.task.labels), "heads": 1, "tails": 1})
+
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Event]]:
+        """The events that linked parts make."""
+        for text in linked(windows, outputs):
+            yield from ((text.text, event) for event in self._events(text))
+
+    def _events(self, text: Linked) -> Iterator[Event]:
+        groups: dict[str, list[Node]] = defaultdict(list)
+        for (label, first, last), score in text.stretches.items():
+            type_, role = joined(self.task.labels[label])
+            groups[type_].append(Node(score, first, last, role))
+        for type_, parts in groups.items():
+            nodes = sorted(parts, reverse=True)[:NODES]
+            links: dict[int, dict[int, float]] = {i: {} for i in range(len(nodes))}
+            for (i, one), (j, other) in combinations(enumerate(nodes), 2):
+                head = text.heads.get((0, *_onward(one.first, other.first)), 0.0)
+                tail = text.tails.get((0, *_onward(one.last, other.last)), 0.0)
+                if min(head, tail) > 0:
+                    links[i][j] = links[j][i] = min(head, tail)
+            for members in cliques(links, EVENTS):
+                scores = [nodes[i].score for i in members]
+                scores += [links[i][j] for i, j in combinations(members, 2)]
+                its = sorted(
+                    Part(text.offsets[node.first][0], text.offsets[node.last][1], node.role)
+                    for node in (nodes[i] for i in members)
+                )
+                yield Event(type_, tuple(its), logistic(min(scores)))
+
+
+def _onward(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)
+
+
+class TaggedEvents:
+    """The baseline's way: parts are tagged, and those of one type are one event.
+
+    A token has one tag: of parts that overlap the longest is learnt.
+    """
+
+    function = None
+
+    def __init__(self, task: "EventExtractor") -> None:
+        self.tagger = SequenceTagger(task.network, task.tokenizer, task.settings)
+        self.compile, self.ask = self.tagger.compile, self.tagger.ask
+
+    @staticmethod
+    def network(transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+        """A tagger of all labels."""
+        return SequenceTagger.make_network(transformer, settings)
+
+    def targets(self, examples: Sequence[Report]) -> np.ndarray:
+        """The tags of each window's tokens."""
+        return self.tagger.targets([Annotated(e.text, apart(e)) for e in examples])
+
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Event]]:
+        """One event of each type, with all its parts."""
+        events: dict[tuple[int, str], list[Mention]] = defaultdict(list)
+        for text, mention in self.tagger.found(windows, outputs):
+            events[text, joined(mention.label)[0]].append(mention)
+        for (text, type_), parts in events.items():
+            its = (Part(part.start, part.end, joined(part.label)[1]) for part in parts)
+            yield text, Event(type_, tuple(sorted(its)), min(part.score for part in parts))
+
+
+def apart(report: Report) -> tuple[Mention, ...]:
+    """The parts of all events as mentions; of those that overlap the longest, then the first."""
+    parts = {
+        Mention(part.start, part.end, label_of(event.type, part.role))
+        for event in report.events
+        for part in event.parts
+    }
+    chosen: list[Mention] = []
+    for part in sorted(parts, key=lambda m: (m.start - m.end, m)):
+        if all(part.end <= other.start or part.start >= other.end for other in chosen):
+            chosen.append(part)
+    return tuple(sorted(chosen))
+
+
+WAYS: dict[str, Any] = {"linker": LinkedEvents, "tags": TaggedEvents}
+Reports = Sequence[Report]
+
+
+def argument_scores(found: Reports, wanted: Reports) -> Scores:
+    """Arguments: type, role and place must be just so; the trigger is none."""
+    return set_scores(*([_parts(each, trigger=False) for each in some] for some in (found, wanted)))
+
+
+def trigger_scores(found: Reports, wanted: Reports) -> Scores:
+    """Triggers: type and place must be just so."""
+    return set_scores(*([_parts(each, trigger=True) for each in some] for some in (found, wanted)))
+
+
+def event_scores(found: Reports, wanted: Reports) -> Scores:
+    """Whole events: the type and all parts must be just so."""
+    return set_scores(
+        *(
+            [[(e.type, tuple(part[:3] for part in e.parts)) for e in each.events] for each in some]
+            for some in (found, wanted)
+        )
+    )
+
+
+def by_characters(found: Reports, wanted: Reports) -> Scores:
+    """Arguments by the characters they share with those wanted: the rule of DuEE 1.0."""
+    return duee_scores(*([_arguments(each) for each in some] for some in (found, wanted)))
+
+
+def _parts(report: Report, *, trigger: bool) -> list[tuple]:
+    return [
+        (event.type, *part[:3])
+        for event in report.events
+        for part in event.parts
+        if (part.role == TRIGGER) == trigger
+    ]
+
+
+def _arguments(report: Report) -> list[Argument]:
+    """The arguments in words, each once."""
+    every = (
+        Argument(event.type, part.role, report.text[part.start : part.end], part.aliases)
+        for event in report.events
+        for part in event.parts
+        if part.role != TRIGGER
+    )
+    return [*dict.fromkeys(every)]
+
+
+class EventExtractor(WindowTask):
+    """Finds events: by linking their parts, or by tags for them.
+
+    Labels are roles in events of a type, as "type@role"; the trigger is a role too.
+    """
+
+    kind: ClassVar[str] = "events"
+    metrics: ClassVar[Mapping[str, Any]] = {
+        "arguments": argument_scores,
+        "triggers": trigger_scores,
+        "events": event_scores,
+        "duee": by_characters,
+    }
+
+    @classmethod
+    def new(
+        cls,
+        model: Transformer | str | Path,
+        labels: Sequence[str],
+        *,
+        tokenizer: Tokenizer | None = None,
+        max_length: int = 128,
+        way: str = "linker",
+        pointer: str = "efficient",
+        size: int = 64,
+        tagger: str = "crf",
+        scheme: str = "bio",
+        dropout: float = 0.1,
+        **options: Any,
+    ) -> Self:
+        """Put fresh pointers, or a tagger, on a Transformer, or on the checkpoint at a path.
+
+        way: "linker" (GPLinker, with `pointer` and `size` as of a SpanTagger) or "tags" (the
+        baseline, with `tagger`, `scheme` and `options` as of a SequenceTagger); max_length:
+        tokens that are read at once
+        """
+        if way not in WAYS:
+            raise ConfigError(f"There is no way {way!r}.{nearest(way, WAYS)}")
+        settings = {
+            "max_length": max_length,
+            "way": way,
+            "pointer": pointer,
+            "size": size,
+            "tagger": tagger,
+            "scheme": scheme,
+            "dropout": dropout,
+            "options": options,
+        }
+        return cls.settle(model, labels, tokenizer, settings)
+
+    @classmethod
+    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+        """Build the network around a Transformer."""
+        return WAYS[settings["way"]].network(transformer, settings)
+
+    @cached_property
+    def way(self) -> Any:
+        """How events are learnt and found."""
+        return WAYS[self.settings["way"]](self)
+
+    def make_predictor(self, function: Any = None) -> Predictor:
+        """What answers as the way needs it."""
+        return super().make_predictor(function or self.way.function)
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network the losses of its way."""
+        self.way.compile(optimizer)
+
+    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """What the way asks of the network."""
+        return self.way.ask(batch, random)
+
+    def targets(self, examples: Sequence[Report]) -> np.ndarray:
+        """What the way learns."""
+        return self.way.targets(examples)
+
+    def read_file(self, path: str | Path, **how: Any) -> Examples[Report]:
+        """Read texts with events, as `read_events` does."""
+        return read_events(path, **how)
+
+    def suitable(self, example: Any) -> Report:
+        """A Report of the task's labels, also from (text, events)."""
+        if not isinstance(example, (tuple, list)) or len(example) not in (2, 3):
+            raise BadExample(f"It is {example!r:.80}, not (text, events).")
+        if not all(isinstance(each, Event) for each in example[1]):
+            raise BadExample(f"Its events are {example[1]!r:.60}, not a list of Event.")
+        return check_events(Report(example[0], tuple(example[1]), *example[2:]), self.labels)
+
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Event]]:
+        """The events, as the way finds them."""
+        return self.way.found(windows, outputs)
+
+    def evaluate(
+        self, data: Any, *, metric: str | None = None, skip_bad: bool = False
+    ) -> dict[str, float]:
+        """Precision, recall and F1 of arguments, triggers, whole events, or by DuEE's rule."""
+        scores = self.metric(metric)
+        examples = self.read(data, skip_bad=skip_bad)
+        texts = [example.text for example in examples]
+        found = [Report(*both) for both in zip(texts, self.predict(texts), strict=True)]
+        return {**scores(found, examples)._asdict(), "examples": len(examples)}
