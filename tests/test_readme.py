@@ -93,7 +93,7 @@ def test_generation_runs(tmp_path):
 
 def test_finding_mentions_runs(tmp_path):
     out = run(ROOT / "docs" / "extraction.md", tmp_path)
-    assert out == "SequenceTagger 王芳 NAME True\nSpanTagger 王芳 NAME True\n"
+    assert out == "SequenceTagger 王芳 NAME True\nSpanTagger 王芳 NAME True\nreader 上海 9 11\n"
 
 
 def test_similar_sentences_are_found(tmp_path):
