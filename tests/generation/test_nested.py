@@ -76,6 +76,20 @@ def test_least_is_the_shortest_way():
     assert np.all(one.least[0, [2, 3]] > 9)  # a string ends in quotes only, never the text
 
 
+def test_own_parts_are_no_depth(model):
+    """A string may stand in the deepest brackets, and where no brackets may be."""
+    for depth, wanted in {
+        0: [QUOTE, A, QUOTE, END],
+        1: [OPEN, QUOTE, A, QUOTE, CLOSE, END],
+    }.items():
+        edges = [edge for edge in EDGES if edge[1] != X and (depth or edge[1] != OPEN)]
+        some = {(0, OPEN, 1, 6), (6, QUOTE, 1, OWN)} if depth else {*edges}
+        edges = [*some, *(edge for edge in edges if edge[0] == 1), *STRINGS]
+        constrain = Nested.nested(edges, depth=depth, room=len(wanted), rows=(2,))
+        made = playmask.generate(model, [[3]], max_tokens=8, end=END, constrain=constrain)
+        assert made.tokens[0][0] == wanted
+
+
 def test_errors(model):
     with pytest.raises(ConfigError, match="room for 1 tokens, but a text has 2"):
         Nested.nested(EDGES, depth=1, room=1)

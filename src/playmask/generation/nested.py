@@ -33,13 +33,13 @@ class Nested(Automaton):
     `part`, or OWN, if it is not NONE, and then `next`. An edge to BACK ends a part, and is there
     in parts only; one to OUT, an end token's, ends the text, and is there outside of them only.
     Every text comes to its end: an edge from which that takes more than `room` tokens in all, or
-    more than `depth` parts in each other, is closed.
+    more than `depth` parts in each other, is closed. Own parts do not count, and call none.
     """
 
     depth: int
     room: int = field(compare=False)
     rows: tuple[int, ...] = field(compare=False, repr=False)  # where each prompt's own part begins
-    least: np.ndarray = field(compare=False, repr=False)  # (depth + 1, states) tokens to the end
+    least: np.ndarray = field(compare=False, repr=False)  # (depth + 2, states) tokens to the end
 
     @classmethod
     def nested(
@@ -56,6 +56,11 @@ class Nested(Automaton):
             raise ConfigError(f"There is room for {room} tokens, but {need}.")
         return cls(table, width_of(table), depth, room, tuple(rows), least)
 
+    @property
+    def levels(self) -> int:
+        """Outside of all parts, in so many, and in an own part of the last."""
+        return self.depth + 2
+
     def take(self, rows: Sequence[int], count: int) -> Self:
         if len(self.rows) == 1:
             return self
@@ -65,10 +70,10 @@ class Nested(Automaton):
 
     def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
         arrays = super().given(prompts, valid)
-        levels, room = self.depth + 1, len(arrays["edges"])
+        levels, room = self.levels, len(arrays["edges"])
         costs = np.full((levels, room), FAR, "int32")
         costs[:, : len(self.edges)] = [
-            _costs(self.edges, self.least, i, self.rows) for i in range(levels)
+            _costs(self.edges, self.least, i, self.depth, self.rows) for i in range(levels)
         ]
         least = np.full((levels, len(arrays["starts"])), FAR, "int32")
         least[:, : self.least.shape[1]] = self.least[:levels]
@@ -77,7 +82,7 @@ class Nested(Automaton):
 
     def begin(self, given: Arrays, batch: int, lanes: int) -> Arrays:
         zeros = ops.zeros((batch, lanes), "int32")
-        back = ops.zeros((batch, lanes, self.depth), "int32")
+        back = ops.zeros((batch, lanes, self.levels - 1), "int32")
         return {"state": zeros, "level": zeros, "back": back}
 
     def weigh(self, logs: Tensor, kept: Arrays, given: Arrays, past: Past) -> Tensor:
@@ -85,7 +90,7 @@ class Nested(Automaton):
         level = kept["level"]
         at = level[..., None] * given["costs"].shape[1] + places
         costs = ops.take(ops.reshape(given["costs"], (-1,)), at)
-        levels = ops.arange(self.depth, dtype="int32")
+        levels = ops.arange(self.levels - 1, dtype="int32")
         states = levels * given["least"].shape[1] + kept["back"]
         after = ops.take(ops.reshape(given["least"], (-1,)), states)  # behind each open part
         due = ops.sum(ops.where(levels < level[..., None], after, 0), axis=-1)
@@ -102,11 +107,11 @@ class Nested(Automaton):
         edge = ops.take(given["edges"], ops.maximum(place, 0), axis=0)
         after, part = edge[..., 1], edge[..., 2]
         calls, closes = part != NONE, after == BACK
-        last = ops.arange(self.depth, dtype="int32") == (level - 1)[..., None]
+        last = ops.arange(self.levels - 1, dtype="int32") == (level - 1)[..., None]
         behind = ops.sum(ops.where(last, back, 0), axis=-1)  # where the open part was called
         state = ops.where(calls, ops.where(part == OWN, given["own"], part), after)
         state = ops.where(closes, behind, state)
-        this = ops.arange(self.depth, dtype="int32") == level[..., None]
+        this = ops.arange(self.levels - 1, dtype="int32") == level[..., None]
         return {
             "state": ops.where(place >= 0, state, -1),
             "level": level + ops.cast(calls, "int32") - ops.cast(closes, "int32"),
@@ -114,24 +119,27 @@ class Nested(Automaton):
         }
 
 
-def _costs(edges: np.ndarray, least: np.ndarray, level: int, rows: Sequence[int]) -> np.ndarray:
+def _costs(
+    edges: np.ndarray, least: np.ndarray, level: int, depth: int, rows: Sequence[int]
+) -> np.ndarray:
     """How many tokens it takes at least to the end of a part by each edge, inside `level` parts."""
     _, _, after, part = edges.T
     inner = least[level + 1]
     own = max((int(inner[row]) for row in rows if row >= 0), default=FAR)
-    called = np.where(part >= 0, inner[np.maximum(part, 0)], np.where(part == OWN, own, 0))
+    calls = inner[np.maximum(part, 0)] if level < depth else FAR
+    called = np.where(part >= 0, calls, np.where(part == OWN, own, 0))
     ends = np.where(after == (BACK if level else OUT), 0, FAR)
     behind = np.where(after >= 0, least[level][np.maximum(after, 0)], ends)
     return np.minimum(1 + called + behind, FAR)
 
 
 def _least(edges: np.ndarray, depth: int, rows: Sequence[int]) -> np.ndarray:
-    """The same from each state, by the shortest way: (depth + 2, states), the last all FAR."""
+    """The same from each state, by the shortest way: (depth + 3, states), the last all FAR."""
     states = int(edges[:, [0, 2, 3]].max()) + 1
-    least = np.full((depth + 2, states), FAR)
-    for level in reversed(range(depth + 1)):
+    least = np.full((depth + 3, states), FAR)
+    for level in reversed(range(depth + 2)):
         before = None
         while before is None or (before != least[level]).any():
             before = least[level].copy()
-            np.minimum.at(least[level], edges[:, 0], _costs(edges, least, level, rows))
+            np.minimum.at(least[level], edges[:, 0], _costs(edges, least, level, depth, rows))
     return least
