@@ -47,10 +47,10 @@ LONG = [asked(1000 + i, count=12) for i in range(32)]
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("kind, least", [("pointers", 90), ("mask-fill", 70), ("copying", 50)])
+@pytest.mark.parametrize("kind, least", [("pointers", 80), ("mask-fill", 70), ("copying", 50)])
 def test_it_learns_and_comes_back(tmp_path, kind, least):
     task = new_task(kind)
-    task.fit([*DATA, *LONG], **QUICK | {"epochs": 16})
+    task.fit([*DATA, *LONG], **QUICK | {"epochs": 24})
     scores = task.evaluate(DATA[:64], metric="cmrc")
     assert scores["f1"] > least and scores["examples"] == 64, scores
     assert task.evaluate(LONG)["exact"] > least / 2
@@ -79,14 +79,17 @@ def test_questions_without_an_answer(kind):
 
 
 def hand_made(task, first, last, none=0.0):
-    """Let a task's network score tokens by tables, whatever stands around them."""
+    """Let a task's network score tokens by tables, whatever stands around them.
+
+    What it says of a window is shifted as a whole by what the window holds.
+    """
     first, last = (np.array(each, "float32") for each in (first, last))
 
     def band(inputs, shown, training):
         tokens = inputs["tokens"]
         ends = [ops.where(shown, ops.take(table, tokens), -1e9) for table in (first, last)]
-        none_of_all = ops.zeros_like(ends[0][:, 0]) + none
-        return band_of_ends(*ends, task.network.longest), none_of_all
+        shift = ops.cast(ops.sum(ops.where(shown, tokens, 0), axis=1) % 7, "float32")
+        return band_of_ends(ends[0] + shift[:, None], ends[1], task.network.longest), shift + none
 
     task.network.band = band
     return task
@@ -99,7 +102,7 @@ def test_windows_answer_as_one(impossible):
     tables = np.random.default_rng(0).normal(size=(2, len(words)))
     body = model(words).architecture.change(position=None)
     small, large = (
-        READ.new(playmask.build(body), tokenizer=words, max_length=n, max_answer=5)
+        READ.new(playmask.build(body), tokenizer=words, max_length=n, max_answer=3)
         for n in (24, 256)
     )
     for task in (small, large):
