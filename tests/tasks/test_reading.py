@@ -187,14 +187,14 @@ def test_windows_that_show_a_part_of_an_answer_teach_nothing():
 @pytest.mark.backends
 def test_bands():
     rows = np.arange(12, dtype="float32").reshape(1, 3, 4)
-    band = ops.convert_to_numpy(slanted(ops.convert_to_tensor(rows)))[0]
+    band = ops.convert_to_numpy(slanted(ops.convert_to_tensor(rows), 3))[0]
     assert band[0].tolist() == [0, 5, 10] and band[1].tolist() == [1, 6, 11]
     assert band[3, 0] == 3 and (band[3, 1:] < -1e8).all()
     random = np.random.default_rng(0)
     first, last = random.normal(size=(2, 2, 6)).astype("float32")
     band = band_of_ends(*map(ops.convert_to_tensor, (first, last)), 3)
     each, ends = random.normal(size=(2, 3, 6)), random.normal(size=(2, 3))
-    spelled = band_of_tokens(*(ops.convert_to_tensor(x.astype("float32")) for x in (each, ends)))
+    spelled = band_of_tokens(*(ops.convert_to_tensor(x.astype("float32")) for x in (each, ends)), 3)
     band, spelled = map(ops.convert_to_numpy, (band, spelled))
     for b in range(2):
         for t in range(6):

@@ -10,12 +10,12 @@ from playmask.labelling.losses import HIDDEN
 from playmask.masks import Tensor
 
 
-def slanted(rows: Tensor) -> Tensor:
+def slanted(rows: Tensor, count: int) -> Tensor:
     """What stands l places further in row l: out[b, t, l] = rows[b, l, t + l]; HIDDEN after all.
 
-    Shapes: (B, A, T) -> (B, T, A)
+    Shapes: (B, count, T) -> (B, T, count)
     """
-    count, length = rows.shape[1], rows.shape[2]
+    length = ops.shape(rows)[2]
     width = length + count
     padded = ops.pad(rows, [[0, 0], [0, 0], [0, count]], constant_values=HIDDEN)
     flat = ops.reshape(padded, (-1, count * width))
@@ -26,17 +26,17 @@ def slanted(rows: Tensor) -> Tensor:
 
 def band_of_ends(first: Tensor, last: Tensor, longest: int) -> Tensor:
     """A score for the first token plus one for the last: (B, T) twice -> (B, T, longest)."""
-    rows = ops.repeat(last[:, None], longest, axis=1)
-    return ops.maximum(first[..., None] + slanted(rows), HIDDEN)
+    rows = last[:, None] + ops.zeros((longest, 1))
+    return ops.maximum(first[..., None] + slanted(rows, longest), HIDDEN)
 
 
-def band_of_tokens(each: Tensor, ends: Tensor) -> Tensor:
+def band_of_tokens(each: Tensor, ends: Tensor, longest: int) -> Tensor:
     """The log-probabilities of a stretch's tokens, each at its place, and of the end behind them.
 
     Shapes: each (B, A, T), of token t as the k-th of an answer; ends (B, A), of an answer of k
-    tokens, 0 for A of them -> (B, T, A)
+    tokens, 0 for A = longest of them -> (B, T, A)
     """
-    spelled = ops.cumsum(slanted(each), axis=-1)
+    spelled = ops.cumsum(slanted(each, longest), axis=-1)
     behind = ops.concatenate([ends[:, 1:], ops.zeros_like(ends[:, :1])], axis=1)
     return ops.maximum(spelled + behind[:, None], HIDDEN)
 

@@ -55,7 +55,7 @@ class StretchNetwork(TaskNetwork):
         marks = inputs["marks"]
         inputs = {name: value for name, value in inputs.items() if name != "marks"}
         band, none = self.band(inputs, marks >= SHOWN, training)
-        flat = ops.reshape(band, (-1, band.shape[1] * self.longest))
+        flat = ops.reshape(band, (ops.shape(band)[0], -1))
         return {"logits": ops.concatenate([none[:, None], flat], axis=1)}
 
     def candidates(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -120,10 +120,10 @@ class MaskNetwork(StretchNetwork):
         read = ops.broadcast_to(masks, (ops.shape(tokens)[0], count))
         logits = self.transformer({**inputs, "read": read}, training=training)["logits"]
         logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        asked = ops.broadcast_to(tokens[:, None], (ops.shape(tokens)[0], count, tokens.shape[1]))
+        asked = tokens[:, None] + ops.zeros((count, 1), tokens.dtype)
         each = ops.where(shown[:, None], ops.take_along_axis(logs, asked, axis=-1), HIDDEN)
         ends = logs[..., self.settings["end"]]
-        return band_of_tokens(each, ends), ends[:, 0]
+        return band_of_tokens(each, ends, count), ends[:, 0]
 
 
 WAYS: dict[str, type[StretchNetwork]] = {"pointers": PointerNetwork, "mask-fill": MaskNetwork}
