@@ -12,6 +12,8 @@ from keras import ops
 
 from playmask.masks import Tensor
 
+LEAST = 1e-37  # a weight, so that its logarithm is a number
+
 
 class Chain(NamedTuple):
     """The scores of all sequences of tags.
@@ -28,58 +30,101 @@ class Chain(NamedTuple):
     valid: Tensor
 
 
-def forward(chain: Chain) -> Tensor:
+class Steady(NamedTuple):
+    """A chain whose transitions are the same at all tokens: (L, L), logits (B, T, L) added to them.
+
+    What all sequences weigh is then a product of matrices for each token, where (B, L, L)
+    logarithms would take most of the time.
+    """
+
+    first: Tensor
+    last: Tensor
+    logits: Tensor
+    transitions: Tensor
+    valid: Tensor
+
+    @property
+    def chain(self) -> Chain:
+        """The same as a chain of any kind."""
+        step = lambda now: self.transitions + ops.expand_dims(now, 1)  # noqa: E731
+        return Chain(self.first, self.last, (self.logits,), step, self.valid)
+
+
+def forward(steady: Steady) -> Tensor:
     """The log of the summed weight of all beginnings that end in a tag at a token: (B, T, L)."""
+    weights, shift = _weights(steady.transitions)
 
     def advance(before: Tensor, now: Any) -> tuple[Tensor, Tensor]:
-        valid, *per_token = now
-        after = ops.logsumexp(ops.expand_dims(before, 2) + chain.step(*per_token), axis=1)
+        valid, logits = now
+        after = log_product(before, weights) + shift + logits
         after = ops.where(valid[:, None], after, before)
         return after, after
 
-    _, rest = ops.scan(advance, chain.first, _from_second(chain))
-    return ops.concatenate([chain.first[:, None], ops.swapaxes(rest, 0, 1)], axis=1)
+    _, rest = ops.scan(advance, steady.first, _from_second(steady.valid, steady.logits))
+    return ops.concatenate([steady.first[:, None], ops.swapaxes(rest, 0, 1)], axis=1)
 
 
-def backward(chain: Chain) -> Tensor:
+def backward(steady: Steady) -> Tensor:
     """The same of all ends that follow a tag at a token: (B, T, L)."""
+    weights, shift = _weights(ops.transpose(steady.transitions))
 
     def advance(after: Tensor, now: Any) -> tuple[Tensor, Tensor]:
-        valid, *per_token = now
-        before = ops.logsumexp(ops.expand_dims(after, 1) + chain.step(*per_token), axis=2)
+        valid, logits = now
+        before = log_product(after + logits, weights) + shift
         before = ops.where(valid[:, None], before, after)
         return before, before
 
-    _, rest = ops.scan(advance, chain.last, _from_second(chain), reverse=True)
-    return ops.concatenate([ops.swapaxes(rest, 0, 1), chain.last[:, None]], axis=1)
+    steps = _from_second(steady.valid, steady.logits)
+    _, rest = ops.scan(advance, steady.last, steps, reverse=True)
+    return ops.concatenate([ops.swapaxes(rest, 0, 1), steady.last[:, None]], axis=1)
 
 
-def log_total(chain: Chain) -> Tensor:
+def _weights(transitions: Tensor) -> tuple[Tensor, Tensor]:
+    """exp of transitions (from, to), the largest of each column 1; what that leaves out: (L,)."""
+    shift = ops.stop_gradient(ops.max(transitions, axis=0))
+    return ops.exp(transitions - shift), shift
+
+
+def log_product(logs: Tensor, weights: Tensor) -> Tensor:
+    """ln(exp(logs) · weights), (B, L) of (B, L) and (L, L).
+
+    It is exact as long as no column of the transitions spans more than 80 nats.
+    """
+    most = ops.stop_gradient(ops.max(logs, axis=-1, keepdims=True))
+    return ops.log(ops.maximum(ops.matmul(ops.exp(logs - most), weights), LEAST)) + most
+
+
+def log_total(steady: Steady) -> Tensor:
     """The log of the summed weight of all sequences: (B,)."""
-    return ops.logsumexp(forward(chain)[:, -1] + chain.last, axis=-1)
+    return ops.logsumexp(forward(steady)[:, -1] + steady.last, axis=-1)
 
 
 def best(chain: Chain) -> Tensor:
-    """The best sequence, by Viterbi's algorithm: int32 (B, T); padding repeats the last tag."""
+    """The best sequence, by Viterbi's algorithm: int32 (B, T); padding repeats the last tag.
+
+    On the way back each tag looks again for the one before it, (B, L) instead of (B, L, L).
+    """
 
     def advance(before: Tensor, now: Any) -> tuple[Tensor, Tensor]:
         valid, *per_token = now
-        scores = ops.expand_dims(before, 2) + chain.step(*per_token)
-        same = ops.broadcast_to(ops.arange(scores.shape[-1]), ops.shape(before))
-        came = ops.where(valid[:, None], ops.argmax(scores, axis=1), same)
-        after = ops.where(valid[:, None], ops.max(scores, axis=1), before)
-        return after, ops.cast(came, before.dtype)  # TensorFlow stacks only what carry is made of
+        after = ops.max(ops.expand_dims(before, 2) + chain.step(*per_token), axis=1)
+        after = ops.where(valid[:, None], after, before)
+        return after, before
 
-    def follow(tag: Tensor, came: Tensor) -> tuple[Tensor, Tensor]:
-        before = ops.take_along_axis(came, tag[:, None], axis=1)[:, 0]
-        return before, before
+    def follow(tag: Tensor, now: Any) -> tuple[Tensor, Tensor]:
+        before, valid, *per_token = now
+        steps = ops.take_along_axis(chain.step(*per_token), tag[:, None, None], axis=2)[..., 0]
+        came = ops.cast(ops.argmax(before + steps, axis=-1), tag.dtype)
+        came = ops.where(valid, came, tag)
+        return came, came
 
-    ends, came = ops.scan(advance, chain.first, _from_second(chain))
+    steps = _from_second(chain.valid, *chain.per_token)
+    ends, scores = ops.scan(advance, chain.first, steps)
     end = ops.cast(ops.argmax(ends + chain.last, axis=-1), "int32")
-    _, tags = ops.scan(follow, end, ops.cast(came, "int32"), reverse=True)
+    _, tags = ops.scan(follow, end, (scores, *steps), reverse=True)
     return ops.concatenate([ops.swapaxes(tags, 0, 1), end[:, None]], axis=1)
 
 
-def _from_second(chain: Chain) -> tuple[Tensor, ...]:
+def _from_second(*arrays: Tensor) -> tuple[Tensor, ...]:
     """What each step after the first token needs, tokens first: (T - 1, B, …)."""
-    return tuple(ops.swapaxes(x, 0, 1)[1:] for x in (chain.valid, *chain.per_token))
+    return tuple(ops.swapaxes(x, 0, 1)[1:] for x in arrays)

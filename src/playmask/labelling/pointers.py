@@ -113,17 +113,21 @@ class EfficientGlobalPointer(GlobalPointer):
 def best_stretches(scores: Tensor, count: int) -> dict[str, Tensor]:
     """The best of all stretches: score, label, first and last token.
 
+    The best so many stand in the rows with the so many largest scores: those are sought first.
     Shapes: scores (B, labels, T, T) -> (B, K) each, of at most `count`
     """
     labels, length = scores.shape[1], scores.shape[-1]
-    flat = ops.reshape(scores, (-1, labels * length * length))
-    best, places = ops.top_k(flat, min(count, labels * length * length))
-    within = places % (length * length)
+    rows = ops.reshape(scores, (-1, labels * length, length))
+    _, chosen = ops.top_k(ops.max(rows, axis=-1), min(count, labels * length))
+    rows = ops.take_along_axis(rows, chosen[..., None], axis=1)
+    most = rows.shape[1] * length
+    best, places = ops.top_k(ops.reshape(rows, (-1, most)), min(count, most))
+    row = ops.take_along_axis(chosen, places // length, axis=1)
     return {
         "score": best,
-        "label": places // (length * length),
-        "first": within // length,
-        "last": within % length,
+        "label": row // length,
+        "first": row % length,
+        "last": places % length,
     }
 
 

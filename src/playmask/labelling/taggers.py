@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.labelling.chains import Chain, backward, best, forward, log_total
+from playmask.labelling.chains import Chain, Steady, backward, best, forward, log_total
 from playmask.masks import Tensor
 
 
@@ -87,14 +87,14 @@ class CRF(keras.layers.Layer):
         """The score of each tag (column) after another (row): (L, L)."""
         return ops.convert_to_tensor(self.kernel) * self.multiplier
 
-    def chain(self, logits: Tensor, valid: Tensor) -> Chain:
+    def chain(self, logits: Tensor, valid: Tensor) -> Steady:
         """The scores of all sequences."""
         transitions = self.transitions
         first, last = logits[:, 0], ops.zeros_like(logits[:, 0])
         if self.stored_ends is not None:
             ends = ops.convert_to_tensor(self.stored_ends) * self.multiplier
             first, last = first + ends[0], last + ends[1]
-        return Chain(first, last, (logits,), lambda now: transitions + now[:, None], valid)
+        return Steady(first, last, logits, transitions, valid)
 
     def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
         """Nats of the right sequence among all: (B,)."""
@@ -105,12 +105,12 @@ class CRF(keras.layers.Layer):
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
         """The best sequence, and of its stretches the exact probabilities."""
         chain = self.chain(logits, valid)
-        tags = best(chain)
+        tags = best(chain.chain)
         ahead, behind = picked(forward(chain), tags), picked(backward(chain), tags)
         sums = ops.cumsum(self._along(chain, logits, tags), axis=1)
         return Tagged(tags, ahead - sums, sums + behind - log_total(chain)[:, None])
 
-    def _along(self, chain: Chain, logits: Tensor, tags: Tensor) -> Tensor:
+    def _along(self, chain: Steady, logits: Tensor, tags: Tensor) -> Tensor:
         """What each token adds to the score of a sequence: (B, T)."""
         pairs = tags[:, :-1] * self.tags + tags[:, 1:]
         after = ops.take(ops.reshape(self.transitions, (-1,)), pairs)
