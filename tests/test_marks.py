@@ -39,12 +39,14 @@ def test_in_a_terminal():
 
 def test_a_page(tmp_path):
     path = tmp_path / "a.html"
-    mention_page([(TEXT, MENTIONS), ("好", [])], LABELS, path, title="<b>", notes=["3 & 2"])
+    texts = [(TEXT, MENTIONS, ["a <- b"]), ("好", [], [])]
+    mention_page(texts, LABELS, path, title="<b>", notes=["3 & 2"])
     page = path.read_text(encoding="utf-8")
     body = re.sub(r"<small>.*?</small>", "", page[page.index("</h1>") :])
     texts = [html.unescape(re.sub("<[^>]*>", "", p)) for p in re.findall("<p class.*?</p>", body)]
     assert texts == [TEXT.replace("\x1b", "\\x1b"), "好"]
     assert page.count("<small>LOC</small>") == 1 and 'title="LOC 0.800; GPE 0.700"' in page
+    assert page.count("<ul") == 1 and "<li>a &lt;- b</li>" in page
     assert "<title>&lt;b&gt;</title>" in page and "3 &amp; 2" in page
     assert page.count("box-shadow") == 1
 

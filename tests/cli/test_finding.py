@@ -47,7 +47,7 @@ def test_what_is_refused(tmp_path):
     out, file = tmp_path / "out", tmp_path / "a.bio"
     file.write_text("在 O\n家 O\n", encoding="utf-8")
     result = call("train", "tag", file, "--new", "--out", out)
-    assert "1 texts and not one mention" in complaint(result)
+    assert "1 texts and nothing to find in them" in complaint(result)
     result = call("train", "tag", columns(file, 4), "--new", "--out", out, "--tagger", "crff")
     assert "no tagger 'crff'. Did you mean 'crf'?" in complaint(result)
     result = call("train", "tag", file, "--new", "--out", out, "--labels", "ORG")

@@ -18,7 +18,7 @@ def annotate(
     out: Annotated[Path | None, typer.Option(help="An .html page to write.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
 ) -> None:
-    """Find mentions in texts, and show them in the terminal or on a page."""
+    """Mark mentions, relations or events in texts, in the terminal or on a page."""
     from rich.console import Console
 
     from playmask import load_task
@@ -26,29 +26,35 @@ def annotate(
     from playmask.cli.output import note, note_skipped
     from playmask.data.lines import read_lines
     from playmask.draw.mentions import in_terminal, mention_page
+    from playmask.draw.terminal import visible
     from playmask.errors import ConfigError
-    from playmask.tasks.mentions import MentionTask
+    from playmask.tasks.windows import WindowTask
 
     if bool(text) == bool(file):
         raise ConfigError("Give a file or --text, and not both.")
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out is an .html, not {out.name!r}.")
     task = load_task(task_directory)
-    if not isinstance(task, MentionTask):
-        raise ConfigError(f"{task_directory} is a task {task.kind!r}, which finds no mentions.")
+    if not isinstance(task, WindowTask):
+        raise ConfigError(f"{task_directory} is a task {task.kind!r}, which marks nothing.")
     skipped: list[str] = []
     skip = skipped.append if skip_bad else None
     texts = list(
         text or (e.text for e in reading.texts(read_lines(Path(file or "")), str(file), skip))
     )
-    found = list(zip(texts, task.predict(texts), strict=True))
+    found = [
+        (each, *task.shown(each, what))
+        for each, what in zip(texts, task.predict(texts), strict=True)
+    ]
     note_skipped(file or "--text", skipped)
     if out is not None:
-        count = sum(len(mentions) for _, mentions in found)
+        count = sum(len(mentions) for _, mentions, _ in found)
         about = f"{count:,} mentions in {len(found):,} texts, found by {task_directory}"
-        mention_page(found, task.labels, out, title=file.name if file else "", notes=[about])
+        mention_page(found, task.marks, out, title=file.name if file else "", notes=[about])
         note(f"The page is {out}.")
         return
     console = Console(highlight=False)
-    for each, mentions in found:
-        console.print(in_terminal(each, mentions, task.labels))
+    for each, mentions, lines in found:
+        console.print(in_terminal(each, mentions, task.marks))
+        for line in lines:
+            console.print(f"  {visible(line)}", markup=False)

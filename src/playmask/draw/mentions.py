@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 STYLE = f"""
 p.text span {{ padding: 0.18em 0.1em; }}
 p.text small {{ color: {QUIET}; font-size: 0.62em; padding: 0 0.25em; }}
+ul.told {{ color: {QUIET}; font-size: 0.85em; margin: 0 0 1.4em; }}
 footer b {{ font-weight: normal; color: {INK}; border-radius: 0.15em; padding: 0.1em 0.4em; }}"""
 BAR = 0.16  # em: the line below a stretch for each mention that it is in besides the first
 
@@ -22,10 +23,14 @@ BAR = 0.16  # em: the line below a stretch for each mention that it is in beside
 class Marked(Protocol):
     """A mention: the characters start … end - 1, what they are, and how sure that is."""
 
-    start: int
-    end: int
-    label: str
-    score: float
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def score(self) -> float: ...
 
 
 class Piece(NamedTuple):
@@ -64,14 +69,14 @@ def in_terminal(text: str, mentions: Sequence[Marked], labels: Sequence[str]) ->
 
 
 def mention_page(
-    texts: Sequence[tuple[str, Sequence[Marked]]],
+    texts: Sequence[tuple[str, Sequence[Marked], Sequence[str]]],
     labels: Sequence[str],
     path: str | Path,
     *,
     title: str = "",
     notes: Sequence[str] = (),
 ) -> None:
-    """Write texts with their mentions as an HTML page that needs nothing else.
+    """Write texts, their mentions and lines about them as an HTML page that needs nothing else.
 
     What stands in several mentions has the colour of the longest, and a line for each other one.
     Raises: InputError if the page cannot be written
@@ -81,11 +86,16 @@ def mention_page(
         f'<b style="background:{colour}">{escaped(label)}</b>' for label, colour in colours.items()
     )
     paragraphs = (
-        f'<p class="text" dir="auto">{_marked(text, mentions, colours)}</p>'
-        for text, mentions in texts
+        f'<p class="text" dir="auto">{_marked(text, mentions, colours)}</p>' + _lines(lines)
+        for text, mentions, lines in texts
     )
     footer = [f"<p>{legend}</p>", *(f"<p>{escaped(note)}</p>" for note in notes)]
     write_page(path, title, paragraphs, footer, STYLE)
+
+
+def _lines(lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escaped(line)}</li>" for line in lines)
+    return f'<ul class="told">{items}</ul>' if lines else ""
 
 
 def _marked(text: str, mentions: Sequence[Marked], colours: dict[str, str]) -> str:

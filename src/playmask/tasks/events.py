@@ -316,6 +316,18 @@ class EventExtractor(WindowTask):
         """The events, as the way finds them."""
         return self.way.found(windows, outputs)
 
+    def shown(self, text: str, found: Sequence[Event]) -> tuple[list[Mention], list[str]]:
+        """The parts of all events, and each event in words."""
+        marked, lines = set(), []
+        for event in found:
+            words = [f"{part.role} {text[part.start : part.end]}" for part in event.parts]
+            lines.append(f"{event.type}: {', '.join(words)} {event.score:.3f}")
+            for part in event.parts:
+                label = label_of(event.type, part.role)
+                marked.add(Mention(part.start, part.end, label, event.score))
+        best = {mention[:3]: mention for mention in sorted(marked)}
+        return [*best.values()], lines
+
     def evaluate(
         self, data: Any, *, metric: str | None = None, skip_bad: bool = False
     ) -> dict[str, float]:

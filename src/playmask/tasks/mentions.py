@@ -24,6 +24,10 @@ class MentionTask(WindowTask):
         """An Annotated of the task's labels, also from (text, mentions)."""
         return checked(_annotated(example), self.labels)
 
+    def shown(self, text: str, found: Sequence[Mention]) -> tuple[list[Mention], list[str]]:
+        """The mentions."""
+        return [*found], []
+
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How surely the surest mention of a label is one; without a label, the surest of all."""
         text = one_text(texts, self.kind)

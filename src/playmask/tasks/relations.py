@@ -10,6 +10,7 @@ import numpy as np
 
 from playmask.data.batches import Batch
 from playmask.data.gathering import BadExample
+from playmask.data.mentions import Mention
 from playmask.data.places import Place
 from playmask.data.readers import Examples
 from playmask.data.relations import (
@@ -32,6 +33,8 @@ from playmask.tasks.subjects import SubjectsFirst
 from playmask.tasks.windows import Neighbours, Outputs, Window, WindowTask
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
+
+SUBJECT = "subject"  # the mark of subjects, whatever they stand in
 
 Found = Iterator[tuple[int, int, tuple[int, int], tuple[int, int], float]]
 """Text, label, first and last token of subject and object, score."""
@@ -188,6 +191,26 @@ class RelationExtractor(WindowTask):
         for (text, subject, predicate), group in slots.items():
             for parts, score in objects_of(group):
                 yield text, Relation(subject, predicate, parts, score)
+
+    @property
+    def marks(self) -> list[str]:
+        """Subjects, and the slots of objects."""
+        return [SUBJECT, *self.labels]
+
+    def shown(self, text: str, found: Sequence[Relation]) -> tuple[list[Mention], list[str]]:
+        """Subjects and slots, and each relation in words."""
+        marked, lines = set(), []
+        for relation in found:
+            marked.add(Mention(*relation.subject, SUBJECT, relation.score))
+            for name, start, end in relation.object:
+                label = label_of(relation.predicate, name)
+                marked.add(Mention(start, end, label, relation.score))
+            triple = triple_of(text, relation)
+            more = [f"{name} {value}" for name, value in triple.object.items() if name != VALUE]
+            thing = ", ".join([triple.object.get(VALUE, ""), *more])
+            lines.append(f"{triple.subject} – {relation.predicate} – {thing} {relation.score:.3f}")
+        best = {mention[:3]: mention for mention in sorted(marked)}
+        return [*best.values()], lines
 
     def evaluate(
         self, data: Any, *, metric: str | None = None, skip_bad: bool = False

@@ -10,6 +10,7 @@ import numpy as np
 
 from playmask.data.batches import Row
 from playmask.data.gathering import BadExample
+from playmask.data.mentions import Mention
 from playmask.data.readers import Examples
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.tasks.task import Task, open_model
@@ -134,6 +135,15 @@ class WindowTask(Task):
     @abstractmethod
     def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterable[tuple[int, Any]]:
         """What the network's outputs say, with the numbers of the texts that it is in."""
+
+    @abstractmethod
+    def shown(self, text: str, found: Sequence[Any]) -> tuple[list[Mention], list[str]]:
+        """What to mark in a text of what was found there, and lines that say the rest."""
+
+    @property
+    def marks(self) -> list[str]:
+        """The labels of what `shown` marks."""
+        return self.labels
 
     # What all share
 
