@@ -91,9 +91,17 @@ def test_generation_runs(tmp_path):
     assert "3 texts of the first prompt" in out and "\n[2, 2]\n" in out
 
 
-def test_finding_mentions_runs(tmp_path):
+def test_extraction_runs(tmp_path):
     out = run(ROOT / "docs" / "extraction.md", tmp_path)
-    assert out == "SequenceTagger 王芳 NAME True\nSpanTagger 王芳 NAME True\nreader 上海 9 11\n"
+    triple = "Triple(subject='让子弹飞', predicate='导演', object={'@value': '姜文'})"
+    assert out.splitlines() == [
+        "SequenceTagger 王芳 NAME True",
+        "SpanTagger 王芳 NAME True",
+        f"linker {triple}",
+        f"pointers {triple}",
+        "裁员 [('惠普', '裁员方'), ('裁员', 'trigger'), ('四千人', '人数')]",
+        "reader 上海 9 11",
+    ]
 
 
 def test_similar_sentences_are_found(tmp_path):
