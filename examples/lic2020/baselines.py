@@ -1,0 +1,117 @@
+"""LIC 2020, the three tracks that find something: reading, relations and events.
+
+Each is a task of playmask as the posts' baseline has it, from learning to the file that is handed
+in. Without a folder of data it learns from twenty invented examples beside it.
+"""
+
+import json
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import keras
+import typer
+
+from playmask.cli.kinds import KINDS
+from playmask.cli.telling import TELLINGS
+from scratch import Clock, Epochs, Limit, MaybeData, Out, Width, report, small_model
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+class Track(NamedTuple):
+    """A baseline: the kind of its task, the name of its data and of their metric, what it sets."""
+
+    kind: str
+    name: str
+    batch_size: int
+    settings: dict[str, Any]
+
+
+TRACKS = {
+    "reading": Track("read", "dureader", 32, {"max_length": 256, "max_answer": 16}),
+    "relations": Track("relations", "duie", 16, {"max_length": 256, "way": "pointers"}),
+    "events": Track("events", "duee", 32, {"max_length": 128, "way": "tags", "multiplier": 100}),
+}
+Name = StrEnum("Name", [*TRACKS])
+Model = Annotated[Path | None, typer.Option(help="A checkpoint; without it, a small new model.")]
+
+
+class Parts(NamedTuple):
+    """What is learnt, what is measured on, what is handed in; how many bad ones were left out."""
+
+    train: list[Any]
+    dev: list[Any]
+    test: list[Any]
+    skipped: int
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """The file of JSON in a folder that has a name in its own, as train in duie_train.json."""
+    found = [*folder.glob(f"*{name}*.json*")]
+    if len(found) != 1:
+        raise typer.BadParameter(f"{folder} has {len(found)} files *{name}*.json; one is due.")
+    return found[0]
+
+
+def parts_of(track: Track, data: Path | None = None, limit: int | None = None) -> Parts:
+    """The competition's three files; of the samples every fifth is measured on and handed in."""
+    read = partial(KINDS[track.kind].read({}), skip_bad=True)
+    if data is None:
+        rows = read(file_of(SAMPLES, track.name))
+        asked = rows[:limit:5]
+        train = [row for i, row in enumerate(rows[:limit]) if i % 5]
+        return Parts(train, asked, asked, len(rows.skipped))
+    train, dev, test = (file_of(data / track.name, name) for name in ("train", "dev", "test"))
+    learnt, wanted = read(train), read(dev)
+    asked = TELLINGS[track.kind].read(None, test, None, skip_bad=False)
+    skipped = len(learnt.skipped) + len(wanted.skipped)
+    return Parts(learnt[:limit], wanted[:limit], asked[:limit], skipped)
+
+
+def main(
+    track: Name,
+    data: MaybeData = None,
+    model: Model = None,
+    epochs: Epochs = 20,
+    limit: Limit = None,
+    width: Width = 128,
+    out: Out = Path("runs/examples/lic2020"),
+) -> None:
+    """Learn a track, measure by its rule, and write what is handed in."""
+    chosen, out = TRACKS[track], out / track
+    kind, telling = KINDS[chosen.kind], TELLINGS[chosen.kind]
+    parts = parts_of(chosen, data, limit)
+    settings = dict(chosen.settings)
+    if kind.labelled({}):
+        known = (*parts.train, *parts.dev)
+        settings["labels"] = sorted({name for each in known for name in kind.names(each)})
+    texts = (text for each in parts.train for text in kind.texts(each))
+    length = settings["max_length"]
+    body = model or small_model(texts, vocabulary=5000, length=length, width=width)
+    keras.utils.set_random_seed(0)
+    task = kind.task.new(body, **settings)
+    clock = Clock()
+    history = task.fit(
+        parts.train,
+        epochs=epochs,
+        batch_size=chosen.batch_size,
+        learning_rate=2e-5 if model else 1e-3,
+        directory=out,
+    )
+    results = {"learnt": len(parts.train), "skipped": parts.skipped, "loss": history["loss"][-1]}
+    results["seconds of training"] = clock()
+    results |= task.evaluate(parts.dev, metric=chosen.name)
+    answers = task.predict([telling.asked(each) for each in parts.test])
+    telling.hand_in(out / "submission.json", parts.test, answers)
+    results["seconds of the rest"] = clock()
+    told = [
+        (kind.texts(each)[0], json.dumps(telling.told(each, answer), ensure_ascii=False))
+        for each, answer in zip(parts.test[:5], answers, strict=False)
+    ]
+    report(out, results, told)
+
+
+if __name__ == "__main__":
+    typer.run(main)
