@@ -12,7 +12,7 @@ from playmask.labelling.losses import (
     multilabel_crossentropy,
     sparse_multilabel_crossentropy,
 )
-from playmask.labelling.pointers import POINTERS
+from playmask.labelling.pointers import POINTERS, best_stretches
 
 pytestmark = pytest.mark.backends
 ORACLE = dict(np.load(Path(__file__).parents[1] / "oracles" / "bert4keras" / "labelling.npz"))
@@ -88,3 +88,17 @@ def test_scores_far_from_zero_stay_finite():
     scores = np.array([[200.0, -200.0, HIDDEN], [-200.0, 200.0, HIDDEN]], "float32")
     found = ops.convert_to_numpy(sparse_multilabel_crossentropy(np.array([[0], [0]]), scores))
     assert found[0] == pytest.approx(0.0, abs=1e-6) and found[1] == pytest.approx(400.0)
+
+
+@pytest.mark.parametrize("count", [1, 5, 40, 1000])
+def test_the_best_stretches_are_the_best_of_all(count):
+    scores = np.random.default_rng(count).normal(size=(3, 4, 6, 6)).astype("float32")
+    scores[0, 2, 3] += 9  # many of the best in one row
+    found = best_stretches(ops.convert_to_tensor(scores), count)
+    found = {name: ops.convert_to_numpy(value) for name, value in found.items()}
+    for row, each in enumerate(scores):
+        wanted = np.sort(each.ravel())[::-1][:count]
+        np.testing.assert_array_equal(found["score"][row], wanted)
+        places = tuple(found[name][row] for name in ("label", "first", "last"))
+        np.testing.assert_array_equal(each[places], wanted)
+        assert len({*zip(*places, strict=True)}) == len(wanted)

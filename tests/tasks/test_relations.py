@@ -171,3 +171,40 @@ def test_choices_that_cannot_be():
         new_task("pointer")
     with pytest.raises(ConfigError, match="no metric 'webnlg'"):
         new_task("linker").evaluate(DATA[:1], metric="webnlg")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_relation_is_taken_from_the_window_that_shows_most_around_it(way):
+    """Each window that shows both ends says another predicate; one of them is believed."""
+    task = new_task(way, ["爱", "恨", "和"], max_length=14)
+    text = "一二三四五六七八九" * 3
+    windows = task.windows([text])
+    assert len(windows) == 3
+    subject, thing = (9, 9), (10, 10)  # tokens of the text, which are its characters
+    shown = [window.margin(9, 10) for window in windows]
+    assert sum(each >= 0 for each in shown) == 2
+    outputs = []
+    for label, window in enumerate(windows):
+        shift = window.head - window.first
+        if shown[label] < 0:
+            shift = 0  # places that this window does not have must not count either
+        first, start = subject[0] + shift, thing[0] + shift
+        if way == "pointers":
+            said = {
+                "score": [0.9], "label": [label], "subject first": [first],
+                "subject last": [first], "first": [start], "last": [start],
+            }  # fmt: skip
+        else:
+            said = {
+                "stretches score": [3.0, 2.0], "stretches label": [0, 1],
+                "stretches first": [first, start], "stretches last": [first, start],
+            }  # fmt: skip
+            for name in ("heads", "tails"):
+                said |= {
+                    f"{name} score": [1.0], f"{name} label": [label],
+                    f"{name} first": [first], f"{name} last": [start],
+                }  # fmt: skip
+        outputs.append({name: np.array(values) for name, values in said.items()})
+    said = {relation.predicate for _, relation in task.found(windows, outputs)
+            if relation.subject == (9, 10)}  # fmt: skip
+    assert said == {["爱", "恨", "和"][int(np.argmax(shown))]}
