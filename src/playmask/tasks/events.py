@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -24,15 +23,14 @@ from playmask.data.events import (
 from playmask.data.gathering import BadExample
 from playmask.data.mentions import Annotated, Mention
 from playmask.data.readers import Examples
-from playmask.errors import ConfigError, nearest
 from playmask.metrics.events import Argument, duee_scores
 from playmask.metrics.sets import Scores, set_scores
-from playmask.predictor import Predictor
 from playmask.tasks.cliques import cliques
 from playmask.tasks.links import LOSSES, PARTS, Linked, LinkNetwork, ask_links, linked
 from playmask.tasks.spans import logistic, padded
 from playmask.tasks.tag import SequenceTagger
-from playmask.tasks.windows import Outputs, Window, WindowTask
+from playmask.tasks.ways import Way, WayTask
+from playmask.tasks.windows import Outputs, Window
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
@@ -48,27 +46,20 @@ class Node(NamedTuple):
     role: str
 
 
-class LinkedEvents:
+class LinkedEvents(Way):
     """The way of GPLinker: parts are stretches, and those of one event are all linked.
 
     Each set of parts of a type that are all linked, and to which no more can be added, is an event;
     a part may be in several.
     """
 
-    def __init__(self, task: "EventExtractor") -> None:
-        self.task = task
-        self.function = task.network.candidates
+    losses = LOSSES
 
     @staticmethod
     def network(transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
         """The pointers: to the parts of each label, and from part to part."""
         labels = len(settings["labels"])
         return LinkNetwork(transformer, settings, stretches=labels, links=1, onward=True)
-
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network its losses."""
-        jit = keras.backend.backend() == "jax"
-        self.task.network.compile(optimizer, loss=LOSSES, jit_compile=jit)
 
     def targets(self, examples: Sequence[Report]) -> np.ndarray:
         """Of each window a pointer's number, label, first and last, then -1: int16 (…, P, 4)."""
@@ -130,22 +121,30 @@ def _onward(one: int, other: int) -> tuple[int, int]:
     return min(one, other), max(one, other)
 
 
-class TaggedEvents:
+class TaggedEvents(Way):
     """The baseline's way: parts are tagged, and those of one type are one event.
 
     A token has one tag: of parts that overlap the longest is learnt.
     """
 
-    function = None
+    function = None  # the network itself
 
-    def __init__(self, task: "EventExtractor") -> None:
+    def __init__(self, task: Any) -> None:
+        super().__init__(task)
         self.tagger = SequenceTagger(task.network, task.tokenizer, task.settings)
-        self.compile, self.ask = self.tagger.compile, self.tagger.ask
 
     @staticmethod
     def network(transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
         """A tagger of all labels."""
         return SequenceTagger.make_network(transformer, settings)
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network the tagger's loss."""
+        self.tagger.compile(optimizer)
+
+    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """The tags of the tokens that are there."""
+        return self.tagger.ask(batch, random)
 
     def targets(self, examples: Sequence[Report]) -> np.ndarray:
         """The tags of each window's tokens."""
@@ -175,7 +174,6 @@ def apart(report: Report) -> tuple[Mention, ...]:
     return tuple(sorted(chosen))
 
 
-WAYS: dict[str, Any] = {"linker": LinkedEvents, "tags": TaggedEvents}
 Reports = Sequence[Report]
 
 
@@ -224,13 +222,14 @@ def _arguments(report: Report) -> list[Argument]:
     return [*dict.fromkeys(every)]
 
 
-class EventExtractor(WindowTask):
+class EventExtractor(WayTask):
     """Finds events: by linking their parts, or by tags for them.
 
     Labels are roles in events of a type, as "type@role"; the trigger is a role too.
     """
 
     kind: ClassVar[str] = "events"
+    ways: ClassVar[Mapping[str, type[Way]]] = {"linker": LinkedEvents, "tags": TaggedEvents}
     metrics: ClassVar[Mapping[str, Any]] = {
         "arguments": argument_scores,
         "triggers": trigger_scores,
@@ -260,8 +259,6 @@ class EventExtractor(WindowTask):
         baseline, with `tagger`, `scheme` and `options` as of a SequenceTagger); max_length:
         tokens that are read at once
         """
-        if way not in WAYS:
-            raise ConfigError(f"There is no way {way!r}.{nearest(way, WAYS)}")
         settings = {
             "max_length": max_length,
             "way": way,
@@ -273,28 +270,6 @@ class EventExtractor(WindowTask):
             "options": options,
         }
         return cls.settle(model, labels, tokenizer, settings)
-
-    @classmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
-        """Build the network around a Transformer."""
-        return WAYS[settings["way"]].network(transformer, settings)
-
-    @cached_property
-    def way(self) -> Any:
-        """How events are learnt and found."""
-        return WAYS[self.settings["way"]](self)
-
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What answers as the way needs it."""
-        return super().make_predictor(function or self.way.function)
-
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network the losses of its way."""
-        self.way.compile(optimizer)
-
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
-        """What the way asks of the network."""
-        return self.way.ask(batch, random)
 
     def targets(self, examples: Sequence[Report]) -> np.ndarray:
         """What the way learns."""

@@ -1,11 +1,9 @@
 """Extracting relations: who stands in which relation to what, in texts of any length."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import keras
 import numpy as np
 
 from playmask.data.batches import Batch
@@ -24,13 +22,12 @@ from playmask.data.relations import (
     read_relations,
     triple_of,
 )
-from playmask.errors import ConfigError, nearest
 from playmask.metrics.relations import duie_scores, exact_scores
-from playmask.predictor import Predictor
 from playmask.tasks.links import LOSSES, LinkNetwork, ask_links, linked
 from playmask.tasks.spans import logistic, padded
 from playmask.tasks.subjects import SubjectsFirst
-from playmask.tasks.windows import Neighbours, Outputs, Window, WindowTask
+from playmask.tasks.ways import Way, WayTask
+from playmask.tasks.windows import Neighbours, Outputs, Window
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
@@ -40,13 +37,10 @@ Found = Iterator[tuple[int, int, tuple[int, int], tuple[int, int], float]]
 """Text, label, first and last token of subject and object, score."""
 
 
-class LinkedRelations:
+class LinkedRelations(Way):
     """The way of GPLinker: subjects and objects are stretches, and each label links them."""
 
     losses = LOSSES
-
-    def __init__(self, labels: Sequence[str]) -> None:
-        self.labels = len(labels)
 
     @staticmethod
     def network(transformer: Transformer, settings: Mapping[str, Any]) -> LinkNetwork:
@@ -56,6 +50,7 @@ class LinkedRelations:
 
     def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Which stretches are subjects (0) and objects (1), and which ends each label links."""
+        labels = len(self.task.labels)
         row, place = np.nonzero(batch[1][..., 0] >= 0)
         label, first, last, start, end = np.asarray(batch[1])[row, place].T
         subjects = np.stack([np.zeros_like(label), first, last], 1)
@@ -65,7 +60,7 @@ class LinkedRelations:
             "heads": (row, np.stack([label, first, start], 1)),
             "tails": (row, np.stack([label, last, end], 1)),
         }
-        return ask_links(batch, parts, {"stretches": 2, "heads": self.labels, "tails": self.labels})
+        return ask_links(batch, parts, {"stretches": 2, "heads": labels, "tails": labels})
 
     def found(self, windows: Sequence[Window], outputs: Outputs) -> Found:
         """Subjects and objects whose first and whose last tokens a label links."""
@@ -86,16 +81,14 @@ class LinkedRelations:
                             yield text.text, label, (first, last), (start, end), logistic(least)
 
 
-WAYS: dict[str, Any] = {"linker": LinkedRelations, "pointers": SubjectsFirst}
-
-
-class RelationExtractor(WindowTask):
+class RelationExtractor(WayTask):
     """Finds relations: by linking stretches, or by pointing to subjects and then to their objects.
 
     Labels are predicates, and "predicate@slot" for further slots of an object.
     """
 
     kind: ClassVar[str] = "relations"
+    ways: ClassVar[Mapping[str, type[Way]]] = {"linker": LinkedRelations, "pointers": SubjectsFirst}
     metrics: ClassVar[Mapping[str, Any]] = {"exact": exact_scores, "duie": duie_scores}
 
     @classmethod
@@ -116,8 +109,6 @@ class RelationExtractor(WindowTask):
         way: "linker" (GPLinker, with `pointer` and `size` as of a SpanTagger) or "pointers"
         (subjects first); max_length: tokens that are read at once
         """
-        if way not in WAYS:
-            raise ConfigError(f"There is no way {way!r}.{nearest(way, WAYS)}")
         settings = {
             "max_length": max_length,
             "way": way,
@@ -126,29 +117,6 @@ class RelationExtractor(WindowTask):
             "dropout": dropout,
         }
         return cls.settle(model, labels, tokenizer, settings)
-
-    @classmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
-        """Build the network around a Transformer."""
-        return WAYS[settings["way"]].network(transformer, settings)
-
-    @cached_property
-    def way(self) -> Any:
-        """How relations are learnt and found."""
-        return WAYS[self.settings["way"]](self.labels)
-
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What answers with the best candidates alone."""
-        return super().make_predictor(function or self.network.candidates)
-
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network the losses of its way."""
-        jit = keras.backend.backend() == "jax"
-        self.network.compile(optimizer, loss=self.way.losses, jit_compile=jit)
-
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
-        """What the way asks of the network."""
-        return self.way.ask(batch, random)
 
     def read_file(self, path: str | Path, **how: Any) -> Examples[Related]:
         """Read texts with relations, as `read_relations` does."""

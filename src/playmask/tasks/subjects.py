@@ -17,6 +17,7 @@ from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.norms import Condition, Norm, Normalize
 from playmask.tasks.task import TaskNetwork
+from playmask.tasks.ways import Way
 from playmask.tasks.windows import Neighbours, Outputs, Window
 from playmask.transformer import Transformer
 
@@ -154,17 +155,18 @@ class EndsOfStretches(keras.losses.Loss):
         return ops.sum(nats, axis=axes) / ops.maximum(tokens, 1.0)
 
 
-class SubjectsFirst:
+class SubjectsFirst(Way):
     """The way of the half-pointers: a subject is drawn in each epoch, its objects are learnt.
 
     Its last token is drawn by itself, so that there are also stretches that are no subjects.
     """
 
-    network = SubjectNetwork
     losses = {"subjects": EndsOfStretches(), "objects": EndsOfStretches()}  # noqa: RUF012
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self.labels = len(labels)
+    @staticmethod
+    def network(transformer: Transformer, settings: Mapping[str, Any]) -> SubjectNetwork:
+        """The pointers to subjects, and to the objects of one."""
+        return SubjectNetwork(transformer, settings)
 
     def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Draw a subject for each text, and say where its objects are."""
@@ -172,7 +174,7 @@ class SubjectsFirst:
         valid = inputs["valid"]
         subjects = np.where(valid[..., None], 0, -1).astype("int8")
         subjects = np.repeat(subjects, 2, axis=-1)
-        objects = np.repeat(subjects[:, :, None], self.labels, axis=2)
+        objects = np.repeat(subjects[:, :, None], len(self.task.labels), axis=2)
         drawn = np.zeros((len(relations), 2), "int32")
         for row, all_found in enumerate(relations):
             found = all_found[all_found[:, 0] >= 0]
