@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from keras import ops
 
 import playmask
 from playmask.data.relations import VALUE, Related, Relation, Slot, triple_of
@@ -120,6 +121,30 @@ def test_overlaps_are_kept_apart(way):
     task.fit([*OVERLAPS.values()] * 4, **QUICK | {"epochs": 80, "batch_size": 8, "warm_up": 0.0})
     for name, example in OVERLAPS.items():
         assert places(task.predict(example.text)) == places(example.relations), name
+
+
+def test_scores_are_products_of_probabilities(monkeypatch):
+    """One subject 1 … 2 and, of label 1, one object 4 … 5; other ends are not likely enough."""
+    task = new_task("pointers")
+    subjects, objects = np.full((1, 6, 2), 0.1), np.full((1, 6, 2, 2), 0.1)
+    subjects[0, 1, 0], subjects[0, 2, 1], subjects[0, 4, 1] = 0.5, 0.9, 0.95
+    subjects[0, 5, 0] = 0.8  # no end behind it
+    objects[0, 4, 1, 0], objects[0, 5, 1, 1], objects[0, 3, 1, 1] = 0.5, 0.6, 0.9
+    hidden = np.zeros((1, 6, 8), "float32")
+    logs = [ops.convert_to_tensor(np.log(each).astype("float32")) for each in (subjects, objects)]
+    monkeypatch.setattr(task.network, "_subjects", lambda inputs, training: (hidden, logs[0]))
+    monkeypatch.setattr(
+        task.network,
+        "_objects",
+        lambda hidden, first, last: ops.repeat(logs[1][:, None], 6, axis=1),
+    )
+    tokens = ops.convert_to_tensor(np.ones((1, 6), "int32"))
+    found = task.network.candidates({"tokens": tokens, "valid": tokens > 0})
+    found = {name: ops.convert_to_numpy(value)[0] for name, value in found.items()}
+    [place] = np.nonzero(found["score"])[0]
+    names = ("label", "subject first", "subject last", "first", "last")
+    assert [found[name][place] for name in names] == [1, 1, 2, 4, 5]
+    assert found["score"][place] == pytest.approx(0.5 * 0.9 * 0.5 * 0.6)
 
 
 def test_main_slots_take_the_nearest_of_the_others():

@@ -89,7 +89,8 @@ class SubjectNetwork(TaskNetwork):
         chance = chance * likely(begins)
         objects = ops.exp(self._objects(hidden, first, last))
         objects = ops.where(valid[:, None, :, None, None], objects, 0.0)
-        objects = ops.transpose(objects, (0, 1, 3, 4, 2)) * likely(chance, 0)[..., None, None, None]
+        there = ops.cast(chance > 0, objects.dtype)[..., None, None, None]
+        objects = ops.transpose(objects, (0, 1, 3, 4, 2)) * there
         flat = ops.reshape(objects, (-1, first.shape[1] * self.labels, 2, length))
         begins, places = ops.top_k(
             ops.reshape(flat[:, :, 0], (-1, flat.shape[1] * length)),
@@ -118,9 +119,9 @@ def _at(hidden: Tensor, places: Tensor) -> Tensor:
     return ops.take_along_axis(hidden, places[..., None], axis=1)
 
 
-def likely(chances: Tensor, least: float = LIKELY) -> Tensor:
+def likely(chances: Tensor) -> Tensor:
     """Probabilities, 0 where they are not likely."""
-    return ops.where(chances > least, chances, 0.0)
+    return ops.where(chances > LIKELY, chances, 0.0)
 
 
 def nearest_end(chances: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
