@@ -23,7 +23,7 @@ test-matrix: .venv/ready
 
 # Every experiment and example at its smallest scale, some minutes (PLAYMASK_DATA, or made-up texts).
 test-experiments: .venv/ready
-	$(BIN)/python -m pytest -m experiments
+	$(BIN)/python -m pytest -m experiments -n $(WORKERS)
 
 # The core, loading, the oracles and the learning tests on the other two backends.
 test-backends: .venv-backends/ready
