@@ -6,6 +6,7 @@ stands in memory.
 """
 
 from collections.abc import Callable
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -53,28 +54,29 @@ class Steady(NamedTuple):
 def forward(steady: Steady) -> Tensor:
     """The log of the summed weight of all beginnings that end in a tag at a token: (B, T, L)."""
     weights, shift = _weights(steady.transitions)
+    steps, unpack = _from_second(steady.valid, steady.logits)
 
     def advance(before: Tensor, now: Any) -> tuple[Tensor, Tensor]:
-        valid, logits = now
+        valid, logits = unpack(now)
         after = log_product(before, weights) + shift + logits
         after = ops.where(valid[:, None], after, before)
         return after, after
 
-    _, rest = ops.scan(advance, steady.first, _from_second(steady.valid, steady.logits))
+    _, rest = ops.scan(advance, steady.first, steps)
     return ops.concatenate([steady.first[:, None], ops.swapaxes(rest, 0, 1)], axis=1)
 
 
 def backward(steady: Steady) -> Tensor:
     """The same of all ends that follow a tag at a token: (B, T, L)."""
     weights, shift = _weights(ops.transpose(steady.transitions))
+    steps, unpack = _from_second(steady.valid, steady.logits)
 
     def advance(after: Tensor, now: Any) -> tuple[Tensor, Tensor]:
-        valid, logits = now
+        valid, logits = unpack(now)
         before = log_product(after + logits, weights) + shift
         before = ops.where(valid[:, None], before, after)
         return before, before
 
-    steps = _from_second(steady.valid, steady.logits)
     _, rest = ops.scan(advance, steady.last, steps, reverse=True)
     return ops.concatenate([ops.swapaxes(rest, 0, 1), steady.last[:, None]], axis=1)
 
@@ -105,26 +107,40 @@ def best(chain: Chain) -> Tensor:
     On the way back each tag looks again for the one before it, (B, L) instead of (B, L, L).
     """
 
+    steps, unpack = _from_second(chain.valid, *chain.per_token)
+    tags = chain.first.shape[-1]
+
     def advance(before: Tensor, now: Any) -> tuple[Tensor, Tensor]:
-        valid, *per_token = now
+        valid, *per_token = unpack(now)
         after = ops.max(ops.expand_dims(before, 2) + chain.step(*per_token), axis=1)
         after = ops.where(valid[:, None], after, before)
         return after, before
 
     def follow(tag: Tensor, now: Any) -> tuple[Tensor, Tensor]:
-        before, valid, *per_token = now
-        steps = ops.take_along_axis(chain.step(*per_token), tag[:, None, None], axis=2)[..., 0]
-        came = ops.cast(ops.argmax(before + steps, axis=-1), tag.dtype)
+        before, (valid, *per_token) = now[:, :tags], unpack(now[:, tags:])
+        ways = ops.take_along_axis(chain.step(*per_token), tag[:, None, None], axis=2)[..., 0]
+        came = ops.cast(ops.argmax(before + ways, axis=-1), tag.dtype)
         came = ops.where(valid, came, tag)
         return came, came
 
-    steps = _from_second(chain.valid, *chain.per_token)
     ends, scores = ops.scan(advance, chain.first, steps)
     end = ops.cast(ops.argmax(ends + chain.last, axis=-1), "int32")
-    _, tags = ops.scan(follow, end, (scores, *steps), reverse=True)
-    return ops.concatenate([ops.swapaxes(tags, 0, 1), end[:, None]], axis=1)
+    _, found = ops.scan(follow, end, ops.concatenate([scores, steps], axis=-1), reverse=True)
+    return ops.concatenate([ops.swapaxes(found, 0, 1), end[:, None]], axis=1)
 
 
-def _from_second(*arrays: Tensor) -> tuple[Tensor, ...]:
-    """What each step after the first token needs, tokens first: (T - 1, B, …)."""
-    return tuple(ops.swapaxes(x, 0, 1)[1:] for x in arrays)
+def _from_second(valid: Tensor, *arrays: Tensor) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    """What each step after the first token needs, and what takes a step's part to pieces.
+
+    It is one array, since Keras' scan on TensorFlow takes no more of an unknown length.
+    Shapes: valid (B, T); arrays (B, T, L) -> (T - 1, B, …); (B, …) -> (B,) bool, (B, L) …
+    """
+    flags = ops.cast(ops.expand_dims(valid, -1), arrays[0].dtype)
+    steps = ops.swapaxes(ops.concatenate([flags, *arrays], axis=-1), 0, 1)[1:]
+    places = [*accumulate((array.shape[-1] for array in arrays), initial=1)]
+
+    def unpack(now: Tensor) -> tuple[Tensor, ...]:
+        parts = (now[:, start:end] for start, end in pairwise(places))
+        return now[:, 0] > 0, *parts
+
+    return steps, unpack

@@ -68,7 +68,7 @@ class RightAboveZero(keras.losses.Loss):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Nats of each text: (B,)."""
-        labels, length = y_pred.shape[1], y_pred.shape[-1]
+        labels, length = y_pred.shape[1], ops.shape(y_pred)[-1]
         wanted = ops.reshape(ops.cast(y_true, "int32"), (-1, y_true.shape[-1]))
         loss = sparse_multilabel_crossentropy(wanted, ops.reshape(y_pred, (-1, length * length)))
         return ops.sum(ops.reshape(loss, (-1, labels)), axis=1)
