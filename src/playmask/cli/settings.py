@@ -22,6 +22,7 @@ DEFAULTS = {
     "seed": 0,
     "warm_up": 0.1,
     "weight_decay": 0.01,
+    "multiplier": 1.0,
 }
 FOR_NEW = {"width": 128, "depth": 2, "attention_heads": 4, "vocabulary": 8000}
 LONGEST = 128  # tokens, where --max-length is not given
@@ -103,7 +104,10 @@ def settle(job: Job, given: Options, own: Options) -> Options:
     defaults |= FOR_NEW if chosen["new"] else {}
     options: Options = {n: defaults.get(n) if v is None else v for n, v in chosen.items()}
     TrainingPlan(
-        options["epochs"], options["learning_rate"], options["warm_up"]
+        options["epochs"],
+        options["learning_rate"],
+        options["warm_up"],
+        multiplier=options["multiplier"],
     )  # refuses what is wrong
     return options
 

@@ -37,6 +37,7 @@ LAST: Parameters = {
     "seed": _of(int, "Of everything random. Default: 0."),
     "warm_up": _of(float, "Part of the steps. Default: 0.1."),
     "weight_decay": _of(float, "Default: 0.01."),
+    "multiplier": _of(float, "The task's own weights learn so many times faster. Default: 1."),
     "width": _of(int, "With --new. Default: 128.", min=1),
     "depth": _of(int, "With --new. Default: 2.", min=1),
     "attention_heads": _of(int, "With --new. Default: 4.", min=1),

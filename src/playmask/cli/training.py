@@ -22,7 +22,7 @@ from playmask.draw import training_curve
 from playmask.errors import ConfigError, DataError
 from playmask.tasks import load_task
 from playmask.tasks.task import TASK
-from playmask.train.fitting import BACKUP, HISTORY
+from playmask.train.fitting import BACKUP, HISTORY, best_epoch
 
 FILES = (TASK, ARCHITECTURE, "tokenizer.json", WEIGHTS, HISTORY, RUN, CURVE)
 
@@ -85,7 +85,8 @@ def run(name: str, job: Job, given: Options) -> None:
     history = _fit(task, examples, checks, options, job.out, going_on)
     write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
     training_curve(history, job.out / CURVE)
-    _print_result(history, job.out, kind.use.format(out=job.out))
+    best = best_epoch(history, task.best)
+    _print_result(history, best, job.out, kind.use.format(out=job.out))
 
 
 def _saved_labels(name: str, out: Path) -> list[str] | None:
@@ -153,13 +154,13 @@ def _fit(
     out: Path,
     going_on: bool,
 ) -> dict[str, list[float]]:
-    names = ("epochs", "batch_size", "learning_rate", "warm_up", "weight_decay", "seed")
+    names = ("epochs", "batch_size", "learning_rate", "warm_up", "weight_decay", "multiplier")
     try:
         with Stopping() as stopping:
             return task.fit(
                 examples,
                 checks,
-                **{name: options[name] for name in names},
+                **{name: options[name] for name in (*names, "seed")},
                 directory=out,
                 resume=going_on,
                 callbacks=[stopping],
@@ -172,14 +173,12 @@ def _fit(
         raise Interrupted(f"interrupted; {kept}") from None
 
 
-def _print_result(history: dict[str, list[float]], out: Path, use: str) -> None:
+def _print_result(history: dict[str, list[float]], best: int, out: Path, use: str) -> None:
     """Show the metrics of the epoch that was kept."""
     done = len(history["loss"])
-    watched = history.get("val_loss")
-    best = watched.index(min(watched)) if watched else done - 1
     rows = []
-    for name in (n for n in history if not n.startswith("val_")):
-        both = (history[name], history.get(f"val_{name}"))
+    for name in dict.fromkeys(name.removeprefix("val_") for name in history):
+        both = (history.get(name), history.get(f"val_{name}"))
         rows.append([name, *(f"{v[best]:.4f}" if v and len(v) > best else "–" for v in both)])
     header = ("", "training", "validation")
     print_table(f"kept: epoch {best + 1} of {done}", rows, header=header, numbers=True)

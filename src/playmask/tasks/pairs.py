@@ -70,6 +70,7 @@ class SentencePair(PooledTask):
     """
 
     kind: ClassVar[str] = "pair"
+    best: ClassVar[str | None] = "spearman"
 
     @classmethod
     def new(

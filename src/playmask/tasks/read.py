@@ -134,6 +134,7 @@ class ReadingComprehension(Reader):
     """Answers questions about passages by a score for each stretch of up to max_answer tokens."""
 
     kind: ClassVar[str] = "read"
+    best: ClassVar[str | None] = "f1"
 
     @classmethod
     def open(cls, path: str | Path, *, way: str = "pointers", **options: Any) -> Transformer:

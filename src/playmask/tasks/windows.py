@@ -4,7 +4,7 @@ from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -100,6 +100,8 @@ class WindowTask(Task):
     A text of more than max_length tokens is read in windows that share a quarter of them; what is
     found is taken from the window that shows most around it.
     """
+
+    best: ClassVar[str | None] = "f1"
 
     @classmethod
     def settle(

@@ -1,6 +1,7 @@
 """Fitting a task: Keras' own loop, with the best epoch kept and an interrupted run continued."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from playmask.train.optimizers import adamw
 from playmask.train.schedules import warm_up_then_decay
 
 HISTORY, BACKUP, DATA = "training.json", ".playmask-training", "data.sha256"
+MEASURED = 1000  # validation examples at most on which an epoch is measured
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """How long and how fast to train, on which data (a fingerprint of them).
 
-    warm_up is a part of all steps; rates are per step.
+    warm_up is a part of all steps; rates are per step; multiplier: how many times the rate what
+    the task puts on its Transformer learns at.
     """
 
     epochs: int
@@ -30,6 +33,7 @@ class TrainingPlan:
     warm_up: float = 0.1
     weight_decay: float = 0.01
     clip: float | None = 1.0
+    multiplier: float = 1.0
     resume: bool = False
     data: str = ""
 
@@ -40,6 +44,8 @@ class TrainingPlan:
             raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
         if not 0 <= self.warm_up < 1:
             raise ConfigError(f"warm_up is a part of the training, 0 to 1, not {self.warm_up}.")
+        if not self.multiplier > 0:
+            raise ConfigError(f"multiplier is above 0, not {self.multiplier!r}.")
 
 
 def train(
@@ -48,15 +54,20 @@ def train(
     validation: Batches | None,
     plan: TrainingPlan,
     *,
+    checks: Sequence[Any] = (),
     directory: Path | None,
     callbacks: list[keras.callbacks.Callback],
     verbose: Any,
 ) -> dict[str, list[float]]:
-    """Fit a task's network; its best epoch's weights are in it afterwards, even if interrupted."""
+    """Fit a task's network; its best epoch's weights are in it afterwards, even if interrupted.
+
+    checks: the examples of the validation, on which a task is measured that says by what
+    """
     network = task.network
     rate = warm_up_then_decay(plan.learning_rate, plan.epochs * len(batches), plan.warm_up)
-    task.compile(adamw(network, rate, weight_decay=plan.weight_decay, clip=plan.clip))
-    keep = KeepBest(task, batches, directory, watched="val_loss" if validation else None)
+    decay, clip, times = plan.weight_decay, plan.clip, plan.multiplier
+    task.compile(adamw(network, rate, weight_decay=decay, clip=clip, multiplier=times))
+    keep = KeepBest(task, batches, directory, checks)
     own: list[keras.callbacks.Callback] = [keep]
     finished = 0
     if directory is not None:
@@ -140,17 +151,29 @@ def _finished(file: Path) -> int:
     return int(file.name.split("-")[1].split(".")[0])
 
 
+def best_epoch(history: Mapping[str, Sequence[float]], measure: str | None) -> int:
+    """Which epoch is the best, from 0: the last of those whose measure on validation is highest.
+
+    measure: None = the loss, which is to be lowest; without validation the last epoch is the best
+    """
+    values = history.get(f"val_{measure or 'loss'}", [0.0] * len(history["loss"]))
+    worth = np.nan_to_num(np.array(values) * (1 if measure else -1), nan=-np.inf)
+    return len(worth) - 1 - int(np.argmax(worth[::-1]))
+
+
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the best epoch, on disk too where there is a directory.
 
-    watched: a metric, lower is better; None = the last epoch is the best.
+    checks: validation examples, on which the task is measured by what it says is best; of more
+    than MEASURED, every second, third … one
     """
 
     def __init__(
-        self, task: Any, batches: Batches, directory: Path | None, watched: str | None
+        self, task: Any, batches: Batches, directory: Path | None, checks: Sequence[Any]
     ) -> None:
         super().__init__()
-        self.task, self.batches, self.directory, self.watched = task, batches, directory, watched
+        self.task, self.batches, self.directory = task, batches, directory
+        self.checks = checks[:: max(1, -(-len(checks) // MEASURED))]
         self.history: dict[str, list[float]] = {}
         self.best: list[np.ndarray] | None = None
         self.saved = False
@@ -171,11 +194,17 @@ class KeepBest(keras.callbacks.Callback):
         self.history = {name: values[:epoch] for name, values in self.history.items()}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep this epoch if it is the best so far."""
-        for name, value in (logs or {}).items():
+        """Keep this epoch if it is the best so far.
+
+        What is measured joins Keras' logs, so that its progress bar and other callbacks see it.
+        (On JAX too, Keras has put the trained weights back into the network by then.)
+        """
+        logs = {} if logs is None else logs
+        if self.task.best is not None and len(self.checks):
+            logs[f"val_{self.task.best}"] = self.task.evaluate(self.checks)[self.task.best]
+        for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
-        values = self.history[self.watched] if self.watched else [0.0]
-        if values[-1] <= min(values):
+        if best_epoch(self.history, self.task.best) == len(self.history["loss"]) - 1:
             self.best = [np.array(weight) for weight in self.model.get_weights()]
             if self.directory is not None:
                 self._save(self.directory)

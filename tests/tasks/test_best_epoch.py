@@ -1,0 +1,154 @@
+"""Which epoch is kept: the one with the best measure, where a task names one; and its rates."""
+
+import json
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+
+import playmask
+from comparing import numpy_of
+from playmask.errors import ConfigError
+from playmask.tasks.task import all_weights
+from playmask.train import fitting
+from playmask.train.fitting import best_epoch
+from playmask.train.optimizers import adamw
+from tasks.made_up import QUICK
+from tasks.test_mentions import DATA, new_task
+
+pytestmark = pytest.mark.backends
+
+TRAIN, CHECKS = DATA[:64], DATA[64:96]
+SCRIPT = (0.2, 0.6, 0.1, 0.4)
+PLAN = QUICK | {"epochs": len(SCRIPT), "learning_rate": 3e-3}
+
+
+def weights_of(task):
+    return {name: numpy_of(v.value).copy() for name, v in all_weights(task.network).items()}
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+class Watching(keras.callbacks.Callback):
+    """What other callbacks are told at the ends of epochs, and Ctrl-C in the middle of one."""
+
+    def __init__(self, stop=None):
+        super().__init__()
+        self.stop, self.now, self.told = stop, 0, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.stop:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.told.append(logs["val_f1"])
+
+
+def scripted(task, script=SCRIPT):
+    """Measures come from a script; what the task weighed then, and on how much it was asked."""
+    weighed, asked, scores = [], [], iter(script)
+
+    def evaluate(data, **how):
+        weighed.append(weights_of(task))
+        asked.append(len(data))
+        return {"precision": 0.5, "f1": next(scores)}
+
+    task.evaluate = evaluate
+    return weighed, asked
+
+
+def test_the_epoch_with_the_best_f1_is_kept_whatever_its_loss(tmp_path):
+    task, watching = new_task("crf"), Watching()
+    weighed, asked = scripted(task)
+    history = task.fit(TRAIN, CHECKS, directory=tmp_path, callbacks=[watching], **PLAN)
+    assert history["val_f1"] == watching.told == list(SCRIPT)
+    assert int(np.argmin(history["val_loss"])) != 1, history
+    assert all(not same(one, other) for one, other in pairwise(weighed))
+    assert same(weights_of(task), weighed[1])
+    assert same(weights_of(playmask.load_task(tmp_path)), weighed[1])
+    assert json.loads((tmp_path / "training.json").read_text())["val_f1"] == list(SCRIPT)
+    assert asked == [len(CHECKS)] * len(SCRIPT)
+
+
+def test_what_is_measured_is_what_evaluate_says_of_the_epoch():
+    task = new_task("efficient")
+    history = task.fit(TRAIN, CHECKS, **QUICK | {"epochs": 6})
+    assert max(history["val_f1"]) > 0.1
+    assert task.evaluate(CHECKS)["f1"] == pytest.approx(max(history["val_f1"]), abs=1e-6)
+
+
+def test_a_resumed_training_keeps_what_was_measured(tmp_path):
+    task = new_task("crf")
+    weighed, _ = scripted(task)
+    with pytest.raises(KeyboardInterrupt):
+        task.fit(TRAIN, CHECKS, directory=tmp_path, callbacks=[Watching(stop=2)], **PLAN)
+    assert same(weights_of(task), weighed[1])
+    resumed = new_task("crf", seed=99)
+    scripted(resumed, SCRIPT[2:])
+    history = resumed.fit(TRAIN, CHECKS, directory=tmp_path, resume=True, **PLAN)
+    assert history["val_f1"] == list(SCRIPT)
+    assert same(weights_of(resumed), weighed[1])  # of the epoch before the interruption
+
+
+def test_of_many_examples_some_are_measured(monkeypatch):
+    monkeypatch.setattr(fitting, "MEASURED", 10)
+    task = new_task("crf")
+    _, asked = scripted(task)
+    task.fit(TRAIN[:32], CHECKS, **PLAN | {"epochs": 1})
+    assert asked == [8]  # each fourth of 32
+
+
+def test_without_validation_nothing_is_measured():
+    task = new_task("crf")
+    _, asked = scripted(task)
+    history = task.fit(TRAIN[:32], **PLAN | {"epochs": 1})
+    assert asked == [] and "val_f1" not in history
+
+
+LOSS = {"loss": [3.0, 2.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("more", "measure", "best"),
+    [
+        ({}, None, 2),
+        ({}, "f1", 2),
+        ({"val_loss": [2.0, 1.0, 3.0]}, None, 1),
+        ({"val_loss": [2.0, 1.0, 3.0], "val_f1": [0.1, 0.2, 0.3]}, "f1", 2),
+        ({"val_loss": [2.0, 1.0, 3.0], "val_f1": [0.3, 0.3, 0.2]}, "f1", 1),
+        ({"val_loss": [float("nan"), 1.0, float("nan")]}, None, 1),
+        ({"val_f1": [float("nan"), 0.0, float("nan")]}, "f1", 1),
+    ],
+)
+def test_the_best_epoch(more, measure, best):
+    assert best_epoch(LOSS | more, measure) == best
+
+
+def test_every_measure_is_one_of_evaluate():
+    """Each kind of task that names one; an untrained model will do."""
+    for kind in ("crf", "global"):
+        task = new_task(kind)
+        assert task.best in task.evaluate(CHECKS[:2])
+
+
+def test_what_a_task_adds_learns_faster():
+    """The first step of Adam is as long as the rate, whatever the gradient."""
+    network = new_task("crf").network
+    optimizer = adamw(network, 1e-3, weight_decay=0.0, clip=None, multiplier=20.0)
+    variables = network.trainable_variables
+    before = [numpy_of(v.value).copy() for v in variables]
+    optimizer.apply([keras.ops.ones(x.shape) for x in before], variables)
+    inside = {id(v) for v in network.transformer.weights}
+    own = [id(v) not in inside for v in variables]
+    assert 0 < sum(own) < len(own)
+    for variable, old, fast in zip(variables, before, own, strict=True):
+        step = old - numpy_of(variable.value)
+        assert np.allclose(step, 1e-3 * (20 if fast else 1), rtol=1e-3, atol=1e-6), variable.path
+    with pytest.raises(ConfigError, match="multiplier is above 0, not 0"):
+        new_task("crf").fit(TRAIN[:8], multiplier=0, **QUICK)
