@@ -4,7 +4,8 @@ BIN := .venv/bin
 BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-experiments test-matrix test-backends check format clean
+.PHONY: demo test test-slow test-experiments test-matrix test-backends benchmark benchmark-smoke \
+	check format clean
 
 demo: .venv/ready
 	$(BIN)/playmask demo
@@ -30,14 +31,22 @@ test-backends: .venv-backends/ready
 	KERAS_BACKEND=torch $(BACKENDS)/python -m pytest -m backends -n $(WORKERS)
 	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m backends -n $(WORKERS)
 
+# playmask beside its peers, which it installs; an hour or two (PLAYMASK_DATA). docs/benchmarks.md
+benchmark: .venv/ready
+	$(BIN)/python benchmarks/compare.py
+
+# A little of every benchmark, so that the scripts never rot; nothing is asserted of times.
+benchmark-smoke: .venv/ready
+	$(BIN)/python benchmarks/compare.py --smoke
+
 check: .venv/ready
-	$(BIN)/ruff check src tests examples
-	$(BIN)/ruff format --check src tests examples
+	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/ruff format --check src tests examples benchmarks
 	$(BIN)/mypy
 
 format: .venv/ready
-	$(BIN)/ruff check --fix src tests examples
-	$(BIN)/ruff format src tests examples
+	$(BIN)/ruff check --fix src tests examples benchmarks
+	$(BIN)/ruff format src tests examples benchmarks
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "playmask needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (make PYTHON=python3.12 …)")'

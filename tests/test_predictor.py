@@ -1,5 +1,7 @@
 """The predictor: from many threads, over any lengths, with bad input in between."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -8,7 +10,7 @@ import pytest
 
 from comparing import error, numpy_of, tiny
 from playmask.errors import InputError
-from playmask.predictor import Predictor
+from playmask.predictor import Predictor, Turns
 from playmask.transformer import weights_by_name
 
 pytestmark = pytest.mark.backends
@@ -30,7 +32,7 @@ def alone(model, one: dict) -> np.ndarray:
 
 def test_order_lengths_and_values():
     model = tiny()
-    run = Predictor(model, limits={"tokens": 40}, maximum=20, batch_size=4, per_token=["hidden"])
+    run = Predictor(model, limits={"tokens": 40}, maximum=20, tokens=64, per_token=["hidden"])
     rows = [row(length, i) for i, length in enumerate([3, 20, 1, 17, 16, 5, 5, 9, 2])]
     results = run(rows)
     for one, result in zip(rows, results, strict=True):
@@ -40,7 +42,7 @@ def test_order_lengths_and_values():
 
 
 def test_a_length_with_a_bucket_is_not_compiled_again():
-    run = predictor(batch_size=2)
+    run = predictor(tokens=40)
     for length in (16, 20):
         run([row(length), row(length)])
         run([row(length)])
@@ -52,7 +54,7 @@ def test_a_length_with_a_bucket_is_not_compiled_again():
 
 
 def test_sixteen_threads_with_bad_input_in_between():
-    run = predictor(batch_size=4)
+    run = predictor(tokens=80)
     rows = [row(length, seed) for seed in range(4) for length in (1, 5, 12, 16, 19, 20)]
     wanted = run(rows)
     bad = [
@@ -81,6 +83,44 @@ def test_sixteen_threads_with_bad_input_in_between():
         errors = list(pool.map(work, range(128)))
     assert max(errors) < 1e-5
     assert error(run(rows[:1])[0]["hidden"], wanted[0]["hidden"]) < 1e-6
+
+
+def test_threads_take_turns_in_the_order_they_came():
+    turns, through, inside = Turns(), [], []
+    threads = []
+
+    def work(i: int) -> None:
+        with turns:
+            inside.append(i)
+            assert len(inside) == 1
+            through.append(i)
+            time.sleep(0.001)
+            inside.remove(i)
+
+    with turns:
+        for i in range(16):
+            threads.append(threading.Thread(target=work, args=(i,)))
+            threads[-1].start()
+            while len(turns._waiting) < i + 2:
+                time.sleep(0.0005)
+    for thread in threads:
+        thread.join()
+    assert through == list(range(16))
+    with turns:  # and it is free again
+        pass
+
+
+def test_who_gives_up_waiting_is_not_waited_for(monkeypatch):
+    turns = Turns()
+    lock = type("Interrupted", (), {"acquire": lambda self: interrupted.pop()(), "release": id})
+    interrupted = [lambda: (_ for _ in ()).throw(KeyboardInterrupt), lambda: True]
+    with turns:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "Lock", lock)
+            with pytest.raises(KeyboardInterrupt):
+                turns.__enter__()
+        assert len(turns._waiting) == 1
+    assert not turns._waiting
 
 
 def test_new_weights_are_seen():

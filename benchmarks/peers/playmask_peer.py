@@ -1,23 +1,138 @@
 """playmask, as it is used."""
 
+import sys
+import time
 from functools import cache
+from pathlib import Path
 
-from worker import serve
-
-import playmask
+from worker import latencies, launched, read_json, serve
 
 ORDERS = {"unilm": {"mask": "unilm"}, "gpt2": {}, "t5": {}}
 
 
 @cache
-def model(kind: str, path: str):
+def model(path: str, **options):
     """A checkpoint, loaded once."""
-    return playmask.load(path, **ORDERS[kind])
+    import playmask
+
+    return playmask.load(path, **options)
 
 
-def prepare(case):
+@cache
+def task(path: str, dtype: str | None = None):
+    """A saved task, loaded once."""
+    import playmask
+
+    return playmask.load_task(path, dtype=dtype)
+
+
+def fine_tune(case):
+    """Fine-tune a classifier of pairs; the second of two epochs is timed."""
+    import playmask  # first: it chooses the backend
+
+    import keras  # isort: skip
+
+    keras.config.set_dtype_policy(case.get("dtype", "float32"))
+    pairs = [tuple(pair) for pair in read_json(case["pairs"])]
+    body = playmask.load(case["path"], heads=("pool",))
+    made = playmask.TextClassifier.new(
+        body, ["0", "1"], max_length=case["length"], pooling="pooled"
+    )
+    seen = first_vectors(made, pairs)
+    clock = Epochs()
+
+    def run():
+        made.fit(
+            pairs, epochs=2, batch_size=case["batch"], learning_rate=2e-5,
+            callbacks=[clock.callback()], verbose=0,
+        )  # fmt: skip
+        return {"seconds": clock.last, "cold": clock.first, "outputs": seen}
+
+    return run
+
+
+class Epochs:
+    """The seconds of the first and of the last epoch."""
+
+    def callback(self):
+        """What Keras calls."""
+        import keras
+
+        marks = []
+
+        def end(epoch, logs):
+            marks.append(time.perf_counter())
+            self.last = marks[-1] - marks[-2]
+            self.first = marks[1] - marks[0]
+
+        return keras.callbacks.LambdaCallback(
+            on_train_begin=lambda logs: marks.append(time.perf_counter()), on_epoch_end=end
+        )
+
+
+def first_vectors(made, pairs):
+    """The last layer's first vector of four pairs: what must be equal before anything is timed."""
+    import numpy as np
+
+    from playmask.predictor import Predictor
+
+    body = made.transformer
+    run = Predictor(
+        made.network,
+        limits=made.predictor.limits,
+        maximum=made.settings["max_length"],
+        function=lambda inputs: {"first": body(inputs)["hidden"][:, 0]},
+    )
+    rows = [made.row(tuple(pair[:2])) for pair in pairs[:4]]
+    return np.stack([out["first"] for out in run(rows)])[:, :16].astype("float64").tolist()
+
+
+def classify(case):
+    """Label many texts."""
+    made, texts = task(case["task"], case.get("dtype")), read_json(case["texts"])
+
+    def run():
+        found = made.predict(texts)
+        return {"outputs": [answer.probabilities["1"] for answer in found[:64]]}
+
+    return run
+
+
+def latency(case):
+    """Label single texts."""
+    made, texts = task(case["task"]), read_json(case["texts"])
+
+    def run():
+        taken = latencies(made.predict, texts, case["threads"], case["calls"])
+        return {"latencies": taken, "outputs": [made.predict(texts[0]).probabilities["1"]]}
+
+    return run
+
+
+def tag(case):
+    """Find mentions in many texts."""
+    made, texts = task(case["task"]), read_json(case["texts"])
+    return lambda: {"outputs": [], "found": sum(map(len, made.predict(texts)))}
+
+
+relate = tag
+
+
+def tokenize(case):
+    """Ids of many texts."""
+    import playmask
+
+    words, texts = playmask.Tokenizer.load(case["path"]), read_json(case["texts"])
+    return lambda: {
+        "outputs": [e.ids for e in words.encode(texts, max_length=case["length"])][:200]
+    }
+
+
+def generate(case):
     """Generate as the case says."""
-    loaded = model(case["kind"], case["path"])
+    import playmask
+
+    loaded = model(case["path"], **ORDERS[case["kind"]])
     beams = case["beams"]
     search = playmask.Greedy() if beams == 1 else playmask.Beams(beams, length_penalty=1.0)
 
@@ -30,9 +145,77 @@ def prepare(case):
             search=search,
             batch_size=len(case["prompts"]),
         )
-        return [texts[0] for texts in made.tokens]
+        return {"tokens": [texts[0] for texts in made.tokens]}
 
     return run
 
 
-serve(prepare)
+def forward(case):
+    """A forward pass of random ids, for scaling."""
+    import numpy as np
+
+    import playmask
+    from playmask.compiled import Compiled
+
+    made = playmask.build(playmask.Architecture.from_json(case["architecture"]))
+    ids = np.random.default_rng(0).integers(1000, 20000, (case["rows"], case["tokens"]))
+    run = Compiled(made, lambda inputs: {"sum": made(inputs)["hidden"].sum()})
+
+    def once():
+        run({"tokens": ids.astype("int32")})["sum"].block_until_ready()
+        return {"outputs": [], "peak": peak()}
+
+    return once
+
+
+def peak() -> float:
+    """The largest memory of this process so far, in MB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1e3
+    return float("nan")
+
+
+def load(path):
+    """A function that labels one text, from a saved task or a published checkpoint."""
+    import numpy as np
+
+    import playmask
+
+    if (Path(path) / "task.json").exists():
+        return playmask.load_task(path).predict
+    made = playmask.load(path)
+
+    def answer(text):
+        encoding = made.tokenizer.encode(text)
+        run = playmask.Predictor(made, limits={"tokens": 21128, "segments": 2}, maximum=128)
+        return np.asarray(run([{"tokens": encoding.ids}])[0]["hidden"])
+
+    return answer
+
+
+def importing():
+    """Import the library and what it computes with."""
+    import jax
+
+    import playmask
+
+    assert playmask.load
+    jax.numpy.zeros(1).block_until_ready()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--launch"]:
+        launched(importing, load)
+    serve(
+        {
+            "fine-tuning": fine_tune,
+            "classification": classify,
+            "latency": latency,
+            "tagging": tag,
+            "relations": relate,
+            "tokenising": tokenize,
+            "generation": generate,
+            "scaling": forward,
+        }
+    )

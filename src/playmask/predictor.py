@@ -1,5 +1,7 @@
 """The one way to run a model: inputs checked first, lengths bucketed, compiled, from any thread."""
 
+import threading
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -7,7 +9,8 @@ import keras
 import numpy as np
 
 from playmask.compiled import Compiled
-from playmask.data.batches import bucket, buckets, pad
+from playmask.data.batches import buckets, pad
+from playmask.data.planning import TOKENS, Together, plan
 from playmask.errors import InputError, nearest
 
 Row = Mapping[str, Sequence[int]]
@@ -19,8 +22,9 @@ class Predictor:
 
     function: (inputs: dict of (B, T)) -> dict of (B, …) (default: the model itself); limits: for
     each input the number its integers must stay below, such as {"tokens": vocabulary};
-    maximum: the longest row; per_token: the outputs that have one value for each token, whose
-    padding is cut off. Rows are padded with 0; "valid" tells the model what is padding.
+    maximum: the longest row; tokens: about how many a batch has, padding included; per_token: the
+    outputs that have one value for each token, whose padding is cut off. Rows are padded with 0;
+    "valid" tells the model what is padding.
     Raises: InputError naming the row, before anything runs
     """
 
@@ -30,15 +34,16 @@ class Predictor:
         *,
         limits: Mapping[str, int],
         maximum: int = 512,
-        batch_size: int = 32,
+        tokens: int = TOKENS,
         per_token: Collection[str] = (),
         function: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self.limits = dict(limits)
         self.per_token = frozenset(per_token)
         self.lengths = buckets(maximum)
-        self.batch_size = batch_size
-        self._sizes = tuple(sorted({1, max(1, batch_size // 4), batch_size}))  # few to compile
+        self.tokens = tokens
+        self._known: set[int] = set()  # lengths that were used before
+        self._turns = Turns()
         self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
 
     @property
@@ -47,30 +52,25 @@ class Predictor:
         return self._run.traces
 
     def __call__(self, rows: Sequence[Row]) -> list[Output]:
-        """Run all rows, batched by length."""
+        """Run all rows, those of about one length together."""
         lengths = self._check(rows)
         results: list[Output] = [{} for _ in rows]
-        order = np.argsort(lengths, kind="stable")
-        by_bucket: dict[int, list[int]] = {}
-        for index in order:
-            by_bucket.setdefault(bucket(lengths[index], self.lengths), []).append(int(index))
-        for length, members in by_bucket.items():
-            for start in range(0, len(members), self.batch_size):
-                batch = members[start : start + self.batch_size]
-                outputs = self._batch([rows[i] for i in batch], length)
-                for place, index in enumerate(batch):
-                    results[index] = self._row(outputs, place, lengths[index])
+        for batch in plan(lengths, self.lengths, known=self._known, tokens=self.tokens):
+            outputs = self._batch([rows[i] for i in batch.rows], batch)
+            self._known.add(batch.length)
+            for place, index in enumerate(batch.rows):
+                results[index] = self._row(outputs, place, lengths[index])
         return results
 
-    def _batch(self, rows: list[Row], length: int) -> Output:
-        """Pad rows to a batch and a length that have buckets, and run them."""
-        size = bucket(len(rows), self._sizes)
-        padded = [*rows, *[rows[0]] * (size - len(rows))]
-        inputs = {name: pad([row[name] for row in padded], length) for name in rows[0]}
+    def _batch(self, rows: list[Row], batch: Together) -> Output:
+        """Pad rows to the shape of their batch, and run them."""
+        padded = [*rows, *[rows[0]] * (batch.size - len(rows))]
+        inputs = {name: pad([row[name] for row in padded], batch.length) for name in rows[0]}
         sizes = np.array([len(row["tokens"]) for row in padded])
-        inputs["valid"] = np.arange(length) < sizes[:, None]
-        outputs = self._run(inputs)
-        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+        inputs["valid"] = np.arange(batch.length) < sizes[:, None]
+        with self._turns:
+            outputs = self._run(inputs)
+            return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
 
     def _row(self, outputs: Output, place: int, length: int) -> Output:
         """One row's outputs, without the padding of its batch."""
@@ -111,3 +111,38 @@ class Predictor:
             raise InputError(
                 f"Row {i}: {name} holds {wrong}; the model takes 0 to {self.limits[name] - 1}."
             )
+
+
+class Turns:
+    """Lets threads through one at a time, in the order they came.
+
+    A batch uses all cores, so that several at once would only be in each other's way; and a plain
+    lock lets a thread that comes back pass those that wait, some of them for seconds.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()  # the first one has its turn
+
+    def __enter__(self) -> None:
+        mine = threading.Lock()
+        mine.acquire()
+        with self._guard:
+            self._waiting.append(mine)
+            first = len(self._waiting) == 1
+        try:
+            if not first:
+                mine.acquire()  # until the one before is through
+        except BaseException:  # Ctrl-C: the others must not wait for this one
+            self._leave(mine)
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        self._leave(self._waiting[0])
+
+    def _leave(self, mine: threading.Lock) -> None:
+        with self._guard:
+            had_turn = self._waiting[0] is mine
+            self._waiting.remove(mine)
+            if had_turn and self._waiting:
+                self._waiting[0].release()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from playmask.activations import gelu
 from playmask.masks import NEVER, Sites, Tensor
 from playmask.parts.part import Condensed, Look, Part, Sizes, check_counts, name_for
 from playmask.parts.positioned import rows
@@ -141,7 +142,7 @@ class Mixing(CondensedScores):
         """W₁ along the text, and the activation."""
         k, v, scene = super().condense(k, v, scene)
         hidden = v + ops.cast(self.hidden_bias, self.compute_dtype)
-        return k, ops.gelu(hidden, approximate=False), scene
+        return k, gelu(hidden), scene
 
     def logits(self, look: Look) -> Tensor:
         """W₂'s row for each query: (1 or B, 1, T, size)."""

@@ -23,7 +23,7 @@ from playmask.transformer import Transformer
 MASK = "[MASK]"
 SHARE = 0.15  # of a text's tokens that are asked for
 SHOWN_AS_MASK, SHOWN_AS_OTHER = 0.8, 0.1  # of them; the rest stay as they are
-BATCH = 8  # texts filled at a time: all places are scored, over the whole vocabulary
+TOKENS = 1024  # read at a time: every one of them is scored over the whole vocabulary
 
 
 def hidden(
@@ -217,7 +217,7 @@ class MaskFill(TokenTask):
             self.network,
             limits={"tokens": size},
             maximum=self.settings["max_length"],
-            batch_size=BATCH,
+            tokens=TOKENS,
             per_token=("chances", "tokens"),
             function=score,
         )

@@ -15,6 +15,8 @@ from playmask.masks import Tensor
 from playmask.tasks.task import Task, TaskNetwork, load_reader
 from playmask.transformer import Transformer
 
+MEASURED = 32  # examples whose loss is computed at a time
+
 
 class TokenNetwork(TaskNetwork):
     """A Transformer, of which the logits of tokens are wanted; it has no weights of its own.
@@ -63,7 +65,7 @@ class TokenTask(Task):
 
     def measure(self, examples: Sequence[Any]) -> tuple[float, float]:
         """Loss (nats per token) and accuracy over all tokens that are asked for."""
-        batches = self._batches(examples, self.predictor.batch_size, shuffle=False)
+        batches = self._batches(examples, MEASURED, shuffle=False)
         parts = [self._sums(*batches[i]) for i in range(len(batches))]
         total = np.sum([ops.convert_to_numpy(part) for part in parts], axis=0, dtype="float64")
         nats, wanted, right = map(float, total)

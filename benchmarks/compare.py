@@ -1,0 +1,83 @@
+"""playmask beside what its users would otherwise pick, and beside what the machine allows.
+
+    python benchmarks/compare.py [--only fine-tuning,start] [--runs 3] [--smoke] [--report]
+
+Peers live in environments of their own (`--peers`, default runs/peers), which are made where they
+are missing: bert4keras 0.11.5 on Python 3.7, TensorFlow 1.15 and Keras 2.3.1; Hugging Face
+transformers and bert4torch on PyTorch; KerasHub on JAX. Results are kept as JSON in
+docs/benchmarks, and docs/benchmarks.md is made anew from all that are there; `--report` makes it
+without measuring. `--smoke` does a little of everything with tiny models and only the peers that
+are installed already, and writes into runs/benchmarks.
+"""
+
+import argparse
+import datetime
+import json
+import sys
+from pathlib import Path
+
+import environments
+import machine
+import report
+from material import Material
+from works import WORKS
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Measure, keep, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help=f"of {', '.join(WORKS)}")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--peers", type=Path, default=ROOT / "runs" / "peers")
+    options = parser.parse_args()
+    names = [name for name in options.only.split(",") if name] or [*WORKS]
+    if unknown := sorted(set(names) - set(WORKS)):
+        parser.error(f"there is no work {unknown[0]!r}; there are {', '.join(WORKS)}.")
+    runs = ROOT / "runs" / "benchmarks"
+    folder = runs / "smoke" if options.smoke else ROOT / "docs"
+    results = folder / "benchmarks"
+    results.mkdir(parents=True, exist_ok=True)
+    place = options.peers.resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    environments.MAKE = not options.smoke
+    if not options.report:
+        material = Material(runs / "material", small=options.smoke)
+        for name in names:
+            work(name, material, 1 if options.smoke else options.runs, place, results)
+    print(report.write(folder, results))
+
+
+def work(name: str, material: Material, runs: int, place: Path, results: Path) -> None:
+    """Do one kind of work, and keep what came of it."""
+    made = WORKS[name]
+    found, used = [], {}
+    for case in made.cases(material):
+        print(f"{name}: {case.name}", file=sys.stderr, flush=True)
+        found.append(made.measure(case, runs, place))
+        print(json.dumps(found[-1], ensure_ascii=False), file=sys.stderr, flush=True)
+        for side in case.sides.values():
+            try:
+                used[side.environment] = environments.versions(side.environment, place)
+            except environments.Missing:
+                continue
+    transformers = place / "transformers" / "bin" / "python"
+    kept = {
+        "date": datetime.date.today().isoformat(),
+        "command": f"python benchmarks/compare.py --only {name}",
+        "machine": machine.describe(),
+        "half": machine.half_rate(transformers if transformers.exists() else None),
+        "versions": used,
+        "cases": found,
+    }
+    file = results / f"{name}.json"
+    beside = file.with_suffix(".writing")
+    beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(file)
+
+
+if __name__ == "__main__":
+    main()

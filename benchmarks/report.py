@@ -1,0 +1,243 @@
+"""Results as a page with tables and pictures."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+from works import WORKS
+
+INK, OURS, THEIRS, BOUND = "#333333", "#c0392b", "#9aa5b1", "#2c6e9b"
+
+HEAD = """# Benchmarks
+
+`make benchmark` (`PLAYMASK_DATA` set) makes this page: every side in a process of its own, in an
+environment of its own, with the same weights and texts, asked in turn; medians, and the least and
+most in brackets. "first" is the first run of a process, which compiles or fills caches, where all
+else is warm. "bound" is the share of what the machine allows: operations of matrix products and
+bytes of weights, counted from the architecture, at the rates measured between the runs. "apart" is
+how far the answers are from playmask's: the largest difference in parts of the largest value, or
+the share of texts that are not the same. A side that could not run is named with the reason.
+"""
+
+
+def write(folder: Path, results: Path) -> Path:
+    """Write the page of all results that are there; returns its path."""
+    pictures = folder / "benchmarks"
+    pictures.mkdir(parents=True, exist_ok=True)
+    parts = [HEAD]
+    for name, work in WORKS.items():
+        file = results / f"{name}.json"
+        if not file.exists():
+            continue
+        result = json.loads(file.read_text(encoding="utf-8"))
+        parts += [f"## {work.title}", work.about, machine_line(result)]
+        parts += LAYOUTS.get(name, rows)(result, pictures, name)
+    page = folder / "benchmarks.md"
+    beside = page.with_suffix(".writing")
+    beside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    beside.replace(page)
+    return page
+
+
+def machine_line(result: dict[str, Any]) -> str:
+    """Where and with what it was measured."""
+    m = result["machine"]
+    versions = "; ".join(
+        f"{name}: " + ", ".join(f"{k} {v}" for k, v in found.items())
+        for name, found in result["versions"].items()
+    )
+    half = result.get("half")
+    wide = "" if half is None else f", bfloat16 {half / 1e9:.0f} (PyTorch)"
+    rate = result["cases"][0].get("rates")
+    speed = "" if rate is None else (
+        f" Matrix products {rate['operations'] / 1e9:.0f} G operations/s in float32{wide}; "
+        f"matrix-vector {rate['bytes'] / 1e9:.1f} GB/s."
+    )  # fmt: skip
+    return (
+        f"*{result['date']}, `{result['command']}`; {m['cores']} cores of {m['processor']} "
+        f"({m['instructions']}), {m['system']}.{speed} {versions}.*"
+    )
+
+
+def table(head: list[str], lines: list[list[str]]) -> str:
+    """A Markdown table."""
+    made = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in made)
+
+
+def missing(case: dict[str, Any]) -> list[str]:
+    """The sides that could not run, and why."""
+    return [f"Missing: {side}: {reason}" for side, reason in case["missing"].items()]
+
+
+def number(value: float | None, places: int = 3) -> str:
+    """A number with so many digits that count, or nothing."""
+    if value is None:
+        return ""
+    digits = f"{value:.{places}g}"
+    return f"{float(digits):,.0f}" if abs(value) >= 10 ** (places - 1) else digits
+
+
+def spread(side: dict[str, Any], scale: float = 1.0) -> str:
+    """The median, with the least and the most."""
+    parts = (number(side[name] * scale) for name in ("seconds", "least", "most"))
+    return "{} ({}–{})".format(*parts)
+
+
+def apart(side: dict[str, Any]) -> str:
+    """How far the answers are from ours."""
+    value = side.get("apart")
+    return "" if value is None else ("0" if value == 0 else f"{value:.0e}")
+
+
+def rows(result: dict[str, Any], pictures: Path, name: str) -> list[str]:
+    """For each case a table of sides, then a picture of all cases."""
+    parts = []
+    for case in result["cases"]:
+        ours = next(iter(case["sides"].values()))["seconds"]
+        bound, unit = case["bound"], case["unit"]
+        head = ["", "s", f"{unit}/s", "× playmask's time", "bound", "first, s", "apart"]
+        lines = [
+            [
+                label,
+                spread(side),
+                number(case["amount"] / side["seconds"]),
+                f"{side['seconds'] / ours:.2f}",
+                "" if bound is None else f"{bound / side['seconds']:.0%}",
+                number(side["first"]),
+                apart(side),
+            ]
+            for label, side in case["sides"].items()
+        ]
+        parts += [f"**{case['case']}**", table(head, lines), *missing(case)]
+    bars(result, pictures / f"{name}.png", WORKS[name].title)
+    return [*parts, f"![{WORKS[name].title}](benchmarks/{name}.png)"]
+
+
+def bars(result: dict[str, Any], path: Path, title: str) -> None:
+    """How much each side does in a second, a panel for each case."""
+    cases = result["cases"]
+    counts = [len(case["sides"]) for case in cases]
+    figure, panels = pyplot.subplots(
+        len(cases),
+        1,
+        figsize=(8, 0.34 * sum(counts) + 0.75 * len(cases)),
+        height_ratios=[n + 0.6 for n in counts],
+        squeeze=False,
+        layout="constrained",
+    )
+    for panel, case in zip(panels[:, 0], cases, strict=True):
+        labels = [*case["sides"]]
+        values = [case["amount"] / side["seconds"] for side in case["sides"].values()]
+        panel.barh(labels, values, color=[OURS if "playmask" in x else THEIRS for x in labels])
+        if case["bound"]:
+            panel.axvline(case["amount"] / case["bound"], color=BOUND, linestyle="--", lw=1)
+        for i, value in enumerate(values):
+            panel.text(value, i, f" {number(value)}", va="center", color=INK, fontsize=8)
+        panel.invert_yaxis()
+        panel.margins(x=0.12)
+        panel.set_title(f"{case['case']}: {case['unit']}/s", fontsize=9, loc="left", color=INK)
+        panel.tick_params(labelsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def calls(result: dict[str, Any], pictures: Path, name: str) -> list[str]:
+    """Latencies: percentiles of the calls."""
+    parts = []
+    for case in result["cases"]:
+        head = ["", "p50, ms", "p95, ms", "p99, ms", "p99 / p50", "apart"]
+        lines = [
+            [
+                label,
+                *(number(1e3 * side[p]) for p in ("p50", "p95", "p99")),
+                f"{side['p99'] / side['p50']:.2f}",
+                apart(side),
+            ]
+            for label, side in case["sides"].items()
+        ]
+        parts += [f"**{case['case']}**", table(head, lines), *missing(case)]
+    return parts
+
+
+def lives(result: dict[str, Any], pictures: Path, name: str) -> list[str]:
+    """Of new processes, what each part took."""
+    parts = []
+    for case in result["cases"]:
+        some = next(iter(case["sides"].values()))
+        head = ["", *(f"{part}, s" for part in some)]
+        lines = [
+            [label, *(spread(part) for part in side.values())]
+            for label, side in case["sides"].items()
+        ]
+        parts += [f"**{case['case']}**", table(head, lines), *missing(case)]
+    return parts
+
+
+def scales(result: dict[str, Any], pictures: Path, name: str) -> list[str]:
+    """Time a token and memory, against length, batch, depth and cores."""
+    labels = [*result["cases"][0]["sides"]]
+    head = ["rows × tokens"]
+    for label in labels:
+        head += [f"{label}, µs a token", "bound", "memory, MB"]
+    lines = []
+    for case in result["cases"]:
+        line = [case["case"]]
+        for label in labels:
+            side = case["sides"].get(label)
+            if side is None:
+                line += ["", "", ""]
+                continue
+            token = 1e6 * side["seconds"] / case["amount"]
+            line += [number(token), f"{case['bound'] / side['seconds']:.0%}", number(side["peak"])]
+        lines.append(line)
+    curves(result, pictures / f"{name}.png")
+    gone = [text for case in result["cases"] for text in missing(case)]
+    return [table(head, lines), *dict.fromkeys(gone), f"![Scaling](benchmarks/{name}.png)"]
+
+
+def curves(result: dict[str, Any], path: Path) -> None:
+    """Time a token and memory against the length, at 2,048 tokens in all."""
+    cases = [case for case in result["cases"] if case["case"].startswith("length")]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    across = [int(case["case"].split("×")[1].split(",")[0]) for case in cases]
+    for label, colour in zip(cases[0]["sides"], (OURS, THEIRS), strict=False):
+        sides = [case["sides"].get(label) for case in cases]
+        if None in sides:
+            continue
+        times = [1e6 * s["seconds"] / c["amount"] for s, c in zip(sides, cases, strict=True)]
+        left.plot(across, times, "o-", color=colour, label=label)
+        right.plot(across, [s["peak"] for s in sides], "o-", color=colour, label=label)
+    left.plot(
+        across,
+        [1e6 * case["bound"] / case["amount"] for case in cases],
+        "--",
+        color=BOUND,
+        label="bound",
+    )
+    for panel, title in ((left, "µs a token"), (right, "memory of the process, MB")):
+        panel.set_xscale("log", base=2)
+        panel.set_xticks(across, [f"{n:,}" for n in across])
+        panel.set_ylim(0)
+        panel.set_xlabel("tokens a text, 2,048 in all", fontsize=8)
+        panel.set_title(title, fontsize=9, loc="left", color=INK)
+        panel.tick_params(labelsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.legend(fontsize=8, frameon=False)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+LAYOUTS: dict[str, Callable[[dict[str, Any], Path, str], list[str]]] = {
+    "latency": calls,
+    "start": lives,
+    "scaling": scales,
+}
+"""How results of a work are laid out, where they are not rows of sides."""

@@ -1,0 +1,351 @@
+"""What is compared: every work as a table of cases, and who takes part in each."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from material import MIDDLE, Material, lengths
+from measuring import PASSIVE, Case, Side, launch, measure
+
+OURS = Side("playmask")
+TEXT = "房间很干净，服务也热情，下次还会再来。"
+
+
+def torch(threads: int, environment: str = "transformers", **told: Any) -> Side:
+    """A side on PyTorch with so many threads."""
+    return Side(environment, {**PASSIVE, "OMP_NUM_THREADS": str(threads)}, told)
+
+
+class Work(NamedTuple):
+    """A kind of work: its title, what the reader should know, its cases, how they are measured."""
+
+    title: str
+    about: str
+    cases: Callable[[Material], list[Case]]
+    measure: Callable[[Case, int, Path], dict[str, Any]] = measure
+
+
+def products(material: Material, sizes: Any, **changes: Any) -> float:
+    """Multiply-adds of reading texts of these lengths, each alone."""
+    import playmask
+
+    architecture = material.architecture(**changes)
+    values, counts = np.unique(sizes, return_counts=True)
+    costs = [playmask.count(architecture, length=int(size)).products for size in values]
+    return float(np.dot(costs, counts))
+
+
+def fine_tuning(material: Material) -> list[Case]:
+    """A BERT-base on pairs of questions."""
+    count = 8 if material.small else 128
+    google = material.checkpoint("bert", "google", ("pool",))
+    theirs = material.checkpoint("bert", "huggingface", ("pool",))
+    pairs = material.pairs(count)
+    told = {"pairs": pairs, "batch": 4 if material.small else 32, "length": 128}
+    sizes = lengths(google, pairs, 128)
+    tensorflow = {"KERAS_BACKEND": "tensorflow"}
+    half = {"dtype": "bfloat16"}
+    sides = {
+        "playmask": Side("playmask", {}, {"path": google}),
+        "playmask, TensorFlow, mixed_bfloat16": Side(
+            "playmask-tensorflow", tensorflow, {"path": google, "dtype": "mixed_bfloat16"}
+        ),
+        "transformers, its script": torch(2, path=theirs, best=False),
+        "transformers, best, 1 thread": torch(1, path=theirs, best=True),
+        "transformers, best, 2 threads": torch(2, path=theirs, best=True),
+        "transformers, best, bfloat16": torch(2, path=theirs, best=True, **half),
+        "KerasHub": Side("kerashub", {}, {"path": theirs}),
+        "bert4keras": Side("bert4keras", {}, {"path": google}),
+        "bert4torch": torch(2, "bert4torch", path=theirs),
+    }
+    operations = 2 * 3 * products(material, sizes)
+    return [
+        Case(
+            "BERT-base, pairs of questions",
+            "fine-tuning",
+            told,
+            sides,
+            amount=count,
+            unit="pairs",
+            operations=operations,
+        )
+    ]
+
+
+def classification(material: Material) -> list[Case]:
+    """Many reviews of natural lengths through a classifier of MiniLM's shape."""
+    count = 64 if material.small else 10_000
+    ours, theirs = material.classifier(middle=True)
+    texts = material.texts(count)
+    size = {} if material.small else MIDDLE
+    sizes = lengths(ours, texts, 128)
+
+    def by(batch: int, by_hand: bool) -> Side:
+        return torch(2, path=theirs, batch=batch, by_hand=by_hand)
+
+    sides = {
+        "playmask": Side("playmask", {}, {"task": ours}),
+        "transformers, pipeline": by(1, False),
+        "transformers, pipeline, batch 8": by(8, False),
+        "transformers, by hand, sorted, batch 32": by(32, True),
+    }
+    return [
+        Case(
+            f"{count:,} reviews, 6 blocks of width 384",
+            "classification",
+            {"texts": texts, "length": 128},
+            sides,
+            amount=count,
+            unit="texts",
+            operations=2 * products(material, sizes, **size),
+            runs=2,
+        )
+    ]
+
+
+def latency(material: Material) -> list[Case]:
+    """Single reviews through a BERT-base, from one thread and from sixteen."""
+    ours, theirs = material.classifier()
+    google = material.checkpoint("bert", "google", ("pool",))
+    texts = material.texts(4 if material.small else 24)
+    cases = []
+    for threads, calls in ((1, 4), (16, 2)) if material.small else ((1, 96), (16, 8)):
+        told = {"texts": texts, "threads": threads, "calls": calls, "length": 128}
+        sides = {
+            "playmask": Side("playmask", {}, {"task": ours}),
+            "transformers, pipeline": torch(2, path=theirs, by_hand=False),
+            "transformers, by hand, 1 thread": torch(1, path=theirs, by_hand=True),
+            "transformers, by hand, 2 threads": torch(2, path=theirs, by_hand=True),
+            "KerasHub": Side(
+                "kerashub", {}, {"path": material.checkpoint("bert", "huggingface", ("pool",))}
+            ),
+            "bert4keras": Side("bert4keras", {}, {"path": google}),
+        }
+        name = f"BERT-base, single reviews, {threads} thread{'s' * (threads > 1)}"
+        cases.append(Case(name, "latency", told, sides, amount=threads * calls, unit="texts"))
+    return cases
+
+
+HUB = {"transformers, 1 thread": torch(1), "transformers, 2 threads": torch(2)}
+GENERATED: dict[str, dict[str, Any]] = {
+    "UniLM BERT-base, 128 + 32": {"kind": "unilm", "prompt": 128, "new": 32},
+    "UniLM BERT-base, 128 + 32, 4 beams": {"kind": "unilm", "prompt": 128, "new": 32, "beams": 4},
+    "GPT-2-base, 64 + 64": {"kind": "gpt2", "prompt": 64, "new": 64},
+    "GPT-2-base, 64 + 64, batch 8": {"kind": "gpt2", "prompt": 64, "new": 64, "batch": 8},
+    "GPT-2-base, 64 + 64, 4 beams": {"kind": "gpt2", "prompt": 64, "new": 64, "beams": 4},
+    "T5-base, 64 sentences, 4 beams": {
+        "kind": "t5", "prompt": (9, 32), "new": 24, "batch": 64, "beams": 4,
+    },
+}  # fmt: skip
+"""What is generated. T5's sentences have 9 to 32 tokens, as those of multi30k have in pieces."""
+
+FORMS = {
+    "unilm": ("bert", "google", {"bert4keras": Side("bert4keras")}),
+    "gpt2": ("gpt2", "huggingface", {**HUB, "KerasHub": Side("kerashub")}),
+    "t5": ("t5", "huggingface", HUB),
+}
+"""Of each kind: the family, the dialect that its peers read, and the peers."""
+
+
+def generation(material: Material) -> list[Case]:
+    """Random ids, so that no text ends early."""
+    cases = []
+    for name, generated in GENERATED.items():
+        family, dialect, peers = FORMS[generated["kind"]]
+        path = material.checkpoint(family, dialect, ("mlm",))
+        batch, beams = generated.get("batch", 1), generated.get("beams", 1)
+        batch = min(batch, 2) if material.small else batch
+        low, high = np.broadcast_to(generated["prompt"], 2)
+        random = np.random.default_rng(0)
+        sizes = random.integers(low, high + 1, batch)
+        new = 4 if material.small else generated["new"]
+        told = {
+            "path": path,
+            "kind": generated["kind"],
+            "new": new,
+            "beams": beams,
+            "prompts": [random.integers(1000, 20000, size).tolist() for size in sizes],
+        }
+        read, prompt = weights_of(path, generated["kind"], int(high))
+        alone = batch == beams == 1
+        cases.append(
+            Case(
+                name,
+                "generation",
+                told,
+                {"playmask": OURS, **peers},
+                amount=batch * new,
+                unit="tokens",
+                operations=2 * prompt if alone else None,
+                read=new * read if alone else None,
+            )
+        )
+    return cases
+
+
+def weights_of(path: str, kind: str, prompt: int) -> tuple[float, float]:
+    """Bytes of weights that every token reads, and multiply-adds of reading the prompt.
+
+    Tables that are only looked up do not count, and neither does the vocabulary over the prompt.
+    """
+    import playmask
+    from playmask.transformer import weights_by_name
+
+    model = playmask.load(path, **({"mask": "unilm"} if kind == "unilm" else {}))
+    looked_up = ("embeddings/positions", "embeddings/segments")
+    read = sum(
+        v.value.nbytes
+        for name, v in weights_by_name(model).items()
+        if not name.startswith(looked_up)
+    )
+    return read, playmask.count(model.architecture, length=prompt).products
+
+
+def extraction(material: Material) -> list[Case]:
+    """Mentions and relations in reviews, from text to spans, by models of MiniLM's shape."""
+    count = 16 if material.small else 1000
+    ours, theirs = material.tagger()
+    texts = material.texts(count, cut=120)  # transformers' pipeline fails beyond the positions
+    size = {} if material.small else MIDDLE
+    operations = 2 * products(material, lengths(ours, texts, 128), **size)
+    tags = {
+        "playmask": Side("playmask", {}, {"task": ours}),
+        "transformers, pipeline": torch(2, path=theirs, batch=1),
+        "transformers, pipeline, batch 8": torch(2, path=theirs, batch=8),
+    }
+    common = {"amount": count, "unit": "texts", "operations": operations}
+    relations = {"playmask": Side("playmask", {}, {"task": material.linker()})}
+    return [
+        Case("mentions of 8 labels", "tagging", {"texts": texts}, tags, **common),
+        Case("relations of 48 predicates", "relations", {"texts": texts}, relations, **common),
+    ]
+
+
+def start(material: Material) -> list[Case]:
+    """New processes, when others have run before."""
+    ours, _ = material.classifier()
+    google = material.checkpoint("bert", "google", ("pool",))
+    theirs = material.checkpoint("bert", "huggingface", ("pool",))
+    script = str(Path(sys.executable).with_name("playmask"))
+    told = {"text": TEXT, "path": google}
+    return [
+        Case(
+            "BERT-base, the first answer of a new process",
+            "start",
+            told,
+            {
+                "playmask, its own format": Side("playmask", {}, {"path": ours}),
+                "playmask, TensorFlow's": OURS,
+                "playmask, safetensors": Side("playmask", {}, {"path": theirs}),
+                "transformers": torch(2, path=theirs),
+                "KerasHub": Side("kerashub", {}, {"path": theirs}),
+                "bert4keras": Side("bert4keras"),
+                "bert4torch": torch(2, "bert4torch", path=theirs),
+            },
+        ),
+        Case(
+            "the command line",
+            "start",
+            told,
+            {
+                "playmask --help": Side("playmask", {}, {"command": [script, "--help"]}),
+                "playmask predict": Side(
+                    "playmask", {}, {"command": [script, "predict", ours, "--text", TEXT]}
+                ),
+            },
+        ),
+    ]
+
+
+def tokenising(material: Material) -> list[Case]:
+    """Reviews to ids, cut to 128 tokens."""
+    count = 64 if material.small else 100_000
+    google = material.checkpoint("bert", "google", ("pool",))
+    sides = {
+        "playmask": Side("playmask"),
+        "tokenizers": Side("transformers", {}, {"raw": True}),
+        "transformers, fast": Side("transformers", {}, {"raw": False}),
+        "bert4keras": Side("bert4keras"),
+        "bert4torch": torch(1, "bert4torch"),
+    }
+    told = {"path": google, "texts": material.texts(count), "length": 128}
+    name = f"{count:,} reviews"
+    return [Case(name, "tokenising", told, sides, amount=count, unit="texts")]
+
+
+def scaling(material: Material) -> list[Case]:
+    """A forward pass against length, batch, depth and threads."""
+    shapes = [("length", 2048 // n, n, 4) for n in (32, 128, 512, 2048)]
+    shapes += [("batch", n, 128, 4) for n in (1, 4, 64)]
+    shapes += [("depth", 16, 128, n) for n in (2, 8)]
+    if material.small:
+        shapes = [("length", 2, 32, 1)]
+    threads = {"playmask": OURS, "transformers": torch(2)}
+    single = {
+        "playmask": Side("playmask", cores=1),
+        "transformers": Side("transformers", {**PASSIVE, "OMP_NUM_THREADS": "1"}, cores=1),
+    }
+    shapes = [(*shape, threads) for shape in shapes]
+    shapes += [] if material.small else [("one core", 16, 128, 4, single)]
+    cases = []
+    for what, rows, tokens, depth, sides in shapes:
+        made = material.architecture(depth=depth)
+        made = made.change(position=type(made.position)(4096))
+        amount = rows * tokens
+        cases.append(
+            Case(
+                f"{what}: {rows} × {tokens}, {depth} blocks",
+                "scaling",
+                {"rows": rows, "tokens": tokens, "architecture": made.to_json()},
+                sides,
+                amount=amount,
+                unit="tokens",
+                operations=2 * products_of(made, tokens) * rows,
+                runs=3,
+            )
+        )
+    return cases
+
+
+def products_of(architecture: Any, length: int) -> float:
+    """Multiply-adds of one text."""
+    import playmask
+
+    return playmask.count(architecture, length=length).products
+
+
+WORKS: dict[str, Work] = {
+    "fine-tuning": Work(
+        "Fine-tuning",
+        "A BERT-base with random weights learns whether two questions mean the same (afqmc): a "
+        "slice of an epoch in batches of 32, at most 128 tokens, when everything is compiled. "
+        "transformers' script pads every pair to 128 tokens, as run_glue does; at its best it pads "
+        "to the batch and sorts by length.",
+        fine_tuning,
+    ),
+    "classification": Work(
+        "Many texts",
+        "Reviews of natural lengths, cut to 128 tokens, from text to probabilities. The bound is "
+        "of the real tokens, without padding.",
+        classification,
+    ),
+    "latency": Work(
+        "One text",
+        "Reviews one at a time, from text to probabilities; the time of a call.",
+        latency,
+    ),
+    "generation": Work(
+        "Generation",
+        "The bound reads all weights once for each token, and multiplies the prompt.",
+        generation,
+    ),
+    "extraction": Work("Extraction", "From text to mentions and relations.", extraction),
+    "start": Work("Start", "From the launch of a process on, files cached.", start, launch),
+    "tokenising": Work("Tokenising", "Reviews to ids.", tokenising),
+    "scaling": Work(
+        "Scaling", "A forward pass of blocks as wide as BERT-base's, float32.", scaling
+    ),
+}

@@ -1,0 +1,92 @@
+"""Which rows run together, and to what length they are padded: little padding, few shapes."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+TOKENS = 2048  # of a batch: enough for the products, few enough that activations stay in the cache
+SHAPE = 4096  # computing so many tokens takes about as long as making one more shape ready
+FEWER = 4  # a batch that is not full has a power of so many rows
+
+
+class Together(NamedTuple):
+    """A batch: the numbers of its rows, and its shape, in rows and tokens.
+
+    Where size is more than there are rows, copies fill it up.
+    """
+
+    rows: np.ndarray
+    size: int
+    length: int
+
+
+def finer(maximum: int) -> list[int]:
+    """Lengths that leave at most an eighth of a row as padding: 16, 20, … 32, 36, … 64, 72, …"""
+    lengths = [16]
+    while lengths[-1] < maximum:
+        power = 2 ** (lengths[-1].bit_length() - 1)
+        lengths.append(min(lengths[-1] + max(4, power // 8), maximum))
+    return lengths
+
+
+def plan(
+    sizes: Sequence[int],
+    lengths: Sequence[int],
+    *,
+    known: Collection[int] = (),
+    tokens: int = TOKENS,
+) -> list[Together]:
+    """Put rows into batches of about `tokens` tokens, the longest first.
+
+    sizes: each row's length; lengths: the ascending buckets that always may be used; known: others
+    that may be, since they have been used before. A further length is taken where it saves at
+    least `SHAPE` tokens of padding.
+    """
+    numbers = np.asarray(sizes, np.int64)
+    order = np.argsort(-numbers, kind="stable")
+    chosen = _choose(numbers, lengths, known)
+    batches = []
+    for length, group in _groups(numbers, order, chosen):
+        start = 0
+        while start < len(group):
+            size = _rows(len(group) - start, max(1, tokens // length))
+            batches.append(Together(group[start : start + size], size, length))
+            start += size
+    return batches
+
+
+def _groups(
+    numbers: np.ndarray, order: np.ndarray, chosen: np.ndarray
+) -> list[tuple[int, np.ndarray]]:
+    """The rows of each length, in order."""
+    places = np.searchsorted(chosen, numbers[order])
+    return [(int(chosen[p]), order[places == p]) for p in np.unique(places)[::-1]]
+
+
+def _rows(left: int, full: int) -> int:
+    """How many rows a batch has: of the sizes, the largest that is filled to three quarters."""
+    sizes = [FEWER**n for n in range(full.bit_length()) if FEWER**n < full] + [full]
+    return max(size for size in sizes if left >= size * 3 / 4)
+
+
+def _choose(sizes: np.ndarray, lengths: Sequence[int], known: Collection[int]) -> np.ndarray:
+    """The lengths to pad to: those at which padding and new shapes together cost least."""
+    coarse = np.asarray(lengths)
+    if (coarse[np.searchsorted(coarse, sizes)] - sizes).sum() < SHAPE:
+        return coarse
+    free = {*lengths, *known}
+    offered = sorted({*finer(int(coarse[-1])), *free})
+    counts = np.bincount(np.searchsorted(offered, sizes), minlength=len(offered))
+    least, before = [0], [-1]  # the cost of the rows up to each length, and the one used before it
+    through = np.concatenate([[0], np.cumsum(counts)])
+    for j, length in enumerate(offered, start=1):
+        costs = [least[i] + (through[j] - through[i]) * length for i in range(j)]
+        best = int(np.argmin(costs))
+        least.append(costs[best] + (0 if length in free else SHAPE))
+        before.append(best)
+    used, place = [], len(offered)
+    while place > 0:
+        used.append(offered[place - 1])
+        place = before[place]
+    return np.asarray(used[::-1])
