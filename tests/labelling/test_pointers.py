@@ -12,7 +12,7 @@ from playmask.labelling.losses import (
     multilabel_crossentropy,
     sparse_multilabel_crossentropy,
 )
-from playmask.labelling.pointers import POINTERS, best_stretches
+from playmask.labelling.pointers import POINTERS, RARE, best_stretches
 
 pytestmark = pytest.mark.backends
 ORACLE = dict(np.load(Path(__file__).parents[1] / "oracles" / "bert4keras" / "labelling.npz"))
@@ -102,3 +102,14 @@ def test_the_best_stretches_are_the_best_of_all(count):
         places = tuple(found[name][row] for name in ("label", "first", "last"))
         np.testing.assert_array_equal(each[places], wanted)
         assert len({*zip(*places, strict=True)}) == len(wanted)
+
+
+def test_scores_that_have_a_bias_begin_where_few_stretches_are_right():
+    pointer = POINTERS["efficient"](40, size=16)
+    x = np.random.default_rng(0).normal(size=(4, 24, 32)).astype("float32")
+    scores = ops.convert_to_numpy(pointer(x, np.ones((4, 24), bool)))
+    there = scores > HIDDEN / 2
+    assert scores[there].mean() == pytest.approx(-RARE, abs=0.5)
+    wanted = np.full((4 * 40, 1), -1)
+    loss = sparse_multilabel_crossentropy(wanted, scores.reshape(4 * 40, -1))
+    assert ops.convert_to_numpy(loss).mean() < 1.0  # of scores about 0 it would be ln(1 + 300)

@@ -49,6 +49,16 @@ DATA = [text(i, clauses=2 + i % 2 * 2) for i in range(320)]  # some are read in 
 LEARN = QUICK | {"epochs": 40}
 
 
+def test_few_tokens_are_ends_to_begin_with():
+    task = new_task("pointers")
+    rows = task.rows(DATA[:8])
+    inputs = {name: np.array([row[name][:8] for row in rows]) for name in rows[0]}
+    outputs = task.network({**inputs, "subject": np.zeros((len(rows), 2), "int32")})
+    chances = {name: np.exp(ops.convert_to_numpy(each)) for name, each in outputs.items()}
+    assert 0.01 < np.median(chances["subjects"]) < 0.1
+    assert 0.0001 < np.median(chances["objects"]) < 0.01
+
+
 def places(relations):
     return {relation[:3] for relation in relations}
 

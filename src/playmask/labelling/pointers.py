@@ -12,6 +12,9 @@ from playmask.masks import Tensor
 from playmask.parts.rotary import turn
 from playmask.parts.sinusoidal import angles
 
+RARE = 7.0
+"""Nats below zero where scores begin that have a bias: of a thousand stretches, one is right."""
+
 
 class GlobalPointer(keras.layers.Layer):
     """Scores each stretch by the product of a query of its first and a key of its last token.
@@ -48,8 +51,14 @@ class GlobalPointer(keras.layers.Layer):
         """Of the dense layer: a query and a key for each label."""
         return 2 * self.labels * self.size
 
-    def _dense(self, name: str, units: int) -> Dense:
-        return Dense(units, kernel_initializer=self.initializer, name=name, dtype=self.dtype_policy)
+    def _dense(self, name: str, units: int, bias: float = 0.0) -> Dense:
+        return Dense(
+            units,
+            kernel_initializer=self.initializer,
+            bias_initializer=keras.initializers.Constant(bias),
+            name=name,
+            dtype=self.dtype_policy,
+        )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the weights for hidden states (B, T, D)."""
@@ -87,7 +96,7 @@ class EfficientGlobalPointer(GlobalPointer):
 
     def __init__(self, labels: int, **options: Any) -> None:
         super().__init__(labels, **options)
-        self.ends = self._dense("ends", 2 * labels)
+        self.ends = self._dense("ends", 2 * labels, -RARE)
 
     @property
     def width(self) -> int:
