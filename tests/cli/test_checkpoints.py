@@ -1,6 +1,7 @@
 """inspect and convert on the checkpoints of the original programs; doctor and demo."""
 
 import json
+import re
 import sys
 import types
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import playmask
 from cli.commands import call, complaint
+from playmask.cli.speeds import advice
 
 GOOGLE = "bert4keras/bert_pool_nsp_mlm"
 HUGGINGFACE = "transformers/bert_mlm"
@@ -122,11 +124,25 @@ def test_doctor(monkeypatch):
     assert result.exit_code == 0, result.stderr
     told = json.loads(result.stdout)
     assert told["findings"]["backend"].startswith(("jax (", "tensorflow (", "torch ("))
-    assert "GFLOP/s" in told["findings"]["speed"]
+    speed = told["findings"][f"speed of {told['findings']['backend'].split()[0]}"]
+    assert re.match(r"[\d,]+ in float32, [\d,]+ in bfloat16 \(GFLOP/s", speed)
     assert "Playmask Sans SC" in told["findings"]["fonts"]
     assert any("PLAYMASK_DATA names /nowhere" in hint for hint in told["hints"])
     table = call("doctor")
     assert table.exit_code == 0 and "hint: PLAYMASK_DATA" in table.stderr
+
+
+def test_the_faster_choice_is_told_of():
+    even = {"jax": {"float32": 200.0, "bfloat16": 190.0}}
+    assert advice(even, "jax") == []
+    wide = even | {"tensorflow": {"float32": 190.0, "bfloat16": 380.0}}
+    (hint,) = advice(wide, "jax")
+    assert "bfloat16 on tensorflow" in hint and "1.9 times" in hint
+    assert advice(wide | {"jax": {"float32": 200.0, "bfloat16": 400.0}}, "jax")[0].startswith(
+        "In bfloat16 on jax"
+    )
+    (hint,) = advice(wide | {"torch": {"float32": 400.0, "bfloat16": 410.0}}, "jax")
+    assert hint.startswith("KERAS_BACKEND=torch multiplies matrices 2.0 times")
 
 
 def test_doctor_survives_what_it_finds(monkeypatch):

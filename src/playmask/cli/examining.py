@@ -4,19 +4,18 @@ import os
 import platform
 import shutil
 import sys
-import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
+from playmask.cli import speeds
 from playmask.cli.inspecting import human
 
 PYTHON = (3, 11)
 NEEDED = ("playmask", "keras", "jax", "numpy", "tokenizers", "sentencepiece", "safetensors")
 OPTIONAL = ("tensorflow", "torch", "jieba", "usearch")
 SAMPLE = "评论：这家酒店的早餐很好！"
-SECONDS = 1.0  # the time for which the speed is measured
-SIDE = 1024  # of the square matrices
+SECONDS = 1.0  # the time for which each speed is measured
+BACKENDS = ("jax", "tensorflow", "torch")
 
 Findings = dict[str, str]
 Hints = list[str]
@@ -26,7 +25,7 @@ def examine() -> tuple[Findings, Hints]:
     """Look at everything; a part that fails becomes a finding, never an exception."""
     findings: Findings = {}
     hints: Hints = []
-    for look in (_python, _packages, _backend, _machine, _cache, _fonts, _data):
+    for look in (_python, _packages, _backend, _speeds, _machine, _cache, _fonts, _data):
         try:
             look(findings, hints)
         except Exception as error:
@@ -72,7 +71,6 @@ def _backend(findings: Findings, hints: Hints) -> None:
             if name == "jax"
             else f"There is an NVIDIA card, but {name} does not see it; install its GPU build."
         )
-    findings["speed"] = f"{_speed():,.0f} GFLOP/s (float32 products of {SIDE} × {SIDE} matrices)"
 
 
 def _why(name: str) -> str:
@@ -101,26 +99,18 @@ def _has_nvidia() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
-def _speed() -> float:
-    """Billions of operations a second in products of matrices, on the backend."""
-    from keras import ops, random
+def _speeds(findings: Findings, hints: Hints) -> None:
+    """What each installed backend makes of this machine; the fastest is not always the default."""
+    import keras
 
-    x = random.normal((SIDE, SIDE), dtype="float32") / SIDE**0.5
-    done, y = 0, ops.matmul(x, x)
-    _wait(y)
-    start = time.perf_counter()
-    while time.perf_counter() - start < SECONDS:
-        for _ in range(4):  # the device works while the next ones are asked for
-            y = ops.matmul(x, y)
-            done += 1
-        _wait(y)
-    return 2 * SIDE**3 * done / (time.perf_counter() - start) / 1e9
-
-
-def _wait(x: Any) -> None:
-    from keras import ops
-
-    ops.convert_to_numpy(x[:1, :1])
+    chosen, found = keras.backend.backend(), {}
+    for backend in dict.fromkeys((chosen, *BACKENDS)):
+        if _version(backend) is None:
+            continue
+        found[backend] = speeds.measured(backend, SECONDS)
+        told = ", ".join(f"{rate / 1e9:,.0f} in {name}" for name, rate in found[backend].items())
+        findings[f"speed of {backend}"] = f"{told} (GFLOP/s, products of matrices)"
+    hints += speeds.advice(found, chosen)
 
 
 def _machine(findings: Findings, hints: Hints) -> None:
