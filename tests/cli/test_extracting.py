@@ -51,7 +51,10 @@ def learn(kind, file, out, *more):
 @pytest.mark.parametrize("way", ["linker", "pointers"])
 def test_relations(tmp_path, way):
     out, file = tmp_path / "out", relations(tmp_path / "a.json", 192)
-    learn("relations", file, out, "--way", way)
+    told = learn("relations", file, out, "--way", way).stdout
+    history = json.loads((out / "training.json").read_text())["val_f1"]
+    last = max(i for i, f1 in enumerate(history) if f1 == max(history))
+    assert f"kept: epoch {last + 1} of 24" in told and f"{max(history):.4f}" in told
     result = call("evaluate", out, file, "--json", "--metric", "duie")
     assert json.loads(result.stdout)["f1"] > 0.9, result.stdout
     assert "knows exact, duie" in complaint(call("evaluate", out, file, "--metric", "duee"))

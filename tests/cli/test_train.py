@@ -66,6 +66,7 @@ def test_training_a_pretrained_model(train, request, tmp_path):
         (("--new", "--labels", "好评"), "train.tsv:1: The label '差评' is not one of the labels"),
         (("--new", "--columns", "tekst,label"), "Did you mean 'text'?"),
         (("--new", "--learning-rate", 3), "learning_rate must be between 0 and 1"),
+        (("--new", "--multiplier", 0), "multiplier is above 0"),
         (("--new", "--width", 10), "does not divide"),
         (("--new", "--resume", "--force"), "give one of them"),
     ],
