@@ -11,7 +11,7 @@ demo: .venv/ready
 	$(BIN)/playmask demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # Real pretrained model and data set (PLAYMASK_DATA); says why where it skips.
 test-slow: .venv/ready
@@ -20,16 +20,16 @@ test-slow: .venv/ready
 
 # Every part of the attention on every family's loaded checkpoint.
 test-matrix: .venv/ready
-	$(BIN)/python -m pytest -m matrix -n $(WORKERS)
+	$(BIN)/python -m pytest -m matrix -n $(WORKERS) --dist worksteal
 
 # Every experiment and example at its smallest scale, some minutes (PLAYMASK_DATA, or made-up texts).
 test-experiments: .venv/ready
-	$(BIN)/python -m pytest -m experiments -n $(WORKERS)
+	$(BIN)/python -m pytest -m experiments -n $(WORKERS) --dist worksteal
 
 # The core, loading, the oracles and the learning tests on the other two backends.
 test-backends: .venv-backends/ready
-	KERAS_BACKEND=torch $(BACKENDS)/python -m pytest -m backends -n $(WORKERS)
-	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m backends -n $(WORKERS)
+	KERAS_BACKEND=torch $(BACKENDS)/python -m pytest -m backends -n $(WORKERS) --dist worksteal
+	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m backends -n $(WORKERS) --dist worksteal
 
 # playmask beside its peers, which it installs; an hour or two (PLAYMASK_DATA). docs/benchmarks.md
 benchmark: .venv/ready

@@ -29,7 +29,7 @@ def test_each_row_once_where_it_fits(sizes, tokens):
         assert 0 < len(batch.rows) <= batch.size
         assert max(sizes[row] for row in batch.rows) <= batch.length
         assert batch.size == 1 or batch.size * batch.length <= tokens
-        assert 4 * len(batch.rows) >= 3 * batch.size  # a quarter is copies at most
+        assert 2 * len(batch.rows) > batch.size  # less than half are copies
 
 
 def test_many_rows_have_little_padding_and_few_get_no_new_shapes():

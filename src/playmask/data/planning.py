@@ -7,7 +7,7 @@ import numpy as np
 
 TOKENS = 2048  # of a batch: enough for the products, few enough that activations stay in the cache
 SHAPE = 4096  # computing so many tokens takes about as long as making one more shape ready
-FEWER = 4  # a batch that is not full has a power of so many rows
+FEWER = 8  # a batch that is not full has a power of so many rows: few shapes
 
 
 class Together(NamedTuple):
@@ -65,9 +65,9 @@ def _groups(
 
 
 def _rows(left: int, full: int) -> int:
-    """How many rows a batch has: of the sizes, the largest that is filled to three quarters."""
+    """How many rows a batch has: of the sizes, the largest that is more than half filled."""
     sizes = [FEWER**n for n in range(full.bit_length()) if FEWER**n < full] + [full]
-    return max(size for size in sizes if left >= size * 3 / 4)
+    return max(size for size in sizes if 2 * left > size)
 
 
 def _choose(sizes: np.ndarray, lengths: Sequence[int], known: Collection[int]) -> np.ndarray:
