@@ -22,13 +22,15 @@ PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}  # else PyTorch's threads spin on share
 class Side:
     """One who takes part in a case: an environment, its variables, and what it alone is told.
 
-    cores: how many it may run on (None = all); program: whose file in peers/ it runs
+    cores: how many it may run on (None = all); amount: how much one run of its does, where that is
+    not the case's; program: whose file in peers/ it runs
     """
 
     environment: str
     variables: dict[str, str] = field(default_factory=dict)
     told: dict[str, Any] = field(default_factory=dict)
     cores: int | None = None
+    amount: float | None = None
 
     @property
     def program(self) -> Path:
@@ -41,7 +43,8 @@ class Case:
     """Something that several sides do, told the same.
 
     amount, unit: how much of what one run does; operations, bytes: what cannot be avoided, for
-    the bound (None = no bound is known); runs: how often each is timed at most
+    the bound (None = no bound is known); runs: how often each is timed at most; fresh: each run
+    is in a new process, and no other one waits beside it, since memory would not do for all
     """
 
     name: str
@@ -53,6 +56,7 @@ class Case:
     operations: float | None = None
     read: float | None = None
     runs: int | None = None
+    fresh: bool = False
 
 
 class Peer:
@@ -96,24 +100,27 @@ def measure(case: Case, runs: int, place: Path) -> dict[str, Any]:
     """Ask all sides in turn, as often as is wanted, with the machine's rates taken between."""
     peers: dict[str, Peer] = {}
     failed: dict[str, str] = {}
-    answers: dict[str, list[dict[str, Any]]] = {}
-    for label, side in case.sides.items():
-        try:
-            peers[label] = Peer(side, place)
-            answers[label] = []
-        except Missing as reason:
-            failed[label] = str(reason)
+    answers: dict[str, list[dict[str, Any]]] = {label: [] for label in case.sides}
     found: list[dict[str, float]] = []
     for _ in range(min(runs, case.runs or runs)):
         found.append(rates())
-        for label, peer in peers.items():
+        for label, side in case.sides.items():
             if label in failed:
+                continue
+            try:
+                peer = peers.pop(label, None) or Peer(side, place)
+            except Missing as reason:
+                failed[label] = str(reason)
                 continue
             answer = peer.ask(case)
             if "error" in answer:
                 failed[label] = answer["error"]
             else:
                 answers[label].append(answer)
+            if case.fresh or "error" in answer:
+                peer.end()
+            else:
+                peers[label] = peer
     for peer in peers.values():
         peer.end()
     rate = {name: median(row[name] for row in found) for name in found[0]}
@@ -125,9 +132,12 @@ def measure(case: Case, runs: int, place: Path) -> dict[str, Any]:
         "bound": _bound(case, rate),
         "rates": rate,
         "sides": {
-            label: _summary(answers[label], answers.get(ours) or [])
-            for label in case.sides
-            if answers.get(label)
+            label: {
+                "amount": side.amount or case.amount,
+                **_summary(answers[label], answers[ours]),
+            }
+            for label, side in case.sides.items()
+            if answers[label]
         },
         "missing": failed,
     }

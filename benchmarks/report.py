@@ -84,6 +84,11 @@ def number(value: float | None, places: int = 3) -> str:
     return f"{float(digits):,.0f}" if abs(value) >= 10 ** (places - 1) else digits
 
 
+def speed(side: dict[str, Any]) -> float:
+    """How much a side does in a second."""
+    return side["amount"] / side["seconds"]
+
+
 def spread(side: dict[str, Any], scale: float = 1.0) -> str:
     """The median, with the least and the most."""
     parts = (number(side[name] * scale) for name in ("seconds", "least", "most"))
@@ -100,17 +105,17 @@ def rows(result: dict[str, Any], pictures: Path, name: str) -> list[str]:
     """For each case a table of sides, then a picture of all cases."""
     parts = []
     for case in result["cases"]:
-        ours = next(iter(case["sides"].values()))["seconds"]
+        ours = speed(next(iter(case["sides"].values())))
         bound, unit = case["bound"], case["unit"]
-        head = ["", "s", f"{unit}/s", "× playmask's time", "bound", "first, s", "apart"]
+        head = ["", "s", f"{unit}/s", "playmask is × as fast", "of the bound", "first, s", "apart"]
         lines = [
             [
                 label,
                 spread(side),
-                number(case["amount"] / side["seconds"]),
-                f"{side['seconds'] / ours:.2f}",
-                "" if bound is None else f"{bound / side['seconds']:.0%}",
-                number(side["first"]),
+                number(speed(side)),
+                f"{ours / speed(side):.2f}",
+                "" if bound is None else f"{speed(side) * bound / case['amount']:.0%}",
+                number(side["first"] or None),
                 apart(side),
             ]
             for label, side in case["sides"].items()
@@ -134,7 +139,7 @@ def bars(result: dict[str, Any], path: Path, title: str) -> None:
     )
     for panel, case in zip(panels[:, 0], cases, strict=True):
         labels = [*case["sides"]]
-        values = [case["amount"] / side["seconds"] for side in case["sides"].values()]
+        values = [speed(side) for side in case["sides"].values()]
         panel.barh(labels, values, color=[OURS if "playmask" in x else THEIRS for x in labels])
         if case["bound"]:
             panel.axvline(case["amount"] / case["bound"], color=BOUND, linestyle="--", lw=1)

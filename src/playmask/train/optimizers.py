@@ -19,7 +19,9 @@ class TwoRates(keras.optimizers.AdamW):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one weight, at its rate."""
-        times = self.multiplier if variable.path in self.fast else 1.0
+        # On TensorFlow the variable is TensorFlow's own, which knows no path.
+        path = self._trainable_variables[self._get_variable_index(variable)].path
+        times = self.multiplier if path in self.fast else 1.0
         super().update_step(gradient, variable, learning_rate * times)
 
 
