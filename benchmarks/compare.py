@@ -1,13 +1,15 @@
 """playmask beside what its users would otherwise pick, and beside what the machine allows.
 
     python benchmarks/compare.py [--only fine-tuning,start] [--runs 3] [--smoke] [--report]
+    python benchmarks/compare.py --device gpu
 
 Peers live in environments of their own (`--peers`, default runs/peers), which are made where they
 are missing: bert4keras 0.11.5 on Python 3.7, TensorFlow 1.15 and Keras 2.3.1; Hugging Face
 transformers and bert4torch on PyTorch; KerasHub on JAX. Results are kept as JSON in
 docs/benchmarks, and docs/benchmarks.md is made anew from all that are there; `--report` makes it
-without measuring. `--smoke` does a little of everything with tiny models and only the peers that
-are installed already, and writes into runs/benchmarks.
+without measuring. `--device gpu` does in bfloat16 what a graphics card is for, on the card that
+this Python's JAX sees, and keeps it as gpu-NAME. `--smoke` does a little of everything with tiny
+models and only the peers that are installed already, and writes into runs/benchmarks.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from material import Material
 from works import WORKS
 
 ROOT = Path(__file__).parents[1]
+ON_CARDS = ["steps", "generation"]
 
 
 def main() -> None:
@@ -32,9 +35,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--peers", type=Path, default=ROOT / "runs" / "peers")
     options = parser.parse_args()
-    names = [name for name in options.only.split(",") if name] or [*WORKS]
+    usual = ON_CARDS if options.device == "gpu" else [*WORKS]
+    names = [name for name in options.only.split(",") if name] or usual
     if unknown := sorted(set(names) - set(WORKS)):
         parser.error(f"there is no work {unknown[0]!r}; there are {', '.join(WORKS)}.")
     runs = ROOT / "runs" / "benchmarks"
@@ -45,7 +50,9 @@ def main() -> None:
     place.mkdir(parents=True, exist_ok=True)
     environments.MAKE = not options.smoke
     if not options.report:
-        material = Material(runs / "material", small=options.smoke)
+        if options.device == "gpu" and not machine.has_gpu():
+            parser.error("--device gpu needs a card that JAX sees: pip install 'jax[cuda13]'.")
+        material = Material(runs / "material", small=options.smoke, device=options.device)
         for name in names:
             work(name, material, 1 if options.smoke else options.runs, place, results)
     print(report.write(folder, results))
@@ -67,13 +74,13 @@ def work(name: str, material: Material, runs: int, place: Path, results: Path) -
     transformers = place / "transformers" / "bin" / "python"
     kept = {
         "date": datetime.date.today().isoformat(),
-        "command": f"python benchmarks/compare.py --only {name}",
+        "command": f"python benchmarks/compare.py --device {material.device} --only {name}",
         "machine": machine.describe(),
         "half": machine.half_rate(transformers if transformers.exists() else None),
         "versions": used,
         "cases": found,
     }
-    file = results / f"{name}.json"
+    file = results / (f"{name}.json" if material.device == "cpu" else f"gpu-{name}.json")
     beside = file.with_suffix(".writing")
     beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     beside.replace(file)

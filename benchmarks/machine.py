@@ -32,17 +32,24 @@ def seconds_of(run: Callable[[], Any], times: int = 9) -> float:
     return median(found)
 
 
-def rates() -> dict[str, float]:
-    """Operations a second of a dense layer's product in float32, and bytes a second of a
-    matrix-vector product: the two bounds, measured now."""
+PRODUCTS = {"cpu": ((1024, 768, 3072), "float32"), "gpu": ((8192, 8192, 8192), "bfloat16")}
+"""On each device, the product of matrices whose rate is the bound: rows, inner, columns; dtype."""
+
+
+def rates(device: str = "cpu") -> dict[str, float]:
+    """Operations a second of a matrix product, and bytes a second of a matrix-vector product.
+
+    These are the two bounds, measured now.
+    """
     import jax
     import jax.numpy as jnp
 
-    a, b = jnp.ones((1024, 768)), jnp.ones((768, 3072))
+    (rows, inner, columns), dtype = PRODUCTS[device]
+    a, b = jnp.ones((rows, inner), dtype), jnp.ones((inner, columns), dtype)
     matrix, vector = jnp.ones((8192, 4096)), jnp.ones(4096)
     product = jax.jit(lambda a, b: a @ b)
     return {
-        "operations": 2 * 1024 * 768 * 3072 / seconds_of(lambda: product(a, b)),
+        "operations": 2 * rows * inner * columns / seconds_of(lambda: product(a, b)),
         "bytes": matrix.nbytes / seconds_of(lambda: product(matrix, vector)),
     }
 
@@ -62,6 +69,13 @@ def half_rate(python: Path | None) -> float | None:
         if done.returncode == 0:
             found.append(json.loads(done.stdout))
     return max(found, default=None)
+
+
+def has_gpu() -> bool:
+    """Whether JAX sees a graphics card."""
+    import jax
+
+    return any(device.platform in ("gpu", "cuda", "rocm") for device in jax.devices())
 
 
 def describe() -> dict[str, str]:

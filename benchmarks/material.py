@@ -23,11 +23,12 @@ MIDDLE = {"width": 384, "attention_heads": 12, "inner": 1536, "depth": 6}  # Min
 class Material:
     """Files under a folder, each made when it is first asked for.
 
-    small: tiny models and few texts, to see that everything runs
+    small: tiny models and few texts, to see that everything runs; device: "cpu" or "gpu"
     """
 
-    def __init__(self, place: Path, *, small: bool = False) -> None:
+    def __init__(self, place: Path, *, small: bool = False, device: str = "cpu") -> None:
         self.place, self.small = place / ("small" if small else "full"), small
+        self.device = device
         self.place.mkdir(parents=True, exist_ok=True)
 
     def _made(self, name: str, make: Callable[[Path], Any]) -> str:

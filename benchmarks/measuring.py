@@ -103,7 +103,7 @@ def measure(case: Case, runs: int, place: Path) -> dict[str, Any]:
     answers: dict[str, list[dict[str, Any]]] = {label: [] for label in case.sides}
     found: list[dict[str, float]] = []
     for _ in range(min(runs, case.runs or runs)):
-        found.append(rates())
+        found.append(rates(case.told.get("device", "cpu")))
         for label, side in case.sides.items():
             if label in failed:
                 continue

@@ -31,12 +31,14 @@ def write(folder: Path, results: Path) -> Path:
     pictures = folder / "benchmarks"
     pictures.mkdir(parents=True, exist_ok=True)
     parts = [HEAD]
-    for name, work in WORKS.items():
-        file = results / f"{name}.json"
+    kept = [*WORKS, *(f"gpu-{name}" for name in WORKS)]
+    for name in kept:
+        work, file = WORKS[name.removeprefix("gpu-")], results / f"{name}.json"
         if not file.exists():
             continue
         result = json.loads(file.read_text(encoding="utf-8"))
-        parts += [f"## {work.title}", work.about, machine_line(result)]
+        title = work.title + (" on a graphics card" if name not in WORKS else "")
+        parts += [f"## {title}", work.about, machine_line(result)]
         parts += LAYOUTS.get(name, rows)(result, pictures, name)
     page = folder / "benchmarks.md"
     beside = page.with_suffix(".writing")
@@ -121,11 +123,11 @@ def rows(result: dict[str, Any], pictures: Path, name: str) -> list[str]:
             for label, side in case["sides"].items()
         ]
         parts += [f"**{case['case']}**", table(head, lines), *missing(case)]
-    bars(result, pictures / f"{name}.png", WORKS[name].title)
-    return [*parts, f"![{WORKS[name].title}](benchmarks/{name}.png)"]
+    bars(result, pictures / f"{name}.png")
+    return [*parts, f"![Work done in a second](benchmarks/{name}.png)"]
 
 
-def bars(result: dict[str, Any], path: Path, title: str) -> None:
+def bars(result: dict[str, Any], path: Path) -> None:
     """How much each side does in a second, a panel for each case."""
     cases = result["cases"]
     counts = [len(case["sides"]) for case in cases]

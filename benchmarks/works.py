@@ -1,5 +1,6 @@
 """What is compared: every work as a table of cases, and who takes part in each."""
 
+import itertools
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -74,6 +75,44 @@ def fine_tuning(material: Material) -> list[Case]:
     ]
 
 
+LARGE = {"width": 1024, "attention_heads": 16, "inner": 4096, "depth": 24}
+STEPS: dict[str, list[tuple[str, dict[str, Any], int, int]]] = {
+    "cpu": [("BERT-base", {}, 8, 128)],
+    "gpu": [("BERT-base", {}, 64, 512), ("BERT-large", LARGE, 32, 512)],
+}
+"""On each device, what steps are made of: a name, its sizes, rows and tokens."""
+
+
+def steps(material: Material) -> list[Case]:
+    """Forward passes and training steps of random texts of one length, nothing else."""
+    gpu = material.device == "gpu"
+    common = {"device": material.device, "dtype": "bfloat16" if gpu else "float32"}
+    cases = []
+    for (name, sizes, rows, tokens), training in itertools.product(
+        STEPS[material.device], (False, True)
+    ):
+        rows, sizes = (2, {}) if material.small else (rows, sizes)
+        made = material.architecture(**sizes)
+        sides = {"playmask": OURS, "transformers": torch(2, compiled=False)}
+        if gpu:
+            sides["transformers, compiled"] = torch(2, compiled=True)
+        kind = "training step" if training else "forward pass"
+        told = {"rows": rows, "tokens": tokens, "training": training, "steps": 20 if gpu else 2}
+        cases.append(
+            Case(
+                f"{name}, {rows} × {tokens} tokens, {kind}, {common['dtype']}",
+                "steps",
+                {**told, **common, "architecture": made.to_json()},
+                sides,
+                amount=rows * told["steps"],
+                unit="texts",
+                operations=2 * (3 if training else 1) * rows * told["steps"]
+                * products_of(made, tokens),
+            )
+        )  # fmt: skip
+    return cases
+
+
 def classification(material: Material) -> list[Case]:
     """Many reviews of natural lengths through a classifier of MiniLM's shape."""
     count = 64 if material.small else 10_000
@@ -82,8 +121,11 @@ def classification(material: Material) -> list[Case]:
     size = {} if material.small else MIDDLE
     sizes = lengths(ours, texts, 128)
 
+    fewer = material.texts(count // 5)
+
     def by(batch: int, by_hand: bool) -> Side:
-        return torch(2, path=theirs, batch=batch, by_hand=by_hand)
+        side = torch(2, path=theirs, texts=fewer, batch=batch, by_hand=by_hand)
+        return replace(side, amount=count // 5)
 
     sides = {
         "playmask": Side("playmask", {}, {"task": ours}),
@@ -166,6 +208,7 @@ def generation(material: Material) -> list[Case]:
             "kind": generated["kind"],
             "new": new,
             "beams": beams,
+            "device": material.device,
             "prompts": [random.integers(1000, 20000, size).tolist() for size in sizes],
         }
         read, prompt = weights_of(path, generated["kind"], int(high))
@@ -326,10 +369,16 @@ WORKS: dict[str, Work] = {
         "pads all pairs alike does a quarter of them.",
         fine_tuning,
     ),
+    "steps": Work(
+        "Steps",
+        "Forward passes and training steps (forward, backward, AdamW) of random texts of one "
+        "length: nothing to pad, nothing to read.",
+        steps,
+    ),
     "classification": Work(
         "Many texts",
         "Reviews of natural lengths, cut to 128 tokens, from text to probabilities. The bound is "
-        "of the real tokens, without padding.",
+        "of the real tokens, without padding. transformers reads the first fifth of them.",
         classification,
     ),
     "latency": Work(

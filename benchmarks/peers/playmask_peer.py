@@ -153,6 +153,50 @@ def generate(case):
     return run
 
 
+def steps(case):
+    """Training steps, or forward passes, of random texts of one length."""
+    import numpy as np
+
+    import playmask
+    from playmask.compiled import Compiled
+    from playmask.tasks.classify import ClassifierNetwork, TextClassifier
+    from playmask.tokenizers import Tokenizer
+
+    import keras  # isort: skip
+
+    half = case["dtype"] != "float32"
+    keras.config.set_dtype_policy(f"mixed_{case['dtype']}" if half else "float32")
+    body = playmask.build(playmask.Architecture.from_json(case["architecture"]))
+    random, shape = np.random.default_rng(0), (case["rows"], case["tokens"])
+    inputs = {"tokens": random.integers(1000, 20000, shape).astype("int32")}
+    inputs["valid"] = np.ones(shape, bool)
+    if not case["training"]:
+        forward = Compiled(body, lambda given: {"first": body(given)["hidden"][:, 0]})
+
+        def run():
+            for _ in range(case["steps"]):
+                last = forward(inputs)["first"]
+            last.block_until_ready()
+            return {"outputs": []}
+
+        return run
+    network = ClassifierNetwork(body, 2, "first", 0.1)
+    task = TextClassifier(
+        network,
+        Tokenizer.from_texts(["一"]),
+        {"labels": ["0", "1"], "max_length": 512, "pooling": "first", "dropout": 0.1},
+    )
+    task.compile(keras.optimizers.AdamW(2e-5))
+    labels = np.arange(case["rows"]) % 2
+
+    def train():
+        for _ in range(case["steps"]):
+            network.train_on_batch(inputs, labels)
+        return {"outputs": []}
+
+    return train
+
+
 def forward(case):
     """A forward pass of random ids, for scaling."""
     import numpy as np
@@ -213,6 +257,7 @@ if __name__ == "__main__":
     serve(
         {
             "fine-tuning": fine_tune,
+            "steps": steps,
             "classification": classify,
             "latency": latency,
             "tagging": tag,

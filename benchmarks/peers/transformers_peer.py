@@ -135,7 +135,10 @@ def latency(case):
             given = words(text, truncation=True, max_length=case["length"], return_tensors="pt")
             return model(**given).logits.softmax(-1)[0, 1].item()
 
-    ask = by_hand if case["by_hand"] else pipe
+    def by_pipeline(text):
+        return pipe(text, truncation=True, max_length=case["length"])  # else long texts fail
+
+    ask = by_hand if case["by_hand"] else by_pipeline
 
     def run():
         taken = latencies(ask, texts, case["threads"], case["calls"])
@@ -184,7 +187,7 @@ def generate(case):
     import torch
 
     kind, new, prompts = case["kind"], case["new"], case["prompts"]
-    device = case.get("device", "cpu")
+    device = "cuda" if case["device"] == "gpu" else "cpu"
     model = loaded(KINDS[kind], case["path"]).to(device)
     length = max(map(len, prompts))
     left = kind == "gpt2"  # a decoder alone wants its padding in front
@@ -212,23 +215,59 @@ def generate(case):
     return run
 
 
+def steps(case):
+    """Training steps, or forward passes, of random texts of one length, with SDPA."""
+    import torch
+    import transformers
+
+    device = "cuda" if case["device"] == "gpu" else "cpu"
+    half = case["dtype"] != "float32"
+    made = transformers.BertForSequenceClassification(configuration(case["architecture"]))
+    made = made.to(device).train(case["training"])
+    model = torch.compile(made) if case["compiled"] else made
+    shape = case["rows"], case["tokens"]
+    ids = torch.randint(1000, 20000, shape, device=device)
+    labels = torch.arange(case["rows"], device=device) % 2
+    optimizer = torch.optim.AdamW(made.parameters(), lr=2e-5, fused=True)
+
+    def run():
+        for _ in range(case["steps"]):
+            with (
+                torch.set_grad_enabled(case["training"]),
+                torch.autocast(device, dtype=torch.bfloat16, enabled=half),
+            ):
+                made_of = model(input_ids=ids, labels=labels)
+            if case["training"]:
+                made_of.loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+        made_of.loss.item()  # until then a card may still be at work
+        return {"outputs": []}
+
+    return run
+
+
+def configuration(a):
+    """An architecture of playmask's, as transformers says it."""
+    import transformers
+
+    return transformers.BertConfig(
+        vocab_size=a["vocabulary"],
+        hidden_size=a["width"],
+        num_hidden_layers=a["depth"],
+        num_attention_heads=a["attention_heads"],
+        intermediate_size=a["inner"],
+        max_position_embeddings=4096,
+    )
+
+
 def forward(case):
     """A forward pass of random ids, for scaling."""
     import torch
     import transformers
 
-    a = case["architecture"]
-    made = transformers.BertModel(
-        transformers.BertConfig(
-            vocab_size=a["vocabulary"],
-            hidden_size=a["width"],
-            num_hidden_layers=a["depth"],
-            num_attention_heads=a["attention_heads"],
-            intermediate_size=a["inner"],
-            max_position_embeddings=4096,
-        ),
-        add_pooling_layer=False,
-    ).eval()
+    made = transformers.BertModel(configuration(case["architecture"]), add_pooling_layer=False)
+    made = made.eval()
     ids = torch.randint(1000, 20000, (case["rows"], case["tokens"]))
 
     def run():
@@ -276,6 +315,7 @@ if __name__ == "__main__":
     serve(
         {
             "fine-tuning": fine_tune,
+            "steps": steps,
             "classification": classify,
             "latency": latency,
             "tagging": tag,

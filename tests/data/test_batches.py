@@ -146,6 +146,21 @@ def test_items_are_safe_in_threads():
         np.testing.assert_equal(rest, wanted_rest)
 
 
+def test_further_lengths_where_they_pay():
+    sizes = np.clip(np.random.default_rng(0).lognormal(3.4, 0.4, 4000).astype(int), 8, 128)
+    rows = [{"tokens": [1] * size} for size in sizes]
+
+    def computed(price):
+        batches = Batches(rows, np.zeros(len(rows)), lengths=buckets(128), price=price)
+        return sum(length * batches.batch_size for length, _ in batches._plan), batches.lengths
+
+    (coarse, usual), (finer, chosen) = computed(None), computed(2000)
+    assert usual == buckets(128)
+    assert finer < 1.08 * sizes.sum() < 1.15 * sizes.sum() < coarse
+    assert coarse - finer > 2000 * len(set(chosen) - set(usual)) > 0
+    assert computed(1e9)[1] == usual
+
+
 def test_a_resumed_fit_sees_the_order_it_would_have_seen():
     class Spy(Batches):
         def __getitem__(self, index):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from playmask.data.planning import choose
 from playmask.errors import InputError
 
 Row = Mapping[str, Sequence[int]]
@@ -74,6 +75,7 @@ class Batches(keras.utils.PyDataset):
     targets: one per row, numbers or arrays of one shape
     weights: one number per row, default 1
     lengths: the buckets, default `buckets(longest row, rounded up to 16)`
+    price: where further lengths may be used, what each costs, in tokens of padding that it saves
     padding: the pad value per key, default 0
     ask: what makes of a padded batch the one that is given, such as masked tokens; what it draws
     depends on (seed, epoch, batch), and is the same in all epochs without shuffle
@@ -90,6 +92,7 @@ class Batches(keras.utils.PyDataset):
         *,
         batch_size: int = 32,
         lengths: Sequence[int] | None = None,
+        price: float | None = None,
         padding: Mapping[str, int] | None = None,
         shuffle: bool = True,
         seed: int = 0,
@@ -102,6 +105,8 @@ class Batches(keras.utils.PyDataset):
         if sizes[longest] > self.lengths[-1]:
             limit = f"the longest bucket is {self.lengths[-1]}"
             raise InputError(f"Row {longest} has length {sizes[longest]}, but {limit}.")
+        if price is not None:
+            self.lengths = tuple(map(int, choose(sizes, self.lengths, price=price)))
         self.rows, self.targets = rows, np.asarray(targets)
         self.weights = np.asarray(np.ones(len(rows)) if weights is None else weights, np.float32)
         for name, values in (("targets", self.targets), ("weights", self.weights)):

@@ -45,7 +45,7 @@ def plan(
     """
     numbers = np.asarray(sizes, np.int64)
     order = np.argsort(-numbers, kind="stable")
-    chosen = _choose(numbers, lengths, known)
+    chosen = choose(numbers, lengths, known=known)
     batches = []
     for length, group in _groups(numbers, order, chosen):
         start = 0
@@ -70,20 +70,30 @@ def _rows(left: int, full: int) -> int:
     return max(size for size in sizes if 2 * left > size)
 
 
-def _choose(sizes: np.ndarray, lengths: Sequence[int], known: Collection[int]) -> np.ndarray:
-    """The lengths to pad to: those at which padding and new shapes together cost least."""
-    coarse = np.asarray(lengths)
-    if (coarse[np.searchsorted(coarse, sizes)] - sizes).sum() < SHAPE:
+def choose(
+    sizes: Sequence[int] | np.ndarray,
+    lengths: Sequence[int],
+    *,
+    known: Collection[int] = (),
+    price: float = SHAPE,
+) -> np.ndarray:
+    """The lengths to pad to: those at which padding and new shapes together cost least.
+
+    sizes: each row's length; lengths: ascending ones that are free; known: others that are, too;
+    price: what any further length costs, in tokens. Source: dynamic programming over all lengths
+    """
+    coarse, sizes = np.asarray(lengths), np.asarray(sizes, np.int64)
+    if (coarse[np.searchsorted(coarse, sizes)] - sizes).sum() < price:
         return coarse
     free = {*lengths, *known}
     offered = sorted({*finer(int(coarse[-1])), *free})
     counts = np.bincount(np.searchsorted(offered, sizes), minlength=len(offered))
-    least, before = [0], [-1]  # the cost of the rows up to each length, and the one used before it
+    least, before = [0.0], [-1]  # the cost of the rows up to each length, and the one used before it
     through = np.concatenate([[0], np.cumsum(counts)])
     for j, length in enumerate(offered, start=1):
         costs = [least[i] + (through[j] - through[i]) * length for i in range(j)]
         best = int(np.argmin(costs))
-        least.append(costs[best] + (0 if length in free else SHAPE))
+        least.append(costs[best] + (0 if length in free else price))
         before.append(best)
     used, place = [], len(offered)
     while place > 0:

@@ -31,6 +31,8 @@ from playmask.transformer import PREDICT, Transformer, weights_by_name
 
 TASK = "task.json"
 
+TRAINED = 16_384  # learning from so many tokens takes about as long as compiling one more shape
+
 
 class TaskNetwork(keras.Model):
     """A Transformer with what a task puts on it; weights of the task's own are "task/…"."""
@@ -241,7 +243,8 @@ class Task(ABC):
         self.settings |= self.facts(examples)
         data = hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
         keras.utils.set_random_seed(seed)
-        batches = self._batches(examples, batch_size, seed=seed, shuffle=True)
+        price = TRAINED / epochs if epochs > 0 else None  # which the plan below refuses
+        batches = self._batches(examples, batch_size, seed=seed, shuffle=True, price=price)
         rates = (learning_rate, warm_up, weight_decay, clip, multiplier)
         plan = TrainingPlan(epochs, *rates, resume=resume, data=data)
         return train(
