@@ -10,7 +10,7 @@ import numpy as np
 
 from playmask.compiled import Compiled
 from playmask.data.batches import buckets, pad
-from playmask.data.planning import TOKENS, Together, plan
+from playmask.data.planning import TOKENS, Together, plan, price_of
 from playmask.errors import InputError, nearest
 
 Row = Mapping[str, Sequence[int]]
@@ -44,6 +44,7 @@ class Predictor:
         self.tokens = tokens
         self._known: set[int] = set()  # lengths that were used before
         self._turns = Turns()
+        self._price = price_of(model.count_params())
         self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
 
     @property
@@ -55,7 +56,10 @@ class Predictor:
         """Run all rows, those of about one length together."""
         lengths = self._check(rows)
         results: list[Output] = [{} for _ in rows]
-        for batch in plan(lengths, self.lengths, known=self._known, tokens=self.tokens):
+        batches = plan(
+            lengths, self.lengths, known=self._known, tokens=self.tokens, price=self._price
+        )
+        for batch in batches:
             outputs = self._batch([rows[i] for i in batch.rows], batch)
             self._known.add(batch.length)
             for place, index in enumerate(batch.rows):

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 TOKENS = 2048  # of a batch: enough for the products, few enough that activations stay in the cache
-SHAPE = 4096  # computing so many tokens takes about as long as making one more shape ready
+SHAPE = 4096  # tokens of padding that a further length must save, where nothing else is said
+READY = 3e11  # operations that take about as long as making one more shape of a model ready
 FEWER = 8  # a batch that is not full has a power of so many rows: few shapes
 
 
@@ -19,6 +20,15 @@ class Together(NamedTuple):
     rows: np.ndarray
     size: int
     length: int
+
+
+def price_of(weights: int, passes: int = 1) -> float:
+    """How many tokens a model computes while one more shape of it is made ready.
+
+    weights: its numbers, with each of which a token is multiplied about once; passes: 3 where it
+    learns: a token costs three times as much then, and a shape about nine times
+    """
+    return READY * passes / (2 * max(weights, 1))
 
 
 def finer(maximum: int) -> list[int]:
@@ -36,16 +46,17 @@ def plan(
     *,
     known: Collection[int] = (),
     tokens: int = TOKENS,
+    price: float = SHAPE,
 ) -> list[Together]:
     """Put rows into batches of about `tokens` tokens, the longest first.
 
     sizes: each row's length; lengths: the ascending buckets that always may be used; known: others
-    that may be, since they have been used before. A further length is taken where it saves at
-    least `SHAPE` tokens of padding.
+    that may be, since they have been used before; price: the tokens of padding that any further
+    length must save
     """
     numbers = np.asarray(sizes, np.int64)
     order = np.argsort(-numbers, kind="stable")
-    chosen = choose(numbers, lengths, known=known)
+    chosen = choose(numbers, lengths, known=known, price=price)
     batches = []
     for length, group in _groups(numbers, order, chosen):
         start = 0
@@ -88,7 +99,8 @@ def choose(
     free = {*lengths, *known}
     offered = sorted({*finer(int(coarse[-1])), *free})
     counts = np.bincount(np.searchsorted(offered, sizes), minlength=len(offered))
-    least, before = [0.0], [-1]  # the cost of the rows up to each length, and the one used before it
+    least: list[float] = [0.0]  # the cost of the rows up to each length
+    before = [-1]  # and the length before it
     through = np.concatenate([[0], np.cumsum(counts)])
     for j, length in enumerate(offered, start=1):
         costs = [least[i] + (through[j] - through[i]) * length for i in range(j)]

@@ -19,6 +19,7 @@ from playmask.checkpoints.save import check_can_be_saved, describe, make_directo
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.compiled import Compiled
 from playmask.data.batches import Batch, Batches, Row
+from playmask.data.planning import price_of
 from playmask.deferred import blank, fill
 from playmask.errors import CheckpointError, ConfigError, InputError, nearest
 from playmask.gradients import value_and_gradient
@@ -30,8 +31,6 @@ from playmask.train.fitting import TrainingPlan, train
 from playmask.transformer import PREDICT, Transformer, weights_by_name
 
 TASK = "task.json"
-
-TRAINED = 16_384  # learning from so many tokens takes about as long as compiling one more shape
 
 
 class TaskNetwork(keras.Model):
@@ -243,7 +242,7 @@ class Task(ABC):
         self.settings |= self.facts(examples)
         data = hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
         keras.utils.set_random_seed(seed)
-        price = TRAINED / epochs if epochs > 0 else None  # which the plan below refuses
+        price = price_of(self.network.count_params(), passes=3) / max(epochs, 1)
         batches = self._batches(examples, batch_size, seed=seed, shuffle=True, price=price)
         rates = (learning_rate, warm_up, weight_decay, clip, multiplier)
         plan = TrainingPlan(epochs, *rates, resume=resume, data=data)
