@@ -20,9 +20,10 @@ HEAD = """# Benchmarks
 environment of its own, with the same weights and texts, asked in turn; medians, and the least and
 most in brackets. "first" is the first run of a process, which compiles or fills caches, where all
 else is warm. "bound" is the share of what the machine allows: operations of matrix products and
-bytes of weights, counted from the architecture, at the rates measured between the runs. "apart" is
-how far the answers are from playmask's: the largest difference in parts of the largest value, or
-the share of texts that are not the same. A side that could not run is named with the reason.
+bytes of weights, counted from the architecture, at the float32 rates measured between the runs, for
+those in bfloat16 too. "apart" is how far the answers are from playmask's: the largest difference in
+parts of the largest value, or the share of texts that are not the same. A side that could not run
+is named with the reason.
 """
 
 

@@ -5,7 +5,7 @@ import time
 from functools import cache
 from pathlib import Path
 
-from worker import WARM, lap, latencies, launched, read_json, serve
+from worker import WARM, lap, latencies, launched, peak, read_json, serve
 
 ORDERS = {"unilm": {"mask": "unilm"}, "gpt2": {}, "t5": {}}
 
@@ -213,14 +213,6 @@ def forward(case):
         return {"outputs": [], "peak": peak()}
 
     return once
-
-
-def peak() -> float:
-    """The largest memory of this process so far, in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1e3
-    return float("nan")
 
 
 def load(path):

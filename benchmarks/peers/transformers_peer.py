@@ -2,9 +2,8 @@
 
 import sys
 from functools import cache
-from pathlib import Path
 
-from worker import WARM, lap, latencies, launched, read_json, serve
+from worker import WARM, lap, latencies, launched, peak, read_json, serve
 
 
 @cache
@@ -276,14 +275,6 @@ def forward(case):
         return {"outputs": [], "peak": peak()}
 
     return run
-
-
-def peak():
-    """The largest memory of this process so far, in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1e3
-    return float("nan")
 
 
 def importing():

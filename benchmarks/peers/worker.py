@@ -92,6 +92,15 @@ def read_json(path):
         return json.load(file)
 
 
+def peak():
+    """The largest memory of this process so far, in MB."""
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1e3
+    return float("nan")
+
+
 def launched(importing, load):
     """What a fresh process takes: to import, to load, for the first answer.
 
