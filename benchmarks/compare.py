@@ -53,13 +53,18 @@ def main() -> None:
         if options.device == "gpu" and not machine.has_gpu():
             parser.error("--device gpu needs a card that JAX sees: pip install 'jax[cuda13]'.")
         material = Material(runs / "material", small=options.smoke, device=options.device)
-        for name in names:
-            work(name, material, 1 if options.smoke else options.runs, place, results)
+        broken = [
+            reason
+            for name in names
+            for reason in work(name, material, 1 if options.smoke else options.runs, place, results)
+        ]
     print(report.write(folder, results))
+    if not options.report and broken:
+        sys.exit("playmask itself could not run:\n" + "\n".join(broken))
 
 
-def work(name: str, material: Material, runs: int, place: Path, results: Path) -> None:
-    """Do one kind of work, and keep what came of it."""
+def work(name: str, material: Material, runs: int, place: Path, results: Path) -> list[str]:
+    """Do one kind of work, and keep what came of it; returns where playmask itself failed."""
     made = WORKS[name]
     found, used = [], {}
     for case in made.cases(material):
@@ -84,6 +89,12 @@ def work(name: str, material: Material, runs: int, place: Path, results: Path) -
     beside = file.with_suffix(".writing")
     beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     beside.replace(file)
+    return [
+        f"{case.name}, {label}: {done['missing'][label]}"
+        for case, done in zip(made.cases(material), found, strict=True)
+        for label, side in case.sides.items()
+        if side.environment == "playmask" and label in done["missing"]
+    ]
 
 
 if __name__ == "__main__":

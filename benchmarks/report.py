@@ -40,7 +40,11 @@ def write(folder: Path, results: Path) -> Path:
         result = json.loads(file.read_text(encoding="utf-8"))
         title = work.title + (" on a graphics card" if name not in WORKS else "")
         parts += [f"## {title}", work.about, machine_line(result)]
-        parts += LAYOUTS.get(name, rows)(result, pictures, name)
+        for case in result["cases"]:
+            parts += [] if case["sides"] else [f"**{case['case']}**", *missing(case)]
+        result["cases"] = [case for case in result["cases"] if case["sides"]]
+        if result["cases"]:
+            parts += LAYOUTS.get(name, rows)(result, pictures, name)
     page = folder / "benchmarks.md"
     beside = page.with_suffix(".writing")
     beside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -57,7 +61,7 @@ def machine_line(result: dict[str, Any]) -> str:
     )
     half = result.get("half")
     wide = "" if half is None else f", bfloat16 {half / 1e9:.0f} (PyTorch)"
-    rate = result["cases"][0].get("rates")
+    rate = next((case["rates"] for case in result["cases"] if "rates" in case), None)
     speed = "" if rate is None else (
         f" Matrix products {rate['operations'] / 1e9:.0f} G operations/s in float32{wide}; "
         f"matrix-vector {rate['bytes'] / 1e9:.1f} GB/s."
