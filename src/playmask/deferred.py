@@ -3,7 +3,9 @@
 The only place that touches Keras' private list of uninitialised variables.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import keras
@@ -17,6 +19,21 @@ _WAITING = "uninitialized_variables"
 
 ALIGNMENT = 64
 """At multiples of how many bytes an array must start for JAX to use its memory as it is."""
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let Python look for garbage later: a load makes no cycles, and many thousand small objects.
+
+    Each search goes through all that Keras and JAX have imported, a tenth of a second.
+    """
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searching:
+            gc.enable()
 
 
 def blank(make: Callable[[], M]) -> M:

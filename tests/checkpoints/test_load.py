@@ -1,6 +1,7 @@
 """Loading: every weight accounted for, every misfit refused before anything is filled."""
 
 import contextlib
+import gc
 import json
 import shutil
 from importlib import import_module
@@ -365,6 +366,14 @@ def test_nothing_is_drawn_that_is_overwritten(monkeypatch):
 
     monkeypatch.setattr(keras.initializers.TruncatedNormal, "__call__", refuse)
     playmask.load(GOOGLE, heads=ALL)
+
+
+def test_python_looks_for_garbage_again_after_a_load_and_after_a_failed_one(tmp_path):
+    playmask.load(GOOGLE)
+    assert gc.isenabled()
+    with pytest.raises(CheckpointError):
+        playmask.load(tmp_path)
+    assert gc.isenabled()
 
 
 def test_keras_works_as_ever_after_a_load():

@@ -54,11 +54,37 @@ def test_what_is_written_is_read_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"格": '"\n'}])
-def test_the_file_is_byte_for_byte_the_librarys(tmp_path, metadata):
+def test_the_library_reads_the_same(tmp_path, metadata):
     tensors = TENSORS | {"一": COUNTING, '"\\\n\x01': COUNTING[:1]}
     ours.write(tmp_path / "ours", tensors, metadata=metadata)
-    safetensors.numpy.save_file(tensors, tmp_path / "theirs", metadata)
-    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
+    with safetensors.safe_open(tmp_path / "ours", "np") as file:
+        assert file.metadata() == metadata
+        assert set(file.keys()) == set(tensors)
+    if metadata is None:
+        safetensors.numpy.save_file(safetensors.numpy.load_file(tmp_path / "ours"), tmp_path / "2")
+        assert_same(ours.read(tmp_path / "2"), tensors)
+
+
+@pytest.mark.parametrize("note", ["", "a", "abcdefgh"])
+def test_whole_lines_of_the_cache_come_first_and_begin_at_one(tmp_path, note):
+    """So JAX uses them where they lie: from multiples of 64 bytes on."""
+    tensors = {
+        "a odd": np.ones(3, "float32"),
+        "b": np.ones((4, 16), "float32"),
+        "c odd": np.ones(5, "uint8"),
+        "d": np.ones(64, "uint8"),
+        "e": np.ones(32, "float16"),
+    }
+    file = tmp_path / "x.safetensors"
+    ours.write(file, tensors, metadata={"note": note})
+    found = ours.read(file)
+    assert_same(found, tensors)
+    pages = np.memmap(file, "uint8", "r")
+    length = int.from_bytes(pages[:8].tobytes(), "little")
+    header = json.loads(pages[8 : 8 + length].tobytes())
+    starts = {name: 8 + length + header[name]["data_offsets"][0] for name in tensors}
+    assert {name: starts[name] % 64 for name in "bde"} == dict.fromkeys("bde", 0)
+    assert starts["a odd"] % 4 == 0 and found["a odd"].flags.aligned
 
 
 def test_reads_what_the_library_wrote_and_leaves_it_alone(tmp_path):

@@ -133,7 +133,20 @@ def test_few_rows_share_a_batch():
     batches = make([5, 20, 40, 60])
     assert len(batches) == 1
     assert batches[0][0]["tokens"].shape == (32, 64)
-    assert len(make([5] * 30 + [500])) == 2  # here merging would cost more than filling up
+
+
+@pytest.mark.parametrize("count", [1, 31, 70, 257, 1_000])
+def test_no_other_batches_would_be_smaller(count):
+    """Against dynamic programming over all ways to cut the sorted rows into batches."""
+    sizes = sorted(sizes_of_reviews(count))
+    lengths = buckets(-(-sizes[-1] // 16) * 16)
+    least = [0]
+    for end in range(1, count + 1):
+        length = bucket(sizes[end - 1], lengths)
+        least.append(length + min(least[max(end - 32, 0) : end]))
+    batches = make(sizes)
+    assert sum(batches[i][0]["tokens"].shape[1] for i in range(len(batches))) == least[-1]
+    assert sum((batches[i][2] == 0).sum() for i in range(len(batches))) == -count % 32
 
 
 def test_items_are_safe_in_threads():

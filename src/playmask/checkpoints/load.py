@@ -14,7 +14,7 @@ from playmask.checkpoints.infer import infer
 from playmask.checkpoints.plan import RESIZE, Plan, Step, make_plan
 from playmask.checkpoints.report import Ignored, Report
 from playmask.checkpoints.source import Source, find
-from playmask.deferred import blank, fill
+from playmask.deferred import blank, fill, undisturbed
 from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
 from playmask.families import FAMILIES
 from playmask.tokenizers import Tokenizer, files
@@ -61,6 +61,7 @@ def in_dtype(model: Transformer, dtype: Any) -> Transformer:
     return model
 
 
+@undisturbed()
 def load(
     path: str | Path,
     *,

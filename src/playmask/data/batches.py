@@ -1,7 +1,6 @@
 """Batches of similar length: few shapes to compile, little padding, each row once per epoch."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import keras
@@ -64,9 +63,9 @@ class _Batch(NamedTuple):
 class Batches(keras.utils.PyDataset):
     """Rows in batches of one size, each padded to the bucket of its longest row.
 
-    Each row occurs once per epoch. Rows too few for a batch of their bucket move up to the next,
-    or else the batch is filled up with copies of weight 0, whichever computes less padding (so
-    give `compile` `weighted_metrics`, not `metrics`). The number of batches and their lengths are
+    Each row occurs once per epoch. Where the rows of a bucket do not fill its last batch, shorter
+    ones move up, which leaves the least padding; the batch of the shortest is filled up with copies
+    of weight 0 (so give `compile` `weighted_metrics`, not `metrics`). The number of batches and their lengths are
     the same in all epochs; the order depends on (seed, epoch) alone. Give `fit` the `callback()`
     and `shuffle=False` (Keras would shuffle the batches once more, unseeded): then a training that
     is resumed with `initial_epoch` goes on in the order it would have had.
@@ -155,13 +154,14 @@ class Batches(keras.utils.PyDataset):
 
     def _make_plan(self, random: np.random.Generator) -> list[_Batch]:
         arrange = random.permutation if self.shuffle else np.asarray
-        plan, left = [], np.array([], np.int64)
-        uppers = [length for length, _ in self._groups[1:]]
-        for (length, rows), upper in zip_longest(self._groups, uppers):
-            rows = np.concatenate([left, arrange(rows)])
-            spare = len(rows) % self.batch_size
-            moves_up = upper and spare * (upper - length) <= (self.batch_size - spare) * length
-            rows, left = np.split(rows, [len(rows) - (spare if moves_up else 0)])
+        plan: list[_Batch] = []
+        for length, rows in reversed(self._groups):
+            rows = arrange(rows)
+            if plan:  # shorter rows take the places that are left
+                longer, chosen = plan[-1]
+                room = self.batch_size - len(chosen)
+                plan[-1] = _Batch(longer, np.concatenate([chosen, rows[:room]]))
+                rows = rows[room:]
             parts = np.split(rows, range(self.batch_size, len(rows), self.batch_size))
             plan += [_Batch(length, part) for part in parts if len(part)]
         plan = [plan[i] for i in arrange(np.arange(len(plan)))]

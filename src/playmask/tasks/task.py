@@ -20,7 +20,7 @@ from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.compiled import Compiled
 from playmask.data.batches import Batch, Batches, Row
 from playmask.data.planning import price_of
-from playmask.deferred import blank, fill
+from playmask.deferred import blank, fill, undisturbed
 from playmask.errors import CheckpointError, ConfigError, InputError, nearest
 from playmask.gradients import value_and_gradient
 from playmask.masks import Tensor
@@ -377,6 +377,7 @@ def load_reader(path: str | Path, *, family: str | None = None, **options: Any) 
     return load(path, family=family, **options)
 
 
+@undisturbed()
 def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
     """Load a task of any kind from the directory it was saved in.
 
