@@ -65,10 +65,10 @@ class Batches(keras.utils.PyDataset):
 
     Each row occurs once per epoch. Where the rows of a bucket do not fill its last batch, shorter
     ones move up, which leaves the least padding; the batch of the shortest is filled up with copies
-    of weight 0 (so give `compile` `weighted_metrics`, not `metrics`). The number of batches and their lengths are
-    the same in all epochs; the order depends on (seed, epoch) alone. Give `fit` the `callback()`
-    and `shuffle=False` (Keras would shuffle the batches once more, unseeded): then a training that
-    is resumed with `initial_epoch` goes on in the order it would have had.
+    of weight 0 (so give `compile` `weighted_metrics`, not `metrics`). The number of batches and
+    their lengths are the same in all epochs; the order depends on (seed, epoch) alone. Give `fit`
+    the `callback()` and `shuffle=False` (Keras would shuffle the batches once more, unseeded): then
+    a training that is resumed with `initial_epoch` goes on in the order it would have had.
 
     rows: dicts of integer sequences, such as tokens and segments, of equal length within a row
     targets: one per row, numbers or arrays of one shape
