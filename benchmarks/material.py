@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 VOCABULARY = ROOT / "tests" / "oracles" / "vocab_zh.txt"
 REVIEWS = ROOT / "data" / "reviews_zh" / "train.tsv.gz"
 LABELS = [f"L{i}" for i in range(8)]
+EPOCH = 34_334  # pairs that afqmc has to learn from
 SMALL = {"width": 32, "attention_heads": 2, "inner": 64, "depth": 2}
 MIDDLE = {"width": 384, "attention_heads": 12, "inner": 1536, "depth": 6}  # MiniLM's shape
 
@@ -148,8 +149,13 @@ class Material:
             lambda: [text[:cut] for text in itertools.islice(_reviews(), count)],
         )
 
-    def pairs(self, count: int) -> str:
-        """Pairs of questions (afqmc) where PLAYMASK_DATA has them, or of reviews."""
+    def pairs(self, count: int, batch: int = 32) -> str:
+        """Pairs of questions (afqmc) where PLAYMASK_DATA has them, or of reviews.
+
+        They are a slice of an epoch: of all pairs, sorted by length and cut into batches, every
+        n-th batch. So who sorts by length has the batches that a whole epoch has, and who does not
+        draws from the same lengths.
+        """
         folder = os.environ.get("PLAYMASK_DATA")
         source = Path(folder) / "afqmc" / "train.tsv" if folder else None
         if source is None or not source.exists():
@@ -159,9 +165,12 @@ class Material:
             made = [[a[:40], b[:40], str(i % 2)] for i, (a, b) in enumerate(zip(texts[::2], texts[1::2], strict=True))]  # fmt: skip # noqa: E501
             return self._json(f"pairs-{count}", lambda: made)
         lines = source.read_text(encoding="utf-8").splitlines()
-        rows = [line.split("\t") for line in lines]
-        rows = [row for row in rows if len(row) == 3 and row[2] in ("0", "1")]
-        return self._json(f"pairs-{count}", lambda: rows[:count])
+        rows = [row for row in (line.split("\t") for line in lines) if row[2:] in (["0"], ["1"])]
+        rows.sort(key=lambda row: len(row[0]) + len(row[1]))
+        starts = np.linspace(0, len(rows), count // batch, endpoint=False)
+        middle = len(rows) // (2 * len(starts))
+        chosen = [rows[int(start) + middle :][:batch] for start in starts]
+        return self._json(f"slice-{count}-{batch}", lambda: [*itertools.chain(*chosen)])
 
     def _json(self, name: str, make: Callable[[], Any]) -> str:
         def write(path: Path) -> None:
