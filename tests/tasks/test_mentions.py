@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -9,6 +10,8 @@ from keras import ops
 import playmask
 from playmask.data.mentions import Annotated, Mention
 from playmask.errors import ConfigError, DataError, InputError
+from playmask.labelling.losses import multilabel_crossentropy
+from playmask.tasks.spans import RightAboveZero
 from playmask.tasks.tag import letters_of, merged
 from playmask.tasks.windows import Window
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
@@ -200,3 +203,26 @@ def test_a_mention_is_explained(kind):
     assert found.value == pytest.approx(value, abs=1e-3)
     with pytest.raises(InputError, match="finds no mention 'NONE'"):
         playmask.integrated_gradients(task, DATA[0].text, answer="NONE")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="XLA says how much memory it takes")
+@pytest.mark.parametrize(("labels", "length"), [(64, 128), (256, 64)])
+def test_learning_stretches_takes_the_scores_memory_and_a_copy(labels, length):
+    """Right stretches are told by number: nothing else of labels × length² is held."""
+    import jax
+
+    wanted = np.full((4, labels, 3), -1, "int32")
+    scores = jax.ShapeDtypeStruct((4, labels, length, length), "float32")
+
+    def memory(loss) -> float:
+        """What the gradient takes besides what comes in and goes out, in parts of the scores."""
+        compiled = jax.jit(jax.grad(lambda scores: loss(scores).sum())).lower(scores).compile()
+        return compiled.memory_analysis().temp_size_in_bytes / (4 * scores.size)
+
+    def told_by_a_table(scores):
+        flat = scores.reshape(4, labels, -1)
+        table = jax.nn.one_hot(wanted, length**2).sum(2)
+        return multilabel_crossentropy(table, flat)
+
+    assert memory(lambda scores: RightAboveZero().call(wanted, scores)) < 1.1
+    assert memory(told_by_a_table) > 1.1
