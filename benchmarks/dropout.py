@@ -8,11 +8,13 @@ ratio; the third line is the same call without dropout, the cost of reading and 
 
 import time
 
-import keras
 import numpy as np
 
+import playmask  # noqa: F401 (it chooses the backend)
 from playmask.compiled import Compiled
 from playmask.noise import Dropout
+
+import keras  # isort: skip
 
 SHAPE, RUNS = (32, 4, 128, 128), 21
 

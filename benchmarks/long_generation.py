@@ -14,12 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 
-import playmask
+import playmask  # first: it chooses the backend
 from playmask.generation.generate import Generator, Prompts
 from playmask.transformer import weights_by_name
+
+import keras  # isort: skip
 
 LENGTH, PROMPT, STRETCH = 1024, 16, 48
 

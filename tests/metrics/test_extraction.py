@@ -25,6 +25,16 @@ def test_sets():
     assert scores_of(0, 4, 0) == (0, 0, 0)
 
 
+def test_mentions_count_where_place_and_label_are_just_so():
+    """Strict F1 of spans over two texts, worked by hand: 2 of 5 found are right, 2 of 4 wanted."""
+    wanted = [[(0, 2, "NAME"), (3, 7, "ORG"), (5, 7, "LOC")], [(1, 4, "ORG")]]
+    found = [
+        [(0, 2, "NAME"), (3, 6, "ORG"), (3, 7, "LOC")],  # right; an end too soon; another label
+        [(1, 4, "ORG"), (0, 2, "NAME")],  # right; right in the other text only
+    ]
+    assert set_scores(found, wanted) == pytest.approx((2 / 5, 2 / 4, 4 / 9))
+
+
 @pytest.mark.parametrize(
     "one, other, longest",
     [("abcde", "xbcdy", 3), ("abcabd", "abd", 3), ("axbxc", "abc", 1), ("", "a", 0), ("b", "a", 0)],
@@ -54,6 +64,9 @@ def test_tokens_of_dureader(text, tokens):
         ("1963年", ["1963", "年"]),
         ("Hello, World好", ["hello", ",", "world", "好"]),
         (" 《史记》 ", ["史", "记"]),
+        ("3.5亿", ["3.5", "亿"]),
+        ("6,476人, 50％", ["6,476", "人", ",", "50％"]),
+        ("Don't stop", ["do", "n't", "stop"]),
     ],
 )
 def test_tokens_of_cmrc(text, tokens):

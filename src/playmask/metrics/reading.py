@@ -90,11 +90,12 @@ def _cmrc_plain(text: str) -> str:
 
 
 def _cmrc_tokens(text: str) -> list[str]:
-    """Each Chinese character by itself; what stands between them in words and signs."""
-    found: list[str] = []
-    for run in _runs(_cmrc_plain(text), lambda c: "\u4e00" <= c <= "\u9fa5"):
-        found += re.findall(r"\w+|[^\w\s]", run)
-    return found
+    """Each Chinese character by itself; what stands between them as NLTK cuts it."""
+    from nltk.tokenize.destructive import NLTKWordTokenizer  # here: it takes a second to import
+
+    cut = NLTKWordTokenizer().tokenize
+    runs = _runs(_cmrc_plain(text), lambda c: "\u4e00" <= c <= "\u9fa5")
+    return [token for run in runs for token in cut(run)]
 
 
 def _squad_plain(text: str) -> str:
@@ -125,5 +126,4 @@ def _is_chinese(character: str) -> bool:
 DUREADER = Rule(_dureader_tokens, _dureader_plain, token_f1)
 CMRC = Rule(_cmrc_tokens, _cmrc_plain, token_f1)
 SQUAD = Rule(lambda text: _squad_plain(text).split(), _squad_plain, bag_f1)
-"""CMRC's script cuts what is not Chinese with NLTK; here at spaces and signs, which differs in
-words such as "don't"."""
+"""CMRC's script has NLTK look for ends of sentences, too, before it cuts what is not Chinese."""
