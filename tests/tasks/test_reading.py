@@ -1,5 +1,8 @@
 """Reading comprehension: answers are found again, in passages of any length, in each way."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from keras import ops
@@ -184,6 +187,17 @@ def test_windows_that_show_a_part_of_an_answer_teach_nothing():
         task.rows([Asked("甲", "丁" * 40, (), ((0, 9),))])
 
 
+def test_longer_answers_than_may_be_written_are_not_learnt():
+    task = new_task("copying")
+    short = Asked("甲", "甲一二乙一二三四", ("一二", "一二三四"), ((1, 3), (4, 8)))
+    long = Asked("甲", "甲一二三四", ("一二三四",), ((1, 5),))
+    (row,) = task.rows([short, long])
+    (alone,) = task.rows([short._replace(places=((1, 3),))])
+    assert row == alone
+    with pytest.raises(DataError, match="No question has an answer of at most 3 tokens"):
+        task.rows([long])
+
+
 @pytest.mark.backends
 def test_bands():
     rows = np.arange(12, dtype="float32").reshape(1, 3, 4)
@@ -246,6 +260,31 @@ def test_noise_is_no_trouble(kind):
     answers = task.predict([("甲", "一" * n) for n in (1, 9, 100)], best=3)
     assert all(1 <= len(each) <= 3 for each in answers)
     assert task.predict(("甲", "一\u3000二 ")).text.strip()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_passages_of_unknown_characters(kind):
+    """Where nothing can be told there is no answer, whose place is none."""
+    answer = new_task(kind).predict(("甲", "ΩΩ"))
+    assert answer[:3] == ("", 0, 0) if kind == "copying" else answer.text in "ΩΩ"
+    assert 0 < answer.score <= 1
+
+
+def test_long_questions_of_a_file_are_told_by_name(tmp_path):
+    task, file = new_task(), tmp_path / "a.jsonl"
+    lines = [
+        {"question": "甲" * 50, "text": "甲一", "answers": ["一"], "id": "Q7"},
+        {"question": "甲", "text": "甲一", "answers": ["一"]},
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    said = f"a.jsonl:Q7: The question '{'甲' * 40}…' has 50 tokens; with a max_length of 32 it may"
+    for read in (task.read, task.read_wanted):
+        with pytest.raises(DataError, match=re.escape(said)):
+            read(file)
+        examples = read(file, skip_bad=True)
+        assert [each.id for each in examples] == ["2"] and len(examples.skipped) == 1
+    with pytest.raises(InputError, match="Text 1: The question '甲.*…' has 50 tokens"):
+        task.predict([("甲", "一"), ("甲" * 50, "一")])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 
 from playmask.data.batches import Row
 from playmask.data.readers import Example
+from playmask.errors import DataError
 from playmask.generation import Beams, Copy, generate
 from playmask.tasks.reading import Odds, Reader, check_answers
 from playmask.tasks.seq2seq import Seq2Seq
@@ -56,14 +57,28 @@ class CopyingReader(Reader, Seq2Seq):  # type: ignore[misc]  # it answers as a R
         return super().targets(self._learnt(examples))
 
     def _learnt(self, examples: Sequence[Any]) -> list[Any]:
-        """The windows that show an answer whole, with the first of them, or none at all."""
-        found = []
+        """The windows that show an answer whole, with the first of them, or none at all.
+
+        One that shows no more than a part of an answer teaches nothing, nor does a longer answer.
+        """
+        short, found = self._short(examples), []
         for window in self.windows(examples):
             _, text, _, places, *_ = examples[window.text]
-            whole = [text[slice(*place)] for place in places if window.whole(*place)]
+            stated = [text[slice(*place)] for place in places if window.whole(*place)]
+            whole = [each for each in stated if each in short]
             if whole or not any(starmap(window.tokens_of, places)):
                 found.append(Example(window, whole[0] if whole else ""))  # type: ignore[arg-type]
         return found
+
+    def _short(self, examples: Sequence[Any]) -> set[str]:
+        """The answers that can be written whole, with their end."""
+        longest = self.settings["max_target"] - 1
+        stated = sorted({text[slice(*at)] for _, text, _, places, *_ in examples for at in places})
+        encodings = self.tokenizer.encode(stated, special=False)
+        short = {a for a, e in zip(stated, encodings, strict=True) if len(e) <= longest}
+        if stated and not short:
+            raise DataError(f"No question has an answer of at most {longest} tokens.")
+        return short
 
     def _sources(self, windows: Sequence[Any]) -> list[list[int]]:
         return [window.encoding.ids for window in windows]

@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from playmask.data.gathering import BadExample
+from playmask.data.gathering import BadExample, gather
 from playmask.data.passages import Asked, read_passages
 from playmask.data.places import check_place
 from playmask.data.readers import Examples
@@ -17,6 +18,7 @@ from playmask.tasks.task import Task
 from playmask.tasks.windows import Window, suited, windows_over
 
 CANDIDATES = 64  # stretches of a window that are looked at
+SHOWN = 40  # characters of a question that errors quote
 
 
 class Answer(NamedTuple):
@@ -60,14 +62,36 @@ class Reader(Task):
     ) -> Examples[Asked]:
         """Read questions with located answers from a file, or take a sequence of Asked."""
         if isinstance(data, (str, Path)):
-            data = read_passages(data, columns=columns, skip_bad=skip_bad)
+            held = read_passages(data, columns=columns, skip_bad=skip_bad)
+            data = self.askable(held, data, skip_bad=skip_bad)
         return suited(data, _learnable, skip_bad=skip_bad)
 
     def read_wanted(self, data: Any, *, skip_bad: bool = False, **how: Any) -> Examples[Asked]:
         """Read questions with answers that need not stand in the passage: texts are compared."""
         if isinstance(data, (str, Path)):
-            data = read_passages(data, located=False, skip_bad=skip_bad, **how)
+            held = read_passages(data, located=False, skip_bad=skip_bad, **how)
+            data = self.askable(held, data, skip_bad=skip_bad)
         return suited(data, _answered, skip_bad=skip_bad)
+
+    def askable(
+        self, examples: Examples[Asked], path: str | Path, *, skip_bad: bool
+    ) -> Examples[Asked]:
+        """Those of a file's questions that leave room for their passages in a window."""
+        made = ((each.id, partial(self.suitable, each)) for each in examples)
+        kept = gather(Path(path), made, skip_bad=skip_bad)
+        return Examples(kept, [*examples.skipped, *kept.skipped])
+
+    def suitable(self, example: Any) -> Any:
+        """A question, also without its answers, that leaves room for its passage; or BadExample."""
+        size = len(self.tokenizer.encode(example[0], special=False))
+        room = self.reads - self.tokenizer.frame.size(2)
+        most = room - 2 * (room // 4)
+        if size > most:
+            raise BadExample(
+                f"The question {_short(example[0])!r} has {size} tokens; with a max_length of "
+                f"{self.settings['max_length']} it may have {most}, beside its passage."
+            )
+        return example
 
     def facts(self, examples: Sequence[Asked]) -> dict[str, Any]:
         """Whether some questions have no answer."""
@@ -76,7 +100,19 @@ class Reader(Task):
     def windows(self, asked: Sequence[Any]) -> list[Window]:
         """All windows of some questions and passages, in order."""
         questions, texts = [each[0] for each in asked], [each[1] for each in asked]
-        return windows_over(self.tokenizer, self.reads, texts, questions)
+        try:
+            return windows_over(self.tokenizer, self.reads, texts, questions)
+        except InputError:
+            self._refuse(asked)
+            raise
+
+    def _refuse(self, asked: Sequence[Any]) -> None:
+        """Say which question is too long."""
+        for i, each in enumerate(asked):
+            try:
+                self.suitable(each)
+            except BadExample as error:
+                raise InputError(f"Text {i}: {error}") from None
 
     @property
     def reads(self) -> int:
@@ -121,9 +157,11 @@ class Reader(Task):
         """What a passage answers, by what its windows do, the likeliest first.
 
         Of windows that know nothing of one another, at most one of which holds the answer, the
-        odds add up: P(stretch) = odds / (1 + all odds), and 1 stands for no answer.
+        odds add up: P(stretch) = odds / (1 + all odds), and 1 stands for no answer. Where there is
+        no stretch at all, that is the answer.
         """
-        none = [0.0] if self.settings.get("impossible") or not parts else []
+        found = any(len(part.places) for part in parts)
+        none = [] if found and not self.settings.get("impossible") else [0.0]
         total = np.logaddexp.reduce([*none, *(part.total for part in parts)])
         merged = {"": Answer("", 0, 0, float(np.exp(-total)))} if none else {}
         places = [place for part in parts for place in part.places.tolist()]
@@ -144,6 +182,11 @@ def check_answers(task: Reader, longest: int) -> None:
             f"Answers may have {longest} tokens; windows of {task.reads} share {max(room, 0)}, in "
             "which an answer must fit: make them longer, or answers shorter."
         )
+
+
+def _short(text: str) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def pair_of(i: int, asked: Any) -> tuple[str, str]:
