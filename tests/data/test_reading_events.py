@@ -81,6 +81,21 @@ def test_fewfc_and_own(tmp_path):
     assert first.events == second.events == wanted and (first.id, second.id) == ("f1", "")
 
 
+ARGUMENT = {"role": "裁员方", "argument": "雀巢", "argument_start_index": 0}
+
+
+def test_one_alias_is_one(tmp_path):
+    event = DUEE["event_list"][0] | {"arguments": [ARGUMENT | {"alias": "雀巢公司"}]}
+    [report] = read_events(write(tmp_path / "a.json", DUEE | {"event_list": [event]}))
+    assert report.events[0].parts[0].aliases == ("雀巢公司",)
+
+
+def spanning(span):
+    mention = {"word": "甲公司", "span": span, "role": "obj-org"}
+    events = [{"type": "质押", "mentions": [mention]}]
+    return json.dumps(FEWFC | {"events": events}, ensure_ascii=False) + "\n"
+
+
 def broken(**changes):
     event = DUEE["event_list"][0]
     return json.dumps(DUEE | {"event_list": [event | changes]}, ensure_ascii=False) + "\n"
@@ -106,6 +121,15 @@ def broken(**changes):
             '{"text": "甲乙", "events": [{"type": "t", "parts": [{"start": "0", "role": "r"}]}]}\n',
             "A part goes from '0' to None",
         ),
+        (broken(arguments=[ARGUMENT | {"alias": 5}]), "The `alias` of an argument is 5; a list"),
+        (
+            broken(arguments=[ARGUMENT | {"alias": [1, "a"]}]),
+            "The `alias` of an argument is [1, 'a']",
+        ),
+        (spanning([0]), "The `span` of a part is [0]; [start, end] is due"),
+        (spanning([0, 3, 4]), "The `span` of a part is [0, 3, 4]"),
+        (spanning(3), "The `span` of a part is 3"),
+        (spanning([]), "The `span` of a part is []"),
     ],
 )
 def test_bad_files_are_named(tmp_path, content, message):
@@ -113,7 +137,9 @@ def test_bad_files_are_named(tmp_path, content, message):
     path.write_text(content, "utf-8")
     with pytest.raises(DataError) as error:
         read_events(path)
-    assert message in str(error.value)
+    assert message in str(error.value) and "a.json:1: " in str(error.value)
+    path.write_text(content + json.dumps(DUEE), "utf-8")
+    assert len(read_events(path, skip_bad=True).skipped) == 1
 
 
 def test_bad_lines_are_counted(tmp_path):
@@ -123,4 +149,6 @@ def test_bad_lines_are_counted(tmp_path):
     with pytest.raises(DataError, match="'组织关系-裁员@裁员方' is not one of the labels"):
         read_events(path, labels=["t@r"])
     with pytest.raises(DataError, match="The format '.txt' is unknown"):
-        read_events(tmp_path / "a.txt")
+        read_events(path.rename(tmp_path / "a.txt"))
+    with pytest.raises(DataError, match="This is a folder; name one of its files"):
+        read_events(tmp_path)

@@ -127,6 +127,8 @@ def test_bad_files(tmp_path):
         with pytest.raises(DataError) as error:
             read_passages(path)
         assert message in str(error.value)
+    with pytest.raises(DataError, match="This is a folder"):
+        read_passages(tmp_path)
     with pytest.raises(DataError, match="format is none of .json, .jsonl"):
         read_passages(tmp_path / "a.txt")
     with pytest.raises(InputError, match="columns= is for tables"):
@@ -140,3 +142,20 @@ def test_ids_come_once(tmp_path):
     with pytest.raises(DataError, match="a.json:1: The id '1' is that of an earlier question"):
         read_passages(path)
     assert len(read_passages(path, skip_bad=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "broken", "hint"),
+    [("utf-8", b"\xff", ""), ("gb18030", b"", r" \(it is valid GB 18030\)")],
+)
+def test_what_is_not_utf8_is_named_by_its_line(tmp_path, encoding, broken, hint):
+    path = squad(tmp_path / "a.json", asked("1", ("上海", 6)))
+    line = path.read_text("utf-8").split("\n").index('     "context": "' + TEXT + '",') + 1
+    spoilt = (
+        path.read_text("utf-8").encode(encoding).replace(b'"context": "', b'"context": "' + broken)
+    )
+    path.write_bytes(spoilt)
+    with pytest.raises(
+        DataError, match=rf"a\.json:{line}: Byte 18 of the line is not UTF-8{hint};"
+    ):
+        read_passages(path)

@@ -16,10 +16,11 @@ from playmask.data.gathering import (
     objects_of,
     refuse_columns,
     suffix_of,
+    unknown_format,
 )
 from playmask.data.places import Place, check_place, check_text, places_of
 from playmask.data.readers import Examples
-from playmask.errors import DataError, nearest
+from playmask.errors import nearest
 
 TRIGGER = "trigger"  # the role of the words that tell of the event
 
@@ -104,10 +105,7 @@ def read_events(
     path = Path(path)
     refuse_columns(path, columns)
     if suffix_of(path) not in OBJECTS:
-        raise DataError(
-            f"{path}: The format {suffix_of(path)!r} is unknown; known are {', '.join(OBJECTS)} "
-            "(+ .gz)."
-        )
+        raise unknown_format(path, OBJECTS)
     made = objects_of(path, _of_object)
     checked = ((number, lambda make=make: check_events(make(), labels)) for number, make in made)
     return gather(path, checked, skip_bad=skip_bad)
@@ -146,13 +144,21 @@ def _of_duee(text: str, item: Any) -> Event:
     type_, arguments = _event(item, ("event_type",), ("arguments",))
     parts = []
     for each in arguments:
-        role, aliases = field(each, ("role",), "An argument"), tuple(each.get("alias") or ())
+        role, aliases = field(each, ("role",), "An argument"), _aliases(each.get("alias"))
         for start, end in _located(text, each, "argument", "argument_start_index"):
             parts.append(Part(start, end, role, aliases))
     if item.get("trigger"):
         for start, end in _located(text, item, "trigger", "trigger_start_index"):
             parts.append(Part(start, end, TRIGGER))
     return Event(type_, tuple(parts))
+
+
+def _aliases(stated: Any) -> tuple[str, ...]:
+    """What else would be right: a list of names, or one name."""
+    listed = [stated] if isinstance(stated, str) else stated or []
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise BadExample(f"The `alias` of an argument is {stated!r:.60}; a list of names is due.")
+    return tuple(filter(None, listed))
 
 
 def _located(text: str, item: Mapping[str, Any], name: str, index: str) -> list[Place]:
@@ -169,7 +175,7 @@ def _of_places(text: str, item: Any) -> Event:
     type_, listed = _event(item, ("type",), ("mentions", "parts"))
     parts = []
     for each in listed:
-        start, end = each.get("span") or (each.get("start"), each.get("end"))
+        start, end = _ends(each)
         if type(start) is not int or type(end) is not int:
             raise BadExample(f"A part goes from {start!r} to {end!r}; whole numbers are due.")
         stated = each.get("word", each.get("text"))
@@ -177,6 +183,16 @@ def _of_places(text: str, item: Any) -> Event:
             check_text(text, start, end, stated)
         parts.append(Part(start, end, field(each, ("role",), "A part")))
     return Event(type_, tuple(parts))
+
+
+def _ends(part: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Where a part starts and ends, as its `span` says, or its `start` and `end`."""
+    span = part.get("span")
+    if span is None:
+        return part.get("start"), part.get("end")
+    if not isinstance(span, list) or len(span) != 2:
+        raise BadExample(f"The `span` of a part is {span!r:.60}; [start, end] is due.")
+    return span[0], span[1]
 
 
 def _event(item: Any, types: tuple[str, ...], lists: tuple[str, ...]) -> tuple[str, list[Any]]:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from playmask.data.lines import numbered, read_lines
 from playmask.data.readers import Examples
-from playmask.errors import DataError, InputError
+from playmask.errors import DataError, InputError, PlaymaskError
 
 T = TypeVar("T")
 Numbered = Iterable[tuple[int | str, Callable[[], T]]]
@@ -25,7 +26,19 @@ class Identified(NamedTuple):
 
 
 class BadExample(Exception):
-    """The reason why one example cannot be used."""
+    """The reason why one example cannot be used; line: where it is, if not where that begins."""
+
+    line: int | None = None
+
+
+@contextmanager
+def on_line(number: int) -> Iterator[None]:
+    """Name the line of what is bad inside."""
+    try:
+        yield
+    except BadExample as error:
+        error.line = number
+        raise
 
 
 def gather(path: Path, made: Numbered[T], *, skip_bad: bool) -> Examples[T]:
@@ -36,9 +49,9 @@ def gather(path: Path, made: Numbered[T], *, skip_bad: bool) -> Examples[T]:
     examples: Examples[T] = Examples()
     for number, make in made:
         try:
-            examples.append(make())
+            examples.append(_made(make))
         except BadExample as error:
-            reason = f"{path}:{number}: {error}"
+            reason = f"{path}:{error.line or number}: {error}"
             if not skip_bad:
                 raise DataError(reason) from None
             examples.skipped.append(reason)
@@ -47,6 +60,17 @@ def gather(path: Path, made: Numbered[T], *, skip_bad: bool) -> Examples[T]:
         first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
         raise DataError(f"{path}: There is no usable text{first}.")
     return examples
+
+
+def _made(make: Callable[[], T]) -> T:
+    """Make an example; what no check foresaw is bad too."""
+    try:
+        return make()
+    except PlaymaskError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        reason = f"It is not of the form that is due ({type(error).__name__}: {error})."
+        raise BadExample(reason) from error
 
 
 def refuse_columns(path: Path, columns: Any) -> None:
@@ -61,13 +85,21 @@ def suffix_of(path: Path) -> str:
     return Path(name).suffix.lower()
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """The numbered lines of a file of UTF-8."""
+def unknown_format(path: Path, known: Iterable[str]) -> DataError:
+    """The error for a suffix that names no format, unless the file is missing or a folder."""
+    next(read_lines(path), None)
+    suffix = suffix_of(path)
+    names = ", ".join(known)
+    return DataError(f"{path}: The format {suffix!r} is unknown; known are {names} (+ .gz).")
+
+
+def lines_of(path: Path, *, ends: bool = False) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a file of UTF-8; ends: with their ends."""
 
     def report(number: int, reason: str) -> None:
         raise DataError(f"{path}:{number}: {reason}")
 
-    return numbered(read_lines(path), report)
+    return numbered(read_lines(path), report, ends=ends)
 
 
 def objects_of(path: Path, make: Callable[[dict[str, Any]], T]) -> Numbered[T]:

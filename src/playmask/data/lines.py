@@ -45,21 +45,31 @@ def read_lines(path: Path) -> Iterator[bytes]:
         raise DataError(f"{path}: The file cannot be read ({error.strerror}).") from None
 
 
-def numbered(stream: Iterable[str | bytes], report: Report) -> Iterator[Line]:
-    """Yield numbered lines without their ends, without a byte order mark and final blank lines."""
-    blanks: list[int] = []
+def numbered(
+    stream: Iterable[str | bytes], report: Report, *, ends: bool = False
+) -> Iterator[Line]:
+    """Yield numbered lines without a byte order mark and final blank lines; ends: with their ends.
+
+    Without ends, blank lines come as empty ones.
+    """
+    blanks: list[Line] = []
     for number, line in enumerate(stream, 1):
         if not line.strip():
-            blanks.append(number)
+            blanks.append((number, _text(line) if ends else ""))
             continue
-        yield from ((blank, "") for blank in blanks)
+        yield from blanks
         blanks.clear()
         try:
-            text = line.decode() if isinstance(line, bytes) else line
+            text = _text(line)
         except UnicodeDecodeError as error:
             report(number, _not_utf8(error))
             continue
-        yield number, (text.removeprefix("\ufeff") if number == 1 else text).rstrip("\r\n")
+        text = text.removeprefix("\ufeff") if number == 1 else text
+        yield number, text if ends else text.rstrip("\r\n")
+
+
+def _text(line: str | bytes) -> str:
+    return line.decode() if isinstance(line, bytes) else line
 
 
 def _not_utf8(error: UnicodeDecodeError) -> str:

@@ -4,7 +4,6 @@ A mention is text[start:end]. Columns of tags (CoNLL, BIO, BMES), JSON lines, CL
 read; where a file states a mention's text too, it must be the one at the place.
 """
 
-import csv
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -19,11 +18,14 @@ from playmask.data.gathering import (
     gather,
     lines_of,
     objects_of,
+    on_line,
     refuse_columns,
     suffix_of,
+    unknown_format,
 )
-from playmask.data.places import check_place, check_text
-from playmask.data.readers import Examples
+from playmask.data.lines import read_lines
+from playmask.data.places import check_place, check_text, places_of
+from playmask.data.readers import Examples, csv_rows
 from playmask.errors import DataError, nearest
 
 
@@ -54,8 +56,13 @@ KEYS = {
 }
 """Under which names JSON gives a mention's parts, in half-open character offsets."""
 
-BEGIN, INSIDE, END, SINGLE = "B", "IM", "E", "SU"
-"""The letters of tags: BIO, BIOES, BMES and BILOU's S and U."""
+BEGIN, INSIDE, END, SINGLE = "B", "IM", "EL", "SU"
+"""The letters of tags: BIO, BIOES, BMES and BILOU's L and U."""
+
+TAG = re.compile(rf"O|[{BEGIN}{INSIDE}{END}{SINGLE}]-\S+")
+
+PART_OF_BRAT = re.compile(r"T\d+\t(\S+) (\d+) ((?:\d+;\d+ )*)(\d+)\t(.*)", re.DOTALL)
+LINE_ENDS = str.maketrans("\r\n", "  ")
 
 
 def read_mentions(
@@ -74,7 +81,7 @@ def read_mentions(
     .csv: a mention on each line, `text`, `start`, `end`, `label` and perhaps `mention`; those of
     one text one after another. .ann: brat's, beside its .txt.
     labels: those allowed; columns: of a .csv whose first line does not name them; skip_bad: leave
-    bad texts out and list them in `.skipped`
+    bad texts out, of an .ann bad mentions, and list them in `.skipped`
     Raises: DataError naming file and line, also where no good text is left
     """
     path = Path(path)
@@ -82,16 +89,15 @@ def read_mentions(
     if suffix != TABLE:
         refuse_columns(path, columns)
     if suffix == ".ann":
-        texts = _brat(path)
-    elif suffix == TABLE:
-        texts = _table(path, columns)
+        return _brat(path, labels, skip_bad)
+    if suffix == TABLE:
+        texts = _table(path, columns, labels)
     elif suffix in OBJECTS:
         texts = objects_of(path, _of_object)
     elif suffix in COLUMNS:
         texts = _columns(path)
     else:
-        known = ", ".join((*COLUMNS, *OBJECTS, TABLE, ".ann"))
-        raise DataError(f"{path}: The format {suffix!r} is unknown; known are {known} (+ .gz).")
+        raise unknown_format(path, (*COLUMNS, *OBJECTS, TABLE, ".ann"))
     made = ((number, lambda make=make: checked(make(), labels)) for number, make in texts)
     return gather(path, made, skip_bad=skip_bad)
 
@@ -130,7 +136,7 @@ def tags_to_mentions(tags: list[str]) -> list[Mention]:
     begun: tuple[int, str] | None = None
     for i, tag in enumerate([*tags, "O"]):
         letter, _, label = tag.partition("-")
-        goes_on = begun is not None and letter in (*INSIDE, END) and begun[1] == label
+        goes_on = begun is not None and letter in (*INSIDE, *END) and begun[1] == label
         if begun is not None and not goes_on:
             found.append(Mention(begun[0], i, begun[1]))
             begun = None
@@ -138,7 +144,7 @@ def tags_to_mentions(tags: list[str]) -> list[Mention]:
             continue
         if begun is None:
             begun = (i, label)
-        if letter in (END, *SINGLE):
+        if letter in (*END, *SINGLE):
             found.append(Mention(begun[0], i + 1, begun[1]))
             begun = None
     return found
@@ -158,13 +164,10 @@ def _columns(path: Path) -> Numbered[Annotated]:
 def _tagged(rows: list[tuple[int, list[str]]]) -> Callable[[], Annotated]:
     def make() -> Annotated:
         for number, row in rows:
-            if len(row) < 2 or not re.fullmatch(r"O|[BIMESUL]-\S+", row[-1]):
-                raise BadExample(
-                    f"Line {number} is {' '.join(row)!r:.60}; a token and a tag such as B-PER, "
-                    "I-PER or O are due."
-                )
+            with on_line(number):
+                _check_row(row)
         tokens = [row[0] for _, row in rows]
-        tags = [re.sub("^L-", "E-", row[-1]) for _, row in rows]
+        tags = [row[-1] for _, row in rows]
         between = "" if sum(map(len, tokens)) <= 1.2 * len(tokens) else " "
         starts, place = [], 0
         for token in tokens:
@@ -179,6 +182,14 @@ def _tagged(rows: list[tuple[int, list[str]]]) -> Callable[[], Annotated]:
     return make
 
 
+def _check_row(row: list[str]) -> None:
+    if len(row) < 2 or not TAG.fullmatch(row[-1]):
+        raise BadExample(
+            f"The line is {' '.join(row)!r:.60}; a token and a tag such as B-PER, I-PER or O are "
+            "due."
+        )
+
+
 # Objects
 
 
@@ -186,8 +197,11 @@ def _of_object(fields: dict[str, Any]) -> Annotated:
     if not isinstance(fields.get("text"), str):
         raise BadExample(f"The object has {sorted(fields)}; one with a `text` is due.")
     text = fields["text"]
-    listed = next((fields[name] for name in LISTS if name in fields), None)
-    if listed is not None:
+    name = next((name for name in LISTS if fields.get(name) is not None), None)
+    if name is not None:
+        listed = fields[name]
+        if not isinstance(listed, list):
+            raise BadExample(f"`{name}` is {listed!r:.60}; a list of mentions is due.")
         return Annotated(text, tuple(_of_item(text, item) for item in listed))
     if isinstance(fields.get("label"), dict):
         return Annotated(text, tuple(_of_cluener(text, fields["label"])))
@@ -213,58 +227,117 @@ def _of_item(text: str, item: Any) -> Mention:
 def _of_cluener(text: str, labels: dict[str, Any]) -> Iterator[Mention]:
     """{label: {mention: [[first, last], …]}}: the last character is counted in."""
     for label, mentions in labels.items():
+        if not isinstance(mentions, dict) or not all(map(_is_pairs, mentions.values())):
+            raise BadExample(
+                f"The label {label!r} has {mentions!r:.60}; {{mention: [[first, last], …]}} is due."
+            )
         for stated, places in mentions.items():
             for first, last in places:
-                check_text(text, first, last + 1, stated)
+                _check_inclusive(text, first, last, stated)
                 yield Mention(first, last + 1, label)
 
 
-def _table(path: Path, columns: Sequence[str] | None) -> Numbered[Annotated]:
+def _is_pairs(places: Any) -> bool:
+    """Whether something is a list of pairs of whole numbers."""
+    return isinstance(places, list) and all(
+        isinstance(each, list) and [type(end) for end in each] == [int, int] for each in places
+    )
+
+
+def _check_inclusive(text: str, first: int, last: int, stated: str) -> None:
+    """See that CLUENER's place of a mention is right, or say which one would be."""
+    found = text[max(first, 0) : last + 1]
+    if first >= 0 and found == stated:
+        return
+    start, end = min(places_of(text, stated), key=lambda place: abs(place[0] - first))
+    raise BadExample(
+        f"{stated!r:.40} is said to be at [{first}, {last}], where {found!r:.40} stands; "
+        f"[{start}, {end - 1}] would be right, as CLUENER counts the last character in."
+    )
+
+
+# Tables
+
+
+Cells = tuple[int, list[str], dict[str, str]]
+"""A row's line, its cells, and those by the names of their columns."""
+
+
+def _table(
+    path: Path, columns: Sequence[str] | None, labels: Collection[str] | None
+) -> Numbered[Annotated]:
     """Rows that name a text and one of its mentions, or none."""
-    rows = csv.reader(line + "\n" for _, line in lines_of(path))
-    names = list(columns or next(rows, []))
+
+    def report(number: int, reason: str) -> None:
+        raise DataError(f"{path}:{number}: {reason}")
+
+    rows = csv_rows(lines_of(path, ends=True), report)
+    names = list(columns or next(rows, (1, []))[1])
     if not {"text", "start", "end", "label"} <= set(names):
         raise DataError(f"{path}:1: The columns are {names}; text, start, end and label are due.")
-    named = ((rows.line_num, row, dict(zip(names, row, strict=False))) for row in rows)
+    named = ((number, row, dict(zip(names, row, strict=False))) for number, row in rows)
     for text, group in groupby(named, key=lambda each: each[2].get("text", "")):
         lines = [*group]
-        yield lines[0][0], partial(_of_rows, text, lines, len(names))
+        yield lines[0][0], partial(_of_rows, text, lines, len(names), labels)
 
 
-def _of_rows(
-    text: str, lines: list[tuple[int, list[str], dict[str, str]]], width: int
-) -> Annotated:
-    mentions = []
-    for number, row, fields in lines:
-        if len(row) != width:
-            raise BadExample(f"Line {number} has {len(row)} columns, not {width} as the first.")
-        if fields["label"]:
-            ends = {key: _number(fields[key]) for key in ("start", "end")}
-            stated = {"text": fields["mention"]} if fields.get("mention") else {}
-            mentions.append(_of_item(text, {**ends, "label": fields["label"], **stated}))
+def _of_rows(text: str, rows: list[Cells], width: int, labels: Collection[str] | None) -> Annotated:
+    mentions: list[Mention] = []
+    for number, row, fields in rows:
+        with on_line(number):
+            if len(row) != width:
+                raise BadExample(f"The line has {len(row)} columns, not {width} as the first.")
+            mentions += checked(Annotated(text, _of_cells(text, fields)), labels).mentions
     return Annotated(text, tuple(mentions))
 
 
+def _of_cells(text: str, fields: dict[str, str]) -> tuple[Mention, ...]:
+    """The mention that a row names, or none."""
+    if not fields["label"]:
+        return ()
+    ends = {key: _number(fields[key]) for key in ("start", "end")}
+    stated = {"text": fields["mention"]} if fields.get("mention") else {}
+    return (_of_item(text, {**ends, "label": fields["label"], **stated}),)
+
+
 def _number(cell: str) -> int | str:
-    return int(cell) if cell.strip().isdigit() else cell
+    return int(cell) if re.fullmatch(r"\s*[0-9]{1,18}\s*", cell) else cell
 
 
-def _brat(path: Path) -> Numbered[Annotated]:
-    """One text; its discontinuous mentions reach from their first part to their last."""
-    text = path.with_suffix(".txt").read_text(encoding="utf-8")
-    mentions = []
-    for number, line in lines_of(path):
-        found = re.fullmatch(r"T\d+\t(\S+) (\d+) (?:\d+;\d+ )*(\d+)\t(.*)", line)
-        if line.startswith("T") and found is None:
-            raise DataError(f"{path}:{number}: {line!r:.60} is no line of brat's.")
-        if found is not None:
-            label, start, end, stated = found.groups()
-            mentions.append((Mention(int(start), int(end), label), stated))
+# brat
 
-    def make() -> Annotated:
-        for mention, stated in mentions:
-            if " " not in stated:  # one part, or brat joins several by spaces
-                check_text(text, mention.start, mention.end, stated)
-        return Annotated(text, tuple(mention for mention, _ in mentions))
 
-    yield 1, make
+def _brat(path: Path, labels: Collection[str] | None, skip_bad: bool) -> Examples[Annotated]:
+    """The text of a .txt and the mentions of its .ann; a bad one alone is left out."""
+    beside = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    text = _whole(beside.with_suffix(".txt"))
+    lines = [(number, line) for number, line in lines_of(path) if line.startswith("T")]
+    flat = text.translate(LINE_ENDS)
+    made = [(number, partial(_of_brat, flat, line, labels)) for number, line in lines]
+    mentions = gather(path, made, skip_bad=skip_bad) if made else Examples[Mention]()
+    whole = gather(path, [(1, lambda: checked(Annotated(text, tuple(mentions))))], skip_bad=False)
+    return Examples(whole, mentions.skipped)
+
+
+def _whole(path: Path) -> str:
+    """The text of a file of UTF-8, its line ends as they are: brat counts them."""
+    for _ in lines_of(path):  # names the line that is not UTF-8
+        pass
+    return b"".join(read_lines(path)).decode()
+
+
+def _of_brat(flat: str, line: str, labels: Collection[str] | None) -> Mention:
+    """A mention of a text whose line ends are spaces, as brat writes those of mentions.
+
+    A discontinuous one reaches from its first part to its last; what is stated of it is not read.
+    """
+    found = PART_OF_BRAT.fullmatch(line)
+    if found is None:
+        raise BadExample(
+            f"{line!r:.60} is no line of brat's; 'T1\\tLABEL start end\\ttext' is due."
+        )
+    label, start, between, end, stated = found.groups()
+    mention = Mention(int(start), int(end), label)
+    if not between:
+        check_text(flat, mention.start, mention.end, stated.translate(LINE_ENDS))
+    return checked(Annotated(flat, (mention,)), labels).mentions[0]

@@ -67,6 +67,8 @@ def read_passages(
     if columns is not None:
         raise InputError(f"{path}: columns= is for tables; passages are read from JSON.")
     if suffix_of(path) not in OBJECTS:
+        if path.exists():
+            next(read_lines(path), None)  # that it is a folder is the plainer error
         raise DataError(f"{path}: The format is none of {', '.join(OBJECTS)} (+ .gz).")
     make = partial(_asked, located=located)
     held = _whole(path) if suffix_of(path) == ".json" else None
@@ -78,7 +80,11 @@ def _whole(path: Path) -> list[Any] | None:
     """The list `data` of a file that is one object; None where each line is one."""
     try:
         held = json.loads(b"".join(read_lines(path)))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError:
+        for _ in lines_of(path):  # names the line that is not UTF-8
+            pass
+        raise DataError(f"{path}: The file is not UTF-8.") from None
+    except (json.JSONDecodeError, RecursionError) as error:
         first = next((line for _, line in lines_of(path)), "")
         try:
             json.loads(first)

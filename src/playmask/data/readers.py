@@ -147,7 +147,7 @@ def _read(
             raise InputError(f"{path}: columns= and header= are for TSV and CSV, not for JSONL.")
         objects = _json_objects(lines, report)
     else:
-        rows = _csv_rows(lines, report) if kind == "csv" else _split_rows(lines, kind)
+        rows = csv_rows(lines, report) if kind == "csv" else _split_rows(lines, kind)
         header = False if kind == "txt" and header is None else header
         objects = _named(rows, layout, columns, header, report)
     examples = []
@@ -190,7 +190,7 @@ def _split_rows(lines: Iterator[Line], kind: str) -> Iterator[Row]:
         yield number, line.split("\t") if kind == "tsv" else [line]
 
 
-def _csv_rows(lines: Iterator[Line], report: Report) -> Iterator[Row]:
+def csv_rows(lines: Iterator[Line], report: Report) -> Iterator[Row]:
     """Yield CSV rows, which may span lines, with the number of their first line."""
     seen = 0
 
@@ -198,7 +198,7 @@ def _csv_rows(lines: Iterator[Line], report: Report) -> Iterator[Row]:
         nonlocal seen
         for number, line in lines:
             seen = number
-            yield line + "\n"
+            yield line if line.endswith("\n") else line + "\n"
 
     reader = csv.reader(feed(), strict=True)
     while True:
