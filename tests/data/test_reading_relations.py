@@ -112,8 +112,13 @@ def test_conll04(tmp_path):
             '"predicate": "p", "object": {"@value": {"start": 1, "end": 2}}}]}\n',
             "the end seems to be the last character",
         ),
-        ("a.txt", "#doc 1\n0\tA\tO\n", "Line 2 is '0 A O'"),
-        ("a.txt", "#doc 1\n0\tA\tO\t['p']\t[4]\n", "Line 2 joins the token with 4"),
+        ("a.txt", "#doc 1\n0\tA\tO\n", "a.txt:2: The line is '0 A O'"),
+        ("a.txt", "#doc 1\n0\tA\tO\t['p']\t[4]\n", "a.txt:2: The line joins the token with 4"),
+        (
+            "a.txt",
+            "#doc 1\n0\tA\tO\t['N']\t[0]\n1\tB\tbad\t['N']\t[1]\n",
+            "a.txt:3: The tag is 'bad'",
+        ),
         ("a.txt", "#doc 1\n0\tA\tO\t['p']\t[0]\n", "no mention ends at 0"),
         ("a.csv", "", "The format '.csv' is unknown"),
     ],
@@ -124,6 +129,25 @@ def test_bad_files_are_named(tmp_path, name, content, message):
     with pytest.raises(DataError) as error:
         read_relations(path)
     assert message in str(error.value)
+
+
+def test_folders_are_named(tmp_path):
+    with pytest.raises(DataError, match="This is a folder; name one of its files"):
+        read_relations(tmp_path)
+
+
+def test_names_that_come_often(tmp_path):
+    """All pairs of subject and value; further slots only where they are nearest to the value."""
+    thing = {VALUE: "乙", "inWork": "丙", "onDate": "丁", "period": "戊"}
+    triple = {"subject": "甲", "predicate": "获奖", "object": thing}
+    line = {"text": "甲乙丙丁戊" * 16, "spo_list": [triple]}
+    [example] = read_relations(write(tmp_path / "a.json", line))
+    assert len(example.relations) == 16 * 16
+    for _, _, (value, *slots), _ in example.relations:
+        assert [slot.start - value.start for slot in slots] == [1, 2, 3 if value.start < 4 else -2]
+    assert {(r.subject, r.object[0][1:]) for r in example.relations} == {
+        ((5 * i, 5 * i + 1), (5 * k + 1, 5 * k + 2)) for i in range(16) for k in range(16)
+    }
 
 
 def test_bad_lines_are_counted(tmp_path):

@@ -20,13 +20,15 @@ from playmask.data.gathering import (
     gather,
     lines_of,
     objects_of,
+    on_line,
     refuse_columns,
     suffix_of,
+    unknown_format,
 )
-from playmask.data.mentions import tags_to_mentions
+from playmask.data.mentions import TAG, tags_to_mentions
 from playmask.data.places import Place, check_place, check_text, places_of
 from playmask.data.readers import Examples
-from playmask.errors import DataError, nearest
+from playmask.errors import nearest
 from playmask.metrics.relations import Triple
 
 VALUE = "@value"  # the name of an object's main slot, as in DuIE
@@ -121,8 +123,7 @@ def read_relations(
     elif suffix == ".txt":
         made = _documents(path)
     else:
-        known = ", ".join((*OBJECTS, ".txt"))
-        raise DataError(f"{path}: The format {suffix!r} is unknown; known are {known} (+ .gz).")
+        raise unknown_format(path, (*OBJECTS, ".txt"))
     checked = ((number, lambda make=make: check_relations(make(), labels)) for number, make in made)
     return gather(path, checked, skip_bad=skip_bad)
 
@@ -178,10 +179,26 @@ def _of_triple(text: str, item: Any) -> Iterable[Relation]:
 def _everywhere(
     text: str, subject: str, predicate: str, named: Mapping[str, str]
 ) -> Iterable[Relation]:
-    """A relation of each place of the subject with each of the object's."""
-    slots = [[Slot(name, *at) for at in places_of(text, each)] for name, each in named.items()]
-    for place, *thing in product(places_of(text, subject), *slots):
-        yield Relation(place, predicate, tuple(thing))  # type: ignore[arg-type]
+    """A relation of each place of the subject with each of the object's value.
+
+    Further slots are taken from where they stand nearest to the value, since a fact is told at one
+    place, and all combinations of names that come often would be millions.
+    """
+    if not named:
+        raise BadExample(f"A relation {predicate!r} has no object.")
+    places = {name: places_of(text, each) for name, each in named.items()}
+    values = places[VALUE if VALUE in places else next(iter(places))]
+    things = [
+        tuple(Slot(name, *_nearest_to(value, found)) for name, found in places.items())
+        for value in values
+    ]
+    for place, thing in product(places_of(text, subject), things):
+        yield Relation(place, predicate, thing)
+
+
+def _nearest_to(value: Place, places: Iterable[Place]) -> Place:
+    """Of several places the one that begins nearest to another."""
+    return min(places, key=lambda place: abs(place[0] - value[0]))
 
 
 def _of_places(text: str, item: Any) -> Iterable[Relation]:
@@ -225,7 +242,10 @@ def _documents(path: Path) -> Numbered[Related]:
 
 def _of_rows(rows: Sequence[tuple[int, list[str]]]) -> Related:
     """Tokens joined by spaces; a relation stands at the last tokens of its two ends."""
-    joins = [_joins(number, row, len(rows)) for number, row in rows]
+    joins = []
+    for number, row in rows:
+        with on_line(number):
+            joins.append(_joins(row, len(rows)))
     tokens = [row[1] for _, row in rows]
     starts = [sum(map(len, tokens[:i])) + i for i in range(len(tokens))]
     names: dict[int, Place] = {}
@@ -243,17 +263,19 @@ def _of_rows(rows: Sequence[tuple[int, list[str]]]) -> Related:
     return Related(" ".join(tokens), tuple(relations))
 
 
-def _joins(number: int, row: list[str], count: int) -> list[tuple[str, int]]:
+def _joins(row: list[str], count: int) -> list[tuple[str, int]]:
     """Which relations a token has, and with which other ones."""
     try:
-        _, _, _, names, ends = row
+        _, _, tag, names, ends = row
         both = [*zip(literal_eval(names), literal_eval(ends), strict=True)]
     except (ValueError, SyntaxError, TypeError):
         raise BadExample(
-            f"Line {number} is {' '.join(row)!r:.60}; number, token, tag, [relations] and [tokens] "
-            "are due."
+            f"The line is {' '.join(row)!r:.60}; number, token, tag, [relations] and [tokens] are "
+            "due."
         ) from None
+    if not TAG.fullmatch(tag):
+        raise BadExample(f"The tag is {tag!r:.40}; one such as B-Peop, I-Peop or O is due.")
     for name, end in both:
         if not isinstance(name, str) or type(end) is not int or not 0 <= end < count:
-            raise BadExample(f"Line {number} joins the token with {end!r} by {name!r}.")
+            raise BadExample(f"The line joins the token with {end!r} by {name!r}.")
     return [(name, end) for name, end in both if name != "N"]
