@@ -16,9 +16,12 @@ from playmask.tasks.events import (
     argument_scores,
     by_characters,
     event_scores,
+    largest,
     trigger_scores,
 )
+from playmask.tasks.links import PARTS
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
+from tasks.perfect import answered, candidates, shown_whole
 
 WORDS = tokenizer("甲乙丙丁买卖和，。")
 WAYS = ("linker", "tags")
@@ -127,6 +130,58 @@ def test_of_parts_that_overlap_the_longest_is_tagged():
         Event("买", (Part(0, 2, "谁"), Part(0, 3, "物"))), Event("卖", (Part(3, 4, "谁"),))
     ))  # fmt: skip
     assert apart(example) == (Mention(0, 3, "买@物"), Mention(3, 4, "卖@谁"))
+
+
+def said(rows):
+    """What a window says whose pointers have the number that stands first in each row."""
+    return {
+        name: values
+        for number, part in enumerate(PARTS)
+        for name, values in candidates(
+            (row[1:] for row in rows if row[0] == number), f"{part} "
+        ).items()
+    }
+
+
+def made_up_event(random, start, stop):
+    """An event of three parts, close to each other, between two places."""
+    middle, parts = int(random.integers(start, stop)), []
+    for role in (TRIGGER, "谁", "物"):
+        first = int(np.clip(middle + random.integers(-9, 10), start, stop - 1))
+        parts.append(Part(first, min(stop, first + int(random.integers(1, 6))), role))
+    return Event("买", tuple(sorted(parts)))
+
+
+def test_what_lies_whole_in_a_window_is_found_as_it_was_taught():
+    """Two events of a type, in texts of up to six windows: just once, and no parts of them."""
+    task, random, whole = new_task("linker"), np.random.default_rng(0), 0
+    for _ in range(150):
+        size = int(random.integers(20, 100))
+        halves = ((0, size // 2), (size // 2, size))
+        example = Report("一" * size, tuple(made_up_event(random, *half) for half in halves))
+        found = told(answered(task, example, said))
+        for event, (start, stop) in zip(example.events, halves, strict=True):
+            if shown_whole(task, example.text, [part[:2] for part in event.parts]):
+                whole += 1
+                here = {e for e in found if all(start <= part[0] < stop for part in e[1])}
+                assert here == told([event])
+    assert whole > 100
+
+
+def test_an_event_that_no_window_shows_whole_comes_in_parts():
+    task = new_task("linker")
+    [first, second, *_] = task.windows(["一" * 39])
+    assert (first.first, first.last, second.first, second.last) == (0, 22, 17, 39)
+    parts = (Part(1, 2, "谁"), Part(18, 19, TRIGGER), Part(30, 31, "物"))
+    found = answered(task, Report("一" * 39, (Event("买", parts),)), said)
+    assert told(found) == told([Event("买", parts[:2]), Event("买", parts[1:])])
+
+
+def test_an_event_is_dropped_for_one_of_its_type_that_holds_all_its_parts():
+    one, other, third = Part(0, 1, "谁"), Part(1, 2, TRIGGER), Part(2, 3, "物")
+    whole = Event("买", (one, other, third))
+    apart = [Event("卖", (one, other)), Event("买", (third, Part(5, 6, "谁")))]
+    assert [*largest([Event("买", (one, third)), whole, *apart])] == [whole, *apart]
 
 
 def test_cliques_are_all_that_cannot_grow():

@@ -15,6 +15,7 @@ from playmask.tasks.spans import RightAboveZero
 from playmask.tasks.tag import letters_of, merged
 from playmask.tasks.windows import Window
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
+from tasks.perfect import answered, candidates, shown_whole
 
 WORDS = tokenizer("甲乙丙丁")
 LABELS = ["EVEN", "ODD"]
@@ -137,6 +138,53 @@ def test_stretches_are_taken_from_the_window_that_shows_most_around_them():
         outputs.append({"score": score, "label": score * label, "first": first, "last": last})
     found = [mention[:3] for _, mention in task.found(windows, outputs)]
     assert found == [(9, 13, "EVEN"), (11, 13, "EVEN"), (13, 14, "ODD")]
+
+
+@pytest.mark.parametrize("length", [30, 31, 90])
+@pytest.mark.parametrize("longest", [16, 18, 19])
+def test_each_token_is_from_the_window_with_the_largest_margin(longest, length):
+    """The first of those where two show as much."""
+    windows = new_task("crf", max_length=longest).windows(["甲" * length])
+    shown = [
+        np.arange(w.first - w.head, w.last + 1)[:, None] + 1000.0 * i for i, w in enumerate(windows)
+    ]
+    logits, _ = merged(list(zip(windows, shown, strict=True)))
+    wanted = [
+        token + 1000 * max(range(len(windows)), key=lambda i: windows[i].margin(token, token))
+        for token in range(length)
+    ]
+    assert logits[1:-1, 0].tolist() == wanted
+    assert logits[[0, -1], 0].tolist() == [-1, length + 1000 * (len(windows) - 1)]
+
+
+@pytest.mark.parametrize("kind", ["crf", "global"])
+def test_only_windows_that_share_a_token_are_compared(monkeypatch, kind):
+    task, asked, margin = new_task(kind), [], Window.margin
+    monkeypatch.setattr(Window, "margin", lambda *some: asked.append(1) or margin(*some))
+    windows = task.windows(["甲" * 600])
+    if kind == "crf":
+        outputs = [{"logits": np.zeros((16, len(task.tags)), "float32")} for _ in windows]
+    else:
+        outputs = [candidates((0, i, i) for i in range(1, len(w.encoding) - 1)) for w in windows]
+    found = list(task.found(windows, outputs))
+    assert kind == "crf" or len(found) == 600
+    assert len(windows) > 50 and len(asked) <= 2 * sum(len(w.encoding) for w in windows)
+
+
+def test_what_lies_whole_in_a_window_is_found_as_it_was_taught():
+    """Stretches of any place and length, in texts of up to eight windows."""
+    task, random, cut = new_task("global"), np.random.default_rng(0), 0
+    for _ in range(100):
+        size = int(random.integers(5, 90))
+        starts = random.integers(0, size, 12)
+        ends = np.minimum(starts + random.integers(1, 12, 12), size)
+        mentions = {Mention(int(a), int(b), "ODD") for a, b in zip(starts, ends, strict=True)}
+        example = Annotated("一" * size, tuple(sorted(mentions)))
+        found = answered(task, example, candidates)
+        wanted = [m for m in example.mentions if shown_whole(task, example.text, [m[:2]])]
+        assert sorted(mention[:3] for mention in found) == [mention[:3] for mention in wanted]
+        cut += len(mentions) - len(wanted)
+    assert cut > 10
 
 
 def test_a_mention_that_a_window_cuts_keeps_its_inner_letters():

@@ -12,6 +12,7 @@ from playmask.errors import ConfigError, DataError
 from playmask.metrics.relations import Triple
 from playmask.tasks.relations import objects_of
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
+from tasks.perfect import answered, candidates, shown_whole
 
 WORDS = tokenizer("甲乙丙丁爱恨和，。")
 WAYS = ("linker", "pointers")
@@ -208,38 +209,61 @@ def test_choices_that_cannot_be():
         new_task("linker").evaluate(DATA[:1], metric="webnlg")
 
 
+def said(way, triples):
+    """What a window says whose relations are label, ends of subject, ends of object."""
+    if way == "pointers":
+        names = ("label", "subject first", "subject last", "first", "last")
+        every = np.array([*triples, (0, 1, 1, 2, 2)])
+        chance = np.array([0.9] * len(triples) + [0.0])
+        return {"score": chance, **dict(zip(names, every.T, strict=True))}
+    subjects, things = ({(role, *t[at : at + 2]) for t in triples} for role, at in ((0, 1), (1, 3)))
+    return {
+        **candidates(subjects | things, "stretches "),
+        **candidates({(label, first, start) for label, first, _, start, _ in triples}, "heads "),
+        **candidates({(label, last, end) for label, _, last, _, end in triples}, "tails "),
+    }
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_relation_is_taken_from_the_window_that_shows_most_around_it(way):
-    """Each window that shows both ends says another predicate; one of them is believed."""
-    task = new_task(way, ["爱", "恨", "和"], max_length=14)
-    text = "一二三四五六七八九" * 3
-    windows = task.windows([text])
-    assert len(windows) == 3
-    subject, thing = (9, 9), (10, 10)  # tokens of the text, which are its characters
-    shown = [window.margin(9, 10) for window in windows]
-    assert sum(each >= 0 for each in shown) == 2
-    outputs = []
-    for label, window in enumerate(windows):
-        shift = window.head - window.first
-        if shown[label] < 0:
-            shift = 0  # places that this window does not have must not count either
-        first, start = subject[0] + shift, thing[0] + shift
-        if way == "pointers":
-            said = {
-                "score": [0.9], "label": [label], "subject first": [first],
-                "subject last": [first], "first": [start], "last": [start],
-            }  # fmt: skip
-        else:
-            said = {
-                "stretches score": [3.0, 2.0], "stretches label": [0, 1],
-                "stretches first": [first, start], "stretches last": [first, start],
-            }  # fmt: skip
-            for name in ("heads", "tails"):
-                said |= {
-                    f"{name} score": [1.0], f"{name} label": [label],
-                    f"{name} first": [first], f"{name} last": [start],
-                }  # fmt: skip
-        outputs.append({name: np.array(values) for name, values in said.items()})
-    said = {relation.predicate for _, relation in task.found(windows, outputs)
-            if relation.subject == (9, 10)}  # fmt: skip
-    assert said == {["爱", "恨", "和"][int(np.argmax(shown))]}
+    """The first window shows most around both ends; the second more around the object alone."""
+    task = new_task(way, max_length=18)
+    windows = task.windows(["一二三四五六七八九" * 4])
+    assert [(w.first, w.last) for w in windows] == [(0, 16), (12, 28), (24, 36)]
+    assert [w.margin(14, 14) for w in windows] == [1, 2, -1]
+    assert [w.margin(12, 14) for w in windows] == [1, 0, -1]
+    for speaker in range(3):
+        outputs = []
+        for i, window in enumerate(windows):
+            first, start = (token - window.first + window.head for token in (12, 14))
+            triples = [(1, first, first, start, start)] if i == speaker else []
+            outputs.append(said(way, triples))
+        found = [relation[:3] for _, relation in task.found(windows, outputs)]
+        wanted = ((12, 13), "恨", (Slot(VALUE, 14, 15),))
+        assert found == ([wanted] if speaker == 0 else []), speaker
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_lies_whole_in_a_window_is_found_as_it_was_taught(way):
+    """Any two relations, in texts of up to six windows."""
+    task, random = new_task(way), np.random.default_rng(0)
+    whole = 0
+    for _ in range(100):
+        size = int(random.integers(5, 100))
+        relations = set()
+        for _ in range(2):
+            first = int(random.integers(size))
+            start = int(np.clip(first + random.integers(-12, 13), 0, size - 1))
+            last, end = (min(size, at + int(random.integers(1, 6))) for at in (first, start))
+            label = LABELS[random.integers(2)]
+            relations.add(Relation((first, last), label, (Slot(VALUE, start, end),)))
+        example = Related("一" * size, tuple(sorted(relations)))
+        found = answered(task, example, lambda rows: said(way, rows))
+        wanted = {
+            relation[:3]
+            for relation in relations
+            if shown_whole(task, example.text, [relation.subject, relation.object[0][1:]])
+        }
+        whole += len(wanted)
+        assert places(found) == wanted and len(found) == len(wanted)
+    assert whole > 100

@@ -30,11 +30,11 @@ from playmask.tasks.links import LOSSES, PARTS, Linked, LinkNetwork, ask_links, 
 from playmask.tasks.spans import logistic, padded
 from playmask.tasks.tag import SequenceTagger
 from playmask.tasks.ways import Way, WayTask
-from playmask.tasks.windows import Outputs, Window
+from playmask.tasks.windows import Outputs, Window, decided
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
-NODES, EVENTS = 48, 64  # of a type in a text: the surest parts, and the events that they make
+NODES, EVENTS = 48, 64  # of a type in a window: the surest parts, and the events they make
 
 
 class Node(NamedTuple):
@@ -90,31 +90,55 @@ class LinkedEvents(Way):
         return ask_links(batch, parts, {"stretches": len(self.task.labels), "heads": 1, "tails": 1})
 
     def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Event]]:
-        """The events that linked parts make."""
-        for text in linked(windows, outputs):
-            yield from ((text.text, event) for event in self._events(text))
+        """The events that linked parts make, but those that a neighbouring window shows more of."""
+        kept: dict[int, list[Event]] = defaultdict(list)
+        for window, event in decided(windows, outputs, self._events):
+            kept[window.text].append(event)
+        for text, events in kept.items():
+            yield from ((text, event) for event in largest(events))
 
-    def _events(self, text: Linked) -> Iterator[Event]:
+    def _events(
+        self, window: Window, output: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[int, int, Event]]:
+        said = linked(window, output)
         groups: dict[str, list[Node]] = defaultdict(list)
-        for (label, first, last), score in text.stretches.items():
+        for (label, first, last), score in said.stretches.items():
             type_, role = joined(self.task.labels[label])
             groups[type_].append(Node(score, first, last, role))
         for type_, parts in groups.items():
             nodes = sorted(parts, reverse=True)[:NODES]
-            links: dict[int, dict[int, float]] = {i: {} for i in range(len(nodes))}
-            for (i, one), (j, other) in combinations(enumerate(nodes), 2):
-                head = text.heads.get((0, *_onward(one.first, other.first)), 0.0)
-                tail = text.tails.get((0, *_onward(one.last, other.last)), 0.0)
-                if min(head, tail) > 0:
-                    links[i][j] = links[j][i] = min(head, tail)
+            links = _links(nodes, said)
             for members in cliques(links, EVENTS):
                 scores = [nodes[i].score for i in members]
                 scores += [links[i][j] for i, j in combinations(members, 2)]
-                its = sorted(
-                    Part(text.offsets[node.first][0], text.offsets[node.last][1], node.role)
-                    for node in (nodes[i] for i in members)
-                )
-                yield Event(type_, tuple(its), logistic(min(scores)))
+                its = [nodes[i] for i in members]
+                made = sorted(Part(*window.place(n.first, n.last), n.role) for n in its)
+                event = Event(type_, tuple(made), logistic(min(scores)))
+                yield min(n.first for n in its), max(n.last for n in its), event
+
+
+def _links(nodes: Sequence[Node], said: Linked) -> dict[int, dict[int, float]]:
+    """Of each node those that it is linked with at both ends, with the score of the weaker link."""
+    links: dict[int, dict[int, float]] = {i: {} for i in range(len(nodes))}
+    for (i, one), (j, other) in combinations(enumerate(nodes), 2):
+        head = said.heads.get((0, *_onward(one.first, other.first)), 0.0)
+        tail = said.tails.get((0, *_onward(one.last, other.last)), 0.0)
+        if min(head, tail) > 0:
+            links[i][j] = links[j][i] = min(head, tail)
+    return links
+
+
+def largest(events: Sequence[Event]) -> Iterator[Event]:
+    """The events without those whose parts are some of another's of their type."""
+    holding: dict[tuple[str, Part], list[frozenset[Part]]] = defaultdict(list)
+    for event in events:
+        parts = frozenset(event.parts)
+        for part in parts:
+            holding[event.type, part].append(parts)
+    for event in events:
+        parts = frozenset(event.parts)
+        if not any(parts < other for other in holding[event.type, event.parts[0]]):
+            yield event
 
 
 def _onward(one: int, other: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ number of relations or events at once, which may overlap.
 Source: GPLinker (Su 2022, kexue 8888 for relations, kexue 8926 for events)
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from playmask.masks import Tensor
 from playmask.noise import Dropout
 from playmask.tasks.spans import RightAboveZero, stretches_of, wanted_stretches
 from playmask.tasks.task import TaskNetwork
-from playmask.tasks.windows import Neighbours, Outputs, Window
+from playmask.tasks.windows import Window
 from playmask.transformer import Transformer
 
 STRETCHES, LINKS = 128, 256  # candidates in a window, for the stretches and for each end of links
@@ -101,29 +101,17 @@ def ask_links(
 
 
 class Linked(NamedTuple):
-    """What was found in a text: scores above 0, in tokens of the text.
+    """What a window says: scores above 0, in tokens of the text.
 
     stretches: by label, first and last token; heads, tails: by label and the first, or the last,
     tokens of two stretches
     """
 
-    text: int
-    offsets: Sequence[tuple[int, int]]
     stretches: dict[Stretch, float]
     heads: dict[Stretch, float]
     tails: dict[Stretch, float]
 
 
-def linked(windows: Sequence[Window], outputs: Outputs) -> Iterator[Linked]:
-    """What the best candidates say of each text; each from the window that shows most around it."""
-    neighbours = Neighbours(windows)
-    texts: dict[int, Linked] = {
-        text: Linked(text, neighbours.offsets(text), {}, {}, {}) for text in neighbours.beside
-    }
-    for window, output in zip(windows, outputs, strict=True):
-        for name in PARTS:
-            found = getattr(texts[window.text], name)
-            for stretch, score in stretches_of(window, output, f"{name} ").items():
-                if neighbours.decides(window, min(stretch[1:]), max(stretch[1:])):
-                    found[stretch] = score
-    yield from texts.values()
+def linked(window: Window, output: Mapping[str, np.ndarray]) -> Linked:
+    """What the best candidates of a window say."""
+    return Linked(*(stretches_of(window, output, f"{name} ") for name in PARTS))

@@ -1,6 +1,7 @@
 """Extracting relations: who stands in which relation to what, in texts of any length."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -25,16 +26,13 @@ from playmask.data.relations import (
 from playmask.metrics.relations import duie_scores, exact_scores
 from playmask.tasks.links import LOSSES, LinkNetwork, ask_links, linked
 from playmask.tasks.spans import logistic, padded
-from playmask.tasks.subjects import SubjectsFirst
+from playmask.tasks.subjects import Pair, SubjectsFirst
 from playmask.tasks.ways import Way, WayTask
-from playmask.tasks.windows import Neighbours, Outputs, Window
+from playmask.tasks.windows import Outputs, Window, decided
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
 SUBJECT = "subject"  # the mark of subjects, whatever they stand in
-
-Found = Iterator[tuple[int, int, tuple[int, int], tuple[int, int], float]]
-"""Text, label, first and last token of subject and object, score."""
 
 
 class LinkedRelations(Way):
@@ -62,23 +60,28 @@ class LinkedRelations(Way):
         }
         return ask_links(batch, parts, {"stretches": 2, "heads": labels, "tails": labels})
 
-    def found(self, windows: Sequence[Window], outputs: Outputs) -> Found:
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[Window, Pair]]:
         """Subjects and objects whose first and whose last tokens a label links."""
-        for text in linked(windows, outputs):
-            ends: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
-            for role, first, last in text.stretches:
-                ends[role].setdefault(first, []).append(last)
-            for (label, first, start), score in text.heads.items():
-                for last in ends[0].get(first, ()):
-                    for end in ends[1].get(start, ()):
-                        if (label, last, end) in text.tails:
-                            least = min(
-                                score,
-                                text.tails[label, last, end],
-                                text.stretches[0, first, last],
-                                text.stretches[1, start, end],
-                            )
-                            yield text.text, label, (first, last), (start, end), logistic(least)
+        return decided(windows, outputs, self._pairs)
+
+    def _pairs(
+        self, window: Window, output: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[int, int, Pair]]:
+        said = linked(window, output)
+        ends: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+        for role, first, last in said.stretches:
+            ends[role].setdefault(first, []).append(last)
+        for (label, first, start), score in said.heads.items():
+            for last, end in product(ends[0].get(first, ()), ends[1].get(start, ())):
+                if (label, last, end) in said.tails:
+                    least = min(
+                        score,
+                        said.tails[label, last, end],
+                        said.stretches[0, first, last],
+                        said.stretches[1, start, end],
+                    )
+                    pair = (label, (first, last), (start, end), logistic(least))
+                    yield min(first, start), max(last, end), pair
 
 
 class RelationExtractor(WayTask):
@@ -147,14 +150,11 @@ class RelationExtractor(WayTask):
 
     def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Relation]]:
         """Relations, whose objects are put together from their slots."""
-        neighbours = Neighbours(windows)
-        offsets = {text: neighbours.offsets(text) for text in neighbours.beside}
         slots: dict[tuple[int, Place, str], dict[str, list[tuple[Slot, float]]]] = {}
-        for text, label, *stretches, score in self.way.found(windows, outputs):
-            places = offsets[text]
-            subject, thing = ((places[a][0], places[b][1]) for a, b in stretches)
+        for window, (label, *stretches, score) in self.way.found(windows, outputs):
+            subject, thing = (window.place(*stretch) for stretch in stretches)
             predicate, name = joined(self.labels[label])
-            group = slots.setdefault((text, subject, predicate), {})
+            group = slots.setdefault((window.text, subject, predicate), {})
             group.setdefault(name, []).append((Slot(name, *thing), score))
         for (text, subject, predicate), group in slots.items():
             for parts, score in objects_of(group):

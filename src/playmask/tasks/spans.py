@@ -18,7 +18,7 @@ from playmask.noise import Dropout
 from playmask.predictor import Predictor
 from playmask.tasks.mentions import MentionTask
 from playmask.tasks.task import TaskNetwork
-from playmask.tasks.windows import Neighbours, Outputs, Window
+from playmask.tasks.windows import Outputs, Window, decided
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
@@ -174,13 +174,15 @@ class SpanTagger(MentionTask):
 
     def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Mention]]:
         """Stretches with scores above 0, each from the window that shows most around it."""
-        neighbours = Neighbours(windows)
-        for window, output in zip(windows, outputs, strict=True):
-            for (label, first, last), score in stretches_of(window, output).items():
-                if neighbours.decides(window, first, last):
-                    start, end = (window.offsets[i - window.first] for i in (first, last))
-                    mention = Mention(start[0], end[1], self.labels[label], logistic(score))
-                    yield window.text, mention
+        for window, mention in decided(windows, outputs, self._mentions):
+            yield window.text, mention
+
+    def _mentions(
+        self, window: Window, output: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[int, int, Mention]]:
+        for (label, first, last), score in stretches_of(window, output).items():
+            place = window.place(first, last)
+            yield first, last, Mention(*place, self.labels[label], logistic(score))
 
 
 def stretches_of(

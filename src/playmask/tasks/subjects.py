@@ -18,10 +18,12 @@ from playmask.noise import Dropout
 from playmask.norms import Condition, Norm, Normalize
 from playmask.tasks.task import TaskNetwork
 from playmask.tasks.ways import Way
-from playmask.tasks.windows import Neighbours, Outputs, Window
+from playmask.tasks.windows import Outputs, Window, decided
 from playmask.transformer import Transformer
 
 SUBJECTS, OBJECTS = 16, 64  # candidates in a window
+Pair = tuple[int, tuple[int, int], tuple[int, int], float]
+"""A relation in tokens of a text: label, first and last one of subject and object, score."""
 LIKELY = 0.4  # from which probability a token is the first or the last one, as in the baseline
 POWERS = {"subjects": 2, "objects": 4}
 """Probabilities are powers of logistic functions: few tokens are ends, so they begin small."""
@@ -198,17 +200,20 @@ class SubjectsFirst(Way):
         wanted = {"subjects": subjects, "objects": objects}
         return {**inputs, "subject": drawn}, wanted, weights  # type: ignore[return-value]
 
-    def found(
-        self, windows: Sequence[Window], outputs: Outputs
-    ) -> Iterator[tuple[int, int, tuple[int, int], tuple[int, int], float]]:
-        """Text, label, subject, object and score; each from the window that shows most around."""
-        neighbours = Neighbours(windows)
-        names = ("label", "subject first", "subject last", "first", "last", "score")
-        for window, output in zip(windows, outputs, strict=True):
-            above = np.nonzero(output["score"] > 0)[0]
-            shift = window.first - window.head
-            for label, *places, score in zip(*(output[name][above] for name in names), strict=True):
-                first, last, start, end = (int(place) + shift for place in places)
-                low, high = min(first, start), max(last, end)
-                if window.margin(low, high) >= 0 and neighbours.decides(window, low, high):
-                    yield window.text, int(label), (first, last), (start, end), float(score)
+    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[Window, Pair]]:
+        """The likely objects of likely subjects."""
+        return decided(windows, outputs, self._pairs)
+
+    def _pairs(
+        self, window: Window, output: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[int, int, Pair]]:
+        names = ("subject first", "subject last", "first", "last")
+        above = np.nonzero(output["score"] > 0)[0]
+        places = np.stack([output[name][above] for name in names], 1) + window.first - window.head
+        low, high = places.min(1), places.max(1)
+        inside = (low >= window.first) & (high < window.last)
+        columns = (output["label"][above], low, high, output["score"][above])
+        rows = zip(*(column[inside] for column in (places, *columns)), strict=True)
+        for (first, last, start, end), label, least, most, score in rows:
+            pair = (int(label), (int(first), int(last)), (int(start), int(end)), float(score))
+            yield int(least), int(most), pair

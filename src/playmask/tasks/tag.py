@@ -239,10 +239,12 @@ def merged(group: Sequence[tuple[Window, np.ndarray]]) -> tuple[np.ndarray, list
     (first, logits), (last, final) = group[0], group[-1]
     if len(group) == 1:
         return logits[: len(first.encoding)], first.offsets
+    both = pairwise(window for window, _ in group)
+    turns = [0, *((one.last + other.first + 1) // 2 for one, other in both), first.total]
     rows, offsets = [logits[: first.head]], []
-    for token in range(first.total):
-        window, scores = max(group, key=lambda each: each[0].margin(token, token))
-        rows.append(scores[[window.head + token - window.first]])
-        offsets.append(window.offsets[token - window.first])
+    for (window, scores), turn, stop in zip(group, turns, turns[1:], strict=False):
+        start, end = turn - window.first, stop - window.first
+        rows.append(scores[window.head + start : window.head + end])
+        offsets += window.offsets[start:end]
     rows.append(final[last.head + last.last - last.first : len(last.encoding)])
     return np.concatenate(rows), offsets

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
@@ -52,6 +52,11 @@ class Window(NamedTuple):
     def offsets(self) -> list[tuple[int, int]]:
         """Where its tokens stand in the text, without those of the frame."""
         return self.encoding.offsets[self.head : self.head + self.last - self.first]
+
+    def place(self, first: int, last: int) -> tuple[int, int]:
+        """Where the text's tokens first … last, which the window shows, stand in it."""
+        offsets, shift = self.encoding.offsets, self.head - self.first
+        return offsets[first + shift][0], offsets[last + shift][1]
 
     def tokens_of(self, start: int, end: int) -> "Cut | None":
         """Its tokens that the characters start … end - 1 touch; None if they touch none."""
@@ -247,20 +252,36 @@ class Neighbours:
     """The windows of each text side by side: the one that shows most around some tokens decides."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
-        self.beside: dict[int, list[Window]] = {}
+        beside: dict[int, list[Window]] = {}
         for window in windows:
-            self.beside.setdefault(window.text, []).append(window)
+            beside.setdefault(window.text, []).append(window)
+        self.beside = {
+            text: (its, [each.first for each in its], [each.last for each in its])
+            for text, its in beside.items()
+        }
 
     def decides(self, window: Window, first: int, last: int) -> bool:
-        """Whether a window does for the tokens first … last of its text."""
-        return window is max(self.beside[window.text], key=lambda w: w.margin(first, last))
+        """Whether a window does for the tokens first … last of its text, all of which it shows."""
+        its, firsts, lasts = self.beside[window.text]
+        showing = its[bisect_right(lasts, last) : bisect_right(firsts, first)]
+        return window is max(showing, key=lambda each: each.margin(first, last), default=None)
 
-    def offsets(self, text: int) -> list[tuple[int, int]]:
-        """Where all the tokens of a text stand in it."""
-        places: dict[int, tuple[int, int]] = {}
-        for window in self.beside[text]:
-            places |= dict(zip(range(window.first, window.last), window.offsets, strict=True))
-        return [place for _, place in sorted(places.items())]
+
+def decided(
+    windows: Sequence[Window],
+    outputs: Outputs,
+    find: Callable[[Window, Mapping[str, np.ndarray]], Iterable[tuple[int, int, T]]],
+) -> Iterator[tuple[Window, T]]:
+    """What is found, each thing whole in the one window that shows most around all of it.
+
+    find: what a window alone says, each thing behind the first and the last of the text's tokens
+    that it takes
+    """
+    neighbours = Neighbours(windows)
+    for window, output in zip(windows, outputs, strict=True):
+        for first, last, thing in find(window, output):
+            if neighbours.decides(window, first, last):
+                yield window, thing
 
 
 def _beginning(example: Any) -> str:
