@@ -98,6 +98,9 @@ def test_brat(tmp_path):
     lines = "T1\tNAME 0 2\t高勇\nR1\tlives Arg1:T1 Arg2:T2\nT2\tLOC 3 5;5 7\t中国 北京\n"
     path = write(tmp_path / "a.ann", lines)
     assert read_mentions(path) == [Annotated(TEXT, (NAME, PLACE))]
+    with gzip.open(tmp_path / "a.ann.gz", "wt", encoding="utf-8") as file:
+        file.write(lines)
+    assert read_mentions(tmp_path / "a.ann.gz") == read_mentions(path)
 
 
 def brat(folder, text, *lines):

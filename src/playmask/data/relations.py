@@ -107,7 +107,8 @@ def read_relations(
 
     .json, .jsonl: on each line an object with `text` and DuIE's `spo_list`, WebNLG's
     `triple_list`, or `relations`, whose subjects and slots have `start` and `end` (behind the
-    last character); where there are no places, names are located by all their matches.
+    last character); where there are no places, names are located by all their matches, an
+    object's further slots by the one nearest to its value.
     .txt: CoNLL04's, `#doc` before each text, then lines of number, token, tag, relations and
     their other ends.
     labels: those allowed, a slot's as "predicate@slot"; skip_bad: leave bad texts out and list
