@@ -10,7 +10,11 @@ def annotate(
     task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE", help="One text per line (.gz).", show_default=False),
+        typer.Argument(
+            metavar="FILE",
+            help="One text per line, or a .tsv, .csv or .jsonl (.gz).",
+            show_default=False,
+        ),
     ] = None,
     text: Annotated[
         list[str] | None, typer.Option(help="A text, in place of a file; may be repeated.")
@@ -22,9 +26,8 @@ def annotate(
     from rich.console import Console
 
     from playmask import load_task
-    from playmask.cli import reading
     from playmask.cli.output import note, note_skipped
-    from playmask.data.lines import read_lines
+    from playmask.cli.telling import examples_in
     from playmask.draw.mentions import in_terminal, mention_page
     from playmask.draw.terminal import visible
     from playmask.errors import ConfigError
@@ -38,10 +41,9 @@ def annotate(
     if not isinstance(task, WindowTask):
         raise ConfigError(f"{task_directory} is a task {task.kind!r}, which marks nothing.")
     skipped: list[str] = []
-    skip = skipped.append if skip_bad else None
-    texts = list(
-        text or (e.text for e in reading.texts(read_lines(Path(file or "")), str(file), skip))
-    )
+    texts = text or [
+        each.text for each in examples_in(task, file or Path(), None, skipped if skip_bad else None)
+    ]
     found = [
         (each, *task.shown(each, what))
         for each, what in zip(texts, task.predict(texts), strict=True)

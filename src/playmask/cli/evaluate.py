@@ -21,14 +21,21 @@ def evaluate(
     """Measure a saved task on labelled data."""
     from playmask import load_task
     from playmask.cli.output import note_skipped, print_json, print_table
-    from playmask.cli.reading import split
+    from playmask.cli.reading import rechecked, split
+    from playmask.tasks.mentions import MentionTask
 
     task = load_task(task_directory)
     chosen = {"metric": metric} if metric else {}
     if metric:
         task.metric(metric)  # refuses what there is not, before anything is read
     how = {"columns": split(columns)} if columns else {}
-    examples = task.read_wanted(data, skip_bad=skip_bad, **how)
+    if isinstance(task, MentionTask):
+        held = task.read_file(data, labels=task.labels, skip_bad=skip_bad, **how)
+        examples = rechecked(data, held, task.suitable, skip_bad=skip_bad)
+    else:
+        examples = rechecked(
+            data, task.read_wanted(data, skip_bad=skip_bad, **how), skip_bad=skip_bad
+        )
     note_skipped(data, examples.skipped)
     results = task.evaluate(examples, **chosen)
     if as_json:

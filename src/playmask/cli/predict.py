@@ -53,7 +53,7 @@ def predict(
     skipped: list[str] = []
     examples: list[Any] = []
     answers: list[Any] = []
-    for group in _groups(task, telling, file, text, pair, columns, skipped if skip_bad else None):
+    for group in _groups(task, file, text, pair, columns, skipped if skip_bad else None):
         _check_pairs(task, group)
         found = task.predict([telling.asked(example) for example in group])
         if submission:
@@ -90,7 +90,6 @@ def _check(
 
 def _groups(
     task: Any,
-    telling: "Telling",
     file: Path | None,
     text: list[str] | None,
     pair: list[str] | None,
@@ -101,21 +100,15 @@ def _groups(
     import sys
 
     from playmask.cli import reading
-    from playmask.data.lines import read_lines
+    from playmask.cli.telling import examples_in
     from playmask.data.readers import Example
 
-    skip = None if skipped is None else skipped.append
     if text:
         pairs: list[Any] = [*pair] if pair else [None] * len(text)
         return [[Example(*both) for both in zip(text, pairs, strict=True)]]
     if file is None or str(file) == "-":
-        return reading.arriving(sys.stdin.buffer, skip)
-    if not reading.is_table(file):
-        return reading.groups(reading.texts(read_lines(file), str(file), skip))
-    table = telling.read(task, file, columns, skip_bad=skipped is not None)
-    if skipped is not None:
-        skipped += table.skipped
-    return reading.groups(table)
+        return reading.arriving(sys.stdin.buffer, None if skipped is None else skipped.append)
+    return reading.groups(examples_in(task, file, columns, skipped))
 
 
 def _print(telling: "Telling", group: Sequence[Any], found: Sequence[Any]) -> None:

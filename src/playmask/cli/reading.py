@@ -1,11 +1,15 @@
 """Texts for prediction: from a stream as they arrive, or from a table."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from playmask.data.gathering import OBJECTS, BadExample, gather, suffix_of
 from playmask.data.lines import numbered, read_lines
+from playmask.data.passages import Asked
 from playmask.data.readers import FIELD, FORMATS, Example, Examples, read_examples, read_pairs
 from playmask.errors import DataError
 
@@ -72,6 +76,56 @@ def texts(lines: Iterable[bytes], name: str, skip: Skip | None) -> Iterator[Exam
             yield Example(line)
         else:
             report(number, "The line is empty; each line must hold one text.")
+
+
+def lines(path: Path, skipped: list[str] | None) -> Iterator[Example]:
+    """Yield one text per line of a file, which must hold one; bad lines go to `skipped`."""
+    count = 0
+    for example in texts(read_lines(path), str(path), None if skipped is None else skipped.append):
+        count += 1
+        yield example
+    if not count:
+        first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
+        raise DataError(f"{path}: The file holds no usable line{first}.")
+
+
+def rechecked(
+    path: Path,
+    examples: Examples,
+    check: Callable[[Any], Any] = lambda example: example,
+    *,
+    skip_bad: bool,
+) -> Examples:
+    """Those of a file's examples that a check takes; the others are an error, or left out."""
+    numbered = zip(_where(path, examples), examples, strict=False)
+    made = ((where, partial(_checked, example, check)) for where, example in numbered)
+    kept = gather(path, made, skip_bad=skip_bad)
+    return Examples(kept, [*examples.skipped, *kept.skipped])
+
+
+def _where(path: Path, examples: Examples) -> Iterator[int | str]:
+    """The name of each question, and the line or else the number of any other example."""
+    if all(isinstance(each, Asked) for each in examples):
+        yield from (each.id for each in examples)
+    elif suffix_of(path) in OBJECTS:
+        found = (re.match(r"(\d+): ", each.removeprefix(f"{path}:")) for each in examples.skipped)
+        bad = {int(match[1]) for match in found if match}
+        yield from (number for number in itertools.count(1) if number not in bad)
+    else:
+        yield from (f"text {number}" for number in itertools.count(1))
+
+
+def _checked(example: Any, check: Callable[[Any], Any]) -> Any:
+    """An example whose texts hold whole characters, as a check takes it."""
+    for name in ("question", "text", "pair"):
+        text = getattr(example, name, None)
+        try:
+            (text if isinstance(text, str) else "").encode()
+        except UnicodeEncodeError as error:
+            raise BadExample(
+                f"Character {error.start + 1} of the {name} is half a surrogate pair."
+            ) from None
+    return check(example)
 
 
 def groups(examples: Iterable[Example]) -> Iterator[list[Example]]:

@@ -1,17 +1,31 @@
 """How each kind of task is given the texts of a file, and how its answers are told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.checkpoints.save import write_json, write_lines
 from playmask.cli import reading
+from playmask.cli.reading import split
 from playmask.data import events, relations
-from playmask.data.gathering import OBJECTS, read_texts, suffix_of
+from playmask.data.gathering import (
+    OBJECTS,
+    Identified,
+    field,
+    gather,
+    objects_of,
+    read_texts,
+    refuse_columns,
+    suffix_of,
+)
+from playmask.data.mentions import COLUMNS
 from playmask.data.passages import Asked, read_passages
-from playmask.data.readers import Examples
+from playmask.data.readers import FORMATS, NAMES, Examples
+from playmask.errors import DataError
 
 DIGITS = 6
+TAGGED = {*COLUMNS, ".ann"} - {*FORMATS}
+"""The formats of mentions, which hold no texts for prediction."""
 
 Fields = dict[str, Any]
 
@@ -43,24 +57,40 @@ def _sources(task: Any, path: Path, columns: str | None, *, skip_bad: bool) -> E
 def _questions(task: Any, path: Path, columns: str | None, *, skip_bad: bool) -> Examples:
     """A competition's file, or a table of questions and passages as `text` and `pair`."""
     if suffix_of(path) in OBJECTS:
-        return read_passages(path, located=False, skip_bad=skip_bad)
-    return reading.read_table(path, columns, [], True, skip_bad=skip_bad)
+        held = read_passages(path, located=False, skip_bad=skip_bad)
+    else:
+        held = reading.read_table(path, columns, [], True, skip_bad=skip_bad)
+    return reading.rechecked(path, held, task.suitable, skip_bad=skip_bad)
 
 
 def _texts(task: Any, path: Path, columns: str | None, *, skip_bad: bool) -> Examples:
     """A competition's file, or a table of texts."""
     if suffix_of(path) in OBJECTS:
-        return read_texts(path, skip_bad=skip_bad)
+        return reading.rechecked(path, read_texts(path, skip_bad=skip_bad), skip_bad=skip_bad)
     return reading.read_table(path, columns, [], False, skip_bad=skip_bad)
 
 
+def _identified(task: Any, path: Path, columns: str | None, *, skip_bad: bool) -> Examples:
+    """Texts under any of their names with an `id`, or a table of texts."""
+    if suffix_of(path) not in OBJECTS:
+        return _table(task, path, columns, skip_bad=skip_bad)
+    refuse_columns(path, split(columns))
+
+    def of(fields: Fields) -> Identified:
+        return Identified(field(fields, NAMES["text"]), str(fields.get("id", "")))
+
+    held = gather(path, objects_of(path, of), skip_bad=skip_bad)
+    return reading.rechecked(path, held, skip_bad=skip_bad)
+
+
 def _text(example: Any) -> Any:
-    return example.text if example.pair is None else (example.text, example.pair)
+    pair = getattr(example, "pair", None)
+    return example.text if pair is None else (example.text, pair)
 
 
 def _text_shown(example: Any) -> Fields:
-    pair = {} if example.pair is None else {"pair": example.pair}
-    return {"text": example.text, **pair}
+    pair = getattr(example, "pair", None)
+    return {"text": example.text} if pair is None else {"text": example.text, "pair": pair}
 
 
 def _question_shown(example: Any) -> Fields:
@@ -147,6 +177,19 @@ def _answers(path: Path, examples: Sequence[Any], answers: Sequence[Any]) -> Non
     write_json(path, {name: answer.text for name, answer in zip(ids, answers, strict=True)})
 
 
+def _cluener(path: Path, examples: Sequence[Any], answers: Sequence[Any]) -> None:
+    """Lines of JSON, as CLUENER takes them: the last character counts; texts without an id do."""
+    lines = []
+    for i, (example, found) in enumerate(zip(examples, answers, strict=True)):
+        labels: dict[str, dict[str, list[list[int]]]] = {}
+        for start, end, label, _ in found:
+            places = labels.setdefault(label, {}).setdefault(example.text[start:end], [])
+            places.append([start, end - 1])
+        name = getattr(example, "id", "") or str(i)
+        lines.append({"id": int(name) if name.isdecimal() else name, "label": labels})
+    write_lines(path, lines)
+
+
 def _duie(path: Path, examples: Sequence[Any], answers: Sequence[Any]) -> None:
     """Lines of JSON, as DuIE 2.0 takes them."""
     both = zip(examples, answers, strict=True)
@@ -172,17 +215,39 @@ TEXTS = PLAIN._replace(
 READING = Telling(
     _questions, lambda example: tuple(example[:2]), _question_shown, _answered, _answers
 )
+FINDING = PLAIN._replace(read=_identified, told=_found, hand_in=_cluener)
 TELLINGS = {
     "classify": PLAIN._replace(told=_labelled),
     "mask-fill": PLAIN._replace(told=_filled),
     "seq2seq": PLAIN._replace(read=_sources),
     "similar": PLAIN._replace(told=_compared),
     "pair": PLAIN._replace(told=_compared),
-    "tag": PLAIN._replace(told=_found),
-    "spans": PLAIN._replace(told=_found),
+    "tag": FINDING,
+    "spans": FINDING,
     "relations": TEXTS._replace(told=_related, hand_in=_duie),
     "events": TEXTS._replace(told=_happened, hand_in=_duee),
     "read": READING,
     "read-copying": READING,
 }
 """Of the kinds whose texts are read, or whose answers are told, in a way of their own."""
+
+
+def examples_in(
+    task: Any, path: Path, columns: str | None, skipped: list[str] | None
+) -> Iterable[Any]:
+    """The examples of a file: those of a table, or one text per line; bad ones go to `skipped`."""
+    if suffix_of(path) in TAGGED:
+        known = ", ".join(
+            (".txt with one text a line", *(name for name in FORMATS if name != ".txt"))
+        )
+        raise DataError(
+            f"{path}: The format {suffix_of(path)!r} holds tags, not texts; what can be predicted "
+            f"is {known} (+ .gz)."
+        )
+    if not reading.is_table(path):
+        return reading.lines(path, skipped)
+    telling = TELLINGS.get(task.kind, PLAIN)
+    table = telling.read(task, path, columns, skip_bad=skipped is not None)
+    if skipped is not None:
+        skipped += table.skipped
+    return table

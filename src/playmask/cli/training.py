@@ -4,7 +4,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
 from playmask.cli.guard import Interrupted
 from playmask.cli.kinds import KINDS, Kind, counted
 from playmask.cli.output import note, note_skipped, print_table
-from playmask.cli.reading import split
+from playmask.cli.reading import rechecked, split
 from playmask.cli.settings import CURVE, RUN, Job, Options, check_out, is_ours, settle
 from playmask.data.readers import Examples, ordered
 from playmask.draw import training_curve
@@ -66,6 +66,19 @@ class Stopping(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+class Beginning(keras.callbacks.Callback):
+    """What is done as soon as training begins, when nothing can be refused any more."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        super().__init__()
+        self.begin, self.begun = begin, False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Do it."""
+        self.begun = True
+        self.begin()
+
+
 def run(name: str, job: Job, given: Options) -> None:
     """Train, and leave the task, its history and the picture of it in `job.out`."""
     kind = KINDS[name]
@@ -76,12 +89,13 @@ def run(name: str, job: Job, given: Options) -> None:
         labels = _saved_labels(name, job.out)
     examples, checks, labels = _read(kind, job, options, labels)
     task = load_task(job.out) if going_on else kind.make(options, examples, labels)
+    examples = _learnable(task, job.train, examples, skip_bad=job.skip_bad)
+    if job.validation is not None and checks is not None:
+        checks = _learnable(task, job.validation, checks, skip_bad=job.skip_bad)
     _announce(kind, task, options, examples, checks)
     if going_on and (job.out / HISTORY).exists():
         done = len(read_json(job.out / HISTORY)["loss"])
         note(f"going on after epoch {done} of {options['epochs']}")
-    _clear(job.out, everything=not going_on)
-    write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
     history = _fit(task, examples, checks, options, job.out, going_on)
     write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
     training_curve(history, job.out / CURVE)
@@ -105,20 +119,34 @@ def _read(
     how: dict[str, Any] = {"columns": split(job.columns), "skip_bad": job.skip_bad}
     if labels:
         how["labels"] = labels
-    examples = read(job.train, **how)
-    note_skipped(job.train, examples.skipped)
+    examples = _well_formed(read, job.train, how)
     if kind.labelled(options):
         how["labels"] = labels = labels or ordered(_names(kind, examples))
         kind.check(job.train, examples, labels)
     if job.validation is None:
         note("no --validation: the last epoch is kept, not the best")
         return examples, None, labels
-    checks = read(job.validation, **how)
-    note_skipped(job.validation, checks.skipped)
+    checks = _well_formed(read, job.validation, how)
     for path, some in ((job.train, examples), (job.validation, checks)):
         if len({tuple(text is None for text in kind.texts(e)) for e in [examples[0], *some]}) > 1:
             raise DataError(f"{path} mixes single texts and pairs with the other lines; give one.")
     return examples, checks, labels
+
+
+def _well_formed(read: Callable[..., Examples], path: Path, how: dict[str, Any]) -> Examples:
+    """The examples of a file, whatever task they are for."""
+    examples = rechecked(path, read(path, **how), skip_bad=how["skip_bad"])
+    note_skipped(path, examples.skipped)
+    return examples
+
+
+def _learnable(task: Any, path: Path, examples: Examples, *, skip_bad: bool) -> Examples:
+    """Those of a file's examples that the task can learn."""
+    if not hasattr(task, "suitable"):
+        return examples
+    kept = rechecked(path, examples, task.suitable, skip_bad=skip_bad)
+    note_skipped(path, kept.skipped[len(examples.skipped) :])
+    return kept
 
 
 def _names(kind: Kind, examples: Examples) -> Iterator[str]:
@@ -154,6 +182,11 @@ def _fit(
     out: Path,
     going_on: bool,
 ) -> dict[str, list[float]]:
+    def begin() -> None:
+        _clear(out, everything=not going_on)
+        write_json(out / RUN, {"format": 1, "finished": False, "options": options})
+
+    beginning = Beginning(begin)
     names = ("epochs", "batch_size", "learning_rate", "warm_up", "weight_decay", "multiplier")
     try:
         with Stopping() as stopping:
@@ -163,12 +196,14 @@ def _fit(
                 **{name: options[name] for name in (*names, "seed")},
                 directory=out,
                 resume=going_on,
-                callbacks=[stopping],
+                callbacks=[beginning, stopping],
                 verbose=1 if sys.stdout.isatty() else 2,
             )
     except KeyboardInterrupt:
         kept = f"the best epoch so far is saved in {out}; go on with --resume"
-        if not (out / WEIGHTS).exists():
+        if not beginning.begun:
+            kept = "training had not begun, nothing has changed"
+        elif not (out / WEIGHTS).exists():
             kept = "no epoch was complete yet, nothing is kept"
         raise Interrupted(f"interrupted; {kept}") from None
 

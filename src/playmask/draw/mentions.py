@@ -34,7 +34,7 @@ class Marked(Protocol):
 
 
 class Piece(NamedTuple):
-    """Characters that stand in the same mentions, the longest first; those that end here."""
+    """Characters in the same mentions, outer ones first; of those, what ends here, inner first."""
 
     text: str
     inside: list
@@ -47,7 +47,7 @@ def pieces(text: str, mentions: Sequence[Marked]) -> Iterator[Piece]:
     for start, end in pairwise(cuts):
         inside = [m for m in mentions if m.start <= start and end <= m.end]
         inside.sort(key=lambda m: m.start - m.end)
-        yield Piece(text[start:end], inside, [m for m in inside if m.end == end])
+        yield Piece(text[start:end], inside, [m for m in inside[::-1] if m.end == end])
 
 
 def colours_of(labels: Iterable[str]) -> dict[str, str]:

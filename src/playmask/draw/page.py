@@ -8,6 +8,7 @@ from pathlib import Path
 from playmask.draw.attributions import Pieces, check, strongest
 from playmask.draw.colours import FAINT, INK, PAPER, QUIET, SIGNED, VISIBLE, tint
 from playmask.draw.sheet import write_whole
+from playmask.errors import InputError
 
 STYLE = f"""\
 :root {{ color-scheme: light; }}
@@ -24,6 +25,7 @@ p.text .unread {{ color: {QUIET}; }}
 .scale {{ display: inline-block; width: 9rem; height: 0.7rem; margin: 0 0.5rem;
   background: linear-gradient(to right, {", ".join(SIGNED)}); }}"""
 
+UNNAMED = "playmask"  # the title of a page that is given none
 PAGE = """\
 <!DOCTYPE html>
 <html>
@@ -36,8 +38,7 @@ PAGE = """\
 </style>
 </head>
 <body>
-<h1 dir="auto">{title}</h1>
-{texts}
+{head}{texts}
 <footer>
 {footer}
 </footer>
@@ -72,14 +73,21 @@ def write_page(
     footer: Iterable[str],
     style: str = "",
 ) -> None:
-    """Write a page of paragraphs in HTML, with a footer and styles besides the usual ones."""
+    """Write a page of paragraphs in HTML, with a footer and styles besides the usual ones.
+
+    Raises: InputError if it cannot be written
+    """
     page = PAGE.format(
-        title=escaped(title),
+        title=escaped(title or UNNAMED),
+        head=f'<h1 dir="auto">{escaped(title)}</h1>\n' if title else "",
         style=STYLE + style,
         texts="\n".join(texts),
         footer="\n".join(footer),
     )
-    write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
+    try:
+        write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
+    except InputError as error:
+        raise InputError(str(error).replace(": The picture ", ": The page ")) from None
 
 
 def _paragraph(pieces: Pieces, top: float) -> str:
