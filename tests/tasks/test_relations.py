@@ -158,16 +158,38 @@ def test_scores_are_products_of_probabilities(monkeypatch):
     assert found["score"][place] == pytest.approx(0.5 * 0.9 * 0.5 * 0.6)
 
 
-def test_main_slots_take_the_nearest_of_the_others():
-    slots = {
-        VALUE: [(Slot(VALUE, 3, 5), 0.9), (Slot(VALUE, 13, 15), 0.8)],
-        "inWork": [(Slot("inWork", 10, 12), 0.7), (Slot("inWork", 0, 2), 0.6)],
+def slots_at(**starts):
+    """Slots of two characters at some places, of which the first is the surest; V is the main."""
+    names = {"V": VALUE}
+    return {
+        names.get(name, name): [
+            (Slot(names.get(name, name), at, at + 2), 0.9 - i / 10) for i, at in enumerate(places)
+        ]
+        for name, places in starts.items()
     }
-    assert [*objects_of(slots)] == [
-        ((Slot(VALUE, 3, 5), Slot("inWork", 0, 2)), 0.6),
-        ((Slot(VALUE, 13, 15), Slot("inWork", 10, 12)), 0.7),
-    ]
-    assert [*objects_of({"inWork": slots["inWork"][:1]})] == [((Slot("inWork", 10, 12),), 0.7)]
+
+
+@pytest.mark.parametrize(
+    ("slots", "wanted"),
+    [
+        (slots_at(V=(3, 13), work=(10, 0)), [(3, 0), (13, 10)]),
+        (slots_at(V=(6, 15), date=(0, 9)), [(6, 0), (15, 9)]),  # 9 is nearer to 6 than 0
+        (slots_at(V=(3, 13), work=(0,)), [(3, 0), (13, 0)]),
+        (slots_at(V=(3,), work=(0, 13)), [(3, 0), (3, 13)]),
+        (slots_at(V=(3, 33), work=(0, 13, 30)), [(3, 0), (33, 30), (3, 13)]),
+        (slots_at(V=(3,), date=(1, 23), work=(0, 20)), [(3, 1, 0), (3, 23, 20)]),
+        (slots_at(work=(10, 0)), [(0,), (10,)]),
+        (slots_at(work=(10,), date=(0,)), [(0, 10)]),
+    ],
+)
+def test_objects_have_all_slots_that_were_found(slots, wanted):
+    """Places of the main slot and of the others, by name."""
+    objects = [*objects_of(slots)]
+    found = [tuple(slot.start for slot in sorted(each)) for each, _ in objects]
+    assert found == wanted
+    for parts, score in objects:
+        assert score == min(chance for its in slots.values() for s, chance in its if s in parts)
+        assert len({slot.name for slot in parts}) == len(parts) == len(slots)
 
 
 def test_relations_in_words():
@@ -178,12 +200,19 @@ def test_relations_in_words():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_noise_gives_no_more_than_the_candidates(way):
-    """An untrained task answers as quickly as a trained one."""
+    """An untrained task, whose every score is high, answers as quickly as a trained one."""
     task = new_task(way, [f"R{i}" for i in range(20)])
-    for pointer in getattr(task.network, "pointers", {}).values():
-        pointer.dense.bias.assign(np.full(pointer.dense.bias.shape, 3.0, "float32"))
-    found = task.predict(["甲一二三四五六七八九"] * 3)
-    assert found[0] == found[1] and len(found[0]) <= 256 * 16
+    linked = [each.dense.bias for each in getattr(task.network, "pointers", {}).values()]
+    pointed = [task.network.subjects.bias, task.network.objects.bias] if way == "pointers" else []
+    for bias in (*linked, *pointed):
+        bias.assign(np.full(bias.shape, 3.0, "float32"))
+    text = "甲一二三四五六七八九"
+    found = task.predict([text] * 3)
+    assert found[0] == found[1] and 16 < len(found[0]) <= 256 * 16
+    [output] = task.predictor(task.rows([Related(text)]))
+    most = {"stretches score": 128, "heads score": 256, "tails score": 256, "score": 64}
+    counts = {name: len(each) for name, each in output.items() if name in most}
+    assert counts and all(count == most[name] for name, count in counts.items())
 
 
 @pytest.mark.parametrize(

@@ -200,11 +200,22 @@ class RelationExtractor(WayTask):
 def objects_of(
     slots: Mapping[str, Sequence[tuple[Slot, float]]],
 ) -> Iterator[tuple[tuple[Slot, ...], float]]:
-    """Objects of one subject and predicate: each main slot with the nearest of every other slot."""
-    main = VALUE if VALUE in slots else min(slots)
-    for slot, score in slots[main]:
-        chosen = [(slot, score)]
-        for name in sorted({*slots} - {main}):
-            near = min(slots[name], key=lambda each: abs(each[0].start - slot.start))
-            chosen.append(near)
-        yield tuple(sorted(each for each, _ in chosen)), min(chance for _, chance in chosen)
+    """Objects of one subject and predicate: those of all main slots, then of what is in none yet.
+
+    Where another slot is there as often, both are paired in the order of the text, which is the
+    nearest of all pairings; else the nearest one is taken, which may be in several objects.
+    """
+    placed = {name: sorted(its) for name, its in slots.items()}
+    taken: set[Slot] = set()
+    for name in sorted(placed, key=lambda name: (name != VALUE, name)):
+        for i, seed in enumerate(placed[name]):
+            if seed[0] in taken:
+                continue
+            chosen = [
+                its[i]
+                if len(its) == len(placed[name])
+                else min(its, key=lambda each: abs(each[0].start - seed[0].start))
+                for its in placed.values()
+            ]
+            taken |= {slot for slot, _ in chosen}
+            yield tuple(sorted(slot for slot, _ in chosen)), min(chance for _, chance in chosen)
