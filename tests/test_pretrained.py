@@ -97,15 +97,16 @@ def test_fine_tuning_beats_the_same_shape_from_scratch(minilm, sst2):
 
 
 RELATIONS = {  # of two ways to find them: epochs, and the least F1 of triples on the test texts
-    "webnlg": ("json", {"linker": (5, 0.80), "pointers": (4, 0.74)}),
+    "webnlg": ("json", {"linker": (5, 0.80), "pointers": (4, 0.75)}),
     "conll04": ("txt", {"linker": (6, 0.56), "pointers": (6, 0.52)}),
 }
+TESTED = {"webnlg": 703, "conll04": 288}  # texts
 CASES = [(name, way, *plan) for name, (_, ways) in RELATIONS.items() for way, plan in ways.items()]
 
 
 @pytest.mark.parametrize(("name", "way", "epochs", "least"), CASES)
 def test_relations(minilm, name, way, epochs, least):
-    """Triples of the texts whose predicates were learnt; up to 20 minutes of one core each."""
+    """Triples of all test texts, of any predicates; up to 20 minutes of one core each."""
     form = RELATIONS[name][0]
     files = [f"{split}.{form}" for split in ("train", "dev", "test")]
     folder = data_set(name, *files)
@@ -113,10 +114,11 @@ def test_relations(minilm, name, way, epochs, least):
     labels = {label for example in train for r in example.relations for label in labels_of(r)}
     keras.utils.set_random_seed(0)
     finder = playmask.RelationExtractor.new(minilm, sorted(labels), way=way)
-    checks, test = (finder.read(folder / file, skip_bad=True) for file in files[1:])
+    checks = finder.read(folder / files[1], skip_bad=True)
+    test = finder.read_wanted(folder / files[2])
     plan = {"batch_size": 16, "learning_rate": 4e-4, "multiplier": 10.0, "seed": 0}
     history = finder.fit(train, checks, epochs=epochs, verbose=0, **plan)
     scores = finder.evaluate(test)
     print(f"\n{name}, {way}: {scores}, of the development texts {history['val_f1']}")
-    assert scores["examples"] == len(test) >= 100 * len(test.skipped)
+    assert scores["examples"] == len(test) == TESTED[name]
     assert scores["f1"] >= least

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+import playmask
 from cli.commands import SMALL, call, complaint
+from playmask.errors import DataError
 
 PEOPLE = ["高勇", "李明", "王芳"]
 
@@ -115,3 +117,25 @@ def test_what_is_refused(tmp_path):
     result = call("train", "relations", empty, "--new", "--out", out)
     assert "1 texts and nothing to find in them" in complaint(result)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("kind, make", [("relations", relations), ("events", events)])
+def test_what_was_not_learnt_is_missed(tmp_path, kind, make):
+    """Texts of other labels are measured on too, with all that is wanted of them."""
+    out, file = tmp_path / "out", make(tmp_path / "a.json", 4)
+    result = call("train", kind, file, "--out", out, *SMALL, "--epochs", 1)
+    assert result.exit_code == 0, result.stderr
+    task, known = playmask.load_task(out), ("导演", "裁员方")
+    other = tmp_path / "b.json"
+    text = file.read_text(encoding="utf-8").replace(known[0], "编剧").replace(known[1], "员工")
+    other.write_text(text, encoding="utf-8")
+    label = "编剧" if kind == "relations" else "裁员@员工"
+    with pytest.raises(DataError, match=f"{label}' is not one of the labels"):
+        task.read(other)
+    wanted = task.read_wanted(other)
+    task.predict = lambda texts: [each[1] for each in wanted]
+    assert task.evaluate(wanted)["f1"] == task.evaluate(other)["f1"] == 1
+    task.predict = lambda texts: [() for _ in texts]
+    assert task.evaluate(other)["recall"] == 0
+    found = json.loads(call("evaluate", out, other, "--json").stdout)
+    assert found["examples"] == 4 and found["skipped"] == 0

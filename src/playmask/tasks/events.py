@@ -30,7 +30,7 @@ from playmask.tasks.links import LOSSES, PARTS, Linked, LinkNetwork, ask_links, 
 from playmask.tasks.spans import logistic, padded
 from playmask.tasks.tag import SequenceTagger
 from playmask.tasks.ways import Way, WayTask
-from playmask.tasks.windows import Outputs, Window, decided
+from playmask.tasks.windows import Outputs, Window, decided, suited
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
@@ -305,11 +305,13 @@ class EventExtractor(WayTask):
 
     def suitable(self, example: Any) -> Report:
         """A Report of the task's labels, also from (text, events)."""
-        if not isinstance(example, (tuple, list)) or len(example) not in (2, 3):
-            raise BadExample(f"It is {example!r:.80}, not (text, events).")
-        if not all(isinstance(each, Event) for each in example[1]):
-            raise BadExample(f"Its events are {example[1]!r:.60}, not a list of Event.")
-        return check_events(Report(example[0], tuple(example[1]), *example[2:]), self.labels)
+        return check_events(_reported(example), self.labels)
+
+    def read_wanted(self, data: Any, *, skip_bad: bool = False, **how: Any) -> Examples[Report]:
+        """Read texts to be measured on; roles that were not learnt are wanted too."""
+        if isinstance(data, (str, Path)):
+            data = read_events(data, skip_bad=skip_bad, **how)
+        return suited(data, lambda each: check_events(_reported(each)), skip_bad=skip_bad)
 
     def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Event]]:
         """The events, as the way finds them."""
@@ -332,7 +334,16 @@ class EventExtractor(WayTask):
     ) -> dict[str, float]:
         """Precision, recall and F1 of arguments, triggers, whole events, or by DuEE's rule."""
         scores = self.metric(metric)
-        examples = self.read(data, skip_bad=skip_bad)
+        examples = self.read_wanted(data, skip_bad=skip_bad)
         texts = [example.text for example in examples]
         found = [Report(*both) for both in zip(texts, self.predict(texts), strict=True)]
         return {**scores(found, examples)._asdict(), "examples": len(examples)}
+
+
+def _reported(example: Any) -> Report:
+    """A Report, or (text, events)."""
+    if not isinstance(example, (tuple, list)) or len(example) not in (2, 3):
+        raise BadExample(f"It is {example!r:.80}, not (text, events).")
+    if not all(isinstance(each, Event) for each in example[1]):
+        raise BadExample(f"Its events are {example[1]!r:.60}, not a list of Event.")
+    return Report(example[0], tuple(example[1]), *example[2:])

@@ -28,7 +28,7 @@ from playmask.tasks.links import LOSSES, LinkNetwork, ask_links, linked
 from playmask.tasks.spans import logistic, padded
 from playmask.tasks.subjects import Pair, SubjectsFirst
 from playmask.tasks.ways import Way, WayTask
-from playmask.tasks.windows import Outputs, Window, decided
+from playmask.tasks.windows import Outputs, Window, decided, suited
 from playmask.tokenizers import Tokenizer
 from playmask.transformer import Transformer
 
@@ -127,11 +127,13 @@ class RelationExtractor(WayTask):
 
     def suitable(self, example: Any) -> Related:
         """A Related of the task's labels, also from (text, relations)."""
-        if not isinstance(example, (tuple, list)) or len(example) != 2:
-            raise BadExample(f"It is {example!r:.80}, not (text, relations).")
-        if not all(isinstance(each, Relation) for each in example[1]):
-            raise BadExample(f"Its relations are {example[1]!r:.60}, not a list of Relation.")
-        return check_relations(Related(example[0], tuple(example[1])), self.labels)
+        return check_relations(_related(example), self.labels)
+
+    def read_wanted(self, data: Any, *, skip_bad: bool = False, **how: Any) -> Examples[Related]:
+        """Read texts to be measured on; relations that were not learnt are wanted too."""
+        if isinstance(data, (str, Path)):
+            data = read_relations(data, skip_bad=skip_bad, **how)
+        return suited(data, lambda each: check_relations(_related(each)), skip_bad=skip_bad)
 
     def targets(self, examples: Sequence[Related]) -> np.ndarray:
         """Of each window label, ends of subject and object, then -1: int16 (windows, P, 5)."""
@@ -185,7 +187,7 @@ class RelationExtractor(WayTask):
     ) -> dict[str, float]:
         """Precision, recall and F1 of relations in words: "exact", or by the rule of DuIE 2.0."""
         scores = self.metric(metric)
-        examples = self.read(data, skip_bad=skip_bad)
+        examples = self.read_wanted(data, skip_bad=skip_bad)
         texts = [example.text for example in examples]
         found, wanted = (
             [
@@ -195,6 +197,15 @@ class RelationExtractor(WayTask):
             for each in (self.predict(texts), [example.relations for example in examples])
         )
         return {**scores(found, wanted)._asdict(), "examples": len(examples)}
+
+
+def _related(example: Any) -> Related:
+    """A Related, or (text, relations)."""
+    if not isinstance(example, (tuple, list)) or len(example) != 2:
+        raise BadExample(f"It is {example!r:.80}, not (text, relations).")
+    if not all(isinstance(each, Relation) for each in example[1]):
+        raise BadExample(f"Its relations are {example[1]!r:.60}, not a list of Relation.")
+    return Related(example[0], tuple(example[1]))
 
 
 def objects_of(
