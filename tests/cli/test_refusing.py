@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import playmask
 from cli.commands import SMALL, call, complaint
 
 APART = {"start": 0, "end": 2, "label": "PER"}
@@ -62,6 +63,18 @@ def test_mentions_that_overlap(tagger, tmp_path):
     assert f"{file}: 1 bad line skipped ({said}" in result.stderr
     result = call("evaluate", tagger, file, "--skip-bad", "--json")
     assert json.loads(result.stdout)["examples"] == 1
+
+
+def test_an_interrupt_before_training_changes_nothing(tagger, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before, file = held(tagger), mentions(tmp_path / "a.jsonl", [APART])
+    monkeypatch.setattr(playmask.SequenceTagger, "targets", stop)
+    result = call("train", "tag", file, *SMALL, "--out", tagger, "--force")
+    assert result.exit_code == 130
+    assert "interrupted; training had not begun, nothing has changed" in result.stderr
+    assert held(tagger) == before
 
 
 def test_lines_are_counted_with_those_left_out(tagger, tmp_path):
