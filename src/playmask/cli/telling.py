@@ -55,12 +55,16 @@ def _sources(task: Any, path: Path, columns: str | None, *, skip_bad: bool) -> E
 
 
 def _questions(task: Any, path: Path, columns: str | None, *, skip_bad: bool) -> Examples:
-    """A competition's file, or a table of questions and passages as `text` and `pair`."""
+    """A competition's file, or a table of questions and passages as `text` and `pair`.
+
+    task: what checks that it can read them, or None where there is none yet
+    """
     if suffix_of(path) in OBJECTS:
         held = read_passages(path, located=False, skip_bad=skip_bad)
     else:
         held = reading.read_table(path, columns, [], True, skip_bad=skip_bad)
-    return reading.rechecked(path, held, task.suitable, skip_bad=skip_bad)
+    checks = () if task is None else (task.suitable,)
+    return reading.rechecked(path, held, *checks, skip_bad=skip_bad)
 
 
 def _texts(task: Any, path: Path, columns: str | None, *, skip_bad: bool) -> Examples:
