@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from comparing import error, numpy_of, tiny
 from playmask.errors import InputError
-from playmask.predictor import Predictor, Turns
+from playmask.predictor import Predictor, Turns, several
 from playmask.transformer import weights_by_name
 
 pytestmark = pytest.mark.backends
@@ -85,42 +86,65 @@ def test_sixteen_threads_with_bad_input_in_between():
     assert error(run(rows[:1])[0]["hidden"], wanted[0]["hidden"]) < 1e-6
 
 
-def test_threads_take_turns_in_the_order_they_came():
-    turns, through, inside = Turns(), [], []
+@pytest.mark.parametrize("count", [1, 2])
+def test_threads_take_turns_in_the_order_they_came(count):
+    turns, through, inside, most = Turns(count), [], [], []
     threads = []
 
     def work(i: int) -> None:
-        with turns:
+        with turns.turn():
             inside.append(i)
-            assert len(inside) == 1
+            most.append(len(inside))
             through.append(i)
-            time.sleep(0.001)
+            time.sleep(0.002)
             inside.remove(i)
 
-    with turns:
+    with ExitStack() as held:
+        for _ in range(count):
+            held.enter_context(turns.turn())
         for i in range(16):
             threads.append(threading.Thread(target=work, args=(i,)))
             threads[-1].start()
-            while len(turns._waiting) < i + 2:
+            while len(turns._come) < i + 1 + count:
                 time.sleep(0.0005)
+        assert not through
     for thread in threads:
         thread.join()
-    assert through == list(range(16))
-    with turns:  # and it is free again
-        pass
+    assert max(most) == count
+    assert all(abs(place - i) < count for place, i in enumerate(through))
+    assert not turns._come  # and it is free again
 
 
-def test_who_gives_up_waiting_is_not_waited_for(monkeypatch):
-    turns = Turns()
+@pytest.mark.parametrize("count", [1, 2])
+def test_who_gives_up_waiting_is_not_waited_for(count, monkeypatch):
+    turns = Turns(count)
     lock = type("Interrupted", (), {"acquire": lambda self: interrupted.pop()(), "release": id})
     interrupted = [lambda: (_ for _ in ()).throw(KeyboardInterrupt), lambda: True]
-    with turns:
+    with ExitStack() as held:
+        for _ in range(count):
+            held.enter_context(turns.turn())
         with monkeypatch.context() as patch:
             patch.setattr(threading, "Lock", lock)
-            with pytest.raises(KeyboardInterrupt):
-                turns.__enter__()
-        assert len(turns._waiting) == 1
-    assert not turns._waiting
+            with pytest.raises(KeyboardInterrupt), turns.turn():
+                raise AssertionError("it must not have had its turn")
+        assert len(turns._come) == count
+    assert not turns._come
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_several_at_a_time_come_in_order_and_stop_when_one_fails(count):
+    assert list(several(lambda i: i * i, range(7), count)) == [i * i for i in range(7)]
+    assert list(several(str, [], count)) == []
+    begun = []
+
+    def work(i: int) -> int:
+        begun.append(i)
+        time.sleep(0.01)
+        return 1 // (i - 2)
+
+    with pytest.raises(ZeroDivisionError):
+        list(several(work, range(100), count))
+    assert 3 <= len(begun) < 20
 
 
 def test_new_weights_are_seen():

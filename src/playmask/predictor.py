@@ -1,9 +1,10 @@
 """The one way to run a model: inputs checked first, lengths bucketed, compiled, from any thread."""
 
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -15,6 +16,12 @@ from playmask.errors import InputError, nearest
 
 Row = Mapping[str, Sequence[int]]
 Output = dict[str, np.ndarray]
+T = TypeVar("T")
+R = TypeVar("R")
+
+AT_ONCE = {"jax": 2}.get(keras.backend.backend(), 1)
+"""How many batches run at once. Each uses all cores for large products and one for much else, so
+that two fill each other's gaps; PyTorch gives each thread as many more as there are cores."""
 
 
 class Predictor:
@@ -43,7 +50,7 @@ class Predictor:
         self.lengths = buckets(maximum)
         self.tokens = tokens
         self._known: set[int] = set()  # lengths that were used before
-        self._turns = Turns()
+        self._turns = Turns(AT_ONCE)
         self._price = price_of(model.count_params())
         self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
 
@@ -59,8 +66,11 @@ class Predictor:
         batches = plan(
             lengths, self.lengths, known=self._known, tokens=self.tokens, price=self._price
         )
-        for batch in batches:
-            outputs = self._batch([rows[i] for i in batch.rows], batch)
+
+        def run(batch: Together) -> Output:
+            return self._batch([rows[i] for i in batch.rows], batch)
+
+        for batch, outputs in zip(batches, several(run, batches, AT_ONCE), strict=True):
             self._known.add(batch.length)
             for place, index in enumerate(batch.rows):
                 results[index] = self._row(outputs, place, lengths[index])
@@ -72,7 +82,7 @@ class Predictor:
         inputs = {name: pad([row[name] for row in padded], batch.length) for name in rows[0]}
         sizes = np.array([len(row["tokens"]) for row in padded])
         inputs["valid"] = np.arange(batch.length) < sizes[:, None]
-        with self._turns:
+        with self._turns.turn():
             outputs = self._run(inputs)
             return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
 
@@ -117,36 +127,45 @@ class Predictor:
             )
 
 
-class Turns:
-    """Lets threads through one at a time, in the order they came.
+def several(run: Callable[[T], R], items: Sequence[T], count: int) -> Iterator[R]:
+    """What comes of each item, in order, so many at a time; who stops early stops the rest."""
+    if min(count, len(items)) < 2:
+        yield from map(run, items)
+        return
+    pool = ThreadPoolExecutor(count, "playmask")
+    try:
+        yield from pool.map(run, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
-    A batch uses all cores, so that several at once would only be in each other's way; and a plain
-    lock lets a thread that comes back pass those that wait, some of them for seconds.
+
+class Turns:
+    """Lets so many threads through at a time, in the order they came.
+
+    More batches at once would only be in each other's way; and a plain semaphore lets a thread
+    that comes back pass those that wait, some of them for seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self.count = count
         self._guard = threading.Lock()
-        self._waiting: deque[threading.Lock] = deque()  # the first one has its turn
+        self._come: list[threading.Lock] = []  # the first ones have their turn
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn, and have it."""
         mine = threading.Lock()
         mine.acquire()
         with self._guard:
-            self._waiting.append(mine)
-            first = len(self._waiting) == 1
+            self._come.append(mine)
+            waits = len(self._come) > self.count
         try:
-            if not first:
-                mine.acquire()  # until the one before is through
-        except BaseException:  # Ctrl-C: the others must not wait for this one
-            self._leave(mine)
-            raise
-
-    def __exit__(self, *error: object) -> None:
-        self._leave(self._waiting[0])
-
-    def _leave(self, mine: threading.Lock) -> None:
-        with self._guard:
-            had_turn = self._waiting[0] is mine
-            self._waiting.remove(mine)
-            if had_turn and self._waiting:
-                self._waiting[0].release()
+            if waits:
+                mine.acquire()  # until one before is through
+            yield
+        finally:  # also on Ctrl-C: the others must not wait for this one
+            with self._guard:
+                place = self._come.index(mine)
+                del self._come[place]
+                if place < self.count <= len(self._come):
+                    self._come[self.count - 1].release()
