@@ -149,8 +149,8 @@ class Material:
             lambda: [text[:cut] for text in itertools.islice(_reviews(), count)],
         )
 
-    def pairs(self, count: int, batch: int = 32) -> str:
-        """Pairs of questions (afqmc) where PLAYMASK_DATA has them, or of reviews.
+    def pairs(self, count: int, batch: int, first: int | None = None) -> str:
+        """Pairs of questions (afqmc) where PLAYMASK_DATA has them, or of reviews; perhaps the first.
 
         They are a slice of an epoch: of all pairs, sorted by length and cut into batches, every
         n-th batch. So who sorts by length has the batches that a whole epoch has, and who does not
@@ -163,14 +163,15 @@ class Material:
                 raise SystemExit("fine-tuning needs afqmc/train.tsv of PLAYMASK_DATA; set it.")
             texts = list(itertools.islice(_reviews(), 2 * count))
             made = [[a[:40], b[:40], str(i % 2)] for i, (a, b) in enumerate(zip(texts[::2], texts[1::2], strict=True))]  # fmt: skip # noqa: E501
-            return self._json(f"pairs-{count}", lambda: made)
+            return self._json(f"pairs-{count}-{first}", lambda: made[:first])
         lines = source.read_text(encoding="utf-8").splitlines()
         rows = [row for row in (line.split("\t") for line in lines) if row[2:] in (["0"], ["1"])]
         rows.sort(key=lambda row: len(row[0]) + len(row[1]))
         starts = np.linspace(0, len(rows), count // batch, endpoint=False)
         middle = len(rows) // (2 * len(starts))
         chosen = [rows[int(start) + middle :][:batch] for start in starts]
-        return self._json(f"slice-{count}-{batch}", lambda: [*itertools.chain(*chosen)])
+        name = f"slice-{count}-{batch}-{first}"
+        return self._json(name, lambda: [*itertools.chain(*chosen)][:first])
 
     def _json(self, name: str, make: Callable[[], Any]) -> str:
         def write(path: Path) -> None:

@@ -45,7 +45,7 @@ def fine_tuning(material: Material) -> list[Case]:
     count, few, batch = (8, 4, 4) if material.small else (256, 64, 32)
     google = material.checkpoint("bert", "google", ("pool",))
     theirs = material.checkpoint("bert", "huggingface", ("pool",))
-    pairs, first = material.pairs(count, batch), material.pairs(few, batch)
+    pairs, first = material.pairs(count, batch), material.pairs(count, batch, few)
     shares = 1 if material.small else EPOCH // count
     tensorflow = {"KERAS_BACKEND": "tensorflow"}
     padded = {"path": theirs, "pairs": first}
