@@ -150,7 +150,7 @@ class Material:
         )
 
     def pairs(self, count: int, batch: int, first: int | None = None) -> str:
-        """Pairs of questions (afqmc) where PLAYMASK_DATA has them, or of reviews; or the first ones.
+        """Pairs of questions (afqmc) where PLAYMASK_DATA has them, or of reviews; all or the first.
 
         They are a slice of an epoch: of all pairs, sorted by length and cut into batches, every
         n-th batch. So who sorts by length has the batches that a whole epoch has, and who does not
