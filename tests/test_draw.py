@@ -199,7 +199,7 @@ def test_refusals(tmp_path):
         training_curve({"lr": [1.0], "loss": []}, path)
     with pytest.raises(InputError, match=r"format is 'gif'; \.png or \.svg"):
         mask_picture(np.tri(3), tmp_path / "a.gif")
-    with pytest.raises(InputError, match=r"none.a\.png: The picture cannot be written \(No such"):
+    with pytest.raises(InputError, match=r"none.a\.png: The file cannot be written \(No such"):
         mask_picture(np.tri(3), tmp_path / "none" / "a.png")
     assert list(tmp_path.iterdir()) == []
 

@@ -185,7 +185,7 @@ def test_a_page_of_a_text_that_is_given(tagger, tmp_path):
     assert "<title>playmask</title>" in shown and "<h1" not in shown
     nowhere = tmp_path / "none" / "a.html"
     result = call("annotate", tagger, "--text", "王芳", "--out", nowhere)
-    assert f"{nowhere}: The page cannot be written" in complaint(result)
+    assert f"{nowhere}: The file cannot be written" in complaint(result)
 
 
 def test_of_labels_that_end_together_the_inner_comes_first():

@@ -8,7 +8,6 @@ from pathlib import Path
 from playmask.draw.attributions import Pieces, check, strongest
 from playmask.draw.colours import FAINT, INK, PAPER, QUIET, SIGNED, VISIBLE, tint
 from playmask.draw.sheet import write_whole
-from playmask.errors import InputError
 
 STYLE = f"""\
 :root {{ color-scheme: light; }}
@@ -84,10 +83,7 @@ def write_page(
         texts="\n".join(texts),
         footer="\n".join(footer),
     )
-    try:
-        write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
-    except InputError as error:
-        raise InputError(str(error).replace(": The picture ", ": The page ")) from None
+    write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
 
 
 def _paragraph(pieces: Pieces, top: float) -> str:

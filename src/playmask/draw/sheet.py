@@ -56,6 +56,6 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:
         write(beside)
         os.replace(beside, path)
     except OSError as error:
-        raise InputError(f"{path}: The picture cannot be written ({error.strerror}).") from None
+        raise InputError(f"{path}: The file cannot be written ({error.strerror}).") from None
     finally:
         beside.unlink(missing_ok=True)
