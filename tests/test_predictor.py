@@ -88,30 +88,31 @@ def test_sixteen_threads_with_bad_input_in_between():
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_threads_take_turns_in_the_order_they_came(count):
-    turns, through, inside, most = Turns(count), [], [], []
+    """While all turns but one are held, the others come one by one."""
+    turns, through, inside = Turns(count), [], []
     threads = []
 
     def work(i: int) -> None:
         with turns.turn():
             inside.append(i)
-            most.append(len(inside))
+            assert len(inside) == 1
             through.append(i)
-            time.sleep(0.002)
+            time.sleep(0.001)
             inside.remove(i)
 
     with ExitStack() as held:
-        for _ in range(count):
+        for _ in range(count - 1):
             held.enter_context(turns.turn())
-        for i in range(16):
-            threads.append(threading.Thread(target=work, args=(i,)))
-            threads[-1].start()
-            while len(turns._come) < i + 1 + count:
-                time.sleep(0.0005)
-        assert not through
-    for thread in threads:
-        thread.join()
-    assert max(most) == count
-    assert all(abs(place - i) < count for place, i in enumerate(through))
+        with turns.turn():
+            for i in range(16):
+                threads.append(threading.Thread(target=work, args=(i,)))
+                threads[-1].start()
+                while len(turns._come) < i + 1 + count:
+                    time.sleep(0.0005)
+            assert not through
+        for thread in threads:
+            thread.join()
+        assert through == list(range(16))
     assert not turns._come  # and it is free again
 
 
