@@ -4,8 +4,8 @@ The only place that touches Keras' private list of uninitialised variables.
 """
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import keras
@@ -13,9 +13,14 @@ import ml_dtypes  # also makes numpy know "bfloat16"
 import numpy as np
 from keras.src.backend.common import global_state
 
+from playmask.threads import several
+
 M = TypeVar("M", bound=keras.Model)
 
 _WAITING = "uninitialized_variables"
+
+AT_ONCE = 2
+"""How many weights are made at once: who turns or casts one waits for memory, not for a core."""
 
 ALIGNMENT = 64
 """At multiples of how many bytes an array must start for JAX to use its memory as it is."""
@@ -57,14 +62,39 @@ def blank(make: Callable[[], M]) -> M:
 
 
 def fill(variable: Any, value: np.ndarray | None = None) -> None:
-    """Give a blank variable its first value: this array, or what its own initialiser draws.
+    """Give a blank variable its first value: this array, or what its own initialiser draws."""
+    if value is not None:
+        fill_all([(variable, lambda: value)])
+    else:
+        variable._deferred_initialize()
 
-    JAX uses the array's memory as it is, where it can: a memory-mapped weight is then read when
+
+def fill_all(values: Sequence[tuple[Any, Callable[[], np.ndarray]]]) -> None:
+    """Give blank variables their first values, each made by its function, in threads.
+
+    JAX uses an array's memory as it is, where it can: a memory-mapped weight is then read when
     it is first used, and its file must only ever be replaced, never written into.
     """
-    if value is not None:
-        variable._initializer = lambda shape, dtype: _lend(value, np.dtype(dtype))
-    variable._deferred_initialize()
+    device = _device()
+
+    def lent(pair: tuple[Any, Callable[[], np.ndarray]]) -> Any:
+        variable, value = pair
+        with device():
+            return _lend(value(), np.dtype(variable.dtype))
+
+    for (variable, _), value in zip(values, several(lent, values, AT_ONCE), strict=True):
+        variable._initializer = lambda shape, dtype, value=value: value
+        variable._deferred_initialize()
+
+
+def _device() -> Callable[[], AbstractContextManager]:
+    """What puts another thread's arrays where this one's go."""
+    if keras.backend.backend() != "jax":
+        return nullcontext
+    import jax
+
+    chosen = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return lambda: jax.default_device(chosen)
 
 
 def _lend(array: np.ndarray, dtype: np.dtype) -> Any:

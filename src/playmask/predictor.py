@@ -1,10 +1,7 @@
 """The one way to run a model: inputs checked first, lengths bucketed, compiled, from any thread."""
 
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,11 +10,10 @@ from playmask.compiled import Compiled
 from playmask.data.batches import buckets, pad
 from playmask.data.planning import TOKENS, Together, plan, price_of
 from playmask.errors import InputError, nearest
+from playmask.threads import Turns, several
 
 Row = Mapping[str, Sequence[int]]
 Output = dict[str, np.ndarray]
-T = TypeVar("T")
-R = TypeVar("R")
 
 AT_ONCE = {"jax": 2}.get(keras.backend.backend(), 1)
 """How many batches run at once. Each uses all cores for large products and one for much else, so
@@ -125,47 +121,3 @@ class Predictor:
             raise InputError(
                 f"Row {i}: {name} holds {wrong}; the model takes 0 to {self.limits[name] - 1}."
             )
-
-
-def several(run: Callable[[T], R], items: Sequence[T], count: int) -> Iterator[R]:
-    """What comes of each item, in order, so many at a time; who stops early stops the rest."""
-    if min(count, len(items)) < 2:
-        yield from map(run, items)
-        return
-    pool = ThreadPoolExecutor(count, "playmask")
-    try:
-        yield from pool.map(run, items)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-class Turns:
-    """Lets so many threads through at a time, in the order they came.
-
-    More batches at once would only be in each other's way; and a plain semaphore lets a thread
-    that comes back pass those that wait, some of them for seconds.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._guard = threading.Lock()
-        self._come: list[threading.Lock] = []  # the first ones have their turn
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn, and have it."""
-        mine = threading.Lock()
-        mine.acquire()
-        with self._guard:
-            self._come.append(mine)
-            waits = len(self._come) > self.count
-        try:
-            if waits:
-                mine.acquire()  # until one before is through
-            yield
-        finally:  # also on Ctrl-C: the others must not wait for this one
-            with self._guard:
-                place = self._come.index(mine)
-                del self._come[place]
-                if place < self.count <= len(self._come):
-                    self._come[self.count - 1].release()

@@ -39,8 +39,8 @@ KERNELS = {
 def filled(monkeypatch) -> list:
     """Every weight that got a value."""
     found: list = []
-    fill = LOADING.fill
-    monkeypatch.setattr(LOADING, "fill", lambda *a: (found.append(a), fill(*a)))
+    fill = LOADING.fill_all
+    monkeypatch.setattr(LOADING, "fill_all", lambda values: (found.extend(values), fill(values)))
     return found
 
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from playmask.checkpoints.infer import infer
 from playmask.checkpoints.plan import RESIZE, Plan, Step, make_plan
 from playmask.checkpoints.report import Ignored, Report
 from playmask.checkpoints.source import Source, find
-from playmask.deferred import blank, fill, undisturbed
+from playmask.deferred import blank, fill, fill_all, undisturbed
 from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
 from playmask.families import FAMILIES
 from playmask.tokenizers import Tokenizer, files
@@ -179,12 +180,11 @@ def identify(source: Source, family: str | None, ignore: Iterable[str]) -> Repor
 
 
 def _fill(model: Transformer, source: Source, plan: Plan) -> None:
-    """Verify every tensor, then give each weight its value; no more than one is held at a time."""
+    """Verify every tensor, then give each weight its value; few are held at a time."""
     for name in dict.fromkeys(step.theirs for step in plan.steps):
         source.tensors[name]  # the last thing that may fail; what it gives goes at once
     weights = weights_by_name(model)
-    for step in plan.steps:
-        fill(weights[step.ours], _value(source, step))  # no name here: it would outlive its turn
+    fill_all([(weights[step.ours], partial(_value, source, step)) for step in plan.steps])
     for item in plan.report.fresh:
         fill(weights[item.ours])
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import Protocol
 
@@ -67,6 +67,9 @@ class Rule:
         return theirs
 
 
+INDEX = re.compile(r"\{i(?::.*?)?\}")  # the block's number in a rule's name
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How one program names a family's tensors.
@@ -87,10 +90,13 @@ class Dialect:
         return [(_pattern(rule.ours), rule) for rule in self.rules]
 
     @cached_property
-    def _their_patterns(self) -> list[tuple[re.Pattern, Rule]]:
-        return [
-            (_pattern(name), rule) for rule in self.rules for name in self._spellings(rule.theirs)
-        ]
+    def _by_letters(self) -> dict[str, list[tuple[str, Rule]]]:
+        """Their names and rules by what remains of a name without its numbers."""
+        found: dict[str, list[tuple[str, Rule]]] = {}
+        for rule in self.rules:
+            for name in self._spellings(rule.theirs):
+                found.setdefault(_letters(INDEX.sub("0", name)), []).append((name, rule))
+        return found
 
     def rule_for(self, ours: str) -> tuple[Rule, list[str]] | None:
         """The rule for one of our weights, and its tensor's possible names, the usual one first."""
@@ -110,8 +116,8 @@ class Dialect:
 
     def ours_for(self, theirs: str) -> str | None:
         """Which of our weights a tensor would fill, whether or not the model has it."""
-        for pattern, rule in self._their_patterns:
-            if match := pattern.fullmatch(theirs):
+        for name, rule in self._by_letters.get(_letters(theirs), ()):
+            if match := _pattern(name).fullmatch(theirs):
                 return rule.ours.format(**{k: int(v) for k, v in match.groupdict().items()})
         return None
 
@@ -141,8 +147,15 @@ class Dialect:
                 yield name
 
 
+def _letters(name: str) -> str:
+    """A name with the same number wherever it has one."""
+    return re.sub(r"\d+", "0", name)
+
+
+@cache
 def _pattern(name: str) -> re.Pattern:
-    return re.compile(re.sub(r"\\\{i(:.*?)?\\\}", r"(?P<i>\\d+)", re.escape(name)))
+    before, *after = map(re.escape, INDEX.split(name))
+    return re.compile(before + "".join(r"(?P<i>\d+)" + text for text in after))
 
 
 def pairs(ours: str, theirs: str, names: dict[str, str], ops: tuple[Op, ...] = ()) -> list[Rule]:

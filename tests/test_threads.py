@@ -1,0 +1,73 @@
+"""Several things at a time, and turns in the order of coming."""
+
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from playmask.threads import Turns, several
+
+pytestmark = pytest.mark.backends
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_threads_take_turns_in_the_order_they_came(count):
+    """While all turns but one are held, the others come one by one."""
+    turns, through, inside = Turns(count), [], []
+    threads = []
+
+    def work(i: int) -> None:
+        with turns.turn():
+            inside.append(i)
+            assert len(inside) == 1
+            through.append(i)
+            time.sleep(0.001)
+            inside.remove(i)
+
+    with ExitStack() as held:
+        for _ in range(count - 1):
+            held.enter_context(turns.turn())
+        with turns.turn():
+            for i in range(16):
+                threads.append(threading.Thread(target=work, args=(i,)))
+                threads[-1].start()
+                while len(turns._come) < i + 1 + count:
+                    time.sleep(0.0005)
+            assert not through
+        for thread in threads:
+            thread.join()
+        assert through == list(range(16))
+    assert not turns._come  # and it is free again
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_who_gives_up_waiting_is_not_waited_for(count, monkeypatch):
+    turns = Turns(count)
+    lock = type("Interrupted", (), {"acquire": lambda self: interrupted.pop()(), "release": id})
+    interrupted = [lambda: (_ for _ in ()).throw(KeyboardInterrupt), lambda: True]
+    with ExitStack() as held:
+        for _ in range(count):
+            held.enter_context(turns.turn())
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "Lock", lock)
+            with pytest.raises(KeyboardInterrupt), turns.turn():
+                raise AssertionError("it must not have had its turn")
+        assert len(turns._come) == count
+    assert not turns._come
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_several_at_a_time_come_in_order_and_stop_when_one_fails(count):
+    assert list(several(lambda i: i * i, range(7), count)) == [i * i for i in range(7)]
+    assert list(several(str, [], count)) == []
+    begun = []
+
+    def work(i: int) -> int:
+        begun.append(i)
+        time.sleep(0.01)
+        return 1 // (i - 2)
+
+    with pytest.raises(ZeroDivisionError):
+        list(several(work, range(100), count))
+    assert 3 <= len(begun) < 20
