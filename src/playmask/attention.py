@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from playmask import cache as kv_cache
+from playmask import fused
 from playmask.activations import activation
 from playmask.architectures import Architecture
 from playmask.cache import Kept, KeysValues
@@ -17,9 +18,10 @@ from playmask.dense import Dense
 from playmask.errors import ConfigError
 from playmask.masks import Sites, Tensor
 from playmask.noise import Dropout
-from playmask.parts import NORMALIZATIONS, Look, Mixer, Part, Projections, PseudoSelf, Separate
+from playmask.parts import NORMALIZATIONS, Dot, Look, Mixer, Part, Projections, PseudoSelf, Separate
 
-SCORES = 2**26  # how many scores are held at once where nothing is trained: 256 MB
+SCORES = 2**22
+"""16 MB: what is larger than 32 MB the C library takes anew, and gives back, at every product."""
 
 
 class Context(NamedTuple):
@@ -50,13 +52,26 @@ class Attended(NamedTuple):
 
     output (B, T, D); kv: the cache's keys and values for this layer, or None;
     scores (B, N, T, S): before bias, mask and softmax; weights (B, M, T, S): after everything,
-    with those of a context in front
+    with those of a context in front; both are None where it is not watched
     """
 
     output: Tensor
     kv: KeysValues | None
-    scores: Tensor
-    weights: Tensor
+    scores: Tensor | None
+    weights: Tensor | None
+
+
+class Given(NamedTuple):
+    """What values are weighed by: queries (B, N, T, H) of x (B, T, D), and keys and values."""
+
+    x: Tensor
+    q: Tensor | None
+    kv: KeysValues
+    scene: Scene
+    previous: Tensor | None
+
+
+Weighed = tuple[Tensor, Tensor | None, Tensor | None]  # values (B, T, N·V), scores, weights
 
 
 class Attention(keras.layers.Layer):
@@ -64,6 +79,7 @@ class Attention(keras.layers.Layer):
 
     once: further parts, made for the whole stack
     Shapes:  x (B, T, D); scene; kv: this layer's cached keys and values -> Attended
+    watched: whether someone wants to know the scores and weights
     Raises:  ConfigError where sizes and parts do not go together
     Source:  Vaswani et al. 2017; reproduces `attention/self` and `attention/output/dense` of BERT
     """
@@ -90,6 +106,13 @@ class Attention(keras.layers.Layer):
         self.parts = [*(part.make(self) for part in self._parts(a) if not part.once), *once]
         self.context = a.context.make(self) if isinstance(a.context, PseudoSelf) else None
         self.before, self.after = (_mixer(a.mixer, self, place) for place in ("before", "after"))
+        self.fused = self._scorer()
+        # Where XLA compiles what follows, a sum is divided by in the output for half the time.
+        self.late = (
+            self.after is None
+            and self.compute_dtype == "float32"
+            and keras.backend.backend() == "jax"
+        )
 
     def _check_sizes(self) -> None:
         """Refuse values, or an output, of another width than the model where no layer maps it."""
@@ -138,6 +161,7 @@ class Attention(keras.layers.Layer):
         *,
         kv: KeysValues | None = None,
         previous: Tensor | None = None,
+        watched: bool = False,
         training: bool = False,
     ) -> Attended:
         """Let every query look at the keys it may see."""
@@ -145,8 +169,8 @@ class Attention(keras.layers.Layer):
         q, new = self._queries(made.queries, scene), self._keys_values(made, scene)
         if kv is not None:
             new = kv = kv_cache.write_kv(kv, new, scene.at)
-        attend = self._attend if training else self._attend_in_blocks
-        y, scores, weights = attend(x, q, new, scene, previous, training)
+        given = Given(x, q, new, scene, previous)
+        y, scores, weights = self._weigh(given, training, watched)
         y = y if made.gate is None else made.gate * y
         return Attended(self._out(y), kv, scores, weights)
 
@@ -172,52 +196,67 @@ class Attention(keras.layers.Layer):
     def _out(self, y: Tensor) -> Tensor:
         return y if self.output_dense is None else self.output_dense(y)
 
-    def _attend_in_blocks(
-        self,
-        x: Tensor,
-        q: Tensor | None,
-        kv: KeysValues,
-        scene: Scene,
-        previous: Tensor | None,
-        training: bool,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _scorer(self) -> Dot | None:
+        """What alone makes the scores, where a fused kernel can do all that follows."""
+        plain = (
+            self.normalize is NORMALIZATIONS["softmax"]
+            and self.before is self.after is self.context is None
+            and self.key_size == self.value_size
+        )
+        return fused.scorer(self.parts) if plain else None
+
+    def _weigh(self, given: Given, training: bool, watched: bool) -> Weighed:
+        """Weigh the values, in the fastest way there is."""
+        told = watched or (training and self.dropout.rate > 0)
+        if self.fused is not None and not told and fused.available(self.compute_dtype):
+            return self._attend_fused(self.fused, given), None, None
+        attend = self._attend if training else self._attend_in_blocks
+        return attend(given, training, watched)
+
+    def _attend_fused(self, dot: Dot, given: Given) -> Tensor:
+        """The weighted values (B, T, N·V), by a kernel that keeps nothing else."""
+        scene, kv = given.scene, given.kv
+        bias = _sum(_float32(part.bias(scene.queries, scene.keys)) for part in self.parts)
+        allowed = ops.expand_dims(self._allowed(scene), 1)
+        scale = self.key_size**-0.5 if dot.scale else 1.0
+        y = fused.attend(given.q, kv["keys"], kv["values"], allowed, bias, scale=scale)
+        sees = ops.any(allowed, axis=-1, keepdims=True)
+        return self._join(ops.where(sees, y, 0.0))
+
+    def _attend_in_blocks(self, given: Given, training: bool, watched: bool) -> Weighed:
         """The same, for so many queries at a time that their scores take little memory."""
+        x, q, kv, scene, previous = given
         batch, count, keys = x.shape[0], x.shape[1], kv["values"].shape[2]
         if not all(isinstance(size, int) for size in (batch, count, keys)):
-            return self._attend(x, q, kv, scene, previous, training)
-        size = max(SCORES // (batch * self.heads * keys), 16)
+            return self._attend(given, training, watched)
+        most = max(SCORES // max(batch * self.heads * keys, 1), 16)
+        size = -(-count // -(-count // most))  # pieces of one size, as far as that goes
         found = []
         for start in range(0, count, size):
             here = slice(start, start + size)
-            found.append(
-                self._attend(
-                    x[:, here],
-                    None if q is None else q[:, :, here],
-                    kv,
-                    scene._replace(
-                        allowed=scene.allowed[:, here],
-                        queries=Sites(*(site[:, here] for site in scene.queries)),
-                    ),
-                    None if previous is None else previous[:, :, here],
-                    training,
-                )
+            some = Given(
+                x[:, here],
+                None if q is None else q[:, :, here],
+                kv,
+                scene._replace(
+                    allowed=scene.allowed[:, here],
+                    queries=Sites(*(site[:, here] for site in scene.queries)),
+                ),
+                None if previous is None else previous[:, :, here],
             )
+            found.append(self._attend(some, training, watched))
         if len(found) == 1:
             return found[0]
-        y, scores, weights = zip(*found, strict=True)
+        outputs, scores, weights = zip(*found, strict=True)
+        y = ops.concatenate(outputs, axis=1)
+        if not watched:
+            return y, None, None
         whole = scores[0] if scores[0].shape[2] == 1 else ops.concatenate(scores, axis=2)
-        return ops.concatenate(y, axis=1), whole, ops.concatenate(weights, axis=2)
+        return y, whole, ops.concatenate(weights, axis=2)
 
-    def _attend(
-        self,
-        x: Tensor,
-        q: Tensor | None,
-        kv: KeysValues,
-        scene: Scene,
-        previous: Tensor | None,
-        training: bool,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The mixed values (B, T, N·V), the scores and the weights."""
+    def _attend(self, given: Given, training: bool, watched: bool) -> Weighed:
+        """The same, step by step."""
+        x, q, kv, scene, previous = given
         k, v = kv.get("keys"), kv["values"]
         for part in self.parts:
             k, v, scene = part.condense(k, v, scene)
@@ -230,16 +269,20 @@ class Attention(keras.layers.Layer):
         allowed, seen = ops.expand_dims(self._allowed(scene), 1), v
         if self.context is not None:
             logits, allowed, seen = self._with_context(q, logits, allowed, v, scene.context)
-        # A query that may look at nothing gets nothing, not the mean of all that is hidden.
-        sees = ops.any(allowed, axis=-1, keepdims=True)
-        weights = ops.where(sees, self.normalize(logits, allowed), 0.0)
-        weights = ops.cast(weights, self.compute_dtype)
-        weights = weights if self.after is None else self.after(weights)
-        dropped = self.dropout(weights, training=training)
+        shares = self.normalize(logits, allowed, self.late and not training)
+        keys = ops.cast(shares.keys, self.compute_dtype)
+        keys = keys if self.after is None else self.after(keys)
+        dropped = self.dropout(keys, training=training)
         own = dropped if seen is v else dropped[..., ops.shape(seen)[2] - ops.shape(v)[2] :]
         extra = _sum(part.values(own, v, scene.queries, scene.keys) for part in self.parts)
-        extra = None if extra is None else ops.where(sees, extra, 0.0)
-        return self._join(_sum([ops.matmul(dropped, seen), extra])), scores, weights
+        # A query that may look at nothing gets nothing, not the mean of all that is hidden.
+        sees = ops.any(allowed, axis=-1, keepdims=True)
+
+        def of_total(x: Tensor) -> Tensor:
+            return ops.where(sees, x if shares.total is None else x / shares.total, 0.0)
+
+        y = self._join(of_total(_sum([ops.matmul(dropped, seen), extra])))
+        return (y, scores, of_total(keys)) if watched else (y, None, None)
 
     def _mixed(self, scores: Tensor) -> Tensor:
         return scores if self.before is None else self.before(scores)
@@ -325,13 +368,15 @@ class CrossAttention(Attention):
         *,
         kv: KeysValues | None = None,
         previous: Tensor | None = None,
+        watched: bool = False,
         training: bool = False,
     ) -> Attended:
         """Let every query look at the other text."""
         assert kv is not None
         q = self.projections["query"](x) if "query" in self.projections else None
         q = None if q is None else self.split(q, self.key_heads, self.key_size)
-        y, scores, weights = self._attend(x, q, kv, scene, previous, training)
+        given = Given(x, q, kv, scene, previous)
+        y, scores, weights = self._weigh(given, training, watched)
         return Attended(self._out(y), kv, scores, weights)
 
 

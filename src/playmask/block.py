@@ -109,12 +109,18 @@ class Block(keras.layers.Layer):
         kv: KeysValues | None = None,
         previous: Tensor | None = None,
         memory: tuple[Scene, KeysValues] | None = None,
+        watched: bool = False,
         training: bool = False,
     ) -> tuple[Tensor, Attended]:
         """Attend, then feed forward."""
         c = scene.condition
         attended = self.attention(
-            self.attention_norm.enter(x, c), scene, kv=kv, previous=previous, training=training
+            self.attention_norm.enter(x, c),
+            scene,
+            kv=kv,
+            previous=previous,
+            watched=watched,
+            training=training,
         )
         x = self.attention_norm(x, attended.output, c, training=training)
         if self.cross is not None:
@@ -148,6 +154,7 @@ class Stack(keras.layers.Layer):
             index: Block(a.at(index), self.once, across, name=str(index), dtype=policy)
             for index in sorted(set(self.stored_as))
         }
+        self.heeds = any(part.heeds for part in a.content)
         self.norm = normalize(a.final_norm, "norm", policy, a.condition)
         self.dropout = Dropout(a.dropout if a.final_dropout else 0.0, dtype=policy)
 
@@ -172,9 +179,11 @@ class Stack(keras.layers.Layer):
         *,
         kvs: tuple | None = None,
         memory: tuple[Scene, tuple[KeysValues, ...]] | None = None,
+        watched: bool = False,
         training: bool = False,
     ) -> tuple[Tensor, list[Attended]]:
-        """Run the blocks; each sees the previous one's scores."""
+        """Run the blocks; each sees the previous one's scores, where a part heeds them."""
+        watched = watched or self.heeds
         seen: list[Attended] = []
         for i, index in enumerate(self.stored_as):
             x, attended = self.stored[index](
@@ -183,6 +192,7 @@ class Stack(keras.layers.Layer):
                 kv=None if kvs is None else kvs[i],
                 previous=seen[-1].scores if seen else None,
                 memory=None if memory is None else (memory[0], memory[1][i]),
+                watched=watched,
                 training=training,
             )
             seen.append(attended)

@@ -87,9 +87,11 @@ class Transformer(keras.Model):
         """Run the model; with attention=True the attention weights are returned too."""
         check_inputs(inputs, self.architecture)
         if self.decoder is None:
-            out, seen = self._run(self.blocks, inputs, self.architecture, training=training)
+            out, seen = self._run(
+                self.blocks, inputs, self.architecture, training=training, watched=attention
+            )
         else:
-            out, seen = self._run_both(inputs, training)
+            out, seen = self._run_both(inputs, training, attention)
         if attention:
             out["attention"] = tuple(a.weights for a in seen)
         return out
@@ -151,6 +153,7 @@ class Transformer(keras.Model):
         memory: Memory | None = None,
         read: bool = True,
         training: bool = False,
+        watched: bool = False,
     ) -> tuple[dict[str, Any], list[Attended]]:
         """One stack over one text: what it says, and what each block attended to."""
         queries, keys = sites_of(inputs, a)
@@ -169,6 +172,7 @@ class Transformer(keras.Model):
             Scene(allowed, queries, keys, inputs.get("at"), inputs.get("condition"), context),
             kvs=cache and cache["kv"],
             memory=across,
+            watched=watched,
             training=training,
         )
         out = {"hidden": x, **(self._read(x, inputs, training) if read else {})}
@@ -178,7 +182,9 @@ class Transformer(keras.Model):
                 out["cache"]["memory"] = {"kv": memory[1], **memory[0]._asdict()}
         return out, seen
 
-    def _run_both(self, inputs: Inputs, training: bool) -> tuple[dict[str, Any], list[Attended]]:
+    def _run_both(
+        self, inputs: Inputs, training: bool, watched: bool
+    ) -> tuple[dict[str, Any], list[Attended]]:
         """The encoder where its output is not given, then the decoder where it has a text."""
         cache = inputs.get("cache")
         out: dict[str, Any] = {}
@@ -194,7 +200,12 @@ class Transformer(keras.Model):
             else:
                 own = of_encoder(inputs)
                 ran, seen = self._run(
-                    self.blocks, own, self.architecture, read=False, training=training
+                    self.blocks,
+                    own,
+                    self.architecture,
+                    read=False,
+                    training=training,
+                    watched=watched,
                 )
                 out = {**ran, "memory": ran["hidden"]}
                 sites = sites_of(own, self.architecture)[1]
@@ -207,6 +218,7 @@ class Transformer(keras.Model):
             self.architecture.decoding,
             memory=memory,
             training=training,
+            watched=watched,
         )
         return {**out, **ran}, seen
 

@@ -93,13 +93,15 @@ def positions_in(case: Case) -> Array:
 # The layer
 
 
-def run(attention: Attention, case: Case, context: Context | None = None) -> Attended:
+def run(
+    attention: Attention, case: Case, context: Context | None = None, *, watched: bool = False
+) -> Attended:
     """Run a layer on a case."""
     queries = Sites(case.order, case.position, np.zeros_like(case.order))
     keys = queries._replace(order=np.where(case.valid, case.order, NEVER).astype("int32"))
     sites = (Sites(*map(keras.ops.convert_to_tensor, each)) for each in (queries, keys))
     allowed = keras.ops.convert_to_tensor(allowed_in(case))
-    return attention(case.x, Scene(allowed, *sites, context=context))
+    return attention(case.x, Scene(allowed, *sites, context=context), watched=watched)
 
 
 def stepped(attention: Attention, case: Case) -> Array:

@@ -76,7 +76,7 @@ def test_pseudo_self_attention_and_its_near_misses():
     attention = attention_of(context=PseudoSelf(SIZE))
     w = weights_of(attention)
     for name, case in CASES.items():
-        found = run(attention, case, Context(VECTORS, THERE))
+        found = run(attention, case, Context(VECTORS, THERE), watched=True)
         outputs = {miss: pseudo(case, w, miss)[0] for miss in PSEUDO}
         check(found.output, outputs, misses=name == "ragged")
         weights = pseudo(case, w)[1]

@@ -93,15 +93,22 @@ def test_the_gated_unit_equals_bert4keras(kind):
         assert error(run(unit, x, valid), wanted) > 1e-4
 
 
-def test_softmax_plus_grows_with_the_text():
+@pytest.mark.parametrize("late", [False, True])
+def test_softmax_plus_grows_with_the_text(late):
     """log n / log 512, and n of 16 at least: 16 keys are scaled as 4 are, 100 are not."""
+
+    def weights(name, scores, allowed):
+        keys, total = NORMALIZATIONS[name](scores, allowed, late)
+        assert (total is not None) == late
+        return numpy_of(keys) / numpy_of(total) if late else numpy_of(keys)
+
     for count, seen in ((4, 16), (16, 16), (100, 100), (512, 512)):
         scores = keras.ops.convert_to_tensor(random(1, 1, 1, count))
         scaled = numpy_of(scores).astype("float64") * np.log(seen) / np.log(512)
         wanted = np.exp(scaled) / np.exp(scaled).sum()
         allowed = keras.ops.ones((1, 1, 1, count), "bool")
-        assert error(NORMALIZATIONS["softmax_plus"](scores, allowed), wanted) < CLOSE * 5
-        plain = numpy_of(NORMALIZATIONS["softmax"](scores, allowed))
+        assert error(weights("softmax_plus", scores, allowed), wanted) < CLOSE * 5
+        plain = weights("softmax", scores, allowed)
         assert (error(plain, wanted) > FAR) == (count != 512)
 
 

@@ -119,14 +119,14 @@ def test_every_kind_and_its_near_misses(kind):
 
 def test_weights_of_talking_heads_may_be_negative_and_sum_to_anything():
     attention = attention_of(**KINDS["others"])
-    weights = numpy_of(run(attention, CASES["plain"]).weights)
+    weights = numpy_of(run(attention, CASES["plain"], watched=True).weights)
     assert weights.shape == (2, 3, 6, 6)
     assert (weights < 0).any() and (np.abs(weights.sum(-1) - 1) > 0.1).any()
 
 
 def test_hidden_keys_get_nothing_from_any_head():
     case = CASES["causal"]
-    weights = numpy_of(run(attention_of(**KINDS["both"]), case).weights)
+    weights = numpy_of(run(attention_of(**KINDS["both"]), case, watched=True).weights)
     hidden = np.broadcast_to(~allowed_in(case)[:, None], weights.shape)
     assert (weights[hidden] == 0).all() and (weights[~hidden] != 0).all()
 

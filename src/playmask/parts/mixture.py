@@ -64,6 +64,11 @@ class Mixture(Part):
         """Whether a member looks at how far a key is."""
         return any(part.distances for part in self.parts)
 
+    @property
+    def heeds(self) -> bool:  # type: ignore[override]
+        """Whether a member looks at the previous block's scores."""
+        return any(part.heeds for part in self.parts)
+
     def make(self, attention: Any) -> "Mixed":
         """The members and the weights of one block."""
         return Mixed(self, attention)

@@ -25,7 +25,8 @@ class Look(NamedTuple):
     """What a part can score keys by.
 
     x (B, T, D): the hidden states that queries are made of; q (B, N, T, H) and k (B, N, S, H),
-    where a part uses them; queries, keys: their sites; previous: the previous block's scores
+    where a part uses them; queries, keys: their sites; previous: the previous block's scores, for a
+    part that heeds them
     """
 
     x: Tensor
@@ -48,7 +49,8 @@ class Part:
     once: it is made once for a whole stack, whose blocks share it; limit: how many positions it
     knows (None = any number); uses: the projections that exist for its sake; orders: the orders
     it can follow (None = any, and a cache); distances: it looks at how far a key is;
-    normalization: what must stand in the softmax's place for it (None = the architecture's).
+    normalization: what must stand in the softmax's place for it (None = the architecture's);
+    heeds: it looks at the previous block's scores.
     Letters: B batch, N heads, T queries, S keys, H key size, V value size, D width.
     """
 
@@ -58,6 +60,7 @@ class Part:
     orders: tuple[str, ...] | None = None
     distances = False
     normalization: str | None = None
+    heeds = False
 
     def make(self, attention: Any) -> "Part":
         """Return what takes part in this attention layer (its sizes are its attributes)."""

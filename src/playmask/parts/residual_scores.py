@@ -12,6 +12,8 @@ class ResidualScores(Part):
     Source: He et al. 2020 (RealFormer), eq. 3. bert4keras since March 2023 adds one block only.
     """
 
+    heeds = True
+
     def logits(self, look: Look) -> Tensor | None:
         """Hand on the previous scores (B, N, T, S); the first block has none."""
         return look.previous
