@@ -16,6 +16,7 @@ from machine import rates
 
 PEERS = Path(__file__).parent / "peers"
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}  # else PyTorch's threads spin on shared cores
+HUGE = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # else memory comes in pages of 4 kB
 
 
 @dataclass(frozen=True)

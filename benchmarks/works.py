@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from material import EPOCH, MIDDLE, Material, lengths
-from measuring import PASSIVE, Case, Side, launch, measure
+from measuring import HUGE, PASSIVE, Case, Side, launch, measure
 
 OURS = Side("playmask")
 TEXT = "房间很干净，服务也热情，下次还会再来。"
@@ -49,16 +49,18 @@ def fine_tuning(material: Material) -> list[Case]:
     shares = 1 if material.small else EPOCH // count
     tensorflow = {"KERAS_BACKEND": "tensorflow"}
     padded = {"path": theirs, "pairs": first}
-    script = torch(2, **padded, best=False)
+    script, best = torch(2, **padded, best=False), torch(2, path=theirs, best=True)
     sides = {
         "playmask": Side("playmask", {}, {"path": google, "shares": shares}),
+        "playmask, huge pages": Side("playmask", HUGE, {"path": google, "shares": shares}),
         "playmask, TensorFlow, mixed_bfloat16": Side(
             "playmask-tensorflow",
             tensorflow,
             {"path": google, "shares": shares, "dtype": "mixed_bfloat16"},
         ),
         "transformers, its script": replace(script, amount=few),
-        "transformers, best": torch(2, path=theirs, best=True),
+        "transformers, best": best,
+        "transformers, best, huge pages": replace(best, variables={**best.variables, **HUGE}),
         "transformers, best, bfloat16": torch(2, path=theirs, best=True, dtype="bfloat16"),
         "KerasHub": Side("kerashub", {}, padded, amount=few),
         "bert4keras": Side("bert4keras", {}, {"path": google}),
@@ -96,7 +98,12 @@ def steps(material: Material) -> list[Case]:
     ):
         rows, sizes = (2, {}) if material.small else (rows, sizes)
         made = material.architecture(**sizes)
-        sides = {"playmask": OURS, "transformers": torch(2, compiled=False)}
+        theirs = torch(2, compiled=False)
+        sides = {"playmask": OURS, "transformers": theirs}
+        if not gpu:
+            sides["playmask, huge pages"] = Side("playmask", HUGE)
+            more = {**theirs.variables, **HUGE}
+            sides["transformers, huge pages"] = replace(theirs, variables=more)
         if gpu:
             sides["transformers, compiled"] = torch(2, compiled=True)
         kind = "training step" if training else "forward pass"
@@ -371,13 +378,14 @@ WORKS: dict[str, Work] = {
         "make batches of the same pairs at random. transformers' script pads every pair "
         "to 128 tokens, as run_glue does; at its best it pads to the batch and sorts by length, "
         "with two threads (with one it takes twice as long). Who pads all pairs alike does a "
-        "quarter of them.",
+        "quarter of them. Huge pages: GLIBC_TUNABLES=glibc.malloc.hugetlb=1.",
         fine_tuning,
     ),
     "steps": Work(
         "Steps",
         "Forward passes and training steps (forward, backward, AdamW) of random texts of one "
-        "length: nothing to pad, nothing to read.",
+        "length: nothing to pad, nothing to read. "
+        "Huge pages: GLIBC_TUNABLES=glibc.malloc.hugetlb=1.",
         steps,
     ),
     "classification": Work(
