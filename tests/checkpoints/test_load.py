@@ -3,7 +3,10 @@
 import contextlib
 import gc
 import json
+import os
 import shutil
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -143,7 +146,7 @@ def test_a_misfit_is_refused_before_anything_is_filled(name, tmp_path, monkeypat
     change, message = MISFITS[name]
     path = rewritten(tmp_path, change)
     filled = []
-    monkeypatch.setattr(LOADING, "fill", lambda *a: filled.append(a))
+    monkeypatch.setattr(LOADING, "fill_all", filled.append)
     with pytest.raises(CheckpointError, match=message):
         playmask.load(path, heads=ALL)
     assert not filled
@@ -156,7 +159,7 @@ def test_a_wrong_checksum_is_refused_before_anything_is_filled(tmp_path, monkeyp
     data[-5] ^= 1
     file.write_bytes(data)
     filled = []
-    monkeypatch.setattr(LOADING, "fill", lambda *a: filled.append(a))
+    monkeypatch.setattr(LOADING, "fill_all", filled.append)
     with pytest.raises(CheckpointError):
         playmask.load(path, heads=ALL)
     assert not filled
@@ -374,6 +377,23 @@ def test_python_looks_for_garbage_again_after_a_load_and_after_a_failed_one(tmp_
     with pytest.raises(CheckpointError):
         playmask.load(tmp_path)
     assert gc.isenabled()
+
+
+ON_THE_SECOND = """
+import sys, playmask, keras
+with keras.device("cpu:1"):
+    model = playmask.load(sys.argv[1])
+(device,) = {device.id for weight in model.weights for device in weight.value.devices()}
+print(device)
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX makes two devices of one")
+def test_threads_put_weights_on_the_device_that_was_asked_for():
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    command = [sys.executable, "-c", ON_THE_SECOND, str(HUGGINGFACE)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout == "1\n", done.stderr
 
 
 def test_keras_works_as_ever_after_a_load():

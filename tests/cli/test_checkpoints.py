@@ -11,7 +11,6 @@ import pytest
 
 import playmask
 from cli.commands import call, complaint
-from playmask.cli import examining
 from playmask.cli.speeds import advice
 
 GOOGLE = "bert4keras/bert_pool_nsp_mlm"
@@ -131,26 +130,6 @@ def test_doctor(monkeypatch):
     assert any("PLAYMASK_DATA names /nowhere" in hint for hint in told["hints"])
     table = call("doctor")
     assert table.exit_code == 0 and "hint: PLAYMASK_DATA" in table.stderr
-
-
-@pytest.mark.parametrize(
-    ("given", "tunables", "pages", "hinted"),
-    [
-        ("always [madvise] never", "", "none", True),
-        ("always [madvise] never", "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=1", "yes", False),
-        ("[always] madvise never", "", "yes", False),
-        ("always madvise [never]", "", "none", False),
-    ],
-)
-def test_doctor_knows_of_huge_pages(given, tunables, pages, hinted, monkeypatch, tmp_path):
-    (tmp_path / "enabled").write_text(given + "\n")
-    monkeypatch.setattr("playmask.cli.examining.PAGES", tmp_path / "enabled")
-    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
-    monkeypatch.setenv("GLIBC_TUNABLES", tunables)
-    findings, hints = {}, []
-    examining._pages(findings, hints)
-    assert findings == {"huge pages": pages}
-    assert any("GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in hint for hint in hints) == hinted
 
 
 def test_the_faster_choice_is_told_of():

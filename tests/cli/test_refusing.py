@@ -87,6 +87,27 @@ def test_lines_are_counted_with_those_left_out(tagger, tmp_path):
     assert f"{file}:3: " in complaint(call("evaluate", tagger, file))
 
 
+def test_tables_name_the_line_too(tagger, tmp_path):
+    """What is seen only when a task looks: mentions that overlap, a question that is too long."""
+    table = tmp_path / "a.csv"
+    rows = [
+        "text,start,end,label",
+        "王芳在家,0,2,PER",
+        "在家,0,1,PER",
+        "王芳,0,2,PER",
+        "王芳,0,1,PER",
+    ]
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert f"{table}:4: (0, 1, 'PER') and (0, 2, 'PER') overlap" in complaint(
+        call("evaluate", tagger, table)
+    )
+    sizes = ("--max-length", 32, "--max-answer", 4)
+    reader = learnt("read", passages(tmp_path / "a.json", "谁？"), tmp_path / "out", *sizes)
+    asked = tmp_path / "a.tsv"
+    asked.write_text(f"谁？\t京有高勇在。\n{'谁' * 50}\t京有高勇在。\n", encoding="utf-8")
+    assert f"{asked}:2: The question" in complaint(call("predict", reader, asked))
+
+
 def test_long_questions_and_long_answers(tmp_path):
     good, long = (
         passages(tmp_path / "a.json", "谁？"),

@@ -16,8 +16,6 @@ OPTIONAL = ("tensorflow", "torch", "jieba", "usearch")
 SAMPLE = "评论：这家酒店的早餐很好！"
 SECONDS = 1.0  # the time for which each speed is measured
 BACKENDS = ("jax", "tensorflow", "torch")
-PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-TUNED = "glibc.malloc.hugetlb"
 
 Findings = dict[str, str]
 Hints = list[str]
@@ -27,7 +25,7 @@ def examine() -> tuple[Findings, Hints]:
     """Look at everything; a part that fails becomes a finding, never an exception."""
     findings: Findings = {}
     hints: Hints = []
-    for look in (_python, _packages, _backend, _speeds, _machine, _pages, _cache, _fonts, _data):
+    for look in (_python, _packages, _backend, _speeds, _machine, _cache, _fonts, _data):
         try:
             look(findings, hints)
         except Exception as error:
@@ -127,22 +125,6 @@ def _machine(findings: Findings, hints: Hints) -> None:
     findings["memory"] = f"{human(whole)}, {human(free)} free"
     if whole < 2e9:
         hints.append(f"{human(whole)} of memory is little; small models only.")
-
-
-def _pages(findings: Findings, hints: Hints) -> None:
-    """Whether new memory comes in huge pages: small ones cost a training a tenth of its time."""
-    if not PAGES.exists():
-        return
-    given = next((word[1:-1] for word in PAGES.read_text().split() if word[0] == "["), "unknown")
-    libc, version = platform.libc_ver()
-    asked = f"{TUNED}=1" in os.environ.get("GLIBC_TUNABLES", "")
-    wanting = given == "madvise" and not asked
-    findings["huge pages"] = "none" if wanting or given == "never" else "yes"
-    if wanting and libc == "glibc" and tuple(map(int, version.split("."))) >= (2, 35):
-        hints.append(
-            f"Memory comes in small pages; GLIBC_TUNABLES={TUNED}=1, set before Python starts, "
-            "makes training on a processor quicker (docs/performance.md)."
-        )
 
 
 def _cache(findings: Findings, hints: Hints) -> None:

@@ -1,15 +1,13 @@
 """Texts for prediction: from a stream as they arrive, or from a table."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playmask.data.gathering import OBJECTS, BadExample, gather, suffix_of
+from playmask.data.gathering import BadExample, gather
 from playmask.data.lines import numbered, read_lines
-from playmask.data.passages import Asked
 from playmask.data.readers import FIELD, FORMATS, Example, Examples, read_examples, read_pairs
 from playmask.errors import DataError
 
@@ -97,22 +95,10 @@ def rechecked(
     skip_bad: bool,
 ) -> Examples:
     """Those of a file's examples that a check takes; the others are an error, or left out."""
-    numbered = zip(_where(path, examples), examples, strict=False)
-    made = ((where, partial(_checked, example, check)) for where, example in numbered)
+    placed = zip(examples.places, examples, strict=True)
+    made = ((place, partial(_checked, example, check)) for place, example in placed)
     kept = gather(path, made, skip_bad=skip_bad)
-    return Examples(kept, [*examples.skipped, *kept.skipped])
-
-
-def _where(path: Path, examples: Examples) -> Iterator[int | str]:
-    """The name of each question, and the line or else the number of any other example."""
-    if all(isinstance(each, Asked) for each in examples):
-        yield from (each.id for each in examples)
-    elif suffix_of(path) in OBJECTS:
-        found = (re.match(r"(\d+): ", each.removeprefix(f"{path}:")) for each in examples.skipped)
-        bad = {int(match[1]) for match in found if match}
-        yield from (number for number in itertools.count(1) if number not in bad)
-    else:
-        yield from (f"text {number}" for number in itertools.count(1))
+    return Examples(kept, [*examples.skipped, *kept.skipped], kept.places)
 
 
 def _checked(example: Any, check: Callable[[Any], Any]) -> Any:
@@ -157,7 +143,8 @@ def read_table(
         return examples
     odd = next((e.pair for e in examples if str(e.pair).strip() not in labels), None)
     if odd is None:
-        return Examples((Example(e.text, None, e.pair) for e in examples), examples.skipped)
+        labelled = (Example(e.text, None, e.pair) for e in examples)
+        return Examples(labelled, examples.skipped, examples.places)
     if pairs is False:
         raise DataError(
             f"{path} has a second column that is none of the labels ({odd!r:.40}), and the task "
@@ -169,7 +156,7 @@ def read_table(
 def read_sources(path: Path, columns: str | None, *, skip_bad: bool) -> Examples:
     """Read a table of sources; the targets that it may have are left out."""
     pairs = read_pairs(path, targets=False, columns=split(columns), skip_bad=skip_bad)
-    return Examples((Example(e.text) for e in pairs), pairs.skipped)
+    return Examples((Example(e.text) for e in pairs), pairs.skipped, pairs.places)
 
 
 def _two_nameless_columns(path: Path, examples: Examples) -> bool:

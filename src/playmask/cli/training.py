@@ -142,8 +142,6 @@ def _well_formed(read: Callable[..., Examples], path: Path, how: dict[str, Any])
 
 def _learnable(task: Any, path: Path, examples: Examples, *, skip_bad: bool) -> Examples:
     """Those of a file's examples that the task can learn."""
-    if not hasattr(task, "suitable"):
-        return examples
     kept = rechecked(path, examples, task.suitable, skip_bad=skip_bad)
     note_skipped(path, kept.skipped[len(examples.skipped) :])
     return kept

@@ -50,6 +50,7 @@ def gather(path: Path, made: Numbered[T], *, skip_bad: bool) -> Examples[T]:
     for number, make in made:
         try:
             examples.append(_made(make))
+            examples.places.append(number)
         except BadExample as error:
             reason = f"{path}:{error.line or number}: {error}"
             if not skip_bad:

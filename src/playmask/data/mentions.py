@@ -316,7 +316,7 @@ def _brat(path: Path, labels: Collection[str] | None, skip_bad: bool) -> Example
     made = [(number, partial(_of_brat, flat, line, labels)) for number, line in lines]
     mentions = gather(path, made, skip_bad=skip_bad) if made else Examples[Mention]()
     whole = gather(path, [(1, lambda: checked(Annotated(text, tuple(mentions))))], skip_bad=False)
-    return Examples(whole, mentions.skipped)
+    return Examples(whole, mentions.skipped, whole.places)
 
 
 def _whole(path: Path) -> str:

@@ -67,11 +67,21 @@ E = TypeVar("E")
 
 
 class Examples(list[E], Generic[E]):
-    """The examples of a file in its order; `skipped` tells why each left-out line was bad."""
+    """The examples of a file in its order; `skipped` tells why each left-out line was bad.
 
-    def __init__(self, examples: Iterable[E] = (), skipped: Iterable[str] = ()):
+    places: where each example stands in its file: the line where it begins, or its name there;
+    empty where they are of no file
+    """
+
+    def __init__(
+        self,
+        examples: Iterable[E] = (),
+        skipped: Iterable[str] = (),
+        places: Iterable[int | str] = (),
+    ):
         super().__init__(examples)
         self.skipped = list(skipped)
+        self.places = list(places)
 
 
 class _Bad(Exception):
@@ -150,16 +160,18 @@ def _read(
         rows = csv_rows(lines, report) if kind == "csv" else _split_rows(lines, kind)
         header = False if kind == "txt" and header is None else header
         objects = _named(rows, layout, columns, header, report)
-    examples = []
+    examples: Examples[Example] = Examples()
     for number, fields in objects:
         try:
             examples.append(_example(fields, layout, labels))
+            examples.places.append(number)
         except _Bad as error:
             report(number, str(error))
     if not examples:
         first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
         raise DataError(f"{path}: The file holds no usable line{first}.")
-    return Examples(examples, skipped)
+    examples.skipped = skipped
+    return examples
 
 
 def labels_of(examples: Iterable[Example]) -> list[str]:

@@ -77,9 +77,10 @@ class Reader(Task):
         self, examples: Examples[Asked], path: str | Path, *, skip_bad: bool
     ) -> Examples[Asked]:
         """Those of a file's questions that leave room for their passages in a window."""
-        made = ((each.id, partial(self.suitable, each)) for each in examples)
+        placed = zip(examples.places, examples, strict=True)
+        made = ((place, partial(self.suitable, each)) for place, each in placed)
         kept = gather(Path(path), made, skip_bad=skip_bad)
-        return Examples(kept, [*examples.skipped, *kept.skipped])
+        return Examples(kept, [*examples.skipped, *kept.skipped], kept.places)
 
     def suitable(self, example: Any) -> Any:
         """A question, also without its answers, that leaves room for its passage; or BadExample."""

@@ -98,6 +98,10 @@ class Task(ABC):
     def read(self, data: Any, *, skip_bad: bool = False) -> Sequence[Any]:
         """Read labelled examples from a file, or check those given."""
 
+    def suitable(self, example: Any) -> Any:
+        """An example of a file as the task learns it; BadExample where it cannot."""
+        return example
+
     @abstractmethod
     def rows(self, examples: Sequence[Any]) -> list[Row]:
         """The network's inputs for each example."""

@@ -89,9 +89,11 @@ def chosen(wanted: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 def gathered(data: Any, example: Callable[[int, Any], Example], *, skip_bad: bool) -> Examples:
     """Check a sequence of examples; `example` takes each and its number, or says what is wrong."""
     examples: Examples[Example] = Examples()
+    places = getattr(data, "places", [])
     for i, item in enumerate(data):
         try:
             examples.append(example(i, item))
+            examples.places += places[i : i + 1]
         except DataError as error:
             if not skip_bad:
                 raise
