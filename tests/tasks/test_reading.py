@@ -270,14 +270,14 @@ def test_passages_of_unknown_characters(kind):
     assert 0 < answer.score <= 1
 
 
-def test_long_questions_of_a_file_are_told_by_name(tmp_path):
+def test_long_questions_of_a_file_are_told_by_line(tmp_path):
     task, file = new_task(), tmp_path / "a.jsonl"
     lines = [
         {"question": "甲" * 50, "text": "甲一", "answers": ["一"], "id": "Q7"},
         {"question": "甲", "text": "甲一", "answers": ["一"]},
     ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    said = f"a.jsonl:Q7: The question '{'甲' * 40}…' has 50 tokens; with a max_length of 32 it may"
+    said = f"a.jsonl:1: The question '{'甲' * 40}…' has 50 tokens; with a max_length of 32 it may"
     for read in (task.read, task.read_wanted):
         with pytest.raises(DataError, match=re.escape(said)):
             read(file)

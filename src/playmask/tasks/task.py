@@ -82,8 +82,7 @@ class Task(ABC):
         )
 
     def _check_length(self) -> None:
-        longest = self.settings["max_length"]
-        positions = self.transformer.architecture.limit
+        longest, positions = self.settings["max_length"], self.transformer.architecture.limit
         if positions is not None and longest > positions:
             raise ConfigError(f"max_length is {longest}, but the model has {positions} positions.")
 
@@ -302,11 +301,9 @@ class Task(ABC):
         """Load what `save` wrote; `load_task` calls this for the right class."""
         made = read_json(directory / ARCHITECTURE)
         architecture = Architecture.from_json(made["architecture"])
-        policy = policy_of(dtype)
+        heads, policy = made["heads"], policy_of(dtype)
         network = blank(
-            lambda: cls.make_network(
-                Transformer(architecture, made["heads"], dtype=policy), settings
-            )
+            lambda: cls.make_network(Transformer(architecture, heads, dtype=policy), settings)
         )
         tokenizer = Tokenizer.load(directory)
         _put(network, safetensors.read(directory / WEIGHTS), fill)

@@ -235,9 +235,11 @@ def windows_over(
 def suited(examples: Any, suitable: Callable[[Any], T], *, skip_bad: bool) -> Examples[T]:
     """Check examples; `suitable` makes each what a task can learn, or raises BadExample."""
     kept: Examples[T] = Examples(skipped=getattr(examples, "skipped", ()))
+    places = getattr(examples, "places", [])
     for i, example in enumerate(examples):
         try:
             kept.append(suitable(example))
+            kept.places += places[i : i + 1]
         except BadExample as error:
             reason = f"Text {i}, {_beginning(example)}: {error}"
             if not skip_bad:
