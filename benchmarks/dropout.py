@@ -11,8 +11,8 @@ import time
 import numpy as np
 
 import playmask  # noqa: F401 (it chooses the backend)
-from playmask.compiled import Compiled
-from playmask.noise import Dropout
+from playmask.model.rng import Dropout
+from playmask.runtime.compiled import Compiled
 
 import keras  # isort: skip
 
@@ -36,7 +36,7 @@ def main() -> None:
     x = np.random.default_rng(0).random(SHAPE, "float32")
     models = {
         "keras.layers.Dropout": Applied(keras.layers.Dropout(0.1)),
-        "playmask.noise.Dropout": Applied(Dropout(0.1)),
+        "playmask.model.rng.Dropout": Applied(Dropout(0.1)),
         "no dropout": Applied(None),
     }
     calls = {name: Compiled(model, model) for name, model in models.items()}

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import playmask  # first: it chooses the backend
-from playmask.predictor import Predictor
+from playmask.runtime.predictor import Predictor
 from playmask.tasks.task import all_weights
 
 import keras  # isort: skip

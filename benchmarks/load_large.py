@@ -28,13 +28,13 @@ from pathlib import Path
 import numpy as np
 
 import playmask
-from playmask.architectures import Architecture
 from playmask.checkpoints import bundle
-from playmask.deferred import blank
 from playmask.families import FAMILIES
 from playmask.families.names import Rule
-from playmask.parts import Learned
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.architecture import Architecture
+from playmask.model.parts import Learned
+from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.lazy_weights import blank
 
 XL = {"width": 1600, "depth": 48, "attention_heads": 25, "inner": 6400}  # gpt2-xl
 LARGE = {"width": 1024, "depth": 24, "attention_heads": 16, "inner": 4096}  # bert-large

@@ -18,7 +18,7 @@ import numpy as np
 
 import playmask  # first: it chooses the backend
 from playmask.generation.generate import Generator, Prompts
-from playmask.transformer import weights_by_name
+from playmask.model.transformer import weights_by_name
 
 import keras  # isort: skip
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import sacrebleu
 
+from playmask.model.transformer import weights_by_name
 from playmask.tasks import load_task
-from playmask.transformer import weights_by_name
 
 DTYPES = ("float32", "bfloat16", "float16", "mixed_bfloat16", "int8")
 

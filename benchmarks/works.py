@@ -244,7 +244,7 @@ def weights_of(path: str, kind: str, prompt: int) -> tuple[float, float]:
     Tables that are only looked up do not count, and neither does the vocabulary over the prompt.
     """
     import playmask
-    from playmask.transformer import weights_by_name
+    from playmask.model.transformer import weights_by_name
 
     model = playmask.load(path, **({"mask": "unilm"} if kind == "unilm" else {}))
     looked_up = ("embeddings/positions", "embeddings/segments")

@@ -6,7 +6,7 @@ import typer
 
 import playmask
 from playmask.data.readers import read_examples
-from playmask.demo import new_task
+from playmask.experiments.demo import new_task
 from playmask.tasks import LanguageModel
 from scratch import Clock, Data, Epochs, Limit, Out, Width, report
 from scratch import small_model as small

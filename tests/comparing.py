@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from playmask.architectures import Architecture
-from playmask.parts import Learned
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.architecture import Architecture
+from playmask.model.parts import Learned
+from playmask.model.transformer import Transformer, weights_by_name
 
 TINY = Architecture(
     family="bert",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from playmask.parts import (
+from playmask.model.parts import (
     ContextAttention,
     Dot,
     DynamicConvolution,

@@ -10,11 +10,11 @@ import playmask
 from comparing import TINY, tiny
 from families.small import small
 from laboratory import CONTEXT, LABORATORY
-from playmask.counting import count
-from playmask.deferred import blank
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
-from playmask.transformer import Transformer
+from playmask.inspection.cost import count
+from playmask.model.transformer import Transformer
+from playmask.runtime.lazy_weights import blank
 
 LENGTH = 12
 jax_only = pytest.mark.skipif(keras.backend.backend() != "jax", reason="asks JAX's compiler")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from playmask.dense import Dense, by_rows
+from playmask.model.dense import Dense, by_rows
 
 pytestmark = pytest.mark.backends
 

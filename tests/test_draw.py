@@ -10,17 +10,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from playmask.draw import (
+from playmask.errors import InputError
+from playmask.inspection.draw import (
     attention_picture,
     attribution_page,
     attribution_picture,
     mask_picture,
     training_curve,
 )
-from playmask.draw.colours import SIGNED, tint
-from playmask.draw.terminal import cut, fitted, shade, visible, width_of
-from playmask.errors import InputError
-from playmask.fonts import BASE, Letters, font_families
+from playmask.inspection.draw.colours import SIGNED, tint
+from playmask.inspection.draw.terminal import cut, fitted, shade, visible, width_of
+from playmask.inspection.fonts import BASE, Letters, font_families
 
 CHINESE = ["[CLS]", *"北京是中国的首都龍", "##ing", "，", "▁the", "Ġa", "[SEP]"]
 HISTORY = {"loss": [2.0, 1.0], "val_loss": [1.5, 1.2], "accuracy": [0.5, 0.8]}
@@ -205,7 +205,7 @@ def test_refusals(tmp_path):
 
 
 def test_matplotlib_is_imported_when_it_is_needed():
-    code = "import sys, playmask.draw; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, playmask.inspection.draw; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -13,7 +13,7 @@ import playmask
 from comparing import TINY, error, log_softmax, numpy_of
 from families.small import small
 from playmask.errors import ConfigError, InputError
-from playmask.explain import Explanation, integrated, integrated_gradients
+from playmask.inspection.explain import Explanation, integrated, integrated_gradients
 from playmask.tasks.task import Task
 from playmask.tokenizers import Tokenizer
 

@@ -6,10 +6,10 @@ import pytest
 from keras import ops
 
 from comparing import error, numpy_of, tiny, tokens
-from playmask.compiled import Compiled, chosen
 from playmask.errors import ConfigError
-from playmask.gradients import value_and_gradient, with_gradient
-from playmask.transformer import weights_by_name
+from playmask.model.transformer import weights_by_name
+from playmask.runtime.compiled import Compiled, chosen
+from playmask.runtime.gradients import value_and_gradient, with_gradient
 
 pytestmark = pytest.mark.backends
 

@@ -40,7 +40,7 @@ FILE, FUNCTION = 400, 60  # lines at most
 
 
 def module_of(path: Path) -> str:
-    """src/playmask/parts/dot.py -> playmask.parts.dot; a package is its __init__."""
+    """src/playmask/parts/dot.py -> playmask.model.parts.dot; a package is its __init__."""
     parts = path.relative_to(SOURCE.parent).with_suffix("").parts
     return ".".join(parts).removesuffix(".__init__")
 

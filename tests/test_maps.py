@@ -8,10 +8,10 @@ import pytest
 import playmask
 from comparing import numpy_of, tiny
 from families.small import filled, small
-from playmask.draw.terminal import width_of
 from playmask.errors import ConfigError, InputError
-from playmask.maps import AttentionMaps, _keys, attention_maps
-from playmask.parts import Dot, Linformer, TalkingHeads
+from playmask.inspection.attention_maps import AttentionMaps, _keys, attention_maps
+from playmask.inspection.draw.terminal import width_of
+from playmask.model.parts import Dot, Linformer, TalkingHeads
 
 pytestmark = pytest.mark.backends
 

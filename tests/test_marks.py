@@ -5,9 +5,9 @@ import re
 
 from rich.console import Console
 
-from playmask.data.mentions import Mention
-from playmask.draw.colours import MARKS
-from playmask.draw.mentions import colours_of, in_terminal, mention_page, pieces
+from playmask.data.annotated import Mention
+from playmask.inspection.draw.colours import MARKS
+from playmask.inspection.draw.mentions import colours_of, in_terminal, mention_page, pieces
 
 TEXT = "高勇在<中国>北京\x1b[31m"
 MENTIONS = [Mention(0, 2, "NAME", 0.9), Mention(3, 9, "LOC", 0.8), Mention(4, 6, "GPE", 0.7)]

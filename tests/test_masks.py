@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from playmask.errors import ConfigError, InputError
-from playmask.masks import (
+from playmask.model.masks import (
     NEVER,
     Custom,
     Ordered,
@@ -17,7 +17,7 @@ from playmask.masks import (
     register_mask,
     register_order,
 )
-from playmask.recipes import from_json, to_json
+from playmask.model.recipes import from_json, to_json
 
 pytestmark = pytest.mark.backends
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from comparing import numpy_of
-from playmask.noise import Dropout, bits
+from playmask.model.rng import Dropout, bits
 
 pytestmark = pytest.mark.backends
 

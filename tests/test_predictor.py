@@ -8,8 +8,8 @@ import pytest
 
 from comparing import error, numpy_of, tiny
 from playmask.errors import InputError
-from playmask.predictor import Predictor
-from playmask.transformer import weights_by_name
+from playmask.model.transformer import weights_by_name
+from playmask.runtime.predictor import Predictor
 
 pytestmark = pytest.mark.backends
 

@@ -5,7 +5,7 @@ import pytest
 
 from comparing import error, log_softmax, numpy_of, tiny, tokens
 from playmask.errors import ConfigError
-from playmask.steering import bag_of_words, classified_as, steered
+from playmask.generation.steering import bag_of_words, classified_as, steered
 
 pytestmark = pytest.mark.backends
 

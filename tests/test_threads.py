@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from playmask.threads import Turns, several
+from playmask.runtime.threads import Turns, several
 
 pytestmark = pytest.mark.backends
 

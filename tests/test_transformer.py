@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from comparing import TINY, error, numpy_of, tiny, tokens
-from playmask.architectures import Architecture
 from playmask.errors import ConfigError, InputError
-from playmask.masks import Ordered, SameText, Strict, Window
-from playmask.parts import Dot, Mixer, Part
-from playmask.recipes import recipe
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.architecture import Architecture
+from playmask.model.masks import Ordered, SameText, Strict, Window
+from playmask.model.parts import Dot, Mixer, Part
+from playmask.model.recipes import recipe
+from playmask.model.transformer import Transformer, weights_by_name
 
 pytestmark = pytest.mark.backends
 

@@ -80,7 +80,7 @@ def first_vectors(made, pairs):
     """The last layer's first vector of four pairs: what must be equal before anything is timed."""
     import numpy as np
 
-    from playmask.predictor import Predictor
+    from playmask.runtime.predictor import Predictor
 
     body = made.transformer
     run = Predictor(
@@ -161,8 +161,8 @@ def steps(case):
     import numpy as np
 
     import playmask
-    from playmask.compiled import Compiled
-    from playmask.tasks.classify import ClassifierNetwork, TextClassifier
+    from playmask.runtime.compiled import Compiled
+    from playmask.tasks.classification.classify import ClassifierNetwork, TextClassifier
     from playmask.tokenizers import Tokenizer
 
     import keras  # isort: skip
@@ -205,7 +205,7 @@ def forward(case):
     import numpy as np
 
     import playmask
-    from playmask.compiled import Compiled
+    from playmask.runtime.compiled import Compiled
 
     made = playmask.build(playmask.Architecture.from_json(case["architecture"]))
     ids = np.random.default_rng(0).integers(1000, 20000, (case["rows"], case["tokens"]))

@@ -13,8 +13,8 @@ from typing import Annotated, Any, NamedTuple
 import keras
 import typer
 
-from playmask.cli.kinds import KINDS
-from playmask.cli.telling import TELLINGS
+from playmask.cli.actions.new_task import KINDS
+from playmask.cli.actions.predict import TELLINGS
 from scratch import Clock, Epochs, Limit, MaybeData, Out, Width, report, small_model
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -17,9 +17,9 @@ import pytest
 import playmask
 from comparing import error, numpy_of
 from playmask.checkpoints import bundle, hub, safetensors
-from playmask.checkpoints.edits import resize
+from playmask.checkpoints.resize import resize
 from playmask.errors import CheckpointError, ConfigError
-from playmask.transformer import weights_by_name
+from playmask.model.transformer import weights_by_name
 
 pytestmark = pytest.mark.backends
 

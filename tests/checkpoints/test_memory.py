@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from playmask.checkpoints import bundle
-from playmask.deferred import blank
 from playmask.families import FAMILIES
-from playmask.parts import Learned
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.parts import Learned
+from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.lazy_weights import blank
 
 pytestmark = [
     pytest.mark.backends,

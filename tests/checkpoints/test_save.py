@@ -11,12 +11,12 @@ import pytest
 
 import playmask
 from comparing import assert_same, error, numpy_of, tiny
-from playmask.architectures import VocabularyHead
 from playmask.checkpoints import bundle, safetensors
 from playmask.errors import CheckpointError
-from playmask.norms import Around, Norm
-from playmask.parts import Dot
-from playmask.transformer import weights_by_name
+from playmask.model.architecture import VocabularyHead
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Dot
+from playmask.model.transformer import weights_by_name
 
 pytestmark = pytest.mark.backends
 

@@ -15,7 +15,7 @@ from comparing import assert_same, error, tiny
 from playmask.checkpoints import containers, safetensors, shards, torch_zip
 from playmask.checkpoints.source import find
 from playmask.errors import CheckpointError, ConfigError
-from playmask.transformer import weights_by_name
+from playmask.model.transformer import weights_by_name
 
 pytestmark = pytest.mark.backends
 

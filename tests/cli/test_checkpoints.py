@@ -11,7 +11,7 @@ import pytest
 
 import playmask
 from cli.commands import call, complaint
-from playmask.cli.speeds import advice
+from playmask.cli.actions.matmul_speed import advice
 
 GOOGLE = "bert4keras/bert_pool_nsp_mlm"
 HUGGINGFACE = "transformers/bert_mlm"
@@ -118,7 +118,7 @@ def test_what_convert_refuses(oracles, tmp_path, task):
 
 
 def test_doctor(monkeypatch):
-    monkeypatch.setattr("playmask.cli.examining.SECONDS", 0.01)
+    monkeypatch.setattr("playmask.cli.actions.doctor.SECONDS", 0.01)
     monkeypatch.setenv("PLAYMASK_DATA", "/nowhere")
     result = call("doctor", "--json")
     assert result.exit_code == 0, result.stderr
@@ -149,21 +149,21 @@ def test_doctor_survives_what_it_finds(monkeypatch):
     def broken(findings, hints):
         raise RuntimeError("out of order")
 
-    monkeypatch.setattr("playmask.cli.examining._backend", broken)
+    monkeypatch.setattr("playmask.cli.actions.doctor._backend", broken)
     told = json.loads(call("doctor", "--json").stdout)
     assert any("out of order" in hint for hint in told["hints"])
 
 
 def test_demo_passes_its_options_on(monkeypatch, tmp_path):
     seen = {}
-    fake = types.ModuleType("playmask.demo")
+    fake = types.ModuleType("playmask.experiments.demo")
 
     def run(directory, *, data=None, say):
         seen.update(at=directory, data=data)
         say("hi")
 
     fake.run = run
-    monkeypatch.setitem(sys.modules, "playmask.demo", fake)
+    monkeypatch.setitem(sys.modules, "playmask.experiments.demo", fake)
     result = call("demo", "--out", tmp_path / "d", "--data", tmp_path)
     assert (result.exit_code, result.stderr) == (0, "hi\n")
     assert seen == {"at": tmp_path / "d", "data": tmp_path}

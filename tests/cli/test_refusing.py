@@ -190,8 +190,8 @@ def test_mentions_are_handed_in(tagger, tmp_path):
 
 
 def test_what_cluener_takes(tmp_path):
-    from playmask.cli.telling import TELLINGS
-    from playmask.data.mentions import Annotated, Mention
+    from playmask.cli.actions.predict import TELLINGS
+    from playmask.data.annotated import Annotated, Mention
 
     found = [Mention(0, 2, "name"), Mention(3, 5, "name"), Mention(2, 3, "place")]
     TELLINGS["spans"].hand_in(tmp_path / "a", [Annotated("王芳在王芳")], [found])
@@ -210,8 +210,7 @@ def test_a_page_of_a_text_that_is_given(tagger, tmp_path):
 
 
 def test_of_labels_that_end_together_the_inner_comes_first():
-    from playmask.data.mentions import Mention
-    from playmask.draw.mentions import in_terminal
+    from playmask.inspection.draw.mentions import in_terminal
 
     both = [Mention(0, 4, "ORG"), Mention(2, 4, "X")]
     assert in_terminal("北京大学", both, ["ORG", "X"]).plain == "北京大学[X][ORG]"

@@ -113,7 +113,7 @@ def test_force_replaces_and_bad_lines_are_counted(train, task, tmp_path):
 
 
 def test_an_interrupt_that_a_library_swallows_comes_again():
-    from playmask.cli.training import Stopping
+    from playmask.cli.actions.train import Stopping
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -130,7 +130,7 @@ def test_an_interrupt_that_a_library_swallows_comes_again():
 
 def test_an_interrupt_where_none_can_be_raised_says_nothing(monkeypatch):
     """In a weak reference's callback Python prints what was raised, and goes on."""
-    from playmask.cli.training import Stopping
+    from playmask.cli.actions.train import Stopping
 
     class Thing:
         pass

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from playmask.data.batches import Batches, bucket, buckets, pad
 from playmask.errors import InputError
+from playmask.runtime.batches import Batches, bucket, buckets, pad
 
 
 def sizes_of_reviews(count: int) -> np.ndarray:

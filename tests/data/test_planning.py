@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playmask.data.batches import bucket, buckets
-from playmask.data.planning import FEWER, SHAPE, finer, plan
+from playmask.runtime.batches import bucket, buckets
+from playmask.runtime.planning import FEWER, SHAPE, finer, plan
 
 LENGTHS = buckets(128)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from playmask.data.examples import Example, labels_of
 from playmask.data.lines import iter_texts
-from playmask.data.readers import Example, labels_of, read_examples
+from playmask.data.readers import read_examples
 from playmask.errors import DataError, InputError
 
 REVIEWS = Path(__file__).parents[2] / "data" / "reviews_zh"

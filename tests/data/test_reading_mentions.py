@@ -5,13 +5,9 @@ import json
 
 import pytest
 
-from playmask.data.mentions import (
-    Annotated,
-    Mention,
-    labels_of_mentions,
-    read_mentions,
-    tags_to_mentions,
-)
+from playmask.data.annotated import Annotated, Mention
+from playmask.data.formats.tag_columns import tags_to_mentions
+from playmask.data.mentions import labels_of_mentions, read_mentions
 from playmask.errors import DataError, InputError
 
 TEXT = "高勇在中国北京"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from playmask.data.places import places_of
+from playmask.data.offsets import places_of
 from playmask.data.relations import VALUE, Related, Relation, Slot, labels_of, read_relations
 from playmask.errors import DataError
 

@@ -11,7 +11,7 @@ import keras
 import pytest
 
 import playmask
-from playmask.parts import Learned
+from playmask.model.parts import Learned
 
 FOLDER = Path(__file__).parents[2] / "examples"
 CHARACTERS = "天地人山水风花雪月云雨江河春夏秋冬东南西北"

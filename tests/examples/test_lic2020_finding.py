@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from playmask.cli.kinds import KINDS
-from playmask.cli.telling import TELLINGS
+from playmask.cli.actions.new_task import KINDS
+from playmask.cli.actions.predict import TELLINGS
 from playmask.data.passages import Asked
 from playmask.data.relations import triple_of
 from playmask.metrics.reading import reading_scores
-from playmask.tasks.read import Answer
+from playmask.tasks.reading.extractive import Answer
 
 FOLDER = Path(__file__).parents[2] / "examples"
 NAMES = ["reading", "relations", "events"]

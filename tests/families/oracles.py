@@ -7,8 +7,8 @@ import numpy as np
 
 import playmask
 from comparing import error, log_softmax
-from playmask.norms import Condition
-from playmask.transformer import weights_by_name
+from playmask.model.norms import Condition
+from playmask.model.transformer import weights_by_name
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 CLOSE = 2e-5  # of the largest value

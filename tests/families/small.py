@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from playmask.architectures import Architecture
-from playmask.deferred import blank, fill
 from playmask.families import FAMILIES
-from playmask.parts import Gated, Learned, Nezha
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.architecture import Architecture
+from playmask.model.parts import Gated, Learned, Nezha
+from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.lazy_weights import blank, fill
 
 VOCABULARY, WIDTH, INNER, POSITIONS = 40, 24, 32, 20
 DECODING = [name for name, family in FAMILIES.items() if family.base.decoder is not None]

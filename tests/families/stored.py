@@ -16,8 +16,8 @@ from playmask.checkpoints import bundle, safetensors
 from playmask.checkpoints.source import find
 from playmask.families import FAMILIES
 from playmask.families.names import Dialect
-from playmask.heads import HEADS
-from playmask.transformer import Transformer
+from playmask.model.heads import HEADS
+from playmask.model.transformer import Transformer
 
 PATHS = {
     str(folder.relative_to(ORACLES)): folder

@@ -9,8 +9,8 @@ from small import DECODING, GENERATING, model_of
 from comparing import error, numpy_of, tokens
 from oracles import CLOSE
 from playmask.families import FAMILIES
-from playmask.masks import Ordered, Window
-from playmask.transformer import Transformer
+from playmask.model.masks import Ordered, Window
+from playmask.model.transformer import Transformer
 
 pytestmark = pytest.mark.backends
 

@@ -21,11 +21,11 @@ from stored import (
 import playmask
 from comparing import error, numpy_of
 from oracles import CLOSE
-from playmask.deferred import blank
 from playmask.errors import CheckpointError, ConfigError
 from playmask.families import FAMILIES
-from playmask.parts import POSITIONS
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.parts import POSITIONS
+from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.lazy_weights import blank
 
 pytestmark = pytest.mark.backends
 

@@ -6,7 +6,7 @@ import pytest
 
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
-from playmask.parts import Buckets, Learned, Nezha, Rotary
+from playmask.model.parts import Buckets, Learned, Nezha, Rotary
 
 GOOGLE = {
     "attention_probs_dropout_prob": 0.1,

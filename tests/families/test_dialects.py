@@ -29,7 +29,7 @@ from oracles import CASES, CLOSE
 from playmask.checkpoints.safetensors import write
 from playmask.errors import CheckpointError
 from playmask.families import FAMILIES
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.transformer import Transformer, weights_by_name
 
 pytestmark = pytest.mark.backends
 

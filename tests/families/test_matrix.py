@@ -17,8 +17,8 @@ from comparing import error, numpy_of
 from laboratory import CONTEXT, ENCODING, LABORATORY
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
-from playmask.parts import Gated
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.parts import Gated
+from playmask.model.transformer import Transformer, weights_by_name
 
 pytestmark = pytest.mark.matrix
 

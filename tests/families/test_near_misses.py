@@ -10,12 +10,12 @@ from stored import family_of
 import playmask
 from comparing import numpy_of
 from oracles import CASES, CLOSE
-from playmask.architectures import Architecture
-from playmask.deferred import blank, fill
 from playmask.families import FAMILIES
 from playmask.families.config import with_epsilon
-from playmask.parts import Buckets, Dot, Hierarchical, Learned, Nezha, Rotary, StoredRotary
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.architecture import Architecture
+from playmask.model.parts import Buckets, Dot, Hierarchical, Learned, Nezha, Rotary, StoredRotary
+from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.lazy_weights import blank, fill
 
 pytestmark = pytest.mark.backends
 

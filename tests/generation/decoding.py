@@ -9,10 +9,10 @@ import numpy as np
 from comparing import TINY, log_softmax
 from families.small import filled, model_of
 from laboratory import CONTEXT, FOLLOWING
-from playmask.compiled import Compiled
-from playmask.masks import Ordered, Window
-from playmask.parts import Nezha, Rotary
-from playmask.transformer import Transformer
+from playmask.model.masks import Ordered, Window
+from playmask.model.parts import Nezha, Rotary
+from playmask.model.transformer import Transformer
+from playmask.runtime.compiled import Compiled
 
 ROWS, LENGTH = 4, 20  # what is read at a time: the most beams, and the positions there are
 VOCABULARY = 40

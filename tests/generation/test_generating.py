@@ -20,8 +20,8 @@ from playmask import Beams, Greedy, Sample, generate
 from playmask.errors import ConfigError, InputError
 from playmask.generation import Generator
 from playmask.generation.generate import Prompts
-from playmask.parts import Learned
-from playmask.transformer import weights_by_name
+from playmask.model.parts import Learned
+from playmask.model.transformer import weights_by_name
 
 MOST = 6
 

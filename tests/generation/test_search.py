@@ -22,7 +22,7 @@ from comparing import numpy_of
 from playmask import Beams, Greedy, Sample, generate
 from playmask.errors import ConfigError
 from playmask.generation.search import FORBIDDEN, LOST, Choosing, likeliest
-from playmask.noise import uniform as drawn
+from playmask.model.rng import uniform as drawn
 
 LENGTHS = [5, 3, 13, 1, 8]
 MOST = 7

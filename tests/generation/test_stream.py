@@ -10,8 +10,8 @@ import pytest
 import playmask
 from comparing import TINY
 from playmask.errors import ConfigError, InputError
+from playmask.generation.steering import bag_of_words
 from playmask.generation.stream import stable
-from playmask.steering import bag_of_words
 from playmask.tokenizers import Tokenizer
 
 TEXTS = ["今天天气很好，我们去公园 play football, don't you? 3.5 yuan.", "hello world 你好"]

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 
 from comparing import error, numpy_of, tiny
-from playmask.attention import Attended, Attention, Context, Scene
-from playmask.masks import NEVER, Sites
+from playmask.model.attention import Attention
+from playmask.model.masks import NEVER, Sites
+from playmask.model.scene import Attended, Context, Scene
 
 CLOSE, FAR = 2e-6, 1e-2
 LENGTH, SITES, WIDTH = 20, 6, 24  # positions that a part knows, sites of a text, numbers at each

@@ -18,8 +18,8 @@ from attending import (
     weights_of,
 )
 
-from playmask.parts import Synthesizer
-from playmask.parts.alibi import slopes
+from playmask.model.parts import Synthesizer
+from playmask.model.parts.alibi import slopes
 
 pytestmark = pytest.mark.backends
 

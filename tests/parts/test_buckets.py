@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from comparing import error, numpy_of
-from playmask.masks import Sites
-from playmask.parts import Buckets
-from playmask.parts.buckets import BucketBias
+from playmask.model.masks import Sites
+from playmask.model.parts import Buckets
+from playmask.model.parts.buckets import BucketBias
 
 pytestmark = pytest.mark.backends
 

@@ -23,7 +23,7 @@ from attending import (
 )
 
 from comparing import error, numpy_of, tiny, tokens
-from playmask.parts import Glu, Linformer, Rotary, TokenMixing
+from playmask.model.parts import Glu, Linformer, Rotary, TokenMixing
 
 pytestmark = pytest.mark.backends
 

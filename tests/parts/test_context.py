@@ -25,9 +25,9 @@ from attending import (
 )
 
 from comparing import error, numpy_of, tiny, tokens
-from playmask.attention import Context
-from playmask.norms import Around, Norm
-from playmask.parts import ContextAttention, PseudoSelf, TalkingHeads
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import ContextAttention, PseudoSelf, TalkingHeads
+from playmask.model.scene import Context
 
 pytestmark = pytest.mark.backends
 

@@ -27,7 +27,7 @@ from attending import (
     weights_of,
 )
 
-from playmask.parts import DynamicConvolution, Glu, LightConvolution
+from playmask.model.parts import DynamicConvolution, Glu, LightConvolution
 
 pytestmark = pytest.mark.backends
 

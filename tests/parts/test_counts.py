@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from comparing import TINY
-from playmask.architectures import Architecture, Decoder
-from playmask.deferred import blank
-from playmask.parts import (
+from playmask.model.architecture import Architecture, Decoder
+from playmask.model.parts import (
     Alibi,
     ContextAttention,
     Dot,
@@ -24,7 +23,8 @@ from playmask.parts import (
     TokenMixing,
     mix,
 )
-from playmask.transformer import Transformer
+from playmask.model.transformer import Transformer
+from playmask.runtime.lazy_weights import blank
 
 SIZES = [(24, 4, 20), (24, 6, 7), (64, 8, 33)]  # width d, heads h, length l
 

@@ -11,9 +11,9 @@ import pytest
 import playmask
 from comparing import TINY, error, numpy_of, tiny, tokens
 from laboratory import CONTEXT, FOLLOWING, LABORATORY
-from playmask.architectures import Architecture
 from playmask.errors import ConfigError, InputError
-from playmask.transformer import Transformer
+from playmask.model.architecture import Architecture
+from playmask.model.transformer import Transformer
 
 pytestmark = pytest.mark.backends
 

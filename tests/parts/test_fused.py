@@ -6,9 +6,9 @@ import pytest
 
 from comparing import error, numpy_of, tiny
 from laboratory import CONTEXT, LABORATORY
-from playmask import fused
-from playmask.gradients import value_and_gradient
-from playmask.parts import Dot, Nezha, ResidualScores, Rotary
+from playmask.model import kernels
+from playmask.model.parts import Dot, Nezha, ResidualScores, Rotary
+from playmask.runtime.gradients import value_and_gradient
 
 pytestmark = pytest.mark.backends
 
@@ -28,9 +28,9 @@ class Kernel:
 
     def __init__(self, monkeypatch) -> None:
         self.used, self.there = 0, True
-        self.attend = fused.attend
-        monkeypatch.setattr(fused, "available", lambda dtype: self.there)
-        monkeypatch.setattr(fused, "attend", self)
+        self.attend = kernels.attend
+        monkeypatch.setattr(kernels, "available", lambda dtype: self.there)
+        monkeypatch.setattr(kernels, "attend", self)
 
     def __call__(self, *arguments, **options):
         self.used += 1

@@ -8,8 +8,8 @@ import pytest
 
 from comparing import error, numpy_of, tiny, tokens
 from laboratory import CONTEXT, FOLLOWING
-from playmask.masks import Ordered, SameText, Window
-from playmask.transformer import Transformer
+from playmask.model.masks import Ordered, SameText, Window
+from playmask.model.transformer import Transformer
 
 CLOSE, FAR = 2e-5, 1e-3
 PROMPTS = np.array([5, 3, 5])  # the lengths of the prompts in one ragged batch

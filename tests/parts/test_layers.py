@@ -10,11 +10,12 @@ import pytest
 from oracles_of_layers import GATED, gated
 
 from comparing import TINY, error, numpy_of, tiny, tokens
-from playmask.attention import Attention, Scene
-from playmask.feedforward import FeedForward
-from playmask.masks import Sites
-from playmask.norms import Norm, Normalize
-from playmask.parts import NORMALIZATIONS, Dot, Gated, ResidualScores
+from playmask.model.attention import Attention
+from playmask.model.feedforward import FeedForward
+from playmask.model.masks import Sites
+from playmask.model.norms import Norm, Normalize
+from playmask.model.parts import NORMALIZATIONS, Dot, Gated, ResidualScores
+from playmask.model.scene import Scene
 
 pytestmark = pytest.mark.backends
 

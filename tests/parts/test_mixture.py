@@ -34,8 +34,8 @@ from attending import (
 )
 
 from comparing import TINY, error, numpy_of
-from playmask.parts import Dot, LightConvolution, Mixture, Synthesizer, mix
-from playmask.transformer import Transformer
+from playmask.model.parts import Dot, LightConvolution, Mixture, Synthesizer, mix
+from playmask.model.transformer import Transformer
 
 pytestmark = pytest.mark.backends
 

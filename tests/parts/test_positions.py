@@ -6,10 +6,18 @@ import pytest
 
 from comparing import error, numpy_of, tiny, tokens
 from playmask.errors import ConfigError
-from playmask.masks import Sites
-from playmask.parts import Hierarchical, Learned, Look, Nezha, Rotary, Sinusoidal, StoredRotary
-from playmask.parts.learned import HierarchicalTable
-from playmask.transformer import weights_by_name
+from playmask.model.masks import Sites
+from playmask.model.parts import (
+    Hierarchical,
+    Learned,
+    Look,
+    Nezha,
+    Rotary,
+    Sinusoidal,
+    StoredRotary,
+)
+from playmask.model.parts.learned import HierarchicalTable
+from playmask.model.transformer import weights_by_name
 
 pytestmark = pytest.mark.backends
 

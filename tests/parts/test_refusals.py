@@ -8,11 +8,10 @@ import pytest
 
 from comparing import TINY, tiny, tokens
 from laboratory import DENSE, LENGTH, RANDOM, synthesizer
-from playmask.architectures import Decoder
-from playmask.deferred import blank
 from playmask.errors import ConfigError, InputError
-from playmask.masks import Ordered, SameText, Window
-from playmask.parts import (
+from playmask.model.architecture import Decoder
+from playmask.model.masks import Ordered, SameText, Window
+from playmask.model.parts import (
     Alibi,
     Buckets,
     ContextAttention,
@@ -34,7 +33,8 @@ from playmask.parts import (
     TokenMixing,
     mix,
 )
-from playmask.transformer import Transformer
+from playmask.model.transformer import Transformer
+from playmask.runtime.lazy_weights import blank
 
 LINFORMER, MIXING = Linformer(5, length=LENGTH), TokenMixing(7, length=LENGTH)
 WHOLE = pytest.mark.parametrize("part", [LINFORMER, MIXING])

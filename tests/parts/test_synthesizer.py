@@ -29,9 +29,9 @@ from attending import (
 )
 
 from comparing import TINY
-from playmask.attention import Attention
-from playmask.parts import Synthesizer
-from playmask.transformer import Transformer
+from playmask.model.attention import Attention
+from playmask.model.parts import Synthesizer
+from playmask.model.transformer import Transformer
 
 pytestmark = pytest.mark.backends
 

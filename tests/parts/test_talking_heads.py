@@ -30,8 +30,8 @@ from attending import (
 )
 
 from comparing import TINY, error, numpy_of, tiny, tokens
-from playmask.parts import Synthesizer, TalkingHeads, TokenMixing
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.parts import Synthesizer, TalkingHeads, TokenMixing
+from playmask.model.transformer import Transformer, weights_by_name
 
 pytestmark = pytest.mark.backends
 

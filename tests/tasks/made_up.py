@@ -7,7 +7,7 @@ import numpy as np
 
 import playmask
 from comparing import TINY
-from playmask.parts import Learned
+from playmask.model.parts import Learned
 
 DIGITS = "零一二三四五六七八九"
 QUICK = {"epochs": 8, "batch_size": 32, "learning_rate": 1e-2, "verbose": 0}

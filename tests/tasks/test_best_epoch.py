@@ -10,10 +10,10 @@ import pytest
 import playmask
 from comparing import numpy_of
 from playmask.errors import ConfigError
+from playmask.runtime.train import fitting
+from playmask.runtime.train.fitting import best_epoch
+from playmask.runtime.train.optimizers import adamw
 from playmask.tasks.task import all_weights
-from playmask.train import fitting
-from playmask.train.fitting import best_epoch
-from playmask.train.optimizers import adamw
 from tasks.made_up import QUICK
 from tasks.test_mentions import DATA, new_task
 

@@ -8,13 +8,13 @@ import pytest
 
 import playmask
 from comparing import TINY, numpy_of
-from playmask.data.readers import Example
+from playmask.data.examples import Example
 from playmask.errors import CheckpointError, ConfigError, DataError, InputError
-from playmask.tasks.classify import macro_f1
+from playmask.runtime.train.optimizers import adamw
+from playmask.runtime.train.schedules import PiecewiseLinear, warm_up_then_decay
+from playmask.tasks.classification.classify import macro_f1
 from playmask.tasks.task import all_weights
 from playmask.tokenizers import Tokenizer
-from playmask.train.optimizers import adamw
-from playmask.train.schedules import PiecewiseLinear, warm_up_then_decay
 
 pytestmark = pytest.mark.backends
 

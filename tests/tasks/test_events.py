@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import playmask
+from playmask.data.annotated import Mention
 from playmask.data.events import TRIGGER, Event, Part, Report
-from playmask.data.mentions import Mention
 from playmask.errors import ConfigError, DataError
-from playmask.tasks.cliques import cliques
-from playmask.tasks.events import (
+from playmask.tasks.extraction.cliques import cliques
+from playmask.tasks.extraction.events import (
     apart,
     argument_scores,
     by_characters,
@@ -19,7 +19,7 @@ from playmask.tasks.events import (
     largest,
     trigger_scores,
 )
-from playmask.tasks.links import PARTS
+from playmask.tasks.extraction.gplinker import PARTS
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 from tasks.perfect import answered, candidates, shown_whole
 

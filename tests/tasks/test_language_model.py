@@ -9,7 +9,7 @@ import pytest
 import playmask
 from comparing import log_softmax
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.tasks.language_model import ROOM
+from playmask.tasks.writing.language_model import ROOM
 from playmask.tokenizers.wordpiece import specification
 from tasks.made_up import QUICK, cycle, model, tokenizer
 

@@ -8,11 +8,11 @@ import pytest
 from keras import ops
 
 import playmask
-from playmask.data.mentions import Annotated, Mention
+from playmask.data.annotated import Annotated, Mention
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.labelling.losses import multilabel_crossentropy
-from playmask.tasks.spans import RightAboveZero
-from playmask.tasks.tag import letters_of, merged
+from playmask.tasks.extraction.sequence_tagger import letters_of, merged
+from playmask.tasks.extraction.span_tagger import RightAboveZero
 from playmask.tasks.windows import Window
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 from tasks.perfect import answered, candidates, shown_whole

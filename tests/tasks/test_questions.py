@@ -5,9 +5,9 @@ import pytest
 
 import playmask
 from comparing import log_softmax
-from playmask.architectures import Decoder
 from playmask.errors import ConfigError, InputError
-from playmask.parts import Learned
+from playmask.model.architecture import Decoder
+from playmask.model.parts import Learned
 from tasks.made_up import model, tokenizer
 
 WORDS = tokenizer()

@@ -10,8 +10,8 @@ from keras import ops
 import playmask
 from playmask.data.passages import Asked
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.labelling.stretches import RightStretch, band_of_ends, band_of_tokens, slanted
-from playmask.tasks.reading import CANDIDATES, Answer, Odds
+from playmask.labelling.spans import RightStretch, band_of_ends, band_of_tokens, slanted
+from playmask.tasks.reading.base import CANDIDATES, Answer, Odds
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 
 WORDS = tokenizer("甲乙丙丁")

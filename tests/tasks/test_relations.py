@@ -10,7 +10,7 @@ import playmask
 from playmask.data.relations import VALUE, Related, Relation, Slot, triple_of
 from playmask.errors import ConfigError, DataError
 from playmask.metrics.relations import Triple
-from playmask.tasks.relations import objects_of
+from playmask.tasks.extraction.relations import objects_of
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 from tasks.perfect import answered, candidates, shown_whole
 

@@ -10,7 +10,7 @@ import playmask
 from comparing import numpy_of
 from playmask.errors import CheckpointError, ConfigError, DataError, InputError
 from playmask.metrics.similarity import correlation, retrieval
-from playmask.tasks.similar import Contrast, SentenceEncoder, both_ways
+from playmask.tasks.similarity.encoder import Contrast, SentenceEncoder, both_ways
 from tasks.made_up import DIGITS, QUICK, model, numbers, tokenizer
 
 CAPITALS = "壹贰叁肆伍陆柒捌玖拾"

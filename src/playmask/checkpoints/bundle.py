@@ -21,6 +21,7 @@ from playmask.checkpoints.entries import NUMBERS, Entry, entry_bytes, read_entri
 from playmask.checkpoints.table import is_table, masked_crc, read_table, table
 from playmask.checkpoints.wire import DAMAGE, field, fields, integer
 from playmask.errors import CheckpointError
+from playmask.files import replacing
 
 SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
@@ -102,7 +103,7 @@ def write(prefix: PathLike, tensors: Mapping[str, np.ndarray], *, shards: int = 
     sizes = [containers.nbytes(tensors, name) if shards > 1 else 0 for name in names]
     home = [(end - 1) * shards // sum(sizes) if end else 0 for end in itertools.accumulate(sizes)]
     records = {b"": field(1, shards) + field(3, field(1, 1))}
-    with containers.replacing(*_paths(stem, shards), f"{stem}.index") as temporary:
+    with replacing(*_paths(stem, shards), f"{stem}.index") as temporary:
         for shard in range(shards):
             with temporary[shard].open("wb") as file:
                 for name in (name for name, at in zip(names, home, strict=True) if at == shard):

@@ -1,10 +1,8 @@
 """What every checkpoint file is to playmask: a lazy mapping from tensor name to numpy array."""
 
-import contextlib
 import difflib
 import json
 import os
-import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -248,27 +246,3 @@ def _is_text(name: str) -> bool:
 def nbytes(tensors: Mapping[str, Any], name: str) -> int:
     """Size of a tensor in any mapping, without reading it where possible."""
     return _spec(tensors, name).nbytes
-
-
-@contextlib.contextmanager
-def replacing(*paths: PathLike) -> Iterator[list[Path]]:
-    """Give a temporary path beside each of `paths`; move them there, in order, at the end.
-
-    Whatever fails inside (an interrupt too), the old files stay and the temporary ones go.
-    Name an index last: until then a reader sees the old one.
-
-    Raises:  CheckpointError if a folder to write into does not exist
-    """
-    targets = [Path(path) for path in paths]
-    for target in targets:
-        if not target.parent.is_dir():
-            raise CheckpointError(f"{target} cannot be written: {target.parent} is not a folder.")
-    mark = uuid.uuid4().hex[:8]
-    temporary = [target.with_name(f".{target.name}.{mark}.tmp") for target in targets]
-    try:
-        yield temporary
-        for source, target in zip(temporary, targets, strict=True):
-            os.replace(source, target)
-    finally:
-        for source in temporary:
-            source.unlink(missing_ok=True)

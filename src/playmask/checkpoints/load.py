@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from playmask.architectures import Architecture
-from playmask.checkpoints.edits import Compound, Rows
 from playmask.checkpoints.infer import infer
 from playmask.checkpoints.plan import RESIZE, Plan, Step, make_plan
 from playmask.checkpoints.report import Ignored, Report
+from playmask.checkpoints.resize import Compound, Rows
 from playmask.checkpoints.source import Source, find
-from playmask.deferred import blank, fill, fill_all, undisturbed
 from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
 from playmask.families import FAMILIES
+from playmask.model.architecture import Architecture
+from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.lazy_weights import blank, fill, fill_all, undisturbed
 from playmask.tokenizers import Tokenizer, files
-from playmask.transformer import Transformer, weights_by_name
 
 DTYPES = (
     "float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16", "int8",

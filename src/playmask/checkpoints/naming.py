@@ -12,7 +12,7 @@ from playmask.checkpoints.plan import OURS, dialect_of
 from playmask.checkpoints.report import Report
 from playmask.errors import CheckpointError
 from playmask.families.names import Dialect, Rule
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.transformer import Transformer, weights_by_name
 
 
 class Piece(NamedTuple):

@@ -8,18 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from playmask.architectures import Architecture
-from playmask.checkpoints.edits import OUTPUT, VOCABULARY, Rows, resize_weight
 from playmask.checkpoints.report import Fresh, Ignored, Loaded, Report
+from playmask.checkpoints.resize import OUTPUT, VOCABULARY, Rows, resize_weight
 from playmask.checkpoints.source import Source
-from playmask.deferred import blank
 from playmask.errors import CheckpointError
 from playmask.families import FAMILIES
 from playmask.families.names import Dialect, Rule
-from playmask.heads import HEADS
-from playmask.parts import Dot, Gated
-from playmask.parts.projections import widths
-from playmask.transformer import Transformer, weights_by_name
+from playmask.model.architecture import Architecture
+from playmask.model.heads import HEADS
+from playmask.model.parts import Dot, Gated
+from playmask.model.parts.projections import widths
+from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.lazy_weights import blank
 
 OURS = Dialect(
     "playmask",

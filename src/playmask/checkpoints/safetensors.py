@@ -13,8 +13,9 @@ import numpy as np
 
 from playmask.checkpoints import containers
 from playmask.checkpoints.containers import PathLike, Spec, Tensors
-from playmask.deferred import ALIGNMENT
 from playmask.errors import CheckpointError
+from playmask.files import replacing
+from playmask.runtime.lazy_weights import ALIGNMENT
 
 DTYPES = {
     "U64": np.dtype("<u8"),
@@ -141,7 +142,7 @@ def write(
 
     names = sorted(specs, key=place)
     head = _header(path, {name: specs[name] for name in names}, metadata)
-    with containers.replacing(path) as (temporary,), temporary.open("wb") as file:
+    with replacing(path) as (temporary,), temporary.open("wb") as file:
         file.write(head)
         for name in names:
             file.write(containers.raw(np.asarray(tensors[name])).data)

@@ -1,7 +1,6 @@
 """Saving a model in playmask's own format, or back in the dialect it was published in."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from playmask.checkpoints import bundle, megatron, safetensors, shards, torch_zip
-from playmask.checkpoints.containers import replacing
 from playmask.checkpoints.naming import Named
 from playmask.checkpoints.plan import OURS
 from playmask.checkpoints.source import ARCHITECTURE, TORCH_FILES, WEIGHTS
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
-from playmask.transformer import Transformer
+from playmask.files import make_directory, write_json
+from playmask.model.transformer import Transformer
 
 TENSORFLOW_PREFIX = "bert_model.ckpt"
 
@@ -171,23 +170,3 @@ def _check_place(directory: Path, own: set[str]) -> None:
                 f"{directory} already holds a checkpoint of the dialect {other!r} ({marker}), "
                 "which would be found first or left behind; give another directory."
             )
-
-
-def make_directory(directory: Path) -> None:
-    """Make a directory to save into; raises CheckpointError where a file has its name."""
-    if directory.exists() and not directory.is_dir():
-        raise CheckpointError(f"{directory} is a file; a model is saved into a directory.")
-    directory.mkdir(parents=True, exist_ok=True)
-
-
-def write_lines(file: Path, values: Iterable[Any]) -> None:
-    """Write a file of JSON lines whole or not at all."""
-    with replacing(file) as (beside,), beside.open("w", encoding="utf-8") as out:
-        out.writelines(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
-
-
-def write_json(file: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all."""
-    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-    with replacing(file) as (beside,):
-        beside.write_text(text, encoding="utf-8")

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from playmask.checkpoints import containers
 from playmask.checkpoints.containers import Some, Spec, Tensors
+from playmask.files import replacing
 
 
 def index_of(file: Path) -> Path:
@@ -47,7 +47,7 @@ def write(
     total = sum(spec.nbytes for shard in shards for spec in shard.values())
     listing = {"metadata": {"total_size": total}, "weight_map": dict(sorted(home.items()))}
     older = _listed(index)
-    with containers.replacing(*map(file.with_name, names), index) as temporary:
+    with replacing(*map(file.with_name, names), index) as temporary:
         for place, shard in zip(temporary, shards, strict=False):  # the index has none
             write_file(place, Some(place, tensors, shard))
         temporary[-1].write_text(json.dumps(listing, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -1,6 +1,5 @@
 """Finding a checkpoint on disk: its container, its configuration, its tensors."""
 
-import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from playmask.checkpoints import bundle, hub, megatron, safetensors, torch_zip
 from playmask.checkpoints.containers import Tensors
 from playmask.errors import CheckpointError
+from playmask.files import read_json
 
 ARCHITECTURE, WEIGHTS = "architecture.json", "weights.safetensors"
 CONFIGS = ("config.json", "bert_config.json")
@@ -139,14 +139,3 @@ def _config_file(directory: Path, family: str = "") -> Path | None:
     others = sorted(found, key=said, reverse=True)
     names = (*CONFIGS, *(n for n in others if not n.startswith(NOT_MODEL)))
     return next((directory / name for name in names if (directory / name).exists()), None)
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON object; raises CheckpointError naming the file where it is something else."""
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise CheckpointError(f"{file} is not readable as JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{file} holds a JSON {type(value).__name__}, not an object.")
-    return value

@@ -21,6 +21,7 @@ from playmask.checkpoints import containers, pickling
 from playmask.checkpoints.containers import PathLike, Tensors
 from playmask.checkpoints.pickles import LIMIT, Pickle, View
 from playmask.errors import CheckpointError
+from playmask.files import replacing
 
 MAGIC = 0x1950A86A20F9469CFC6C
 WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -219,7 +220,7 @@ def write(path: PathLike, tensors: Mapping[str, np.ndarray], *, under: str | Non
     """
     specs = containers.specs_of(path, tensors, pickling.DTYPES)
     with (
-        containers.replacing(path) as (temporary,),
+        replacing(path) as (temporary,),
         temporary.open("wb") as file,
         zipfile.ZipFile(file, "w") as archive,
     ):

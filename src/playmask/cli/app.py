@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import playmask
-from playmask.cli import (
+from playmask.cli.commands import (
     annotate,
     convert,
     count,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from playmask.data.examples import Examples
 from playmask.data.gathering import (
     OBJECTS,
     BadExample,
@@ -18,8 +19,7 @@ from playmask.data.gathering import (
     suffix_of,
     unknown_format,
 )
-from playmask.data.places import Place, check_place, check_text, places_of
-from playmask.data.readers import Examples
+from playmask.data.offsets import Place, check_place, check_text, places_of
 from playmask.errors import nearest
 
 TRIGGER = "trigger"  # the role of the words that tell of the event

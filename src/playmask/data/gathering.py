@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from playmask.data.examples import Examples
 from playmask.data.lines import numbered, read_lines
-from playmask.data.readers import Examples
 from playmask.errors import DataError, InputError, PlaymaskError
 
 T = TypeVar("T")

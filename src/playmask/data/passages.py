@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from playmask.data.examples import Examples
 from playmask.data.gathering import (
     OBJECTS,
     BadExample,
@@ -21,8 +22,7 @@ from playmask.data.gathering import (
     suffix_of,
 )
 from playmask.data.lines import read_lines
-from playmask.data.places import Place, check_text, places_of
-from playmask.data.readers import Examples
+from playmask.data.offsets import Place, check_text, places_of
 from playmask.errors import DataError, InputError
 
 PASSAGE = ("text", "context", "passage")

@@ -5,11 +5,11 @@ Every line is checked before anything is returned; an error names the file and t
 
 import csv
 import json
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from playmask.data.examples import Example, Examples
 from playmask.data.lines import Line, Report, numbered, read_lines
 from playmask.errors import DataError, InputError, nearest
 
@@ -53,35 +53,6 @@ LABELLED = Layout(NAMES, COLUMNS, ("text", "label"))
 PLAIN = Layout(NAMES, UNLABELLED, ("text",))
 PAIRS = Layout(SOURCES, {2: ("source", "target")}, ("text", "pair"))
 ALONE = Layout(SOURCES, {1: ("source",), 2: ("source", "target")}, ("text",))
-
-
-class Example(NamedTuple):
-    """One text, or a pair of texts, and its label where there is one."""
-
-    text: str
-    pair: str | None = None
-    label: str | None = None
-
-
-E = TypeVar("E")
-
-
-class Examples(list[E], Generic[E]):
-    """The examples of a file in its order; `skipped` tells why each left-out line was bad.
-
-    places: where each example stands in its file: the line where it begins, or its name there;
-    empty where they are of no file
-    """
-
-    def __init__(
-        self,
-        examples: Iterable[E] = (),
-        skipped: Iterable[str] = (),
-        places: Iterable[int | str] = (),
-    ):
-        super().__init__(examples)
-        self.skipped = list(skipped)
-        self.places = list(places)
 
 
 class _Bad(Exception):
@@ -172,19 +143,6 @@ def _read(
         raise DataError(f"{path}: The file holds no usable line{first}.")
     examples.skipped = skipped
     return examples
-
-
-def labels_of(examples: Iterable[Example]) -> list[str]:
-    """List the labels that occur, in order."""
-    return ordered(example.label for example in examples if example.label is not None)
-
-
-def ordered(names: Iterable[str]) -> list[str]:
-    """Sort names, each once; those that are all numbers are sorted as numbers."""
-    labels = sorted(set(names))
-    if all(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in labels):
-        labels.sort(key=float)
-    return labels
 
 
 def _kind(path: Path, *, plain: bool) -> str:

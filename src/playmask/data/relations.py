@@ -12,6 +12,8 @@ from itertools import groupby, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from playmask.data.examples import Examples
+from playmask.data.formats.tag_columns import TAG, tags_to_mentions
 from playmask.data.gathering import (
     OBJECTS,
     BadExample,
@@ -25,9 +27,7 @@ from playmask.data.gathering import (
     suffix_of,
     unknown_format,
 )
-from playmask.data.mentions import TAG, tags_to_mentions
-from playmask.data.places import Place, check_place, check_text, places_of
-from playmask.data.readers import Examples
+from playmask.data.offsets import Place, check_place, check_text, places_of
 from playmask.errors import nearest
 from playmask.metrics.relations import Triple
 

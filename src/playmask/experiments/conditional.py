@@ -9,7 +9,7 @@ import numpy as np
 
 import playmask
 from playmask.checkpoints.source import WEIGHTS
-from playmask.data.readers import Example
+from playmask.data.examples import Example
 from playmask.errors import DataError
 from playmask.experiments.corpora import Corpus
 from playmask.experiments.models import base, fresh, learn, outcome
@@ -30,10 +30,10 @@ from playmask.experiments.tasks import classification
 from playmask.experiments.tasks.classification import rows_for
 from playmask.experiments.training import fit, scorer
 from playmask.generation import Sample, generate
-from playmask.parts import ContextAttention, PseudoSelf
+from playmask.model.parts import ContextAttention, PseudoSelf
+from playmask.model.transformer import Transformer
 from playmask.tasks import TextClassifier, load_task
 from playmask.tokenizers import Tokenizer
-from playmask.transformer import Transformer
 
 LABELS = ("0", "1")
 

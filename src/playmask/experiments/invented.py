@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from playmask.data.readers import Example
+from playmask.data.examples import Example
 
 NOUNS = dict(
     dog="hund", cat="katze", man="mann", child="kind", house="haus", boat="boot", tree="baum",

@@ -21,8 +21,8 @@ from playmask.experiments.plan import (
 )
 from playmask.experiments.tasks import classification, translation
 from playmask.experiments.unshare import cloze
+from playmask.model.transformer import Transformer
 from playmask.tokenizers import Tokenizer
-from playmask.transformer import Transformer
 
 SEES_ITSELF = "permutation (wrong mask)"
 

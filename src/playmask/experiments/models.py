@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import keras
 
 import playmask
-from playmask.architectures import Architecture
-from playmask.counting import count
 from playmask.experiments.objectives import Objective, Rows, Texts
 from playmask.experiments.plan import Outcome, Sizes, Training, Trial, Watch
 from playmask.experiments.training import Score, fit, frequencies, scorer
-from playmask.parts import Learned
+from playmask.inspection.cost import count
+from playmask.model.architecture import Architecture
+from playmask.model.parts import Learned
+from playmask.model.transformer import Transformer
 from playmask.tokenizers import Tokenizer
-from playmask.transformer import Transformer
 
 
 def base(trial: Trial, tokenizer: Tokenizer) -> Architecture:

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from playmask.architectures import Architecture
-from playmask.data.batches import pad as padded
-from playmask.inputs import two_streams
-from playmask.tasks.mask_fill import hidden
-from playmask.tasks.tokens import chosen
+from playmask.model.architecture import Architecture
+from playmask.model.inputs import two_streams
+from playmask.runtime.batches import pad as padded
+from playmask.tasks.writing.mask_fill import hidden
+from playmask.tasks.writing.tokens import chosen
 from playmask.tokenizers import Tokenizer
 
 Rows = Mapping[str, np.ndarray]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from playmask.draw.colours import FAINT, INK, LINES, QUIET
-from playmask.draw.sheet import TEXT, Sheet, drawing
 from playmask.errors import InputError
+from playmask.inspection.draw.colours import FAINT, INK, LINES, QUIET
+from playmask.inspection.draw.sheet import TEXT, Sheet, drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.experiments.corpora import Corpus
-from playmask.recipes import to_json
+from playmask.model.recipes import to_json
 
 Changes = Mapping[str, Any]  # what `Architecture.change` gets
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from playmask.checkpoints.containers import replacing
-from playmask.checkpoints.save import make_directory
 from playmask.errors import DataError
 from playmask.experiments.pictures import Panel, dots
 from playmask.experiments.plan import METRICS, SCALES, Claim, Experiment, Published, Task
 from playmask.experiments.runner import Result, learned_below, taking_part
+from playmask.files import make_directory, replacing
 
 ALWAYS = ("steps_per_second", "parameters", "operations")
 SPEED = "steps_per_second"

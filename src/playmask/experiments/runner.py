@@ -13,7 +13,6 @@ from typing import Any
 import keras
 
 import playmask
-from playmask.checkpoints.save import make_directory, write_json
 from playmask.errors import ConfigError, PlaymaskError, nearest
 from playmask.experiments import corpora
 from playmask.experiments.plan import (
@@ -26,6 +25,7 @@ from playmask.experiments.plan import (
     Watch,
     digest,
 )
+from playmask.files import make_directory, write_json
 
 Result = dict[str, Any]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from playmask.experiments.plan import Changes, Claim, Experiment, Published, Sizes
 from playmask.experiments.tasks import classification, language, translation
-from playmask.parts import (
+from playmask.model.parts import (
     Dot,
     DynamicConvolution,
     LightConvolution,

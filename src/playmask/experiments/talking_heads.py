@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from playmask.experiments.plan import Changes, Claim, Experiment, Published, Sizes
 from playmask.experiments.tasks import language, translation
-from playmask.parts import TalkingHeads
+from playmask.model.parts import TalkingHeads
 
 MORE = (1, 2, 4)
 

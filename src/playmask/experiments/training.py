@@ -8,11 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from playmask.compiled import Compiled
 from playmask.experiments.objectives import Batch, Objective, Rows, Texts
 from playmask.experiments.plan import Sizes, Training, Watch
-from playmask.train.optimizers import adamw
-from playmask.train.schedules import warm_up_then_decay
+from playmask.runtime.compiled import Compiled
+from playmask.runtime.train.optimizers import adamw
+from playmask.runtime.train.schedules import warm_up_then_decay
 
 STRETCHES = 20  # of a training: points of its curve, and times of which the shortest is taken
 

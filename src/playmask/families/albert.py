@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from playmask.architectures import Architecture
 from playmask.errors import ConfigError
 from playmask.families.config import Fields, Key
 from playmask.families.encoders import (
@@ -21,7 +20,8 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
-from playmask.norms import Around, Norm
+from playmask.model.architecture import Architecture
+from playmask.model.norms import Around, Norm
 
 BASE = Architecture(
     family="albert",

@@ -1,6 +1,5 @@
 """BERT and RoBERTa-wwm (Devlin et al. 2018; Cui et al. 2019), WoBERT, SimBERT, LaBSE."""
 
-from playmask.architectures import Architecture
 from playmask.families.encoders import (
     configuration,
     google,
@@ -11,6 +10,7 @@ from playmask.families.encoders import (
     huggingface_names,
 )
 from playmask.families.family import Family
+from playmask.model.architecture import Architecture
 
 BASE = Architecture(
     family="bert", vocabulary=21128, width=768, depth=12, attention_heads=12, inner=3072

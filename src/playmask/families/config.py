@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from playmask.architectures import Architecture
 from playmask.errors import ConfigError, nearest
-from playmask.norms import Around, Norm
+from playmask.model.architecture import Architecture
+from playmask.model.norms import Around, Norm
 
 Fields = dict[str, Any]
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from playmask.architectures import Architecture
 from playmask.families.config import Fields
 from playmask.families.encoders import (
     KERNEL,
@@ -19,6 +18,7 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Dialect, Rule, pairs
+from playmask.model.architecture import Architecture
 
 BASE = Architecture(
     family="electra", vocabulary=21128, width=768, depth=12, attention_heads=12, inner=3072

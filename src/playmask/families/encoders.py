@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from playmask.architectures import Architecture
 from playmask.errors import ConfigError
 from playmask.families.config import (
     Configuration,
@@ -20,7 +19,8 @@ from playmask.families.config import (
     write_activation,
 )
 from playmask.families.names import Dialect, Rule, Transpose, pairs
-from playmask.parts import Learned
+from playmask.model.architecture import Architecture
+from playmask.model.parts import Learned
 
 REQUIRED = ("vocabulary", "width", "depth", "attention_heads", "inner")
 

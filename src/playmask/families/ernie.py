@@ -1,6 +1,5 @@
 """ERNIE (Baidu): BERT with a table of tasks (Sun et al. 2019, 2020)."""
 
-from playmask.architectures import Architecture
 from playmask.families.config import Fields, Key
 from playmask.families.encoders import (
     KEYS,
@@ -11,6 +10,7 @@ from playmask.families.encoders import (
     huggingface_names,
 )
 from playmask.families.family import Family
+from playmask.model.architecture import Architecture
 
 BASE = Architecture(
     family="ernie",

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from playmask.architectures import Architecture
 from playmask.families.config import Configuration
 from playmask.families.names import Dialect
+from playmask.model.architecture import Architecture
 
 
 @dataclass(frozen=True)

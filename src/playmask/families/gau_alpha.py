@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from playmask.architectures import Architecture
 from playmask.families.config import Fields, Key
 from playmask.families.encoders import KEYS, NO_TABLE, configuration, google, google_names
 from playmask.families.family import Family
 from playmask.families.names import Rule
 from playmask.families.roformer_v2 import BASE as ROFORMER_V2
 from playmask.families.roformer_v2 import PROJECTION, without_biases
-from playmask.parts import Gated
+from playmask.model.architecture import Architecture
+from playmask.model.parts import Gated
 
 BASE = replace(
     ROFORMER_V2,

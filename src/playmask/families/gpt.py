@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from playmask.architectures import Architecture, VocabularyHead
 from playmask.families.config import Fields, Key, number, read_tanh, write_tanh
 from playmask.families.encoders import (
     KEYS,
@@ -16,8 +15,9 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Dialect, Rule, fused, pairs
-from playmask.norms import Around, Norm
-from playmask.parts import Learned
+from playmask.model.architecture import Architecture, VocabularyHead
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Learned
 
 NORM = Norm(epsilon=1e-5)
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from playmask.architectures import Architecture, VocabularyHead
 from playmask.errors import ConfigError
 from playmask.families.config import Configuration, Fields, Key, read_tanh, write_activation
 from playmask.families.encoders import (
@@ -26,8 +25,9 @@ from playmask.families.gpt import (
     tell,
 )
 from playmask.families.names import Dialect, Rule, fused, pairs
-from playmask.norms import Around, Norm
-from playmask.parts import Learned
+from playmask.model.architecture import Architecture, VocabularyHead
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Learned
 
 PRE = Norm(epsilon=1e-5)
 

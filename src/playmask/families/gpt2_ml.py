@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from playmask.architectures import Architecture, VocabularyHead
 from playmask.families.config import Fields
 from playmask.families.encoders import KERNEL, NORM, configuration, google
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
-from playmask.norms import Around, Norm
-from playmask.parts import Learned
+from playmask.model.architecture import Architecture, VocabularyHead
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Learned
 
 LAYER_NORM = Norm(epsilon=1e-5)
 

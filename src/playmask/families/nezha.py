@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from playmask.architectures import Architecture
 from playmask.errors import ConfigError
 from playmask.families.config import Fields, Key, number
 from playmask.families.encoders import (
@@ -18,8 +17,9 @@ from playmask.families.encoders import (
     without_positions,
 )
 from playmask.families.family import Family
-from playmask.norms import Around, Norm
-from playmask.parts import Nezha
+from playmask.model.architecture import Architecture
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Nezha
 
 BASE = Architecture(
     family="nezha",

@@ -1,6 +1,5 @@
 """RoBERTa, the English one, and its kin with its tokenizer (Liu et al. 2019)."""
 
-from playmask.architectures import Architecture, VocabularyHead
 from playmask.families.config import Fields, Key
 from playmask.families.encoders import (
     KEYS,
@@ -12,8 +11,9 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
-from playmask.norms import Around, Norm
-from playmask.parts import Learned
+from playmask.model.architecture import Architecture, VocabularyHead
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Learned
 
 NORM = Norm(epsilon=1e-5)
 PAD = 1

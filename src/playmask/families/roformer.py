@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from playmask.architectures import Architecture, VocabularyHead
 from playmask.errors import ConfigError
 from playmask.families.config import Fields, Key, read_activation, write_activation
 from playmask.families.encoders import (
@@ -22,8 +21,9 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule
-from playmask.norms import Around, Norm
-from playmask.parts import Rotary, StoredRotary
+from playmask.model.architecture import Architecture, VocabularyHead
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Rotary, StoredRotary
 
 NORM = Norm(epsilon=1e-7)  # it was trained with bert4keras, which leaves Keras' own epsilon
 

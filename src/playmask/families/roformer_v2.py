@@ -1,6 +1,5 @@
 """RoFormerV2: RoFormer without biases and with plain root-mean-square norms (kexue 8998)."""
 
-from playmask.architectures import Architecture, VocabularyHead
 from playmask.families.config import Fields, Key
 from playmask.families.encoders import (
     configuration,
@@ -14,8 +13,9 @@ from playmask.families.encoders import (
 from playmask.families.family import Family
 from playmask.families.names import Rule
 from playmask.families.roformer import HUGGINGFACE_IGNORED, ROFORMER_KEYS
-from playmask.norms import Around, Norm
-from playmask.parts import Rotary
+from playmask.model.architecture import Architecture, VocabularyHead
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Rotary
 
 NORM = Norm(epsilon=1e-7, kind="rms", scale=False)
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from playmask.architectures import Architecture, Decoder, VocabularyHead
 from playmask.errors import ConfigError
 from playmask.families.config import (
     Configuration,
@@ -20,8 +19,9 @@ from playmask.families.config import (
 from playmask.families.encoders import GOOGLE_IGNORED, turned
 from playmask.families.family import Family
 from playmask.families.names import Dialect, Rule, Transpose
-from playmask.norms import Around, Norm
-from playmask.parts import Buckets, Dot
+from playmask.model.architecture import Architecture, Decoder, VocabularyHead
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Buckets, Dot
 
 NORM = Norm(epsilon=1e-6, kind="rms")
 

@@ -13,7 +13,7 @@ from keras import ops
 
 from playmask.errors import ConfigError, InputError
 from playmask.generation.search import FORBIDDEN, LOST
-from playmask.masks import Tensor
+from playmask.model.masks import Tensor
 
 Arrays = dict[str, Any]
 

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from playmask.compiled import Compiled
-from playmask.data.batches import bucket, buckets, pad
 from playmask.errors import ConfigError, InputError
 from playmask.generation.search import FORBIDDEN, Sample
-from playmask.masks import Tensor
-from playmask.noise import uniform
-from playmask.transformer import Transformer
+from playmask.model.masks import Tensor
+from playmask.model.rng import uniform
+from playmask.model.transformer import Transformer
+from playmask.runtime.batches import bucket, buckets, pad
+from playmask.runtime.compiled import Compiled
 
 Rows = Sequence[Sequence[int]]
 LENGTHS, PLACES, SIZES = buckets(1 << 20), buckets(1 << 20, smallest=4), buckets(1024, smallest=1)

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from playmask.compiled import Compiled
-from playmask.data.batches import bucket, buckets, pad
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.generation.constraints import Constraint
 from playmask.generation.loop import Given, Loop, State
 from playmask.generation.search import LOST, Greedy, Search
-from playmask.steering import Steering
-from playmask.transformer import Transformer
+from playmask.generation.steering import Steering
+from playmask.model.transformer import Transformer
+from playmask.runtime.batches import bucket, buckets, pad
+from playmask.runtime.compiled import Compiled
 
 Rows = Sequence[Sequence[int]]
 LENGTHS = buckets(1 << 20)  # of prompts and of what follows them, in tokens

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from playmask import cache as kv_cache
-from playmask.cache import Cache
 from playmask.generation.constraints import Constraint, Past
 from playmask.generation.search import FORBIDDEN, Choosing, Search, is_end
-from playmask.inputs import TARGET
-from playmask.masks import NEVER, Tensor
-from playmask.transformer import Transformer
+from playmask.model import cache as kv_cache
+from playmask.model.cache import Cache
+from playmask.model.inputs import TARGET
+from playmask.model.masks import NEVER, Tensor
+from playmask.model.transformer import Transformer
 
 Inputs = dict[str, Any]
 Step = Callable[[Inputs], dict[str, Any]]  # a model's forward pass, or one that is steered

@@ -16,7 +16,7 @@ from playmask.generation.constraints import (
     width_of,
 )
 from playmask.generation.search import FORBIDDEN
-from playmask.masks import Tensor
+from playmask.model.masks import Tensor
 
 NONE, OWN = -1, -2  # no part; the part that each prompt has for itself
 BACK, OUT = -2, -3  # the part ends; the whole text does

@@ -10,9 +10,9 @@ import numpy as np
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.masks import Tensor
-from playmask.noise import uniform
-from playmask.recipes import recipe
+from playmask.model.masks import Tensor
+from playmask.model.recipes import recipe
+from playmask.model.rng import uniform
 
 FORBIDDEN = -1e9  # the logarithm of the chance of what may not come
 LOST = FORBIDDEN / 2  # a score below this belongs to nobody

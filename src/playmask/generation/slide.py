@@ -5,7 +5,7 @@ from typing import Any
 from playmask.errors import ConfigError
 from playmask.generation.generate import Generated, Rows, ends_of, generate, taken
 from playmask.generation.search import Greedy, Search
-from playmask.transformer import Transformer
+from playmask.model.transformer import Transformer
 
 
 def slide(

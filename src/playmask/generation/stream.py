@@ -9,8 +9,8 @@ import numpy as np
 from playmask.errors import ConfigError, InputError
 from playmask.generation.generate import Generator, Prompts, Rows, Session, taken
 from playmask.generation.search import LOST, Greedy, Sample, Search
+from playmask.model.transformer import Transformer
 from playmask.tokenizers.wordpiece import is_ideograph
-from playmask.transformer import Transformer
 
 
 class Piece(NamedTuple):

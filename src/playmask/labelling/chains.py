@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from playmask.masks import Tensor
+from playmask.model.masks import Tensor
 
 LEAST = 1e-37  # a weight, so that its logarithm is a number
 

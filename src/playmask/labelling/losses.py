@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from playmask.masks import Tensor
+from playmask.model.masks import Tensor
 
 HIDDEN = -1e9  # of what does not count
 

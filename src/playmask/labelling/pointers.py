@@ -5,12 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.dense import Dense
 from playmask.errors import ConfigError
 from playmask.labelling.losses import HIDDEN
-from playmask.masks import Tensor
-from playmask.parts.rotary import turn
-from playmask.parts.sinusoidal import angles
+from playmask.model.dense import Dense
+from playmask.model.masks import Tensor
+from playmask.model.parts.rotary import turn
+from playmask.model.parts.sinusoidal import angles
 
 RARE = 7.0
 """Nats below zero where scores begin that have a bias: of a thousand stretches, one is right."""

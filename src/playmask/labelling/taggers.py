@@ -11,7 +11,7 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.labelling.chains import Chain, Steady, backward, best, forward, log_total
-from playmask.masks import Tensor
+from playmask.model.masks import Tensor
 
 
 class Tagged(NamedTuple):

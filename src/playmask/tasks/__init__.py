@@ -1,20 +1,20 @@
 """Tasks: what people do with a Transformer; one file each, one interface for all."""
 
-from playmask.tasks.classify import Prediction, TextClassifier
-from playmask.tasks.copying import CopyingReader
-from playmask.tasks.events import EventExtractor
-from playmask.tasks.index import Found, SentenceIndex
-from playmask.tasks.language_model import LanguageModel
-from playmask.tasks.mask_fill import Fill, MaskFill
-from playmask.tasks.pairs import SentencePair
-from playmask.tasks.read import ReadingComprehension
-from playmask.tasks.reading import Answer
-from playmask.tasks.relations import RelationExtractor
-from playmask.tasks.seq2seq import Seq2Seq
-from playmask.tasks.similar import SentenceEncoder
-from playmask.tasks.spans import SpanTagger
-from playmask.tasks.tag import SequenceTagger
+from playmask.tasks.classification.classify import Prediction, TextClassifier
+from playmask.tasks.extraction.events import EventExtractor
+from playmask.tasks.extraction.relations import RelationExtractor
+from playmask.tasks.extraction.sequence_tagger import SequenceTagger
+from playmask.tasks.extraction.span_tagger import SpanTagger
+from playmask.tasks.reading.base import Answer
+from playmask.tasks.reading.extractive import ReadingComprehension
+from playmask.tasks.reading.generative import CopyingReader
+from playmask.tasks.similarity.encoder import SentenceEncoder
+from playmask.tasks.similarity.index import Found, SentenceIndex
+from playmask.tasks.similarity.pairs import SentencePair
 from playmask.tasks.task import Task, load_task
+from playmask.tasks.writing.language_model import LanguageModel
+from playmask.tasks.writing.mask_fill import Fill, MaskFill
+from playmask.tasks.writing.seq2seq import Seq2Seq
 
 TASKS: dict[str, type[Task]] = {
     task.kind: task

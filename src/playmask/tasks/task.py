@@ -11,24 +11,25 @@ import keras
 import numpy as np
 from keras import ops
 
-from playmask.architectures import Architecture
 from playmask.checkpoints import safetensors
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import architecture, in_dtype, load, policy_of
-from playmask.checkpoints.save import check_can_be_saved, describe, make_directory, write_json
-from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_json
-from playmask.compiled import Compiled
-from playmask.data.batches import Batch, Batches, Row
-from playmask.data.planning import price_of
-from playmask.deferred import blank, fill, undisturbed
+from playmask.checkpoints.save import check_can_be_saved, describe
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
 from playmask.errors import CheckpointError, ConfigError, InputError, nearest
-from playmask.gradients import value_and_gradient
-from playmask.masks import Tensor
-from playmask.predictor import Predictor
-from playmask.tasks.questions import Question, among_few
+from playmask.files import make_directory, read_json, write_json
+from playmask.model.architecture import Architecture
+from playmask.model.masks import Tensor
+from playmask.model.transformer import PREDICT, Transformer, weights_by_name
+from playmask.runtime.batches import Batch, Batches, Row
+from playmask.runtime.compiled import Compiled
+from playmask.runtime.gradients import value_and_gradient
+from playmask.runtime.lazy_weights import blank, fill, undisturbed
+from playmask.runtime.planning import price_of
+from playmask.runtime.predictor import Predictor
+from playmask.runtime.train.fitting import TrainingPlan, train
+from playmask.tasks.explaining import Question, among_few
 from playmask.tokenizers import Encoding, Tokenizer
-from playmask.train.fitting import TrainingPlan, train
-from playmask.transformer import PREDICT, Transformer, weights_by_name
 
 TASK = "task.json"
 

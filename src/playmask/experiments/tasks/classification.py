@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from playmask.data.readers import Example, labels_of
+from playmask.data.examples import Example, labels_of
 from playmask.experiments.corpora import Corpus
 from playmask.experiments.models import fresh, learn, outcome
 from playmask.experiments.objectives import Rows, Texts, labelled, rows_of
 from playmask.experiments.plan import Desk, Outcome, Sizes, Task, Trial, sized
+from playmask.model.transformer import Transformer
 from playmask.tasks import TextClassifier
 from playmask.tokenizers import Tokenizer
-from playmask.transformer import Transformer
 
 Examples = Sequence[Example]
 

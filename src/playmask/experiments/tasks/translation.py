@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from playmask.architectures import Decoder
-from playmask.data.batches import pad as padded
 from playmask.errors import ConfigError
 from playmask.experiments.corpora import Corpus
 from playmask.experiments.models import fresh, learn, outcome
 from playmask.experiments.objectives import Objective, Rows, Texts, answers, targets
 from playmask.experiments.plan import Desk, Outcome, Sizes, Task, Trial, sized
 from playmask.generation import generate
+from playmask.model.architecture import Decoder
+from playmask.model.transformer import Transformer
+from playmask.runtime.batches import pad as padded
 from playmask.tokenizers import Tokenizer
-from playmask.transformer import Transformer
 
 Pairs = Sequence[tuple[str, str]]
 Ids = Sequence[list[int]]

@@ -1,0 +1,124 @@
+"""Converting a checkpoint, and the proof that nothing changed."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from playmask.checkpoints import Report, load, save
+from playmask.checkpoints.load import identify
+from playmask.checkpoints.plan import OURS
+from playmask.checkpoints.source import Source, find
+from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
+from playmask.cli.input_texts import split
+from playmask.errors import CheckpointError, ConfigError, nearest
+from playmask.families import FAMILIES
+from playmask.model.transformer import Transformer
+from playmask.tasks.task import TASK
+
+DTYPES = ("float32", "bfloat16", "float16")
+BATCH, LENGTH = 2, 16  # the random texts that both models are compared on
+
+
+class Wanted(NamedTuple):
+    """What to convert to, and what to take the checkpoint for; None = as it says itself.
+
+    files: what `save` takes of the files it writes
+    """
+
+    to: str
+    heads: str | None = None
+    dtype: str | None = None
+    family: str | None = None
+    ignore: str | None = None
+    files: dict[str, Any] = {}  # noqa: RUF012
+
+
+def run(path: str, target: Path, wanted: Wanted, *, force: bool) -> tuple[Report, float, int]:
+    """Convert; returns the report, the largest difference of the outputs, and their number."""
+    to, heads, dtype, family, *_ = wanted
+    ignore = split(wanted.ignore) or ()
+    if dtype is not None and dtype not in DTYPES:
+        raise ConfigError(f"There is no dtype {dtype!r} here.{nearest(dtype, DTYPES)}")
+    source = find(path, family)
+    found = identify(source, family, ignore)
+    dialects = [OURS.name, *FAMILIES[found.family].dialects]
+    if to not in dialects:
+        raise ConfigError(f"{found.family!r} has no format {to!r}.{nearest(to, dialects)}")
+    _check_target(source, target, to, force)
+    chosen = heads_in(source, found) if heads is None else _heads(heads)
+    model = load(path, heads=chosen, dtype=dtype, family=family, ignore=ignore)
+    if dtype is not None:
+        model.report = _stored_as(model.report, dtype)
+    save(model, target, to, tokenizer=tokenizer_beside(source), **wanted.files)
+    again = load(target, heads=chosen, dtype=dtype, family=found.family, ignore=ignore)
+    difference, values = _compare(model, again)
+    if not difference <= 0:
+        raise CheckpointError(f"{target} computes something else: by {difference:g} at most.")
+    return model.report, difference, values
+
+
+def _heads(heads: str) -> tuple[str, ...]:
+    return tuple(name for name in split(heads) or () if name)
+
+
+def _check_target(source: Source, target: Path, to: str, force: bool) -> None:
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"{target} is a file; DST is a folder.")
+    if target.resolve() == source.directory.resolve():
+        raise ConfigError(f"{target} is where the checkpoint lies; give another folder.")
+    held = sorted(p.name for p in target.iterdir()) if target.is_dir() else []
+    if held and not force:
+        raise ConfigError(f"{target} is not empty (it holds {held[0]}); --force writes into it.")
+    if (target / TASK).exists():
+        raise ConfigError(f"{target} holds a trained task; give another folder.")
+    other = _container(target) if held else to
+    if other not in (None, to):
+        raise ConfigError(
+            f"{target} holds a checkpoint of the format {other!r}, and two in one folder cannot be "
+            "told apart; give another folder."
+        )
+
+
+def _container(target: Path) -> str | None:
+    try:
+        return find(target).container
+    except CheckpointError:
+        return None
+
+
+def _stored_as(report: Report, dtype: str) -> Report:
+    """A report after which `save` keeps the new dtype, not the one each tensor had."""
+    kind = np.dtype(dtype)
+    loaded = tuple(
+        item._replace(dtype=kind, note=f"{item.note} from {item.dtype}".strip())
+        if item.dtype != kind
+        else item
+        for item in report.loaded
+    )
+    return dataclasses.replace(report, loaded=loaded)
+
+
+def _compare(one: Transformer, other: Transformer) -> tuple[float, int]:
+    """The largest difference of all outputs on random texts, and how many numbers those are."""
+    made = one.architecture
+    length = min(LENGTH, made.limit or LENGTH)
+    draw = np.random.default_rng(0)
+
+    def ids(below: int) -> np.ndarray:
+        return draw.integers(0, below, (BATCH, length)).astype("int32")
+
+    inputs: dict[str, Any] = {"tokens": ids(made.vocabulary)}
+    if made.segments:
+        inputs["segments"] = np.sort(ids(made.segment_ids))
+    if made.decoder is not None:
+        inputs["target_tokens"] = ids(made.vocabulary)
+    left, right = one(inputs), other(inputs)
+    worst, values = 0.0, 0
+    for name in left:
+        a, b = (keras.ops.convert_to_numpy(out[name]).astype("float64") for out in (left, right))
+        worst = max(worst, float(np.abs(a - b).max()))
+        values += a.size
+    return worst, values

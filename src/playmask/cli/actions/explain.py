@@ -1,0 +1,70 @@
+"""Explanations for the terminal and as JSON."""
+
+from typing import Any
+
+from playmask.cli.output import print_table
+from playmask.inspection.draw.attributions import strongest
+from playmask.inspection.draw.colours import INK, PAPER, QUIET, tint
+from playmask.inspection.draw.terminal import visible
+from playmask.inspection.explain import Explanation
+
+CELLS = 21  # of the scale
+COLOURFUL = ("truecolor", "256")  # consoles that can mix colours; 16 of them are not enough
+DIGITS = 6
+
+
+def print_explanation(found: Explanation) -> None:
+    """Print the texts on coloured backgrounds; where there is no colour, as a table."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    texts = [found.pieces(source) for source in range(len(found.texts))]
+    if console.color_system not in COLOURFUL or console.no_color:
+        rows = [(visible(p), _number(s)) for pieces in texts for p, s in pieces if p.strip()]
+        print_table(visible(found.title), rows, numbers=True)
+    else:
+        top = strongest(texts)
+        console.print(Text(visible(found.title), style="bold"))
+        for pieces in texts:
+            parts = [(visible(piece), _style(score, top)) for piece, score in pieces]
+            console.print("", Text.assemble(*parts), sep="\n")
+        cells = [(" ", f"on {tint(2 * i / (CELLS - 1) - 1)}") for i in range(CELLS)]
+        scale = Text.assemble(f"against {-top:.3g} ", *cells, f" {top:+.3g} for")
+        console.print("", scale, sep="\n")
+    for note in found.notes:
+        print(note)
+
+
+def _number(score: float | None) -> str:
+    return "not read" if score is None else f"{score:+.4f}"
+
+
+def _style(score: float | None, top: float) -> str:
+    """On paper, whatever the terminal's own background is: else nothing would be as bright."""
+    return f"{QUIET} on {PAPER}" if score is None else f"{INK} on {tint(score / top)}"
+
+
+def to_json(found: Explanation) -> dict[str, Any]:
+    """An explanation as JSON values; spans are of the text or the pair."""
+    sources = ("text", "pair")
+    rows = zip(found.tokens, found.sources, found.spans, found.scores, strict=True)
+    return {
+        **dict(zip(sources, found.texts, strict=False)),
+        "answer": found.answer,
+        "value": round(found.value, DIGITS),
+        "baseline": found.baseline,
+        "baseline_value": round(found.baseline_value, DIGITS),
+        "steps": found.steps,
+        "gap": round(found.gap, DIGITS),
+        "relative_gap": round(found.relative_gap, DIGITS),
+        "tokens": [
+            {
+                "token": token,
+                "of": "special" if source < 0 else sources[source],
+                "span": span,
+                "score": round(score, DIGITS),
+            }
+            for token, source, span, score in rows
+        ],
+    }

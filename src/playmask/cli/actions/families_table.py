@@ -1,0 +1,38 @@
+"""The table of families × formats × masks × heads, made from the families themselves."""
+
+from playmask.families import FAMILIES, Family
+from playmask.model.masks import ORDERS
+
+HEADER = ("family", "models", "formats", "masks", "heads")
+FORMATS = {
+    "google": "TensorFlow",
+    "huggingface": "safetensors, .bin",
+    "megatron": ".pt of Megatron",
+}
+"""Dialects, as people know their files; every family also has playmask's own."""
+
+
+def rows() -> list[tuple[str, ...]]:
+    """One row a family."""
+    return [
+        (name, family.models, formats(family), ", ".join(masks(family)), ", ".join(family.heads))
+        for name, family in FAMILIES.items()
+    ]
+
+
+def formats(family: Family) -> str:
+    """The files it is read from and written to."""
+    return "; ".join(FORMATS[name] for name in family.dialects)
+
+
+def masks(family: Family) -> tuple[str, ...]:
+    """The orders it can be loaded with."""
+    if family.one_order:
+        return ("its own",)
+    return tuple(ORDERS)
+
+
+def markdown_table() -> str:
+    """The table as Markdown."""
+    lines = [HEADER, ("---",) * len(HEADER), *rows()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,199 @@
+"""Generating from the command line: which model writes, how, from which prompts."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.checkpoints import architecture
+from playmask.cli import input_texts
+from playmask.cli.guard import complain
+from playmask.data.lines import read_lines
+from playmask.errors import ConfigError, DataError, PlaymaskError
+from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
+from playmask.generation.generate import TARGETS
+from playmask.tasks import LanguageModel, Seq2Seq, load_task
+from playmask.tasks.task import TASK
+from playmask.tasks.writing.language_model import ROOM
+from playmask.tasks.writing.writer import Writer, Written
+
+DRAWING = ("temperature", "top_k", "top_p", "min_p")
+CONSTRAINTS = {"repetition_penalty": RepetitionPenalty, "no_repeat": NoRepeat}
+LONGEST = 1024  # tokens of a text, where a model has positions without end
+DIGITS = 4
+
+
+class Manner(NamedTuple):
+    """How texts are written and told: options of `Writer.write`; so many texts a prompt."""
+
+    options: dict[str, Any]
+    seed: int
+    texts: int
+    as_json: bool
+
+    def of(self, number: int) -> dict[str, Any]:
+        """The options for a prompt, counted from 0, which has a seed of its own."""
+        return {**self.options, "seed": self.seed + number}
+
+
+def run(
+    *,
+    directory: str,
+    prompts: list[str] | None,
+    input_file: Path | None,
+    interactive: bool,
+    label: str | None,
+    max_tokens: int | None,
+    seed: int,
+    samples: int | None,
+    dtype: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Write texts and print them."""
+    _check_sources(prompts, input_file, interactive)
+    search = _search(given.pop("beams"), samples, {name: given.pop(name) for name in DRAWING})
+    constrain = [CONSTRAINTS[name](n) for name, n in given.items() if n is not None]
+    options = {
+        "max_tokens": max_tokens, "search": search, "told": label, "constrain": constrain,
+    }  # fmt: skip
+    manner = Manner(options, seed, samples or 1, as_json)
+    writer = open_writer(directory, dtype)
+    if interactive:
+        return _converse(writer, manner)
+    number = 0
+    for group in _groups(prompts, input_file):
+        _answer(writer, group, manner, number)
+        number += len(group)
+    if not number:
+        raise DataError('No prompt came; give one, "" for a text that begins with nothing.')
+
+
+def _check_sources(prompts: list[str] | None, input_file: Path | None, interactive: bool) -> None:
+    """See that prompts come from one place, before anything is loaded."""
+    if sum((bool(prompts), input_file is not None, interactive)) > 1:
+        raise ConfigError("Prompts come from the line, --input or --interactive; give one of them.")
+    if not (prompts or input_file or interactive) and sys.stdin.isatty():
+        raise ConfigError("There is no prompt; give one, --input FILE, or --interactive.")
+
+
+def _search(beams: int | None, samples: int | None, drawing: dict[str, Any]) -> Search:
+    """The search that some options ask for."""
+    drawn = {name: value for name, value in drawing.items() if value is not None}
+    if beams is not None:
+        odd = next(iter(drawn), "samples" if samples is not None else None)
+        if odd:
+            raise ConfigError(f"--beams draws nothing, so --{odd.replace('_', '-')} is not for it.")
+        return Beams(beams)
+    if samples is None and not drawn:
+        return Greedy()
+    return Sample(samples or 1, **drawn)
+
+
+def open_writer(path: str, dtype: str | None = None) -> Writer:
+    """A saved task that writes, or a model as it was published as one.
+
+    Raises: ConfigError for tasks and models that write no texts
+    """
+    if (Path(path) / TASK).is_file():
+        task = load_task(path, dtype=dtype)
+        if not isinstance(task, Writer):
+            raise ConfigError(
+                f"{path} holds a task of the kind {task.kind!r}, which writes no texts; use "
+                "playmask predict."
+            )
+        return task
+    a = architecture(path)
+    longest = min(a.limit or LONGEST, LONGEST)
+    if a.decoder is not None or a.order in TARGETS:
+        target = min(ROOM, longest // 2)
+        model = Seq2Seq.open(path, dtype=dtype)
+        return Seq2Seq.new(model, max_source=longest - target, max_target=target)
+    if a.order != "lm":
+        raise ConfigError(
+            f"{path} is a model of the order {a.order!r}, which was not made to write; train it "
+            f"to: playmask train language-model … --model {path}."
+        )
+    model = LanguageModel.open(path, dtype=dtype)
+    begin = None if model.tokenizer is None else model.tokenizer.frame.head
+    return LanguageModel.new(model, max_length=longest, begin=begin)
+
+
+def _groups(prompts: list[str] | None, file: Path | None) -> Iterable[list[str]]:
+    """The prompts, in groups to write together."""
+    if prompts:
+        return [prompts]
+    if file is None or str(file) == "-":
+        found: Iterable[Any] = input_texts.arriving(sys.stdin.buffer, None)
+    else:
+        found = input_texts.groups(input_texts.texts(read_lines(file), str(file), None))
+    return ([example.text for example in group] for group in found)
+
+
+def _converse(writer: Writer, manner: Manner) -> None:
+    """Answer one prompt after another; what is wrong with one is told, and no more."""
+    for number, prompt in enumerate(_asked()):
+        try:
+            _answer(writer, [prompt], manner, number)
+        except PlaymaskError as error:
+            complain(str(error))
+
+
+def _asked() -> Iterator[str]:
+    """What is typed, line by line, up to Ctrl-D; from a pipe, its lines."""
+    if not sys.stdin.isatty():
+        yield from (
+            e.text
+            for e in input_texts.texts(input_texts.Arriving(sys.stdin.buffer), "<stdin>", None)
+        )
+        return
+    with suppress(ImportError):  # not there on Windows
+        import readline  # noqa: F401 - input() then edits lines, and remembers them
+    while True:
+        try:
+            line = input("> ")
+        except EOFError:
+            print()
+            return
+        if line.strip():
+            yield line
+
+
+def _answer(writer: Writer, prompts: list[str], manner: Manner, number: int) -> None:
+    """Print what is written: one text alone piece by piece, as it comes."""
+    search = manner.options["search"]
+    if len(prompts) == 1 and not manner.as_json and search.lanes == 1:
+        _print_pieces(_begun(writer, prompts[0]), writer.stream(prompts[0], **manner.of(number)))
+        return
+    found = writer.write(prompts, **manner.of(number))
+    for prompt, texts in zip(prompts, found, strict=True):
+        _print_texts(writer, prompt, texts[: manner.texts], as_json=manner.as_json)
+    sys.stdout.flush()
+
+
+def _begun(writer: Writer, prompt: str) -> str:
+    """What a printed text begins with: a language model's prompt."""
+    return prompt if isinstance(writer, LanguageModel) else ""
+
+
+def _print_pieces(begun: str, pieces: Iterable[str]) -> None:
+    for i, piece in enumerate(pieces):
+        sys.stdout.write(begun + piece if i == 0 else piece)
+        sys.stdout.flush()
+        begun = ""
+    print(begun, flush=True)
+
+
+def _print_texts(writer: Writer, prompt: str, texts: list[Written], *, as_json: bool) -> None:
+    if not as_json:
+        for one in texts:
+            print(_begun(writer, prompt) + one.text)
+        return
+    fields = {
+        "prompt": prompt,
+        "texts": [one.text for one in texts],
+        "scores": [round(one.score, DIGITS) for one in texts],
+    }
+    print(json.dumps(fields, ensure_ascii=False))

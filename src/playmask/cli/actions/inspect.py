@@ -1,0 +1,168 @@
+"""Describing a checkpoint from its configuration and the shapes of its tensors."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from playmask.checkpoints.containers import size
+from playmask.checkpoints.load import identify
+from playmask.checkpoints.plan import make_plan
+from playmask.checkpoints.report import Report
+from playmask.checkpoints.resize import Rows
+from playmask.checkpoints.source import Source, find
+from playmask.cli.actions.checkpoint import heads_in, summary, tokenizer_beside
+from playmask.cli.output import print_table
+from playmask.errors import DataError
+from playmask.files import read_json
+from playmask.model.transformer import Transformer
+from playmask.runtime.lazy_weights import blank
+from playmask.tasks.task import TASK
+
+KINDS = {
+    "google": "a TensorFlow checkpoint",
+    "huggingface": "PyTorch tensors",
+    "megatron": "the ranks of a parallel model",
+    "playmask": "its own format",
+}
+BYTES = {"float32": 4, "bfloat16": 2}
+HEAD = "task/"  # what the weights beside the Transformer are called in a saved task
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """A checkpoint as it would be loaded with all heads it has.
+
+    parameters: numbers to learn, of the model and of the task's own layers
+    """
+
+    source: Source
+    report: Report
+    heads: tuple[str, ...]
+    tokenizer: dict[str, Any] | None
+    task: dict[str, Any] | None
+    parameters: int
+
+    @property
+    def stored(self) -> dict[str, int]:
+        """Bytes of all tensors by their dtype."""
+        specs = [self.source.tensors.spec(name) for name in self.source.tensors]
+        kinds = sorted({str(spec.dtype) for spec in specs})
+        return {kind: sum(s.nbytes for s in specs if str(s.dtype) == kind) for kind in kinds}
+
+    def to_json(self, *, tensors: bool = False) -> dict[str, Any]:
+        """The description for machines."""
+        report = self.report
+        value = {
+            "path": str(self.source.path),
+            "container": self.source.container,
+            "family": report.family,
+            "dialect": report.dialect,
+            "architecture": report.architecture.to_json(),
+            "parameters": self.parameters,
+            "memory_bytes": {kind: self.parameters * n for kind, n in BYTES.items()},
+            "stored_bytes": self.stored,
+            "heads": list(self.heads),
+            "tokenizer": self.tokenizer,
+            "task": self.task,
+        }
+        if tensors:
+            value["loaded"] = [i._asdict() | {"dtype": str(i.dtype)} for i in report.loaded]
+            value["fresh"] = [i._asdict() for i in report.fresh]
+            value["ignored"] = [i._asdict() for i in report.ignored]
+        return value
+
+
+def describe_checkpoint(
+    path: str | Path, family: str | None = None, ignore: Iterable[str] = ()
+) -> Description:
+    """Describe a checkpoint; its tensors stay on disk.
+
+    Raises: CheckpointError where there is none, or where it could not be loaded
+    """
+    source = find(path, family)
+    report = identify(source, family, ignore)
+    heads = heads_in(source, report)
+    made = report.architecture
+    model = blank(lambda: Transformer(made, heads))
+    report = make_plan(model, source, report, Rows(made.vocabulary, None, None), False).report
+    task = source.directory / TASK
+    saved = read_json(task) if task.is_file() else None
+    if saved is not None:
+        own = "part of the task: " + str(saved.get("task"))
+        ignored = tuple(
+            i._replace(reason=own) if i.theirs.startswith(HEAD) else i for i in report.ignored
+        )
+        report = dataclasses.replace(report, ignored=ignored)
+    shapes = [tuple(variable.shape) for variable in model.weights]
+    shapes += [source.tensors.spec(n).shape for n in source.tensors if n.startswith(HEAD)]
+    return Description(source, report, heads, _tokenizer(source), saved, sum(map(size, shapes)))
+
+
+def _tokenizer(source: Source) -> dict[str, Any] | None:
+    try:
+        tokenizer = tokenizer_beside(source)
+    except DataError as error:
+        return {"error": str(error)}
+    if tokenizer is None:
+        return None
+    return {"kind": tokenizer.kind.name, "tokens": len(tokenizer)}
+
+
+def print_description(found: Description) -> None:
+    """Draw the description as two tables."""
+    print_table(str(found.source.path), _overview(found))
+    made = found.report.architecture
+    rows = [(f.name, _short(getattr(made, f.name))) for f in dataclasses.fields(made)]
+    print_table("architecture", rows)
+
+
+def _overview(found: Description) -> list[tuple[str, str]]:
+    report, source = found.report, found.source
+    memory = ", ".join(f"{human(found.parameters * n)} in {kind}" for kind, n in BYTES.items())
+    stored = ", ".join(f"{human(count)} of {kind}" for kind, count in found.stored.items())
+    rows = [
+        ("container", f"{source.container}: {KINDS[source.container]}"),
+        ("family", report.family),
+        ("dialect", report.dialect),
+        ("tensors", f"{len(source.tensors)}: {stored}"),
+        ("parameters", f"{found.parameters:,}"),
+        ("memory", memory),
+        ("heads", ", ".join(found.heads) or "none"),
+        ("tokenizer", _tokenizer_line(found)),
+        ("a load", summary(report)),
+    ]
+    if found.task is not None:
+        settings = "; ".join(f"{n} {v}" for n, v in found.task.get("settings", {}).items())
+        rows.insert(1, ("task", f"{found.task.get('task')}: {settings}"))
+    return rows
+
+
+def _tokenizer_line(found: Description) -> str:
+    tokenizer, rows = found.tokenizer, found.report.architecture.vocabulary
+    if tokenizer is None:
+        return "none found"
+    if "error" in tokenizer:
+        return f"not readable: {tokenizer['error']}"
+    odd = "" if tokenizer["tokens"] == rows else f"; the model has {rows:,} rows"
+    return f"{tokenizer['kind']}, {tokenizer['tokens']:,} tokens{odd}"
+
+
+def _short(value: Any) -> str:
+    """A value of an architecture; of recipes only what differs from their defaults."""
+    if isinstance(value, tuple):
+        return ", ".join(map(_short, value)) or "none"
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return "none" if value is None else str(value)
+    fields = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
+    told = ", ".join(f"{f.name}={_short(v)}" for f, v in fields if v != f.default)
+    return f"{type(value).__name__}({told})" if told else type(value).__name__
+
+
+def human(count: float) -> str:
+    """Bytes with a unit that fits."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"

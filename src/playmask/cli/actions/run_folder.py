@@ -1,0 +1,131 @@
+"""What `playmask train` is asked to do: options, defaults, and the folder it writes into."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
+from playmask.cli.output import note
+from playmask.errors import ConfigError
+from playmask.files import read_json
+from playmask.runtime.train.fitting import BACKUP, TrainingPlan
+from playmask.tasks.task import TASK
+
+RUN, CURVE = "run.json", "curve.png"
+DEFAULTS = {
+    "epochs": 3,
+    "batch_size": 32,
+    "pooling": "mean_max",
+    "tagger": "crf",
+    "scheme": "bio",
+    "pointer": "efficient",
+    "max_source": 128,
+    "max_target": 64,
+    "seed": 0,
+    "warm_up": 0.1,
+    "weight_decay": 0.01,
+    "multiplier": 1.0,
+}
+FOR_NEW = {"width": 128, "depth": 2, "attention_heads": 4, "vocabulary": 8000}
+LONGEST = 128  # tokens, where --max-length is not given
+NEW_RATE, PRETRAINED_RATE = 1e-3, 2e-5
+
+Options = dict[str, Any]
+
+
+class Job(NamedTuple):
+    """What to train on, and where; the options of the training itself are kept in run.json."""
+
+    train: Path
+    validation: Path | None
+    out: Path
+    columns: str | None
+    skip_bad: bool
+    resume: bool
+    force: bool
+
+
+def check_out(job: Job, model: str | None) -> bool:
+    """See that the training may write into its folder; whether it goes on with what is there."""
+    out = job.out
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file; --out is a folder.")
+    if job.resume and job.force:
+        raise ConfigError("--resume goes on, --force begins anew; give one of them.")
+    if model and Path(model).exists() and out.resolve() in _with_parents(Path(model)):
+        raise ConfigError(f"{out} holds the model itself; give another --out.")
+    held = next((name for name in (TASK, WEIGHTS, ARCHITECTURE) if (out / name).exists()), None)
+    if not (job.resume or job.force or is_ours(out)) and out.is_dir() and any(out.iterdir()):
+        raise ConfigError(f"{out} holds other files; give a new folder as --out, or --force.")
+    if not job.resume:
+        if held and not job.force:
+            raise ConfigError(
+                f"{out} already holds a trained model ({held}); give another --out, --resume to "
+                "go on with an interrupted training, or --force to replace it."
+            )
+        return False
+    if held and _is_finished(out):
+        raise ConfigError(f"The training in {out} is finished; --force begins it anew.")
+    return (out / TASK).exists() and (out / WEIGHTS).exists()
+
+
+def _with_parents(path: Path) -> tuple[Path, Path]:
+    return path.resolve(), path.resolve().parent
+
+
+def _is_finished(out: Path) -> bool:
+    if (out / RUN).exists():
+        return bool(read_json(out / RUN).get("finished"))
+    return not (out / BACKUP).exists()
+
+
+def settle(job: Job, given: Options, own: Options) -> Options:
+    """Put together what was given, what the interrupted training had, and the defaults.
+
+    own: the defaults of the task's kind, where they are not those of all
+    """
+    saved: Options = {}
+    if job.resume and (job.out / RUN).exists():
+        saved = read_json(job.out / RUN).get("options", {})
+    elif job.resume:
+        note(f"{job.out} holds no interrupted training; this one begins at the first epoch")
+    for name, value in given.items():
+        if saved and value is not None and value != saved.get(name):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {value} differs from the interrupted training's "
+                f"{saved.get(name)}; leave it out, or begin anew with --force."
+            )
+    chosen = {**given, **{n: v for n, v in saved.items() if given.get(n) is None}}
+    if not (job.resume and (job.out / TASK).exists()):
+        _check_model(chosen)
+    defaults: Options = {
+        **DEFAULTS,
+        **own,
+        "learning_rate": NEW_RATE if chosen["new"] else PRETRAINED_RATE,
+    }
+    defaults |= FOR_NEW if chosen["new"] else {}
+    options: Options = {n: defaults.get(n) if v is None else v for n, v in chosen.items()}
+    TrainingPlan(
+        options["epochs"],
+        options["learning_rate"],
+        options["warm_up"],
+        multiplier=options["multiplier"],
+    )  # refuses what is wrong
+    return options
+
+
+def _check_model(options: Options) -> None:
+    if bool(options["model"]) == bool(options["new"]):
+        raise ConfigError(
+            "Give --model PATH to start from a pretrained model, or --new to start from a small "
+            "one with random weights" + (", not both." if options["new"] else ".")
+        )
+    size = next((name for name in FOR_NEW if options[name] is not None), None)
+    if options["model"] and size:
+        raise ConfigError(
+            f"--{size.replace('_', '-')} is for --new; a pretrained model has its own."
+        )
+
+
+def is_ours(out: Path) -> bool:
+    """Whether a folder was made by a training: only then may anything in it be removed."""
+    return (out / TASK).exists() or (out / RUN).exists()

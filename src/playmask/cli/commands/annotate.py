@@ -1,0 +1,62 @@
+"""`playmask annotate`: what a task finds in texts, coloured."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def annotate(
+    task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="One text per line, or a .tsv, .csv or .jsonl (.gz).",
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A text, in place of a file; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="An .html page to write.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
+) -> None:
+    """Mark mentions, relations or events in texts, in the terminal or on a page."""
+    from rich.console import Console
+
+    from playmask import load_task
+    from playmask.cli.actions.predict import examples_in
+    from playmask.cli.output import note, note_skipped
+    from playmask.errors import ConfigError
+    from playmask.inspection.draw.mentions import in_terminal, mention_page
+    from playmask.inspection.draw.terminal import visible
+    from playmask.tasks.extraction.window_task import WindowTask
+
+    if bool(text) == bool(file):
+        raise ConfigError("Give a file or --text, and not both.")
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--out is an .html, not {out.name!r}.")
+    task = load_task(task_directory)
+    if not isinstance(task, WindowTask):
+        raise ConfigError(f"{task_directory} is a task {task.kind!r}, which marks nothing.")
+    skipped: list[str] = []
+    texts = text or [
+        each.text for each in examples_in(task, file or Path(), None, skipped if skip_bad else None)
+    ]
+    found = [
+        (each, *task.shown(each, what))
+        for each, what in zip(texts, task.predict(texts), strict=True)
+    ]
+    note_skipped(file or "--text", skipped)
+    if out is not None:
+        count = sum(len(mentions) for _, mentions, _ in found)
+        about = f"{count:,} mentions in {len(found):,} texts, found by {task_directory}"
+        mention_page(found, task.marks, out, title=file.name if file else "", notes=[about])
+        note(f"The page is {out}.")
+        return
+    console = Console(highlight=False)
+    for each, mentions, lines in found:
+        console.print(in_terminal(each, mentions, task.marks))
+        for line in lines:
+            console.print(f"  {visible(line)}", markup=False)

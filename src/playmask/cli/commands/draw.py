@@ -1,0 +1,75 @@
+"""`playmask draw …`: masks, and what a model looks at; in the terminal or as a picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+app = typer.Typer(help="Draw a mask, or what a model looks at.", no_args_is_help=True)
+
+OUT = "A .png or .svg; without it, the drawing is for the terminal."
+
+
+@app.command("mask")
+def mask(
+    order: Annotated[
+        str, Argument(metavar="ORDER", help="full, lm, unilm, turns, or permutation.")
+    ],
+    segments: Annotated[
+        str | None, Option(help="Such as 0,0,0,1,1: 1 is target. unilm and turns need them.")
+    ] = None,
+    ranks: Annotated[
+        str | None, Option(help="For permutation, such as 2,0,3,1: when each token is read.")
+    ] = None,
+    length: Annotated[int | None, Option(min=1, max=512, help="Tokens. Default: 8.")] = None,
+    window: Annotated[
+        int | None, Option(min=1, help="Only what is less than so many positions away.")
+    ] = None,
+    positions: Annotated[
+        str | None, Option(help="Such as 0,1,2,0,1, for --window. Default: 0,1,2,…")
+    ] = None,
+    same_text: Annotated[
+        bool, Option("--same-text", help="Only the own text, where --texts packs several.")
+    ] = False,
+    texts: Annotated[str | None, Option(help="Such as 0,0,0,1,1: the number of the text.")] = None,
+    out: Annotated[Path | None, Option(help=OUT)] = None,
+) -> None:
+    """Draw who may look at whom: a row for each query, ■ where it may look."""
+    from playmask.cli.actions import draw as drawing
+
+    sites = {"segments": segments, "ranks": ranks, "positions": positions, "texts": texts}
+    toy = drawing.Toy.read(order, length, sites)
+    drawing.draw_mask(toy, window=window, same_text=same_text, out=out)
+
+
+@app.command("attention")
+def attention(
+    path: Annotated[
+        str, Argument(metavar="PATH", help="A checkpoint, a saved task, or a hub's name.")
+    ],
+    text: Annotated[str, Argument(metavar="TEXT", help="The text that is looked at.")],
+    pair: Annotated[str | None, Option(help="The second text, for pairs.")] = None,
+    layer: Annotated[str | None, Option(help="Such as 0 or 0,3. Default: all.")] = None,
+    head: Annotated[str | None, Option(help="Such as 0 or 0,3. Default: all.")] = None,
+    out: Annotated[Path | None, Option(help=OUT)] = None,
+    family: Annotated[
+        str | None, Option(help="The family, where the checkpoint does not tell.")
+    ] = None,
+) -> None:
+    """Draw what each token looks at.
+
+    In the terminal: for each token and head the most attended token, shaded by how much; or, of
+    one head over a short text, a cell for each pair. Of an encoder-decoder, the encoder.
+    """
+    from playmask.cli.actions.draw import numbers
+    from playmask.cli.output import note
+    from playmask.tasks.task import load_reader
+
+    layers, heads = numbers("--layer", layer), numbers("--head", head)
+    model = load_reader(path, family=family)
+    maps = model.draw_attention(text, out, pair=pair, layers=layers, heads=heads)
+    if out is None:
+        typer.echo(str(maps))
+    else:
+        note(f"The picture is in {out}.")

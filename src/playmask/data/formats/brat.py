@@ -1,0 +1,57 @@
+"""brat's standoff files: mentions in an .ann beside a .txt."""
+
+import re
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+
+from playmask.data.annotated import Annotated, Mention, checked
+from playmask.data.examples import Examples
+from playmask.data.gathering import (
+    BadExample,
+    gather,
+    lines_of,
+)
+from playmask.data.lines import read_lines
+from playmask.data.offsets import check_text
+
+PART_OF_BRAT = re.compile(r"T\d+\t(\S+) (\d+) ((?:\d+;\d+ )*)(\d+)\t(.*)", re.DOTALL)
+
+
+LINE_ENDS = str.maketrans("\r\n", "  ")
+
+
+def read_brat(path: Path, labels: Collection[str] | None, skip_bad: bool) -> Examples[Annotated]:
+    """The text of a .txt and the mentions of its .ann; a bad one alone is left out."""
+    beside = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    text = _whole(beside.with_suffix(".txt"))
+    lines = [(number, line) for number, line in lines_of(path) if line.startswith("T")]
+    flat = text.translate(LINE_ENDS)
+    made = [(number, partial(_of_brat, flat, line, labels)) for number, line in lines]
+    mentions = gather(path, made, skip_bad=skip_bad) if made else Examples[Mention]()
+    whole = gather(path, [(1, lambda: checked(Annotated(text, tuple(mentions))))], skip_bad=False)
+    return Examples(whole, mentions.skipped, whole.places)
+
+
+def _whole(path: Path) -> str:
+    """The text of a file of UTF-8, its line ends as they are: brat counts them."""
+    for _ in lines_of(path):  # names the line that is not UTF-8
+        pass
+    return b"".join(read_lines(path)).decode()
+
+
+def _of_brat(flat: str, line: str, labels: Collection[str] | None) -> Mention:
+    """A mention of a text whose line ends are spaces, as brat writes those of mentions.
+
+    A discontinuous one reaches from its first part to its last; what is stated of it is not read.
+    """
+    found = PART_OF_BRAT.fullmatch(line)
+    if found is None:
+        raise BadExample(
+            f"{line!r:.60} is no line of brat's; 'T1\\tLABEL start end\\ttext' is due."
+        )
+    label, start, between, end, stated = found.groups()
+    mention = Mention(int(start), int(end), label)
+    if not between:
+        check_text(flat, mention.start, mention.end, stated.translate(LINE_ENDS))
+    return checked(Annotated(flat, (mention,)), labels).mentions[0]

@@ -1,0 +1,67 @@
+"""Files: JSON, and writing whole or not at all."""
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from playmask.checkpoints.containers import PathLike
+from playmask.errors import CheckpointError
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory to save into; raises CheckpointError where a file has its name."""
+    if directory.exists() and not directory.is_dir():
+        raise CheckpointError(f"{directory} is a file; a model is saved into a directory.")
+    directory.mkdir(parents=True, exist_ok=True)
+
+
+def write_lines(file: Path, values: Iterable[Any]) -> None:
+    """Write a file of JSON lines whole or not at all."""
+    with replacing(file) as (beside,), beside.open("w", encoding="utf-8") as out:
+        out.writelines(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    with replacing(file) as (beside,):
+        beside.write_text(text, encoding="utf-8")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a JSON object; raises CheckpointError naming the file where it is something else."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{file} is not readable as JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{file} holds a JSON {type(value).__name__}, not an object.")
+    return value
+
+
+@contextlib.contextmanager
+def replacing(*paths: PathLike) -> Iterator[list[Path]]:
+    """Give a temporary path beside each of `paths`; move them there, in order, at the end.
+
+    Whatever fails inside (an interrupt too), the old files stay and the temporary ones go.
+    Name an index last: until then a reader sees the old one.
+
+    Raises:  CheckpointError if a folder to write into does not exist
+    """
+    targets = [Path(path) for path in paths]
+    for target in targets:
+        if not target.parent.is_dir():
+            raise CheckpointError(f"{target} cannot be written: {target.parent} is not a folder.")
+    mark = uuid.uuid4().hex[:8]
+    temporary = [target.with_name(f".{target.name}.{mark}.tmp") for target in targets]
+    try:
+        yield temporary
+        for source, target in zip(temporary, targets, strict=True):
+            os.replace(source, target)
+    finally:
+        for source in temporary:
+            source.unlink(missing_ok=True)

@@ -1,0 +1,17 @@
+"""Pictures of masks, attention, training and explanations, with Chinese on every machine.
+
+PNG and SVG by matplotlib; pages by hand; for the terminal, cells made of characters.
+"""
+
+from playmask.inspection.draw.attributions import attribution_picture
+from playmask.inspection.draw.curves import training_curve
+from playmask.inspection.draw.matrices import attention_picture, mask_picture
+from playmask.inspection.draw.page import attribution_page
+
+__all__ = [
+    "attention_picture",
+    "attribution_page",
+    "attribution_picture",
+    "mask_picture",
+    "training_curve",
+]

@@ -1,0 +1,109 @@
+"""Pages that stand alone: texts on coloured backgrounds, the number under the pointer."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from playmask.inspection.draw.attributions import Pieces, check, strongest
+from playmask.inspection.draw.colours import FAINT, INK, PAPER, QUIET, SIGNED, VISIBLE, tint
+from playmask.inspection.draw.sheet import write_whole
+
+STYLE = f"""\
+:root {{ color-scheme: light; }}
+body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; background: {PAPER}; color: {INK};
+  font: 1.15rem/1.9 "Noto Sans SC", "PingFang SC", "Microsoft YaHei", system-ui, sans-serif; }}
+h1 {{ font-size: 1.15rem; line-height: 1.4; overflow-wrap: anywhere; }}
+p.text {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+p.text span {{ border-radius: 0.15em; padding: 0.18em 0; }}
+footer {{ border-top: 1px solid {FAINT}; color: {QUIET}; font-size: 0.8rem; padding-top: 0.6rem; }}
+footer p {{ margin: 0.2rem 0; }}"""
+
+SCALE = f"""
+p.text .unread {{ color: {QUIET}; }}
+.scale {{ display: inline-block; width: 9rem; height: 0.7rem; margin: 0 0.5rem;
+  background: linear-gradient(to right, {", ".join(SIGNED)}); }}"""
+
+UNNAMED = "playmask"  # the title of a page that is given none
+PAGE = """\
+<!DOCTYPE html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{style}
+</style>
+</head>
+<body>
+{head}{texts}
+<footer>
+{footer}
+</footer>
+</body>
+</html>
+"""
+
+
+def attribution_page(
+    texts: Sequence[Pieces],
+    path: str | Path,
+    *,
+    title: str | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write texts on coloured backgrounds as an HTML page that needs nothing else.
+
+    Units:   scores in whatever was explained
+    Raises:  InputError if there is no text, or the page cannot be written
+    """
+    check(texts)
+    top = strongest(texts)
+    scale = f'<p>against {-top:.3g}<span class="scale"></span>{top:+.3g} for</p>'
+    footer = [scale, *(f"<p>{escaped(note)}</p>" for note in notes)]
+    write_page(path, title or "", [_paragraph(pieces, top) for pieces in texts], footer, SCALE)
+
+
+def write_page(
+    path: str | Path,
+    title: str,
+    texts: Iterable[str],
+    footer: Iterable[str],
+    style: str = "",
+) -> None:
+    """Write a page of paragraphs in HTML, with a footer and styles besides the usual ones.
+
+    Raises: InputError if it cannot be written
+    """
+    page = PAGE.format(
+        title=escaped(title or UNNAMED),
+        head=f'<h1 dir="auto">{escaped(title)}</h1>\n' if title else "",
+        style=STYLE + style,
+        texts="\n".join(texts),
+        footer="\n".join(footer),
+    )
+    write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
+
+
+def _paragraph(pieces: Pieces, top: float) -> str:
+    """One text; its direction is that of its first letter."""
+    inside = "".join(_span(piece, score, top) for piece, score in pieces)
+    return f'<p class="text" dir="auto">{inside}</p>'
+
+
+def _span(piece: str, score: float | None, top: float) -> str:
+    if score is None:
+        return f'<span class="unread" title="not read">{escaped(piece)}</span>'
+    if not piece.strip():
+        return escaped(piece)
+    share = score / top
+    colour = f' style="background:{tint(share)}"' if abs(share) >= VISIBLE else ""
+    return f'<span title="{score:+.4f}"{colour}>{escaped(piece)}</span>'
+
+
+def escaped(text: str) -> str:
+    """A text as HTML; control characters, which no page may hold, are written out."""
+    bad = (unicodedata.category(c) == "Cc" and c not in "\t\n\r" for c in text)
+    shown = (f"\\x{ord(c):02x}" if out else c for c, out in zip(text, bad, strict=True))
+    return escape("".join(shown)).replace("\r", "&#13;")

@@ -1,0 +1,160 @@
+"""An explanation: what each piece of a text brought to an answer, as a value that draws itself."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from playmask.inspection import draw
+
+TOLERANCE = 0.01  # the gap that is allowed, as a part of the gain
+NOTHING, TINIEST = 0.01, 1e-12  # of the largest number, and of any: a gain that is none
+JOINER, SKIN = "\u200d", "🏻🏼🏽🏾🏿"
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each token of a text, or of a pair, brought to the score of an answer.
+
+    tokens, spans, sources, scores: one for each token; spans are half-open character spans of
+    texts[source], sources are -1 for special tokens, 0 for the text and 1 for the pair. value,
+    baseline_value: the score of the answer for the text and for the baseline; steps: points
+    between them at which gradients were taken; read: how many characters of each text the task
+    has read.
+    Units: scores as the task's, for a classifier log-odds in nats
+    """
+
+    texts: tuple[str, ...]
+    tokens: tuple[str, ...]
+    spans: tuple[Span, ...]
+    sources: tuple[int, ...]
+    scores: tuple[float, ...]
+    answer: str
+    value: float
+    baseline_value: float
+    baseline: str
+    steps: int
+    read: tuple[int, ...]
+
+    @property
+    def gain(self) -> float:
+        """What all tokens have to bring together."""
+        return self.value - self.baseline_value
+
+    @property
+    def gap(self) -> float:
+        """What the scores bring too much (or, below zero, too little)."""
+        return sum(self.scores) - self.gain
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap without its sign, as a part of the gain.
+
+        Where the gain is next to nothing, it is a part of 1 % of the largest number there is
+        (a value, or all scores without their signs): less cannot be told from rounding.
+        """
+        largest = max(abs(self.value), abs(self.baseline_value), sum(map(abs, self.scores)))
+        return abs(self.gap) / max(abs(self.gain), NOTHING * largest, TINIEST)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the scores add up to the gain, within 1 %."""
+        return self.relative_gap <= TOLERANCE
+
+    @property
+    def apart(self) -> float:
+        """The part of the scores that belongs to no character, such as that of special tokens."""
+        return sum(
+            score for score, span in zip(self.scores, self.spans, strict=True) if span[0] == span[1]
+        )
+
+    def pieces(self, source: int = 0) -> list[tuple[str, float | None]]:
+        """One text in pieces, each with what it brought; None = the task has not read it.
+
+        A piece is what a token stands for, or several that share a character.
+        """
+        text, end = self.texts[source], self.read[source]
+        spans = [
+            (span, score)
+            for span, score, of in zip(self.spans, self.scores, self.sources, strict=True)
+            if of == source and span[0] < span[1]
+        ]
+        made: list[tuple[str, float | None]] = []
+        place = 0
+        for (start, stop), score in _joined(text, spans):
+            made += [*_plain(text[place:start]), (text[start:stop], score)]
+            place = stop
+        made += _plain(text[place:end])
+        rest = text[max(place, end) :]
+        return [*made, (rest, None)] if rest else made
+
+    def characters(self, source: int = 0) -> np.ndarray:
+        """What each character of one text brought; a token's score is spread evenly over its own.
+
+        Shapes: (characters,) float64; 0 for spaces, nan for what was not read
+        """
+        return np.array(
+            [
+                np.nan if score is None else score / len(piece)
+                for piece, score in self.pieces(source)
+                for _ in piece
+            ]
+        )
+
+    def draw(self, path: str | Path) -> None:
+        """Draw it as .png, .svg, or as an .html page.
+
+        Raises: InputError for another format, or if the file cannot be written
+        """
+        page = Path(path).suffix.lower() in (".html", ".htm")
+        make = draw.attribution_page if page else draw.attribution_picture
+        texts = [self.pieces(source) for source in range(len(self.texts))]
+        make(texts, path, title=self.title, notes=self.notes)
+
+    @property
+    def title(self) -> str:
+        """The answer, and its score."""
+        return f"{self.answer} ({self.value:+.2f})"
+
+    @property
+    def notes(self) -> list[str]:
+        """How it was come by, and what is amiss."""
+        notes = [
+            f"The text brings {self.gain:+.3g}: from {self.baseline_value:+.3g} for the baseline "
+            f"({self.baseline}) to {self.value:+.3g}.",
+            f"Integrated gradients, {self.steps} points, gap {self.relative_gap:.2%}.",
+        ]
+        if not self.complete:
+            notes.append(f"The scores do not add up within {TOLERANCE:.0%}: take them with care.")
+        if any(end < len(text) for end, text in zip(self.read, self.texts, strict=True)):
+            notes.append("What is grey was cut off, and not read.")
+        return notes
+
+
+def _joined(text: str, spans: Sequence[tuple[Span, float]]) -> list[tuple[Span, float]]:
+    """Join spans that share a character, or a letter and its marks."""
+    made: list[tuple[Span, float]] = []
+    for (start, stop), score in spans:
+        while stop < len(text) and _continues(text, stop):
+            stop += 1
+        if made and (start < made[-1][0][1] or _continues(text, start)):
+            (start, before), more = made.pop()
+            stop, score = max(stop, before), score + more
+        made.append(((start, stop), score))
+    return made
+
+
+def _continues(text: str, place: int) -> bool:
+    """Whether a character belongs to the one before it: a mark, a skin colour, after a joiner."""
+    here, before = text[place], text[place - 1] if place else ""
+    mark = unicodedata.category(here)[0] == "M" or here == JOINER or here in SKIN
+    return place > 0 and (mark or before == JOINER)
+
+
+def _plain(text: str) -> list[tuple[str, float | None]]:
+    """What belongs to no token, such as spaces."""
+    return [(text, 0.0)] if text else []

@@ -1,0 +1,189 @@
+"""Integrated gradients: what each token brought, along a line from a text that says nothing.
+
+Between a baseline, where every token of the text is a token that says nothing, and the text itself
+lies a straight line of embeddings. What a token brought is the gradient along that line, times
+the way its embedding went; all tokens together bring what the score of the answer gained.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from playmask.errors import ConfigError, InputError, nearest
+from playmask.inspection.explain.explanation import Explanation
+from playmask.runtime.batches import bucket, pad
+from playmask.tasks.explaining import Question
+from playmask.tasks.task import Task
+
+BASELINES = ("mask", "unk", "pad", "zero")  # the first there is
+STEPS, MOST = 16, 512  # points of the line at first, and at most
+TOKENS = 2048  # that go through the network at once
+
+Text = str | tuple[str, str]
+
+
+def integrated_gradients(
+    task: Task,
+    text: Text,
+    *,
+    answer: str | None = None,
+    baseline: str | None = None,
+    steps: int = STEPS,
+) -> Explanation:
+    """Say what each token of a text, or a pair, brought to the score of an answer.
+
+    answer: one that the task can give (default: the one it gives). baseline: what stands in place
+    of every token but the special ones, which stay and so bring nothing: the name of a special
+    token, or "zero", no embedding at all (default: the first there is of "mask", which a pretrained
+    model reads as "something unknown", "unk", "pad" and "zero"). steps: points of the line at
+    which the gradient is taken at first. Scores add up on each stretch of the line, too: while
+    they do not, the stretch with the largest gap is halved, up to 512 points.
+
+    Raises:  ConfigError if the task cannot be explained or has no such answer; InputError for a
+             text without tokens
+    Source:  Sundararajan et al. 2017, eq. 1, by the Gauss-Legendre rule
+    """
+    if not isinstance(steps, int) or not 1 <= steps <= MOST:
+        raise ConfigError(f"steps is a whole number from 1 to {MOST}, not {steps!r}.")
+    texts = tuple(text) if isinstance(text, (tuple, list)) else (text,)
+    if len(texts) not in (1, 2) or not all(isinstance(part, str) for part in texts):
+        raise InputError(f"A text or a pair of texts is explained, not {text!r:.60}.")
+    question = task.question(texts, answer)
+    baseline = _baseline(task, baseline)
+    line = _line(task, question, baseline)
+    about = {
+        "texts": texts,
+        "tokens": tuple(task.tokenizer.tokens(question.row["tokens"])),
+        "spans": tuple(question.offsets),
+        "sources": tuple(question.sources),
+        "answer": question.answer,
+        "baseline": baseline,
+        "read": tuple(question.read),
+    }
+    follow = partial(_follow, task, line, question.told, most=steps + 3)
+    stretches, taken = follow((0.0, 1.0), steps), steps
+    found = _summed(stretches, taken, about)
+    while not found.complete and taken + steps <= MOST:
+        place, worst = max(enumerate(stretches), key=lambda numbered: abs(numbered[1].gap))
+        middle = (worst.start + worst.stop) / 2
+        halves = follow((worst.start, middle, worst.stop), max(1, steps // 2))
+        stretches[place : place + 1] = halves
+        taken += steps
+        found = _summed(stretches, taken, about)
+    return found
+
+
+def _summed(stretches: "Sequence[Stretch]", steps: int, about: dict[str, Any]) -> Explanation:
+    """What the stretches of the line, in their order, say together."""
+    scores = np.sum([stretch.scores for stretch in stretches], axis=0)
+    return Explanation(
+        scores=tuple(scores[: len(about["tokens"])].tolist()),
+        value=stretches[-1].high,
+        baseline_value=stretches[0].low,
+        steps=steps,
+        **about,
+    )
+
+
+class Line(NamedTuple):
+    """The line from the baseline to the text, padded; the network's other inputs stay the same.
+
+    Shapes: start, way (T, E); inputs (1, …) each
+    """
+
+    start: np.ndarray
+    way: np.ndarray
+    inputs: dict[str, np.ndarray]
+
+
+class Stretch(NamedTuple):
+    """A part of the line: where it is, from 0 to 1, the score at its ends, what tokens brought."""
+
+    start: float
+    stop: float
+    low: float
+    high: float
+    scores: np.ndarray
+
+    @property
+    def gain(self) -> float:
+        return self.high - self.low
+
+    @property
+    def gap(self) -> float:
+        return float(self.scores.sum()) - self.gain
+
+
+def _follow(
+    task: Task, line: Line, told: tuple, bounds: Sequence[float], steps: int, *, most: int
+) -> list[Stretch]:
+    """Take the gradients at so many points between each bound and the next.
+
+    most: points that go through the network at once, so that one shape is compiled
+    """
+    starts, widths = np.array(bounds[:-1])[:, None], np.diff(bounds)[:, None]
+    points, shares = np.polynomial.legendre.leggauss(steps)
+    inner = starts + (points + 1) / 2 * widths
+    ends, slopes = _slopes(task, line, told, np.append(bounds, inner), most)
+    slopes = slopes[len(bounds) :].reshape(*inner.shape, -1)
+    brought = np.einsum("sp,spt->st", shares / 2 * widths, slopes)
+    ends = ends[: len(bounds)].tolist()
+    return list(map(Stretch, bounds[:-1], bounds[1:], ends[:-1], ends[1:], brought))
+
+
+def _slopes(
+    task: Task, line: Line, told: tuple, points: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The score at points of the line, and how fast each token raises it there.
+
+    Shapes: points (P,) -> (P,), (P, T)
+    """
+    size = min(most, max(1, TOKENS // len(line.way)))
+    inputs = {name: np.repeat(values, size, axis=0) for name, values in line.inputs.items()}
+    values, slopes = [], []
+    for first in range(0, len(points), size):
+        some = points[first : first + size]
+        vectors = line.start + np.resize(some, size)[:, None, None] * line.way
+        found = task.slopes(vectors.astype("float32"), inputs, *told)
+        score, gradient = (
+            keras.ops.convert_to_numpy(x)[: len(some)].astype("float64") for x in found
+        )
+        values.append(score)
+        slopes.append((gradient * line.way).sum(axis=-1))
+    if not all(map(np.all, map(np.isfinite, [*values, *slopes]))):
+        raise InputError("The gradient is not finite; explain the model in float32.")
+    return np.concatenate(values), np.concatenate(slopes)
+
+
+def _baseline(task: Task, name: str | None) -> str:
+    """The name of the baseline: "zero", or a special token that there is."""
+    special = task.tokenizer.special
+    if name is None:
+        return next(role for role in BASELINES if role in (*special, "zero"))
+    if name not in (*special, "zero"):
+        raise ConfigError(f"There is no baseline {name!r}.{nearest(str(name), ('zero', *special))}")
+    return name
+
+
+def _line(task: Task, question: Question, baseline: str) -> Line:
+    """From the baseline to the text, as embeddings of tokens."""
+    row = question.row
+    ids = np.array([row["tokens"]], "int32")
+    length = bucket(ids.size, task.predictor.lengths)
+    inputs = {name: pad([values], length) for name, values in row.items() if name != "tokens"}
+    inputs |= question.also
+    inputs["valid"] = np.arange(length)[None] < ids.size
+    end, start = np.zeros((2, length, task.transformer.architecture.embedding_size_))
+    end[: ids.size] = start[: ids.size] = _embedded(task, ids)
+    ours = np.flatnonzero(np.array(question.sources) >= 0)
+    empty = task.tokenizer.special.get(baseline)
+    start[ours] = 0.0 if empty is None else _embedded(task, np.array([[empty]], "int32"))
+    return Line(start, end - start, inputs)
+
+
+def _embedded(task: Task, ids: np.ndarray) -> np.ndarray:
+    """The rows of the token table: ids (1, T) -> (T, E)."""
+    return keras.ops.convert_to_numpy(task.transformer.embeddings.tokens(ids))[0].astype("float64")

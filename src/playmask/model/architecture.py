@@ -1,0 +1,387 @@
+"""The architecture: every choice in which the families differ, as one value."""
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from playmask.errors import ConfigError, nearest
+from playmask.model.masks import ORDERS, Mask, Ordered
+from playmask.model.norms import Around, Condition, Norm
+from playmask.model.old_names import OLD
+from playmask.model.parts import (
+    NORMALIZATIONS,
+    POSITIONS,
+    ByBlock,
+    ContextAttention,
+    Dot,
+    Hierarchical,
+    Learned,
+    Mixer,
+    Part,
+    Projections,
+    PseudoSelf,
+    Separate,
+    TalkingHeads,
+    choices,
+    chosen,
+    first,
+)
+from playmask.model.recipes import from_json, recipe, to_json
+
+TABLES = (Learned, Hierarchical)
+"""The position parts that have a learned table."""
+
+CHOICES = {
+    "embedding_dropout": ("before", "after", "none"),
+    "normalization": tuple(NORMALIZATIONS),
+}
+"""Fields that name one of a few choices."""
+
+
+@recipe
+class VocabularyHead:
+    """How hidden states become vocabulary logits.
+
+    transform: a dense layer with the model's activation comes first, then norm; scale: what the
+    result is multiplied with; tied: the token embedding scores it, else a dense layer of the
+    head's own; bias: one number per token is added; dropout: the hidden states get some.
+    Source: Devlin et al. 2018, `cls/predictions`
+    """
+
+    transform: bool = True
+    norm: Norm | None = Norm()
+    bias: bool = True
+    tied: bool = True
+    scale: float = 1.0
+    dropout: bool = False
+
+
+@recipe
+class Decoder:
+    """The second stack of an encoder-decoder: its blocks also attend to the encoder's output.
+
+    Sizes, norms and activation are the encoder's. position: its position part; attention: the
+    content parts of the attention to the encoder; cross_position: the position part's bias is
+    added there too (early T5 programs did).
+    Source: Vaswani et al. 2017, §3.1
+    """
+
+    depth: int
+    position: Part | None = None
+    attention: tuple[Part, ...] = (Dot(),)
+    cross_position: bool = False
+
+
+@recipe
+class Architecture:
+    """All that is needed to build a model, without its weights.
+
+    Sizes are counts. A block i of `depth` uses the weights of stored block `block_map[i]`.
+
+    family: whose checkpoint names it follows; inner: width of the feed-forward layer;
+    gate: activation of a second inner layer that multiplies the first (None = there is none);
+    embedding_size: width of the embedding tables (None = width); key_size, value_size: per head
+    (None = width / attention_heads); projections: how queries, keys and values are made;
+    attention: the content parts, whose scores add up, or a ByBlock; position: the position part,
+    or None; context: how it looks at the input `context`, or None;
+    mixer: mixes heads around the softmax; normalization: what stands in the softmax's place;
+    feedforward: whether blocks have one; sharing: "none", "all", k (every k blocks in a row
+    share), or a tuple that maps each block to a stored one; encoder, decoder: an encoder-decoder
+    has both, and may be loaded with one of them only; segments: rows of the segment table (0 =
+    none), or "tokens" (a segment is a token id, its vector the token's); tasks: rows of the task
+    table; pad: the id that is padding (None = none is); embedding_dropout: where it stands
+    ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
+    condition: what all norms depend on, or None; order: how the order of sites rises along a text;
+    mask: what is compared.
+    """
+
+    family: str
+    vocabulary: int
+    width: int
+    depth: int
+    attention_heads: int
+    inner: int
+    activation: str = "gelu"
+    gate: str | None = None
+    embedding_size: int | None = None
+    key_size: int | None = None
+    value_size: int | None = None
+    projections: Projections = Separate()
+    attention: tuple[Part, ...] | ByBlock = (Dot(),)
+    position: Part | None = Learned(512)
+    context: PseudoSelf | ContextAttention | None = None
+    mixer: Mixer | None = None
+    normalization: str = "softmax"
+    feedforward: bool = True
+    sharing: str | int | tuple[int, ...] = "none"
+    encoder: bool = True
+    decoder: Decoder | None = None
+    segments: int | str = 2
+    tasks: int = 0
+    pad: int | None = 0
+    bias: bool = True
+    embedding_norm: Norm | None = Norm()
+    embedding_dropout: str = "after"
+    attention_norm: Around = Around(after=Norm())
+    feedforward_norm: Around = Around(after=Norm())
+    final_norm: Norm | None = None
+    final_dropout: bool = False
+    vocabulary_head: VocabularyHead = VocabularyHead()
+    pooler_activation: str = "tanh"
+    condition: Condition | None = None
+    order: Any = "full"
+    mask: Mask = Ordered()
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    initializer_range: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("vocabulary", "width", "depth", "attention_heads", "inner"):
+            size = getattr(self, name)
+            if not isinstance(size, int) or size < 1:
+                raise ConfigError(f"{name} must be a whole number of at least 1, not {size!r}.")
+        if self.width % self.attention_heads and None in (self.key_size, self.value_size):
+            raise ConfigError(
+                f"width {self.width} does not divide by {self.attention_heads} attention_heads; "
+                "give key_size and value_size, or another number of heads."
+            )
+        for name in ("key_size", "value_size", "embedding_size"):
+            size = getattr(self, name)
+            if size is not None and (not isinstance(size, int) or size < 1):
+                raise ConfigError(f"{name} must be None or a whole number from 1, not {size!r}.")
+        for name in ("dropout", "attention_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(self, name)!r}.")
+        self._check_choices()
+        self._check_mask()
+
+    def _check_choices(self) -> None:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                value = str(getattr(self, name))
+                raise ConfigError(
+                    f"{name} is one of {', '.join(map(repr, known))}, not {value!r}."
+                    f"{nearest(value, known)}"
+                )
+        tokens = self.segments == "tokens"
+        if not tokens and (not isinstance(self.segments, int) or self.segments < 0):
+            raise ConfigError(
+                f"segments must be 0 (none), a number of rows, or 'tokens', not {self.segments!r}."
+            )
+        if not self.encoder and self.decoder is None:
+            raise ConfigError("encoder=False leaves nothing: this architecture has no decoder.")
+        if self.decoder is not None and self.sharing != "none":
+            raise ConfigError("Blocks are shared in models without a decoder only.")
+        self._check_attention()
+
+    def _check_attention(self) -> None:
+        """Refuse what is no content, blocks that are not there, orders that cannot be followed."""
+        if not isinstance(self.attention, (tuple, ByBlock)):
+            raise ConfigError(
+                f"attention is a tuple of parts or a ByBlock, not {self.attention!r}."
+            )
+        for part in self.content:
+            if not isinstance(part, Part):
+                raise ConfigError(f"attention takes parts such as Dot(), not {part!r}.")
+            if part.once or type(part).table is not Part.table:
+                raise ConfigError(f"{part!r} says where tokens stand: give it as position=….")
+            if part.orders is not None:
+                self._check_whole(part)
+        self._check_context()
+        deepest = max(self.depth, 0 if self.decoder is None else self.decoder.depth)
+        if isinstance(self.attention, ByBlock):
+            for block, _ in self.attention.some:
+                if not 0 <= block < deepest:
+                    raise ConfigError(f"attention names block {block}, but the depth is {deepest}.")
+
+    def _check_context(self) -> None:
+        """Refuse what is no way to look at a context, and models that cannot."""
+        if self.mixer is not None and not isinstance(self.mixer, Mixer):
+            raise ConfigError(f"mixer must be one such as TalkingHeads(), not {self.mixer!r}.")
+        if self.context is None:
+            return
+        if not isinstance(self.context, (PseudoSelf, ContextAttention)):
+            raise ConfigError(f"context must be such as PseudoSelf(64), not {self.context!r}.")
+        if self.decoder is not None:
+            raise ConfigError("context=… is for models of one stack; a decoder has its encoder.")
+        alone = [part for part in self.content if part.normalization is not None]
+        if alone and isinstance(self.context, PseudoSelf):
+            raise ConfigError(f"{alone[0]!r} has no softmax for a context; take ContextAttention.")
+
+    def _check_whole(self, part: Part) -> None:
+        """Refuse what a part that condenses the whole text cannot do."""
+        reason = f"{part!r} mixes the whole text, so it"
+        if self.order not in (part.orders or ()) or self.mask != Ordered():
+            raise ConfigError(
+                f"{reason} follows the order 'full' and the plain mask only, not {self.order!r} "
+                f"with {self.mask!r}."
+            )
+        if self.decoder is not None:
+            raise ConfigError(f"{reason} cannot stand in a decoder; load with decoder=None.")
+        if self.position is not None and self.position.distances:
+            raise ConfigError(
+                f"{reason} has no distances for {self.position!r}; give another position=…."
+            )
+        if any(part in parts and len(parts) > 1 for parts in choices(self.attention)):
+            raise ConfigError(f"{reason} stands alone, not beside other parts.")
+
+    def _check_mask(self) -> None:
+        if not isinstance(self.mask, Mask):
+            raise ConfigError(f"mask must be a Mask or the name of an order, not {self.mask!r}.")
+        if isinstance(self.order, str) and self.order not in (*ORDERS, "permutation"):
+            known = (*ORDERS, "permutation")
+            raise ConfigError(
+                f"There is no order {self.order!r}.{nearest(self.order, known)} "
+                "An order of your own is made known with playmask.register_order."
+            )
+        if len(self.block_map) != self.depth:
+            raise ConfigError(
+                f"sharing maps {len(self.block_map)} blocks, but the depth is {self.depth}."
+            )
+
+    def at(self, block: int) -> "Architecture":
+        """What one stored block is built from: its own content parts in the place of a ByBlock.
+
+        Raises: ConfigError where blocks share its weights but not its parts
+        """
+        if not isinstance(self.attention, ByBlock):
+            return self
+        users = [i for i, stored in enumerate(self.block_map) if stored == block]
+        parts = {self.attention.of(i) for i in users}
+        if len(parts) > 1:
+            raise ConfigError(
+                f"Blocks {', '.join(map(str, users))} share their weights, so attention has to "
+                "give them the same parts."
+            )
+        return dataclasses.replace(self, attention=parts.pop())
+
+    @property
+    def content(self) -> tuple[Part, ...]:
+        """The content parts of all blocks, each once."""
+        return tuple(dict.fromkeys(part for parts in choices(self.attention) for part in parts))
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The projections that exist because a part, or the context, uses them."""
+        users = (*self.content, self.projections, *([self.context] if self.context else ()))
+        return frozenset(name for user in users for name in user.uses)
+
+    @property
+    def limited_by(self) -> Part | None:
+        """The part that knows the fewest positions; None where there is no limit."""
+        limited = [part for part in self.parts if part.limit is not None]
+        return min(limited, key=lambda part: part.limit or 0, default=None)
+
+    @property
+    def limit(self) -> int | None:
+        """How many positions there are; None = any number."""
+        return None if self.limited_by is None else self.limited_by.limit
+
+    @property
+    def heads_(self) -> tuple[int, int, int]:
+        """How many heads keys, the softmax and values have."""
+        heads, mixer = self.attention_heads, self.mixer
+        keys, values = (None, None) if mixer is None else (mixer.key_heads, mixer.value_heads)
+        return keys or heads, heads, values or heads
+
+    @property
+    def key_size_(self) -> int:
+        """The size H of a head's queries and keys, resolved."""
+        return self.key_size or self.width // self.attention_heads
+
+    @property
+    def value_size_(self) -> int:
+        """The size V of a head's values, resolved."""
+        return self.value_size or self.width // self.attention_heads
+
+    @property
+    def embedding_size_(self) -> int:
+        """The width of the embedding tables, resolved."""
+        return self.embedding_size or self.width
+
+    @property
+    def segment_ids(self) -> int:
+        """The number that segment ids stay below; two at least, since texts come in pairs."""
+        return self.vocabulary if self.segments == "tokens" else max(int(self.segments), 2)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts that take part in the attention of any block."""
+        return self.content if self.position is None else (*self.content, self.position)
+
+    @property
+    def decoding(self) -> "Architecture":
+        """What the decoder's blocks are built from."""
+        assert self.decoder is not None
+        return dataclasses.replace(
+            self, depth=self.decoder.depth, position=self.decoder.position, decoder=None,
+            encoder=True, order="lm", attention=first(self.attention, self.decoder.depth),
+        )  # fmt: skip
+
+    @property
+    def block_map(self) -> tuple[int, ...]:
+        """Which stored block each block uses."""
+        if isinstance(self.sharing, tuple):
+            return self.sharing
+        every: Any = {"none": 1, "all": self.depth}.get(str(self.sharing), self.sharing)
+        if not isinstance(every, int) or every < 1:
+            raise ConfigError(
+                f"sharing must be 'none', 'all', a number of blocks, or a tuple of block numbers, "
+                f"not {self.sharing!r}."
+            )
+        return tuple(i // every for i in range(self.depth))
+
+    def change(self, **changes: Any) -> "Architecture":
+        """Return a copy with some fields replaced.
+
+        `mask` also takes the name of an order ("lm", "unilm", …), `position` the name of a part,
+        `attention` a single part or a dict of blocks, {0: …, (1, 2): …, "rest": …}, where what is
+        not named stays; `condition_size=n` is short for condition=Condition(n), and
+        `talking_heads=True` for mixer=TalkingHeads().
+        Raises: ConfigError for an unknown field, with the nearest name
+        """
+        if "talking_heads" in changes:
+            mixer = changes.pop("talking_heads")
+            changes["mixer"] = TalkingHeads() if mixer is True else mixer or None
+        if "condition_size" in changes:
+            changes["condition"] = Condition(changes.pop("condition_size"))
+        known = {field.name for field in dataclasses.fields(self)}
+        for name in changes:
+            if name not in known:
+                way = f" Here it is {OLD[name]}." if name in OLD else nearest(name, known)
+                raise ConfigError(f"An architecture has no field {name!r}.{way}")
+        if isinstance(changes.get("mask"), str):
+            if "order" in changes:
+                raise ConfigError("mask='…' is short for order='…'; give one of them, not both.")
+            changes["order"] = changes.pop("mask")
+        if "attention" in changes:
+            changes["attention"] = chosen(changes["attention"], self.attention)
+        if isinstance(changes.get("position"), str):
+            changes["position"] = self._position(changes["position"])
+        return dataclasses.replace(self, **changes)
+
+    def _position(self, name: str) -> Part | None:
+        """The position part of a name; a table gets as many rows as the present one has."""
+        if name not in POSITIONS:
+            raise ConfigError(f"There is no position part {name!r}.{nearest(name, POSITIONS)}")
+        part, size = POSITIONS[name], getattr(self.position, "size", None)
+        if isinstance(part, TABLES) and size is not None:
+            return dataclasses.replace(part, size=size)
+        return part
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the architecture as JSON values."""
+        return to_json(self)
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "Architecture":
+        """Read what `to_json` wrote; raises ConfigError where it is something else."""
+        made = from_json(value)
+        if not isinstance(made, Architecture):
+            raise ConfigError(f"This is no architecture but a {type(made).__name__}.")
+        return made
+
+    def initializer(self) -> keras.initializers.Initializer:
+        """What draws fresh kernels and tables: a truncated normal, as BERT's."""
+        return keras.initializers.TruncatedNormal(stddev=self.initializer_range)

@@ -1,0 +1,302 @@
+"""The attention: projections, a list of parts, and optional mixers around the softmax.
+
+q, k <- rotate;  scores = Σ logits;  mix;  + Σ bias;  mask;  softmax;  mix;  weights @ v + Σ values
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from playmask.errors import ConfigError
+from playmask.model import cache as kv_cache
+from playmask.model import kernels
+from playmask.model.activations import activation
+from playmask.model.architecture import Architecture
+from playmask.model.cache import Kept, KeysValues
+from playmask.model.dense import Dense
+from playmask.model.masks import Sites, Tensor
+from playmask.model.parts import (
+    NORMALIZATIONS,
+    Dot,
+    Look,
+    Mixer,
+    Part,
+    Projections,
+    PseudoSelf,
+)
+from playmask.model.rng import Dropout
+from playmask.model.scene import Attended, Context, Given, Scene, Weighed
+
+SCORES = 2**22
+"""16 MB: what is larger than 32 MB the C library takes anew, and gives back, at every product."""
+
+
+class Attention(keras.layers.Layer):
+    """Multi-head attention whose scores are the sum of its parts.
+
+    once: further parts, made for the whole stack
+    Shapes:  x (B, T, D); scene; kv: this layer's cached keys and values -> Attended
+    watched: whether someone wants to know the scores and weights
+    Raises:  ConfigError where sizes and parts do not go together
+    Source:  Vaswani et al. 2017; reproduces `attention/self` and `attention/output/dense` of BERT
+    """
+
+    def __init__(
+        self, architecture: Architecture, once: Sequence[Part] = (), **options: Any
+    ) -> None:
+        super().__init__(**options)
+        a = architecture
+        self.width, self.biased = a.width, a.bias
+        self.key_heads, self.heads, self.value_heads = a.heads_
+        self.key_size, self.value_size = a.key_size_, a.value_size_
+        self.uses = a.uses
+        self.part_names: list[str] = []  # of layers, so that each gets a name of its own
+        self._check_sizes()
+        self.initializer = a.initializer()
+        self.activation = activation(a.activation)  # of projections that have one
+        self.project = self._projections(a)
+        self.projections = self.project.layers(self, self._dense)
+        self.output_dense = self._dense("output", self.width) if "output" in self.uses else None
+        self.dropout = Dropout(a.attention_dropout, dtype=self.dtype_policy)
+        own = [part.normalization for part in a.content if part.normalization is not None]
+        self.normalize = NORMALIZATIONS[own[0] if own else a.normalization]
+        self.parts = [*(part.make(self) for part in self._parts(a) if not part.once), *once]
+        self.context = a.context.make(self) if isinstance(a.context, PseudoSelf) else None
+        self.before, self.after = (_mixer(a.mixer, self, place) for place in ("before", "after"))
+        self.fused = self._scorer()
+        # Where XLA compiles what follows, a sum is divided by in the output for half the time.
+        self.late = (
+            self.after is None
+            and self.compute_dtype == "float32"
+            and keras.backend.backend() == "jax"
+        )
+
+    def _check_sizes(self) -> None:
+        """Refuse values, or an output, of another width than the model where no layer maps it."""
+        size = self.value_heads * self.value_size
+        for name in ("value", "output"):
+            if name not in self.uses and size != self.width:
+                raise ConfigError(
+                    f"These parts have no {name} projection, so value heads times value_size must "
+                    f"be the width: {self.value_heads} · {self.value_size} = {size}, "
+                    f"not {self.width}."
+                )
+
+    def _projections(self, a: Architecture) -> Projections:
+        return a.projections
+
+    def _parts(self, a: Architecture) -> tuple[Part, ...]:
+        return a.parts
+
+    def _dense(self, name: str, units: int) -> Dense:
+        return Dense(
+            units,
+            use_bias=self.biased,
+            kernel_initializer=self.initializer.clone(),
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (B, T, D)."""
+        self.project.build(self, shape)
+        if self.output_dense is not None:
+            self.output_dense.build((*shape[:-1], self.value_heads * self.value_size))
+        for extra in (*self.parts, self.context, self.before, self.after):
+            if isinstance(extra, keras.layers.Layer) and not extra.built:
+                extra.build(shape)
+
+    def keeps(self) -> Kept:
+        """What a cache keeps of each site for this layer, as (heads, size)."""
+        kept = {"values": (self.value_heads, self.value_size)}
+        return {"keys": (self.key_heads, self.key_size), **kept} if "key" in self.uses else kept
+
+    def call(
+        self,
+        x: Tensor,
+        scene: Scene,
+        *,
+        kv: KeysValues | None = None,
+        previous: Tensor | None = None,
+        watched: bool = False,
+        training: bool = False,
+    ) -> Attended:
+        """Let every query look at the keys it may see."""
+        made = self.project(self, x)
+        q, new = self._queries(made.queries, scene), self._keys_values(made, scene)
+        if kv is not None:
+            new = kv = kv_cache.write_kv(kv, new, scene.at)
+        given = Given(x, q, new, scene, previous)
+        y, scores, weights = self._weigh(given, training, watched)
+        y = y if made.gate is None else made.gate * y
+        return Attended(self._out(y), kv, scores, weights)
+
+    def _queries(self, x: Tensor | None, scene: Scene) -> Tensor | None:
+        """The queries (B, N, T, H), turned."""
+        if x is None:
+            return None
+        return self._turn(self.split(x, self.key_heads, self.key_size), scene)
+
+    def _keys_values(self, made: Any, scene: Scene) -> KeysValues:
+        """The new keys, turned, and values of what was projected."""
+        values = {"values": self.split(made.values, self.value_heads, self.value_size)}
+        if made.keys is None:
+            return values
+        keys = self.split(made.keys, self.key_heads, self.key_size)
+        return {"keys": self._turn(keys, scene), **values}
+
+    def _turn(self, x: Tensor, scene: Scene) -> Tensor:
+        for part in self.parts:
+            x = part.rotate(x, scene.queries)
+        return x
+
+    def _out(self, y: Tensor) -> Tensor:
+        return y if self.output_dense is None else self.output_dense(y)
+
+    def _scorer(self) -> Dot | None:
+        """What alone makes the scores, where a fused kernel can do all that follows."""
+        plain = (
+            self.normalize is NORMALIZATIONS["softmax"]
+            and self.before is self.after is self.context is None
+            and self.key_size == self.value_size
+        )
+        return kernels.scorer(self.parts) if plain else None
+
+    def _weigh(self, given: Given, training: bool, watched: bool) -> Weighed:
+        """Weigh the values, in the fastest way there is."""
+        told = watched or (training and self.dropout.rate > 0)
+        if self.fused is not None and not told and kernels.available(self.compute_dtype):
+            return self._attend_fused(self.fused, given), None, None
+        attend = self._attend if training else self._attend_in_blocks
+        return attend(given, training, watched)
+
+    def _attend_fused(self, dot: Dot, given: Given) -> Tensor:
+        """The weighted values (B, T, N·V), by a kernel that keeps nothing else."""
+        scene, kv = given.scene, given.kv
+        bias = _sum(_float32(part.bias(scene.queries, scene.keys)) for part in self.parts)
+        allowed = ops.expand_dims(self._allowed(scene), 1)
+        scale = self.key_size**-0.5 if dot.scale else 1.0
+        y = kernels.attend(given.q, kv["keys"], kv["values"], allowed, bias, scale=scale)
+        sees = ops.any(allowed, axis=-1, keepdims=True)
+        return self._join(ops.where(sees, y, 0.0))
+
+    def _attend_in_blocks(self, given: Given, training: bool, watched: bool) -> Weighed:
+        """The same, for so many queries at a time that their scores take little memory."""
+        x, q, kv, scene, previous = given
+        batch, count, keys = x.shape[0], x.shape[1], kv["values"].shape[2]
+        if not all(isinstance(size, int) for size in (batch, count, keys)):
+            return self._attend(given, training, watched)
+        most = max(SCORES // max(batch * self.heads * keys, 1), 16)
+        size = -(-count // -(-count // most))  # pieces of one size, as far as that goes
+        found = []
+        for start in range(0, count, size):
+            here = slice(start, start + size)
+            some = Given(
+                x[:, here],
+                None if q is None else q[:, :, here],
+                kv,
+                scene._replace(
+                    allowed=scene.allowed[:, here],
+                    queries=Sites(*(site[:, here] for site in scene.queries)),
+                ),
+                None if previous is None else previous[:, :, here],
+            )
+            found.append(self._attend(some, training, watched))
+        if len(found) == 1:
+            return found[0]
+        outputs, scores, weights = zip(*found, strict=True)
+        y = ops.concatenate(outputs, axis=1)
+        if not watched:
+            return y, None, None
+        whole = scores[0] if scores[0].shape[2] == 1 else ops.concatenate(scores, axis=2)
+        return y, whole, ops.concatenate(weights, axis=2)
+
+    def _attend(self, given: Given, training: bool, watched: bool) -> Weighed:
+        """The same, step by step."""
+        x, q, kv, scene, previous = given
+        k, v = kv.get("keys"), kv["values"]
+        for part in self.parts:
+            k, v, scene = part.condense(k, v, scene)
+        look = Look(x, q, k, scene.queries, scene.keys, previous)
+        scores = _sum(part.logits(look) for part in self.parts)
+        if scores is None:  # no part compares anything: place alone decides
+            scores = ops.zeros((1, 1, 1, 1), self.compute_dtype)
+        biases = [part.bias(scene.queries, scene.keys) for part in self.parts]
+        logits = _sum(_float32(x) for x in (self._mixed(scores), *biases))
+        allowed, seen = ops.expand_dims(self._allowed(scene), 1), v
+        if self.context is not None:
+            logits, allowed, seen = self._with_context(q, logits, allowed, v, scene.context)
+        shares = self.normalize(logits, allowed, self.late and not training)
+        keys = ops.cast(shares.keys, self.compute_dtype)
+        keys = keys if self.after is None else self.after(keys)
+        dropped = self.dropout(keys, training=training)
+        own = dropped if seen is v else dropped[..., ops.shape(seen)[2] - ops.shape(v)[2] :]
+        extra = _sum(part.values(own, v, scene.queries, scene.keys) for part in self.parts)
+        # A query that may look at nothing gets nothing, not the mean of all that is hidden.
+        sees = ops.any(allowed, axis=-1, keepdims=True)
+
+        def of_total(x: Tensor) -> Tensor:
+            return ops.where(sees, x if shares.total is None else x / shares.total, 0.0)
+
+        y = self._join(of_total(_sum([ops.matmul(dropped, seen), extra])))
+        return (y, scores, of_total(keys)) if watched else (y, None, None)
+
+    def _mixed(self, scores: Tensor) -> Tensor:
+        return scores if self.before is None else self.before(scores)
+
+    def _allowed(self, scene: Scene) -> Tensor:
+        """Who may look at whom and can be scored by all parts: bool (B, T, S)."""
+        allowed = scene.allowed
+        for part in self.parts:
+            reach = part.reach(scene.queries, scene.keys)
+            allowed = allowed if reach is None else ops.logical_and(allowed, reach)
+        return allowed
+
+    def _with_context(
+        self, q: Tensor | None, logits: Tensor, allowed: Tensor, v: Tensor, context: Context | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Put the context's scores, mask and values in front of the text's own."""
+        assert self.context is not None and context is not None
+        keys, values = self.context(context.vectors)
+        front = ops.cast(self._mixed(self.context.scores(q, keys)), "float32")
+        places = ops.shape(front)[:3]
+        valid = ops.broadcast_to(
+            context.valid[:, None, None], (places[0], 1, places[2], ops.shape(front)[3])
+        )
+        logits = ops.broadcast_to(logits, (*places, ops.shape(v)[2]))
+        allowed = ops.broadcast_to(allowed, (places[0], 1, places[2], ops.shape(v)[2]))
+        return (
+            ops.concatenate([front, logits], axis=-1),
+            ops.concatenate([valid, allowed], axis=-1),
+            ops.concatenate([values, v], axis=2),
+        )
+
+    def split(self, x: Tensor, heads: int, size: int) -> Tensor:
+        """(B, T, N·H) -> (B, N, T, H)."""
+        x = ops.reshape(x, (*ops.shape(x)[:2], heads, size))
+        return ops.transpose(x, (0, 2, 1, 3))
+
+    def _join(self, y: Tensor) -> Tensor:
+        """(B, N, T, V) -> (B, T, N·V)."""
+        y = ops.transpose(y, (0, 2, 1, 3))
+        return ops.reshape(y, (-1, ops.shape(y)[1], self.value_heads * self.value_size))
+
+
+def _mixer(mixer: Mixer | None, attention: Attention, place: str) -> Any:
+    return None if mixer is None else mixer.make(attention, place)
+
+
+def _sum(terms: Any) -> Tensor:
+    """Add up the terms that are not None."""
+    total = None
+    for term in terms:
+        if term is not None:
+            total = term if total is None else total + term
+    return total
+
+
+def _float32(x: Tensor | None) -> Tensor | None:
+    """Scores as the softmax gets them, whatever the layers compute in."""
+    return None if x is None else ops.cast(x, "float32")

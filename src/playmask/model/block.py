@@ -1,0 +1,203 @@
+"""A block: attention and feed-forward, each with norms around it and a residual over it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from playmask.model.architecture import Architecture, Decoder
+from playmask.model.attention import Attention
+from playmask.model.cache import Kept, KeysValues
+from playmask.model.cross_attention import CrossAttention
+from playmask.model.feedforward import FeedForward
+from playmask.model.masks import Tensor
+from playmask.model.norms import Around, Condition, normalize
+from playmask.model.parts import ContextAttention, Part
+from playmask.model.rng import Dropout
+from playmask.model.scene import Attended, Scene
+
+
+class Residual(keras.layers.Layer):
+    """The norms and the dropout around one sub-layer: y = after(x + dropout(f(before(x)))).
+
+    Shapes: x, y (B, T, D) -> (B, T, D)
+    """
+
+    def __init__(
+        self, around: Around, dropout: float, condition: Condition | None = None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.before = normalize(around.before, "before", self.dtype_policy, condition)
+        self.after = normalize(around.after, "after", self.dtype_policy, condition)
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy)
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the norms' weights for inputs (B, T, D)."""
+        for norm in (self.before, self.after):
+            if norm is not None:
+                norm.build(shape)
+
+    def enter(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """What the sub-layer gets."""
+        return x if self.before is None else self.before(x, condition)
+
+    def call(
+        self, x: Tensor, y: Tensor, condition: Tensor | None = None, *, training: bool = False
+    ) -> Tensor:
+        """Add the sub-layer's output y to its input x."""
+        x = x + self.dropout(y, training=training)
+        return x if self.after is None else self.after(x, condition)
+
+
+class Block(keras.layers.Layer):
+    """One Transformer block: attention, perhaps attention to something else, feed-forward.
+
+    across: a decoder, whose blocks look at the encoder's output, or the context they look at.
+    Shapes: x (B, T, D); scene; kv: this block's cached keys and values; memory: the keys and
+            values of what else it looks at, with their scene -> (B, T, D) and Attended
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        once: Sequence[Part] = (),
+        across: Decoder | ContextAttention | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        a, policy = architecture, self.dtype_policy
+
+        def residual(name: str, around: Around) -> Residual:
+            return Residual(around, a.dropout, a.condition, name=name, dtype=policy)
+
+        self.attention = Attention(a, once, name="attention", dtype=policy)
+        self.attention_norm = residual("attention_norm", a.attention_norm)
+        self.cross: Any = None
+        self.cross_norm: Any = None
+        if across is not None:
+            self.cross = CrossAttention(
+                replace(a, attention=across.attention, context=None),
+                once if across.cross_position else (),
+                memory=across.size if isinstance(across, ContextAttention) else a.width,
+                name="cross",
+                dtype=policy,
+            )
+            self.cross_norm = residual("cross_norm", a.attention_norm)
+        self.feedforward: Any = None
+        self.feedforward_norm: Any = None
+        if a.feedforward:
+            self.feedforward = FeedForward(a, name="feedforward", dtype=policy)
+            self.feedforward_norm = residual("feedforward_norm", a.feedforward_norm)
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs (B, T, D)."""
+        for layer in (
+            self.attention,
+            self.attention_norm,
+            self.cross,
+            self.cross_norm,
+            self.feedforward,
+            self.feedforward_norm,
+        ):
+            if layer is not None:
+                layer.build(shape)
+
+    def call(
+        self,
+        x: Tensor,
+        scene: Scene,
+        *,
+        kv: KeysValues | None = None,
+        previous: Tensor | None = None,
+        memory: tuple[Scene, KeysValues] | None = None,
+        watched: bool = False,
+        training: bool = False,
+    ) -> tuple[Tensor, Attended]:
+        """Attend, then feed forward."""
+        c = scene.condition
+        attended = self.attention(
+            self.attention_norm.enter(x, c),
+            scene,
+            kv=kv,
+            previous=previous,
+            watched=watched,
+            training=training,
+        )
+        x = self.attention_norm(x, attended.output, c, training=training)
+        if self.cross is not None:
+            assert memory is not None
+            there, remembered = memory
+            seen = self.cross(self.cross_norm.enter(x, c), there, kv=remembered, training=training)
+            x = self.cross_norm(x, seen.output, c, training=training)
+        if self.feedforward is None:
+            return x, attended
+        y = self.feedforward(self.feedforward_norm.enter(x, c))
+        return self.feedforward_norm(x, y, c, training=training), attended
+
+
+class Stack(keras.layers.Layer):
+    """The blocks in order, then the final norm; blocks that share weights are stored once.
+
+    Shapes: x (B, T, D); kvs: one dict a block, or None; memory: the scene of the encoder's sites,
+            or the context's, and one dict a block -> (B, T, D) and one Attended a block
+    """
+
+    def __init__(
+        self, architecture: Architecture, decoder: Decoder | None = None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        a, policy = architecture, self.dtype_policy
+        self.heads, self.key_size = a.attention_heads, a.key_size_
+        self.once = [part.make(self) for part in a.parts if part.once]
+        self.stored_as = a.block_map
+        across = a.context if isinstance(a.context, ContextAttention) else decoder
+        self.stored = {
+            index: Block(a.at(index), self.once, across, name=str(index), dtype=policy)
+            for index in sorted(set(self.stored_as))
+        }
+        self.heeds = any(part.heeds for part in a.content)
+        self.norm = normalize(a.final_norm, "norm", policy, a.condition)
+        self.dropout = Dropout(a.dropout if a.final_dropout else 0.0, dtype=policy)
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create all stored blocks' weights for inputs (B, T, D)."""
+        for layer in (*self.once, *self.stored.values(), self.norm):
+            if isinstance(layer, keras.layers.Layer):
+                layer.build(shape)
+
+    def keeps(self) -> list[Kept]:
+        """What a cache keeps of each site for each block, as (heads, size)."""
+        return [self.stored[index].attention.keeps() for index in self.stored_as]
+
+    def remember(self, memory: Tensor) -> tuple[KeysValues, ...]:
+        """The encoder's output (B, S, D), or a context, as each block's keys and values."""
+        return tuple(self.stored[index].cross.remember(memory) for index in self.stored_as)
+
+    def call(
+        self,
+        x: Tensor,
+        scene: Scene,
+        *,
+        kvs: tuple | None = None,
+        memory: tuple[Scene, tuple[KeysValues, ...]] | None = None,
+        watched: bool = False,
+        training: bool = False,
+    ) -> tuple[Tensor, list[Attended]]:
+        """Run the blocks; each sees the previous one's scores, where a part heeds them."""
+        watched = watched or self.heeds
+        seen: list[Attended] = []
+        for i, index in enumerate(self.stored_as):
+            x, attended = self.stored[index](
+                x,
+                scene,
+                kv=None if kvs is None else kvs[i],
+                previous=seen[-1].scores if seen else None,
+                memory=None if memory is None else (memory[0], memory[1][i]),
+                watched=watched,
+                training=training,
+            )
+            seen.append(attended)
+        if self.norm is not None:
+            x = self.norm(x, scene.condition)
+        return self.dropout(x, training=training), seen

@@ -1,0 +1,81 @@
+"""The key–value cache: a plain value of static length that travels through the forward pass.
+
+    {"kv": ({"keys", "values"}, ...), "order": (B, S), "position": (B, S), "text": (B, S)}
+
+keys (B, N, S, H) and values (B, N, S, V), one dict per block; a block whose parts compare no keys
+has none. After an encoder-decoder's first step "memory" holds the same of its output, computed
+once. An empty slot has the order NEVER, so every mask ignores it, and ragged prompts need nothing
+special.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from playmask.model.masks import NEVER, Sites, Tensor
+
+Cache = dict[str, Any]
+KeysValues = dict[str, Tensor]
+Kept = dict[str, tuple[int, int]]  # what is kept of each site, as (heads, size)
+
+
+def empty(batch: int, slots: int, blocks: Sequence[Kept], dtype: str) -> Cache:
+    """Make a cache of `slots` empty slots for each of `batch` rows.
+
+    blocks: for each block, what it keeps
+    """
+    nothing = ops.zeros((batch, slots), "int32")
+    return {
+        "kv": tuple(
+            {
+                name: ops.zeros((batch, heads, slots, size), dtype)
+                for name, (heads, size) in kept.items()
+            }
+            for kept in blocks
+        ),
+        "order": nothing + NEVER,
+        "position": nothing,
+        "text": nothing,
+    }
+
+
+def write_sites(cache: Cache, sites: Sites, at: Tensor) -> Sites:
+    """Write new keys' sites at slot `at` and return the sites of all slots, (B, S)."""
+    shape = ops.shape(sites.order)
+    written = (
+        ops.slice_update(cache[name], [0, at], ops.broadcast_to(value, shape))
+        for name, value in sites._asdict().items()
+    )
+    return Sites(*written)
+
+
+def write_kv(kv: KeysValues, new: KeysValues, at: Tensor) -> KeysValues:
+    """Write new keys (B, N, T, H) and values (B, N, T, V) at slot `at`; return all slots."""
+    return {
+        name: ops.slice_update(old, [0, 0, at, 0], ops.cast(new[name], old.dtype))
+        for name, old in kv.items()
+    }
+
+
+def extend(cache: Cache, slots: int) -> Cache:
+    """Add empty slots behind those there are."""
+
+    def longer(x: Tensor, axis: int, value: int = 0) -> Tensor:
+        width = [[0, slots if place == axis else 0] for place in range(len(x.shape))]
+        return ops.pad(x, width, constant_values=value)
+
+    kv = tuple({name: longer(x, 2) for name, x in block.items()} for block in cache["kv"])
+    empty = {"order": NEVER, "position": 0, "text": 0}
+    return {**cache, "kv": kv, **{name: longer(cache[name], 1, v) for name, v in empty.items()}}
+
+
+def last_order(cache: Cache) -> Tensor:
+    """The highest order each row holds, -1 for an empty row: int32 (B, 1)."""
+    filled = ops.where(cache["order"] < NEVER, cache["order"], -1)
+    return ops.max(filled, axis=1, keepdims=True)
+
+
+def lengths(cache: Cache) -> Tensor:
+    """How many slots of each row are filled: int32 (B, 1)."""
+    return ops.sum(ops.cast(cache["order"] < NEVER, "int32"), axis=1, keepdims=True)

@@ -1,0 +1,104 @@
+"""The embedding: what a token, its segment and its position are before the first block."""
+
+from typing import Any
+
+import keras
+
+from playmask.model.architecture import Architecture
+from playmask.model.dense import Dense
+from playmask.model.masks import Tensor
+from playmask.model.norms import normalize
+from playmask.model.rng import Dropout
+
+
+class Embeddings(keras.layers.Layer):
+    """Sums token, segment, task and position vectors, then norm, dropout and projection.
+
+    Shapes: tokens (B, T) or vectors (B, T, E); segments, tasks (B, T), each optional;
+            positions (B, T) or (1, T); extra (B, T, E) is added to the sum -> (B, T, D)
+    Source: Devlin et al. 2018; the projection (E ≠ D) is Lan et al. 2019's factorisation
+    """
+
+    def __init__(self, architecture: Architecture, **options: Any) -> None:
+        super().__init__(**options)
+        a, policy = architecture, self.dtype_policy
+        self.size, self.width = a.embedding_size_, a.width
+        self.tokens = keras.layers.ReversibleEmbedding(
+            a.vocabulary,
+            self.size,
+            embeddings_initializer=a.initializer(),
+            name="tokens",
+            dtype=policy,
+        )
+        self.segments = self.tokens
+        if a.segments != "tokens":
+            self.segments = self._table("segments", a.segments, a)
+        self.tasks = self._table("tasks", a.tasks, a)
+        self.positions = None
+        if a.position is not None:
+            self.positions = a.position.table(
+                self.size, embeddings_initializer=a.initializer(), name="positions", dtype=policy
+            )
+        self.norm = normalize(a.embedding_norm, "norm", policy, a.condition)
+        self.dropouts = {
+            place: Dropout(a.dropout if place == a.embedding_dropout else 0.0, dtype=policy)
+            for place in ("before", "after")
+        }
+        self.projection = None
+        if self.size != self.width:
+            self.projection = Dense(
+                self.width,
+                use_bias=a.bias,
+                kernel_initializer=a.initializer(),
+                name="projection",
+                dtype=policy,
+            )
+
+    def _table(self, name: str, rows: Any, a: Architecture) -> Any:
+        if not rows:
+            return None
+        return keras.layers.Embedding(
+            rows,
+            self.size,
+            embeddings_initializer=a.initializer(),
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the tables."""
+        for table in (self.tokens, self.segments, self.tasks, self.positions):
+            if table is not None and not table.built:
+                table.build(shape)
+        for layer in (self.norm, self.projection):
+            if layer is not None:
+                layer.build((*shape, self.size))
+
+    def call(
+        self,
+        positions: Tensor,
+        *,
+        tokens: Tensor | None = None,
+        vectors: Tensor | None = None,
+        segments: Tensor | None = None,
+        tasks: Tensor | None = None,
+        extra: Tensor | None = None,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        """Embed tokens, or take vectors in their place."""
+        x = self.tokens(tokens) if vectors is None else vectors
+        if self.segments is not None and segments is not None:
+            # A table of one row, as RoBERTa's, is every segment's.
+            x = x + self.segments(segments if self.segments.input_dim > 1 else segments * 0)
+        if self.tasks is not None and tasks is not None:
+            x = x + self.tasks(tasks)
+        if self.positions is not None:
+            x = x + self.positions(positions)
+        if extra is not None:
+            x = x + extra
+        x = self.dropouts["before"](x, training=training)
+        if self.norm is not None:
+            x = self.norm(x, condition)
+        x = self.dropouts["after"](x, training=training)
+        return x if self.projection is None else self.projection(x)

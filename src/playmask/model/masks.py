@@ -1,0 +1,228 @@
+"""Masks: who may look at whom. A mask compares integers that stand at each site of a text.
+
+Full, causal, UniLM, multi-turn and permutation masks are one predicate, `key.order <= query.order`;
+they differ only in how the order rises along the text.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from playmask.errors import ConfigError, InputError, nearest
+from playmask.model.recipes import recipe
+
+NEVER = 2**30  # the order of a key that nobody may look at: padding, an empty cache slot
+
+Tensor = Any  # a tensor of whichever backend Keras runs on
+
+
+class Sites(NamedTuple):
+    """All that a mask or a position scheme may look at; int32 (B, T) each, or (1, T) for all rows.
+
+    order: who may look (a key is visible to queries of the same or a higher order);
+    position: where the token stands, for rotary, NEZHA, T5; text: which packed text it is of.
+    """
+
+    order: Tensor
+    position: Tensor
+    text: Tensor
+
+
+class Mask:
+    """A predicate over pairs of sites; combine masks with `&` and `|`.
+
+    Shapes: queries Sites (B, T); keys Sites (B, S) -> bool (B, T, S), True = may look
+    """
+
+    def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        raise NotImplementedError
+
+    def __and__(self, other: "Mask") -> "Mask":
+        return Both(self, other)
+
+    def __or__(self, other: "Mask") -> "Mask":
+        return Either(self, other)
+
+    def draw(
+        self,
+        order: str = "lm",
+        *,
+        segments: Sequence[int] | None = None,
+        length: int | None = None,
+        positions: Sequence[int] | None = None,
+        texts: Sequence[int] | None = None,
+    ) -> str:
+        """Draw the mask on a toy text, one row per query, ■ = may look, · = may not."""
+        grid = self.grid(order, segments=segments, length=length, positions=positions, texts=texts)
+        return "\n".join(" ".join("■" if seen else "·" for seen in row) for row in grid)
+
+    def grid(
+        self,
+        order: str | Callable = "lm",
+        *,
+        segments: Sequence[int] | None = None,
+        length: int | None = None,
+        positions: Sequence[int] | None = None,
+        texts: Sequence[int] | None = None,
+    ) -> np.ndarray:
+        """Evaluate the mask on one toy text.
+
+        Shapes: segments, positions, texts (T,), each optional -> bool (T, T)
+        """
+        given = next((v for v in (segments, positions, texts) if v is not None), None)
+        length = length or (8 if given is None else len(given))
+
+        def row(values: Sequence[int] | range | None) -> Tensor:
+            filled = [0] * length if values is None else list(values)
+            if len(filled) != length:
+                raise InputError(f"{len(filled)} numbers were given for a text of {length} sites.")
+            return ops.convert_to_tensor([filled], dtype="int32")
+
+        segment_row = row(segments)
+        position_row = row(range(length) if positions is None else positions)
+        ranks = position_row if order == "permutation" else order_of(order, segment_row)
+        sites = Sites(ranks, position_row, row(texts))
+        return ops.convert_to_numpy(self(sites, sites))[0]
+
+
+def _pairs(queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    return ops.expand_dims(queries, 2), ops.expand_dims(keys, 1)
+
+
+@recipe
+class Ordered(Mask):
+    """A query sees the keys of its own and of lower order: full, LM, UniLM, turns, permutation."""
+
+    def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        query, key = _pairs(queries.order, keys.order)
+        return key <= query
+
+
+@recipe
+class Strict(Mask):
+    """A query sees only lower orders: the query stream of XLNet (Yang et al. 2019, eq. 4)."""
+
+    def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        query, key = _pairs(queries.order, keys.order)
+        return key < query
+
+
+@recipe
+class Window(Mask):
+    """A query sees positions less than `width` away, in both directions."""
+
+    width: int
+
+    def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        query, key = _pairs(queries.position, keys.position)
+        return ops.logical_and(ops.abs(query - key) < self.width, _present(keys))
+
+
+@recipe
+class SameText(Mask):
+    """A query sees its own text only, where several are packed in one row."""
+
+    def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        query, key = _pairs(queries.text, keys.text)
+        return ops.logical_and(query == key, _present(keys))
+
+
+@recipe
+class Both(Mask):
+    """What both masks allow: `a & b`."""
+
+    first: Mask
+    second: Mask
+
+    def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        return ops.logical_and(self.first(queries, keys), self.second(queries, keys))
+
+
+@recipe
+class Either(Mask):
+    """What one of the masks allows: `a | b`."""
+
+    first: Mask
+    second: Mask
+
+    def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        return ops.logical_or(self.first(queries, keys), self.second(queries, keys))
+
+
+_CUSTOM: dict[str, Callable[[Sites, Sites], Tensor]] = {}
+
+
+@recipe
+class Custom(Mask):
+    """A predicate registered with `register_mask`; padding and empty slots stay invisible."""
+
+    name: str
+
+    def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        if self.name not in _CUSTOM:
+            raise ConfigError(
+                f"No mask is registered as {self.name!r}; call playmask.register_mask "
+                f"before building or loading the model.{nearest(self.name, _CUSTOM)}"
+            )
+        return ops.logical_and(_CUSTOM[self.name](queries, keys), _present(keys))
+
+
+def register_mask(name: str, predicate: Callable[[Sites, Sites], Tensor]) -> Custom:
+    """Register a predicate (queries, keys) -> bool (B, T, S) and return its mask."""
+    _CUSTOM[name] = predicate
+    return Custom(name)
+
+
+def _present(keys: Sites) -> Tensor:
+    """Which keys exist at all: bool (B, 1, S)."""
+    return ops.expand_dims(keys.order < NEVER, 1)
+
+
+def _rises_at_turns(segments: Tensor) -> Tensor:
+    """Rise at each target token and at the start of each later source block."""
+    before = ops.pad(segments[:, :-1], [[0, 0], [1, 0]])
+    return ops.cast(ops.logical_or(segments > 0, before > 0), "int32")
+
+
+ORDERS: dict[str, Callable[[Tensor], Tensor]] = {
+    "full": ops.zeros_like,
+    "lm": ops.ones_like,
+    "unilm": lambda segments: segments,
+    "turns": _rises_at_turns,
+}
+"""Where an order rises: segments int32 (B, T) -> non-negative int32 (B, T).
+
+"permutation" has no rule: the ranks are given with each input, as `order`.
+"""
+
+
+def register_order(name: str, rises: Callable[[Tensor], Tensor]) -> str:
+    """Register an order by the rule saying where it rises, and return its name."""
+    ORDERS[name] = rises
+    return name
+
+
+def order_of(order: str | Callable, segments: Tensor, last: Tensor | None = None) -> Tensor:
+    """Number the sites of a text so that `Ordered` gives the mask that the order is named after.
+
+    A text begins at 0. After a cached text it rises at once from `last`, so a text may only be
+    cut where its order rises (anywhere for "lm", at target tokens and new turns otherwise).
+
+    Shapes: segments int32 (B, T); last int32 (B, 1) or None -> int32 (B, T)
+    Raises: ConfigError for an unknown order; InputError for "permutation", which is given as ranks
+    """
+    if callable(order):
+        rises = order
+    elif order == "permutation":
+        raise InputError("The order 'permutation' needs its ranks: pass them as inputs['order'].")
+    elif order in ORDERS:
+        rises = ORDERS[order]
+    else:
+        raise ConfigError(f"There is no order {order!r}.{nearest(str(order), ORDERS)}")
+    steps = rises(segments)
+    if last is None:
+        return ops.cumsum(steps, axis=1) - steps[:, :1]
+    first = ops.maximum(steps[:, :1], 1)
+    return last + ops.cumsum(ops.concatenate([first, steps[:, 1:]], axis=1), axis=1)

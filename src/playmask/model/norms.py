@@ -1,0 +1,123 @@
+"""Normalisation, and where it stands around a sub-layer."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from playmask.errors import InputError
+from playmask.model.activations import activation
+from playmask.model.dense import Dense
+from playmask.model.masks import Tensor
+from playmask.model.recipes import recipe
+
+
+@recipe
+class Norm:
+    """Which normalisation: mean and variance ("layer") or root mean square only ("rms")."""
+
+    epsilon: float = 1e-12
+    kind: str = "layer"
+    scale: bool = True
+
+
+@recipe
+class Condition:
+    """A vector of `size` numbers on which every norm of a model depends.
+
+    hidden, activation: a layer that the vector passes first, one for each norm (None = none).
+    Source: Su 2019 (kexue 7124), after conditional batch normalisation; reproduces bert4keras'
+    `layer_norm_cond`
+    """
+
+    size: int
+    hidden: int | None = None
+    activation: str = "linear"
+
+
+@recipe
+class Around:
+    """Norms before and after a sub-layer f: y = after(x + f(before(x)))."""
+
+    before: Norm | None = None
+    after: Norm | None = None
+
+
+def normalize(
+    norm: Norm | None, name: str, policy: Any, condition: Condition | None = None
+) -> "Normalize | None":
+    """The layer that a norm describes, where there is one."""
+    return None if norm is None else Normalize(norm, condition, name=name, dtype=policy)
+
+
+class Normalize(keras.layers.Layer):
+    """Normalises each vector, in float32, then scales and shifts it.
+
+    With a condition c, scale and shift are γ + W_γ c and β + W_β c, where both W start at zero.
+    Shapes: x (..., D); condition (B, C), or (B, T, C) for each token its own -> (..., D)
+    Source: Ba et al. 2016; with kind "rms", Zhang & Sennrich 2019 (no mean, no shift)
+    """
+
+    def __init__(self, norm: Norm, condition: Condition | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.norm, self.condition = norm, condition
+        self.hidden: Any = None
+        self.scales: Any = None
+        self.shifts: Any = None
+        if condition is not None:
+            self.activation = activation(condition.activation)
+            if condition.hidden is not None:
+                self.hidden = self._dense("hidden", condition.hidden, "random_normal")
+
+    def _dense(self, name: str, units: int, initializer: str) -> Dense:
+        return Dense(
+            units,
+            use_bias=False,
+            kernel_initializer=initializer,
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create gamma and beta for vectors of the width shape[-1]."""
+        if self.norm.scale:
+            self.gamma = self.add_weight(name="gamma", shape=shape[-1:], initializer="ones")
+        if self.norm.kind == "layer":
+            self.beta = self.add_weight(name="beta", shape=shape[-1:], initializer="zeros")
+        if self.condition is not None:
+            if self.hidden is not None:
+                self.hidden.build((None, None, self.condition.size))
+            self.scales, self.shifts = (
+                self._dense(name, shape[-1] or 0, "zeros") for name in ("scales", "shifts")
+            )
+            for dense in (self.scales, self.shifts):
+                dense.build((None, None, self.condition.hidden or self.condition.size))
+
+    def call(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Normalise the last axis."""
+        y = ops.cast(x, "float32")
+        if self.norm.kind == "layer":
+            y = y - ops.mean(y, axis=-1, keepdims=True)
+        y = y * ops.rsqrt(ops.mean(ops.square(y), axis=-1, keepdims=True) + self.norm.epsilon)
+        scale = ops.cast(self.gamma, "float32") if self.norm.scale else None
+        shift = ops.cast(self.beta, "float32") if self.norm.kind == "layer" else None
+        if self.condition is not None:
+            scale, shift = self._conditioned(scale, shift, condition)
+        y = y if scale is None else y * scale
+        y = y if shift is None else y + shift
+        return ops.cast(y, self.compute_dtype)
+
+    def _conditioned(
+        self, scale: Tensor | None, shift: Tensor | None, condition: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Scale and shift with what the condition adds, (B, 1, D) or (B, T, D)."""
+        if condition is None:
+            raise InputError("The norms of this model depend on inputs['condition'], (B, C).")
+        if len(condition.shape) == 2:
+            condition = ops.expand_dims(condition, 1)
+        if self.hidden is not None:
+            condition = self.activation(self.hidden(condition))
+        scales, shifts = (ops.cast(w(condition), "float32") for w in (self.scales, self.shifts))
+        return (1.0 if scale is None else scale) + scales, (
+            0.0 if shift is None else shift
+        ) + shifts

@@ -1,0 +1,157 @@
+"""Attention whose keys and values are condensed along the text: Linformer and MLP-Mixer.
+
+What is condensed mixes the whole text, so these only encode: they follow the order "full" alone,
+and no cache.
+"""
+
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from playmask.model.activations import gelu
+from playmask.model.masks import NEVER, Sites, Tensor
+from playmask.model.parts.part import Condensed, Look, Part, Sizes, check_counts, name_for
+from playmask.model.parts.positioned import rows
+from playmask.model.recipes import recipe
+
+
+class _Condensing(Part):
+    """What both share: one order, and a table with a row for each position."""
+
+    length: int
+    size: int
+    orders = ("full",)
+    kind: ClassVar[str]
+
+    @property
+    def limit(self) -> int:  # type: ignore[override]
+        """How many positions there are."""
+        return self.length
+
+    def __post_init__(self) -> None:
+        check_counts(self, "size", "length")
+
+
+@recipe
+class Linformer(_Condensing):
+    """The dot product with `size` condensed keys and values: softmax(q (E k)ᵀ / √H) F v.
+
+    E and F are (length, size), the same for all heads; padding counts nothing.
+    Weights: 2·length·size a block.  Source: Wang et al. 2020, eq. 7 ("headwise" sharing)
+    """
+
+    size: int = 128
+    length: int = 512
+
+    uses = ("query", "key", "value", "output")
+    kind: ClassVar[str] = "linformer"
+
+    def make(self, attention: Any) -> "CondensedScores":
+        """The tables of one block."""
+        return CondensedScores(self, ("keys", "values"), attention)
+
+
+@recipe
+class TokenMixing(_Condensing):
+    """MLP-Mixer's mixing of tokens: W₂ gelu(W₁ x + b₁) + b₂ along the text, without a softmax.
+
+    All channels are mixed in the same way; there are no projections. It is a condensation into
+    `size` places by W₁, spread out again by W₂.
+    Weights: 2·length·size + size + length a block.  Source: Tolstikhin et al. 2021, eq. 1
+    """
+
+    size: int = 256
+    length: int = 512
+
+    uses = ()
+    normalization = "none"
+    kind: ClassVar[str] = "token_mixing"
+
+    def make(self, attention: Any) -> "Mixing":
+        """The layers of one block."""
+        return Mixing(self, ("values",), attention)
+
+
+class CondensedScores(keras.layers.Layer, Part):
+    """Tables (length, size) that condense keys and values, and their dot product."""
+
+    def __init__(self, recipe: _Condensing, sides: tuple[str, ...], attention: Any) -> None:
+        super().__init__(name=name_for(attention, recipe.kind), dtype=attention.dtype_policy)
+        self.length, self.size, self.sides = recipe.length, recipe.size, sides
+
+    def build(self, shape: Any = None) -> None:
+        """Create the tables; a condensed vector begins as large as one of the text's."""
+        normal = keras.initializers.RandomNormal(stddev=self.length**-0.5)
+        self.tables = {
+            side: self.add_weight(
+                name=side, shape=(self.length, self.size), initializer=normal.clone()
+            )
+            for side in self.sides
+        }
+
+    def condense(self, k: Tensor | None, v: Tensor, scene: Any) -> Condensed:
+        """Put `size` keys and values in the place of all; every query may look at them."""
+        k = None if "keys" not in self.tables else self._condensed("keys", k, scene.keys)
+        v = self._condensed("values", v, scene.keys)
+        some = ops.any(scene.allowed, axis=-1, keepdims=True)
+        order = ops.zeros((1, self.size), "int32")
+        allowed = ops.logical_and(some, ops.expand_dims(order == 0, 1))
+        return k, v, scene._replace(allowed=allowed, keys=Sites(order, order, order))
+
+    def slots(self, keys: int) -> int:
+        """As many as the tables condense a text into."""
+        return self.size
+
+    def _condensed(self, side: str, x: Tensor | None, sites: Sites) -> Tensor:
+        """Weigh a text's vectors: (B, N, S, H) -> (B, N, size, H)."""
+        valid = ops.cast(sites.order < NEVER, self.compute_dtype)[:, None, :, None]
+        table = ops.cast(self.tables[side], self.compute_dtype)
+        table = rows(ops.expand_dims(table, 0), sites)  # (1 or B, 1, S, size)
+        return ops.matmul(ops.swapaxes(table, -1, -2), x * valid)
+
+    def logits(self, look: Look) -> Tensor:
+        """Compare queries with condensed keys: (B, N, T, size)."""
+        assert look.q is not None and look.k is not None
+        return ops.matmul(look.q * look.q.shape[-1] ** -0.5, ops.swapaxes(look.k, -1, -2))
+
+    def products(self, sizes: Sizes) -> int:
+        """Condensing keys and values, and comparing queries with the condensed keys."""
+        keys, values = sizes.key_heads * sizes.key_size, sizes.value_heads * sizes.value_size
+        condensing = sizes.keys * self.size * (keys + values)
+        return condensing + sizes.queries * self.size * keys
+
+
+class Mixing(CondensedScores):
+    """Tables into and out of the condensed places, and their biases."""
+
+    def build(self, shape: Any = None) -> None:
+        """Create the tables and biases."""
+        super().build(shape)
+        self.hidden_bias = self.add_weight(
+            name="hidden_bias", shape=(self.size, 1), initializer="zeros"
+        )
+        self.spread = self.add_weight(
+            name="spread",
+            shape=(1, self.length, self.size),
+            initializer=keras.initializers.RandomNormal(stddev=self.size**-0.5),
+        )
+        self.shift = self.add_weight(name="bias", shape=(1, self.length, 1), initializer="zeros")
+
+    def condense(self, k: Tensor | None, v: Tensor, scene: Any) -> Condensed:
+        """W₁ along the text, and the activation."""
+        k, v, scene = super().condense(k, v, scene)
+        hidden = v + ops.cast(self.hidden_bias, self.compute_dtype)
+        return k, gelu(hidden), scene
+
+    def logits(self, look: Look) -> Tensor:
+        """W₂'s row for each query: (1 or B, 1, T, size)."""
+        return rows(ops.cast(self.spread, self.compute_dtype), look.queries)
+
+    def values(self, weights: Tensor, v: Tensor, queries: Sites, keys: Sites) -> Tensor:
+        """b₂ for each query: (1 or B, 1, T, 1)."""
+        return rows(ops.cast(self.shift, self.compute_dtype), queries)
+
+    def products(self, sizes: Sizes) -> int:
+        """Condensing; spreading out again is the attention's own product."""
+        return sizes.keys * self.size * sizes.value_heads * sizes.value_size

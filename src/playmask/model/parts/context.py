@@ -1,0 +1,95 @@
+"""What a text is generated on: vectors that every block looks at besides the text itself.
+
+They come as the input `context`, one vector or several for each row. This is not `condition`,
+on which norms depend.
+"""
+
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from playmask.model.dense import Dense
+from playmask.model.masks import Tensor
+from playmask.model.parts.dot import Dot
+from playmask.model.parts.part import Part, check_counts
+from playmask.model.recipes import recipe
+
+
+@recipe
+class PseudoSelf:
+    """The context's keys and values stand in front of the text's own, in the same softmax.
+
+    Only their projections U_k and U_v, (size, N·H) and (size, N·V) a block, are new. Where queries
+    are turned by their positions (rotary), what they say of the context depends on these too.
+    Source: Ziegler et al. 2019, eq. 4 (pseudo-self attention)
+    """
+
+    size: int
+
+    uses: ClassVar[tuple[str, ...]] = ("query",)
+
+    def __post_init__(self) -> None:
+        check_counts(self, "size")
+
+    def make(self, attention: Any) -> "ContextKeys":
+        """The projections of one block."""
+        return ContextKeys(self.size, attention)
+
+
+@recipe
+class ContextAttention:
+    """An attention to the context of its own, with its own norm, after that to the text.
+
+    Source: Ziegler et al. 2019, §3 (context-attention)
+    """
+
+    size: int
+    attention: tuple[Part, ...] = (Dot(),)
+
+    cross_position: ClassVar[bool] = False
+
+    uses: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        check_counts(self, "size")
+
+
+class ContextKeys(keras.layers.Layer):
+    """Keys and values of a context: (B, E, C) -> (B, N, E, H) and (B, N, E, V)."""
+
+    def __init__(self, size: int, attention: Any) -> None:
+        super().__init__(name="context", dtype=attention.dtype_policy)
+        self.size, self.split = size, attention.split
+        self.sides = {
+            "key": (attention.key_heads, attention.key_size),
+            "value": (attention.value_heads, attention.value_size),
+        }
+        self.projections = {
+            side: Dense(
+                heads * size_,
+                use_bias=attention.biased,
+                kernel_initializer=attention.initializer.clone(),
+                name=side,
+                dtype=attention.dtype_policy,
+            )
+            for side, (heads, size_) in self.sides.items()
+        }
+
+    def build(self, shape: Any = None) -> None:
+        """Create the weights."""
+        for layer in self.projections.values():
+            layer.build((None, None, self.size))
+
+    def call(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Project the context for one block."""
+        keys, values = (
+            self.split(self.projections[side](context), *sizes)
+            for side, sizes in self.sides.items()
+        )
+        return keys, values
+
+    @staticmethod
+    def scores(q: Tensor, keys: Tensor) -> Tensor:
+        """Compare queries with the context's keys: (B, N, T, E)."""
+        return ops.matmul(q * q.shape[-1] ** -0.5, ops.swapaxes(keys, -1, -2))

@@ -1,0 +1,35 @@
+"""The dot product: the content part of almost every Transformer."""
+
+from keras import ops
+
+from playmask.model.masks import Tensor
+from playmask.model.parts.part import Look, Part, Sizes
+from playmask.model.recipes import recipe
+
+FEW = 16  # queries
+
+
+@recipe
+class Dot(Part):
+    """Scores a key by its dot product with the query, divided by √H unless `scale` is off (T5).
+
+    Shapes: q (B, N, T, H); k (B, N, S, H) -> (B, N, T, S)
+    Source: Vaswani et al. 2017, eq. 1
+    """
+
+    scale: bool = True
+
+    uses = ("query", "key", "value", "output")
+
+    def logits(self, look: Look) -> Tensor:
+        """Score keys by content: (B, N, T, S)."""
+        assert look.q is not None and look.k is not None
+        q = look.q * look.q.shape[-1] ** -0.5 if self.scale else look.q
+        if isinstance(q.shape[-2], int) and q.shape[-2] <= FEW:
+            # XLA turns what is multiplied in memory; while a text is written, that is all keys.
+            return ops.swapaxes(ops.matmul(look.k, ops.swapaxes(q, -1, -2)), -1, -2)
+        return ops.matmul(q, ops.swapaxes(look.k, -1, -2))
+
+    def products(self, sizes: Sizes) -> int:
+        """Each query with each key."""
+        return sizes.key_heads * sizes.queries * sizes.keys * sizes.key_size

@@ -1,0 +1,63 @@
+"""Fixed sines and cosines: as vectors added to the embedding, and as tables for other parts."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from playmask.errors import ConfigError
+from playmask.model.masks import Tensor
+from playmask.model.parts.part import Part
+from playmask.model.recipes import recipe
+
+
+def check_even(size: int, what: str) -> None:
+    """Raise ConfigError where numbers cannot be taken in pairs of a sine and a cosine."""
+    if size % 2:
+        raise ConfigError(
+            f"Sines and cosines come in pairs, but {what} is {size} numbers wide; make it even."
+        )
+
+
+def angles(positions: Tensor, size: int, base: float) -> Tensor:
+    """By how much each pair of numbers turns: positions (...) -> (..., size / 2), radians."""
+    speeds = base ** (-np.arange(0, size, 2) / size)
+    return ops.expand_dims(ops.cast(positions, "float32"), -1) * speeds.astype("float32")
+
+
+def sinusoids(positions: Tensor, size: int, base: float = 10000.0) -> Tensor:
+    """Sines at even and cosines at odd places: positions (...) -> (..., size).
+
+    Source: Vaswani et al. 2017, §3.5; the order of NEZHA's and bert4keras' tables
+    """
+    turned = angles(positions, size, base)
+    pairs = ops.stack([ops.sin(turned), ops.cos(turned)], axis=-1)
+    return ops.reshape(pairs, (*ops.shape(turned)[:-1], size))
+
+
+@recipe
+class Sinusoidal(Part):
+    """Fixed positions added to the token embedding, for texts of any length.
+
+    Source: Vaswani et al. 2017, §3.5
+    """
+
+    base: float = 10000.0
+
+    def table(self, size: int, **options: Any) -> Any:
+        """What is added: positions (B, T) -> (B, T, size); raises ConfigError for an odd size."""
+        check_even(size, "the embedding")
+        return Waves(size, self.base, name=options["name"], dtype=options["dtype"])
+
+
+class Waves(keras.layers.Layer):
+    """Positions (B, T) -> (B, T, size), without weights."""
+
+    def __init__(self, size: int, base: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.size, self.base = size, base
+
+    def call(self, positions: Tensor) -> Tensor:
+        """Compute the positions' sines and cosines."""
+        return ops.cast(sinusoids(positions, self.size, self.base), self.compute_dtype)

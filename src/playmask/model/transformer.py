@@ -1,0 +1,307 @@
+"""The Transformer: one forward pass for training, prefill and every decoding step."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from playmask.errors import ConfigError, InputError, nearest
+from playmask.inspection.attention_maps import AttentionMaps, Numbers, attention_maps
+from playmask.model import cache as kv_cache
+from playmask.model.architecture import Architecture
+from playmask.model.block import Stack
+from playmask.model.dense import Dense
+from playmask.model.embeddings import Embeddings
+from playmask.model.heads import HEADS
+from playmask.model.inputs import (
+    Inputs,
+    check_inputs,
+    integers,
+    of_decoder,
+    of_encoder,
+    sites_of,
+    source,
+    valid_of,
+)
+from playmask.model.masks import NEVER, Mask, Ordered, SameText, Sites, Tensor
+from playmask.model.parts import ContextAttention
+from playmask.model.scene import Attended, Context, Scene
+
+PREDICT = (
+    "Keras' predict loses a model's weights on JAX after one bad input. Call the model with a dict "
+    "of arrays, model({'tokens': …}), or use playmask.Predictor for rows of any length."
+)
+
+Memory = tuple[Sites, tuple]  # the encoder's sites (B, S), and its keys and values for each block
+
+
+@keras.saving.register_keras_serializable("playmask")
+class Transformer(keras.Model):
+    """A Transformer built from an architecture; called with a dict of tensors, returns a dict.
+
+    Shapes:  see INPUTS and OUTPUTS
+    Raises:  InputError for unknown or missing inputs and for texts longer than the positions
+    """
+
+    def __init__(
+        self, architecture: Architecture, heads: Sequence[str] = (), **options: Any
+    ) -> None:
+        options.setdefault("name", "transformer")
+        super().__init__(**options)
+        for head in heads:
+            if head not in HEADS:
+                raise ConfigError(f"There is no head {head!r}.{nearest(head, HEADS)}")
+        self.architecture = a = architecture
+        self.head_names = tuple(heads)
+        self.report: Any = None
+        self.tokenizer: Any = None
+        policy = self.dtype_policy
+        self.embeddings = Embeddings(a, name="embeddings", dtype=policy)
+        self.blocks: Any = None
+        self.decoder: Any = None
+        if a.encoder:
+            self.blocks = Stack(a, name="blocks", dtype=policy)
+        if a.decoder is not None:
+            self.decoder = Stack(a.decoding, a.decoder, name="decoder", dtype=policy)
+        wanted = {*heads, "pool"} if "nsp" in heads else set(heads)
+        self.heads = {
+            name: make(a, name=name, dtype=policy) for name, make in HEADS.items() if name in wanted
+        }
+        self.build(None)
+
+    def build(self, shape: Any = None) -> None:
+        """Create all weights; a Transformer is built as soon as it exists."""
+        if self.built:
+            return
+        self.embeddings.build((None, None))
+        hidden = (None, None, self.architecture.width)
+        for layer in (self.blocks, self.decoder, *self.heads.values()):
+            if layer is not None:
+                layer.build(hidden)
+
+    def call(
+        self, inputs: Inputs, training: bool = False, attention: bool = False
+    ) -> dict[str, Any]:
+        """Run the model; with attention=True the attention weights are returned too."""
+        check_inputs(inputs, self.architecture)
+        if self.decoder is None:
+            out, seen = self._run(
+                self.blocks, inputs, self.architecture, training=training, watched=attention
+            )
+        else:
+            out, seen = self._run_both(inputs, training, attention)
+        if attention:
+            out["attention"] = tuple(a.weights for a in seen)
+        return out
+
+    def predict(self, *arguments: Any, **options: Any) -> Any:
+        """Refused: Keras' predict on JAX loses the weights after one bad input."""
+        raise InputError(PREDICT)
+
+    def quantize(self, mode: Any = None, config: Any = None, filters: Any = None) -> None:
+        """Keras' quantisation, of dense layers and of the tables of tokens and segments.
+
+        mode: "int8" takes a quarter of the memory, and on a CPU more time (docs/results.md)
+        """
+        super().quantize(mode, config, filters or _can_be_quantized)
+
+    @property
+    def quantized(self) -> str | None:
+        """What its weights were turned into, as "int8"; None where they are as they were."""
+        modes = (layer.dtype_policy.quantization_mode for layer in self._flatten_layers())
+        return next((mode for mode in modes if mode), None)
+
+    def valid(self, inputs: Inputs) -> Tensor:
+        """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
+        return valid_of(inputs, self.architecture.pad)
+
+    def draw_attention(
+        self,
+        text: str,
+        path: str | Path | None = None,
+        *,
+        pair: str | None = None,
+        layers: Numbers = None,
+        heads: Numbers = None,
+    ) -> AttentionMaps:
+        """Draw who looks at whom in a text: into a .png or .svg, or as what is printed of it."""
+        maps = attention_maps(self, text, pair).pick(layers, heads)
+        if path is not None:
+            maps.draw(path)
+        return maps
+
+    def empty_cache(self, batch: int, slots: int) -> kv_cache.Cache:
+        """Make an empty key-value cache for `batch` rows of at most `slots` tokens."""
+        self._check_cache()
+        stack = self.blocks if self.decoder is None else self.decoder
+        return kv_cache.empty(batch, slots, stack.keeps(), self.compute_dtype)
+
+    def _check_cache(self) -> None:
+        """Refuse a cache where a part mixes the whole text."""
+        whole = [part for part in self.architecture.content if part.orders is not None]
+        if whole:
+            raise ConfigError(f"{whole[0]!r} mixes the whole text, so there is no cache for it.")
+
+    def _run(
+        self,
+        stack: Stack,
+        inputs: Inputs,
+        a: Architecture,
+        *,
+        memory: Memory | None = None,
+        read: bool = True,
+        training: bool = False,
+        watched: bool = False,
+    ) -> tuple[dict[str, Any], list[Attended]]:
+        """One stack over one text: what it says, and what each block attended to."""
+        queries, keys = sites_of(inputs, a)
+        allowed = a.mask(queries, keys)
+        if "allowed" in inputs:
+            allowed = ops.logical_and(allowed, inputs["allowed"])
+        cache, context = inputs.get("cache"), _context(inputs)
+        across = None
+        if memory is not None:
+            across = _across(queries, memory[0], Ordered() & SameText()), memory[1]
+        elif context is not None and isinstance(a.context, ContextAttention):
+            there = _all_visible(context.vectors, context.valid)
+            across = _across(queries, there, Ordered()), stack.remember(context.vectors)
+        x, seen = stack(
+            self._embed(inputs, queries.position, training),
+            Scene(allowed, queries, keys, inputs.get("at"), inputs.get("condition"), context),
+            kvs=cache and cache["kv"],
+            memory=across,
+            watched=watched,
+            training=training,
+        )
+        out = {"hidden": x, **(self._read(x, inputs, training) if read else {})}
+        if cache is not None:
+            out["cache"] = {"kv": tuple(a.kv for a in seen), **keys._asdict()}
+            if memory is not None:
+                out["cache"]["memory"] = {"kv": memory[1], **memory[0]._asdict()}
+        return out, seen
+
+    def _run_both(
+        self, inputs: Inputs, training: bool, watched: bool
+    ) -> tuple[dict[str, Any], list[Attended]]:
+        """The encoder where its output is not given, then the decoder where it has a text."""
+        cache = inputs.get("cache")
+        out: dict[str, Any] = {}
+        seen: list[Attended] = []
+        if cache is not None and "memory" in cache:
+            kept = cache["memory"]
+            memory = Sites(*(kept[name] for name in Sites._fields)), kept["kv"]
+        else:
+            if "memory" in inputs:
+                out = {"memory": inputs["memory"]}
+                valid = inputs.get("memory_valid")
+                sites = _all_visible(out["memory"], valid)
+            else:
+                own = of_encoder(inputs)
+                ran, seen = self._run(
+                    self.blocks,
+                    own,
+                    self.architecture,
+                    read=False,
+                    training=training,
+                    watched=watched,
+                )
+                out = {**ran, "memory": ran["hidden"]}
+                sites = sites_of(own, self.architecture)[1]
+            if "target_tokens" not in inputs:
+                return out, seen
+            memory = sites, self.decoder.remember(out["memory"])
+        ran, seen = self._run(
+            self.decoder,
+            of_decoder(inputs),
+            self.architecture.decoding,
+            memory=memory,
+            training=training,
+            watched=watched,
+        )
+        return {**out, **ran}, seen
+
+    def _embed(self, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
+        given = source(inputs)
+        zeros = ops.zeros_like(given, dtype="int32")
+        # A segment that is a token has no default: nothing is added where none is given.
+        segments = None if self.architecture.segments == "tokens" else zeros
+        return self.embeddings(
+            positions,
+            tokens=inputs.get("tokens"),
+            vectors=inputs.get("vectors"),
+            segments=integers(inputs, "segments", segments),
+            tasks=integers(inputs, "tasks", zeros),
+            extra=inputs.get("extra"),
+            condition=inputs.get("condition"),
+            training=training,
+        )
+
+    def _read(self, x: Tensor, inputs: Inputs, training: bool) -> dict[str, Tensor]:
+        """What the heads say."""
+        out = {}
+        if "mlm" in self.heads:
+            wanted, condition = x, inputs.get("condition")
+            if inputs.get("read") is not None:
+                places = ops.expand_dims(ops.cast(inputs["read"], "int32"), -1)
+                wanted = ops.take_along_axis(x, places, axis=1)
+                if condition is not None and len(condition.shape) == 3:
+                    condition = ops.take_along_axis(condition, places, axis=1)
+            tokens = self.embeddings.tokens
+            out["logits"] = self.heads["mlm"](wanted, condition, tokens=tokens, training=training)
+        if "pool" in self.heads:
+            out["pooled"] = self.heads["pool"](x)
+        if "nsp" in self.heads:
+            out["nsp"] = self.heads["nsp"](out["pooled"])
+        if "discriminator" in self.heads:
+            out["discriminator"] = self.heads["discriminator"](x)
+        return out
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to make the model again."""
+        return {
+            "architecture": self.architecture.to_json(),
+            "heads": list(self.head_names),
+            "name": self.name,
+            "dtype": self.dtype_policy.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Transformer":
+        """Make the model that `get_config` described."""
+        return cls(**{**config, "architecture": Architecture.from_json(config["architecture"])})
+
+
+def _can_be_quantized(layer: keras.layers.Layer) -> bool:
+    """Whether Keras knows how: not where a layer of ours does more than its base."""
+    return type(layer) in (Dense, keras.layers.Embedding, keras.layers.ReversibleEmbedding)
+
+
+def _across(queries: Sites, keys: Sites, mask: Mask) -> Scene:
+    """The scene in which a text looks at something else."""
+    return Scene(mask(queries, keys), queries, keys)
+
+
+def _context(inputs: Inputs) -> Context | None:
+    """The context as vectors (B, E, C), and which of them are there: bool (B, E)."""
+    if inputs.get("context") is None:
+        return None
+    vectors, valid = inputs["context"], inputs.get("context_valid")
+    vectors = ops.expand_dims(vectors, 1) if len(vectors.shape) == 2 else vectors
+    if valid is None:
+        valid = ops.ones_like(vectors[..., 0], "bool")
+    return Context(vectors, ops.cast(valid, "bool"))
+
+
+def _all_visible(memory: Tensor, valid: Tensor | None) -> Sites:
+    """The sites of a given memory (B, S, D): all visible but its padding."""
+    zeros = ops.zeros_like(memory[..., 0], dtype="int32")
+    order = zeros if valid is None else ops.where(ops.cast(valid, "bool"), zeros, NEVER)
+    return Sites(order, ops.cumsum(ops.ones_like(zeros), axis=1) - 1, zeros)
+
+
+def weights_by_name(model: keras.Model) -> dict[str, Any]:
+    """All weights of a model by their path inside it, such as "blocks/0/attention/query/kernel"."""
+    inside = len(model.path) + 1
+    return {variable.path[inside:]: variable for variable in model.weights}

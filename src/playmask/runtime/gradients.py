@@ -1,0 +1,94 @@
+"""Gradients of what a model says, with respect to what went into it, on every backend."""
+
+import contextlib
+from functools import cache
+from typing import Any
+
+import keras
+from keras import ops
+
+from playmask.runtime.compiled import Compiled, Function, chosen
+
+
+def value_and_gradient(model: keras.Model, function: Function) -> Compiled:
+    """Compile `with_gradient(function)` of a model, its weights passed in as arguments."""
+    return Compiled(model, with_gradient(function))
+
+
+def with_gradient(function: Function) -> Function:
+    """Make a function return its value, and the gradient of it with respect to its first argument.
+
+    The first argument is a float tensor or a nest of them, such as a cache's keys and values; the
+    gradient has its shape, with zeros where nothing depends on it. Of many values, such as one
+    for each row, it is the gradient of their sum. It serves inside whatever is compiled, too: a
+    training step, a loop.
+
+    Shapes: function (x, …) -> value (…) ; the result (x, …) -> value (…), gradient as x
+    """
+    return chosen(_BACKENDS)(function)
+
+
+def _jax(function: Function) -> Function:
+    import jax
+
+    def run(x: Any, *arguments: Any) -> Any:
+        def total(x: Any) -> Any:
+            value = function(x, *arguments)
+            return ops.sum(value), value
+
+        gradient, value = jax.grad(total, has_aux=True)(x)
+        return value, gradient
+
+    return run
+
+
+def _tensorflow(function: Function) -> Function:
+    import tensorflow
+
+    _complete_tensorflow()
+
+    def run(x: Any, *arguments: Any) -> Any:
+        with tensorflow.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            value = function(x, *arguments)
+        zeros = tensorflow.UnconnectedGradients.ZERO
+        return value, tape.gradient(value, x, unconnected_gradients=zeros)
+
+    return run
+
+
+@cache
+def _complete_tensorflow() -> None:
+    """Give TensorFlow the gradient it lacks: of writing a slice, as the key-value cache does."""
+    import tensorflow
+
+    def back(operation: Any, gradient: Any) -> tuple[Any, Any, None]:
+        _, update, at = operation.inputs
+        kept = ops.slice_update(gradient, at, ops.zeros_like(update))
+        return kept, tensorflow.slice(gradient, at, tensorflow.shape(update)), None
+
+    with contextlib.suppress(KeyError):  # a TensorFlow that has it
+        tensorflow.RegisterGradient("XlaDynamicUpdateSlice")(back)
+
+
+def _torch(function: Function) -> Function:
+    import torch
+
+    def run(x: Any, *arguments: Any) -> Any:
+        with torch.inference_mode(False), torch.enable_grad():
+            # What was made for inference has no gradient; a copy may have one.
+            own, *others = keras.tree.map_structure(_copy, (x, *arguments))
+            leaves = [leaf.requires_grad_() for leaf in keras.tree.flatten(own)]
+            value = function(own, *others)
+            found = torch.autograd.grad(
+                value.sum(), leaves, allow_unused=True, materialize_grads=True
+            )
+        return value.detach(), keras.tree.pack_sequence_as(own, found)
+
+    def _copy(tensor: Any) -> Any:
+        return tensor.detach().clone()
+
+    return run
+
+
+_BACKENDS = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}

@@ -1,0 +1,138 @@
+"""Building a model without drawing weights that a checkpoint overwrites anyway.
+
+The only place that touches Keras' private list of uninitialised variables.
+"""
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
+
+import keras
+import ml_dtypes  # also makes numpy know "bfloat16"
+import numpy as np
+from keras.src.backend.common import global_state
+
+from playmask.runtime.threads import several
+
+M = TypeVar("M", bound=keras.Model)
+
+_WAITING = "uninitialized_variables"
+
+AT_ONCE = 2
+"""How many weights are made at once: who turns or casts one waits for memory, not for a core."""
+
+ALIGNMENT = 64
+"""At multiples of how many bytes an array must start for JAX to use its memory as it is."""
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let Python look for garbage later: a load makes no cycles, and many thousand small objects.
+
+    Each search goes through all that Keras and JAX have imported, a tenth of a second.
+    """
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searching:
+            gc.enable()
+
+
+def blank(make: Callable[[], M]) -> M:
+    """Build a model whose weights have shapes but no values yet; `fill` gives each its value.
+
+    Keras would draw them all when the next default StatelessScope ends, so they are taken off
+    its list; what is no weight (the seeds of dropout) is initialised here.
+    """
+    outer = list(global_state.get_global_attribute(_WAITING, []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = make()
+        created = global_state.get_global_attribute(_WAITING, [])[len(outer) :]
+    finally:
+        global_state.set_global_attribute(_WAITING, outer)
+    weights = {id(variable) for variable in model.weights}
+    for variable in created:
+        if id(variable) not in weights:
+            variable._deferred_initialize()
+    return model
+
+
+def fill(variable: Any, value: np.ndarray | None = None) -> None:
+    """Give a blank variable its first value: this array, or what its own initialiser draws."""
+    if value is not None:
+        fill_all([(variable, lambda: value)])
+    else:
+        variable._deferred_initialize()
+
+
+def fill_all(values: Sequence[tuple[Any, Callable[[], np.ndarray]]]) -> None:
+    """Give blank variables their first values, each made by its function, in threads.
+
+    JAX uses an array's memory as it is, where it can: a memory-mapped weight is then read when
+    it is first used, and its file must only ever be replaced, never written into.
+    """
+    device = _device()
+
+    def lent(pair: tuple[Any, Callable[[], np.ndarray]]) -> Any:
+        variable, value = pair
+        with device():
+            return _lend(value(), np.dtype(variable.dtype))
+
+    for (variable, _), value in zip(values, several(lent, values, AT_ONCE), strict=True):
+        variable._initializer = lambda shape, dtype, value=value: value
+        variable._deferred_initialize()
+
+
+def _device() -> Callable[[], AbstractContextManager]:
+    """What puts another thread's arrays where this one's go."""
+    if keras.backend.backend() != "jax":
+        return nullcontext
+    import jax
+
+    chosen = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return lambda: jax.default_device(chosen)
+
+
+def _lend(array: np.ndarray, dtype: np.dtype) -> Any:
+    """Hand an array to the backend without the copies that Keras makes where it need not."""
+    if keras.backend.backend() == "torch":
+        return _torch(array, dtype)
+    if keras.backend.backend() == "jax":
+        return _jax(array, dtype)
+    return array.astype(dtype, copy=False)  # TensorFlow copies it into its own memory, always
+
+
+def _jax(array: np.ndarray, dtype: np.dtype) -> Any:
+    """See an array as JAX's, or a copy of it: JAX's own are slower, and wait with their source."""
+    import jax
+
+    if array.flags.f_contiguous and not array.flags.c_contiguous:
+        turned = jax.device_put(array.astype(dtype, copy=False))  # twice as fast as numpy turns
+        return turned.block_until_ready()
+    if array.dtype != dtype or not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
+        array = _aligned(array, dtype)
+    return jax.device_put(array, may_alias=True)
+
+
+def _aligned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Copy an array, cast, to where JAX need not copy it once more."""
+    memory = np.empty(array.size * dtype.itemsize + ALIGNMENT, "uint8")
+    start = -memory.ctypes.data % ALIGNMENT
+    copy = memory[start : start + array.size * dtype.itemsize].view(dtype).reshape(array.shape)
+    np.copyto(copy, array, casting="unsafe")
+    return copy
+
+
+def _torch(array: np.ndarray, dtype: np.dtype) -> Any:
+    """Copy an array once, cast; not shared, since training writes into PyTorch's weights."""
+    import torch
+
+    if array.dtype == ml_dtypes.bfloat16:  # which PyTorch does not know as numpy's
+        tensor = torch.from_numpy(array.view("int16")).view(torch.bfloat16)
+    else:
+        tensor = torch.from_numpy(array)
+    return tensor.to(getattr(torch, dtype.name), copy=True)

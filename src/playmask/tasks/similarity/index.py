@@ -1,0 +1,113 @@
+"""Searching a file of sentences for those similar to a text: an index of their vectors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+from playmask.errors import CheckpointError, ConfigError, InputError
+from playmask.files import make_directory, read_json, replacing, write_json
+from playmask.tasks.texts import texts_of
+
+if TYPE_CHECKING:
+    from playmask.tasks.similarity.encoder import SentenceEncoder
+
+SENTENCES, VECTORS = "sentences.json", "vectors.usearch"
+SAME = 0.99  # the least cosine of a sentence's vector with the one an encoder made of it before
+
+
+class Found(NamedTuple):
+    """A sentence of an index, and the cosine of its vector with the text's."""
+
+    sentence: str
+    score: float
+
+
+class SentenceIndex:
+    """Sentences with a search for their vectors (HNSW, of the library usearch)."""
+
+    def __init__(self, encoder: "SentenceEncoder", sentences: list[str], vectors: Any) -> None:
+        self.encoder, self.sentences, self.vectors = encoder, sentences, vectors
+
+    @classmethod
+    def of(cls, encoder: "SentenceEncoder", sentences: Sequence[str]) -> Self:
+        """Make vectors of sentences, and an index of those.
+
+        Raises: InputError where there is no sentence, or an empty one
+        """
+        sentences = texts_of(list(sentences))
+        if not sentences:
+            raise InputError("There are no sentences; an index needs one at least.")
+        index = _library()
+        vectors = encoder.encode(sentences)
+        made = index(ndim=vectors.shape[1], metric="ip", dtype="f32")
+        made.add(np.arange(len(vectors)), vectors)
+        return cls(encoder, sentences, made)
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    def search(self, texts: Any, n: int = 10, *, exact: bool = False) -> Any:
+        """The n sentences most similar to a text, the best first; or those to each of a list.
+
+        exact: compare with all sentences, which takes longer and misses none
+        """
+        if n < 1:
+            raise InputError(f"n is {n}; one sentence at least is to be found.")
+        several = texts_of(texts)
+        if not several:
+            return []
+        count = min(n, len(self))
+        matches = self.vectors.search(self.encoder.encode(several), count, exact=exact)
+        shape = len(several), count
+        keys, distances = np.reshape(matches.keys, shape), np.reshape(matches.distances, shape)
+        answers = [
+            [Found(self.sentences[int(k)], 1 - float(d)) for k, d in zip(*row, strict=True)]
+            for row in zip(keys, distances, strict=True)
+        ]
+        return answers[0] if isinstance(texts, str) else answers
+
+    def save(self, directory: str | Path) -> Path:
+        """Save into a directory: sentences.json and vectors.usearch, both replaced at once."""
+        directory = Path(directory)
+        make_directory(directory)
+        with replacing(directory / VECTORS, directory / SENTENCES) as (vectors, sentences):
+            self.vectors.save(str(vectors))
+            write_json(sentences, {"format": 1, "sentences": self.sentences})
+        return directory
+
+    @classmethod
+    def load(cls, directory: str | Path, encoder: "SentenceEncoder") -> Self:
+        """Load what `save` wrote, with the encoder that made the vectors.
+
+        Raises: CheckpointError where there is none, or another encoder made it
+        """
+        directory = Path(directory)
+        if not (directory / SENTENCES).is_file():
+            raise CheckpointError(f"There is no index in {directory}: it has no {SENTENCES}.")
+        sentences = read_json(directory / SENTENCES).get("sentences") or []
+        vectors = _library().restore(str(directory / VECTORS))
+        if not sentences or vectors is None or len(vectors) != len(sentences):
+            raise CheckpointError(
+                f"{directory} holds no whole index: {VECTORS} has not the vectors of {SENTENCES}."
+            )
+        (known,) = encoder.encode(sentences[:1])
+        kept = vectors.get(0)
+        if kept.shape != known.shape or float(kept @ known) < SAME:
+            raise CheckpointError(
+                f"The index in {directory} was made by another encoder, or before more training; "
+                "make it anew."
+            )
+        return cls(encoder, sentences, vectors)
+
+
+def _library() -> Any:
+    """The index of usearch."""
+    try:
+        from usearch.index import Index
+    except ImportError:
+        raise ConfigError(
+            "An index needs the library usearch: pip install 'playmask[search]'."
+        ) from None
+    return Index

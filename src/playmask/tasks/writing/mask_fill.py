@@ -1,0 +1,229 @@
+"""Masked language models: learning a field's texts by filling gaps, and filling them."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from playmask.data.examples import Example, Examples
+from playmask.data.readers import read_examples
+from playmask.errors import ConfigError, InputError
+from playmask.model.masks import Tensor
+from playmask.model.transformer import Transformer
+from playmask.runtime.batches import Batch, Row
+from playmask.runtime.predictor import Predictor
+from playmask.tasks.explaining import Question, one_text
+from playmask.tasks.task import open_model
+from playmask.tasks.texts import filled_text, gathered, texts_of
+from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, chosen
+from playmask.tokenizers import Tokenizer
+
+MASK = "[MASK]"
+SHARE = 0.15  # of a text's tokens that are asked for
+SHOWN_AS_MASK, SHOWN_AS_OTHER = 0.8, 0.1  # of them; the rest stay as they are
+TOKENS = 1024  # read at a time: every one of them is scored over the whole vocabulary
+
+
+def hidden(
+    tokens: np.ndarray,
+    hideable: np.ndarray,
+    mask: int,
+    others: np.ndarray,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hide some tokens of each row: 8 in 10 by the mask, 1 by one of the others, 1 not at all.
+
+    Shapes: ids and bool (B, T) -> ids (B, T), places (B, R), 1 where a row has so many (B, R)
+    """
+    lots = np.where(hideable, random.random(tokens.shape), 2.0)
+    wished = np.ceil(SHARE * hideable.sum(axis=1, keepdims=True))
+    taken = lots.argsort(axis=1).argsort(axis=1) < wished
+    places, there = chosen(taken, int(np.ceil(SHARE * tokens.shape[1])))
+    fate = random.random(tokens.shape)
+    other = random.choice(others, tokens.shape)
+    shown = np.where(fate < SHOWN_AS_MASK + SHOWN_AS_OTHER, other, tokens)
+    shown = np.where(fate < SHOWN_AS_MASK, mask, shown)
+    return np.where(taken, shown, tokens).astype("int32"), places, there
+
+
+class Fill(NamedTuple):
+    """A token that may stand in a gap, as text, and its probability."""
+
+    text: str
+    probability: float
+
+
+class MaskFill(TokenTask):
+    """Fills the gaps of texts."""
+
+    kind: ClassVar[str] = "mask-fill"
+
+    @classmethod
+    def new(
+        cls,
+        model: Transformer | str | Path,
+        *,
+        tokenizer: Tokenizer | None = None,
+        max_length: int = 128,
+    ) -> Self:
+        """Take a masked language model, or the checkpoint at a path.
+
+        max_length: tokens a text is cut to, special ones included
+        """
+        transformer, tokenizer = open_model(model, tokenizer, cls.open)
+        settings = {"max_length": max_length}
+        return cls(cls.make_network(transformer, settings), tokenizer, settings)
+
+    def __init__(
+        self, network: keras.Model, tokenizer: Tokenizer, settings: Mapping[str, Any]
+    ) -> None:
+        super().__init__(network, tokenizer, settings)
+        if tokenizer.mask is None:
+            raise ConfigError(f"The tokenizer has no token for gaps, such as {MASK}.")
+        self._mask = tokenizer.mask
+        hidden = {*tokenizer.special.values()}
+        self._others = np.array([i for i in range(len(tokenizer)) if i not in hidden], "int32")
+        self._scored = cache(self._make_predictor)
+
+    @classmethod
+    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+        """The Transformer's logits, where it sees a text whole."""
+        a = transformer.architecture
+        if "mlm" not in transformer.head_names or a.decoder is not None or a.order != "full":
+            raise ConfigError(
+                "Gaps are filled by a model with heads='mlm' and mask='full', without a decoder; "
+                f"this one has the heads {[*transformer.head_names]} and the order {a.order!r}."
+            )
+        return TokenNetwork(transformer)
+
+    def read(
+        self, data: Any, *, skip_bad: bool = False, columns: Sequence[str] | None = None
+    ) -> Examples:
+        """Read texts from a file, or take a sequence of them."""
+        if isinstance(data, (str, Path)):
+            return read_examples(data, labelled=False, columns=columns, skip_bad=skip_bad)
+        return gathered(data, _example, skip_bad=skip_bad)
+
+    def rows(self, examples: Sequence[Example]) -> list[Row]:
+        """The tokens of texts, whose gaps are the mask's token."""
+        return [{"tokens": self._tokens(example.text)} for example in examples]
+
+    def _tokens(self, text: str) -> list[int]:
+        head, _, end, _ = self.tokenizer.frame
+        first, *rest = self.tokenizer.encode(text.split(MASK), special=False)
+        ids = [*first.ids, *(i for part in rest for i in (self._mask, *part.ids))]
+        return [*head, *ids[: self.settings["max_length"] - len(head) - len(end)], *end]
+
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How likely a token fills the first gap; without one, the likeliest."""
+        text = one_text(texts, self.kind)
+        tokens = self._tokens(text)
+        if self._mask not in tokens:
+            raise InputError(f"The text has no {MASK} to fill: {text!r:.60}.")
+        gap = tokens.index(self._mask)
+        if answer is None:
+            ((fill, *_), *_) = self.predict(text, best=1)
+            answer = fill.text
+        known = self.tokenizer.token_to_id(answer)
+        ids = [known] if known is not None else self.tokenizer.encode(answer, special=False).ids
+        if len(ids) != 1:
+            raise ConfigError(f"A gap is filled by one token; {answer!r} has {len(ids)}.")
+        offsets, sources = self._places(text, len(tokens))
+        read = max(end for _, end in offsets)
+        told = (np.array(ids, "int32"),)
+        also = {"read": np.array([[gap]], "int32")}
+        return Question({"tokens": tokens}, offsets, sources, [read], answer, told, also)
+
+    def _places(self, text: str, count: int) -> tuple[list[tuple[int, int]], list[int]]:
+        """Where the tokens of `_tokens` stand in the text, gaps and special ones nowhere."""
+        head, _, end, _ = self.tokenizer.frame
+        offsets, sources, start = [(0, 0)] * len(head), [-1] * len(head), 0
+        for i, part in enumerate(text.split(MASK)):
+            if i:
+                offsets.append((0, 0))
+                sources.append(-1)
+            encoding = self.tokenizer.encode(part, special=False)
+            offsets += [(start + a, start + b) for a, b in encoding.offsets]
+            sources += encoding.sources
+            start += len(part) + len(MASK)
+        kept = count - len(end)
+        return offsets[:kept] + [(0, 0)] * len(end), sources[:kept] + [-1] * len(end)
+
+    def targets(self, examples: Sequence[Example]) -> np.ndarray:
+        """Nothing: they are drawn from the tokens, by `ask`."""
+        return np.zeros((len(examples), 0), "int32")
+
+    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """Which token stood where one is hidden.
+
+        Source: Devlin et al. 2018, §3.1
+        """
+        inputs, _, weights = batch
+        tokens = inputs["tokens"]
+        hideable = np.isin(tokens, self._others) & inputs["valid"]
+        shown, places, there = hidden(tokens, hideable, self._mask, self._others, random)
+        inputs |= {"tokens": shown, "read": places}
+        return inputs, np.take_along_axis(tokens, places, 1), weights[:, None] * there
+
+    def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
+        """Loss (nats) and accuracy on hidden tokens, the same ones each time."""
+        examples = self.read(data, skip_bad=skip_bad)
+        loss, accuracy = self.measure(examples)
+        return {"loss": loss, "accuracy": accuracy, "examples": len(examples)}
+
+    def predict(self, texts: str | list[str], *, best: int = 5) -> Any:
+        """Fill the gaps [MASK] of a text, or of each of a list: for each gap its best fills.
+
+        Gaps are filled one by one, each as if the others stayed open.
+        """
+        several = texts_of(texts)
+        if type(best) is not int or not 1 <= best <= len(self.tokenizer):
+            raise InputError(f"best is from 1 to the vocabulary's size, not {best!r}.")
+        rows = [{"tokens": self._tokens(text)} for text in several]
+        for i, (text, row) in enumerate(zip(several, rows, strict=True)):
+            gaps, left = text.count(MASK), row["tokens"].count(self._mask)
+            if not gaps:
+                raise InputError(f"Text {i} has no {MASK} to fill: {text!r:.60}.")
+            if left < gaps:
+                longest = self.settings["max_length"]
+                raise InputError(f"Text {i} has a {MASK} beyond the {longest} tokens of a text.")
+        outputs = self._scored(best)(rows) if rows else []
+        filled = [self._fills(*both) for both in zip(rows, outputs, strict=True)]
+        return filled[0] if isinstance(texts, str) else filled
+
+    def _fills(self, row: Row, output: Mapping[str, np.ndarray]) -> list[list[Fill]]:
+        gaps = [i for i, token in enumerate(row["tokens"]) if token == self._mask]
+        stem, names = self.tokenizer.kind.stem, self.tokenizer.vocabulary
+        return [
+            [
+                Fill(stem(names[token]), float(chance))
+                for token, chance in zip(output["tokens"][i], output["chances"][i], strict=True)
+            ]
+            for i in gaps
+        ]
+
+    def _make_predictor(self, best: int) -> Predictor:
+        """What tells the likeliest tokens at every place, and their chances: (B, T, best) each."""
+        size = len(self.tokenizer)
+
+        def score(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+            logits = self.network(inputs, training=False)["logits"][..., :size]
+            chances, tokens = ops.top_k(ops.softmax(logits, axis=-1), best)
+            return {"chances": chances, "tokens": tokens}
+
+        return Predictor(
+            self.network,
+            limits={"tokens": size},
+            maximum=self.settings["max_length"],
+            tokens=TOKENS,
+            per_token=("chances", "tokens"),
+            function=score,
+        )
+
+
+def _example(i: int, item: Any) -> Example:
+    return Example(filled_text(i, item.text if isinstance(item, Example) else item))
