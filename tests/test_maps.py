@@ -9,7 +9,7 @@ import playmask
 from comparing import numpy_of, tiny
 from families.small import filled, small
 from playmask.errors import ConfigError, InputError
-from playmask.inspection.attention_maps import AttentionMaps, _keys, attention_maps
+from playmask.inspection.attention_maps import AttentionMaps, _keys, attention_maps, draw_attention
 from playmask.inspection.draw.terminal import width_of
 from playmask.model.parts import Dot, Linformer, TalkingHeads
 
@@ -34,7 +34,7 @@ def test_the_maps_are_the_models_weights(model, tokenizer):
     encoding = tokenizer.encode(TEXT, "宇宙")
     inputs = {"tokens": [encoding.ids], "segments": [encoding.segments]}
     outputs = model({k: np.array(v, "int32") for k, v in inputs.items()}, attention=True)
-    maps = model.draw_attention(TEXT, pair="宇宙")
+    maps = draw_attention(model, TEXT, pair="宇宙")
     assert maps.tokens == tuple(tokenizer.tokens(encoding.ids))
     assert (maps.layers, maps.heads) == ((0, 1), ((0, 1, 2, 3),) * 2)
     for found, wanted in zip(maps.weights, outputs["attention"], strict=True):
@@ -44,21 +44,21 @@ def test_the_maps_are_the_models_weights(model, tokenizer):
 
 def test_layers_and_heads_are_picked(model, tmp_path):
     path = tmp_path / "a.png"
-    maps = model.draw_attention(TEXT, path, layers=1, heads=[3, 0])
+    maps = draw_attention(model, TEXT, path, layers=1, heads=[3, 0])
     assert (maps.layers, maps.heads) == ((1,), ((3, 0),)) and path.is_file()
     whole = attention_maps(model, TEXT)
     np.testing.assert_array_equal(maps.weights[0], whole.weights[1][[3, 0]])
     assert maps.pick(heads=0).heads == ((0,),)  # by its number, not by its place
     with pytest.raises(ConfigError, match="no layer 2; there are 0 to 1"):
-        model.draw_attention(TEXT, layers=2)
+        draw_attention(model, TEXT, layers=2)
     with pytest.raises(ConfigError, match="no head 4"):
-        model.draw_attention(TEXT, heads=[0, 4])
+        draw_attention(model, TEXT, heads=[0, 4])
 
 
 def test_of_an_encoder_decoder_it_is_the_encoder(tokenizer):
     whole = filled(small("t5_1_1", vocabulary=len(tokenizer), pad=tokenizer.pad))
     whole.tokenizer = tokenizer
-    maps = whole.draw_attention(TEXT)
+    maps = draw_attention(whole, TEXT)
     length = len(maps.tokens)
     assert [weights.shape for weights in maps.weights] == [(4, length, length)] * 2
     assert maps.weights[0][:, 0, -1].all()  # nothing is hidden, as it would be in the decoder
@@ -125,7 +125,7 @@ def test_keys_that_stand_before_the_tokens(model, tmp_path):
 def test_condensed_keys_are_no_tokens(tokenizer, size):
     condensing = tiny(attention=(Linformer(size=size, length=20),))
     condensing.tokenizer = tokenizer
-    maps = condensing.draw_attention(TEXT, layers=0)
+    maps = draw_attention(condensing, TEXT, layers=0)
     assert maps.keys == (tuple(f"~{i}" for i in range(size)),)
     assert f"~{maps.weights[0][0, 0].argmax()}" in str(maps).splitlines()[1]
 
@@ -133,7 +133,7 @@ def test_condensed_keys_are_no_tokens(tokenizer, size):
 def test_talking_heads_mix_weights(tokenizer):
     talking = tiny(mixer=TalkingHeads())
     talking.tokenizer = tokenizer
-    maps = talking.draw_attention(TEXT)
+    maps = draw_attention(talking, TEXT)
     assert maps.keys[0] == maps.tokens and not np.allclose(maps.weights[0].sum(axis=-1), 1)
 
 
@@ -149,10 +149,10 @@ def test_heads_may_differ_in_number_and_weights_be_below_zero(tmp_path):
 
 def test_refusals(model, tokenizer, tmp_path):
     with pytest.raises(ConfigError, match="has no tokenizer"):
-        tiny().draw_attention(TEXT)
+        draw_attention(tiny(), TEXT)
     with pytest.raises(InputError, match="of one text, a str"):
-        model.draw_attention([TEXT])
+        draw_attention(model, [TEXT])
     with pytest.raises(InputError, match="32 tokens was given to a model of 20 positions"):
-        model.draw_attention("天" * 30)
+        draw_attention(model, "天" * 30)
     with pytest.raises(InputError, match=r"format is 'gif'"):
-        model.draw_attention(TEXT, tmp_path / "a.gif")
+        draw_attention(model, TEXT, tmp_path / "a.gif")

@@ -92,6 +92,7 @@ _HOME = {
     "arithmetic": "generation",
     "build": "checkpoints",
     "count": "inspection.cost",
+    "draw_attention": "inspection.attention_maps",
     "fill": "generation",
     "generate": "generation",
     "gibbs": "generation",

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from playmask.checkpoints.containers import PathLike
 from playmask.errors import CheckpointError
+
+PathLike = str | os.PathLike[str]
 
 
 def make_directory(directory: Path) -> None:

@@ -210,6 +210,7 @@ def test_a_page_of_a_text_that_is_given(tagger, tmp_path):
 
 
 def test_of_labels_that_end_together_the_inner_comes_first():
+    from playmask.data.annotated import Mention
     from playmask.inspection.draw.mentions import in_terminal
 
     both = [Mention(0, 4, "ORG"), Mention(2, 4, "X")]

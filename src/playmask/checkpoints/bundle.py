@@ -16,12 +16,12 @@ from typing import IO
 import numpy as np
 
 from playmask.checkpoints import containers
-from playmask.checkpoints.containers import PathLike, Tensors
+from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.entries import NUMBERS, Entry, entry_bytes, read_entries
 from playmask.checkpoints.table import is_table, masked_crc, read_table, table
 from playmask.checkpoints.wire import DAMAGE, field, fields, integer
 from playmask.errors import CheckpointError
-from playmask.files import replacing
+from playmask.files import PathLike, replacing
 
 SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 

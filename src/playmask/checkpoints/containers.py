@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from playmask.errors import CheckpointError
-
-PathLike = str | os.PathLike[str]
+from playmask.files import PathLike
 
 
 class Spec(NamedTuple):

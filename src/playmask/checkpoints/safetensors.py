@@ -12,9 +12,9 @@ import ml_dtypes
 import numpy as np
 
 from playmask.checkpoints import containers
-from playmask.checkpoints.containers import PathLike, Spec, Tensors
+from playmask.checkpoints.containers import Spec, Tensors
 from playmask.errors import CheckpointError
-from playmask.files import replacing
+from playmask.files import PathLike, replacing
 from playmask.runtime.lazy_weights import ALIGNMENT
 
 DTYPES = {

@@ -18,10 +18,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from playmask.checkpoints import containers, pickling
-from playmask.checkpoints.containers import PathLike, Tensors
+from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.pickles import LIMIT, Pickle, View
 from playmask.errors import CheckpointError
-from playmask.files import replacing
+from playmask.files import PathLike, replacing
 
 MAGIC = 0x1950A86A20F9469CFC6C
 WRAPPERS = ("state_dict", "model_state_dict", "model")

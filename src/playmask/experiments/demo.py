@@ -15,6 +15,7 @@ from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.files import write_json
 from playmask.inspection import draw
+from playmask.inspection.attention_maps import draw_attention
 from playmask.model.parts import Learned
 from playmask.tasks import Prediction, TextClassifier, load_task
 from playmask.tokenizers import Tokenizer
@@ -97,7 +98,7 @@ def run(
     if predictions != task.predict(list(SENTENCES)):
         raise AssertionError("the loaded task predicts something else than the trained one")
     draw.training_curve(history, directory / "curve.png", title="Reviews, from scratch")
-    again.transformer.draw_attention(SENTENCES[0], directory / "attention.png", layers=0)
+    draw_attention(again.transformer, SENTENCES[0], directory / "attention.png", layers=0)
     metrics = {
         "accuracy": scores["test_clean"],
         "accuracy_with_leaks": scores["test"],

@@ -85,6 +85,25 @@ class AttentionMaps:
         return "\n\n".join(blocks)
 
 
+def draw_attention(
+    model: Any,
+    text: str,
+    path: str | Path | None = None,
+    *,
+    pair: str | None = None,
+    layers: Numbers = None,
+    heads: Numbers = None,
+) -> AttentionMaps:
+    """Draw the attention weights of a Transformer over a text: heat maps in a .png or .svg.
+
+    Without a path nothing is written; what is returned prints itself in a terminal.
+    """
+    maps = attention_maps(model, text, pair).pick(layers, heads)
+    if path is not None:
+        maps.draw(path)
+    return maps
+
+
 def attention_maps(model: Any, text: str, pair: str | None = None) -> AttentionMaps:
     """Run a Transformer over a text, or a pair, and take all its attention weights.
 

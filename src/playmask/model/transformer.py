@@ -1,14 +1,12 @@
 """The Transformer: one forward pass for training, prefill and every decoding step."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 from keras import ops
 
 from playmask.errors import ConfigError, InputError, nearest
-from playmask.inspection.attention_maps import AttentionMaps, Numbers, attention_maps
 from playmask.model import cache as kv_cache
 from playmask.model.architecture import Architecture
 from playmask.model.block import Stack
@@ -116,21 +114,6 @@ class Transformer(keras.Model):
     def valid(self, inputs: Inputs) -> Tensor:
         """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
         return valid_of(inputs, self.architecture.pad)
-
-    def draw_attention(
-        self,
-        text: str,
-        path: str | Path | None = None,
-        *,
-        pair: str | None = None,
-        layers: Numbers = None,
-        heads: Numbers = None,
-    ) -> AttentionMaps:
-        """Draw who looks at whom in a text: into a .png or .svg, or as what is printed of it."""
-        maps = attention_maps(self, text, pair).pick(layers, heads)
-        if path is not None:
-            maps.draw(path)
-        return maps
 
     def empty_cache(self, batch: int, slots: int) -> kv_cache.Cache:
         """Make an empty key-value cache for `batch` rows of at most `slots` tokens."""

@@ -64,11 +64,12 @@ def attention(
     """
     from playmask.cli.actions.draw import numbers
     from playmask.cli.output import note
+    from playmask.inspection.attention_maps import draw_attention
     from playmask.tasks.task import load_reader
 
     layers, heads = numbers("--layer", layer), numbers("--head", head)
     model = load_reader(path, family=family)
-    maps = model.draw_attention(text, out, pair=pair, layers=layers, heads=heads)
+    maps = draw_attention(model, text, out, pair=pair, layers=layers, heads=heads)
     if out is None:
         typer.echo(str(maps))
     else:
