@@ -101,6 +101,7 @@ def _groups(
 
     from playmask.cli import input_texts
     from playmask.cli.actions.predict import examples_in
+    from playmask.data.examples import Example
 
     if text:
         pairs: list[Any] = [*pair] if pair else [None] * len(text)
