@@ -22,7 +22,7 @@ import numpy as np
 
 import playmask  # first: it chooses the backend
 from playmask.runtime.predictor import Predictor
-from playmask.tasks.task import all_weights
+from playmask.tasks.saving import all_weights
 
 import keras  # isort: skip
 

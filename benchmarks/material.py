@@ -208,7 +208,7 @@ def _as_huggingface(
     from safetensors.numpy import load_file, save_file
 
     import playmask
-    from playmask.tasks.task import all_weights
+    from playmask.tasks.saving import all_weights
 
     made = playmask.load_task(task)
     playmask.save(made.transformer, path, dialect="huggingface")

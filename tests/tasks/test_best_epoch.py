@@ -13,7 +13,7 @@ from playmask.errors import ConfigError
 from playmask.runtime.train import fitting
 from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.optimizers import adamw
-from playmask.tasks.task import all_weights
+from playmask.tasks.saving import all_weights
 from tasks.made_up import QUICK
 from tasks.test_mentions import DATA, new_task
 

@@ -13,7 +13,7 @@ from playmask.errors import CheckpointError, ConfigError, DataError, InputError
 from playmask.runtime.train.optimizers import adamw
 from playmask.runtime.train.schedules import PiecewiseLinear, warm_up_then_decay
 from playmask.tasks.classification.classify import macro_f1
-from playmask.tasks.task import all_weights
+from playmask.tasks.saving import all_weights
 from playmask.tokenizers import Tokenizer
 
 pytestmark = pytest.mark.backends

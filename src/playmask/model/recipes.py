@@ -1,7 +1,17 @@
 """Recipes: frozen, hashable values that describe a piece of a model and travel through JSON."""
 
 import dataclasses
-from typing import Any, TypeVar, dataclass_transform
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from playmask.errors import ConfigError, nearest
 
@@ -9,7 +19,47 @@ T = TypeVar("T")
 _KINDS: dict[str, type] = {}
 
 
-@dataclass_transform(frozen_default=True)
+def option(*, default: Any, text: str = "", minimum: float | None = None) -> Any:
+    """A field of a recipe with the help text and the least value that a command line needs.
+
+    Without a text the field is no option of the command line.
+    """
+    return dataclasses.field(default=default, metadata={"help": text, "minimum": minimum})
+
+
+def check_options(value: Any) -> None:
+    """Check the fields of a recipe against their types, choices and least values.
+
+    Raises: ConfigError for the first that does not fit
+    """
+    hints = get_type_hints(type(value))
+    for field in dataclasses.fields(value):
+        _check_option(field, hints[field.name], getattr(value, field.name))
+
+
+def _check_option(field: "dataclasses.Field[Any]", hint: Any, value: Any) -> None:
+    allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if value is None and NoneType in allowed:
+        return
+    hint = next(each for each in allowed if each is not NoneType)
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise ConfigError(
+                f"There is no {field.name} {value!r}."
+                f"{nearest(str(value), map(str, get_args(hint)))}"
+            )
+        return
+    plain = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(hint)
+    if plain is not None and (
+        not isinstance(value, plain) or (isinstance(value, bool) and hint is not bool)
+    ):
+        raise ConfigError(f"{field.name} is {value!r:.60}; {hint.__name__} is due.")
+    minimum = field.metadata.get("minimum")
+    if minimum is not None and not value >= minimum:
+        raise ConfigError(f"{field.name} is from {minimum}, not {value!r}.")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(option, dataclasses.field))
 def recipe(cls: type[T]) -> type[T]:
     """Turn a class into a frozen dataclass that `to_json` and `from_json` know by its name."""
     made = dataclasses.dataclass(frozen=True)(cls)

@@ -12,29 +12,30 @@ import numpy as np
 from keras import ops
 
 from playmask.checkpoints import safetensors
-from playmask.checkpoints.containers import Tensors
-from playmask.checkpoints.load import architecture, in_dtype, load, policy_of
+from playmask.checkpoints.load import in_dtype, policy_of
 from playmask.checkpoints.save import check_can_be_saved, describe
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
-from playmask.errors import CheckpointError, ConfigError, InputError, nearest
+from playmask.errors import ConfigError, InputError
 from playmask.files import make_directory, read_json, write_json
 from playmask.model.architecture import Architecture
 from playmask.model.masks import Tensor
-from playmask.model.transformer import PREDICT, Transformer, weights_by_name
+from playmask.model.recipes import to_json
+from playmask.model.transformer import PREDICT, Transformer
 from playmask.runtime.batches import Batch, Batches, Row
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.gradients import value_and_gradient
-from playmask.runtime.lazy_weights import blank, fill, undisturbed
+from playmask.runtime.lazy_weights import blank, fill
 from playmask.runtime.planning import price_of
 from playmask.runtime.predictor import Predictor
 from playmask.runtime.train.fitting import TrainingPlan, train
+from playmask.runtime.train.hooks import OpenStep
+from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.explaining import Question, among_few
+from playmask.tasks.saving import TASK, arrays_of, fill_weights, load_reader
 from playmask.tokenizers import Encoding, Tokenizer
 
-TASK = "task.json"
 
-
-class TaskNetwork(keras.Model):
+class TaskNetwork(OpenStep):
     """A Transformer with what a task puts on it; weights of the task's own are "task/…"."""
 
     def __init__(self, transformer: Transformer) -> None:
@@ -67,6 +68,7 @@ class Task(ABC):
         self.network = network
         self.tokenizer = tokenizer
         self.settings = dict(settings)
+        self.training: TrainingOptions | None = None
         self._check_length()
         self.predictor = self.make_predictor()
 
@@ -215,46 +217,40 @@ class Task(ABC):
         self,
         train_data: Any,
         validation: Any = None,
+        options: TrainingOptions | None = None,
         *,
-        epochs: int = 3,
-        batch_size: int = 32,
-        learning_rate: float = 2e-5,
-        warm_up: float = 0.1,
-        weight_decay: float = 0.01,
-        clip: float | None = 1.0,
-        multiplier: float = 1.0,
-        seed: int = 0,
         directory: str | Path | None = None,
         resume: bool = False,
         skip_bad: bool = False,
         callbacks: Iterable[keras.callbacks.Callback] = (),
         verbose: Any = "auto",
+        **changes: Any,
     ) -> dict[str, list[float]]:
         """Train with Keras' fit and keep the best epoch; returns the history of each metric.
 
-        data: a file or examples, all checked before training starts; learning_rate: per step, it
-        warms up over the first part of the steps and decays linearly to 0; directory: where the
-        best epoch is saved as soon as it is reached, and where resume=True finds the training
-        that was interrupted; multiplier: what the task puts on its Transformer learns so many
-        times faster. The best epoch has the highest `best` of the task on (at most 1,000 of) the
-        validation data ("val_f1" in the history), or the lowest loss where it names none; without
-        validation data it is the last one.
-        Raises: DataError for a bad example; KeyboardInterrupt passes, with the best epoch kept
+        data: a file or examples, all checked before training starts; options: of the training,
+        each of which may also be given by its name (`epochs=5`); directory: where the best epoch
+        is saved as soon as it is reached, and where resume=True finds the training that was
+        interrupted; callbacks: of Keras, StepHooks among them. The best epoch has the highest
+        `best` of the task on (at most 1,000 of) the validation data ("val_f1" in the history), or
+        the lowest loss where it names none; without validation data it is the last one.
+        Raises: DataError for a bad example; ConfigError for an option that cannot be;
+                KeyboardInterrupt passes, with the best epoch kept
         """
+        options = (options or TrainingOptions()).change(**changes)
         examples = self.read(train_data, skip_bad=skip_bad)
         checks = None if validation is None else self.read(validation, skip_bad=skip_bad)
         self.settings |= self.facts(examples)
+        self.training = options
         data = hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
-        keras.utils.set_random_seed(seed)
-        price = price_of(self.network.count_params(), passes=3) / max(epochs, 1)
-        batches = self._batches(examples, batch_size, seed=seed, shuffle=True, price=price)
-        rates = (learning_rate, warm_up, weight_decay, clip, multiplier)
-        plan = TrainingPlan(epochs, *rates, resume=resume, data=data)
+        keras.utils.set_random_seed(options.seed)
+        price = price_of(self.network.count_params(), passes=3) / options.epochs
+        size, seed = options.batch_size, options.seed
         return train(
             self,
-            batches,
-            None if checks is None else self._batches(checks, batch_size, shuffle=False),
-            plan,
+            self._batches(examples, size, seed=seed, shuffle=True, price=price),
+            None if checks is None else self._batches(checks, size, shuffle=False),
+            TrainingPlan(options, resume=resume, data=data),
             checks=checks or (),
             directory=None if directory is None else Path(directory),
             callbacks=list(callbacks),
@@ -281,21 +277,28 @@ class Task(ABC):
         check_can_be_saved(self.transformer)
         directory = Path(directory)
         make_directory(directory)
-        arrays = _arrays(self.network)
+        arrays = arrays_of(self.network)
         (directory / WEIGHTS).unlink(missing_ok=True)
-        write_json(directory / TASK, {"format": 1, "task": self.kind, "settings": self.settings})
+        write_json(directory / TASK, self._described())
         write_json(directory / ARCHITECTURE, describe(self.transformer))
         self.tokenizer.save(directory)
         safetensors.write(directory / WEIGHTS, arrays)
         return directory
 
+    def _described(self) -> dict[str, Any]:
+        """What task.json holds: the task, its settings, and how it was trained last."""
+        training = {} if self.training is None else {"training": to_json(self.training)}
+        return {"format": 1, "task": self.kind, "settings": self.settings, **training}
+
     def save_weights(self, directory: Path) -> None:
         """Write the weights of a task that is saved already, whole or not at all."""
-        safetensors.write(directory / WEIGHTS, _arrays(self.network))
+        safetensors.write(directory / WEIGHTS, arrays_of(self.network))
 
     def load_weights(self, directory: Path) -> None:
         """Take back the weights that were saved."""
-        _put(self.network, safetensors.read(directory / WEIGHTS), lambda v, array: v.assign(array))
+        fill_weights(
+            self.network, safetensors.read(directory / WEIGHTS), lambda v, array: v.assign(array)
+        )
 
     @classmethod
     def restore(cls, directory: Path, settings: Mapping[str, Any], dtype: Any = None) -> Self:
@@ -307,44 +310,10 @@ class Task(ABC):
             lambda: cls.make_network(Transformer(architecture, heads, dtype=policy), settings)
         )
         tokenizer = Tokenizer.load(directory)
-        _put(network, safetensors.read(directory / WEIGHTS), fill)
+        fill_weights(network, safetensors.read(directory / WEIGHTS), fill)
         network.transformer.tokenizer = tokenizer
         in_dtype(network.transformer, dtype)
         return cls(network, tokenizer, settings)
-
-
-def all_weights(network: keras.Model) -> dict[str, Any]:
-    """A task network's weights: the Transformer's by their own names, the rest as "task/…"."""
-    inside = weights_by_name(network.transformer)
-    known = {id(variable) for variable in inside.values()}
-    return inside | {v.path: v for v in network.weights if id(v) not in known}
-
-
-def _arrays(network: keras.Model) -> dict[str, np.ndarray]:
-    """A task network's weights as arrays."""
-    return {
-        name: np.asarray(keras.ops.convert_to_numpy(variable.value))
-        for name, variable in all_weights(network).items()
-    }
-
-
-def _put(network: keras.Model, tensors: Tensors, put: Callable[[Any, np.ndarray], Any]) -> None:
-    """Give every weight its tensor, after seeing that each has one of its shape."""
-    weights = all_weights(network)
-    odd = sorted(set(weights) ^ set(tensors))
-    if odd:
-        raise CheckpointError(
-            f"{tensors.path} is not of the task beside it: {odd[0]} is only in one of them."
-        )
-    for name, variable in weights.items():
-        shape = tensors.spec(name).shape
-        if shape != tuple(variable.shape):
-            raise CheckpointError(
-                f"{tensors.path}: {name} has the shape {shape}, the task needs {variable.shape}."
-            )
-    arrays = {name: tensors[name] for name in weights}
-    for name, variable in weights.items():
-        put(variable, arrays[name])
 
 
 def open_model(
@@ -370,31 +339,3 @@ def open_model(
             f"{model.architecture.vocabulary}; they do not belong together."
         )
     return model, tokenizer
-
-
-def load_reader(path: str | Path, *, family: str | None = None, **options: Any) -> Transformer:
-    """Load a model to read texts with: of an encoder-decoder its encoder alone."""
-    if architecture(path, family=family).decoder is not None:
-        options["decoder"] = None
-    return load(path, family=family, **options)
-
-
-@undisturbed()
-def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
-    """Load a task of any kind from the directory it was saved in.
-
-    dtype: to hold its Transformer's weights and compute in, as of `playmask.load`
-    Raises: CheckpointError where there is none, or only half of one
-    """
-    from playmask.tasks import TASKS
-
-    directory = Path(directory)
-    if not (directory / TASK).is_file():
-        raise CheckpointError(f"There is no task in {directory}: it has no {TASK}.")
-    saved = read_json(directory / TASK)
-    if saved.get("format") != 1 or saved.get("task") not in TASKS:
-        raise CheckpointError(
-            f"{directory / TASK} holds a task {saved.get('task')!r} of format "
-            f"{saved.get('format')!r}.{nearest(str(saved.get('task')), TASKS)}"
-        )
-    return TASKS[saved["task"]].restore(directory, saved["settings"], dtype)

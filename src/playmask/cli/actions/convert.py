@@ -16,7 +16,7 @@ from playmask.cli.input_texts import split
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.model.transformer import Transformer
-from playmask.tasks.task import TASK
+from playmask.tasks.saving import TASK
 
 DTYPES = ("float32", "bfloat16", "float16")
 BATCH, LENGTH = 2, 16  # the random texts that both models are compared on

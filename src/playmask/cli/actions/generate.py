@@ -15,7 +15,7 @@ from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
 from playmask.generation.generate import TARGETS
 from playmask.tasks import LanguageModel, Seq2Seq, load_task
-from playmask.tasks.task import TASK
+from playmask.tasks.saving import TASK
 from playmask.tasks.writing.language_model import ROOM
 from playmask.tasks.writing.writer import Writer, Written
 

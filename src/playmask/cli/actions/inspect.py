@@ -17,7 +17,7 @@ from playmask.errors import DataError
 from playmask.files import read_json
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank
-from playmask.tasks.task import TASK
+from playmask.tasks.saving import TASK
 
 KINDS = {
     "google": "a TensorFlow checkpoint",

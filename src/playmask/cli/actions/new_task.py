@@ -38,8 +38,8 @@ from playmask.tasks import (
     TextClassifier,
 )
 from playmask.tasks.reading.extractive import heads_of
+from playmask.tasks.saving import load_reader
 from playmask.tasks.similarity.pairs import read_sentences
-from playmask.tasks.task import load_reader
 from playmask.tokenizers import Tokenizer
 
 Labels = list[str] | None
@@ -99,7 +99,7 @@ class Kind(NamedTuple):
             model = self.open(options["model"], family=options["family"], heads=heads, **changes)
             _fit_length(options, model.architecture)
         settings = self.settings(options, labels)
-        return self.task.new(model, tokenizer=tokenizer, **settings)  # type: ignore[attr-defined]
+        return self.task.new(model, tokenizer=tokenizer, **settings)
 
     def _new_model(
         self, options: Options, examples: Examples, heads: Any, changes: dict[str, Any]

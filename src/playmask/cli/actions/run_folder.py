@@ -1,5 +1,6 @@
 """What `playmask train` is asked to do: options, defaults, and the folder it writes into."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,8 +8,9 @@ from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
 from playmask.cli.output import note
 from playmask.errors import ConfigError
 from playmask.files import read_json
-from playmask.runtime.train.fitting import BACKUP, TrainingPlan
-from playmask.tasks.task import TASK
+from playmask.runtime.train.fitting import BACKUP
+from playmask.runtime.train.options import TrainingOptions
+from playmask.tasks.saving import TASK
 
 RUN, CURVE = "run.json", "curve.png"
 DEFAULTS = {
@@ -104,13 +106,14 @@ def settle(job: Job, given: Options, own: Options) -> Options:
     }
     defaults |= FOR_NEW if chosen["new"] else {}
     options: Options = {n: defaults.get(n) if v is None else v for n, v in chosen.items()}
-    TrainingPlan(
-        options["epochs"],
-        options["learning_rate"],
-        options["warm_up"],
-        multiplier=options["multiplier"],
-    )  # refuses what is wrong
+    training_options(options)  # refuses what is wrong
     return options
+
+
+def training_options(options: Options) -> TrainingOptions:
+    """Those of the options that are of the training."""
+    names = [field.name for field in dataclasses.fields(TrainingOptions)]
+    return TrainingOptions(**{name: options[name] for name in names if name in options})
 
 
 def _check_model(options: Options) -> None:

@@ -12,7 +12,16 @@ import keras
 
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
 from playmask.cli.actions.new_task import KINDS, Kind, counted
-from playmask.cli.actions.run_folder import CURVE, RUN, Job, Options, check_out, is_ours, settle
+from playmask.cli.actions.run_folder import (
+    CURVE,
+    RUN,
+    Job,
+    Options,
+    check_out,
+    is_ours,
+    settle,
+    training_options,
+)
 from playmask.cli.guard import Interrupted
 from playmask.cli.input_texts import rechecked, split
 from playmask.cli.output import note, note_skipped, print_table
@@ -22,7 +31,7 @@ from playmask.files import read_json, write_json
 from playmask.inspection.draw import training_curve
 from playmask.runtime.train.fitting import BACKUP, HISTORY, best_epoch
 from playmask.tasks import load_task
-from playmask.tasks.task import TASK
+from playmask.tasks.saving import TASK
 
 FILES = (TASK, ARCHITECTURE, "tokenizer.json", WEIGHTS, HISTORY, RUN, CURVE)
 
@@ -185,13 +194,12 @@ def _fit(
         write_json(out / RUN, {"format": 1, "finished": False, "options": options})
 
     beginning = Beginning(begin)
-    names = ("epochs", "batch_size", "learning_rate", "warm_up", "weight_decay", "multiplier")
     try:
         with Stopping() as stopping:
             return task.fit(
                 examples,
                 checks,
-                **{name: options[name] for name in (*names, "seed")},
+                training_options(options),
                 directory=out,
                 resume=going_on,
                 callbacks=[beginning, stopping],

@@ -65,7 +65,7 @@ def attention(
     from playmask.cli.actions.draw import numbers
     from playmask.cli.output import note
     from playmask.inspection.attention_maps import draw_attention
-    from playmask.tasks.task import load_reader
+    from playmask.tasks.saving import load_reader
 
     layers, heads = numbers("--layer", layer), numbers("--head", head)
     model = load_reader(path, family=family)

@@ -2,9 +2,8 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,39 +11,21 @@ import numpy as np
 from playmask.errors import ConfigError
 from playmask.files import read_json, write_json
 from playmask.runtime.batches import Batches
+from playmask.runtime.train.hooks import hooks_among
 from playmask.runtime.train.optimizers import adamw
+from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.schedules import warm_up_then_decay
 
 HISTORY, BACKUP, DATA = "training.json", ".playmask-training", "data.sha256"
 MEASURED = 1000  # validation examples at most on which an epoch is measured
 
 
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How long and how fast to train, on which data (a fingerprint of them).
+class TrainingPlan(NamedTuple):
+    """How to train, on which data (a fingerprint of them), and whether to go on with a training."""
 
-    warm_up is a part of all steps; rates are per step; multiplier: how many times the rate what
-    the task puts on its Transformer learns at.
-    """
-
-    epochs: int
-    learning_rate: float
-    warm_up: float = 0.1
-    weight_decay: float = 0.01
-    clip: float | None = 1.0
-    multiplier: float = 1.0
+    options: TrainingOptions
     resume: bool = False
     data: str = ""
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ConfigError(f"epochs must be at least 1, not {self.epochs}.")
-        if not 0 < self.learning_rate < 1:
-            raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
-        if not 0 <= self.warm_up < 1:
-            raise ConfigError(f"warm_up is a part of the training, 0 to 1, not {self.warm_up}.")
-        if not self.multiplier > 0:
-            raise ConfigError(f"multiplier is above 0, not {self.multiplier!r}.")
 
 
 def train(
@@ -63,9 +44,19 @@ def train(
     checks: the examples of the validation, on which a task is measured that says by what
     """
     network = task.network
-    rate = warm_up_then_decay(plan.learning_rate, plan.epochs * len(batches), plan.warm_up)
-    decay, clip, times = plan.weight_decay, plan.clip, plan.multiplier
-    task.compile(adamw(network, rate, weight_decay=decay, clip=clip, multiplier=times))
+    options = plan.options
+    steps = options.epochs * len(batches)
+    rate = warm_up_then_decay(options.learning_rate, steps, options.warm_up)
+    task.compile(
+        adamw(
+            network,
+            rate,
+            weight_decay=options.weight_decay,
+            clip=options.clip,
+            multiplier=options.multiplier,
+        )
+    )
+    network.hooks = hooks_among(callbacks)
     keep = KeepBest(task, batches, directory, checks)
     own: list[keras.callbacks.Callback] = [keep]
     finished = 0
@@ -78,7 +69,7 @@ def train(
     try:
         network.fit(
             batches,
-            epochs=plan.epochs,
+            epochs=options.epochs,
             initial_epoch=finished,
             validation_data=validation,
             shuffle=False,  # the batches shuffle themselves, so that a resumed run can repeat it
@@ -91,6 +82,7 @@ def train(
             variable.assign(value)
         raise
     finally:
+        network.hooks = ()
         keep.restore()
     return keep.history
 

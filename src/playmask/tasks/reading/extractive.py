@@ -20,7 +20,8 @@ from playmask.runtime.batches import Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.explaining import Question
 from playmask.tasks.reading.base import CANDIDATES, Answer, Odds, Reader, check_answers, pair_of
-from playmask.tasks.task import TaskNetwork, load_reader, open_model
+from playmask.tasks.saving import load_reader
+from playmask.tasks.task import TaskNetwork, open_model
 from playmask.tasks.windows import Window
 from playmask.tokenizers import Tokenizer
 

@@ -19,9 +19,10 @@ from playmask.runtime.batches import Batch, Batches
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.pooling import pooling_of
 from playmask.tasks.explaining import Question
+from playmask.tasks.saving import load_reader
 from playmask.tasks.similarity.index import SentenceIndex
 from playmask.tasks.similarity.pairs import read_sentences, scores_of
-from playmask.tasks.task import TaskNetwork, load_reader, open_model
+from playmask.tasks.task import TaskNetwork, open_model
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.writer import Prompts, picked

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -10,11 +10,15 @@ from playmask.errors import CheckpointError, ConfigError, InputError
 from playmask.files import make_directory, read_json, replacing, write_json
 from playmask.tasks.texts import texts_of
 
-if TYPE_CHECKING:
-    from playmask.tasks.similarity.encoder import SentenceEncoder
-
 SENTENCES, VECTORS = "sentences.json", "vectors.usearch"
 SAME = 0.99  # the least cosine of a sentence's vector with the one an encoder made of it before
+
+
+class Encoder(Protocol):
+    """What makes a vector of each text: float32 (texts, D), each of the length 1."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """The vectors of texts."""
 
 
 class Found(NamedTuple):
@@ -27,11 +31,11 @@ class Found(NamedTuple):
 class SentenceIndex:
     """Sentences with a search for their vectors (HNSW, of the library usearch)."""
 
-    def __init__(self, encoder: "SentenceEncoder", sentences: list[str], vectors: Any) -> None:
+    def __init__(self, encoder: Encoder, sentences: list[str], vectors: Any) -> None:
         self.encoder, self.sentences, self.vectors = encoder, sentences, vectors
 
     @classmethod
-    def of(cls, encoder: "SentenceEncoder", sentences: Sequence[str]) -> Self:
+    def of(cls, encoder: Encoder, sentences: Sequence[str]) -> Self:
         """Make vectors of sentences, and an index of those.
 
         Raises: InputError where there is no sentence, or an empty one
@@ -78,7 +82,7 @@ class SentenceIndex:
         return directory
 
     @classmethod
-    def load(cls, directory: str | Path, encoder: "SentenceEncoder") -> Self:
+    def load(cls, directory: str | Path, encoder: Encoder) -> Self:
         """Load what `save` wrote, with the encoder that made the vectors.
 
         Raises: CheckpointError where there is none, or another encoder made it

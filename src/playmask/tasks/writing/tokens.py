@@ -11,7 +11,8 @@ from keras import ops
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.compiled import Compiled
-from playmask.tasks.task import Task, TaskNetwork, load_reader
+from playmask.tasks.saving import load_reader
+from playmask.tasks.task import Task, TaskNetwork
 
 MEASURED = 32  # examples whose loss is computed at a time
 

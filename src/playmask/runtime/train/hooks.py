@@ -1,0 +1,153 @@
+"""An open training step: what joins it sees the batch, adds to the loss, acts after the update."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from playmask.runtime.gradients import with_gradient
+
+Tensors = dict[str, Any]
+
+
+class StepHook(keras.callbacks.Callback):
+    """Joins every training step of `Task.fit`, on every backend; give it among the callbacks.
+
+    It is a Keras callback too, so it may also act at the ends of epochs.
+    """
+
+    def add_loss(self, step: "Step") -> Any | None:
+        """A scalar that is added to the loss of a step, differentiated with it; None: nothing."""
+        return None
+
+    def after_update(self, network: keras.Model) -> None:
+        """Act on the weights after the optimizer has updated them, inside the compiled step."""
+
+
+class Step(NamedTuple):
+    """What a hook sees of a training step, where gradients are taken.
+
+    inputs, targets, weights: of the batch; outputs: what the network has answered; loss: a scalar
+    """
+
+    network: "OpenStep"
+    inputs: Tensors
+    targets: Any
+    weights: Any
+    outputs: Tensors
+    loss: Any
+
+    def forward(self, **changes: Any) -> Tensors:
+        """A further pass through the network, with some inputs changed; dropout draws anew."""
+        return self.network({**self.inputs, **changes}, training=True)
+
+    def loss_of(self, outputs: Tensors) -> Any:
+        """The loss of the task for some outputs: a scalar."""
+        return self.network.task_loss(self.targets, outputs, self.weights)
+
+    def gradient_of_embeddings(self) -> Any:
+        """The gradient of the loss with respect to each token's embedding: (B, T, E).
+
+        It is taken by a pass of its own; no gradient flows through it.
+        """
+
+        def loss(extra: Any) -> Any:
+            with _apart(self.network):
+                return self.loss_of(self.forward(extra=extra))
+
+        _, gradient = with_gradient(loss)(self.zero_embeddings())
+        return ops.stop_gradient(gradient)
+
+    def zero_embeddings(self) -> Any:
+        """What changes no embedding, as the input `extra`: zeros (B, T, E)."""
+        size = self.network.transformer.architecture.embedding_size_
+        return ops.zeros((*ops.shape(self.inputs["tokens"]), size))
+
+
+class OpenStep(keras.Model):
+    """A model whose training step hooks may join; with none it is Keras' own."""
+
+    hooks: Sequence[StepHook] = ()
+    transformer: Any
+
+    def task_loss(self, targets: Any, outputs: Tensors, weights: Any) -> Any:
+        """The compiled losses of outputs: a scalar."""
+        return super().compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The compiled losses, and in training what the hooks add; Keras calls it in each step."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not training:
+            return loss
+        step = Step(self, x, y, sample_weight, y_pred, loss)
+        for extra in (hook.add_loss(step) for hook in self.hooks):
+            loss = loss if extra is None else loss + extra
+        return loss
+
+    def train_step(self, *arguments: Any) -> Any:
+        """Keras' step, then what the hooks do after the update."""
+        result = super().train_step(*arguments)
+        if not self._acting():
+            return result
+        if keras.backend.backend() != "jax":
+            for hook in self.hooks:
+                hook.after_update(self)
+            return result
+        logs, state = result
+        return logs, self._after_update(state)
+
+    def _acting(self) -> bool:
+        return any(type(hook).after_update is not StepHook.after_update for hook in self.hooks)
+
+    def _after_update(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        """On JAX: the weights of a step's state, as the hooks leave them."""
+        groups = (
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.optimizer.variables,
+            self.metrics_variables,
+        )
+        mapping = [
+            both for group, values in zip(groups, state, strict=True)
+            for both in zip(group, values, strict=True)
+        ]  # fmt: skip
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            for hook in self.hooks:
+                hook.after_update(self)
+        return tuple(
+            [_current(scope, v, value) for v, value in zip(group, values, strict=True)]
+            for group, values in zip(groups, state, strict=True)
+        )
+
+
+def _current(scope: Any, variable: Any, value: Any) -> Any:
+    updated = scope.get_current_value(variable)
+    return value if updated is None else updated
+
+
+@contextmanager
+def _apart(network: keras.Model) -> Iterator[None]:
+    """A pass whose updates of variables (seeds of dropout) are dropped.
+
+    On JAX a value of an inner differentiation may not leave it.
+    """
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    mapping = [(variable, variable.value) for variable in network.variables]
+    with keras.StatelessScope(state_mapping=mapping):
+        yield
+
+
+def hooks_among(callbacks: Sequence[Any]) -> list[StepHook]:
+    """The hooks among some callbacks."""
+    return [callback for callback in callbacks if isinstance(callback, StepHook)]

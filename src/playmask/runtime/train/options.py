@@ -1,0 +1,49 @@
+"""How a task is trained: one value that `fit`, the command line and task.json share."""
+
+import dataclasses
+from typing import Any, Self
+
+from playmask.errors import ConfigError, nearest
+from playmask.model.recipes import check_options, option, recipe
+
+
+@recipe
+class TrainingOptions:
+    """How long, how fast and in which batches a task is trained.
+
+    warm_up: part of the steps in which the rate rises; weight_decay: decoupled, none on biases and
+    norms; clip: the global norm of gradients (None = as they are); multiplier: how many times the
+    rate what the task puts on its Transformer learns at.
+    Units:   learning_rate per step
+    Raises:  ConfigError for a value that cannot be
+
+    Example:
+        >>> TrainingOptions(epochs=5, learning_rate=1e-3).batch_size
+        32
+    """
+
+    epochs: int = option(default=3, text="Passes over the data.", minimum=1)
+    batch_size: int = option(default=32, text="Examples of a step.", minimum=1)
+    learning_rate: float = option(default=2e-5, text="Per step; 1e-3 with --new.")
+    warm_up: float = option(default=0.1, text="Part of the steps in which the rate rises.")
+    weight_decay: float = option(default=0.01, text="Decoupled; none on biases and norms.")
+    clip: float | None = option(default=1.0, text="Of the gradients' global norm.")
+    multiplier: float = option(default=1.0, text="The task's own weights learn so much faster.")
+    seed: int = option(default=0, text="Of everything random.")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if not 0 < self.learning_rate < 1:
+            raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
+        if not 0 <= self.warm_up < 1:
+            raise ConfigError(f"warm_up is a part of the training, 0 to 1, not {self.warm_up}.")
+        if not self.multiplier > 0:
+            raise ConfigError(f"multiplier is above 0, not {self.multiplier!r}.")
+
+    def change(self, **changes: Any) -> Self:
+        """A copy with some options replaced; raises ConfigError for one that there is not."""
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            if name not in known:
+                raise ConfigError(f"There is no training option {name!r}.{nearest(name, known)}")
+        return dataclasses.replace(self, **changes)
