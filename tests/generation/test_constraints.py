@@ -50,7 +50,7 @@ def spelled(row, text, texts):
     return only(row, [one[len(text)] for one in ways if one[: len(text)] == text != one])
 
 
-def stretched(row, text, source):
+def fragments(row, text, source):
     n, source = len(text), tuple(source)
     places = [i for i in range(len(source) - n) if source[i : i + n] == text]
     return only(row, [*(source[i + n] for i in places), END])
@@ -73,7 +73,7 @@ CASES = {
     "copy": (Copy(also=(END,)), lambda row, text, i: only(row, [*TOKENS[i], END])),
     "fragment": (
         Copy(also=(END,), fragment=True, sources=SOURCES),
-        lambda row, text, i: stretched(row, text, SOURCES[i]),
+        lambda row, text, i: fragments(row, text, SOURCES[i]),
     ),
     "tree, more of the same": (
         (Automaton.prefix_tree(TREE, END), RepetitionPenalty(0.3)),

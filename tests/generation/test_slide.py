@@ -24,7 +24,7 @@ def test_where_there_is_room_it_changes_nothing(model):
 
 
 def test_it_goes_on_from_the_last_tokens(model):
-    """Each new stretch is what the model says after the last tokens of the text alone."""
+    """Each new span is what the model says after the last tokens of the text alone."""
     prompt, window = [3, 5, 9, 11, 2], 6
     made = playmask.slide(model, [prompt], window=window, max_tokens=50, end=None).tokens[0][0]
     assert len(made) == 50

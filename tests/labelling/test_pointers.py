@@ -12,7 +12,7 @@ from playmask.labelling.losses import (
     multilabel_crossentropy,
     sparse_multilabel_crossentropy,
 )
-from playmask.labelling.pointers import POINTERS, RARE, best_stretches
+from playmask.labelling.pointers import POINTERS, RARE, best_spans
 
 pytestmark = pytest.mark.backends
 ORACLE = dict(np.load(Path(__file__).parents[1] / "oracles" / "bert4keras" / "labelling.npz"))
@@ -36,7 +36,7 @@ def test_pointers_are_those_of_bert4keras(kind, rotary):
     np.testing.assert_allclose(found[~hidden], wanted[~hidden], atol=1e-5)
 
 
-def test_a_stretch_may_end_before_it_begins_where_that_is_wanted():
+def test_a_span_may_end_before_it_begins_where_that_is_wanted():
     valid = np.array([[True, True, False]])
     for onward, hidden in ((True, 6), (False, 5)):
         pointer = POINTERS["global"](1, size=4, onward=onward)
@@ -91,10 +91,10 @@ def test_scores_far_from_zero_stay_finite():
 
 
 @pytest.mark.parametrize("count", [1, 5, 40, 1000])
-def test_the_best_stretches_are_the_best_of_all(count):
+def test_the_best_spans_are_the_best_of_all(count):
     scores = np.random.default_rng(count).normal(size=(3, 4, 6, 6)).astype("float32")
     scores[0, 2, 3] += 9  # many of the best in one row
-    found = best_stretches(ops.convert_to_tensor(scores), count)
+    found = best_spans(ops.convert_to_tensor(scores), count)
     found = {name: ops.convert_to_numpy(value) for name, value in found.items()}
     for row, each in enumerate(scores):
         wanted = np.sort(each.ravel())[::-1][:count]
@@ -104,7 +104,7 @@ def test_the_best_stretches_are_the_best_of_all(count):
         assert len({*zip(*places, strict=True)}) == len(wanted)
 
 
-def test_scores_that_have_a_bias_begin_where_few_stretches_are_right():
+def test_scores_that_have_a_bias_begin_where_few_spans_are_right():
     pointer = POINTERS["efficient"](40, size=16)
     x = np.random.default_rng(0).normal(size=(4, 24, 32)).astype("float32")
     scores = ops.convert_to_numpy(pointer(x, np.ones((4, 24), bool)))

@@ -111,7 +111,7 @@ def test_the_best_sequence_is_the_best_of_all(kind, seed):
 
 
 @pytest.mark.parametrize("kind", ["crf", "crf with ends", "softmax"])
-def test_a_stretch_has_the_probability_of_all_sequences_that_hold_it(kind):
+def test_a_span_has_the_probability_of_all_sequences_that_hold_it(kind):
     tagger, (logits, valid) = made(kind), texts()
     found = decoded_by(tagger, logits, valid)
     for row, y, before, behind, n in zip(logits, *found, LENGTHS, strict=True):

@@ -10,7 +10,7 @@ from keras import ops
 import playmask
 from playmask.data.passages import Asked
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.labelling.spans import RightStretch, band_of_ends, band_of_tokens, slanted
+from playmask.labelling.spans import MarginalSpanCrossentropy, band_of_ends, band_of_tokens, slanted
 from playmask.tasks.reading.base import CANDIDATES, Answer, Odds
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 
@@ -223,7 +223,9 @@ def test_bands():
 def test_the_loss_is_of_all_right_stretches_together():
     scores = np.log([[1.0, 2.0, 3.0, 4.0]] * 3).astype("float32")
     right = np.array([[1, 3], [0, -1], [2, -1]])
-    loss = RightStretch().call(ops.convert_to_tensor(right), ops.convert_to_tensor(scores))
+    loss = MarginalSpanCrossentropy().call(
+        ops.convert_to_tensor(right), ops.convert_to_tensor(scores)
+    )
     wanted = -np.log([6 / 10, 1 / 10, 3 / 10])
     np.testing.assert_allclose(ops.convert_to_numpy(loss), wanted, rtol=1e-5)
 

@@ -196,7 +196,7 @@ class Automaton(Constraint):
 class Copy(Constraint):
     """Only tokens of the source (and `also`, such as the end): reading comprehension.
 
-    sources: rows of ids, one a prompt (None = the prompt); fragment: the text must be one stretch
+    sources: rows of ids, one a prompt (None = the prompt); fragment: the text must be one span
     of the source
     Source:  kexue.fm 7115, "only copy"
     """

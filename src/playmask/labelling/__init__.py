@@ -1,1 +1,1 @@
-"""What tags tokens and scores stretches of them: CRF, MEMM, pointers, and their losses."""
+"""What tags tokens and scores spans of them: CRF, MEMM, pointers, and their losses."""

@@ -1,4 +1,4 @@
-"""Scores of stretches: a number for each label, first token and last token."""
+"""Scores of spans: a number for each label, first token and last token."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ from playmask.model.parts.rotary import turn
 from playmask.model.parts.sinusoidal import angles
 
 RARE = 7.0
-"""Nats below zero where scores begin that have a bias: of a thousand stretches, one is right."""
+"""Nats below zero where scores begin that have a bias: of a thousand spans, one is right."""
 
 
 class GlobalPointer(keras.layers.Layer):
-    """Scores each stretch by the product of a query of its first and a key of its last token.
+    """Scores each span by the product of a query of its first and a key of its last token.
 
     labels: each has queries and keys of its own; size: of these; rotary: they are turned by their
-    positions (with `False` a stretch's length cannot be told); onward: only stretches that end
+    positions (with `False` a span's length cannot be told); onward: only spans that end
     where they begin, or later
     Shapes: x (B, T, D); valid bool (B, T) -> float32 (B, labels, T, T), at [first, last]; HIDDEN
-            where there is padding or no stretch
+            where there is padding or no span
     Source: Su 2021 (kexue 8373); reproduces bert4keras' GlobalPointer
     """
 
@@ -65,11 +65,11 @@ class GlobalPointer(keras.layers.Layer):
         self.dense.build(shape)
 
     def call(self, x: Tensor, valid: Tensor) -> Tensor:
-        """Score all stretches."""
+        """Score all spans."""
         length = ops.shape(x)[1]
         heads = ops.reshape(self.dense(x), (-1, length, self.labels, 2 * self.size))
         q, k = ops.split(ops.transpose(heads, (0, 2, 1, 3)), 2, axis=-1)
-        return self._only_stretches(self._products(q, k), valid)
+        return self._only_spans(self._products(q, k), valid)
 
     def _products(self, q: Tensor, k: Tensor) -> Tensor:
         """Queries (B, N, T, H) times keys, in float32: (B, N, T, T)."""
@@ -79,7 +79,7 @@ class GlobalPointer(keras.layers.Layer):
         scores = ops.matmul(q * self.size**-0.5, ops.swapaxes(k, -1, -2))
         return ops.cast(scores, "float32")
 
-    def _only_stretches(self, scores: Tensor, valid: Tensor) -> Tensor:
+    def _only_spans(self, scores: Tensor, valid: Tensor) -> Tensor:
         """Hide what is padding, and what ends before it begins."""
         allowed = ops.logical_and(valid[:, :, None], valid[:, None, :])
         if self.onward:
@@ -109,18 +109,18 @@ class EfficientGlobalPointer(GlobalPointer):
         self.ends.build((*shape[:-1], self.width))
 
     def call(self, x: Tensor, valid: Tensor) -> Tensor:
-        """Score all stretches."""
+        """Score all spans."""
         both = self.dense(x)
         q, k = both[..., 0::2], both[..., 1::2]
         scores = self._products(q[:, None], k[:, None])
         ends = ops.cast(ops.transpose(self.ends(both) / 2, (0, 2, 1)), "float32")
         last, first = ends[:, 0::2], ends[:, 1::2]
         scores = scores + first[..., None] + last[:, :, None]
-        return self._only_stretches(scores, valid)
+        return self._only_spans(scores, valid)
 
 
-def best_stretches(scores: Tensor, count: int) -> dict[str, Tensor]:
-    """The best of all stretches: score, label, first and last token.
+def best_spans(scores: Tensor, count: int) -> dict[str, Tensor]:
+    """The best of all spans: score, label, first and last token.
 
     The best so many stand in the rows with the so many largest scores: those are sought first.
     Shapes: scores (B, labels, T, T) -> (B, K) each, of at most `count`

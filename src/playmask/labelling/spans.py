@@ -1,6 +1,6 @@
-"""One stretch of many: scores for all up to some length, what is learnt, and which are likeliest.
+"""One span of many: scores for all up to some length, what is learnt, and which are likeliest.
 
-A band (B, T, A) holds the score of each stretch by its first token and its length - 1.
+A band (B, T, A) holds the score of each span by its first token and its length - 1.
 """
 
 import keras
@@ -31,7 +31,7 @@ def band_of_ends(first: Tensor, last: Tensor, longest: int) -> Tensor:
 
 
 def band_of_tokens(each: Tensor, ends: Tensor, longest: int) -> Tensor:
-    """The log-probabilities of a stretch's tokens, each at its place, and of the end behind them.
+    """The log-probabilities of a span's tokens, each at its place, and of the end behind them.
 
     Shapes: each (B, A, T), of token t as the k-th of an answer; ends (B, A), of an answer of k
     tokens, 0 for A = longest of them -> (B, T, A)
@@ -41,15 +41,15 @@ def band_of_tokens(each: Tensor, ends: Tensor, longest: int) -> Tensor:
     return ops.maximum(spelled + behind[:, None], HIDDEN)
 
 
-class RightStretch(keras.losses.Loss):
-    """The log-probability, negated, that a right stretch is chosen among all and none, in nats.
+class MarginalSpanCrossentropy(keras.losses.Loss):
+    """The log-probability, negated, that a right span is chosen among all and none, in nats.
 
     Shapes: y_true (B, P), the numbers of right answers in y_pred, -1 filling up; y_pred (B, K),
     scores of which the first is that of no answer
     """
 
     def __init__(self) -> None:
-        super().__init__(reduction="mean_with_sample_weight", name="stretch")
+        super().__init__(reduction="mean_with_sample_weight", name="span")
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Nats of each row: (B,)."""

@@ -1,7 +1,7 @@
 """What makes tags of logits: a CRF, a Markov model of maximum entropy, or a softmax for each token.
 
 All three give `loss`, nats of the right tags, and `decode`, the best tags with the probabilities of
-their stretches.
+their spans.
 """
 
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from playmask.model.masks import Tensor
 
 
 class Tagged(NamedTuple):
-    """The best tags (B, T), and two numbers (B, T) each of which the stretch s … e makes one.
+    """The best tags (B, T), and two numbers (B, T) each of which the span s … e makes one.
 
     exp(before[s] + behind[e]) is the probability that these tokens have these tags.
     """
@@ -52,7 +52,7 @@ class Softmax(keras.layers.Layer):
         return Tagged(tags, told - sums, sums)
 
 
-class CRF(keras.layers.Layer):
+class ConditionalRandomField(keras.layers.Layer):
     """A conditional random field: a score for each tag after another, learnt with the logits.
 
     ends: scores of the first and of the last tag are learnt too; multiplier: the scores learn so
@@ -103,7 +103,7 @@ class CRF(keras.layers.Layer):
         return log_total(chain) - along - _last_tag(chain.last, tags, valid)
 
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
-        """The best sequence, and of its stretches the exact probabilities."""
+        """The best sequence, and of its spans the exact probabilities."""
         chain = self.chain(logits, valid)
         tags = best(chain.chain)
         ahead, behind = picked(forward(chain), tags), picked(backward(chain), tags)
@@ -118,7 +118,7 @@ class CRF(keras.layers.Layer):
         return ops.concatenate([picked(chain.first[:, None], tags[:, :1]), steps], axis=1)
 
 
-class MEMM(keras.layers.Layer):
+class MaximumEntropyMarkovModel(keras.layers.Layer):
     """A Markov model of maximum entropy in both directions: each tag after, and before, another.
 
     The loss needs no sum over sequences, so that training is faster than a CRF's.
@@ -163,7 +163,7 @@ class MEMM(keras.layers.Layer):
         return -(ends + ops.sum(ops.where(both, told, 0.0), axis=1) / 2)
 
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
-        """The sequence of the least loss; its stretches' probabilities are given what is before."""
+        """The sequence of the least loss; its spans' probabilities are given what is before."""
         transitions = self.transitions
 
         def step(before: Tensor, now: Tensor) -> Tensor:
@@ -212,4 +212,8 @@ def _at_end(values: Tensor, valid: Tensor) -> Tensor:
     return ops.take_along_axis(values, end, axis=1)[:, 0]
 
 
-TAGGERS: dict[str, Any] = {"crf": CRF, "memm": MEMM, "softmax": Softmax}
+TAGGERS: dict[str, Any] = {
+    "crf": ConditionalRandomField,
+    "memm": MaximumEntropyMarkovModel,
+    "softmax": Softmax,
+}

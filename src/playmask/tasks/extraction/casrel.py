@@ -145,7 +145,7 @@ def nearest_end(chances: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
     return last, ops.where(ops.any(ends, axis=-1), chance, 0.0)
 
 
-class EndsOfStretches(keras.losses.Loss):
+class SpanEndsCrossentropy(keras.losses.Loss):
     """Cross-entropy of a token being an end: of both ends the mean, over labels the sum.
 
     y_true (B, T, …, 2): 1, 0, or -1 for padding; y_pred: log-probabilities
@@ -171,7 +171,7 @@ class SubjectsFirst(Way):
     Its last token is drawn by itself, so that there are also stretches that are no subjects.
     """
 
-    losses = {"subjects": EndsOfStretches(), "objects": EndsOfStretches()}  # noqa: RUF012
+    losses = {"subjects": SpanEndsCrossentropy(), "objects": SpanEndsCrossentropy()}  # noqa: RUF012
 
     @staticmethod
     def network(transformer: Transformer, settings: Mapping[str, Any]) -> SubjectNetwork:

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from playmask.errors import ConfigError, nearest
-from playmask.labelling.pointers import POINTERS, best_stretches
+from playmask.labelling.losses import SparseMultilabelCrossentropy
+from playmask.labelling.pointers import POINTERS, best_spans
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
-from playmask.tasks.extraction.span_tagger import RightAboveZero, stretches_of, wanted_stretches
+from playmask.tasks.extraction.span_tagger import spans_of, target_spans
 from playmask.tasks.task import TaskNetwork
 from playmask.tasks.windows import Window
 
@@ -76,11 +77,11 @@ class LinkNetwork(TaskNetwork):
         return {
             f"{name} {what}": each
             for name, count in PARTS.items()
-            for what, each in best_stretches(outputs[name], count).items()
+            for what, each in best_spans(outputs[name], count).items()
         }
 
 
-LOSSES = {name: RightAboveZero() for name in PARTS}
+LOSSES = {name: SparseMultilabelCrossentropy() for name in PARTS}
 
 
 def ask_links(
@@ -94,7 +95,7 @@ def ask_links(
     inputs, found, weights = batch
     length = inputs["tokens"].shape[1]
     wanted = {
-        name: wanted_stretches(rows, triples, (len(found), labels[name], found.shape[1]), length)
+        name: target_spans(rows, triples, (len(found), labels[name], found.shape[1]), length)
         for name, (rows, triples) in parts.items()
     }
     return inputs, wanted, weights  # type: ignore[return-value]
@@ -114,4 +115,4 @@ class Linked(NamedTuple):
 
 def linked(window: Window, output: Mapping[str, np.ndarray]) -> Linked:
     """What the best candidates of a window say."""
-    return Linked(*(stretches_of(window, output, f"{name} ") for name in PARTS))
+    return Linked(*(spans_of(window, output, f"{name} ") for name in PARTS))

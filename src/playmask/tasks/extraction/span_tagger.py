@@ -10,8 +10,8 @@ from keras import ops
 
 from playmask.data.annotated import Annotated, Mention
 from playmask.errors import ConfigError, nearest
-from playmask.labelling.losses import sparse_multilabel_crossentropy
-from playmask.labelling.pointers import POINTERS, best_stretches
+from playmask.labelling.losses import SparseMultilabelCrossentropy
+from playmask.labelling.pointers import POINTERS, best_spans
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
@@ -54,24 +54,7 @@ class SpanNetwork(TaskNetwork):
 
     def candidates(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The best stretches: scores, labels, first and last tokens, (B, K) each."""
-        return best_stretches(self(inputs, training=False)["logits"], CANDIDATES)
-
-
-class RightAboveZero(keras.losses.Loss):
-    """Cross-entropy of many labels, added over the labels.
-
-    y_true (B, labels, P): first · T + last of the right stretches, -1 filling up
-    """
-
-    def __init__(self) -> None:
-        super().__init__(reduction="mean_with_sample_weight", name="spans")
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Nats of each text: (B,)."""
-        labels, length = y_pred.shape[1], ops.shape(y_pred)[-1]
-        wanted = ops.reshape(ops.cast(y_true, "int32"), (-1, y_true.shape[-1]))
-        loss = sparse_multilabel_crossentropy(wanted, ops.reshape(y_pred, (-1, length * length)))
-        return ops.sum(ops.reshape(loss, (-1, labels)), axis=1)
+        return best_spans(self(inputs, training=False)["logits"], CANDIDATES)
 
 
 def padded(rows: Sequence[Sequence[Sequence[int]]], size: int) -> np.ndarray:
@@ -83,7 +66,7 @@ def padded(rows: Sequence[Sequence[Sequence[int]]], size: int) -> np.ndarray:
     return found
 
 
-def wanted_stretches(
+def target_spans(
     rows: np.ndarray, stretches: np.ndarray, shape: tuple[int, int, int], length: int
 ) -> np.ndarray:
     """Where right stretches stand among all of a label, each once, -1 filling up.
@@ -138,7 +121,7 @@ class SpanTagger(MentionTask):
         """Give the network its loss: nats a text."""
         self.network.compile(
             optimizer,
-            loss={"logits": RightAboveZero()},
+            loss={"logits": SparseMultilabelCrossentropy()},
             jit_compile=keras.backend.backend() == "jax",
         )
 
@@ -170,7 +153,7 @@ class SpanTagger(MentionTask):
         row, place = np.nonzero(mentions[..., 0] >= 0)
         length = inputs["tokens"].shape[1]
         shape = (len(mentions), len(self.labels), mentions.shape[1])
-        return inputs, wanted_stretches(row, mentions[row, place], shape, length), weights
+        return inputs, target_spans(row, mentions[row, place], shape, length), weights
 
     def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[int, Mention]]:
         """Stretches with scores above 0, each from the window that shows most around it."""
@@ -180,12 +163,12 @@ class SpanTagger(MentionTask):
     def _mentions(
         self, window: Window, output: Mapping[str, np.ndarray]
     ) -> Iterator[tuple[int, int, Mention]]:
-        for (label, first, last), score in stretches_of(window, output).items():
+        for (label, first, last), score in spans_of(window, output).items():
             place = window.place(first, last)
             yield first, last, Mention(*place, self.labels[label], logistic(score))
 
 
-def stretches_of(
+def spans_of(
     window: Window, best: Mapping[str, np.ndarray], name: str = ""
 ) -> dict[tuple[int, int, int], float]:
     """The best stretches with scores above 0, by label, first and last token of the text.

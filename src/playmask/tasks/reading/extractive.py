@@ -12,7 +12,7 @@ from playmask.data.offsets import places_of
 from playmask.data.passages import Asked
 from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.labelling.losses import HIDDEN
-from playmask.labelling.spans import RightStretch, band_of_ends, band_of_tokens
+from playmask.labelling.spans import MarginalSpanCrossentropy, band_of_ends, band_of_tokens
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
@@ -194,7 +194,7 @@ class ReadingComprehension(Reader):
         """Give the network its loss: nats a window."""
         self.network.compile(
             optimizer,
-            loss={"logits": RightStretch()},
+            loss={"logits": MarginalSpanCrossentropy()},
             jit_compile=keras.backend.backend() == "jax",
         )
 
