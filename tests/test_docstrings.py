@@ -56,7 +56,6 @@ def path(tmp_path_factory):
     tiny = playmask.architecture("bert").change(
         vocabulary=len(tokenizer),
         pad=tokenizer.pad,
-        positions=64,
         width=32,
         depth=2,
         attention_heads=2,
@@ -121,3 +120,13 @@ def test_its_examples_run(name, names):
 
 def test_only_public_names_are_missing():
     assert set(playmask.__all__) >= MISSING
+
+
+def test_what_examples_may_use_is_there(names):
+    """Else a name that all of them lean on could be wrong where nothing uses it yet."""
+    model, tokenizer = names["model"], names["tokenizer"]
+    assert tokenizer.decode(tokenizer.encode("味道不错，推荐").ids) == "味道不错，推荐"
+    outputs = model({"tokens": np.array([tokenizer.encode("味道不错").ids])})
+    assert outputs["logits"].shape == (1, 6, len(tokenizer))
+    assert outputs["pooled"].shape == (1, 32)
+    assert playmask.load(names["path"]).architecture == model.architecture
