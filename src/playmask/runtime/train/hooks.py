@@ -16,6 +16,15 @@ class StepHook(keras.callbacks.Callback):
     """Joins every training step of `Task.fit`, on every backend; give it among the callbacks.
 
     It is a Keras callback too, so it may also act at the ends of epochs.
+
+    Example:
+        >>> class Twice(StepHook):
+        ...     def add_loss(self, step):
+        ...         return step.loss_of(step.forward())  # a second pass, with other dropout
+        >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
+        >>> data = [("味道不错", "good"), ("太失望", "bad")] * 4
+        >>> sorted(task.fit(data, epochs=1, callbacks=[Twice()], verbose=0))
+        ['accuracy', 'loss']
     """
 
     def add_loss(self, step: "Step") -> Any | None:
