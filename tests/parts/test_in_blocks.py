@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import playmask
-import playmask.model.attention
+import playmask.model.kernels
 from comparing import TINY, error
 from laboratory import CONTEXT, LABORATORY
 
@@ -22,7 +22,7 @@ def test_in_blocks(name, monkeypatch):
     if model.architecture.context is not None:
         inputs["context"] = random.normal(size=(2, 3, CONTEXT)).astype("float32")
     whole = model(inputs, attention=True)
-    monkeypatch.setattr(playmask.model.attention, "SCORES", 1)  # at most 16 queries, so 10 twice
+    monkeypatch.setattr(playmask.model.kernels, "SCORES", 1)  # at most 16 queries, so 10 twice
     parts = model(inputs, attention=True)
     assert error(parts["logits"], whole["logits"]) < 2e-5
     for ours, wanted in zip(parts["attention"], whole["attention"], strict=True):

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 
 from playmask.errors import ConfigError, nearest
-from playmask.model.masks import ORDERS, Mask, Ordered
+from playmask.model.architecture_checks import check
+from playmask.model.masks import Mask, Ordered
 from playmask.model.norms import Around, Condition, Norm
 from playmask.model.old_names import OLD
 from playmask.model.parts import (
-    NORMALIZATIONS,
     POSITIONS,
     ByBlock,
     ContextAttention,
@@ -31,12 +31,6 @@ from playmask.model.recipes import from_json, recipe, to_json
 
 TABLES = (Learned, Hierarchical)
 """The position parts that have a learned table."""
-
-CHOICES = {
-    "embedding_dropout": ("before", "after", "none"),
-    "normalization": tuple(NORMALIZATIONS),
-}
-"""Fields that name one of a few choices."""
 
 
 @recipe
@@ -137,108 +131,7 @@ class Architecture:
     initializer_range: float = 0.02
 
     def __post_init__(self) -> None:
-        for name in ("vocabulary", "width", "depth", "attention_heads", "inner"):
-            size = getattr(self, name)
-            if not isinstance(size, int) or size < 1:
-                raise ConfigError(f"{name} must be a whole number of at least 1, not {size!r}.")
-        if self.width % self.attention_heads and None in (self.key_size, self.value_size):
-            raise ConfigError(
-                f"width {self.width} does not divide by {self.attention_heads} attention_heads; "
-                "give key_size and value_size, or another number of heads."
-            )
-        for name in ("key_size", "value_size", "embedding_size"):
-            size = getattr(self, name)
-            if size is not None and (not isinstance(size, int) or size < 1):
-                raise ConfigError(f"{name} must be None or a whole number from 1, not {size!r}.")
-        for name in ("dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(self, name)!r}.")
-        self._check_choices()
-        self._check_mask()
-
-    def _check_choices(self) -> None:
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                value = str(getattr(self, name))
-                raise ConfigError(
-                    f"{name} is one of {', '.join(map(repr, known))}, not {value!r}."
-                    f"{nearest(value, known)}"
-                )
-        tokens = self.segments == "tokens"
-        if not tokens and (not isinstance(self.segments, int) or self.segments < 0):
-            raise ConfigError(
-                f"segments must be 0 (none), a number of rows, or 'tokens', not {self.segments!r}."
-            )
-        if not self.encoder and self.decoder is None:
-            raise ConfigError("encoder=False leaves nothing: this architecture has no decoder.")
-        if self.decoder is not None and self.sharing != "none":
-            raise ConfigError("Blocks are shared in models without a decoder only.")
-        self._check_attention()
-
-    def _check_attention(self) -> None:
-        """Refuse what is no content, blocks that are not there, orders that cannot be followed."""
-        if not isinstance(self.attention, (tuple, ByBlock)):
-            raise ConfigError(
-                f"attention is a tuple of parts or a ByBlock, not {self.attention!r}."
-            )
-        for part in self.content:
-            if not isinstance(part, Part):
-                raise ConfigError(f"attention takes parts such as Dot(), not {part!r}.")
-            if part.once or type(part).table is not Part.table:
-                raise ConfigError(f"{part!r} says where tokens stand: give it as position=….")
-            if part.orders is not None:
-                self._check_whole(part)
-        self._check_context()
-        deepest = max(self.depth, 0 if self.decoder is None else self.decoder.depth)
-        if isinstance(self.attention, ByBlock):
-            for block, _ in self.attention.some:
-                if not 0 <= block < deepest:
-                    raise ConfigError(f"attention names block {block}, but the depth is {deepest}.")
-
-    def _check_context(self) -> None:
-        """Refuse what is no way to look at a context, and models that cannot."""
-        if self.mixer is not None and not isinstance(self.mixer, Mixer):
-            raise ConfigError(f"mixer must be one such as TalkingHeads(), not {self.mixer!r}.")
-        if self.context is None:
-            return
-        if not isinstance(self.context, (PseudoSelf, ContextAttention)):
-            raise ConfigError(f"context must be such as PseudoSelf(64), not {self.context!r}.")
-        if self.decoder is not None:
-            raise ConfigError("context=… is for models of one stack; a decoder has its encoder.")
-        alone = [part for part in self.content if part.normalization is not None]
-        if alone and isinstance(self.context, PseudoSelf):
-            raise ConfigError(f"{alone[0]!r} has no softmax for a context; take ContextAttention.")
-
-    def _check_whole(self, part: Part) -> None:
-        """Refuse what a part that condenses the whole text cannot do."""
-        reason = f"{part!r} mixes the whole text, so it"
-        if self.order not in (part.orders or ()) or self.mask != Ordered():
-            raise ConfigError(
-                f"{reason} follows the order 'full' and the plain mask only, not {self.order!r} "
-                f"with {self.mask!r}."
-            )
-        if self.decoder is not None:
-            raise ConfigError(f"{reason} cannot stand in a decoder; load with decoder=None.")
-        if self.position is not None and self.position.distances:
-            raise ConfigError(
-                f"{reason} has no distances for {self.position!r}; give another position=…."
-            )
-        if any(part in parts and len(parts) > 1 for parts in choices(self.attention)):
-            raise ConfigError(f"{reason} stands alone, not beside other parts.")
-
-    def _check_mask(self) -> None:
-        if not isinstance(self.mask, Mask):
-            raise ConfigError(f"mask must be a Mask or the name of an order, not {self.mask!r}.")
-        if isinstance(self.order, str) and self.order not in (*ORDERS, "permutation"):
-            known = (*ORDERS, "permutation")
-            raise ConfigError(
-                f"There is no order {self.order!r}.{nearest(self.order, known)} "
-                "An order of your own is made known with playmask.register_order."
-            )
-        if len(self.block_map) != self.depth:
-            raise ConfigError(
-                f"sharing maps {len(self.block_map)} blocks, but the depth is {self.depth}."
-            )
+        check(self)
 
     def at(self, block: int) -> "Architecture":
         """What one stored block is built from: its own content parts in the place of a ByBlock.

@@ -4,19 +4,20 @@ q, k <- rotate;  scores = Σ logits;  mix;  + Σ bias;  mask;  softmax;  mix;  w
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
-from playmask.errors import ConfigError
 from playmask.model import cache as kv_cache
 from playmask.model import kernels
 from playmask.model.activations import activation
 from playmask.model.architecture import Architecture
+from playmask.model.architecture_checks import check_projections
 from playmask.model.cache import Kept, KeysValues
 from playmask.model.dense import Dense
-from playmask.model.masks import Sites, Tensor
+from playmask.model.masks import Tensor
 from playmask.model.parts import (
     NORMALIZATIONS,
     Dot,
@@ -27,10 +28,7 @@ from playmask.model.parts import (
     PseudoSelf,
 )
 from playmask.model.rng import Dropout
-from playmask.model.scene import Attended, Context, Given, Scene, Weighed
-
-SCORES = 2**22
-"""16 MB: what is larger than 32 MB the C library takes anew, and gives back, at every product."""
+from playmask.model.scene import Attended, AttentionInputs, Scene, Weighted
 
 
 class Attention(keras.layers.Layer):
@@ -53,7 +51,7 @@ class Attention(keras.layers.Layer):
         self.key_size, self.value_size = a.key_size_, a.value_size_
         self.uses = a.uses
         self.part_names: list[str] = []  # of layers, so that each gets a name of its own
-        self._check_sizes()
+        check_projections(a)
         self.initializer = a.initializer()
         self.activation = activation(a.activation)  # of projections that have one
         self.project = self._projections(a)
@@ -72,17 +70,6 @@ class Attention(keras.layers.Layer):
             and self.compute_dtype == "float32"
             and keras.backend.backend() == "jax"
         )
-
-    def _check_sizes(self) -> None:
-        """Refuse values, or an output, of another width than the model where no layer maps it."""
-        size = self.value_heads * self.value_size
-        for name in ("value", "output"):
-            if name not in self.uses and size != self.width:
-                raise ConfigError(
-                    f"These parts have no {name} projection, so value heads times value_size must "
-                    f"be the width: {self.value_heads} · {self.value_size} = {size}, "
-                    f"not {self.width}."
-                )
 
     def _projections(self, a: Architecture) -> Projections:
         return a.projections
@@ -128,8 +115,8 @@ class Attention(keras.layers.Layer):
         q, new = self._queries(made.queries, scene), self._keys_values(made, scene)
         if kv is not None:
             new = kv = kv_cache.write_kv(kv, new, scene.at)
-        given = Given(x, q, new, scene, previous)
-        y, scores, weights = self._weigh(given, training, watched)
+        inputs = AttentionInputs(x, q, new, scene, previous)
+        y, scores, weights = self._weigh(inputs, training, watched)
         y = y if made.gate is None else made.gate * y
         return Attended(self._out(y), kv, scores, weights)
 
@@ -164,58 +151,29 @@ class Attention(keras.layers.Layer):
         )
         return kernels.scorer(self.parts) if plain else None
 
-    def _weigh(self, given: Given, training: bool, watched: bool) -> Weighed:
-        """Weigh the values, in the fastest way there is."""
-        told = watched or (training and self.dropout.rate > 0)
-        if self.fused is not None and not told and kernels.available(self.compute_dtype):
-            return self._attend_fused(self.fused, given), None, None
-        attend = self._attend if training else self._attend_in_blocks
-        return attend(given, training, watched)
+    def _weigh(self, inputs: AttentionInputs, training: bool, watched: bool) -> Weighted:
+        """Compute the attention output with the fastest applicable kernel."""
+        weights_matter = watched or (training and self.dropout.rate > 0)
+        if self.fused is not None and not weights_matter and kernels.available(self.compute_dtype):
+            return self._attend_fused(self.fused, inputs), None, None
+        if training:
+            return self._attend(inputs, training, watched)
+        attend = partial(self._attend, training=training, watched=watched)
+        return kernels.in_query_blocks(attend, inputs, self.heads)
 
-    def _attend_fused(self, dot: Dot, given: Given) -> Tensor:
+    def _attend_fused(self, dot: Dot, inputs: AttentionInputs) -> Tensor:
         """The weighted values (B, T, N·V), by a kernel that keeps nothing else."""
-        scene, kv = given.scene, given.kv
+        scene, kv = inputs.scene, inputs.kv
         bias = _sum(_float32(part.bias(scene.queries, scene.keys)) for part in self.parts)
         allowed = ops.expand_dims(self._allowed(scene), 1)
         scale = self.key_size**-0.5 if dot.scale else 1.0
-        y = kernels.attend(given.q, kv["keys"], kv["values"], allowed, bias, scale=scale)
+        y = kernels.attend(inputs.q, kv["keys"], kv["values"], allowed, bias, scale=scale)
         sees = ops.any(allowed, axis=-1, keepdims=True)
         return self._join(ops.where(sees, y, 0.0))
 
-    def _attend_in_blocks(self, given: Given, training: bool, watched: bool) -> Weighed:
-        """The same, for so many queries at a time that their scores take little memory."""
-        x, q, kv, scene, previous = given
-        batch, count, keys = x.shape[0], x.shape[1], kv["values"].shape[2]
-        if not all(isinstance(size, int) for size in (batch, count, keys)):
-            return self._attend(given, training, watched)
-        most = max(SCORES // max(batch * self.heads * keys, 1), 16)
-        size = -(-count // -(-count // most))  # pieces of one size, as far as that goes
-        found = []
-        for start in range(0, count, size):
-            here = slice(start, start + size)
-            some = Given(
-                x[:, here],
-                None if q is None else q[:, :, here],
-                kv,
-                scene._replace(
-                    allowed=scene.allowed[:, here],
-                    queries=Sites(*(site[:, here] for site in scene.queries)),
-                ),
-                None if previous is None else previous[:, :, here],
-            )
-            found.append(self._attend(some, training, watched))
-        if len(found) == 1:
-            return found[0]
-        outputs, scores, weights = zip(*found, strict=True)
-        y = ops.concatenate(outputs, axis=1)
-        if not watched:
-            return y, None, None
-        whole = scores[0] if scores[0].shape[2] == 1 else ops.concatenate(scores, axis=2)
-        return y, whole, ops.concatenate(weights, axis=2)
-
-    def _attend(self, given: Given, training: bool, watched: bool) -> Weighed:
+    def _attend(self, inputs: AttentionInputs, training: bool, watched: bool) -> Weighted:
         """The same, step by step."""
-        x, q, kv, scene, previous = given
+        x, q, kv, scene, previous = inputs
         k, v = kv.get("keys"), kv["values"]
         for part in self.parts:
             k, v, scene = part.condense(k, v, scene)
@@ -225,14 +183,20 @@ class Attention(keras.layers.Layer):
             scores = ops.zeros((1, 1, 1, 1), self.compute_dtype)
         biases = [part.bias(scene.queries, scene.keys) for part in self.parts]
         logits = _sum(_float32(x) for x in (self._mixed(scores), *biases))
-        allowed, seen = ops.expand_dims(self._allowed(scene), 1), v
+        allowed, visible = ops.expand_dims(self._allowed(scene), 1), v
         if self.context is not None:
-            logits, allowed, seen = self._with_context(q, logits, allowed, v, scene.context)
+            assert scene.context is not None
+            keys, values = self.context(scene.context.vectors)
+            front = self._mixed(self.context.scores(q, keys))
+            visible = ops.concatenate([values, v], axis=2)
+            logits, allowed = kernels.prepend_context(
+                front, scene.context.valid, logits, allowed, ops.shape(v)[2]
+            )
         shares = self.normalize(logits, allowed, self.late and not training)
         keys = ops.cast(shares.keys, self.compute_dtype)
         keys = keys if self.after is None else self.after(keys)
         dropped = self.dropout(keys, training=training)
-        own = dropped if seen is v else dropped[..., ops.shape(seen)[2] - ops.shape(v)[2] :]
+        own = dropped if visible is v else dropped[..., -ops.shape(v)[2] :]
         extra = _sum(part.values(own, v, scene.queries, scene.keys) for part in self.parts)
         # A query that may look at nothing gets nothing, not the mean of all that is hidden.
         sees = ops.any(allowed, axis=-1, keepdims=True)
@@ -240,7 +204,7 @@ class Attention(keras.layers.Layer):
         def of_total(x: Tensor) -> Tensor:
             return ops.where(sees, x if shares.total is None else x / shares.total, 0.0)
 
-        y = self._join(of_total(_sum([ops.matmul(dropped, seen), extra])))
+        y = self._join(of_total(_sum([ops.matmul(dropped, visible), extra])))
         return (y, scores, of_total(keys)) if watched else (y, None, None)
 
     def _mixed(self, scores: Tensor) -> Tensor:
@@ -253,25 +217,6 @@ class Attention(keras.layers.Layer):
             reach = part.reach(scene.queries, scene.keys)
             allowed = allowed if reach is None else ops.logical_and(allowed, reach)
         return allowed
-
-    def _with_context(
-        self, q: Tensor | None, logits: Tensor, allowed: Tensor, v: Tensor, context: Context | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Put the context's scores, mask and values in front of the text's own."""
-        assert self.context is not None and context is not None
-        keys, values = self.context(context.vectors)
-        front = ops.cast(self._mixed(self.context.scores(q, keys)), "float32")
-        places = ops.shape(front)[:3]
-        valid = ops.broadcast_to(
-            context.valid[:, None, None], (places[0], 1, places[2], ops.shape(front)[3])
-        )
-        logits = ops.broadcast_to(logits, (*places, ops.shape(v)[2]))
-        allowed = ops.broadcast_to(allowed, (places[0], 1, places[2], ops.shape(v)[2]))
-        return (
-            ops.concatenate([front, logits], axis=-1),
-            ops.concatenate([valid, allowed], axis=-1),
-            ops.concatenate([values, v], axis=2),
-        )
 
     def split(self, x: Tensor, heads: int, size: int) -> Tensor:
         """(B, T, N·H) -> (B, N, T, H)."""

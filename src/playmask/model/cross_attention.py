@@ -12,7 +12,7 @@ from playmask.model.parts import (
     Projections,
     Separate,
 )
-from playmask.model.scene import Attended, Given, Scene
+from playmask.model.scene import Attended, AttentionInputs, Scene
 
 
 class CrossAttention(Attention):
@@ -65,6 +65,6 @@ class CrossAttention(Attention):
         assert kv is not None
         q = self.projections["query"](x) if "query" in self.projections else None
         q = None if q is None else self.split(q, self.key_heads, self.key_size)
-        given = Given(x, q, kv, scene, previous)
+        given = AttentionInputs(x, q, kv, scene, previous)
         y, scores, weights = self._weigh(given, training, watched)
         return Attended(self._out(y), kv, scores, weights)

@@ -1,15 +1,19 @@
-"""Attention in one kernel of the backend's, which keeps neither scores nor weights."""
+"""How the attention output is computed: by a kernel of the backend, or in blocks of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import ml_dtypes
 from keras import ops
 
-from playmask.model.masks import Tensor
+from playmask.model.masks import Sites, Tensor
 from playmask.model.parts import Dot, Part
 from playmask.model.parts.normalizations import HIDDEN
+from playmask.model.scene import AttentionInputs, Weighted
+
+SCORES = 2**22
+"""16 MB: what is larger than 32 MB the C library takes anew, and gives back, at every product."""
 
 NEEDING = ("condense", "logits", "values")
 """The hooks through which a part needs scores or weights, or changes what is looked at."""
@@ -56,3 +60,59 @@ def attend(
         q, k, v, bias=bias, mask=allowed if bias is None else None, scale=scale
     )
     return ops.transpose(y, (0, 2, 1, 3))
+
+
+def in_query_blocks(
+    attend: Callable[[AttentionInputs], Weighted], inputs: AttentionInputs, heads: int
+) -> Weighted:
+    """Attend with so many queries at a time that their scores take little memory.
+
+    Shapes: as of `attend`; one block where a size is not known before the model runs
+    """
+    batch, count, keys = inputs.x.shape[0], inputs.x.shape[1], inputs.kv["values"].shape[2]
+    if not all(isinstance(size, int) for size in (batch, count, keys)):
+        return attend(inputs)
+    most = max(SCORES // max(batch * heads * keys, 1), 16)
+    size = -(-count // -(-count // most))  # blocks of one size, as far as that goes
+    blocks = [attend(_queries(inputs, start, start + size)) for start in range(0, count, size)]
+    if len(blocks) == 1:
+        return blocks[0]
+    outputs, scores, weights = zip(*blocks, strict=True)
+    y = ops.concatenate(outputs, axis=1)
+    if scores[0] is None:
+        return y, None, None
+    whole = scores[0] if scores[0].shape[2] == 1 else ops.concatenate(scores, axis=2)
+    return y, whole, ops.concatenate(weights, axis=2)
+
+
+def _queries(inputs: AttentionInputs, start: int, stop: int) -> AttentionInputs:
+    """Some of the queries, with all keys and values."""
+    x, q, kv, scene, previous = inputs
+    here = slice(start, stop)
+    queries = Sites(*(site[:, here] for site in scene.queries))
+    return AttentionInputs(
+        x[:, here],
+        None if q is None else q[:, :, here],
+        kv,
+        scene._replace(allowed=scene.allowed[:, here], queries=queries),
+        None if previous is None else previous[:, :, here],
+    )
+
+
+def prepend_context(
+    scores: Tensor, valid: Tensor, logits: Tensor, allowed: Tensor, count: int
+) -> tuple[Tensor, Tensor]:
+    """Put a context's scores and padding in front of the logits and the mask of a text.
+
+    Shapes: scores (B, N, T, E); valid bool (B, E); logits (B, N, T, S) and allowed (B, 1, T, S), or
+            what broadcasts to them; count, S -> (B, N, T, E + S), (B, 1, T, E + S)
+    """
+    batch, heads, queries, others = ops.shape(scores)
+    valid = ops.broadcast_to(valid[:, None, None], (batch, 1, queries, others))
+    logits = ops.broadcast_to(logits, (batch, heads, queries, count))
+    allowed = ops.broadcast_to(allowed, (batch, 1, queries, count))
+    front = ops.cast(scores, "float32")
+    return (
+        ops.concatenate([front, logits], axis=-1),
+        ops.concatenate([valid, allowed], axis=-1),
+    )

@@ -43,7 +43,7 @@ class Attended(NamedTuple):
     weights: Tensor | None
 
 
-class Given(NamedTuple):
+class AttentionInputs(NamedTuple):
     """What values are weighed by: queries (B, N, T, H) of x (B, T, D), and keys and values."""
 
     x: Tensor
@@ -53,4 +53,4 @@ class Given(NamedTuple):
     previous: Tensor | None
 
 
-Weighed = tuple[Tensor, Tensor | None, Tensor | None]  # values (B, T, N·V), scores, weights
+Weighted = tuple[Tensor, Tensor | None, Tensor | None]  # values (B, T, N·V), scores, weights
