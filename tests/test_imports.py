@@ -150,6 +150,10 @@ def test_files_and_functions_stay_small():
     assert not large, "\n".join(large)
 
 
+def test_the_attention_is_read_at_once():
+    assert len(FILES["playmask.model.attention"].read_text(encoding="utf-8").splitlines()) <= 250
+
+
 def test_only_the_command_line_prints():
     loud = [
         f"{FILES[module].relative_to(ROOT)}:{node.lineno}"

@@ -1,5 +1,6 @@
 """The open training step: what a hook sees, what it adds, and what it does after the update."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -123,3 +124,21 @@ def test_one_value_holds_the_options_and_is_saved(tmp_path):
         TrainingOptions(epochs=0)
     with pytest.raises(ConfigError, match="int is due"):
         TrainingOptions(epochs="3")
+
+
+def test_a_network_of_other_steps_refuses_hooks():
+    task = new_task()
+
+    class Other(keras.Model):
+        """A network of one's own that is no TaskNetwork."""
+
+        def __init__(self, network):
+            super().__init__()
+            self.transformer = network.transformer
+
+        def call(self, inputs):
+            return self.transformer(inputs)
+
+    task.network = Other(task.network)
+    with pytest.raises(ConfigError, match="Nothing joins the steps of a TaskNetwork"):
+        task.fit(reviews(16), callbacks=[Nothing()], **STEPS)

@@ -11,7 +11,7 @@ import numpy as np
 from playmask.errors import ConfigError
 from playmask.files import read_json, write_json
 from playmask.runtime.batches import Batches
-from playmask.runtime.train.hooks import hooks_among
+from playmask.runtime.train.hooks import OpenStep, hooks_among
 from playmask.runtime.train.optimizers import adamw
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.schedules import warm_up_then_decay
@@ -56,7 +56,13 @@ def train(
             multiplier=options.multiplier,
         )
     )
-    network.hooks = hooks_among(callbacks)
+    hooks = hooks_among(callbacks)
+    if hooks and not isinstance(network, OpenStep):
+        raise ConfigError(
+            f"{type(hooks[0]).__name__} joins the steps of a TaskNetwork; this network is a "
+            f"{type(network).__name__}, whose steps are Keras' own."
+        )
+    network.hooks = hooks
     keep = KeepBest(task, batches, directory, checks)
     own: list[keras.callbacks.Callback] = [keep]
     finished = 0
