@@ -135,6 +135,7 @@ def test_a_network_of_other_steps_refuses_hooks():
         def __init__(self, network):
             super().__init__()
             self.transformer = network.transformer
+            self.built = True
 
         def call(self, inputs):
             return self.transformer(inputs)

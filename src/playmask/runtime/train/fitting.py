@@ -11,7 +11,7 @@ import numpy as np
 from playmask.errors import ConfigError
 from playmask.files import read_json, write_json
 from playmask.runtime.batches import Batches
-from playmask.runtime.train.hooks import OpenStep, hooks_among
+from playmask.runtime.train.hooks import OpenStep, StepHook, hooks_among
 from playmask.runtime.train.optimizers import adamw
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.schedules import warm_up_then_decay
@@ -45,24 +45,8 @@ def train(
     """
     network = task.network
     options = plan.options
-    steps = options.epochs * len(batches)
-    rate = warm_up_then_decay(options.learning_rate, steps, options.warm_up)
-    task.compile(
-        adamw(
-            network,
-            rate,
-            weight_decay=options.weight_decay,
-            clip=options.clip,
-            multiplier=options.multiplier,
-        )
-    )
-    hooks = hooks_among(callbacks)
-    if hooks and not isinstance(network, OpenStep):
-        raise ConfigError(
-            f"{type(hooks[0]).__name__} joins the steps of a TaskNetwork; this network is a "
-            f"{type(network).__name__}, whose steps are Keras' own."
-        )
-    network.hooks = hooks
+    task.compile(_optimizer(network, options, options.epochs * len(batches)))
+    network.hooks = _hooks(network, callbacks)
     keep = KeepBest(task, batches, directory, checks)
     own: list[keras.callbacks.Callback] = [keep]
     finished = 0
@@ -91,6 +75,30 @@ def train(
         network.hooks = ()
         keep.restore()
     return keep.history
+
+
+def _optimizer(
+    network: keras.Model, options: TrainingOptions, steps: int
+) -> keras.optimizers.Optimizer:
+    """AdamW at a rate that warms up and decays over so many steps."""
+    return adamw(
+        network,
+        warm_up_then_decay(options.learning_rate, steps, options.warm_up),
+        weight_decay=options.weight_decay,
+        clip=options.clip,
+        multiplier=options.multiplier,
+    )
+
+
+def _hooks(network: keras.Model, callbacks: Sequence[Any]) -> list[StepHook]:
+    """The hooks among the callbacks, for a network whose steps they can join."""
+    hooks = hooks_among(callbacks)
+    if hooks and not isinstance(network, OpenStep):
+        raise ConfigError(
+            f"{type(hooks[0]).__name__} joins the steps of a TaskNetwork; this network is a "
+            f"{type(network).__name__}, whose steps are Keras' own."
+        )
+    return hooks
 
 
 class Backup(keras.callbacks.Callback):
