@@ -8,7 +8,7 @@ from keras import ops
 from comparing import error, numpy_of, tiny, tokens
 from playmask.errors import ConfigError
 from playmask.model.transformer import weights_by_name
-from playmask.runtime.compiled import Compiled, chosen
+from playmask.runtime.compiled import Compiled, for_backend
 from playmask.runtime.gradients import value_and_gradient, with_gradient
 
 pytestmark = pytest.mark.backends
@@ -124,4 +124,4 @@ def test_inside_what_is_compiled(model):
 
 def test_another_backend_is_refused():
     with pytest.raises(ConfigError, match="is not supported; use jax"):
-        chosen({"abacus": print})
+        for_backend({"abacus": print})

@@ -10,7 +10,7 @@ SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
     ("errors",),
-    ("files", "metrics"),
+    ("files", "metrics", "protobuf"),
     ("model",),
     ("data", "families", "labelling", "runtime", "tokenizers"),
     ("checkpoints", "generation"),

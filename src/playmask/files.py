@@ -11,6 +11,7 @@ from typing import Any
 from playmask.errors import CheckpointError
 
 PathLike = str | os.PathLike[str]
+JsonObject = dict[str, Any]
 
 
 def make_directory(directory: Path) -> None:
@@ -33,7 +34,7 @@ def write_json(file: Path, value: Any) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> JsonObject:
     """Read a JSON object; raises CheckpointError naming the file where it is something else."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
@@ -42,6 +43,12 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointError(f"{file} holds a JSON {type(value).__name__}, not an object.")
     return value
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with replacing(file) as (beside,):
+        beside.write_bytes(content)
 
 
 @contextlib.contextmanager

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from comparing import assert_same
+from playmask import protobuf
 from playmask.checkpoints import bundle
-from playmask.checkpoints.entries import NUMBERS, _slice_key
-from playmask.checkpoints.table import masked_crc, table
-from playmask.checkpoints.wire import field
+from playmask.checkpoints.bundle_entries import NUMBERS, _slice_key
+from playmask.checkpoints.sstable import masked_crc, write_table
 from playmask.errors import CheckpointError
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -35,6 +35,13 @@ THREE = {  # what make_tensorflow.py saved
     "d/uint8": (COUNTING + 200).astype("uint8"),
     "e/partitioned": np.arange(800, dtype="float32").reshape(200, 4),
 }
+
+
+def field(number, value):
+    """A field as TensorFlow writes it."""
+    if isinstance(value, int):
+        return protobuf.integer_field(number, value)
+    return protobuf.field(number, protobuf.BYTES, value)
 
 
 def copy(tmp_path, name="three.ckpt"):
@@ -270,7 +277,7 @@ def test_foreign_files(tmp_path, foreign):
 
 def crafted(tmp_path, header=b"\x08\x01", **entries):
     records = {b"": header, **{name.encode(): entry for name, entry in entries.items()}}
-    (tmp_path / "x.index").write_bytes(table(sorted(records.items())))
+    (tmp_path / "x.index").write_bytes(write_table(sorted(records.items())))
     (tmp_path / "x.data-00000-of-00001").write_bytes(bytes(16))
     return tmp_path / "x"
 
@@ -316,7 +323,7 @@ def test_slices_must_tile_their_tensor(tmp_path, bounds, message):
     prefix = crafted(tmp_path)
     parts = {_slice_key(b"x", [each]): part for each in bounds}
     records = {b"": b"\x08\x01", b"x": whole, **parts}
-    (tmp_path / "x.index").write_bytes(table(sorted(records.items())))
+    (tmp_path / "x.index").write_bytes(write_table(sorted(records.items())))
     if message is None:
         np.testing.assert_array_equal(bundle.read(prefix)["x"], np.zeros(4))
         return

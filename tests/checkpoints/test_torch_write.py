@@ -13,14 +13,14 @@ import pytest
 from crafting import members, pack, tensor, text
 
 from comparing import assert_same
-from playmask.checkpoints import pickling, safetensors, torch_zip
+from playmask.checkpoints import pickle_writer, safetensors, torch_zip
 from playmask.checkpoints.containers import Spec, Tensors
 from playmask.errors import CheckpointError
 
 FIXTURES = Path(__file__).parent / "fixtures"
 COUNTING = np.arange(12, dtype="float32").reshape(3, 4)
 WRITTEN = {
-    **{str(dtype): COUNTING.astype(dtype) for dtype in pickling.DTYPES},
+    **{str(dtype): COUNTING.astype(dtype) for dtype in pickle_writer.DTYPES},
     "scalar": np.array(2.5, "float32"),
     "empty": np.zeros((0, 3), "float16"),
     "hollow": np.zeros((3, 0), "uint16"),
@@ -35,7 +35,7 @@ def test_what_is_written_is_read_bit_for_bit(tmp_path, monkeypatch, large):
     torch_zip.write(path, WRITTEN)
     found = torch_zip.read(path)
     assert list(found) == list(WRITTEN) and not found.unreadable
-    assert {array.dtype for array in WRITTEN.values()} == set(pickling.DTYPES)
+    assert {array.dtype for array in WRITTEN.values()} == set(pickle_writer.DTYPES)
     assert_same(found, WRITTEN)
     torch_zip.write(path, found)  # over the file that is being read
     assert_same(torch_zip.read(path), WRITTEN)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playmask.runtime.batches import bucket, buckets
-from playmask.runtime.planning import FEWER, SHAPE, finer, plan
+from playmask.runtime.planning import ROW_BASE, SHAPE_PRICE, fine_lengths, plan_batches
 
 LENGTHS = buckets(128)
 
@@ -22,7 +22,7 @@ def computed(batches) -> int:
 
 @given(st.lists(st.integers(1, 128), max_size=300), st.integers(1, 4096))
 def test_each_row_once_where_it_fits(sizes, tokens):
-    batches = plan(sizes, LENGTHS, tokens=tokens)
+    batches = plan_batches(sizes, LENGTHS, tokens=tokens)
     rows = [int(row) for batch in batches for row in batch.rows]
     assert sorted(rows) == list(range(len(sizes)))
     for batch in batches:
@@ -34,31 +34,31 @@ def test_each_row_once_where_it_fits(sizes, tokens):
 
 def test_many_rows_have_little_padding_and_few_get_no_new_shapes():
     many, few = lognormal(20_000), lognormal(200)
-    assert computed(plan(many, LENGTHS)) < 1.06 * many.sum()
+    assert computed(plan_batches(many, LENGTHS)) < 1.06 * many.sum()
     coarse = sum(bucket(size, LENGTHS) for size in many)
     assert coarse > 1.12 * many.sum()
-    assert {batch.length for batch in plan(few, LENGTHS)} <= set(LENGTHS)
+    assert {batch.length for batch in plan_batches(few, LENGTHS)} <= set(LENGTHS)
 
 
 def test_a_further_length_pays():
     """What all further lengths together save is more than what they cost."""
     sizes = lognormal(8_000)
-    further = {batch.length for batch in plan(sizes, LENGTHS)} - set(LENGTHS)
+    further = {batch.length for batch in plan_batches(sizes, LENGTHS)} - set(LENGTHS)
     assert further
     coarse = sum(bucket(size, LENGTHS) for size in sizes)
     used = sorted(further | set(LENGTHS))
-    assert coarse - sum(bucket(size, used) for size in sizes) >= SHAPE * len(further)
+    assert coarse - sum(bucket(size, used) for size in sizes) >= SHAPE_PRICE * len(further)
 
 
 def test_a_length_that_was_used_before_costs_nothing():
-    sizes = [68] * (SHAPE // 28 + 1)  # 28 less than 96
-    assert {batch.length for batch in plan(sizes[:100], LENGTHS)} == {96}
-    assert {batch.length for batch in plan(sizes * 2, LENGTHS)} == {72}
-    assert {batch.length for batch in plan(sizes, LENGTHS, known=[72])} == {72}
+    sizes = [68] * (SHAPE_PRICE // 28 + 1)  # 28 less than 96
+    assert {batch.length for batch in plan_batches(sizes[:100], LENGTHS)} == {96}
+    assert {batch.length for batch in plan_batches(sizes * 2, LENGTHS)} == {72}
+    assert {batch.length for batch in plan_batches(sizes, LENGTHS, known=[72])} == {72}
 
 
 def test_a_length_between_leaves_an_eighth_at_most():
-    lengths = finer(512)
+    lengths = fine_lengths(512)
     assert lengths[-1] == 512
     for size in range(17, 513):
         assert bucket(size, lengths) <= max(size + 3, size * 9 / 8)
@@ -66,9 +66,9 @@ def test_a_length_between_leaves_an_eighth_at_most():
 
 @pytest.mark.parametrize("left", range(1, 40))
 def test_sizes_are_few(left):
-    sizes = {batch.size for batch in plan([128] * left, LENGTHS)}
-    assert sizes <= {1, FEWER, 16}
+    sizes = {batch.size for batch in plan_batches([128] * left, LENGTHS)}
+    assert sizes <= {1, ROW_BASE, 16}
 
 
 def test_nothing_is_no_batch():
-    assert plan([], LENGTHS) == []
+    assert plan_batches([], LENGTHS) == []

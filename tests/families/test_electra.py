@@ -9,7 +9,7 @@ from small import filled, small
 import playmask
 from comparing import numpy_of, tokens
 from playmask.checkpoints import bundle
-from playmask.checkpoints.naming import Named
+from playmask.checkpoints.dialect_tensors import DialectTensors
 from playmask.checkpoints.source import find
 from playmask.families import FAMILIES
 
@@ -36,7 +36,7 @@ def published(tmp_path):
                 getattr(model.embeddings, name).set_weights(layer.get_weights())
         config = FAMILIES[family].configuration.write(made, "google")
         (place / FILES[family]).write_text(json.dumps(config))
-        tensors |= dict(Named(place, model, FAMILIES[family].dialects["google"]))
+        tensors |= dict(DialectTensors(place, model, FAMILIES[family].dialects["google"]))
         models[family] = model
     bundle.write(place / "electra.ckpt", tensors | {"global_step": np.int64(1)})
     return place, models

@@ -48,7 +48,7 @@ def words(text):
 
 
 def merged(symbols, ranks):
-    """Merge the pair that was learned first, wherever it stands, until there is none."""
+    """Merge the pair that was train_wordpiece first, wherever it stands, until there is none."""
     while True:
         pairs = [pair for pair in pairwise(symbols) if pair in ranks]
         if not pairs:

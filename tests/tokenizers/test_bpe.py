@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.tokenizers import Tokenizer, occurring
 from playmask.tokenizers.bpe import BYTES, byte_letters, specification
-from playmask.tokenizers.files import present
+from playmask.tokenizers.vocabulary_files import present
 
 TEXTS = [
     *tiny.texts(),

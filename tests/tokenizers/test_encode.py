@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from playmask.errors import ConfigError, InputError
 from playmask.tokenizers import Encoding, Tokenizer
-from playmask.tokenizers.windows import kept_slices, longest_first
+from playmask.tokenizers.truncation import longest_first, truncation_slices
 from playmask.tokenizers.wordpiece import specification
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -74,7 +74,7 @@ def test_the_longest_loses_one_token_at_a_time(lengths, room):
 def test_the_side_that_is_cut():
     values = list(range(10))
     for side, expected in {"right": [0, 1, 2, 3], "left": [6, 7, 8, 9], 1: [0, 7, 8, 9]}.items():
-        kept = [value for part in kept_slices(10, 4, side) for value in values[part]]
+        kept = [value for part in truncation_slices(10, 4, side) for value in values[part]]
         assert kept == expected
     left = LOWER.encode("abeab 中国野", "es 0 es", max_length=8, truncate="left")
     assert LOWER.decode(left.ids) == "国野es 0 es"

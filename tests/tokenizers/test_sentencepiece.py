@@ -10,10 +10,10 @@ import sentencepiece
 import tokenizers
 
 from playmask.errors import ConfigError, DataError, InputError
+from playmask.protobuf import BYTES, field, fields
 from playmask.tokenizers import Tokenizer, occurring
-from playmask.tokenizers.files import present
-from playmask.tokenizers.model_file import read, write
-from playmask.tokenizers.protobuf import BYTES, field, fields
+from playmask.tokenizers.sentencepiece_model import read, write
+from playmask.tokenizers.vocabulary_files import present
 
 TEXTS = tiny.texts()
 FRAMES = {

@@ -1,7 +1,7 @@
 """Checkpoints: reading and writing pretrained models in every format they were published in."""
 
 from playmask.checkpoints.load import architecture, build, load
-from playmask.checkpoints.report import Report
+from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.save import save
 
 __all__ = ["Report", "architecture", "build", "load", "save"]

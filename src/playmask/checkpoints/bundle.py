@@ -16,12 +16,12 @@ from typing import IO
 import numpy as np
 
 from playmask.checkpoints import containers
+from playmask.checkpoints.bundle_entries import NUMBERS, BundleEntry, entry_bytes, read_entries
 from playmask.checkpoints.containers import Tensors
-from playmask.checkpoints.entries import NUMBERS, Entry, entry_bytes, read_entries
-from playmask.checkpoints.table import is_table, masked_crc, read_table, table
-from playmask.checkpoints.wire import DAMAGE, field, fields, integer
+from playmask.checkpoints.sstable import DAMAGE, is_table, masked_crc, read_table, write_table
 from playmask.errors import CheckpointError
 from playmask.files import PathLike, replacing
+from playmask.protobuf import BYTES, field, integer, integer_field, parse
 
 SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
@@ -30,12 +30,16 @@ class Bundle(Tensors):
     """The tensors of one checkpoint, in the order in which they lie in its shards."""
 
     def __init__(
-        self, path: Path, entries: dict[str, Entry], unreadable: dict[str, str], shards: list[Path]
+        self,
+        path: Path,
+        entries: dict[str, BundleEntry],
+        unreadable: dict[str, str],
+        shards: list[Path],
     ):
         super().__init__(path, {name: entry.spec for name, entry in entries.items()}, unreadable)
         self._entries = entries
         self._files = [(shard, containers.mapped(shard)) for shard in shards]
-        self._verified: set[Entry] = set()
+        self._verified: set[BundleEntry] = set()
         for name, entry in entries.items():
             for part in [each for _, each in entry.slices] or [entry]:
                 file, buffer = self._files[part.shard]
@@ -54,7 +58,7 @@ class Bundle(Tensors):
             whole[where] = self._part(name, part)
         return whole
 
-    def _part(self, name: str, entry: Entry) -> np.ndarray:
+    def _part(self, name: str, entry: BundleEntry) -> np.ndarray:
         file, buffer = self._files[entry.shard]
         data = buffer[entry.offset : entry.offset + entry.spec.nbytes]
         if entry not in self._verified:
@@ -102,14 +106,14 @@ def write(prefix: PathLike, tensors: Mapping[str, np.ndarray], *, shards: int = 
     names = list(tensors)
     sizes = [containers.nbytes(tensors, name) if shards > 1 else 0 for name in names]
     home = [(end - 1) * shards // sum(sizes) if end else 0 for end in itertools.accumulate(sizes)]
-    records = {b"": field(1, shards) + field(3, field(1, 1))}
+    records = {b"": integer_field(1, shards) + field(3, BYTES, integer_field(1, 1))}
     with replacing(*_paths(stem, shards), f"{stem}.index") as temporary:
         for shard in range(shards):
             with temporary[shard].open("wb") as file:
                 for name in (name for name, at in zip(names, home, strict=True) if at == shard):
                     array = containers.writable(stem, name, tensors[name], NUMBERS)
                     records[name.encode()] = _append(file, shard, array)
-        temporary[-1].write_bytes(table(sorted(records.items())))
+        temporary[-1].write_bytes(write_table(sorted(records.items())))
 
 
 def _append(file: IO[bytes], shard: int, array: np.ndarray) -> bytes:
@@ -144,7 +148,7 @@ def _v1(path: Path) -> CheckpointError:
 
 def _shard_count(index: Path, header: bytes) -> int:
     """Read the BundleHeaderProto."""
-    message = fields(header)
+    message = parse(header)
     if isinstance(message.get(1, [0])[0], bytes):
         raise _v1(index)
     if integer(message, 2):

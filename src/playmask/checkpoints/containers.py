@@ -1,16 +1,18 @@
-"""What every checkpoint file is to playmask: a lazy mapping from tensor name to numpy array."""
+"""Lazy mappings from tensor name to numpy array, which every checkpoint file is opened as."""
 
 import difflib
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 
 from playmask.errors import CheckpointError
 from playmask.files import PathLike
+
+T = TypeVar("T")
 
 
 class Spec(NamedTuple):
@@ -51,7 +53,7 @@ class Tensors(Mapping[str, np.ndarray]):
         return self._load(name)
 
     def spec(self, name: str) -> Spec:
-        """Give shape and dtype of a tensor without touching its data."""
+        """Return shape and dtype of a tensor without touching its data."""
         if name in self._specs:
             return self._specs[name]
         if name in self.unreadable:
@@ -65,8 +67,17 @@ class Tensors(Mapping[str, np.ndarray]):
     def __contains__(self, name: object) -> bool:
         return name in self._specs
 
-    def get(self, name, default=None):
-        """Give the tensor, or `default` where there is none of that name."""
+    @overload
+    def get(self, name: str, /) -> np.ndarray | None: ...
+
+    @overload
+    def get(self, name: str, /, default: np.ndarray) -> np.ndarray: ...
+
+    @overload
+    def get(self, name: str, /, default: T) -> np.ndarray | T: ...
+
+    def get(self, name: str, /, default: T | None = None) -> np.ndarray | T | None:
+        """Return the tensor, or `default` where there is none of that name."""
         return self[name] if name in self else default  # noqa: SIM401
 
     def __iter__(self) -> Iterator[str]:
@@ -79,7 +90,7 @@ class Tensors(Mapping[str, np.ndarray]):
         return f"<{type(self).__name__} {self.path}: {len(self)} tensors>"
 
 
-class Sharded(Tensors):
+class ShardedTensors(Tensors):
     """Tensors spread over several files by an index (`*.index.json`)."""
 
     def __init__(self, path: Path, shards: Mapping[str, Tensors], home: Mapping[str, str]):
@@ -101,8 +112,8 @@ class Sharded(Tensors):
         return self._home[name][name]
 
 
-class Some(Tensors):
-    """Tensors of another mapping, those that `specs` names."""
+class Subset(Tensors):
+    """Subset of the tensors of another mapping: those that `specs` names."""
 
     def __init__(self, path: Path, tensors: Mapping[str, np.ndarray], specs: Mapping[str, Spec]):
         super().__init__(path, specs, {})
@@ -112,7 +123,7 @@ class Some(Tensors):
         return self._tensors[name]
 
 
-def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> Sharded:
+def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> ShardedTensors:
     """Read the shards that an `*.index.json` names, each through `read`.
 
     Raises:  CheckpointError naming the shard that is missing, or the tensor that its shard lacks
@@ -140,7 +151,7 @@ def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> Sharded:
             raise CheckpointError(
                 f"{path} says that tensor {name!r} is in {file}, but that file lacks it."
             )
-    return Sharded(path, shards, home)
+    return ShardedTensors(path, shards, home)
 
 
 def locate(path: PathLike, stem: str, suffix: str) -> Path:
@@ -161,12 +172,12 @@ def locate(path: PathLike, stem: str, suffix: str) -> Path:
     for name in (stem + suffix, f"{stem}{suffix}.index.json"):
         if (path / name).is_file():
             return path / name
-    found = sorted(path.glob(f"*{suffix}.index.json")) or sorted(path.glob(f"*{suffix}"))
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(file.name for file in found[:3]) or "none"
+    candidates = sorted(path.glob(f"*{suffix}.index.json")) or sorted(path.glob(f"*{suffix}"))
+    if len(candidates) == 1:
+        return candidates[0]
+    names = ", ".join(file.name for file in candidates[:3]) or "none"
     raise CheckpointError(
-        f"{path} is a folder with {len(found)} candidates ({names}) for {stem}{suffix}; "
+        f"{path} is a folder with {len(candidates)} candidates ({names}) for {stem}{suffix}; "
         "give the path of one file."
     )
 
@@ -202,7 +213,7 @@ def size(shape: tuple[int, ...]) -> int:
 
 
 def writable(path: PathLike, name: object, value: Any, dtypes: Collection[np.dtype]) -> np.ndarray:
-    """Give a tensor to write as an array, after seeing that the format has its name and dtype."""
+    """Convert a tensor to write to an array, checked for a name and dtype of the format."""
     array = np.asarray(value)
     _check(path, name, array.dtype, dtypes)
     return array
@@ -211,7 +222,7 @@ def writable(path: PathLike, name: object, value: Any, dtypes: Collection[np.dty
 def specs_of(
     path: PathLike, tensors: Mapping[str, Any], dtypes: Collection[np.dtype]
 ) -> dict[str, Spec]:
-    """Shapes and dtypes of tensors to write, after seeing that the format has them."""
+    """Return shapes and dtypes of tensors to write, checked for names and dtypes of the format."""
     specs = {}
     for name in tensors:
         specs[name] = _spec(tensors, name)

@@ -88,8 +88,8 @@ def _guesses(source: Source) -> Iterable[Guess]:
 def _filled(dialect: Dialect, source: Source) -> float:
     """How many of the rules for the embedding and the first block find their tensor."""
     body = [r.ours.format(i=0) for r in dialect.rules if r.ours.startswith(BODY)]
-    found = [any(name in source.tensors for name in dialect.names_of(ours)) for ours in body]
-    return sum(found) / len(found)
+    present = [any(n in source.tensors for n in dialect.names_of(ours)) for ours in body]
+    return sum(present) / len(present)
 
 
 def _fits(guess: Guess, source: Source) -> bool:

@@ -5,21 +5,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import keras
 import numpy as np
 
 from playmask.checkpoints.infer import infer
-from playmask.checkpoints.plan import RESIZE, Plan, Step, make_plan
-from playmask.checkpoints.report import Ignored, Report
+from playmask.checkpoints.load_plan import RESIZE, Plan, Step, make_plan
+from playmask.checkpoints.load_report import Ignored, Report
 from playmask.checkpoints.resize import Compound, Rows
 from playmask.checkpoints.source import Source, find
 from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
 from playmask.families import FAMILIES
+from playmask.families.config import Fields
 from playmask.model.architecture import Architecture
+from playmask.model.masks import Mask
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill, fill_all, undisturbed
-from playmask.tokenizers import Tokenizer, files
+from playmask.tokenizers import Tokenizer, vocabulary_files
 
 DTYPES = (
     "float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16", "int8",
@@ -27,13 +30,22 @@ DTYPES = (
 """What models can be loaded in; "int8" is 8-bit weights, which float32 is computed with."""
 GENERATING = ("lm", "unilm", "turns")
 
+DType: TypeAlias = str | keras.DTypePolicy
+
 
 def architecture(
     path_or_family: str | Path, *, family: str | None = None, ignore: Iterable[str] = ()
 ) -> Architecture:
-    """The architecture of a checkpoint, or a family's base architecture.
+    """Return the architecture of a checkpoint, or a family's base architecture.
 
     Raises: CheckpointError, ConfigError where the checkpoint or its configuration is not known
+
+    Example:
+        >>> base = playmask.architecture("bert")
+        >>> base.width, base.depth, base.attention_heads
+        (768, 12, 12)
+        >>> playmask.architecture(path).family
+        'bert'
     """
     if path_or_family in FAMILIES and not Path(path_or_family).exists():
         return FAMILIES[str(path_or_family)].base
@@ -41,22 +53,37 @@ def architecture(
 
 
 def build(
-    architecture: Architecture, heads: str | Sequence[str] | None = None, *, dtype: Any = None
+    architecture: Architecture,
+    heads: str | Sequence[str] | None = None,
+    *,
+    dtype: DType | None = None,
 ) -> Transformer:
-    """Make a model of an architecture with freshly drawn weights."""
+    """Build a model of an architecture with randomly initialised weights.
+
+    heads: of "pool", "nsp", "mlm", "discriminator" (default: "mlm" for models that generate)
+    Raises: ConfigError for a head or dtype that does not exist
+
+    Example:
+        >>> small = playmask.architecture("bert").change(
+        ...     vocabulary=100, width=32, depth=2, attention_heads=4, inner=64
+        ... )
+        >>> small_model = playmask.build(small, heads="mlm")
+        >>> small_model({"tokens": np.array([[2, 7, 3]])})["logits"].shape
+        (1, 3, 100)
+    """
     model = Transformer(architecture, _heads(heads, architecture), dtype=policy_of(dtype))
     return in_dtype(model, dtype)
 
 
-def policy_of(dtype: Any) -> Any:
-    """What a model of a dtype is built in; refuses what is no dtype to compute in."""
+def policy_of(dtype: DType | None) -> DType | None:
+    """Return the dtype policy a model is built in; refuses what is no dtype to compute in."""
     if isinstance(dtype, str) and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} to compute in.{nearest(dtype, DTYPES)}")
     return "float32" if dtype == "int8" else dtype
 
 
-def in_dtype(model: Transformer, dtype: Any) -> Transformer:
-    """A model with its weights, quantised where its dtype says so."""
+def in_dtype(model: Transformer, dtype: DType | None) -> Transformer:
+    """Quantise a model where its dtype says so, and return it."""
     if dtype == "int8":
         model.quantize("int8")
     return model
@@ -68,9 +95,9 @@ def load(
     *,
     family: str | None = None,
     order: Any = None,
-    mask: Any = None,
+    mask: str | Mask | None = None,
     heads: str | Sequence[str] | None = None,
-    dtype: Any = None,
+    dtype: DType | None = None,
     like: str | None = None,
     keep_tokens: Sequence[int] | None = None,
     compound_tokens: Sequence[Compound] | None = None,
@@ -90,34 +117,50 @@ def load(
     of drawing them; ignore: configuration keys to overlook; changes: fields of the architecture.
     `model.report` says what became of each weight.
     Raises: CheckpointError, ConfigError; no model is returned partly filled
+
+    Example:
+        >>> language_model = playmask.load(path, mask="lm", heads="mlm")
+        >>> language_model.architecture.order, len(language_model.report.fresh)
+        ('lm', 0)
     """
     source = find(path, family)
     report = identify(source, family, ignore)
-    given = {"order": order, "mask": mask}
-    changes |= {name: value for name, value in given.items() if value is not None}
+    orders = {"order": order, "mask": mask}
+    changes |= {name: value for name, value in orders.items() if value is not None}
     rows = Rows(report.architecture.vocabulary, keep_tokens, compound_tokens)
-    if rows.change_anything:
-        changes |= {"vocabulary": rows.size, "pad": rows.pad(report.architecture.pad)}
-    changed = _like(report, like).change(**changes)
-    _check_order(report, changed)
+    changed = _changed(report, like, rows, changes)
     chosen = _heads(heads, changed)
     if heads is None and source.container == "playmask":
         chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
     policy = policy_of(dtype)
     model = blank(lambda: Transformer(changed, chosen, dtype=policy))
     plan = make_plan(model, source, report, rows, resize)
-    reshaped = [item for item in plan.report.fresh if RESIZE in item.reason]
-    if reshaped:
-        warnings.warn(
-            f"{len(reshaped)} weights start fresh, since the checkpoint has them in another shape "
-            f"({reshaped[0].ours}: {reshaped[0].reason}); see model.report.",
-            stacklevel=2,
-        )
+    _warn_of_reshaped(plan)
     tokenizer, ignored = _tokenizer(source, keep_tokens)
     _fill(model, source, plan)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer
     return in_dtype(model, dtype)
+
+
+def _changed(report: Report, like: str | None, rows: Rows, changes: Fields) -> Architecture:
+    """Apply the changes asked for to a checkpoint's architecture."""
+    if rows.change_anything:
+        changes = changes | {"vocabulary": rows.size, "pad": rows.pad(report.architecture.pad)}
+    changed = _like(report, like).change(**changes)
+    _check_order(report, changed)
+    return changed
+
+
+def _warn_of_reshaped(plan: Plan) -> None:
+    """Warn of weights that are not loaded because their shape was changed."""
+    reshaped = [item for item in plan.report.fresh if RESIZE in item.reason]
+    if reshaped:
+        warnings.warn(
+            f"{len(reshaped)} weights start fresh, since the checkpoint has them in another shape "
+            f"({reshaped[0].ours}: {reshaped[0].reason}); see model.report.",
+            stacklevel=4,  # the line that calls load, past its context manager
+        )
 
 
 def _like(report: Report, like: str | None) -> Architecture:
@@ -144,7 +187,7 @@ def _tokenizer(
     source: Source, keep_tokens: Sequence[int] | None
 ) -> tuple[Tokenizer | None, list[Ignored]]:
     """The tokenizer that lies beside the weights, pruned as they are; or why there is none."""
-    if not files.present(source.directory):
+    if not vocabulary_files.present(source.directory):
         return None, []
     try:
         tokenizer = Tokenizer.load(source.directory)
@@ -168,15 +211,15 @@ def identify(source: Source, family: str | None, ignore: Iterable[str]) -> Repor
                 f"{source.path} is of playmask's format {source.config.get('format')!r}; "
                 "this version reads format 1."
             )
-        made = Architecture.from_json(source.config["architecture"])
-        return Report(str(source.path), made.family, "playmask", source.config, made)
+        own = Architecture.from_json(source.config["architecture"])
+        return Report(str(source.path), own.family, "playmask", source.config, own)
     guess = infer(source, family)
     try:
-        made = guess.family.configuration.read(source.config, ignore)
+        stored = guess.family.configuration.read(source.config, ignore)
     except ConfigError as error:
         raise ConfigError(f"{source.directory}: {error}") from error
-    made = guess.family.settle(made, source.tensors)
-    return Report(str(source.path), guess.family.name, guess.dialect.name, source.config, made)
+    stored = guess.family.settle(stored, source.tensors)
+    return Report(str(source.path), guess.family.name, guess.dialect.name, source.config, stored)
 
 
 def _fill(model: Transformer, source: Source, plan: Plan) -> None:

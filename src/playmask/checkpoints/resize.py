@@ -1,4 +1,4 @@
-"""Changes to weights on their way in: taken rows, compounded rows, other sizes."""
+"""Edits of weights while they load: selected rows, compound tokens, other sizes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,11 +39,10 @@ class Rows:
 
         for item in self.compound or ():
             ids = np.asarray(item[0] if isinstance(item[0], Sequence) else item)
-            kept = self.vocabulary if self.keep is None else len(self.keep)
-            if not len(ids) or ids.min() < 0 or ids.max() >= kept:
+            if not len(ids) or ids.min() < 0 or ids.max() >= self.old_rows:
                 raise ConfigError(
-                    f"compound_tokens must list ids from 0 to {kept - 1} (after keep_tokens), "
-                    f"or (ids, weights), for each new token; received {item!r:.80}."
+                    f"compound_tokens must list ids from 0 to {self.old_rows - 1} (after "
+                    f"keep_tokens), or (ids, weights), for each new token; received {item!r:.80}."
                 )
 
     @property
@@ -52,27 +51,31 @@ class Rows:
         return self.keep is not None or bool(self.compound)
 
     @property
+    def old_rows(self) -> int:
+        """How many rows of the stored vocabulary stay."""
+        return self.vocabulary if self.keep is None else len(self.keep)
+
+    @property
     def size(self) -> int:
         """The vocabulary's new size."""
-        kept = self.vocabulary if self.keep is None else len(self.keep)
-        return kept + len(self.compound or ())
+        return self.old_rows + len(self.compound or ())
 
     def take(self, table: np.ndarray, axis: int = 0) -> np.ndarray:
         """Take the rows along an axis: (vocabulary, …) -> (size, …)."""
         if axis:
             return np.moveaxis(self.take(np.moveaxis(table, axis, 0)), 0, axis)
-        kept = table if self.keep is None else table[np.asarray(self.keep)]
+        rows = table if self.keep is None else table[np.asarray(self.keep)]
         if not self.compound:
-            return kept
-        new = [_mean(kept, item) for item in self.compound]
-        return np.concatenate([kept, np.stack(new).astype(table.dtype)])
+            return rows
+        new = [_mean(rows, item) for item in self.compound]
+        return np.concatenate([rows, np.stack(new).astype(table.dtype)])
 
     def pad(self, pad: int | None) -> int | None:
         """Where the padding id went; None where it was dropped."""
         if pad is None or self.keep is None:
             return pad
-        kept = list(self.keep)
-        return kept.index(pad) if pad in kept else None
+        ids = list(self.keep)
+        return ids.index(pad) if pad in ids else None
 
 
 def _mean(table: np.ndarray, item: Compound) -> np.ndarray:
@@ -81,7 +84,7 @@ def _mean(table: np.ndarray, item: Compound) -> np.ndarray:
 
 
 def resize(array: np.ndarray, shape: Sequence[int], window: int = 2) -> np.ndarray:
-    """Stretch or cut an array to another shape, keeping its norm.
+    """Resize an array to another shape by repeated or cut rows, keeping its norm.
 
     A longer axis repeats its rows in groups of `window` (so that rotary's pairs stay together);
     a shorter one is cut. Rows that were orthogonal stay so, up to the cut.

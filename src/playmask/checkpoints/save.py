@@ -9,18 +9,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from playmask.checkpoints import bundle, megatron, safetensors, shards, torch_zip
-from playmask.checkpoints.naming import Named
-from playmask.checkpoints.plan import OURS
+from playmask.checkpoints.dialect_tensors import DialectTensors
+from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import ARCHITECTURE, TORCH_FILES, WEIGHTS
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files import make_directory, write_json
 from playmask.model.transformer import Transformer
+from playmask.tokenizers import Tokenizer
 
 TENSORFLOW_PREFIX = "bert_model.ckpt"
 
 
-class Format(NamedTuple):
+class DialectFiles(NamedTuple):
     """The files of a dialect: the configuration's, the weights', and what writes those."""
 
     config: str
@@ -28,16 +29,16 @@ class Format(NamedTuple):
     write: Callable[[Path, Mapping[str, np.ndarray]], None]
 
 
-FORMATS = {
-    "playmask": Format(ARCHITECTURE, WEIGHTS, safetensors.write),
-    "google": Format("bert_config.json", TENSORFLOW_PREFIX, bundle.write),
-    "megatron": Format("config.json", megatron.RANK.format(0), megatron.write),
+FILES = {
+    "playmask": DialectFiles(ARCHITECTURE, WEIGHTS, safetensors.write),
+    "google": DialectFiles("bert_config.json", TENSORFLOW_PREFIX, bundle.write),
+    "megatron": DialectFiles("config.json", megatron.RANK.format(0), megatron.write),
 }
 CONTAINERS = {
-    "safetensors": Format(
+    "safetensors": DialectFiles(
         "config.json", "model.safetensors", partial(safetensors.write, metadata={"format": "pt"})
     ),
-    "bin": Format("config.json", "pytorch_model.bin", torch_zip.write),
+    "bin": DialectFiles("config.json", "pytorch_model.bin", torch_zip.write),
 }
 """The files that Hugging Face's models come in; its dialect alone has a choice."""
 
@@ -56,7 +57,7 @@ def save(
     directory: str | Path,
     dialect: str = "playmask",
     *,
-    tokenizer: Any = None,
+    tokenizer: Tokenizer | None = None,
     container: str | None = None,
     shard_bytes: int | None = None,
 ) -> Path:
@@ -72,6 +73,13 @@ def save(
     Raises: CheckpointError for an unknown dialect, a weight that it has no name for, a choice
     that its configuration cannot express, or a directory that holds another checkpoint;
     ConfigError for a container or shard_bytes that the dialect does not have
+
+    Example:
+        >>> folder = playmask.save(model, "saved", "huggingface")
+        >>> sorted(file.name for file in folder.iterdir())
+        ['config.json', 'model.safetensors', 'tokenizer.json', 'vocab.txt']
+        >>> playmask.load(folder).report.dialect
+        'huggingface'
     """
     check_can_be_saved(model)
     directory = Path(directory)
@@ -81,20 +89,20 @@ def save(
             f"The family {model.architecture.family!r} has no dialect {dialect!r}."
             f"{nearest(dialect, dialects)}"
         )
-    chosen = _format(dialect, container, shard_bytes)
-    file = directory / chosen.weights
-    tensors = Named(file, model, dialects[dialect])
+    files = _format(dialect, container, shard_bytes)
+    file = directory / files.weights
+    tensors = DialectTensors(file, model, dialects[dialect])
     config = _config(model, dialect, tensors)
     parts = shards.split(tensors, shard_bytes) if shard_bytes else []
     place = shards.index_of(file) if len(parts) > 1 else file
-    _check_place(directory, {place.name, f"{place.name}.index", chosen.config})
+    _check_place(directory, {place.name, f"{place.name}.index", files.config})
     tokenizer = tokenizer or model.tokenizer
     make_directory(directory)
     if len(parts) > 1:
-        shards.write(file, tensors, parts, chosen.write)
+        shards.write(file, tensors, parts, files.write)
     else:
-        chosen.write(file, tensors)
-    write_json(directory / chosen.config, config)
+        files.write(file, tensors)
+    write_json(directory / files.config, config)
     if tokenizer is not None:
         tokenizer.save(directory, vocab=dialect != "playmask")
     return directory
@@ -109,7 +117,7 @@ def check_can_be_saved(model: Transformer) -> None:
         )
 
 
-def _format(dialect: str, container: str | None, shard_bytes: int | None) -> Format:
+def _format(dialect: str, container: str | None, shard_bytes: int | None) -> DialectFiles:
     """The files to write; refuses choices that a dialect does not have."""
     if dialect != "huggingface":
         if container is not None or shard_bytes is not None:
@@ -117,7 +125,7 @@ def _format(dialect: str, container: str | None, shard_bytes: int | None) -> For
                 f"container and shard_bytes are choices of the dialect 'huggingface'; {dialect!r} "
                 "has neither, so leave them out."
             )
-        return FORMATS[dialect]
+        return FILES[dialect]
     if container is not None and container not in CONTAINERS:
         raise ConfigError(f"There is no container {container!r}.{nearest(container, CONTAINERS)}")
     if shard_bytes is not None and (type(shard_bytes) is not int or shard_bytes < 1):
@@ -151,9 +159,9 @@ def _config(model: Transformer, dialect: str, tensors: Mapping[str, np.ndarray])
     # The order and the mask are chosen when a checkpoint is loaded, not stored in it; the range of
     # the initializer says nothing about weights that are there.
     chosen = ("order", "mask", "initializer_range")
-    told = family.settle(family.configuration.read(config, config), tensors)
-    told = told.change(**{name: getattr(architecture, name) for name in chosen})
-    lost = [f.name for f in fields(told) if getattr(told, f.name) != getattr(architecture, f.name)]
+    read = family.settle(family.configuration.read(config, config), tensors)
+    read = read.change(**{name: getattr(architecture, name) for name in chosen})
+    lost = [f.name for f in fields(read) if getattr(read, f.name) != getattr(architecture, f.name)]
     if lost:
         raise CheckpointError(
             f"The configuration of {dialect!r} cannot express this model's {', '.join(lost)}; "

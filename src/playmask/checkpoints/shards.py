@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from playmask.checkpoints.containers import Some, Spec, Tensors
+import numpy as np
+
+from playmask.checkpoints.containers import Spec, Subset, Tensors
 from playmask.files import replacing
 
 
@@ -35,7 +37,7 @@ def write(
     file: Path,
     tensors: Tensors,
     shards: list[dict[str, Spec]],
-    write_file: Callable[[Path, Mapping], None],
+    write_file: Callable[[Path, Mapping[str, np.ndarray]], None],
 ) -> None:
     """Write shards beside where `file` would be, then the index, then take away older shards.
 
@@ -49,7 +51,7 @@ def write(
     older = _listed(index)
     with replacing(*map(file.with_name, names), index) as temporary:
         for place, shard in zip(temporary, shards, strict=False):  # the index has none
-            write_file(place, Some(place, tensors, shard))
+            write_file(place, Subset(place, tensors, shard))
         temporary[-1].write_text(json.dumps(listing, indent=2, ensure_ascii=False) + "\n", "utf-8")
         if older & set(names):  # no moment in which the old index lists new shards
             index.unlink()

@@ -90,9 +90,9 @@ def _in_directory(place: Path) -> Source:
             f"{place} holds {len(indexes)} TensorFlow checkpoints; name one by its prefix, "
             f"such as {indexes[-1].with_suffix('')}."
         )
-    found = ", ".join(sorted(p.name for p in place.iterdir())[:8]) or "nothing"
+    names = ", ".join(sorted(p.name for p in place.iterdir())[:8]) or "nothing"
     raise CheckpointError(
-        f"{place} holds no checkpoint (found: {found}); expected {ARCHITECTURE}, "
+        f"{place} holds no checkpoint (found: {names}); expected {ARCHITECTURE}, "
         f"{TORCH_FILES[0]}, {TORCH_FILES[2]}, {megatron.RANK.format(0)} or a TensorFlow "
         "checkpoint's .index file."
     )
@@ -130,12 +130,12 @@ def _config(directory: Path) -> dict[str, Any]:
 
 def _config_file(directory: Path, family: str = "") -> Path | None:
     """The configuration in a directory: of a usual name, or else the first that speaks of it."""
-    wanted = set(family.split("_"))
+    words = set(family.split("_"))
 
-    def said(name: str) -> int:
-        return len(wanted.intersection(re.split(r"[^a-z0-9]+", name.lower())))
+    def overlap(name: str) -> int:
+        return len(words.intersection(re.split(r"[^a-z0-9]+", name.lower())))
 
-    found = sorted(p.name for p in directory.glob("*_config*.json"))
-    others = sorted(found, key=said, reverse=True)
+    configs = sorted(p.name for p in directory.glob("*_config*.json"))
+    others = sorted(configs, key=overlap, reverse=True)
     names = (*CONFIGS, *(n for n in others if not n.startswith(NOT_MODEL)))
     return next((directory / name for name in names if (directory / name).exists()), None)

@@ -17,9 +17,9 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from playmask.checkpoints import containers, pickling
+from playmask.checkpoints import containers, pickle_writer
 from playmask.checkpoints.containers import Tensors
-from playmask.checkpoints.pickles import LIMIT, Pickle, View
+from playmask.checkpoints.pickle_reader import LIMIT, Pickle, View
 from playmask.errors import CheckpointError
 from playmask.files import PathLike, replacing
 
@@ -32,7 +32,7 @@ LARGE = 1 << 30
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, EOFError, struct.error)
 
 
-class Place(NamedTuple):
+class StoredBytes(NamedTuple):
     """Where a storage lies in the file; a CRC-32 of 0 stands for none."""
 
     start: int
@@ -43,16 +43,16 @@ class Place(NamedTuple):
 class Content(NamedTuple):
     """What a file's pickle describes, and where the storages lie that it looks into."""
 
-    found: Any
-    places: dict[str, Place]
+    state: Any
+    places: dict[str, StoredBytes]
 
 
 class TorchTensors(Tensors):
     """The tensors of one file; tied ones are views of the same memory."""
 
     def __init__(self, path: Path, buffer: np.ndarray, content: Content, under: Sequence[str]):
-        found, places = content
-        self._views, unreadable = _flat(path, found, under)
+        state, places = content
+        self._views, unreadable = _flat(path, state, under)
         super().__init__(path, {name: v.spec for name, v in self._views.items()}, unreadable)
         self._buffer, self._places, self._verified = buffer, places, set[str]()
 
@@ -115,7 +115,7 @@ def _read_zip(path: Path, buffer: np.ndarray) -> Content:
         raise CheckpointError(f"{path} is a zip file, but not one that torch.save wrote.")
     root = pickles[0].removesuffix("data.pkl")
 
-    def place(name: str) -> Place:
+    def place(name: str) -> StoredBytes:
         if root + name not in members:
             raise ValueError(f"it lacks {name}")
         return _place(path, buffer, members[root + name])
@@ -132,15 +132,15 @@ def _read_zip(path: Path, buffer: np.ndarray) -> Content:
     if root + "byteorder" in members and content("byteorder") != b"little":
         raise CheckpointError(f"{path} is big-endian; save it again on a little-endian machine.")
     pickle = Pickle(path)
-    found = pickle.load(io.BytesIO(content("data.pkl")))
+    state = pickle.load(io.BytesIO(content("data.pkl")))
     places = {key: place(f"data/{key}") for key in pickle.storages}
     for key, storage in pickle.storages.items():
         if places[key].length < storage.end:
             raise ValueError(f"storage {key!r} has {places[key].length} bytes, not {storage.end}")
-    return Content(found, places)
+    return Content(state, places)
 
 
-def _place(path: Path, buffer: np.ndarray, info: zipfile.ZipInfo) -> Place:
+def _place(path: Path, buffer: np.ndarray, info: zipfile.ZipInfo) -> StoredBytes:
     """Find the bytes of a stored member behind its local header."""
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
         raise CheckpointError(
@@ -152,7 +152,7 @@ def _place(path: Path, buffer: np.ndarray, info: zipfile.ZipInfo) -> Place:
     start = info.header_offset + 30 + name + extra
     if header[:4] != b"PK\3\4" or start + info.file_size > len(buffer):
         raise ValueError(f"member {info.filename!r} lies beyond its {len(buffer)} bytes")
-    return Place(start, info.file_size, info.CRC)
+    return StoredBytes(start, info.file_size, info.CRC)
 
 
 def _read_stream(path: Path, buffer: np.ndarray) -> Content:
@@ -165,7 +165,7 @@ def _read_stream(path: Path, buffer: np.ndarray) -> Content:
     if not system["little_endian"]:
         raise CheckpointError(f"{path} is big-endian; save it again on a little-endian machine.")
     pickle = Pickle(path)
-    found, keys = pickle.load(stream), Pickle(path).load(stream)
+    state, keys = pickle.load(stream), Pickle(path).load(stream)
     places, position = {}, stream.tell()
     for key in keys:
         if type(key) is not str or key not in pickle.storages:
@@ -174,28 +174,28 @@ def _read_stream(path: Path, buffer: np.ndarray) -> Content:
         (count,) = struct.unpack("<q", buffer[position : position + 8].tobytes())
         if count * storage.dtype.itemsize != storage.end:
             raise ValueError(f"storage {key!r} has {count} elements, not as its tensors say")
-        places[key] = Place(position + 8, storage.end)
+        places[key] = StoredBytes(position + 8, storage.end)
         position += 8 + storage.end
     if position > len(buffer) or places.keys() != pickle.storages.keys():
         raise ValueError(f"its storages need {position} bytes and it has {len(buffer)}")
-    return Content(found, places)
+    return Content(state, places)
 
 
-def _flat(path: Path, found: Any, under: Sequence[str]) -> tuple[dict[str, View], dict[str, str]]:
+def _flat(path: Path, state: Any, under: Sequence[str]) -> tuple[dict[str, View], dict[str, str]]:
     """Sort what the pickle described into tensors by name and the rest by reason."""
-    if type(found) is not dict:
-        kind = "single tensor" if isinstance(found, View) else type(found).__name__
+    if type(state) is not dict:
+        kind = "single tensor" if isinstance(state, View) else type(state).__name__
         raise CheckpointError(f"{path} holds a {kind}; it should hold a dict of tensors.")
     views: dict[str, View] = {}
     unreadable: dict[str, str] = {}
-    if under or not any(isinstance(value, View) for value in found.values()):
-        wrapper = next((key for key in under or WRAPPERS if type(found.get(key)) is dict), None)
+    if under or not any(isinstance(value, View) for value in state.values()):
+        wrapper = next((key for key in under or WRAPPERS if type(state.get(key)) is dict), None)
         if wrapper is not None:
-            beside = {str(key): f"beside {wrapper!r}" for key in found if key != wrapper}
-            unreadable, found = beside, found[wrapper]
+            beside = {str(key): f"beside {wrapper!r}" for key in state if key != wrapper}
+            unreadable, state = beside, state[wrapper]
         elif under:
-            unreadable, found = dict.fromkeys(map(str, found), ""), {}
-    for key, value in found.items():
+            unreadable, state = dict.fromkeys(map(str, state), ""), {}
+    for key, value in state.items():
         if not isinstance(value, View):
             unreadable[str(key)] = f"a value of type {type(value).__name__}"
         elif value.spec.nbytes > value.storage.end - value.storage.start:
@@ -203,10 +203,10 @@ def _flat(path: Path, found: Any, under: Sequence[str]) -> tuple[dict[str, View]
         else:
             views[str(key)] = value
     if unreadable and not views:
-        way = "" if under else "a state dict, or "
+        wrapped = "" if under else "a state dict, or "
         raise CheckpointError(
             f"{path} holds a dict without tensors (its first keys are {list(unreadable)[:3]}); "
-            f"it should hold {way}one under any of {', '.join(under or WRAPPERS)}."
+            f"it should hold {wrapped}one under any of {', '.join(under or WRAPPERS)}."
         )
     return views, unreadable
 
@@ -218,13 +218,13 @@ def write(path: PathLike, tensors: Mapping[str, np.ndarray], *, under: str | Non
 
     Raises:  CheckpointError for a name or a dtype that PyTorch lacks
     """
-    specs = containers.specs_of(path, tensors, pickling.DTYPES)
+    specs = containers.specs_of(path, tensors, pickle_writer.DTYPES)
     with (
         replacing(path) as (temporary,),
         temporary.open("wb") as file,
         zipfile.ZipFile(file, "w") as archive,
     ):
-        _add(archive, file, "data.pkl", pickling.state_dict(specs, under=under))
+        _add(archive, file, "data.pkl", pickle_writer.state_dict(specs, under=under))
         _add(archive, file, ".format_version", b"1")
         _add(archive, file, ".storage_alignment", str(ALIGNMENT).encode())
         _add(archive, file, "byteorder", b"little")

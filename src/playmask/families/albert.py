@@ -16,7 +16,7 @@ from playmask.families.encoders import (
     google_names,
     huggingface,
     huggingface_names,
-    turned,
+    transposed,
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
@@ -51,7 +51,7 @@ SILENT = (
 """Keys of published files that say nothing about the published models."""
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """Groups of layers as blocks that share; a group of several different blocks is refused."""
     fields = {name: value for name, value in fields.items() if name not in SILENT}
     if fields.pop("inner_groups", 1) != 1:
@@ -62,7 +62,7 @@ def make(fields: Fields) -> Fields:
     return fields | {"sharing": "all" if groups == 1 else depth // groups}
 
 
-def tell(architecture: Architecture) -> Fields:
+def to_fields(architecture: Architecture) -> Fields:
     """How many groups there are, and the embedding's width: Hugging Face's default is 128."""
     return {
         "groups": len(set(architecture.block_map)),
@@ -90,18 +90,18 @@ def huggingface_blocks() -> list[Rule]:
     group, block = "albert.encoder.albert_layer_groups.{i}.albert_layers.0", "blocks/{i}"
     rules = []
     for name in ("query", "key", "value"):
-        rules += turned(f"{block}/attention/{name}", f"{group}.attention.{name}")
-    rules += turned(f"{block}/attention/output", f"{group}.attention.dense")
+        rules += transposed(f"{block}/attention/{name}", f"{group}.attention.{name}")
+    rules += transposed(f"{block}/attention/output", f"{group}.attention.dense")
     rules += pairs(f"{block}/attention_norm/after", f"{group}.attention.LayerNorm", TORCH_NORM)
-    rules += turned(f"{block}/feedforward/inner", f"{group}.ffn")
-    rules += turned(f"{block}/feedforward/outer", f"{group}.ffn_output")
+    rules += transposed(f"{block}/feedforward/inner", f"{group}.ffn")
+    rules += transposed(f"{block}/feedforward/outer", f"{group}.ffn_output")
     rules += pairs(f"{block}/feedforward_norm/after", f"{group}.full_layer_layer_norm", TORCH_NORM)
-    rules += turned("embeddings/projection", "albert.encoder.embedding_hidden_mapping_in")
-    rules += turned("pool/dense", "albert.pooler")
-    rules += turned("mlm/transform", "predictions.dense")
+    rules += transposed("embeddings/projection", "albert.encoder.embedding_hidden_mapping_in")
+    rules += transposed("pool/dense", "albert.pooler")
+    rules += transposed("mlm/transform", "predictions.dense")
     rules += pairs("mlm/norm", "predictions.LayerNorm", TORCH_NORM)
-    rules += turned("nsp/dense", "sop_classifier.classifier")
-    rules += turned("mlm/output", "predictions.decoder")[:1]
+    rules += transposed("nsp/dense", "sop_classifier.classifier")
+    rules += transposed("mlm/output", "predictions.decoder")[:1]
     return [*rules, Rule("mlm/bias", "predictions.bias")]
 
 
@@ -123,8 +123,8 @@ ALBERT = Family(
             *(Key(name, name, dialect="") for name in SILENT),
         ),
         architectures="AlbertForPreTraining",
-        make=make,
-        tell=tell,
+        from_fields=from_fields,
+        to_fields=to_fields,
     ),
     {
         "google": google(
@@ -143,6 +143,8 @@ ALBERT = Family(
     },
     frozenset({"albert"}),
     heads=("pool", "nsp", "mlm"),
-    bert4keras=lambda made: replace(made, attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS),
+    bert4keras=lambda architecture: replace(
+        architecture, attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS
+    ),
     models='ALBERT; unshared with sharing="none"',
 )

@@ -25,8 +25,8 @@ def number(name: str) -> Callable[[Any], Any]:
 class Key:
     """A configuration key and the field it sets.
 
-    A field is the architecture's, or one that the family's `make` understands; dialect: the one
-    in whose files the key is written (None = in all); it is read in all.
+    A field is the architecture's, or one that the family's `from_fields` understands; dialect: the
+    one in whose files the key is written (None = in all); it is read in all.
     """
 
     theirs: str
@@ -106,16 +106,16 @@ HARMLESS = frozenset(
 class Configuration:
     """How a family's configuration files are read and written.
 
-    keys: what they may hold; required: fields, or choices of fields, that must be there; make:
-    fields -> Architecture; tell: (architecture, dialect) -> the fields to write; constants: what
-    else each dialect's files say.
+    keys: what they may hold; required: fields, or choices of fields, that must be there;
+    from_fields: fields -> Architecture; to_fields: (architecture, dialect) -> the fields to write;
+    constants: what else each dialect's files say.
     """
 
     family: str
     keys: tuple[Key, ...]
     required: tuple[str | tuple[str, ...], ...]
-    make: Callable[[Fields], Architecture]
-    tell: Callable[[Architecture, str], Fields]
+    from_fields: Callable[[Fields], Architecture]
+    to_fields: Callable[[Architecture, str], Fields]
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def read(self, config: Mapping[str, Any], ignore: Iterable[str] = ()) -> Architecture:
@@ -140,11 +140,11 @@ class Configuration:
                 for names in missing
             ]
             raise ConfigError(f"The configuration lacks {', '.join(theirs)}.")
-        return self.make(fields)
+        return self.from_fields(fields)
 
     def write(self, architecture: Architecture, dialect: str) -> dict[str, Any]:
         """Translate an architecture into a dialect's configuration."""
-        fields = self.tell(architecture, dialect)
+        fields = self.to_fields(architecture, dialect)
         config = {
             key.theirs: key.write(fields[key.ours])
             for key in self.keys
@@ -159,10 +159,10 @@ def _either(names: str | tuple[str, ...]) -> set[str]:
     return {names} if isinstance(names, str) else set(names)
 
 
-def told(architecture: Architecture, keys: Iterable[Key]) -> Fields:
+def fields_of(architecture: Architecture, keys: Iterable[Key]) -> Fields:
     """The fields of an architecture that keys name; those that are None are left out."""
-    found = {key.ours: getattr(architecture, key.ours, None) for key in keys}
-    return {name: value for name, value in found.items() if value is not None}
+    fields = {key.ours: getattr(architecture, key.ours, None) for key in keys}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def with_epsilon(architecture: Architecture, epsilon: float) -> Architecture:
@@ -187,5 +187,5 @@ def with_epsilon(architecture: Architecture, epsilon: float) -> Architecture:
 def epsilon_of(architecture: Architecture) -> float:
     """The epsilon of the blocks' norms."""
     around = architecture.attention_norm, architecture.feedforward_norm
-    found = (norm for pair in around for norm in (pair.after, pair.before) if norm is not None)
-    return next(found, Norm()).epsilon
+    norms = (norm for pair in around for norm in (pair.after, pair.before) if norm is not None)
+    return next(norms, Norm()).epsilon

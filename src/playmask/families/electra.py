@@ -14,7 +14,7 @@ from playmask.families.encoders import (
     google_names,
     huggingface,
     huggingface_names,
-    turned,
+    transposed,
 )
 from playmask.families.family import Family
 from playmask.families.names import Dialect, Rule, pairs
@@ -31,7 +31,7 @@ GENERATOR = replace(
 """The sizes of its generator, which has the discriminator's token table."""
 
 
-def tell(architecture: Architecture) -> Fields:
+def to_fields(architecture: Architecture) -> Fields:
     """The embedding's width is always said: without a word Hugging Face takes 128."""
     return {"embedding_size": architecture.embedding_size_}
 
@@ -53,13 +53,13 @@ GENERATOR_HEAD = [
     Rule("mlm/bias", "generator_predictions/output_bias"),
 ]
 TORCH_DISCRIMINATOR_HEAD = [
-    *turned("discriminator/transform", "discriminator_predictions.dense"),
-    *turned("discriminator/dense", "discriminator_predictions.dense_prediction"),
+    *transposed("discriminator/transform", "discriminator_predictions.dense"),
+    *transposed("discriminator/dense", "discriminator_predictions.dense_prediction"),
 ]
 TORCH_GENERATOR_HEAD = [
-    *turned("mlm/transform", "generator_predictions.dense"),
+    *transposed("mlm/transform", "generator_predictions.dense"),
     *pairs("mlm/norm", "generator_predictions.LayerNorm", TORCH_NORM),
-    *turned("mlm/output", "generator_lm_head")[:1],
+    *transposed("mlm/output", "generator_lm_head")[:1],
     Rule("mlm/bias", "generator_lm_head.bias"),
 ]
 
@@ -77,7 +77,9 @@ def google_dialect(stack: str, rules: list[Rule], other: str, reason: str) -> Di
 ELECTRA = Family(
     "electra",
     BASE,
-    configuration(BASE, keys=(*KEYS, *TABLE), architectures="ElectraForPreTraining", tell=tell),
+    configuration(
+        BASE, keys=(*KEYS, *TABLE), architectures="ElectraForPreTraining", to_fields=to_fields
+    ),
     {
         "google": google_dialect(
             "electra",
@@ -103,7 +105,7 @@ ELECTRA_GENERATOR = Family(
         keys=(*KEYS, *TABLE),
         architectures="ElectraForMaskedLM",
         constants={"model_type": "electra"},
-        tell=tell,
+        to_fields=to_fields,
     ),
     {
         "google": google_dialect(

@@ -12,9 +12,9 @@ from playmask.families.config import (
     Fields,
     Key,
     epsilon_of,
+    fields_of,
     number,
     read_activation,
-    told,
     with_epsilon,
     write_activation,
 )
@@ -55,7 +55,7 @@ KERNEL = {"kernel": "/kernel", "bias": "/bias"}
 NORM = {"gamma": "/gamma", "beta": "/beta"}
 TORCH_KERNEL = {"kernel": ".weight", "bias": ".bias"}
 TORCH_NORM = {"gamma": ".weight", "beta": ".bias"}
-TURNED = (Transpose(),)
+TRANSPOSED = (Transpose(),)
 
 
 def configuration(
@@ -65,23 +65,24 @@ def configuration(
     required: tuple[str | tuple[str, ...], ...] = REQUIRED,
     architectures: str,
     constants: Mapping[str, Any] | None = None,
-    make: Callable[[Fields], Fields] = lambda fields: fields,
-    tell: Callable[[Architecture], Fields] = lambda architecture: {},
+    from_fields: Callable[[Fields], Fields] = lambda fields: fields,
+    to_fields: Callable[[Architecture], Fields] = lambda architecture: {},
 ) -> Configuration:
     """How such a family's configuration is read and written.
 
     base: what holds where the file says nothing; architectures, constants: what Hugging Face's
-    files say besides; make, tell: the family's own fields, from and to the architecture's
+    files say besides; from_fields, to_fields: the family's own fields, to and from those of the
+    architecture
     """
-    told_by = partial(_tell, base, keys, tell)
+    bound = partial(_to_fields, base, keys, to_fields)
     said = {"architectures": [architectures], "model_type": base.family, **(constants or {})}
     return Configuration(
-        base.family, keys, required, lambda fields: _make(base, make(fields)), told_by,
+        base.family, keys, required, lambda fields: _from_fields(base, from_fields(fields)), bound,
         {"huggingface": said},
     )  # fmt: skip
 
 
-def _make(base: Architecture, fields: Fields) -> Architecture:
+def _from_fields(base: Architecture, fields: Fields) -> Architecture:
     kind = fields.pop("position_type", "absolute")
     if kind != "absolute":
         raise ConfigError(
@@ -97,13 +98,15 @@ def _make(base: Architecture, fields: Fields) -> Architecture:
         fields["activation"], fields["gate"] = fields["activation"]
     fields.setdefault("key_size", fields.get("value_size", base.key_size))
     epsilon, tied = fields.pop("epsilon", None), fields.pop("tied", True)
-    made = base.change(**fields)
+    architecture = base.change(**fields)
     if not tied:
-        made = made.change(vocabulary_head=replace(made.vocabulary_head, tied=False))
-    return made if epsilon is None else with_epsilon(made, epsilon)
+        architecture = architecture.change(
+            vocabulary_head=replace(architecture.vocabulary_head, tied=False)
+        )
+    return architecture if epsilon is None else with_epsilon(architecture, epsilon)
 
 
-def _tell(
+def _to_fields(
     base: Architecture,
     keys: tuple[Key, ...],
     more: Callable[[Architecture], Fields],
@@ -111,7 +114,7 @@ def _tell(
     dialect: str,
 ) -> Fields:
     a = architecture
-    fields = told(a, keys) | {"pad": a.pad, "epsilon": epsilon_of(a)} | more(a)
+    fields = fields_of(a, keys) | {"pad": a.pad, "epsilon": epsilon_of(a)} | more(a)
     if a.gate is not None:
         fields["activation"] = [a.activation, a.gate]
     if dialect == "google":  # its own programs know neither key, so only what differs is written
@@ -171,15 +174,15 @@ def huggingface_names(root: str = "bert.") -> list[Rule]:
         for ours, theirs in tables.items()
     ]
     rules += pairs("embeddings/norm", f"{root}embeddings.LayerNorm", TORCH_NORM)
-    rules += turned("embeddings/projection", f"{root}embeddings_project")
+    rules += transposed("embeddings/projection", f"{root}embeddings_project")
     for name in ("query", "key", "value"):
-        rules += turned(f"{block}/attention/{name}", f"{layer}.attention.self.{name}")
-    rules += turned(f"{block}/attention/output", f"{layer}.attention.output.dense")
+        rules += transposed(f"{block}/attention/{name}", f"{layer}.attention.self.{name}")
+    rules += transposed(f"{block}/attention/output", f"{layer}.attention.output.dense")
     rules += pairs(
         f"{block}/attention_norm/after", f"{layer}.attention.output.LayerNorm", TORCH_NORM
     )
-    rules += turned(f"{block}/feedforward/inner", f"{layer}.intermediate.dense")
-    rules += turned(f"{block}/feedforward/outer", f"{layer}.output.dense")
+    rules += transposed(f"{block}/feedforward/inner", f"{layer}.intermediate.dense")
+    rules += transposed(f"{block}/feedforward/outer", f"{layer}.output.dense")
     rules += pairs(f"{block}/feedforward_norm/after", f"{layer}.output.LayerNorm", TORCH_NORM)
     return rules
 
@@ -192,17 +195,18 @@ def without_positions(rules: list[Rule]) -> list[Rule]:
 def huggingface_heads(root: str = "bert.") -> list[Rule]:
     """The tensor names of BERT's heads in Hugging Face's models."""
     return [
-        *turned("pool/dense", f"{root}pooler.dense"),
-        *turned("mlm/transform", "cls.predictions.transform.dense"),
+        *transposed("pool/dense", f"{root}pooler.dense"),
+        *transposed("mlm/transform", "cls.predictions.transform.dense"),
         *pairs("mlm/norm", "cls.predictions.transform.LayerNorm", TORCH_NORM),
         Rule("mlm/bias", "cls.predictions.bias"),
-        Rule("mlm/output/kernel", "cls.predictions.decoder.weight", TURNED),
-        *turned("nsp/dense", "cls.seq_relationship"),
+        Rule("mlm/output/kernel", "cls.predictions.decoder.weight", TRANSPOSED),
+        *transposed("nsp/dense", "cls.seq_relationship"),
     ]
 
 
-def turned(ours: str, theirs: str) -> list[Rule]:
-    return pairs(ours, theirs, TORCH_KERNEL, TURNED)
+def transposed(ours: str, theirs: str) -> list[Rule]:
+    """The rules of a dense layer that PyTorch stores as (out, in)."""
+    return pairs(ours, theirs, TORCH_KERNEL, TRANSPOSED)
 
 
 GOOGLE_IGNORED = (

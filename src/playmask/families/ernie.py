@@ -25,13 +25,13 @@ BASE = Architecture(
 """The sizes of ERNIE 3.0 base."""
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """The task table, where it is used."""
     used, rows = fields.pop("uses_tasks", False), fields.pop("tasks", BASE.tasks)
     return fields | {"tasks": rows if used else 0}
 
 
-def tell(architecture: Architecture) -> Fields:
+def to_fields(architecture: Architecture) -> Fields:
     """Whether tasks are used."""
     return {"uses_tasks": architecture.tasks > 0, "tasks": architecture.tasks or BASE.tasks}
 
@@ -48,8 +48,8 @@ ERNIE = Family(
             Key("use_task_id", "uses_tasks"),
         ),
         architectures="ErnieForPreTraining",
-        make=make,
-        tell=tell,
+        from_fields=from_fields,
+        to_fields=to_fields,
     ),
     {
         "huggingface": huggingface(

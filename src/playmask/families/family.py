@@ -32,9 +32,11 @@ class Family:
     marks: frozenset[str] = frozenset()
     heads: tuple[str, ...] = ("mlm",)
     models: str = ""
-    bert4keras: Callable[[Architecture], Architecture] = field(default=lambda made: made)
+    bert4keras: Callable[[Architecture], Architecture] = field(
+        default=lambda architecture: architecture
+    )
     one_order: str = ""
     needs: str = ""
     settle: Callable[[Architecture, Mapping[str, np.ndarray]], Architecture] = field(
-        default=lambda made, tensors: made
+        default=lambda architecture, tensors: architecture
     )

@@ -28,7 +28,7 @@ BASE = replace(
 """The sizes of chinese_GAU-alpha-char_L-24_H-768."""
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """One head as wide as the unit; weights are drawn by width and depth."""
     for name in ("attention_scale", "norm_type", "rotary_value"):
         fields.pop(name, None)
@@ -42,7 +42,7 @@ def make(fields: Fields) -> Fields:
     }
 
 
-def tell(architecture: Architecture) -> Fields:
+def to_fields(architecture: Architecture) -> Fields:
     """How it differs from BERT, in the words of its configuration."""
     return {"bias": False, "attention_scale": True}
 
@@ -78,8 +78,8 @@ GAU_ALPHA = Family(
         ),
         required=("vocabulary", "width", "depth", "inner"),
         architectures="GAUAlphaForMaskedLM",
-        make=make,
-        tell=tell,
+        from_fields=from_fields,
+        to_fields=to_fields,
     ),
     {
         "google": replace(

@@ -11,7 +11,7 @@ from playmask.families.encoders import (
     configuration,
     google,
     google_names,
-    turned,
+    transposed,
 )
 from playmask.families.family import Family
 from playmask.families.names import Dialect, Rule, fused, pairs
@@ -72,7 +72,7 @@ GPT_REQUIRED = (
 )
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """Hugging Face's files have no padding unless they say so, and one width for all."""
     fields = {k: v for k, v in fields.items() if k not in ("special", "embedding_pdrop")}
     if "n_embd" in fields:
@@ -83,21 +83,21 @@ def make(fields: Fields) -> Fields:
     return fields
 
 
-def make_gpt(fields: Fields) -> Fields:
+def gpt_from_fields(fields: Fields) -> Fields:
     """Segments may be tokens."""
     shared = fields.pop("shared", False)
-    return make(fields) | ({"segments": "tokens"} if shared else {})
+    return from_fields(fields) | ({"segments": "tokens"} if shared else {})
 
 
-def tell(architecture: Architecture) -> Fields:
+def to_fields(architecture: Architecture) -> Fields:
     """What both programs call otherwise."""
     return {"n_embd": architecture.width, "embedding_pdrop": architecture.dropout}
 
 
-def tell_gpt(architecture: Architecture) -> Fields:
+def gpt_to_fields(architecture: Architecture) -> Fields:
     """Whether segments are tokens."""
     shared = {"shared": True, "segments": 0} if architecture.segments == "tokens" else {}
-    return tell(architecture) | shared
+    return to_fields(architecture) | shared
 
 
 def google_rules() -> list[Rule]:
@@ -121,7 +121,7 @@ def conv1d_names(
         *pairs(f"{block}/feedforward/inner", f"{layer}.mlp.c_fc", TORCH_KERNEL),
         *pairs(f"{block}/feedforward/outer", f"{layer}.mlp.c_proj", TORCH_KERNEL),
         *pairs(f"{block}/feedforward_norm/{feedforward_norm}", f"{layer}.ln_2", TORCH_NORM),
-        *turned("mlm/output", "lm_head")[:1],
+        *transposed("mlm/output", "lm_head")[:1],
     ]
 
 
@@ -158,8 +158,8 @@ GPT = Family(
         architectures="OpenAIGPTLMHeadModel",
         constants={"model_type": "openai-gpt"},
         required=GPT_REQUIRED,
-        make=make_gpt,
-        tell=tell_gpt,
+        from_fields=gpt_from_fields,
+        to_fields=gpt_to_fields,
     ),
     {
         "google": google(google_rules(), "gpt"),
@@ -168,8 +168,8 @@ GPT = Family(
         ),
     },
     frozenset({"openai-gpt"}),
-    bert4keras=lambda made: replace(
-        made, activation="gelu", attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS
+    bert4keras=lambda architecture: replace(
+        architecture, activation="gelu", attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS
     ),
     models="GPT, CDial-GPT",
 )

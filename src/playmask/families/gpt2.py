@@ -9,20 +9,20 @@ from playmask.families.encoders import (
     NORM,
     TORCH_KERNEL,
     TORCH_NORM,
-    TURNED,
+    TRANSPOSED,
     configuration,
     google,
-    turned,
+    transposed,
 )
 from playmask.families.family import Family
 from playmask.families.gpt import (
     GPT_KEYS,
     GPT_REQUIRED,
     conv1d_names,
+    from_fields,
     google_rules,
     huggingface,
-    make,
-    tell,
+    to_fields,
 )
 from playmask.families.names import Dialect, Rule, fused, pairs
 from playmask.model.architecture import Architecture, VocabularyHead
@@ -58,12 +58,12 @@ UNUSUAL = {
 """Keys of Hugging Face's files, with the only values that were published."""
 
 
-def make_gpt2(fields: Fields) -> Fields:
+def gpt2_from_fields(fields: Fields) -> Fields:
     """There are no segments, whatever the file says; unusual attention is refused."""
     for name, usual in UNUSUAL.items():
         if fields.pop(name, usual) != usual:
             raise ConfigError(f"{name} other than {usual} is not GPT-2's, and is not loaded.")
-    return make(fields) | {"segments": 0}
+    return from_fields(fields) | {"segments": 0}
 
 
 def pre_norm(rules: list[Rule]) -> list[Rule]:
@@ -87,11 +87,11 @@ def megatron() -> Dialect:
         Rule("embeddings/tokens/embeddings", "word_embeddings.weight"),
         Rule("embeddings/positions/embeddings", "position_embeddings.weight"),
         *pairs(f"{block}/attention_norm/before", f"{layer}.input_layernorm", TORCH_NORM),
-        *fused(projections, f"{layer}.attention.query_key_value", TORCH_KERNEL, TURNED),
-        *turned(f"{block}/attention/output", f"{layer}.attention.dense"),
+        *fused(projections, f"{layer}.attention.query_key_value", TORCH_KERNEL, TRANSPOSED),
+        *transposed(f"{block}/attention/output", f"{layer}.attention.dense"),
         *pairs(f"{block}/feedforward_norm/before", f"{layer}.post_attention_layernorm", TORCH_NORM),
-        *turned(f"{block}/feedforward/inner", f"{layer}.mlp.dense_h_to_4h"),
-        *turned(f"{block}/feedforward/outer", f"{layer}.mlp.dense_4h_to_h"),
+        *transposed(f"{block}/feedforward/inner", f"{layer}.mlp.dense_h_to_4h"),
+        *transposed(f"{block}/feedforward/outer", f"{layer}.mlp.dense_4h_to_h"),
         *pairs("blocks/norm", "transformer.final_layernorm", TORCH_NORM),
     ]
     body = r"^(word_embeddings|position_embeddings|transformer)\."
@@ -116,8 +116,8 @@ CONFIGURATION = configuration(
     ),
     architectures="GPT2LMHeadModel",
     required=GPT_REQUIRED,
-    make=make_gpt2,
-    tell=tell,
+    from_fields=gpt2_from_fields,
+    to_fields=to_fields,
 )
 
 GPT2 = Family(
@@ -137,6 +137,6 @@ GPT2 = Family(
         "megatron": megatron(),
     },
     frozenset({"gpt2"}),
-    bert4keras=lambda made: replace(made, activation="gelu"),
+    bert4keras=lambda architecture: replace(architecture, activation="gelu"),
     models="GPT-2, CPM-LM",
 )

@@ -35,7 +35,7 @@ BASE = Architecture(
 """The sizes of the "mega" model; its vocabulary is read from the checkpoint."""
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """There are no segments, whatever the file says."""
     return fields | {"segments": 0}
 
@@ -65,16 +65,16 @@ def rules() -> list[Rule]:
     ]
 
 
-def settle(made: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
+def settle(architecture: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
     """The vocabulary has as many tokens as the table has rows: two were published."""
     table = tensors.get("newslm/embeddings/word_embed")
-    return made if table is None else made.change(vocabulary=len(table))
+    return architecture if table is None else architecture.change(vocabulary=len(table))
 
 
 GPT2_ML = Family(
     "gpt2_ml",
     BASE,
-    configuration(BASE, architectures="GPT2ML", make=make),
+    configuration(BASE, architectures="GPT2ML", from_fields=from_fields),
     {"google": replace(google(rules(), "newslm"), body=r"^newslm/(embeddings|layer\d+)/")},
     settle=settle,
     models="GPT2_ML, both vocabularies",

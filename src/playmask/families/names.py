@@ -86,17 +86,17 @@ class Dialect:
     ignored: tuple[tuple[str, str], ...] = ()
 
     @cached_property
-    def _patterns(self) -> list[tuple[re.Pattern, Rule]]:
+    def _patterns(self) -> list[tuple[re.Pattern[str], Rule]]:
         return [(_pattern(rule.ours), rule) for rule in self.rules]
 
     @cached_property
     def _by_letters(self) -> dict[str, list[tuple[str, Rule]]]:
         """Their names and rules by what remains of a name without its numbers."""
-        found: dict[str, list[tuple[str, Rule]]] = {}
+        spelled: dict[str, list[tuple[str, Rule]]] = {}
         for rule in self.rules:
             for name in self._spellings(rule.theirs):
-                found.setdefault(_letters(INDEX.sub("0", name)), []).append((name, rule))
-        return found
+                spelled.setdefault(_letters(INDEX.sub("0", name)), []).append((name, rule))
+        return spelled
 
     def rule_for(self, ours: str) -> tuple[Rule, list[str]] | None:
         """The rule for one of our weights, and its tensor's possible names, the usual one first."""
@@ -137,13 +137,13 @@ class Dialect:
     def _spellings(self, theirs: str) -> Iterator[str]:
         """The usual name, then those with pieces replaced by their aliases."""
         present = [(usual, other) for usual, other in self.aliases if usual in theirs]
-        seen = set()
+        yielded = set()
         for choice in product((False, True), repeat=len(present)):
             name = theirs
             for (usual, other), replaced in zip(present, choice, strict=True):
                 name = name.replace(usual, other) if replaced else name
-            if name not in seen:
-                seen.add(name)
+            if name not in yielded:
+                yielded.add(name)
                 yield name
 
 
@@ -153,7 +153,7 @@ def _letters(name: str) -> str:
 
 
 @cache
-def _pattern(name: str) -> re.Pattern:
+def _pattern(name: str) -> re.Pattern[str]:
     before, *after = map(re.escape, INDEX.split(name))
     return re.compile(before + "".join(r"(?P<i>\d+)" + text for text in after))
 

@@ -35,14 +35,14 @@ BASE = Architecture(
 BERT4KERAS = Norm(epsilon=1e-7)  # Keras' own epsilon, everywhere but in the vocabulary head
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """The clipped distance; the embedding size is said in Hugging Face's files but not used."""
     if not fields.pop("relative", True):
         raise ConfigError("A NEZHA with use_relative_position false is a BERT: family='bert'.")
     return {name: value for name, value in fields.items() if name != "embedding_size"}
 
 
-def tell(architecture: Architecture) -> Fields:
+def to_fields(architecture: Architecture) -> Fields:
     """That positions are relative."""
     return {"relative": True}
 
@@ -59,8 +59,8 @@ NEZHA = Family(
             Key("max_relative_position", "position", Nezha, number("clip")),
         ),
         architectures="NezhaForPreTraining",
-        make=make,
-        tell=tell,
+        from_fields=from_fields,
+        to_fields=to_fields,
     ),
     {
         "google": google([*without_positions(google_names()), *google_heads()]),
@@ -73,8 +73,8 @@ NEZHA = Family(
     frozenset({"nezha"}),
     marks=frozenset({"use_relative_position", "max_relative_position"}),
     heads=("pool", "nsp", "mlm"),
-    bert4keras=lambda made: replace(
-        made,
+    bert4keras=lambda architecture: replace(
+        architecture,
         embedding_norm=BERT4KERAS,
         attention_norm=Around(after=BERT4KERAS),
         feedforward_norm=Around(after=BERT4KERAS),

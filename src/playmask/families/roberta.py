@@ -7,7 +7,7 @@ from playmask.families.encoders import (
     configuration,
     huggingface,
     huggingface_names,
-    turned,
+    transposed,
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
@@ -36,14 +36,14 @@ BASE = Architecture(
 """The sizes of RoBERTa-base."""
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """Positions start after the padding's row: their table is that much larger."""
     offset = fields.get("pad", PAD) + 1
     rows = fields.pop("rows", 512 + offset)
     return fields | {"position": Learned(rows - offset, offset)}
 
 
-def tell(architecture: Architecture) -> Fields:
+def to_fields(architecture: Architecture) -> Fields:
     """The rows of the position table."""
     part = architecture.position
     return {"rows": part.size + part.offset} if isinstance(part, Learned) else {}
@@ -53,10 +53,10 @@ def rules() -> list[Rule]:
     """Hugging Face's names."""
     return [
         *huggingface_names("roberta."),
-        *turned("pool/dense", "roberta.pooler.dense"),
-        *turned("mlm/transform", "lm_head.dense"),
+        *transposed("pool/dense", "roberta.pooler.dense"),
+        *transposed("mlm/transform", "lm_head.dense"),
         *pairs("mlm/norm", "lm_head.layer_norm", TORCH_NORM),
-        *turned("mlm/output", "lm_head.decoder")[:1],
+        *transposed("mlm/output", "lm_head.decoder")[:1],
         Rule("mlm/bias", "lm_head.bias"),
     ]
 
@@ -68,8 +68,8 @@ ROBERTA = Family(
         BASE,
         keys=(*KEYS, Key("max_position_embeddings", "rows")),
         architectures="RobertaForMaskedLM",
-        make=make,
-        tell=tell,
+        from_fields=from_fields,
+        to_fields=to_fields,
     ),
     {
         "huggingface": huggingface(

@@ -51,15 +51,15 @@ ROFORMER_KEYS = (
 )
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """Refuse what RoFormer never was."""
     if fields.pop("rotary_value", False):
-        raise ConfigError("rotary_value true (values are turned too) was never published.")
+        raise ConfigError("rotary_value true (values are rotated too) was never published.")
     return fields
 
 
-def tell(architecture: Architecture) -> Fields:
-    """That values are not turned."""
+def to_fields(architecture: Architecture) -> Fields:
+    """That values are not rotated."""
     return {"rotary_value": False}
 
 
@@ -67,24 +67,28 @@ TABLE = "roformer.encoder.embed_positions.weight"
 HUGGINGFACE_IGNORED = ((r"embed_positions\.weight$", "a constant: sines and cosines"),)
 
 
-def settle(made: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
+def settle(architecture: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
     """A stored table of positions counts where it is not the usual sines and cosines."""
     table = tensors.get(TABLE)
-    if table is None or table.ndim != 2 or table.shape[1] != made.key_size_:
-        return made
-    speeds = 10000.0 ** (-np.arange(0, made.key_size_, 2) / made.key_size_)
+    if table is None or table.ndim != 2 or table.shape[1] != architecture.key_size_:
+        return architecture
+    speeds = 10000.0 ** (-np.arange(0, architecture.key_size_, 2) / architecture.key_size_)
     angles = np.arange(len(table))[:, None] * speeds
     usual = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     if np.abs(table - usual).max() < 1e-3:  # published tables are rounded, some to half precision
-        return made
-    return made.change(position=StoredRotary(len(table)))
+        return architecture
+    return architecture.change(position=StoredRotary(len(table)))
 
 
 ROFORMER = Family(
     "roformer",
     BASE,
     configuration(
-        BASE, keys=ROFORMER_KEYS, architectures="RoFormerForMaskedLM", make=make, tell=tell
+        BASE,
+        keys=ROFORMER_KEYS,
+        architectures="RoFormerForMaskedLM",
+        from_fields=from_fields,
+        to_fields=to_fields,
     ),
     {
         "google": google([*without_positions(google_names()), *google_heads()]),
@@ -102,8 +106,8 @@ ROFORMER = Family(
     marks=frozenset({"rotary_value"}),
     heads=("pool", "mlm"),
     settle=settle,
-    bert4keras=lambda made: replace(
-        made,
+    bert4keras=lambda architecture: replace(
+        architecture,
         embedding_norm=NORM,
         attention_norm=Around(after=NORM),
         feedforward_norm=Around(after=NORM),

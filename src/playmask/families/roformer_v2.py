@@ -7,7 +7,7 @@ from playmask.families.encoders import (
     google_names,
     huggingface,
     huggingface_names,
-    turned,
+    transposed,
     without_positions,
 )
 from playmask.families.family import Family
@@ -39,7 +39,7 @@ BASE = Architecture(
 """The sizes of RoFormerV2-base."""
 
 
-def make(fields: Fields) -> Fields:
+def from_fields(fields: Fields) -> Fields:
     """Weights are drawn by width and depth, whatever the file says."""
     for name in ("rotary_value", "norm_type"):
         fields.pop(name, None)
@@ -47,7 +47,7 @@ def make(fields: Fields) -> Fields:
     return fields | {"bias": False, "initializer_range": 1.13684723 / (width * depth) ** 0.5}
 
 
-def tell(architecture: Architecture) -> Fields:
+def to_fields(architecture: Architecture) -> Fields:
     """How it differs from RoFormer, in the words of its configuration."""
     return {"rotary_value": False, "norm_type": "rms_norm", "bias": False}
 
@@ -72,8 +72,8 @@ ROFORMER_V2 = Family(
         ),
         architectures="RoFormerForMaskedLM",
         constants={"model_type": "roformer"},
-        make=make,
-        tell=tell,
+        from_fields=from_fields,
+        to_fields=to_fields,
     ),
     {
         "google": google(
@@ -85,8 +85,8 @@ ROFORMER_V2 = Family(
         "huggingface": huggingface(
             [
                 *without_biases(huggingface_names("roformer.")),
-                *turned("mlm/projection", "cls.predictions.transform.dense")[:1],
-                *turned("mlm/output", "cls.predictions.decoder")[:1],
+                *transposed("mlm/projection", "cls.predictions.transform.dense")[:1],
+                *transposed("mlm/output", "cls.predictions.decoder")[:1],
             ],
             "roformer.",
             HUGGINGFACE_IGNORED,

@@ -11,12 +11,12 @@ from playmask.families.config import (
     Fields,
     Key,
     epsilon_of,
+    fields_of,
     read_tanh,
-    told,
     with_epsilon,
     write_tanh,
 )
-from playmask.families.encoders import GOOGLE_IGNORED, turned
+from playmask.families.encoders import GOOGLE_IGNORED, transposed
 from playmask.families.family import Family
 from playmask.families.names import Dialect, Rule, Transpose
 from playmask.model.architecture import Architecture, Decoder, VocabularyHead
@@ -106,7 +106,7 @@ SILENT = (
 """Keys that only repeat others, or that no T5 heeds."""
 
 
-def make(base: Architecture, fields: Fields) -> Architecture:
+def from_fields(base: Architecture, fields: Fields) -> Architecture:
     """Gated models have a head of their own; tied ones scale what it reads by 1/√width."""
     fields = {name: value for name, value in fields.items() if name not in SILENT}
     kind = fields.pop("projection", None)
@@ -119,7 +119,7 @@ def make(base: Architecture, fields: Fields) -> Architecture:
     buckets = Buckets(fields.pop("buckets", 32), fields.pop("longest", 128))
     size = fields.pop("key_size", fields["width"] // fields["attention_heads"])
     dropout, epsilon = fields.get("dropout", base.dropout), fields.pop("epsilon", NORM.epsilon)
-    made = base.change(
+    architecture = base.change(
         **{
             "attention_dropout": dropout,
             "activation": activation,
@@ -136,16 +136,16 @@ def make(base: Architecture, fields: Fields) -> Architecture:
             **fields,
         }
     )
-    return with_epsilon(made, epsilon)
+    return with_epsilon(architecture, epsilon)
 
 
-def tell(a: Architecture, dialect: str) -> Fields:
+def to_fields(a: Architecture, dialect: str) -> Fields:
     """What the keys say of an architecture."""
     head = a.vocabulary_head
     gated = [a.activation, a.gate]
     kinds = {str(value): name for name, value in GATED.items()}
     buckets = a.position if isinstance(a.position, Buckets) else Buckets()
-    return told(a, KEYS) | {
+    return fields_of(a, KEYS) | {
         "decoder_depth": a.depth if a.decoder is None else a.decoder.depth,
         "key_size": a.value_size_,
         "own_key_size": a.key_size_,
@@ -166,8 +166,8 @@ def configuration(base: Architecture, architectures: str, model_type: str) -> Co
         base.family,
         KEYS,
         ("vocabulary", "width", "depth", "attention_heads", "inner"),
-        lambda fields: make(base, fields),
-        tell,
+        lambda fields: from_fields(base, fields),
+        to_fields,
         {
             "huggingface": {
                 "architectures": [architectures],
@@ -224,7 +224,7 @@ def huggingface_rules(feedforward: dict[str, str]) -> list[Rule]:
     """The names of Hugging Face's T5 and mT5."""
     rules = [
         Rule("embeddings/tokens/embeddings", "shared.weight"),
-        *turned("mlm/output", "lm_head")[:1],
+        *transposed("mlm/output", "lm_head")[:1],
     ]
     for stack, sublayers in SUBLAYERS.items():
         side = "encoder" if stack == "blocks" else "decoder"
@@ -237,7 +237,7 @@ def huggingface_rules(feedforward: dict[str, str]) -> list[Rule]:
             layer, block = f"{side}.block.{{i}}.layer.{place}", f"{stack}/{{i}}/{ours}"
             rules.append(Rule(f"{block}_norm/before/gamma", f"{layer}.layer_norm.weight"))
             for mine, yours in (feedforward if ours == "feedforward" else LAYERS).items():
-                rules += turned(f"{block}/{mine}", f"{layer}.{theirs}.{yours}")[:1]
+                rules += transposed(f"{block}/{mine}", f"{layer}.{theirs}.{yours}")[:1]
     return rules
 
 
@@ -250,22 +250,24 @@ IGNORED = (
 )
 
 
-def settle(made: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
+def settle(architecture: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
     """An encoder alone is stored without a word in its configuration."""
     decodes = any(name.startswith("decoder") for name in tensors)
-    return made if decodes else made.change(decoder=None)
+    return architecture if decodes else architecture.change(decoder=None)
 
 
 ONE_ORDER = "T5's encoder reads both ways and its decoder is a language model already"
 
 
-def bert4keras(made: Architecture) -> Architecture:
+def bert4keras(architecture: Architecture) -> Architecture:
     """The bias in the cross-attention, the scale in all versions, gelu by the error function."""
-    head = replace(made.vocabulary_head, scale=made.width**-0.5)
-    if made.decoder is not None:
-        made = made.change(decoder=replace(made.decoder, cross_position=True))
-    activation = "gelu" if made.activation == "gelu_tanh" else made.activation
-    return made.change(vocabulary_head=head, activation=activation)
+    head = replace(architecture.vocabulary_head, scale=architecture.width**-0.5)
+    if architecture.decoder is not None:
+        architecture = architecture.change(
+            decoder=replace(architecture.decoder, cross_position=True)
+        )
+    activation = "gelu" if architecture.activation == "gelu_tanh" else architecture.activation
+    return architecture.change(vocabulary_head=head, activation=activation)
 
 
 def family(

@@ -1,4 +1,4 @@
-"""Batches of similar length: few shapes to compile, little padding, each row once per epoch."""
+"""Length-bucketed batches: few shapes to compile, little padding, each row once per epoch."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,11 +7,11 @@ import keras
 import numpy as np
 
 from playmask.errors import InputError
-from playmask.runtime.planning import choose
+from playmask.runtime.planning import choose_lengths
 
 Row = Mapping[str, Sequence[int]]
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]  # inputs, targets, weights
-Ask = Callable[[Batch, np.random.Generator], Batch]
+Prepare = Callable[[Batch, np.random.Generator], Batch]
 
 
 def buckets(maximum: int, *, smallest: int = 16) -> tuple[int, ...]:
@@ -28,8 +28,8 @@ def buckets(maximum: int, *, smallest: int = 16) -> tuple[int, ...]:
         lengths.append(lengths[-1] + step)
         if lengths[-1] == 4 * step:
             step *= 2
-    kept = [length for length in lengths if length < 0.9 * maximum]  # the last step not too small
-    return (*kept, maximum)
+    lower = [length for length in lengths if length < 0.9 * maximum]  # the last step not too small
+    return (*lower, maximum)
 
 
 def bucket(length: int, lengths: Sequence[int]) -> int:
@@ -55,13 +55,13 @@ def pad(rows: Sequence[Sequence[int]], length: int, value: int = 0) -> np.ndarra
     return padded
 
 
-class _Batch(NamedTuple):
+class _BatchRows(NamedTuple):
     length: int
     rows: np.ndarray  # their indices; fewer than the batch size where copies fill it up
 
 
 class Batches(keras.utils.PyDataset):
-    """Rows in batches of one size, each padded to the bucket of its longest row.
+    """Data set of batches of one size, each padded to the bucket of its longest row.
 
     Each row occurs once per epoch. Where the rows of a bucket do not fill its last batch, shorter
     ones move up, which leaves the least padding; the batch of the shortest is filled up with copies
@@ -76,8 +76,8 @@ class Batches(keras.utils.PyDataset):
     lengths: the buckets, default `buckets(longest row, rounded up to 16)`
     price: where further lengths may be used, what each costs, in tokens of padding that it saves
     padding: the pad value per key, default 0
-    ask: what makes of a padded batch the one that is given, such as masked tokens; what it draws
-    depends on (seed, epoch, batch), and is the same in all epochs without shuffle
+    prepare: (batch, random generator) -> batch: the last change to a padded batch, such as dynamic
+    masking; its draws depend on (seed, epoch, batch), and without shuffle not on the epoch
     Shapes:  item -> inputs {key: int32 (B, T), "valid": bool (B, T)}, targets (B, …),
              weights float32 (B)
     Raises:  InputError if a row is empty, ragged, or longer than the last bucket
@@ -95,7 +95,7 @@ class Batches(keras.utils.PyDataset):
         padding: Mapping[str, int] | None = None,
         shuffle: bool = True,
         seed: int = 0,
-        ask: Ask | None = None,
+        prepare: Prepare | None = None,
     ):
         super().__init__()
         sizes = _sizes(rows)
@@ -105,7 +105,7 @@ class Batches(keras.utils.PyDataset):
             limit = f"the longest bucket is {self.lengths[-1]}"
             raise InputError(f"Row {longest} has length {sizes[longest]}, but {limit}.")
         if price is not None:
-            self.lengths = tuple(map(int, choose(sizes, self.lengths, price=price)))
+            self.lengths = tuple(map(int, choose_lengths(sizes, self.lengths, price=price)))
         self.rows, self.targets = rows, np.asarray(targets)
         self.weights = np.asarray(np.ones(len(rows)) if weights is None else weights, np.float32)
         for name, values in (("targets", self.targets), ("weights", self.weights)):
@@ -114,7 +114,7 @@ class Batches(keras.utils.PyDataset):
         if batch_size < 1:
             raise InputError(f"The batch size is {batch_size}; it must be at least 1.")
         self.batch_size, self.padding = batch_size, dict(padding or {})
-        self.shuffle, self.seed, self.ask = shuffle, seed, ask
+        self.shuffle, self.seed, self.prepare = shuffle, seed, prepare
         self._groups = _groups(np.asarray(sizes), self.lengths)
         self.set_epoch(0)
 
@@ -147,23 +147,23 @@ class Batches(keras.utils.PyDataset):
         weights = self.weights[filled]
         weights[len(chosen) :] = 0
         batch = inputs, self.targets[filled], weights
-        if self.ask is None:
+        if self.prepare is None:
             return batch
         epoch = self.epoch if self.shuffle else 0
-        return self.ask(batch, np.random.default_rng((self.seed, epoch, index)))
+        return self.prepare(batch, np.random.default_rng((self.seed, epoch, index)))
 
-    def _make_plan(self, random: np.random.Generator) -> list[_Batch]:
+    def _make_plan(self, random: np.random.Generator) -> list[_BatchRows]:
         arrange = random.permutation if self.shuffle else np.asarray
-        plan: list[_Batch] = []
+        plan: list[_BatchRows] = []
         for length, rows in reversed(self._groups):
             rows = arrange(rows)
             if plan:  # shorter rows take the places that are left
                 longer, chosen = plan[-1]
                 room = self.batch_size - len(chosen)
-                plan[-1] = _Batch(longer, np.concatenate([chosen, rows[:room]]))
+                plan[-1] = _BatchRows(longer, np.concatenate([chosen, rows[:room]]))
                 rows = rows[room:]
             parts = np.split(rows, range(self.batch_size, len(rows), self.batch_size))
-            plan += [_Batch(length, part) for part in parts if len(part)]
+            plan += [_BatchRows(length, part) for part in parts if len(part)]
         plan = [plan[i] for i in arrange(np.arange(len(plan)))]
         # Keras on TensorFlow takes for dynamic what differs between the first two batches.
         other = next((i for i, batch in enumerate(plan) if batch.length != plan[0].length), 0)

@@ -6,27 +6,26 @@ long, memory doubles, and training is not seen.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 
 from playmask.errors import ConfigError
 
 Function = Callable[..., Any]
+T = TypeVar("T")
 
 
 class Compiled:
-    """`function(*arguments)` of a model, compiled once per shape, safe from any number of threads.
+    """Just-in-time compilation of a function of a model, once per shape, thread-safe.
 
-    donate: the places of arguments that are not used again, whose memory the results may take.
+    donate: the positions of arguments that are not used again, whose memory the results may take.
     `traces` counts how often it was compiled; 0 on PyTorch, which runs as it reads.
     """
 
-    def __init__(
-        self, model: keras.Model, function: Callable[..., Any], donate: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, model: keras.Model, function: Function, donate: Sequence[int] = ()) -> None:
         self.traces = 0
-        self._run = chosen(_BACKENDS)(model, function, self._count, donate)
+        self._run = for_backend(_BACKENDS)(model, function, self._count, donate)
         self._known: set[Any] = set()
         self._lock = threading.Lock()
 
@@ -58,7 +57,7 @@ def _jax(
         with keras.StatelessScope(state_mapping=mapping, initialize_variables=False):
             return function(*arguments)
 
-    jitted = jax.jit(run, donate_argnums=[place + 1 for place in donate])
+    jitted = jax.jit(run, donate_argnums=[position + 1 for position in donate])
     return lambda *arguments: jitted([variable.value for variable in variables], *arguments)
 
 
@@ -67,10 +66,11 @@ def _tensorflow(
 ) -> Function:
     import tensorflow
 
-    @tensorflow.function
-    def traced(*arguments: Any) -> Any:
+    def counted(*arguments: Any) -> Any:
         count()
         return function(*arguments)
+
+    traced = tensorflow.function(counted)
 
     def run(*arguments: Any) -> Any:
         return traced(*keras.tree.map_structure(keras.ops.convert_to_tensor, arguments))
@@ -93,8 +93,11 @@ def _torch(
 _BACKENDS = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}
 
 
-def chosen(functions: Mapping[str, Function]) -> Function:
-    """Pick the function for the backend that Keras runs on."""
+def for_backend(functions: Mapping[str, T]) -> T:
+    """Select the implementation for the backend that Keras runs on.
+
+    Raises: ConfigError for a backend without one
+    """
     name = keras.backend.backend()
     if name not in functions:
         raise ConfigError(f"The Keras backend {name!r} is not supported; use jax.")

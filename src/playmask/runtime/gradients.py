@@ -1,4 +1,4 @@
-"""Gradients of what a model says, with respect to what went into it, on every backend."""
+"""Gradients of a model's outputs with respect to its inputs, on every backend."""
 
 import contextlib
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.runtime.compiled import Compiled, Function, chosen
+from playmask.runtime.compiled import Compiled, Function, for_backend
 
 
 def value_and_gradient(model: keras.Model, function: Function) -> Compiled:
@@ -16,7 +16,7 @@ def value_and_gradient(model: keras.Model, function: Function) -> Compiled:
 
 
 def with_gradient(function: Function) -> Function:
-    """Make a function return its value, and the gradient of it with respect to its first argument.
+    """Make a function return its value and the gradient with respect to its first argument.
 
     The first argument is a float tensor or a nest of them, such as a cache's keys and values; the
     gradient has its shape, with zeros where nothing depends on it. Of many values, such as one
@@ -25,7 +25,7 @@ def with_gradient(function: Function) -> Function:
 
     Shapes: function (x, …) -> value (…) ; the result (x, …) -> value (…), gradient as x
     """
-    return chosen(_BACKENDS)(function)
+    return for_backend(_BACKENDS)(function)
 
 
 def _jax(function: Function) -> Function:
@@ -64,8 +64,8 @@ def _complete_tensorflow() -> None:
 
     def back(operation: Any, gradient: Any) -> tuple[Any, Any, None]:
         _, update, at = operation.inputs
-        kept = ops.slice_update(gradient, at, ops.zeros_like(update))
-        return kept, tensorflow.slice(gradient, at, tensorflow.shape(update)), None
+        outside = ops.slice_update(gradient, at, ops.zeros_like(update))
+        return outside, tensorflow.slice(gradient, at, tensorflow.shape(update)), None
 
     with contextlib.suppress(KeyError):  # a TensorFlow that has it
         tensorflow.RegisterGradient("XlaDynamicUpdateSlice")(back)
@@ -80,10 +80,10 @@ def _torch(function: Function) -> Function:
             own, *others = keras.tree.map_structure(_copy, (x, *arguments))
             leaves = [leaf.requires_grad_() for leaf in keras.tree.flatten(own)]
             value = function(own, *others)
-            found = torch.autograd.grad(
+            gradients = torch.autograd.grad(
                 value.sum(), leaves, allow_unused=True, materialize_grads=True
             )
-        return value.detach(), keras.tree.pack_sequence_as(own, found)
+        return value.detach(), keras.tree.pack_sequence_as(own, gradients)
 
     def _copy(tensor: Any) -> Any:
         return tensor.detach().clone()

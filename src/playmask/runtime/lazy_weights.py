@@ -13,14 +13,14 @@ import ml_dtypes  # also makes numpy know "bfloat16"
 import numpy as np
 from keras.src.backend.common import global_state
 
-from playmask.runtime.threads import several
+from playmask.runtime.threads import ordered_map
 
 M = TypeVar("M", bound=keras.Model)
 
 _WAITING = "uninitialized_variables"
 
 AT_ONCE = 2
-"""How many weights are made at once: who turns or casts one waits for memory, not for a core."""
+"""Weights made at once: transposing or casting one waits for memory, not for a core."""
 
 ALIGNMENT = 64
 """At multiples of how many bytes an array must start for JAX to use its memory as it is."""
@@ -82,12 +82,12 @@ def fill_all(values: Sequence[tuple[Any, Callable[[], np.ndarray]]]) -> None:
         with device():
             return _lend(value(), np.dtype(variable.dtype))
 
-    for (variable, _), value in zip(values, several(lent, values, AT_ONCE), strict=True):
+    for (variable, _), value in zip(values, ordered_map(lent, values, AT_ONCE), strict=True):
         variable._initializer = lambda shape, dtype, value=value: value
         variable._deferred_initialize()
 
 
-def _device() -> Callable[[], AbstractContextManager]:
+def _device() -> Callable[[], AbstractContextManager[None]]:
     """What puts another thread's arrays where this one's go."""
     if keras.backend.backend() != "jax":
         return nullcontext
@@ -111,8 +111,8 @@ def _jax(array: np.ndarray, dtype: np.dtype) -> Any:
     import jax
 
     if array.flags.f_contiguous and not array.flags.c_contiguous:
-        turned = jax.device_put(array.astype(dtype, copy=False))  # twice as fast as numpy turns
-        return turned.block_until_ready()
+        transposed = jax.device_put(array.astype(dtype, copy=False))  # twice as fast as numpy semaphore
+        return transposed.block_until_ready()
     if array.dtype != dtype or not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
         array = _aligned(array, dtype)
     return jax.device_put(array, may_alias=True)

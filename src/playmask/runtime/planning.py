@@ -1,18 +1,20 @@
-"""Which rows run together, and to what length they are padded: little padding, few shapes."""
+"""Length bucketing: which rows form a batch, and to what length they are padded."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-TOKENS = 2048  # of a batch: enough for the products, few enough that activations stay in the cache
-SHAPE = 4096  # tokens of padding that a further length must save, where nothing else is said
-READY = 3e11  # operations that take about as long as making one more shape of a model ready
-FEWER = 8  # a batch that is not full has a power of so many rows: few shapes
+BATCH_TOKENS = (
+    2048  # of a batch: enough for the products, few enough that activations stay in the cache
+)
+SHAPE_PRICE = 4096  # tokens of padding that a further length must save, where nothing else is said
+COMPILE_OPERATIONS = 3e11  # operations that take about as long as compiling one more shape
+ROW_BASE = 8  # a batch that is not full has a power of so many rows: few shapes
 
 
-class Together(NamedTuple):
-    """A batch: the numbers of its rows, and its shape, in rows and tokens.
+class PlannedBatch(NamedTuple):
+    """A planned batch: the indices of its rows, and its shape, in rows and tokens.
 
     Where size is more than there are rows, copies fill it up.
     """
@@ -23,16 +25,16 @@ class Together(NamedTuple):
 
 
 def price_of(weights: int, passes: int = 1) -> float:
-    """How many tokens a model computes while one more shape of it is made ready.
+    """Price of compiling one more shape of a model, in the tokens it computes in that time.
 
     weights: its numbers, with each of which a token is multiplied about once; passes: 3 where it
     learns: a token costs three times as much then, and a shape about nine times
     """
-    return READY * passes / (2 * max(weights, 1))
+    return COMPILE_OPERATIONS * passes / (2 * max(weights, 1))
 
 
-def finer(maximum: int) -> list[int]:
-    """Lengths that leave at most an eighth of a row as padding: 16, 20, … 32, 36, … 64, 72, …"""
+def fine_lengths(maximum: int) -> list[int]:
+    """List fine bucket lengths, at most an eighth padding: 16, 20 … 32, 36 … 64, 72 and so on."""
     lengths = [16]
     while lengths[-1] < maximum:
         power = 2 ** (lengths[-1].bit_length() - 1)
@@ -40,15 +42,15 @@ def finer(maximum: int) -> list[int]:
     return lengths
 
 
-def plan(
+def plan_batches(
     sizes: Sequence[int],
     lengths: Sequence[int],
     *,
     known: Collection[int] = (),
-    tokens: int = TOKENS,
-    price: float = SHAPE,
-) -> list[Together]:
-    """Put rows into batches of about `tokens` tokens, the longest first.
+    tokens: int = BATCH_TOKENS,
+    price: float = SHAPE_PRICE,
+) -> list[PlannedBatch]:
+    """Group rows by length into batches of about `tokens` tokens, the longest first.
 
     sizes: each row's length; lengths: the ascending buckets that always may be used; known: others
     that may be, since they have been used before; price: the tokens of padding that any further
@@ -56,13 +58,13 @@ def plan(
     """
     numbers = np.asarray(sizes, np.int64)
     order = np.argsort(-numbers, kind="stable")
-    chosen = choose(numbers, lengths, known=known, price=price)
+    chosen = choose_lengths(numbers, lengths, known=known, price=price)
     batches = []
     for length, group in _groups(numbers, order, chosen):
         start = 0
         while start < len(group):
             size = _rows(len(group) - start, max(1, tokens // length))
-            batches.append(Together(group[start : start + size], size, length))
+            batches.append(PlannedBatch(group[start : start + size], size, length))
             start += size
     return batches
 
@@ -76,28 +78,29 @@ def _groups(
 
 
 def _rows(left: int, full: int) -> int:
-    """How many rows a batch has: of the sizes, the largest that is more than half filled."""
-    sizes = [FEWER**n for n in range(full.bit_length()) if FEWER**n < full] + [full]
-    return max(size for size in sizes if 2 * left > size)
+    """Batch size in rows: of the sizes, the largest that is more than half filled."""
+    sizes = [ROW_BASE**n for n in range(full.bit_length()) if ROW_BASE**n < full] + [full]
+    size: int = max(size for size in sizes if 2 * left > size)
+    return size
 
 
-def choose(
+def choose_lengths(
     sizes: Sequence[int] | np.ndarray,
     lengths: Sequence[int],
     *,
     known: Collection[int] = (),
-    price: float = SHAPE,
+    price: float = SHAPE_PRICE,
 ) -> np.ndarray:
-    """The lengths to pad to: those at which padding and new shapes together cost least.
+    """Choose bucket lengths that minimise padding plus compilation cost (dynamic programming).
 
     sizes: each row's length; lengths: ascending ones that are free; known: others that are, too;
-    price: what any further length costs, in tokens. Source: dynamic programming over all lengths
+    price: what compiling any further length costs, in tokens of padding
     """
     coarse, sizes = np.asarray(lengths), np.asarray(sizes, np.int64)
     if (coarse[np.searchsorted(coarse, sizes)] - sizes).sum() < price:
         return coarse
     free = {*lengths, *known}
-    offered = sorted({*finer(int(coarse[-1])), *free})
+    offered = sorted({*fine_lengths(int(coarse[-1])), *free})
     counts = np.bincount(np.searchsorted(offered, sizes), minlength=len(offered))
     least: list[float] = [0.0]  # the cost of the rows up to each length
     before = [-1]  # and the length before it

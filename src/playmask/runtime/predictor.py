@@ -1,4 +1,4 @@
-"""The one way to run a model: inputs checked first, lengths bucketed, compiled, from any thread."""
+"""Batched inference: inputs checked first, lengths bucketed, compiled, thread-safe."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -7,12 +7,11 @@ import keras
 import numpy as np
 
 from playmask.errors import InputError, nearest
-from playmask.runtime.batches import buckets, pad
+from playmask.runtime.batches import Row, buckets, pad
 from playmask.runtime.compiled import Compiled
-from playmask.runtime.planning import TOKENS, Together, plan, price_of
-from playmask.runtime.threads import Turns, several
+from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches, price_of
+from playmask.runtime.threads import FifoSemaphore, ordered_map
 
-Row = Mapping[str, Sequence[int]]
 Output = dict[str, np.ndarray]
 
 AT_ONCE = {"jax": 2}.get(keras.backend.backend(), 1)
@@ -21,14 +20,22 @@ that two fill each other's gaps; PyTorch gives each thread as many more as there
 
 
 class Predictor:
-    """Runs a model over rows of any length and returns one output per row, in the order given.
+    """Batched inference over rows of any length; returns one output per row, in their order.
 
     function: (inputs: dict of (B, T)) -> dict of (B, …) (default: the model itself); limits: for
     each input the number its integers must stay below, such as {"tokens": vocabulary};
     maximum: the longest row; tokens: about how many a batch has, padding included; per_token: the
     outputs that have one value for each token, whose padding is cut off. Rows are padded with 0;
     "valid" tells the model what is padding.
+    Shapes: row {name: T integers} -> {name: (…), or (T, …) where per_token}
     Raises: InputError naming the row, before anything runs
+
+    Example:
+        >>> limits = {"tokens": model.architecture.vocabulary}
+        >>> predictor = playmask.Predictor(model, limits=limits, per_token=["hidden"])
+        >>> outputs = predictor([{"tokens": [2, 4, 3]}, {"tokens": [2, 3]}])
+        >>> [len(output["hidden"]) for output in outputs]
+        [3, 2]
     """
 
     def __init__(
@@ -37,7 +44,7 @@ class Predictor:
         *,
         limits: Mapping[str, int],
         maximum: int = 512,
-        tokens: int = TOKENS,
+        tokens: int = BATCH_TOKENS,
         per_token: Collection[str] = (),
         function: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
@@ -46,7 +53,7 @@ class Predictor:
         self.lengths = buckets(maximum)
         self.tokens = tokens
         self._known: set[int] = set()  # lengths that were used before
-        self._turns = Turns(AT_ONCE)
+        self._slots = FifoSemaphore(AT_ONCE)
         self._price = price_of(model.count_params())
         self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
 
@@ -59,26 +66,26 @@ class Predictor:
         """Run all rows, those of about one length together."""
         lengths = self._check(rows)
         results: list[Output] = [{} for _ in rows]
-        batches = plan(
+        batches = plan_batches(
             lengths, self.lengths, known=self._known, tokens=self.tokens, price=self._price
         )
 
-        def run(batch: Together) -> Output:
+        def run(batch: PlannedBatch) -> Output:
             return self._batch([rows[i] for i in batch.rows], batch)
 
-        for batch, outputs in zip(batches, several(run, batches, AT_ONCE), strict=True):
+        for batch, outputs in zip(batches, ordered_map(run, batches, AT_ONCE), strict=True):
             self._known.add(batch.length)
             for place, index in enumerate(batch.rows):
                 results[index] = self._row(outputs, place, lengths[index])
         return results
 
-    def _batch(self, rows: list[Row], batch: Together) -> Output:
+    def _batch(self, rows: list[Row], batch: PlannedBatch) -> Output:
         """Pad rows to the shape of their batch, and run them."""
         padded = [*rows, *[rows[0]] * (batch.size - len(rows))]
         inputs = {name: pad([row[name] for row in padded], batch.length) for name in rows[0]}
         sizes = np.array([len(row["tokens"]) for row in padded])
         inputs["valid"] = np.arange(batch.length) < sizes[:, None]
-        with self._turns.turn():
+        with self._slots.slot():
             outputs = self._run(inputs)
             return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
 

@@ -1,4 +1,4 @@
-"""Threads: several things at a time, their results in order; and turns in the order of coming."""
+"""Threads: an ordered parallel map, and a FIFO semaphore."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,45 +10,47 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def several(run: Callable[[T], R], items: Sequence[T], count: int) -> Iterator[R]:
-    """What comes of each item, in order, so many at a time; who stops early stops the rest."""
-    if min(count, len(items)) < 2:
+def ordered_map(run: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
+    """Map a function over items in parallel threads, the results in order.
+
+    A caller that stops early cancels the rest.
+    """
+    if min(threads, len(items)) < 2:
         yield from map(run, items)
         return
-    pool = ThreadPoolExecutor(count, "playmask")
+    pool = ThreadPoolExecutor(threads, "playmask")
     try:
         yield from pool.map(run, items)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-class Turns:
-    """Lets so many threads through at a time, in the order they came.
+class FifoSemaphore:
+    """FIFO semaphore: at most `count` threads hold a slot, granted in the order of arrival.
 
-    More batches at once would only be in each other's way; and a plain semaphore lets a thread
-    that comes back pass those that wait, some of them for seconds.
+    A plain semaphore lets a thread that comes back pass those that wait, some of them for seconds.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._guard = threading.Lock()
-        self._come: list[threading.Lock] = []  # the first ones have their turn
+        self._queue: list[threading.Lock] = []  # the first `count` hold a slot
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn, and have it."""
-        mine = threading.Lock()
-        mine.acquire()
+    def slot(self) -> Iterator[None]:
+        """Wait for a slot, and hold it."""
+        ticket = threading.Lock()
+        ticket.acquire()
         with self._guard:
-            self._come.append(mine)
-            waits = len(self._come) > self.count
+            self._queue.append(ticket)
+            waits = len(self._queue) > self.count
         try:
             if waits:
-                mine.acquire()  # until one before is through
+                ticket.acquire()  # until one before is released
             yield
         finally:  # also on Ctrl-C: the others must not wait for this one
             with self._guard:
-                place = self._come.index(mine)
-                del self._come[place]
-                if place < self.count <= len(self._come):
-                    self._come[self.count - 1].release()
+                place = self._queue.index(ticket)
+                del self._queue[place]
+                if place < self.count <= len(self._queue):
+                    self._queue[self.count - 1].release()

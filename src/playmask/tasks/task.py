@@ -264,7 +264,7 @@ class Task(ABC):
             batch_size=min(batch_size, len(examples)),
             lengths=self.predictor.lengths,
             padding={"tokens": self.transformer.architecture.pad or 0},
-            ask=self.ask,
+            prepare=self.ask,
             **options,
         )
 

@@ -1,10 +1,11 @@
-"""Byte-pair encoding from vocab.json and merges.txt: over bytes (GPT-2, RoBERTa), or over letters
-with "</w>" at the end of words (OpenAI GPT).
+"""Byte-pair encoding (BPE) from vocab.json and merges.txt: over bytes, or over letters.
+
+GPT-2 and RoBERTa work over bytes, OpenAI GPT over letters, with "</w>" at the end of words.
 
 Over bytes every byte has a printable letter of its own and a space is the letter "Ġ", so that any
 text can be written. A character may be cut into several tokens; each of them has its span.
-The letters' kind differs from the original GPT, which cut words with spaCy and repaired texts with
-ftfy, in that it cuts them as BERT does; so do other programs that load it.
+The one over letters differs from the original GPT, which cut words with spaCy and repaired texts
+with ftfy, in that it cuts them as BERT does; so do other programs that load it.
 """
 
 import json
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from playmask.errors import DataError
+from playmask.files import JsonObject
+from playmask.tokenizers.algorithm import Algorithm, Style
 from playmask.tokenizers.engine import UNREACHABLE, Engine
-from playmask.tokenizers.kinds import Kind, Style
 from playmask.tokenizers.wordpiece import add
 
 END = "</w>"
@@ -37,10 +39,10 @@ BYTES = {letter: byte for byte, letter in byte_letters().items()}
 
 def join_bytes(tokens: list[str]) -> str:
     """Write tokens as text; bytes that are no UTF-8 become U+FFFD."""
-    found = bytearray()
+    encoded = bytearray()
     for letter in "".join(tokens):
-        found += bytes([BYTES[letter]]) if letter in BYTES else letter.encode()
-    return found.decode("utf-8", errors="replace")
+        encoded += bytes([BYTES[letter]]) if letter in BYTES else letter.encode()
+    return encoded.decode("utf-8", errors="replace")
 
 
 def join_letters(tokens: list[str]) -> str:
@@ -48,7 +50,7 @@ def join_letters(tokens: list[str]) -> str:
     return "".join(tokens).replace(END, " ").strip()
 
 
-def keep(model: dict, ids: list[int]) -> dict:
+def keep(model: JsonObject, ids: list[int]) -> JsonObject:
     """Keep only these ids, the i-th as id i, and the merges that are made of them."""
     tokens = {number: token for token, number in model["vocab"].items()}
     vocab = {tokens[old]: new for new, old in enumerate(ids)}
@@ -56,12 +58,12 @@ def keep(model: dict, ids: list[int]) -> dict:
     return model | {"vocab": vocab, "merges": merges}
 
 
-def letters(model: dict) -> list[int]:
+def letters(model: JsonObject) -> list[int]:
     """Find the tokens of single bytes."""
     return [model["vocab"][letter] for letter in BYTES if letter in model["vocab"]]
 
 
-def support(model: dict, ids: set[int]) -> set[int]:
+def support(model: JsonObject, ids: set[int]) -> set[int]:
     """Find the tokens from which others are merged, down to single letters."""
     vocab = model["vocab"]
     rows = [
@@ -76,7 +78,7 @@ def support(model: dict, ids: set[int]) -> set[int]:
     return needed
 
 
-def files(content: dict) -> dict[str, bytes]:
+def files(content: JsonObject) -> dict[str, bytes]:
     """Write vocab.json and merges.txt."""
     model = content["model"]
     vocab = {token: n for token, n in model["vocab"].items() if UNREACHABLE not in token}
@@ -87,19 +89,19 @@ def files(content: dict) -> dict[str, bytes]:
     }
 
 
-def _merged(model: dict, pair: Iterable[str]) -> str:
+def _merged(model: JsonObject, pair: Iterable[str]) -> str:
     left, right = pair
     return left + right.removeprefix(model.get("continuing_subword_prefix") or "")
 
 
-def _over_bytes(content: dict) -> bool:
-    found = json.dumps([content.get("pre_tokenizer"), content.get("decoder")])
-    return content["model"].get("type") == "BPE" and '"ByteLevel"' in found
+def _over_bytes(content: JsonObject) -> bool:
+    steps = json.dumps([content.get("pre_tokenizer"), content.get("decoder")])
+    return bool(content["model"].get("type") == "BPE" and '"ByteLevel"' in steps)
 
 
-def _over_letters(content: dict) -> bool:
+def _over_letters(content: JsonObject) -> bool:
     model = content["model"]
-    return model.get("type") == "BPE" and model.get("end_of_word_suffix") == END
+    return bool(model.get("type") == "BPE" and model.get("end_of_word_suffix") == END)
 
 
 ROBERTA = Style(
@@ -111,7 +113,7 @@ ROBERTA = Style(
 GPT2 = Style({"sep": "<|endoftext|>"}, needed=("sep",))
 GPT = Style({"unk": "<unk>"}, needed=("unk",))
 
-BYTE_BPE = Kind(
+BYTE_BPE = Algorithm(
     name="byte-level BPE",
     claims=_over_bytes,
     styles=(ROBERTA, GPT2, Style({})),
@@ -131,7 +133,7 @@ BYTE_BPE = Kind(
         "use_regex": True,
     },
 )
-LETTER_BPE = Kind(
+LETTER_BPE = Algorithm(
     name="BPE",
     claims=_over_letters,
     styles=(GPT,),
@@ -148,7 +150,7 @@ LETTER_BPE = Kind(
 
 def specification(
     vocab: dict[str, int], merges: Iterable[tuple[str, str]], *, prefix_space: bool = False
-) -> dict:
+) -> JsonObject:
     """Describe a BPE tokenizer as tokenizer.json does; over letters if words end in "</w>".
 
     prefix_space: whether to put a space before texts that begin with none (over bytes only)
@@ -215,13 +217,13 @@ def checked_vocab(vocab: dict[str, Any], path: Path) -> dict[str, int]:
 
     Raises: DataError naming the token
     """
-    seen: dict[int, str] = {}
+    tokens: dict[int, str] = {}
     for token, number in vocab.items():
         if not isinstance(number, int) or isinstance(number, bool) or number < 0:
             raise DataError(f"{path}: {token!r:.60} has the id {number!r:.60}, not a whole number.")
-        if number in seen:
+        if number in tokens:
             raise DataError(
-                f"{path}: {token!r:.60} and {seen[number]!r:.60} both have id {number}."
+                f"{path}: {token!r:.60} and {tokens[number]!r:.60} both have id {number}."
             )
-        seen[number] = token
+        tokens[number] = token
     return vocab

@@ -1,11 +1,12 @@
-"""The result of encoding: ids for the model, each with its place in the user's text."""
+"""Encodings: token ids, segments and character offsets of a text or a pair."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 Span = tuple[int, int]
 WHOLE = (slice(None),)
+T = TypeVar("T")
 
 
 class Frame(NamedTuple):
@@ -24,8 +25,8 @@ class Frame(NamedTuple):
         return len(self.head) + (len(self.between) if parts > 1 else 0) + len(self.end)
 
 
-class Pieces:
-    """One tokenised text, not yet cut; its offsets are found when first asked for."""
+class TokenizedText:
+    """The token ids of one text, before truncation; offsets are computed on first use."""
 
     def __init__(self, ids: list[int], find: Callable[[], list[Span]]) -> None:
         self.ids = ids
@@ -33,33 +34,34 @@ class Pieces:
 
     @cached_property
     def offsets(self) -> list[Span]:
+        """The character span of each token."""
         return self._find()
 
-    def __reduce__(self) -> tuple:
-        return _found, (self.ids, self.offsets)
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (self.ids, self.offsets)
 
 
-def _found(ids: list[int], offsets: list[Span]) -> Pieces:
-    return Pieces(ids, lambda: offsets)
+def _restored(ids: list[int], offsets: list[Span]) -> TokenizedText:
+    return TokenizedText(ids, lambda: offsets)
 
 
-class Part(NamedTuple):
-    """What is kept of a tokenised text: the slices, one after the other."""
+class TokenSlices(NamedTuple):
+    """What truncation leaves of a tokenised text: its slices, one after the other."""
 
-    pieces: Pieces
+    text: TokenizedText
     slices: tuple[slice, ...] = WHOLE
 
-    def take(self, values: list) -> list:
-        """Pick the kept entries of one list that runs along the tokens."""
+    def take(self, values: list[T]) -> list[T]:
+        """Pick the entries of these slices from a list that runs along the tokens."""
         first, *rest = self.slices
-        kept = values[first]
+        taken = values[first]
         for part in rest:
-            kept += values[part]
-        return kept
+            taken += values[part]
+        return taken
 
 
 class Encoding:
-    """One row for the model, with the place of every token in the user's text.
+    """The token ids of a text or a pair, with the character offsets of every token.
 
     All four fields are plain lists of the same length T, so that `len`, JSON and slices work and
     `numpy.asarray` gives (T,) or (T, 2). Offsets cost more than ids; they are made on first use.
@@ -73,32 +75,45 @@ class Encoding:
               only a token of nothing but space covers it, and a space that the tokenizer put
               before the text covers nothing
     sources:  -1 special, 0 text, 1 pair
+    Shapes:   T integers each; offsets T pairs
+    Units:    offsets in characters of the text
+
+    Example:
+        >>> tokenizer = playmask.Tokenizer.from_texts(["天气很好"], minimum=1)
+        >>> encoding = tokenizer.encode("天气", "好")
+        >>> encoding.segments, encoding.sources
+        ([0, 0, 0, 0, 1, 1], [-1, 0, 0, -1, 1, -1])
+        >>> encoding.offsets
+        [(0, 0), (0, 1), (1, 2), (0, 0), (0, 1), (0, 0)]
     """
 
     ids: list[int]
 
-    def __init__(self, parts: Sequence[Part], frame: Frame) -> None:
+    def __init__(self, parts: Sequence[TokenSlices], frame: Frame) -> None:
         self._parts = parts
         self._frame = frame
-        self.ids = self._framed([part.take(part.pieces.ids) for part in parts], *frame[:3])
+        self.ids = self._framed([part.take(part.text.ids) for part in parts], *frame[:3])
 
     @cached_property
     def segments(self) -> list[int]:
+        """The segment of each token (token type id)."""
         return [0] * self._first + [self._frame.second] * (len(self.ids) - self._first)
 
     @cached_property
     def offsets(self) -> list[Span]:
+        """The character span of each token; (0, 0) for special ones."""
         special = ([(0, 0)] * len(ids) for ids in self._frame[:3])
-        return self._framed([part.take(part.pieces.offsets) for part in self._parts], *special)
+        return self._framed([part.take(part.text.offsets) for part in self._parts], *special)
 
     @cached_property
     def sources(self) -> list[int]:
-        kept = [[source] * size for source, size in enumerate(self._sizes)]
-        return self._framed(kept, *([-1] * len(ids) for ids in self._frame[:3]))
+        """The part that each token is of: -1 special, 0 text, 1 pair."""
+        texts = [[source] * size for source, size in enumerate(self._sizes)]
+        return self._framed(texts, *([-1] * len(ids) for ids in self._frame[:3]))
 
     @property
     def _sizes(self) -> list[int]:
-        return [len(part.take(part.pieces.ids)) for part in self._parts]
+        return [len(part.take(part.text.ids)) for part in self._parts]
 
     @property
     def _first(self) -> int:
@@ -107,10 +122,12 @@ class Encoding:
         return len(self._frame.head) + self._sizes[0] + len(self._frame.between)
 
     @staticmethod
-    def _framed(kept: list[list], head: Sequence, between: Sequence, end: Sequence) -> list:
-        if len(kept) == 1:
-            return [*head, *kept[0], *end]
-        return [*head, *kept[0], *between, *kept[1], *end]
+    def _framed(
+        parts: list[list[T]], head: Sequence[T], between: Sequence[T], end: Sequence[T]
+    ) -> list[T]:
+        if len(parts) == 1:
+            return [*head, *parts[0], *end]
+        return [*head, *parts[0], *between, *parts[1], *end]
 
     def __len__(self) -> int:
         return len(self.ids)

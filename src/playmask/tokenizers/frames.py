@@ -1,16 +1,16 @@
 """The special tokens around texts, as the `post_processor` entry of tokenizer.json has them."""
 
-import os
 from collections.abc import Callable, Sequence
 
 from playmask.errors import DataError
+from playmask.files import JsonObject, PathLike
 from playmask.tokenizers.encoding import Frame
 
 Names = tuple[Sequence[str], Sequence[str], Sequence[str], int]
 
 
 def read(
-    entry: dict | None, find: Callable[[str], int | None], source: str | os.PathLike[str]
+    entry: JsonObject | None, find: Callable[[str], int | None], source: PathLike
 ) -> Frame | None:
     """Read which special tokens a tokenizer.json puts around texts; None if it does not say.
 
@@ -32,12 +32,12 @@ def read(
     return Frame(head, between, end, names[3])
 
 
-def write(frame: Frame, vocabulary: Sequence[str]) -> dict:
+def write(frame: Frame, vocabulary: Sequence[str]) -> JsonObject:
     """Write the special tokens around texts as the `post_processor` entry of tokenizer.json."""
     tokens = {vocabulary[number]: number for part in frame[:3] for number in part}
     head, between, end = ([vocabulary[number] for number in part] for part in frame[:3])
 
-    def row(part: list[str], segment: int) -> list[dict]:
+    def row(part: list[str], segment: int) -> list[JsonObject]:
         return [{"SpecialToken": {"id": token, "type_id": segment}} for token in part]
 
     first = [*row(head, 0), {"Sequence": {"id": "A", "type_id": 0}}]
@@ -53,19 +53,19 @@ def write(frame: Frame, vocabulary: Sequence[str]) -> dict:
     }
 
 
-def _names(entry: dict | None) -> Names | None:
+def _names(entry: JsonObject | None) -> Names | None:
     entry = entry or {}
     if entry.get("type") == "Sequence":
-        found = (_names(processor) for processor in entry["processors"])
-        return next((names for names in found if names is not None), None)
+        processed = (_names(processor) for processor in entry["processors"])
+        return next((names for names in processed if names is not None), None)
     reader = READERS.get(entry.get("type", ""))
     return reader(entry) if reader else None
 
 
-def _template(entry: dict) -> Names:
+def _template(entry: JsonObject) -> Names:
     known = entry["special_tokens"]
 
-    def tokens(row: list[dict]) -> list[str]:
+    def tokens(row: list[JsonObject]) -> list[str]:
         return [token for one in row for token in known[one["SpecialToken"]["id"]]["tokens"]]
 
     single, pair = entry["single"], entry["pair"]
@@ -78,17 +78,17 @@ def _template(entry: dict) -> Names:
     return head, tokens(pair[first + 1 : second]), end, int(pair[second]["Sequence"]["type_id"])
 
 
-def _bert(entry: dict) -> Names:
+def _bert(entry: JsonObject) -> Names:
     cls, sep = entry["cls"][0], entry["sep"][0]
     return [cls], [sep], [sep], 1
 
 
-def _roberta(entry: dict) -> Names:
+def _roberta(entry: JsonObject) -> Names:
     cls, sep = entry["cls"][0], entry["sep"][0]
     return [cls], [sep, sep], [sep], 0
 
 
-READERS: dict[str, Callable[[dict], Names]] = {
+READERS: dict[str, Callable[[JsonObject], Names]] = {
     "TemplateProcessing": _template,
     "BertProcessing": _bert,
     "RobertaProcessing": _roberta,

@@ -27,7 +27,7 @@ def simplified(tokenizer: Tokenizer, *, first: Sequence[str] = FIRST) -> list[in
         start.append(number)
     for number, token in enumerate(tokenizer.vocabulary):
         reachable = tokenizer.token_to_id(token) == number  # the first of two lines is not
-        if reachable and token not in first and _is_simple(token, tokenizer.kind.stem(token)):
+        if reachable and token not in first and _is_simple(token, tokenizer.algorithm.stem(token)):
             start.append(number)
     return start
 

@@ -1,24 +1,22 @@
-"""The kinds of tokenizers that there are, and which one a tokenizer.json is of."""
-
-import os
-from typing import Any
+"""The registry of tokenization algorithms, and which one a tokenizer.json is of."""
 
 from playmask.errors import ConfigError, DataError
+from playmask.files import JsonObject, PathLike
+from playmask.tokenizers.algorithm import Algorithm, Style, TokenizerEngine
 from playmask.tokenizers.bpe import BYTE_BPE, LETTER_BPE
 from playmask.tokenizers.engine import NOTES
-from playmask.tokenizers.kinds import Kind, Style
 from playmask.tokenizers.sentencepiece import METASPACE, SENTENCEPIECE
+from playmask.tokenizers.word_segmentation import check_segmenter
 from playmask.tokenizers.wordpiece import WORDPIECE
-from playmask.tokenizers.words import check
 
-KINDS = (WORDPIECE, SENTENCEPIECE, BYTE_BPE, LETTER_BPE, METASPACE)  # the first that claims it
+ALGORITHMS = (WORDPIECE, SENTENCEPIECE, BYTE_BPE, LETTER_BPE, METASPACE)  # the first that claims it
 TYPES = ("WordPiece", "BPE", "Unigram")  # `type` of the model in tokenizer.json
 
 
-def engine_of(content: dict, source: str | os.PathLike[str]) -> tuple[Kind, Any]:
+def engine_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, TokenizerEngine]:
     """Make the engine for the content of a tokenizer.json.
 
-    Raises: DataError if it is of an unknown kind, or damaged
+    Raises: DataError if it is of an unknown algorithm, or damaged
     """
     model = content.get("model") or {}
     if model.get("type") not in TYPES or not isinstance(model.get("vocab"), dict | list):
@@ -28,27 +26,29 @@ def engine_of(content: dict, source: str | os.PathLike[str]) -> tuple[Kind, Any]
         )
     words = (model.get(NOTES) or {}).get("words")
     try:
-        kind = next(kind for kind in KINDS if kind.claims(content))
+        algorithm = next(algorithm for algorithm in ALGORITHMS if algorithm.claims(content))
         if words:
-            if not kind.words:
-                able = " and ".join(kind.name for kind in KINDS if kind.words)
+            if not algorithm.words:
+                able = " and ".join(algorithm.name for algorithm in ALGORITHMS if algorithm.words)
                 raise ConfigError(
-                    f"{source} is {kind.name}; words={words!r} is for {able} files only."
+                    f"{source} is {algorithm.name}; words={words!r} is for {able} files only."
                 )
-            check(words)
-        return kind, kind.engine(content, kind)
+            check_segmenter(words)
+        return algorithm, algorithm.engine(content, algorithm)
     except ConfigError:
         raise
     except Exception as error:  # the engines raise bare Exception
         raise DataError(f"{source} is not a valid tokenizer.json: {error!r:.200}.") from error
 
 
-def style_of(kind: Kind, engine: Any, source: str | os.PathLike[str]) -> Style:
+def style_of(algorithm: Algorithm, engine: TokenizerEngine, source: PathLike) -> Style:
     """Find the family's special tokens by those that the vocabulary has.
 
     Raises: DataError naming those that are missing
     """
-    style = next((style for style in kind.styles if style.fits(engine.find)), kind.styles[-1])
+    style = next(
+        (style for style in algorithm.styles if style.fits(engine.find)), algorithm.styles[-1]
+    )
     needed = (style.special[role] for role in style.needed)
     missing = [token for token in needed if engine.find(token) is None]
     if missing:

@@ -13,13 +13,19 @@ import re
 from collections.abc import Collection, Iterable
 from functools import partial
 
-from playmask.tokenizers import bpe, model_file, wordpiece
-from playmask.tokenizers.encoding import Pieces, Span
+from playmask.files import JsonObject
+from playmask.tokenizers import bpe, sentencepiece_model, wordpiece
+from playmask.tokenizers.algorithm import Algorithm, Style
+from playmask.tokenizers.encoding import Span, TokenizedText
 from playmask.tokenizers.engine import NOTES, UNREACHABLE, Engine, trimmed
-from playmask.tokenizers.kinds import Kind, Style
-from playmask.tokenizers.model_file import BYTE, CONTROL, UNKNOWN, Model, Piece
-from playmask.tokenizers.model_json import SPACE, merging, model_of, specification
-from playmask.tokenizers.words import Aligned, changed, cut, folding
+from playmask.tokenizers.sentencepiece_json import SPACE, merging, model_of, specification
+from playmask.tokenizers.sentencepiece_model import BYTE, CONTROL, UNKNOWN, Model, Piece
+from playmask.tokenizers.word_segmentation import (
+    AlignedText,
+    character_folding,
+    map_characters,
+    segment,
+)
 
 WORD_SPACE, WORD_LINE = "\u2582", "\u2583"  # what CPM writes for " " and "\n" inside a text
 SENTINELS = tuple(f"<extra_id_{number}>" for number in reversed(range(100)))
@@ -64,14 +70,14 @@ _QUOTES = re.compile("``|''|.", re.DOTALL)
 
 def join(tokens: list[str]) -> str:
     """Write tokens as text; bytes that are no UTF-8 become U+FFFD."""
-    text, found = "", bytearray()
+    text, pending = "", bytearray()
     for token in [*tokens, ""]:
         byte = _BYTE.fullmatch(token)
         if byte:
-            found.append(int(byte[1], 16))
+            pending.append(int(byte[1], 16))
             continue
-        text += found.decode("utf-8", errors="replace") + token
-        found.clear()
+        text += pending.decode("utf-8", errors="replace") + token
+        pending.clear()
     return text.replace(SPACE, " ").removeprefix(" ")
 
 
@@ -96,35 +102,38 @@ def style_of(model: Model) -> Style:
 class PieceEngine:
     """The library `sentencepiece` behind a tokenizer, with the surface of `Engine`."""
 
-    def __init__(self, content: dict, kind: Kind) -> None:
+    def __init__(self, content: JsonObject, algorithm: Algorithm) -> None:
         import sentencepiece
 
         model = model_of(content)
         self._processor = sentencepiece.SentencePieceProcessor()
-        self._processor.LoadFromSerializedProto(model_file.write(model))
+        self._processor.LoadFromSerializedProto(sentencepiece_model.write(model))
         self.notes = {k: v for k, v in content["model"][NOTES].items() if k != "sentencepiece"}
         self.vocabulary = tuple(piece.text for piece in model.pieces)
         self._ids = {token: number for number, token in enumerate(self.vocabulary)}
         types = {
-            kind: frozenset(n for n, piece in enumerate(model.pieces) if piece.type == kind)
-            for kind in (UNKNOWN, CONTROL, BYTE)
+            algorithm: frozenset(
+                n for n, piece in enumerate(model.pieces) if piece.type == algorithm
+            )
+            for algorithm in (UNKNOWN, CONTROL, BYTE)
         }
         self._bytes = types[BYTE] if model.byte_fallback else frozenset()
         self._blanks: dict[str, bool] = {}
         self.required = types[UNKNOWN] | self._bytes
         self.hidden = types[UNKNOWN] | types[CONTROL]
         self._line = self._ids.get("<cls>") if self.notes.get("words") else None
-        self.shown = frozenset() if self._line is None else frozenset({self._line})
+        self.textual = frozenset() if self._line is None else frozenset({self._line})
 
     def find(self, token: str) -> int | None:
-        """Find the id of a token; None if it is not in the vocabulary."""
+        """Look up the id of a token; None if it is not in the vocabulary."""
         return self._ids.get(token)
 
-    def pieces(self, texts: list[str]) -> list[Pieces]:
+    def tokenize(self, texts: list[str]) -> list[TokenizedText]:
         """Tokenise texts, several of them on all cores."""
         ready = [self._prepared(text) for text in texts]
         inputs = [
-            text if made is None else made.text for text, made in zip(texts, ready, strict=True)
+            text if aligned is None else aligned.text
+            for text, aligned in zip(texts, ready, strict=True)
         ]
         rows = (
             self._processor.encode(inputs, out_type=int)
@@ -133,8 +142,8 @@ class PieceEngine:
         )
         rows = [self._with_lines(*row) for row in zip(inputs, rows, strict=True)]
         return [
-            Pieces(ids, partial(self._spans, text, made, ids))
-            for text, made, ids in zip(inputs, ready, rows, strict=True)
+            TokenizedText(ids, partial(self._spans, text, aligned, ids))
+            for text, aligned, ids in zip(inputs, ready, rows, strict=True)
         ]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -145,32 +154,35 @@ class PieceEngine:
         text = text.replace("<cls>", WORD_LINE).replace(" ", "")
         return text.replace(WORD_SPACE, " ").replace(WORD_LINE, "\n")
 
-    def content(self) -> dict:
+    def content(self) -> JsonObject:
         """Describe it as tokenizer.json does."""
         return specification(self._model(), self.notes)
 
-    def keep(self, ids: list[int]) -> dict:
+    def keep(self, ids: list[int]) -> JsonObject:
         """Describe it with only these ids, in this order."""
         model = self._model()
         return specification(model._replace(pieces=[model.pieces[n] for n in ids]), self.notes)
 
     def support(self, ids: set[int]) -> set[int]:
-        """Find the ids that must stay too, so that these tokens are still come to."""
+        """Return the ids that must stay too, so that these tokens are still reached."""
         model = self._model()
-        merged = bpe.support(merging(model), ids) if model.type == model_file.BPE else set()
+        merged = (
+            bpe.support(merging(model), ids) if model.type == sentencepiece_model.BPE else set()
+        )
         return {*self.required, *merged}
 
     def _model(self) -> Model:
-        return model_file.read(self._processor.serialized_model_proto())
+        return sentencepiece_model.read(self._processor.serialized_model_proto())
 
-    def _prepared(self, text: str) -> Aligned | None:
+    def _prepared(self, text: str) -> AlignedText | None:
         """Change and cut a text as its family does before the pieces are found."""
-        made = None
+        aligned = None
         if self.notes.get("fold"):
-            made = _folded(text, **self.notes["fold"])
+            aligned = _folded(text, **self.notes["fold"])
         if self.notes.get("words"):
-            made = _in_words(changed(text, str) if made is None else made, self.notes["words"])
-        return made
+            characters = map_characters(text, str) if aligned is None else aligned
+            aligned = _in_words(characters, self.notes["words"])
+        return aligned
 
     def _with_lines(self, text: str, ids: list[int]) -> list[int]:
         """Give CPM's line breaks the id that its checkpoints know them by."""
@@ -179,7 +191,7 @@ class PieceEngine:
         surfaces = self._processor.encode(text, out_type=str)
         return [self._line if s == WORD_LINE else n for s, n in zip(surfaces, ids, strict=True)]
 
-    def _spans(self, text: str, made: Aligned | None, ids: list[int]) -> list[Span]:
+    def _spans(self, text: str, aligned: AlignedText | None, ids: list[int]) -> list[Span]:
         normal, starts = self._processor.normalize(text, with_offsets=True)
         surfaces = self._processor.encode(text, out_type=str)
         stops = self._stops(text, starts)
@@ -193,7 +205,7 @@ class PieceEngine:
             spans.append((starts[first], stops[last]))
             at += size
         spans = trimmed(text, surfaces, spans, SPACE, self._blank)
-        return spans if made is None else [made.span(*span) for span in spans]
+        return spans if aligned is None else [aligned.span(*span) for span in spans]
 
     def _stops(self, text: str, starts: list[int]) -> list[int]:
         """Find where the source of each normalised character ends, without what was dropped."""
@@ -213,35 +225,35 @@ class PieceEngine:
         return self._blanks[letter]
 
 
-def _folded(text: str, *, lowercase: bool, accents: bool, quotes: bool) -> Aligned:
+def _folded(text: str, *, lowercase: bool, accents: bool, quotes: bool) -> AlignedText:
     """Change a text as ALBERT does: `` and '' to ", no accents, lower case."""
-    fold = folding(lowercase=lowercase, accents=accents, form="NFKD")
+    fold = character_folding(lowercase=lowercase, accents=accents, form="NFKD")
     if not quotes:
-        return changed(text, fold)
-    return changed(text, lambda unit: fold(unit) if len(unit) == 1 else '"', _QUOTES)
+        return map_characters(text, fold)
+    return map_characters(text, lambda unit: fold(unit) if len(unit) == 1 else '"', _QUOTES)
 
 
-def _in_words(text: Aligned, words: str) -> Aligned:
+def _in_words(text: AlignedText, words: str) -> AlignedText:
     """Put spaces between words, as CPM does, its own signs standing for those in the text."""
-    parts = [word.translate(_SIGNS) for word in cut(text.text, words, guess=True)]
+    parts = [word.translate(_SIGNS) for word in segment(text.text, words, guess=True)]
     places: list[Span] = []
     at = 0
     for part in parts:
-        places += text.places[at : at + len(part)]
+        places += text.spans[at : at + len(part)]
         at += len(part)
         places.append((places[-1][1], places[-1][1]))  # the space after it is not of the text
-    return Aligned(" ".join(parts), places[:-1])
+    return AlignedText(" ".join(parts), places[:-1])
 
 
-def files(content: dict) -> dict[str, bytes]:
+def files(content: JsonObject) -> dict[str, bytes]:
     """Write spiece.model, without the extra ids that it does not have."""
     model = model_of(content)
     names = tuple(piece.text for piece in model.pieces[-len(SENTINELS) :])
     own = model.pieces[: -len(SENTINELS)] if names == SENTINELS else model.pieces
-    return {"spiece.model": model_file.write(model._replace(pieces=own))}
+    return {"spiece.model": sentencepiece_model.write(model._replace(pieces=own))}
 
 
-def add_pieces(model: dict, tokens: dict[str, int], hidden: Collection[str]) -> dict:
+def add_pieces(model: JsonObject, tokens: dict[str, int], hidden: Collection[str]) -> JsonObject:
     """Add tokens to the Unigram or BPE model of a tokenizer.json; no text reaches the hidden."""
     if isinstance(model["vocab"], dict):
         return wordpiece.add(model, tokens)
@@ -254,7 +266,7 @@ def add_pieces(model: dict, tokens: dict[str, int], hidden: Collection[str]) -> 
     return model | {"vocab": vocab}
 
 
-def keep_pieces(model: dict, ids: list[int]) -> dict:
+def keep_pieces(model: JsonObject, ids: list[int]) -> JsonObject:
     """Keep only these ids in the Unigram or BPE model of a tokenizer.json."""
     if isinstance(model["vocab"], dict):
         return bpe.keep(model, ids)
@@ -262,7 +274,7 @@ def keep_pieces(model: dict, ids: list[int]) -> dict:
     return model | {"vocab": [model["vocab"][old] for old in ids], **unknown}
 
 
-def _required(model: dict) -> list[int]:
+def _required(model: JsonObject) -> list[int]:
     vocab = model["vocab"]
     names = vocab if isinstance(vocab, dict) else [row[0] for row in vocab]
     bytes_ = [n for n, name in enumerate(names) if _BYTE.fullmatch(name)]
@@ -270,11 +282,11 @@ def _required(model: dict) -> list[int]:
     return [*unknown, *(bytes_ if model.get("byte_fallback") else [])]
 
 
-def _support(model: dict, ids: set[int]) -> Iterable[int]:
+def _support(model: JsonObject, ids: set[int]) -> Iterable[int]:
     return bpe.support(model, ids) if model["type"] == "BPE" else ()
 
 
-SENTENCEPIECE = Kind(
+SENTENCEPIECE = Algorithm(
     name="SentencePiece",
     claims=lambda content: "sentencepiece" in (content["model"].get(NOTES) or {}),
     styles=STYLES,
@@ -285,7 +297,7 @@ SENTENCEPIECE = Kind(
     decoder=DECODER,
     words=True,
 )
-METASPACE = Kind(
+METASPACE = Algorithm(
     name="SentencePiece as tokenizer.json",
     claims=lambda content: content["model"].get("type") in ("Unigram", "BPE"),
     styles=STYLES,

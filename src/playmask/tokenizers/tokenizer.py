@@ -1,7 +1,6 @@
-"""Text to ids and back, with the place of every token in the text."""
+"""The tokenizer: text to ids and back, with the offsets of every token."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, overload
@@ -9,22 +8,23 @@ from typing import Literal, overload
 import numpy as np
 
 from playmask.errors import InputError
-from playmask.tokenizers import files, frames
+from playmask.files import JsonObject, PathLike, write_bytes
+from playmask.tokenizers import frames, vocabulary_files
+from playmask.tokenizers.algorithm import ROLES
 from playmask.tokenizers.encoding import Encoding, Frame
 from playmask.tokenizers.engine import added
-from playmask.tokenizers.kinds import ROLES
-from playmask.tokenizers.learn import learned
 from playmask.tokenizers.registry import engine_of, style_of
-from playmask.tokenizers.texts import checked
-from playmask.tokenizers.windows import Fit, Truncate
+from playmask.tokenizers.text_checks import check_texts
+from playmask.tokenizers.truncation import Truncate, Truncation
 from playmask.tokenizers.wordpiece import specification
+from playmask.tokenizers.wordpiece_trainer import train_wordpiece
 
 Texts = list[str] | tuple[str, ...]
 Ids = Sequence[int] | np.ndarray
 
 
 class Tokenizer:
-    """A tokenizer: `Tokenizer.load(path)`, or `Tokenizer.from_texts` for a new vocabulary.
+    """Tokenizer of any supported algorithm: `Tokenizer.load(path)`, or `Tokenizer.from_texts`.
 
     It never changes after it is made, so that threads may share it. What a user writes is text:
     "[SEP]" in it becomes the tokens "[", "sep", "]", never the special token.
@@ -32,19 +32,27 @@ class Tokenizer:
     vocabulary:     the tokens in the order of their ids
     pad, unk, cls, sep, mask: the ids of the special tokens, None where there is none
     special:        the same as a dict, without the Nones
+
+    Example:
+        >>> tokenizer = playmask.Tokenizer.from_texts(["今天天气很好"], minimum=1)
+        >>> ids = tokenizer.encode("天气很好").ids
+        >>> tokenizer.tokens(ids)
+        ['[CLS]', '天', '气', '很', '好', '[SEP]']
+        >>> tokenizer.decode(ids)
+        '天气很好'
     """
 
-    def __init__(self, content: dict, source: str | os.PathLike[str] = "the tokenizer") -> None:
+    def __init__(self, content: JsonObject, source: PathLike = "the tokenizer") -> None:
         """Make a tokenizer from the content of a tokenizer.json.
 
         source: where it came from, for errors
-        Raises: DataError if the content is of an unknown kind, or damaged
+        Raises: DataError if the content is of an unknown algorithm, or damaged
         """
-        self.kind, self._engine = engine_of(content, source)
+        self.algorithm, self._engine = engine_of(content, source)
         self.vocabulary: tuple[str, ...] = self._engine.vocabulary
-        self._style = style_of(self.kind, self._engine, source)
-        found = {role: self.token_to_id(token) for role, token in self._style.special.items()}
-        self.special = {role: number for role, number in found.items() if number is not None}
+        self._style = style_of(self.algorithm, self._engine, source)
+        ids = {role: self.token_to_id(token) for role, token in self._style.special.items()}
+        self.special = {role: number for role, number in ids.items() if number is not None}
         self.pad, self.unk, self.cls, self.sep, self.mask = map(self.special.get, ROLES)
         saved = frames.read(content.get("post_processor"), self.token_to_id, source)
         head, between, end = (
@@ -52,12 +60,12 @@ class Tokenizer:
         )
         own = Frame(head, between, end, self._style.second)
         self._frame = own if saved is None else saved
-        self._hidden = {*self._engine.hidden, *self.special.values()} - self._engine.shown
+        self._hidden = {*self._engine.hidden, *self.special.values()} - self._engine.textual
 
     @classmethod
     def load(
         cls,
-        path: str | os.PathLike[str],
+        path: PathLike,
         *,
         lowercase: bool | None = None,
         words: Literal["jieba", False] | None = None,
@@ -73,7 +81,7 @@ class Tokenizer:
         words:     "jieba" cuts texts into words first, as WoBERT and CPM do; else as the files say
         Raises:    ConfigError if there is no such file, DataError if it is damaged
         """
-        return Tokenizer(*files.read(path, lowercase, words))
+        return Tokenizer(*vocabulary_files.read(path, lowercase, words))
 
     @classmethod
     def from_texts(
@@ -84,10 +92,10 @@ class Tokenizer:
         size:    tokens at most, special ones included
         minimum: occurrences below which a character or a piece is left out
         """
-        tokens = learned(texts, size=size, minimum=minimum, lowercase=lowercase)
+        tokens = train_wordpiece(texts, size=size, minimum=minimum, lowercase=lowercase)
         return Tokenizer(specification(tokens, lowercase=lowercase))
 
-    def save(self, directory: str | os.PathLike[str], *, vocab: bool = False) -> Path:
+    def save(self, directory: PathLike, *, vocab: bool = False) -> Path:
         """Write tokenizer.json, which `tokenizers` reads too, and the original file if asked.
 
         vocab:   whether to write vocab.txt, spiece.model, or vocab.json and merges.txt beside it
@@ -96,11 +104,11 @@ class Tokenizer:
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         content = self._content()
-        originals = self.kind.files(content) if vocab else {}
+        originals = self.algorithm.files(content) if vocab else {}
         for name, original in originals.items():
-            files.write(directory / name, original)
+            write_bytes(directory / name, original)
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-        files.write(directory / "tokenizer.json", text.encode())
+        write_bytes(directory / "tokenizer.json", text.encode())
         return directory
 
     def keep(self, keep_tokens: Ids) -> "Tokenizer":
@@ -130,7 +138,7 @@ class Tokenizer:
         return Tokenizer(content | {"post_processor": frames.write(frame, tokens)})
 
     def support(self, keep_tokens: Iterable[int]) -> list[int]:
-        """Add to ids those that are needed to come to them: bytes, and what they are merged from.
+        """Complete ids by those they are reached through: bytes, and what they are merged from.
 
         Returns: all of them in the order of the vocabulary, for `keep`
         """
@@ -185,8 +193,15 @@ class Tokenizer:
     ) -> list[list[Encoding]]: ...
 
     def encode(
-        self, text, pair=None, *, max_length=None, special=True, truncate="right", stride=None
-    ):
+        self,
+        text: str | Texts,
+        pair: str | Texts | None = None,
+        *,
+        max_length: int | None = None,
+        special: bool = True,
+        truncate: Truncate = "right",
+        stride: int | None = None,
+    ) -> Encoding | list[Encoding] | list[list[Encoding]]:
         """Encode a text, or a text and its pair: for BERT, [CLS] text [SEP] pair [SEP].
 
         A list of texts (and of pairs, as many) gives a list, made on all cores at once.
@@ -201,22 +216,18 @@ class Tokenizer:
                     then whole in every window), else over the text
         Raises:     InputError if a text is not a well-formed str; ConfigError if options conflict
         """
-        batch = not isinstance(text, str)
-        if pair is not None and isinstance(pair, str) == batch:
-            raise InputError("text and pair must both be str, or both lists of str.")
-        texts = list(checked(text if batch else [text]))
-        pairs = [] if pair is None else list(checked(pair if batch else [pair], "pair"))
-        if pairs and len(pairs) != len(texts):
-            raise InputError(
-                f"got {len(texts)} texts and {len(pairs)} pairs; give as many of each."
-            )
-        fit = Fit(self._frame if special else Frame(), max_length, truncate, stride)
-        fit.check(1 if pair is None else 2)
-        pieces = self._engine.pieces(texts + pairs)
-        parts = [pieces[: len(texts)]] + ([pieces[len(texts) :]] if pairs else [])
+        texts, pairs = _checked_texts(text, pair)
+        frame = self._frame if special else Frame()
+        truncation = Truncation(frame, max_length, truncate, stride)
+        truncation.check(1 if pair is None else 2)
+        tokenized = self._engine.tokenize(texts + pairs)
+        parts = [tokenized[: len(texts)]] + ([tokenized[len(texts) :]] if pairs else [])
         rows = [list(row) for row in zip(*parts, strict=True)]
-        encodings = [fit.row(row) if stride is None else fit.windows(row) for row in rows]
-        return encodings if batch else encodings[0]
+        if stride is None:
+            encodings = [truncation.row(row) for row in rows]
+            return encodings[0] if isinstance(text, str) else encodings
+        windows = [truncation.windows(row) for row in rows]
+        return windows[0] if isinstance(text, str) else windows
 
     def decode(self, ids: Ids) -> str:
         """Write ids as text, special tokens left out; what was lower-cased or [UNK] stays so.
@@ -238,19 +249,19 @@ class Tokenizer:
         return [self.vocabulary[number] for number in self._checked(ids)]
 
     def token_to_id(self, token: str) -> int | None:
-        """Find the id of a token; None if it is not in the vocabulary."""
+        """Look up the id of a token; None if it is not in the vocabulary."""
         return self._engine.find(token)
 
     def __len__(self) -> int:
         return len(self.vocabulary)
 
     def __repr__(self) -> str:
-        return f"Tokenizer({self.kind.name}, {len(self)} tokens)"
+        return f"Tokenizer({self.algorithm.name}, {len(self)} tokens)"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         return Tokenizer, (self._content(),)
 
-    def _content(self) -> dict:
+    def _content(self) -> JsonObject:
         """Describe it as a tokenizer.json, complete for other programs."""
         content = self._engine.content()
         known = {token["content"] for token in content["added_tokens"]}
@@ -259,7 +270,7 @@ class Tokenizer:
         return content | {
             "added_tokens": sorted(content["added_tokens"] + special, key=lambda one: one["id"]),
             "post_processor": frames.write(self._frame, self.vocabulary),
-            "decoder": self.kind.decoder,
+            "decoder": self.algorithm.decoder,
         }
 
     def _checked(self, ids: Ids) -> list[int]:
@@ -272,4 +283,19 @@ class Tokenizer:
         wrong = numbers[(numbers < 0) | (numbers >= len(self))]
         if wrong.size:
             raise InputError(f"id {wrong[0]} is not in the vocabulary of {len(self)} tokens.")
-        return numbers.tolist()
+        result: list[int] = numbers.tolist()
+        return result
+
+
+def _checked_texts(text: str | Texts, pair: str | Texts | None) -> tuple[list[str], list[str]]:
+    """The texts and the pairs of a call as lists; refuses what is no text, or not as many."""
+    batch = not isinstance(text, str)
+    if pair is not None and isinstance(pair, str) == batch:
+        raise InputError("text and pair must both be str, or both lists of str.")
+    texts = list(check_texts([text] if isinstance(text, str) else text))
+    if pair is None:
+        return texts, []
+    pairs = list(check_texts([pair] if isinstance(pair, str) else pair, "pair"))
+    if pairs and len(pairs) != len(texts):
+        raise InputError(f"got {len(texts)} texts and {len(pairs)} pairs; give as many of each.")
+    return texts, pairs

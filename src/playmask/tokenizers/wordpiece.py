@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from playmask.errors import DataError
+from playmask.files import JsonObject
+from playmask.tokenizers.algorithm import Algorithm, Style
 from playmask.tokenizers.engine import UNREACHABLE, Engine
-from playmask.tokenizers.kinds import Kind, Style
-from playmask.tokenizers.words import WordEngine
+from playmask.tokenizers.word_segmentation import WordEngine
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 LONGEST_WORD = 200  # characters; a longer word is [UNK], as in the original BERT
@@ -77,7 +78,7 @@ def join(tokens: list[str]) -> str:
     return re.sub(r"(\d\.) (\d)", r"\1\2", text).strip()
 
 
-def add(model: dict, tokens: dict[str, int], hidden: Collection[str] = ()) -> dict:
+def add(model: JsonObject, tokens: dict[str, int], hidden: Collection[str] = ()) -> JsonObject:
     """Add tokens to the model of a tokenizer.json, and fill ids that have none.
 
     hidden: tokens that no text may reach; none can, since they are no words
@@ -87,26 +88,26 @@ def add(model: dict, tokens: dict[str, int], hidden: Collection[str] = ()) -> di
     return model | {"vocab": vocab | {f"{UNREACHABLE}{hole}": hole for hole in holes}}
 
 
-def keep(model: dict, ids: list[int]) -> dict:
+def keep(model: JsonObject, ids: list[int]) -> JsonObject:
     """Keep only these ids in the model of a tokenizer.json; the i-th becomes id i."""
     tokens = {number: token for token, number in model["vocab"].items()}
     return model | {"vocab": {tokens[old]: new for new, old in enumerate(ids)}}
 
 
-def files(content: dict) -> dict[str, bytes]:
+def files(content: JsonObject) -> dict[str, bytes]:
     """Write vocab.txt; what it cannot hold, such as lower-casing, is left to tokenizer.json."""
     vocab = content["model"]["vocab"]
     tokens = (name.partition(UNREACHABLE)[0] for name in sorted(vocab, key=vocab.__getitem__))
     return {"vocab.txt": "".join(f"{token}\n" for token in tokens).encode()}
 
 
-def engine(content: dict, kind: Kind) -> Engine:
+def engine(content: JsonObject, algorithm: Algorithm) -> Engine:
     """Make the engine, one that cuts words first where the content asks for it."""
     words = (content["model"].get("playmask") or {}).get("words")
-    return WordEngine(content, kind, words) if words else Engine(content, kind)
+    return WordEngine(content, algorithm, words) if words else Engine(content, algorithm)
 
 
-WORDPIECE = Kind(
+WORDPIECE = Algorithm(
     name="WordPiece",
     claims=lambda content: content["model"].get("type") == "WordPiece",
     styles=(BERT,),
@@ -127,7 +128,7 @@ def specification(
     lowercase: bool = True,
     strip_accents: bool | None = None,
     ideographs: bool = True,
-) -> dict:
+) -> JsonObject:
     """Describe a BERT tokenizer as tokenizer.json does, from its tokens in the order of their ids.
 
     Where a token comes twice its text gets the last id, as in the original BERT loader; the

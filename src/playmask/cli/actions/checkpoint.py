@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from playmask.checkpoints.plan import OURS, dialect_of
-from playmask.checkpoints.report import Report
+from playmask.checkpoints.load_plan import OURS, dialect_of
+from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.source import Source
 from playmask.cli.output import print_table
 from playmask.errors import ConfigError

@@ -9,7 +9,7 @@ import numpy as np
 
 from playmask.checkpoints import Report, load, save
 from playmask.checkpoints.load import identify
-from playmask.checkpoints.plan import OURS
+from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import Source, find
 from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
 from playmask.cli.input_texts import split

@@ -7,8 +7,8 @@ from typing import Any
 
 from playmask.checkpoints.containers import size
 from playmask.checkpoints.load import identify
-from playmask.checkpoints.plan import make_plan
-from playmask.checkpoints.report import Report
+from playmask.checkpoints.load_plan import make_plan
+from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.resize import Rows
 from playmask.checkpoints.source import Source, find
 from playmask.cli.actions.checkpoint import heads_in, summary, tokenizer_beside
@@ -106,7 +106,7 @@ def _tokenizer(source: Source) -> dict[str, Any] | None:
         return {"error": str(error)}
     if tokenizer is None:
         return None
-    return {"kind": tokenizer.kind.name, "tokens": len(tokenizer)}
+    return {"kind": tokenizer.algorithm.name, "tokens": len(tokenizer)}
 
 
 def print_description(found: Description) -> None:

@@ -197,7 +197,7 @@ class MaskFill(TokenTask):
 
     def _fills(self, row: Row, output: Mapping[str, np.ndarray]) -> list[list[Fill]]:
         gaps = [i for i, token in enumerate(row["tokens"]) if token == self._mask]
-        stem, names = self.tokenizer.kind.stem, self.tokenizer.vocabulary
+        stem, names = self.tokenizer.algorithm.stem, self.tokenizer.vocabulary
         return [
             [
                 Fill(stem(names[token]), float(chance))

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping
 
 from playmask.checkpoints.containers import Spec, size
-from playmask.checkpoints.pickles import SCALARS, STORAGES
+from playmask.checkpoints.pickle_reader import SCALARS, STORAGES
 
 TYPED = {dtype: name for name, dtype in STORAGES.items() if name != "UntypedStorage"}
 UNTYPED = {dtype: name for name, dtype in SCALARS.items() if dtype not in TYPED}
@@ -20,7 +20,7 @@ ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
 
 
 def state_dict(specs: Mapping[str, Spec], *, under: str | None = None) -> bytes:
-    """Pickle a dict of tensors, or one that holds it `under` a key; storages are "0", "1", …"""
+    """Pickle a dict of tensors, or one that holds it `under` a key; storages are "0", "1" and so on."""
     tensors = (_text(name) + _tensor(str(key), specs[name]) for key, name in enumerate(specs))
     state = ORDERED_DICT + b"(" + b"".join(tensors) + b"u"
     if under is not None:

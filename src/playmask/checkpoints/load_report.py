@@ -1,9 +1,11 @@
-"""What a load did with every weight and every tensor."""
+"""The report of a load: what became of every weight and every tensor."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from playmask.model.architecture import Architecture
 
 
 class Loaded(NamedTuple):
@@ -42,7 +44,7 @@ class Report:
     family: str
     dialect: str
     config: dict[str, Any] = field(repr=False)
-    architecture: Any = field(repr=False)
+    architecture: Architecture = field(repr=False)
     loaded: tuple[Loaded, ...] = field(default=(), repr=False)
     fresh: tuple[Fresh, ...] = field(default=(), repr=False)
     ignored: tuple[Ignored, ...] = field(default=(), repr=False)

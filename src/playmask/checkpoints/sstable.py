@@ -1,4 +1,4 @@
-"""The sorted table of byte strings (LevelDB's format) in which TensorFlow keeps its indexes.
+"""Sorted string tables (LevelDB's format), in which TensorFlow keeps its indexes.
 
 Source: LevelDB, doc/table_format.md; TensorFlow writes it uncompressed in blocks of 256 KB.
 """
@@ -11,18 +11,19 @@ import google_crc32c
 import numpy as np
 
 from playmask.checkpoints.containers import mapped
-from playmask.checkpoints.wire import DAMAGE, piece, to_varint, varint
 from playmask.errors import CheckpointError
+from playmask.protobuf import read_bytes, read_varint, write_varint
 
 MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 FOOTER = 48
 TRAILER = 5  # a block's compression byte and checksum
 BLOCK = 262144
+DAMAGE = (IndexError, ValueError, struct.error)  # what reading damaged bytes raises
 
 
 def masked_crc(data: bytes | np.ndarray) -> int:
     """Checksum bytes as TensorFlow stores it: CRC32C, rotated and offset; nothing is copied."""
-    crc = google_crc32c.value(data)
+    crc: int = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
@@ -63,8 +64,8 @@ def read_table(path: Path) -> dict[bytes, bytes]:
 
 def _handle(data: bytes, start: int) -> tuple[int, int, int]:
     """Read where a block lies: (offset, size, where the handle ends)."""
-    offset, start = varint(data, start)
-    return offset, *varint(data, start)
+    offset, start = read_varint(data, start)
+    return offset, *read_varint(data, start)
 
 
 def _read_block(path: Path, file: np.ndarray, offset: int, size: int) -> bytes:
@@ -91,12 +92,12 @@ def _records(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise ValueError("a block with more restart points than bytes")
     i, key = 0, b""
     while i < end:
-        shared, i = varint(block, i)
-        own, i = varint(block, i)
-        length, i = varint(block, i)
-        key = piece(key, 0, shared) + piece(block, i, own)
+        shared, i = read_varint(block, i)
+        own, i = read_varint(block, i)
+        length, i = read_varint(block, i)
+        key = read_bytes(key, 0, shared) + read_bytes(block, i, own)
         i += own
-        yield key, piece(block, i, length)
+        yield key, read_bytes(block, i, length)
         i += length
 
 
@@ -116,7 +117,7 @@ class _Block:
             while shared < min(len(key), len(self.last)) and key[shared] == self.last[shared]:
                 shared += 1
         for number in (shared, len(key) - shared, len(value)):
-            self.data += to_varint(number)
+            self.data += write_varint(number)
         self.data += key[shared:] + value
         self.last, self.count = key, self.count + 1
 
@@ -129,12 +130,12 @@ class _Block:
         body = bytes(self.data) + struct.pack(
             f"<{len(self.restarts) + 1}I", *self.restarts, len(self.restarts)
         )
-        handle = to_varint(len(file)) + to_varint(len(body))
+        handle = write_varint(len(file)) + write_varint(len(body))
         file += body + b"\0" + struct.pack("<I", masked_crc(body + b"\0"))
         return handle
 
 
-def table(records: Iterable[tuple[bytes, bytes]]) -> bytes:
+def write_table(records: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Build a table of records with ascending keys, byte for byte as TensorFlow does."""
     file, index, block = bytearray(), _Block(1), _Block(16)
     full = False

@@ -7,14 +7,15 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from typing import Any
 
-from playmask.tokenizers import model_file
+from playmask.files import JsonObject
+from playmask.tokenizers import sentencepiece_model as proto
 from playmask.tokenizers.engine import NOTES, added
-from playmask.tokenizers.model_file import CONTROL, NORMAL, UNKNOWN, USER, Model, Piece
+from playmask.tokenizers.sentencepiece_model import CONTROL, NORMAL, UNKNOWN, USER, Model, Piece
 
 SPACE = "▁"
 
 
-def specification(model: Model, notes: dict[str, Any]) -> dict:
+def specification(model: Model, notes: dict[str, Any]) -> JsonObject:
     """Describe a SentencePiece tokenizer as tokenizer.json does.
 
     notes: what `tokenizers` has no place for: "fold" (how ALBERT changes texts first), "words"
@@ -22,16 +23,16 @@ def specification(model: Model, notes: dict[str, Any]) -> dict:
     pieces = model.pieces
     types = {
         str(kind): [n for n, piece in enumerate(pieces) if piece.type == kind]
-        for kind in model_file.TYPES
+        for kind in proto.TYPES
         if kind != NORMAL
     }
     ours: dict[str, Any] = {"rest": b64encode(model.rest).decode(), "types": types}
-    if model.type == model_file.BPE:
+    if model.type == proto.BPE:
         ours["scores"] = [piece.score for piece in pieces]
     ids = {piece.text: number for number, piece in enumerate(pieces)}
     special = {p.text: ids[p.text] for p in pieces if p.type in (CONTROL, UNKNOWN)}
     # a Unigram model finds these by their score; as added tokens they would cut the text
-    merged = model.type == model_file.BPE
+    merged = model.type == proto.BPE
     plain = {p.text: ids[p.text] for p in pieces if p.type == USER and merged}
     inside = any(SPACE in piece.text[1:] for piece in pieces)  # then no word is cut by itself
     scheme = ("first" if plain else "always") if model.dummy else "never"
@@ -45,19 +46,19 @@ def specification(model: Model, notes: dict[str, Any]) -> dict:
         "post_processor": None,
         "decoder": None,
         "model": {
-            **(_unigram(model) if model.type == model_file.UNIGRAM else merging(model)),
+            **(_unigram(model) if model.type == proto.UNIGRAM else merging(model)),
             NOTES: {**notes, "sentencepiece": ours},
         },
     }
 
 
-def model_of(content: dict) -> Model:
+def model_of(content: JsonObject) -> Model:
     """Put the model together again from the content of a tokenizer.json that we wrote."""
     ours = content["model"][NOTES]["sentencepiece"]
     vocab = content["model"]["vocab"]
     if isinstance(vocab, dict):
         names = sorted(vocab, key=vocab.__getitem__)
-        rows: Iterable = zip(names, ours["scores"], strict=True)
+        rows: Iterable[tuple[str, float]] = zip(names, ours["scores"], strict=True)
     else:
         rows = vocab
     types = {number: int(kind) for kind, ids in ours["types"].items() for number in ids}
@@ -67,15 +68,15 @@ def model_of(content: dict) -> Model:
     return Model(pieces, b64decode(charsmap), b64decode(ours["rest"]))
 
 
-def _metaspace(scheme: str) -> dict:
+def _metaspace(scheme: str) -> JsonObject:
     return {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": scheme}
 
 
-def _replace(pattern: dict, content: str) -> dict:
+def _replace(pattern: JsonObject, content: str) -> JsonObject:
     return {"type": "Replace", "pattern": pattern, "content": content}
 
 
-def _normalizer(model: Model, fold: dict | None) -> dict:
+def _normalizer(model: Model, fold: JsonObject | None) -> JsonObject:
     """Describe how texts change, in the terms of `tokenizers`."""
     fold = fold or {}
     quotes = [_replace({"String": pair}, '"') for pair in ("``", "''")]
@@ -89,11 +90,11 @@ def _normalizer(model: Model, fold: dict | None) -> dict:
     ]
     return {
         "type": "Sequence",
-        "normalizers": [one for wanted, some in steps if wanted for one in some],
+        "normalizers": [one for applies, some in steps if applies for one in some],
     }
 
 
-def _unigram(model: Model) -> dict:
+def _unigram(model: Model) -> JsonObject:
     return {
         "type": "Unigram",
         "unk_id": next(n for n, piece in enumerate(model.pieces) if piece.type == UNKNOWN),
@@ -102,7 +103,7 @@ def _unigram(model: Model) -> dict:
     }
 
 
-def merging(model: Model) -> dict:
+def merging(model: Model) -> JsonObject:
     """Write every way to make a piece from two others as a merge, the best pieces first."""
     vocab = {piece.text: number for number, piece in enumerate(model.pieces)}
     whole = sorted((p for p in model.pieces if p.type == NORMAL), key=lambda piece: -piece.score)

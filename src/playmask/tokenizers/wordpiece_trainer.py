@@ -8,11 +8,11 @@ import tokenizers
 from tokenizers import trainers
 
 from playmask.errors import ConfigError
-from playmask.tokenizers.texts import checked
+from playmask.tokenizers.text_checks import check_texts
 from playmask.tokenizers.wordpiece import SPECIAL, specification
 
 
-def learned(
+def train_wordpiece(
     texts: Iterable[str], *, size: int, minimum: int = 2, lowercase: bool = True
 ) -> list[str]:
     """Learn the tokens of a BERT vocabulary, the same ones for the same texts.
@@ -30,7 +30,7 @@ def learned(
             "tokens and more, and a piece must occur at least once."
         )
     engine = tokenizers.Tokenizer.from_str(json.dumps(specification(special, lowercase=lowercase)))
-    words = _word_counts(checked(texts), engine)
+    words = _word_counts(check_texts(texts), engine)
     characters = _character_counts(words)
     common = [token for token, count in characters.items() if count >= minimum]
     common.sort(key=lambda token: (-characters[token], len(token), token))

@@ -1,20 +1,21 @@
 """Reading and writing a tokenizer's files."""
 
 import json
-import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from playmask.errors import ConfigError, DataError
-from playmask.tokenizers import bpe, model_file, sentencepiece, wordpiece
+from playmask.files import JsonObject, PathLike
+from playmask.tokenizers import bpe, sentencepiece, sentencepiece_model, wordpiece
 from playmask.tokenizers.engine import NOTES
-from playmask.tokenizers.model_json import specification
+from playmask.tokenizers.sentencepiece_json import specification
 
 MODELS = ("spiece.model", "sentencepiece.model", "chinese_vocab.model")
 NAMES = ("tokenizer.json", "vocab.txt", *MODELS, "*.model", "vocab.json")  # the first one is read
-SHOWN = "tokenizer.json, vocab.txt, spiece.model (or another .model), or vocab.json with merges.txt"
+READABLE = (
+    "tokenizer.json, vocab.txt, spiece.model (or another .model), or vocab.json with merges.txt"
+)
 CONFIG = "tokenizer_config.json"
 BY_WORDS = {  # tokenizer_class of tokenizer_config.json -> words
     "RoFormerTokenizer": "jieba",
@@ -32,17 +33,17 @@ FLAGS = (
 )
 
 
-def present(directory: str | os.PathLike[str]) -> bool:
+def present(directory: PathLike) -> bool:
     """Tell whether a tokenizer lies in a directory."""
     directory = Path(directory)
     return directory.is_dir() and _choose(directory) is not None
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: PathLike,
     lowercase: bool | None = None,
     cut: Literal["jieba", False] | None = None,
-) -> tuple[dict, Path]:
+) -> tuple[JsonObject, Path]:
     """Read a tokenizer as the content of a tokenizer.json, from a directory or one of its files.
 
     Returns: the content, and the file it came from
@@ -51,39 +52,29 @@ def read(
     file = _find(Path(path))
     reader = READERS.get(file.suffix)
     if reader is None:
-        raise ConfigError(f"{file} is not a tokenizer file; give {SHOWN}.")
+        raise ConfigError(f"{file} is not a tokenizer file; give {READABLE}.")
     config = _config(file)
     content = reader(file, lowercase, config)
     model = content.get("model")
     if isinstance(model, dict):
         notes = model.get(NOTES) or {}
-        given = BY_WORDS.get(str(config.get("tokenizer_class"))) if cut is None else cut
+        segmenter = BY_WORDS.get(str(config.get("tokenizer_class"))) if cut is None else cut
         if cut is not None or "words" not in notes:
-            model[NOTES] = notes | {"words": given or None}
+            model[NOTES] = notes | {"words": segmenter or None}
     return content, file
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file in one step: readers see the old content or the new, never a part."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _find(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise ConfigError(f"{path} does not exist; give a directory with {SHOWN}.")
+        raise ConfigError(f"{path} does not exist; give a directory with {READABLE}.")
     file = _choose(path)
     if file is not None:
         return file
-    found = sorted(entry.name for entry in path.iterdir())
-    listed = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
-    raise ConfigError(f"{path} has no {SHOWN}; it holds {listed or 'nothing'}.")
+    names = sorted(entry.name for entry in path.iterdir())
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    raise ConfigError(f"{path} has no {READABLE}; it holds {listed or 'nothing'}.")
 
 
 def _choose(directory: Path) -> Path | None:
@@ -124,7 +115,7 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_json(path: Path, lowercase: bool | None, config: dict) -> dict[str, Any]:
+def _read_json(path: Path, lowercase: bool | None, config: JsonObject) -> dict[str, Any]:
     """Read tokenizer.json, or vocab.json with the merges.txt beside it."""
     beside = path.with_name("merges.txt")
     content = _json(path)
@@ -141,7 +132,7 @@ def _read_json(path: Path, lowercase: bool | None, config: dict) -> dict[str, An
     return bpe.specification(vocab, merges, prefix_space=bool(config.get("add_prefix_space")))
 
 
-def _read_txt(path: Path, lowercase: bool | None, config: dict) -> dict[str, Any]:
+def _read_txt(path: Path, lowercase: bool | None, config: JsonObject) -> dict[str, Any]:
     """Read BERT's vocab.txt, or merges.txt with the vocab.json beside it."""
     if path.name == "merges.txt":
         return _read_json(path.with_name("vocab.json"), lowercase, config)
@@ -155,13 +146,13 @@ def _read_txt(path: Path, lowercase: bool | None, config: dict) -> dict[str, Any
     )
 
 
-def _read_model(path: Path, lowercase: bool | None, config: dict) -> dict[str, Any]:
+def _read_model(path: Path, lowercase: bool | None, config: JsonObject) -> dict[str, Any]:
     """Read a SentencePiece model, changed as its family and its configuration say."""
     try:
-        model = model_file.read(path.read_bytes())
+        model = sentencepiece_model.read(path.read_bytes())
     except (ValueError, IndexError) as error:
         raise DataError(f"{path} is not a whole SentencePiece model: {error}.") from None
-    if model.type not in (model_file.UNIGRAM, model_file.BPE):
+    if model.type not in (sentencepiece_model.UNIGRAM, sentencepiece_model.BPE):
         raise DataError(f"{path} is of model type {model.type}; playmask reads Unigram and BPE.")
     style = sentencepiece.style_of(model)
     model = sentencepiece.with_extra_ids(model, style, config.get("extra_ids"))
@@ -179,7 +170,7 @@ def _read_model(path: Path, lowercase: bool | None, config: dict) -> dict[str, A
     return specification(model, {"fold": fold} if changes else {})
 
 
-READERS: dict[str, Callable[[Path, bool | None, dict], dict]] = {
+READERS: dict[str, Callable[[Path, bool | None, JsonObject], JsonObject]] = {
     ".json": _read_json,
     ".txt": _read_txt,
     ".model": _read_model,

@@ -13,8 +13,9 @@ import ml_dtypes
 import numpy as np
 
 from playmask.checkpoints.containers import Spec
-from playmask.checkpoints.wire import DAMAGE, field, fields, integer, pieces
+from playmask.checkpoints.sstable import DAMAGE
 from playmask.errors import CheckpointError
+from playmask.protobuf import BYTES, FIXED32, field, integer, integer_field, parse, submessages
 
 NUMBERS = {  # of tensorflow/core/framework/types.proto
     np.dtype("float32"): 1,
@@ -35,37 +36,37 @@ DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
 FOREIGN = {7: "a string", 8: "complex64", 18: "complex128", 20: "a resource", 21: "a variant"}
 
 
-class Entry(NamedTuple):
+class BundleEntry(NamedTuple):
     """Where the bytes of a tensor lie, or else the slices it is put together from."""
 
     spec: Spec
     shard: int = 0
     offset: int = 0
     crc: int = 0
-    slices: tuple[tuple[tuple[slice, ...], "Entry"], ...] = ()
+    slices: tuple[tuple[tuple[slice, ...], "BundleEntry"], ...] = ()
 
 
 def entry_bytes(array: np.ndarray, shard: int, offset: int, crc: int) -> bytes:
     """Write the BundleEntryProto of a tensor whose bytes lie at `offset` of a shard."""
     return (
-        field(1, NUMBERS[array.dtype.newbyteorder("=")])
-        + field(2, b"".join(field(2, field(1, n)) for n in array.shape))
-        + field(3, shard)
-        + field(4, offset)
-        + field(5, array.nbytes)
-        + struct.pack("<BI", 6 << 3 | 5, crc)
+        integer_field(1, NUMBERS[array.dtype.newbyteorder("=")])
+        + field(2, BYTES, b"".join(field(2, BYTES, integer_field(1, n)) for n in array.shape))
+        + integer_field(3, shard)
+        + integer_field(4, offset)
+        + integer_field(5, array.nbytes)
+        + field(6, FIXED32, struct.pack("<I", crc))
     )
 
 
 def read_entries(
     index: Path, records: dict[bytes, bytes], count: int
-) -> tuple[dict[str, Entry], dict[str, str]]:
+) -> tuple[dict[str, BundleEntry], dict[str, str]]:
     """Read every BundleEntryProto: the tensors in the order of their bytes, and the others."""
     entries, unreadable = {}, {}
     for key, value in records.items():
         if key[0] == 0:
             continue  # a slice, found through the tensor it is a part of
-        name, number = key.decode(), integer(fields(value), 1)
+        name, number = key.decode(), integer(parse(value), 1)
         if number in DTYPES:
             try:
                 entries[name] = _entry(key, value, count, records)
@@ -79,29 +80,29 @@ def read_entries(
     return {name: entries[name] for name in order}, unreadable
 
 
-def _entry(key: bytes, value: bytes, count: int, records: dict[bytes, bytes]) -> Entry:
+def _entry(key: bytes, value: bytes, count: int, records: dict[bytes, bytes]) -> BundleEntry:
     """Read the BundleEntryProto of one tensor; that of a partitioned one lists its slices."""
-    message = fields(value)
-    dims = [dim for shape in pieces(message, 2) for dim in pieces(fields(shape), 2)]
-    spec = Spec(tuple(integer(fields(dim), 1) for dim in dims), DTYPES[integer(message, 1)])
+    message = parse(value)
+    dims = [dim for shape in submessages(message, 2) for dim in submessages(parse(shape), 2)]
+    spec = Spec(tuple(integer(parse(dim), 1) for dim in dims), DTYPES[integer(message, 1)])
     if len(dims) > 32 or max(*spec.shape, spec.nbytes, 0) >= 1 << 62:
         raise ValueError(f"its shape {spec.shape} is impossible")
     if 7 in message:
-        return Entry(spec, slices=_slices(key, spec, pieces(message, 7), count, records))
+        return BundleEntry(spec, slices=_slices(key, spec, submessages(message, 7), count, records))
     shard, length = integer(message, 3), integer(message, 5)
     if length != spec.nbytes or shard >= count:
         raise ValueError(f"it has {length} bytes in shard {shard} for {spec.dtype} {spec.shape}")
-    crc = int.from_bytes(b"".join(pieces(message, 6)), "little")
-    return Entry(spec, shard, integer(message, 4), crc)
+    crc = int.from_bytes(b"".join(submessages(message, 6)), "little")
+    return BundleEntry(spec, shard, integer(message, 4), crc)
 
 
 def _slices(
     key: bytes, spec: Spec, protos: list[bytes], count: int, records: dict[bytes, bytes]
-) -> tuple[tuple[tuple[slice, ...], Entry], ...]:
+) -> tuple[tuple[tuple[slice, ...], BundleEntry], ...]:
     """Find the stored parts of a partitioned variable, which must tile it exactly."""
-    found = []
+    parts = []
     for proto in protos:
-        extents = [fields(extent) for extent in pieces(fields(proto), 1)]
+        extents = [parse(extent) for extent in submessages(parse(proto), 1)]
         bounds = [(integer(e, 1), integer(e, 2, -1)) for e in extents]
         at = _slice_key(key, bounds)
         if at not in records or len(bounds) != len(spec.shape):
@@ -113,17 +114,17 @@ def _slices(
         part = _entry(at, records[at], count, records)
         if part.spec != (tuple(s.stop - s.start for s in where), spec.dtype) or part.slices:
             raise ValueError(f"its slice {bounds} is stored as {part.spec.dtype} {part.spec.shape}")
-        found.append((where, part))
+        parts.append((where, part))
     inside = all(
-        s.stop <= dim for where, _ in found for s, dim in zip(where, spec.shape, strict=True)
+        s.stop <= dim for where, _ in parts for s, dim in zip(where, spec.shape, strict=True)
     )
     overlap = any(
         all(s.start < t.stop and t.start < s.stop for s, t in zip(one, two, strict=True))
-        for (one, _), (two, _) in itertools.combinations(found, 2)
+        for (one, _), (two, _) in itertools.combinations(parts, 2)
     )
-    if not inside or overlap or sum(part.spec.nbytes for _, part in found) != spec.nbytes:
+    if not inside or overlap or sum(part.spec.nbytes for _, part in parts) != spec.nbytes:
         raise ValueError("its slices do not tile it")
-    return tuple(found)
+    return tuple(parts)
 
 
 def _slice_key(name: bytes, bounds: list[tuple[int, int]]) -> bytes:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from playmask.checkpoints.report import Fresh, Ignored, Loaded, Report
+from playmask.checkpoints.load_report import Fresh, Ignored, Loaded, Report
 from playmask.checkpoints.resize import OUTPUT, VOCABULARY, Rows, resize_weight
 from playmask.checkpoints.source import Source
 from playmask.errors import CheckpointError
@@ -36,6 +36,8 @@ POSITIONS = "embeddings/positions/embeddings"
 
 Shapes = dict[str, tuple[int, ...]]
 Edit = Callable[[np.ndarray], np.ndarray]
+Pieces = tuple[Sequence[int], Sequence[int]]
+"""The sizes, before and after, of layers that are one weight."""
 
 
 def dialect_of(report: Report) -> Dialect:
@@ -62,6 +64,14 @@ class Plan(NamedTuple):
     report: Report
 
 
+class Stored(NamedTuple):
+    """A checkpoint, the dialect it is named in, and the shapes of our weights as it has them."""
+
+    source: Source
+    dialect: Dialect
+    shapes: Shapes
+
+
 class Changes(NamedTuple):
     """What was asked for: the architectures before and after, taken rows, and whether to resize."""
 
@@ -82,47 +92,51 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
 
     Raises: CheckpointError naming the tensors, with both shapes, where the checkpoint does not fit
     """
-    dialect = dialect_of(report)
     shapes = _shapes(model)
     original = shapes
     if model.architecture != report.architecture:
         original = _shapes(blank(lambda: Transformer(report.architecture, model.head_names)))
     changes = Changes(report.architecture, model.architecture, rows, resize)
+    stored = Stored(source, dialect_of(report), original)
     stored_as = _stored_as(model.architecture, report.architecture)
-    steps: list[Step] = []
-    fresh: list[Fresh] = []
-    wrong: list[str] = []
-    for ours, shape in shapes.items():
-        origin = stored_as(ours)
-        found = _find_tensor(origin, dialect, source)
-        if found is None:
-            reason = _why_fresh(origin, original)
-            fresh.append(Fresh(ours, shape, reason or ""))
-            wrong += [] if reason else [f"{ours} {shape} is not in the checkpoint"]
-            continue
-        rule, theirs = found
-        stored = source.tensors.spec(theirs).shape
-        read = _shape_after(rule, stored)
-        if read != original.get(origin, read) or len(read) != len(shape):
-            needed = original.get(origin, shape)
-            wrong.append(f"{theirs} has the shape {stored}, where {ours} needs {needed}")
-            continue
-        fitted = _fit(ours, read, shape, changes)
-        if fitted is None:
-            fresh.append(Fresh(ours, shape, f"{read} in the checkpoint; {RESIZE}"))
-            continue
-        edit, note = fitted
-        if edit is None and origin != ours:
-            note = f"a copy for this block of {origin}"
-        if edit is None and rule.piece is not None:
-            note = f"{note} piece {rule.piece[0] + 1} of {rule.piece[1]}".strip()
-        steps.append(Step(ours, theirs, rule, edit, note))
-    wrong += _half_heads(steps, fresh)
-    ignored, unknown = _unused(source, dialect, {s.theirs for s in steps}, shapes, report)
+    decisions = [_decide(n, stored_as(n), shape, stored, changes) for n, shape in shapes.items()]
+    steps = [item for item in decisions if isinstance(item, Step)]
+    fresh = [item for item in decisions if isinstance(item, Fresh)]
+    wrong = [item for item in decisions if isinstance(item, str)] + _half_heads(steps, fresh)
+    used = {step.theirs for step in steps}
+    ignored, unknown = _unused(source, stored.dialect, used, shapes, report)
     _refuse(wrong + unknown, source, report)
     loaded = [Loaded(s.ours, s.theirs, *source.tensors.spec(s.theirs), note=s.note) for s in steps]
     done = replace(report, loaded=tuple(loaded), fresh=tuple(fresh), ignored=tuple(ignored))
     return Plan(steps, done)
+
+
+def _decide(
+    ours: str, origin: str, shape: tuple[int, ...], stored: Stored, changes: Changes
+) -> Step | Fresh | str:
+    """Decide where one weight comes from; a string says why the checkpoint does not fit.
+
+    origin: our name of the weight in the checkpoint's own architecture
+    """
+    match = _find_tensor(origin, stored.dialect, stored.source)
+    if match is None:
+        reason = _why_fresh(origin, stored.shapes)
+        return Fresh(ours, shape, reason) if reason else f"{ours} {shape} is not in the checkpoint"
+    rule, theirs = match
+    size = stored.source.tensors.spec(theirs).shape
+    read = _shape_after(rule, size)
+    if read != stored.shapes.get(origin, read) or len(read) != len(shape):
+        needed = stored.shapes.get(origin, shape)
+        return f"{theirs} has the shape {size}, where {ours} needs {needed}"
+    fitted = _fit(ours, read, shape, changes)
+    if fitted is None:
+        return Fresh(ours, shape, f"{read} in the checkpoint; {RESIZE}")
+    edit, note = fitted
+    if edit is None and origin != ours:
+        note = f"a copy for this block of {origin}"
+    if edit is None and rule.piece is not None:
+        note = f"{note} piece {rule.piece[0] + 1} of {rule.piece[1]}".strip()
+    return Step(ours, theirs, rule, edit, note)
 
 
 def _fit(
@@ -182,18 +196,20 @@ def _first(rows: int) -> Edit:
     return lambda table: table[:rows]
 
 
-def _pieces(ours: str, stored: Architecture, changed: Architecture) -> Any:
+def _pieces(ours: str, stored: Architecture, changed: Architecture) -> Pieces | None:
     """The sizes, before and after, of layers that are one weight: those of a gated unit."""
     block = BLOCK.match(ours)
     if block is None or "/attention/inputs/" not in ours:
         return None
-    return tuple(
-        Gated.pieces(widths(a.heads_, a.key_size_, a.value_size_), a.at(int(block[1])).uses)
-        for a in (stored, changed)
-    )
+
+    def sizes(a: Architecture) -> Sequence[int]:
+        return Gated.pieces(widths(a.heads_, a.key_size_, a.value_size_), a.at(number).uses)
+
+    number = int(block[1])
+    return sizes(stored), sizes(changed)
 
 
-def _without(array: np.ndarray, pieces: tuple[Sequence[int], Sequence[int]]) -> np.ndarray:
+def _without(array: np.ndarray, pieces: Pieces) -> np.ndarray:
     """Keep the pieces of the last axis that are still there."""
     old, new = pieces
     parts = np.split(array, np.cumsum(old)[:-1], axis=-1)

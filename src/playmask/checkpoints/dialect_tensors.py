@@ -8,14 +8,14 @@ import ml_dtypes
 import numpy as np
 
 from playmask.checkpoints.containers import Spec, Tensors
-from playmask.checkpoints.plan import OURS, dialect_of
-from playmask.checkpoints.report import Report
+from playmask.checkpoints.load_plan import OURS, dialect_of
+from playmask.checkpoints.load_report import Report
 from playmask.errors import CheckpointError
 from playmask.families.names import Dialect, Rule
 from playmask.model.transformer import Transformer, weights_by_name
 
 
-class Piece(NamedTuple):
+class TensorPiece(NamedTuple):
     """A weight, the rule that names it, and the dtype it was loaded from, if it was."""
 
     rule: Rule
@@ -33,7 +33,7 @@ class Piece(NamedTuple):
         return np.asarray(keras.ops.convert_to_numpy(self.variable.value))
 
 
-class Named(Tensors):
+class DialectTensors(Tensors):
     """All weights of a model as a dialect's tensors, each made when it is asked for.
 
     In the dialect a model was loaded from, a tensor has the name and the dtype it had there.
@@ -44,11 +44,11 @@ class Named(Tensors):
 
     def __init__(self, path: Path, model: Transformer, dialect: Dialect):
         origin = _origin(model.report, dialect)
-        self._pieces: dict[str, list[Piece]] = {}
+        self._pieces: dict[str, list[TensorPiece]] = {}
         for ours, variable in weights_by_name(model).items():
             rule, names = _named(ours, dialect)
             name, stored = origin.get(ours, (names[0], None))
-            self._pieces.setdefault(name, []).append(Piece(rule, variable, stored))
+            self._pieces.setdefault(name, []).append(TensorPiece(rule, variable, stored))
         for name, pieces in self._pieces.items():
             pieces.sort(key=lambda piece: piece.rule.piece or (0, 1))
             _check(name, pieces, dialect)
@@ -73,7 +73,7 @@ class Named(Tensors):
         return Spec(first.rule.write([nothing]).shape, held)
 
 
-def _check(name: str, pieces: list[Piece], dialect: Dialect) -> None:
+def _check(name: str, pieces: list[TensorPiece], dialect: Dialect) -> None:
     """See that the pieces of one tensor are equally large, as its readers take them to be."""
     cut, shapes = pieces[0].rule.piece, [piece.shape for piece in pieces]
     if cut is not None and len(set(shapes)) > 1:

@@ -1,11 +1,11 @@
-"""Fitting token sequences into a length: truncation, and overlapping windows."""
+"""Truncation of token sequences, and overlapping windows over them."""
 
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Literal
 
 from playmask.errors import ConfigError, InputError
-from playmask.tokenizers.encoding import WHOLE, Encoding, Frame, Part, Pieces
+from playmask.tokenizers.encoding import WHOLE, Encoding, Frame, TokenizedText, TokenSlices
 
 Truncate = Literal["right", "left"] | int
 
@@ -19,23 +19,26 @@ def longest_first(lengths: list[int], room: int) -> list[int]:
     if sum(lengths) <= room:
         return lengths
     first, *others = lengths
-    kept = min(first, max(room - sum(others), room // (1 + len(others))))
-    return [kept, *(min(second, room - kept) for second in others)]
+    size = min(first, max(room - sum(others), room // (1 + len(others))))
+    return [size, *(min(second, room - size) for second in others)]
 
 
-def kept_slices(length: int, kept: int, truncate: Truncate) -> tuple[slice, ...]:
-    """Say which slices of a sequence stay when only so many of its tokens may."""
-    if kept >= length:
+def truncation_slices(length: int, room: int, truncate: Truncate) -> tuple[slice, ...]:
+    """Return the slices of a sequence that stay when only `room` of its tokens may.
+
+    Units:   tokens
+    """
+    if room >= length:
         return WHOLE
     if truncate == "right":
-        return (slice(kept),)
-    head = 0 if truncate == "left" else min(truncate, kept)
-    return slice(head), slice(length - (kept - head), length)
+        return (slice(room),)
+    head = 0 if truncate == "left" else min(truncate, room)
+    return slice(head), slice(length - (room - head), length)
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How rows are brought to a length; made once per call, applied to every row.
+class Truncation:
+    """Truncation or windowing to a maximum length, the same for all rows of a call.
 
     Raises: ConfigError if the options contradict each other
     """
@@ -67,24 +70,23 @@ class Fit:
         if self.overlap is not None and not is_count(self.overlap):
             raise ConfigError(f"stride is {self.overlap!r}; it must be an integer of at least 0.")
 
-    def row(self, pieces: list[Pieces]) -> Encoding:
-        """Truncate one row to max_length, the longer part first."""
+    def row(self, texts: list[TokenizedText]) -> Encoding:
+        """Truncate a text or a pair to max_length, the longer part first."""
         if self.max_length is None:
-            return Encoding([Part(piece) for piece in pieces], self.frame)
-        lengths = [len(piece.ids) for piece in pieces]
-        room = self.max_length - self.frame.size(len(pieces))
-        kept = longest_first(lengths, room)
-        cuts = [kept_slices(*sizes, self.truncate) for sizes in zip(lengths, kept, strict=True)]
-        return Encoding([Part(*part) for part in zip(pieces, cuts, strict=True)], self.frame)
+            return Encoding([TokenSlices(text) for text in texts], self.frame)
+        lengths = [len(text.ids) for text in texts]
+        rooms = longest_first(lengths, self.max_length - self.frame.size(len(texts)))
+        cuts = [truncation_slices(*row, self.truncate) for row in zip(lengths, rooms, strict=True)]
+        return Encoding([TokenSlices(*part) for part in zip(texts, cuts, strict=True)], self.frame)
 
-    def windows(self, pieces: list[Pieces]) -> list[Encoding]:
-        """Cover the last part of one row with overlapping windows, the first of a pair kept whole.
+    def windows(self, texts: list[TokenizedText]) -> list[Encoding]:
+        """Cover the last part of one row with overlapping windows; the first of a pair stays whole.
 
-        Raises: InputError if the kept text leaves no room to move on
+        Raises: InputError if the whole text leaves no room to move on
         """
         assert self.max_length is not None and self.overlap is not None
-        *whole, last = pieces
-        used = self.frame.size(len(pieces)) + sum(len(piece.ids) for piece in whole)
+        *whole, last = texts
+        used = self.frame.size(len(texts)) + sum(len(text.ids) for text in whole)
         room = self.max_length - used
         step = room - self.overlap
         if step < 1:
@@ -94,9 +96,9 @@ class Fit:
                 f"max_length must be at least {used + self.overlap + 1}."
             )
         starts = range(0, max(len(last.ids) - self.overlap, 1), step)
-        kept = [Part(piece) for piece in whole]
+        first = [TokenSlices(text) for text in whole]
         return [
-            Encoding([*kept, Part(last, (slice(start, start + room),))], self.frame)
+            Encoding([*first, TokenSlices(last, (slice(start, start + room),))], self.frame)
             for start in starts
         ]
 

@@ -1,4 +1,4 @@
-"""Cutting texts into words before they become pieces, as word-based Chinese models need it.
+"""Word segmentation of texts before tokenization, as word-based Chinese models need it.
 
 jieba is the optional extra `words`; it is imported, and its dictionary read, on first use.
 """
@@ -12,40 +12,41 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from playmask.errors import ConfigError
-from playmask.tokenizers.encoding import Pieces, Span
+from playmask.files import JsonObject
+from playmask.tokenizers.algorithm import Algorithm
+from playmask.tokenizers.encoding import Span, TokenizedText
 from playmask.tokenizers.engine import Engine
-from playmask.tokenizers.kinds import Kind
 
 _LOCK = threading.Lock()
 
 
-class Aligned(NamedTuple):
+class AlignedText(NamedTuple):
     """A text made from another one, with the span each of its characters comes from."""
 
     text: str
-    places: list[Span]
+    spans: list[Span]
 
     def span(self, start: int, stop: int) -> Span:
-        """Say which part of the original a part of the text comes from."""
+        """Map a span of the text to the span of the original that it comes from."""
         if start < stop:
-            return self.places[start][0], self.places[stop - 1][1]
-        here = self.places[start][0] if start < len(self.places) else 0
+            return self.spans[start][0], self.spans[stop - 1][1]
+        here = self.spans[start][0] if start < len(self.spans) else 0
         return here, here
 
 
-def changed(
+def map_characters(
     text: str, change: Callable[[str], str], units: re.Pattern[str] | None = None
-) -> Aligned:
+) -> AlignedText:
     """Replace every character, or every match of `units`, by a string."""
     if units is None:
         rows = [(place, place + 1, change(letter)) for place, letter in enumerate(text)]
     else:
         rows = [(*match.span(), change(match.group())) for match in units.finditer(text)]
-    places = [(start, stop) for start, stop, part in rows for _ in part]
-    return Aligned("".join(part for _, _, part in rows), places)
+    spans = [(start, stop) for start, stop, part in rows for _ in part]
+    return AlignedText("".join(part for _, _, part in rows), spans)
 
 
-def folding(
+def character_folding(
     *, lowercase: bool, accents: bool, form: Literal["NFD", "NFKD"] = "NFD"
 ) -> Callable[[str], str]:
     """Make the function that lower-cases a character and strips its accents.
@@ -68,22 +69,22 @@ def folding(
     return fold
 
 
-def check(words: object) -> None:
-    """Refuse a way of cutting words that does not exist, or is not installed.
+def check_segmenter(words: object) -> None:
+    """Refuse a word segmenter that does not exist, or is not installed.
 
     Raises: ConfigError saying what would be right
     """
-    if words not in CUTTERS:
-        raise ConfigError(f"words is {words!r}; known: {', '.join(map(repr, CUTTERS))}.")
+    if words not in SEGMENTERS:
+        raise ConfigError(f"words is {words!r}; known: {', '.join(map(repr, SEGMENTERS))}.")
     _import_jieba()
 
 
-def cut(text: str, words: str, *, guess: bool = False) -> Iterator[str]:
-    """Cut a text into words, which joined give the text.
+def segment(text: str, words: str, *, guess: bool = False) -> Iterator[str]:
+    """Segment a text into words, which joined give the text.
 
     guess: whether words that are not in the dictionary are guessed from their characters
     """
-    return CUTTERS[words](text, guess)
+    return SEGMENTERS[words](text, guess)
 
 
 def _import_jieba() -> Any:
@@ -107,10 +108,11 @@ def _jieba(text: str, guess: bool) -> Iterator[str]:
                 jieba.initialize()
             finally:
                 jieba.default_logger.setLevel(level)
-    return jieba.cut(text, HMM=guess)
+    words: Iterator[str] = jieba.cut(text, HMM=guess)
+    return words
 
 
-CUTTERS: dict[str, Callable[[str, bool], Iterator[str]]] = {"jieba": _jieba}
+SEGMENTERS: dict[str, Callable[[str, bool], Iterator[str]]] = {"jieba": _jieba}
 
 
 class WordEngine(Engine):
@@ -119,8 +121,8 @@ class WordEngine(Engine):
     Source: reproduces bert4keras `Tokenizer(pre_tokenize=lambda s: jieba.cut(s, HMM=False))`
     """
 
-    def __init__(self, content: dict, kind: Kind, words: str) -> None:
-        super().__init__(content, kind)
+    def __init__(self, content: JsonObject, algorithm: Algorithm, words: str) -> None:
+        super().__init__(content, algorithm)
         self._words = words
         normalizer = content["normalizer"] or {}
         lowercase = bool(normalizer.get("lowercase"))
@@ -128,24 +130,24 @@ class WordEngine(Engine):
         accents = not (lowercase if strip is None else strip)
         self._options: dict[str, Any] = {"lowercase": lowercase, "accents": accents}
         self._whole = {  # no special token: jieba cuts at brackets
-            token: number for token, number in self._reachable.items() if kind.stem(token) == token
+            token: number
+            for token, number in self._reachable.items()
+            if algorithm.stem(token) == token
         }
 
-    def pieces(self, texts: list[str]) -> list[Pieces]:
-        fold = folding(**self._options)
-        folded = [changed(text, fold) for text in texts]
-        words = [list(cut(text.text, self._words)) for text in folded]
+    def tokenize(self, texts: list[str]) -> list[TokenizedText]:
+        fold = character_folding(**self._options)
+        folded = [map_characters(text, fold) for text in texts]
+        words = [list(segment(text.text, self._words)) for text in folded]
         rest = [[word for word in row if word not in self._whole] for row in words]
         raw = self.raw.encode_batch(rest, is_pretokenized=True, add_special_tokens=False)
         return [self._joined(*row) for row in zip(folded, words, raw, strict=True)]
 
-    def _joined(self, text: Aligned, words: list[str], raw: Any) -> Pieces:
+    def _joined(self, text: AlignedText, words: list[str], raw: Any) -> TokenizedText:
         """Put the tokens of both sorts of words in the order of the text."""
-        found: Iterable[tuple[int, int, Span]] = zip(
-            raw.word_ids, raw.ids, raw.offsets, strict=True
-        )
+        rows: Iterable[tuple[int, int, Span]] = zip(raw.word_ids, raw.ids, raw.offsets, strict=True)
         by_word: dict[int, list[tuple[int, Span]]] = {}
-        for place, number, span in found:
+        for place, number, span in rows:
             by_word.setdefault(place, []).append((number, span))
         ids: list[int] = []
         spans: list[Span] = []
@@ -159,4 +161,4 @@ class WordEngine(Engine):
             ids += [number for number, _ in tokens]
             spans += [(start + first, start + last) for _, (first, last) in tokens]
             start += len(word)
-        return Pieces(ids, lambda: [text.span(*span) for span in spans])
+        return TokenizedText(ids, lambda: [text.span(*span) for span in spans])

@@ -6,7 +6,7 @@ Source: sentencepiece_model.proto (ModelProto 1 pieces, 2 trainer_spec, 3 normal
 import struct
 from typing import NamedTuple
 
-from playmask.tokenizers.protobuf import BYTES, FIXED32, VARINT, Field, field, fields
+from playmask.protobuf import BYTES, FIXED32, VARINT, Field, field, fields
 
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 TYPES = range(NORMAL, BYTE + 1)
@@ -64,8 +64,8 @@ class Model(NamedTuple):
 
     def _flag(self, part: int, number: int, default: int) -> int:
         value = default
-        for found, _, message in fields(self.rest):
-            if found == part and isinstance(message, bytes):
+        for outer, _, message in fields(self.rest):
+            if outer == part and isinstance(message, bytes):
                 for inner, _, flag in fields(message):
                     value = flag if inner == number and isinstance(flag, int) else value
         return value
