@@ -46,6 +46,7 @@ def architecture(
         (768, 12, 12)
         >>> playmask.architecture(path).family
         'bert'
+
     """
     if path_or_family in FAMILIES and not Path(path_or_family).exists():
         return FAMILIES[str(path_or_family)].base
@@ -70,6 +71,7 @@ def build(
         >>> small_model = playmask.build(small, heads="mlm")
         >>> small_model({"tokens": np.array([[2, 7, 3]])})["logits"].shape
         (1, 3, 100)
+
     """
     model = Transformer(architecture, _heads(heads, architecture), dtype=policy_of(dtype))
     return in_dtype(model, dtype)
@@ -122,6 +124,7 @@ def load(
         >>> language_model = playmask.load(path, mask="lm", heads="mlm")
         >>> language_model.architecture.order, len(language_model.report.fresh)
         ('lm', 0)
+
     """
     source = find(path, family)
     report = identify(source, family, ignore)

@@ -20,7 +20,7 @@ ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
 
 
 def state_dict(specs: Mapping[str, Spec], *, under: str | None = None) -> bytes:
-    """Pickle a dict of tensors, or one that holds it `under` a key; storages are "0", "1" and so on."""
+    """Pickle a dict of tensors, or one that holds it `under` a key; storages count from "0"."""
     tensors = (_text(name) + _tensor(str(key), specs[name]) for key, name in enumerate(specs))
     state = ORDERED_DICT + b"(" + b"".join(tensors) + b"u"
     if under is not None:

@@ -80,6 +80,7 @@ def save(
         ['config.json', 'model.safetensors', 'tokenizer.json', 'vocab.txt']
         >>> playmask.load(folder).report.dialect
         'huggingface'
+
     """
     check_can_be_saved(model)
     directory = Path(directory)

@@ -111,7 +111,7 @@ def _jax(array: np.ndarray, dtype: np.dtype) -> Any:
     import jax
 
     if array.flags.f_contiguous and not array.flags.c_contiguous:
-        transposed = jax.device_put(array.astype(dtype, copy=False))  # twice as fast as numpy semaphore
+        transposed = jax.device_put(array.astype(dtype, copy=False))  # twice as fast as numpy
         return transposed.block_until_ready()
     if array.dtype != dtype or not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
         array = _aligned(array, dtype)

@@ -36,6 +36,7 @@ class Predictor:
         >>> outputs = predictor([{"tokens": [2, 4, 3]}, {"tokens": [2, 3]}])
         >>> [len(output["hidden"]) for output in outputs]
         [3, 2]
+
     """
 
     def __init__(

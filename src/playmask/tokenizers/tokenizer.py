@@ -40,6 +40,7 @@ class Tokenizer:
         ['[CLS]', '天', '气', '很', '好', '[SEP]']
         >>> tokenizer.decode(ids)
         '天气很好'
+
     """
 
     def __init__(self, content: JsonObject, source: PathLike = "the tokenizer") -> None:
