@@ -4,6 +4,9 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from statistics import median
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "playmask"
@@ -43,6 +46,16 @@ MODEL = (
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}
 MODEL_RANK = {unit: rank for rank, units in enumerate(MODEL) for unit in units}
 FILE, FUNCTION = 400, 60  # lines at most
+PARAMETERS = 8  # of a public function, at most
+SUGAR = {
+    "playmask.checkpoints.load.load": "what one load may choose; fields of the architecture follow",
+    "playmask.generation.fill.gibbs": "what one call may choose, all by keyword",
+    "playmask.generation.generate.generate": "what one call may choose, all by keyword",
+    "playmask.generation.stream.stream": "the same as generate",
+}
+"""Functions with more parameters, and why; all but the first three are keywords."""
+RIDDLES = frozenset("told given kept wanted found made how way seen shown asked".split())
+"""No names: they say neither what a thing is, nor can they be searched for."""
 
 
 def module_of(path: Path) -> str:
@@ -148,6 +161,69 @@ def test_files_and_functions_stay_small():
                     place = f"{path.relative_to(ROOT)}:{node.lineno}"
                     large.append(f"{place}: {node.name} has {lines} lines, at most {FUNCTION}")
     assert not large, "\n".join(large)
+
+
+def functions(module: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """The functions and methods of a module, inner ones too, with where they stand."""
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield f"{FILES[module].relative_to(ROOT)}:{node.lineno}: {node.name}", node
+
+
+def test_most_files_and_functions_are_small():
+    assert median(len(path.read_text("utf-8").splitlines()) for path in FILES.values()) <= 120
+    lengths = sorted(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for module in FILES
+        for _, node in functions(module)
+    )
+    assert lengths[int(0.95 * len(lengths))] <= 30
+
+
+@pytest.mark.xfail(reason="three files of generation are longer", strict=False)
+def test_no_file_is_long():
+    sizes = {path: len(path.read_text("utf-8").splitlines()) for path in FILES.values()}
+    assert not {str(path.relative_to(ROOT)): size for path, size in sizes.items() if size > 350}
+
+
+@pytest.mark.xfail(reason="options values are not everywhere yet", strict=False)
+def test_public_functions_have_few_parameters():
+    """Except commands: each of their options is a parameter, since Typer reads them there."""
+    many = []
+    for module in FILES:
+        if module.startswith("playmask.cli.commands."):
+            continue
+        for place, node in functions(module):
+            names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+            words = len(node.args.kwonlyargs)
+            count = len([name for name in names if name not in ("self", "cls")]) + words
+            public = not node.name.startswith("_") or node.name == "__init__"
+            if count > PARAMETERS and public and f"{module}.{node.name}" not in SUGAR:
+                many.append(f"{place} has {count} parameters")
+    assert not many, "\n".join(many)
+
+
+@pytest.mark.parametrize("name", SUGAR)
+def test_what_has_many_parameters_takes_them_by_keyword(name):
+    module, _, function = name.rpartition(".")
+    (node,) = [node for _, node in functions(module) if node.name == function]
+    assert len(node.args.posonlyargs) + len(node.args.args) <= 3
+    assert len(node.args.args) + len(node.args.kwonlyargs) > PARAMETERS, f"{name} needs no excuse"
+
+
+@pytest.mark.xfail(reason="the rooms are being renamed", strict=False)
+def test_names_say_what_they_are():
+    riddles = []
+    for module, path in FILES.items():
+        for node in ast.walk(tree_of(module)):
+            defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.arg)
+            stores = isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store)
+            name = next(
+                (getattr(node, k) for k in ("name", "arg", "id", "attr") if hasattr(node, k)), ""
+            )
+            if (isinstance(node, defined) or stores) and name in RIDDLES:
+                riddles.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
+    assert not riddles, "\n".join(riddles)
 
 
 def test_the_attention_is_read_at_once():

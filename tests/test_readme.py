@@ -14,17 +14,24 @@ from cli.commands import PROGRAM
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
 NAMES = (
+    "README.md",
     "architecture.md",
+    "compatibility.md",
+    "decisions/README.md",
+    "decisions/model.md",
+    "decisions/rooms.md",
+    "decisions/training.md",
     "extraction.md",
     "families.md",
     "generation.md",
     "laboratory.md",
+    "own_model.md",
     "seeing.md",
     "similarity.md",
     "tokenizers.md",
 )
 DOCS = [ROOT / "docs" / name for name in NAMES]
-PAGES = [ENGLISH, CHINESE, ROOT / "CONTRIBUTING.md", *DOCS]
+PAGES = [ENGLISH, CHINESE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")), *DOCS]
 
 
 def blocks(page: Path, language: str = r"\w*") -> list[str]:
@@ -104,6 +111,14 @@ def test_extraction_runs(tmp_path):
     ]
 
 
+def test_a_model_of_ones_own_runs(tmp_path):
+    out = run(ROOT / "docs" / "own_model.md", tmp_path)
+    claims = ("learns", "stands still", "in order", "saved", "goes on", "tags")
+    assert out.splitlines() == [*(f"{claim}: True" for claim in claims), "spans: [[1, 2]]"]
+    encoder = tmp_path / "runs" / "own" / "encoder"
+    assert {"config.json", "model.safetensors", "vocab.txt"} <= {f.name for f in encoder.iterdir()}
+
+
 def test_similar_sentences_are_found(tmp_path):
     out = run(ROOT / "docs" / "similarity.md", tmp_path)
     assert out == "(2, 32)\n0\n鲜花很贵\n"
@@ -151,6 +166,11 @@ def test_every_command_is_one(line):
     assert not context.args
 
 
+def test_the_index_of_the_pages_names_them_all():
+    linked = set(re.findall(r"\]\(([^)#/]+\.md)", (ROOT / "docs" / "README.md").read_text("utf-8")))
+    assert linked == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+
 def test_every_make_target_exists():
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     for page in PAGES:
@@ -159,7 +179,7 @@ def test_every_make_target_exists():
         assert {one or two for one, two in named} <= targets, page.name
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_and_path_leads_somewhere(page):
     text = prose(page)
     links = [to for to in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in to]
