@@ -14,22 +14,17 @@ from playmask.tasks.saving import TASK
 
 RUN, CURVE = "run.json", "curve.png"
 DEFAULTS = {
-    "epochs": 3,
-    "batch_size": 32,
+    **{field.name: field.default for field in dataclasses.fields(TrainingOptions)},
     "pooling": "mean_max",
     "tagger": "crf",
     "scheme": "bio",
     "pointer": "efficient",
     "max_source": 128,
     "max_target": 64,
-    "seed": 0,
-    "warm_up": 0.1,
-    "weight_decay": 0.01,
-    "multiplier": 1.0,
 }
 FOR_NEW = {"width": 128, "depth": 2, "attention_heads": 4, "vocabulary": 8000}
 LONGEST = 128  # tokens, where --max-length is not given
-NEW_RATE, PRETRAINED_RATE = 1e-3, 2e-5
+NEW_RATE = 1e-3
 
 Options = dict[str, Any]
 
@@ -102,7 +97,7 @@ def settle(job: Job, given: Options, own: Options) -> Options:
     defaults: Options = {
         **DEFAULTS,
         **own,
-        "learning_rate": NEW_RATE if chosen["new"] else PRETRAINED_RATE,
+        "learning_rate": NEW_RATE if chosen["new"] else DEFAULTS["learning_rate"],
     }
     defaults |= FOR_NEW if chosen["new"] else {}
     options: Options = {n: defaults.get(n) if v is None else v for n, v in chosen.items()}

@@ -1,11 +1,14 @@
 """`playmask train …`: one command for each task."""
 
+import dataclasses
 import inspect
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
+
+from playmask.runtime.train.options import TrainingOptions
 
 app = typer.Typer(help="Train a task on data of your own.", no_args_is_help=True)
 
@@ -22,22 +25,30 @@ def _flag(name: str, text: str) -> tuple[Any, bool]:
     return Annotated[bool, Option(name, help=text)], False
 
 
+def _training(*names: str) -> Parameters:
+    """Options of the training, as their fields say."""
+    fields = {field.name: field for field in dataclasses.fields(TrainingOptions)}
+    return {
+        name: _of(
+            type(fields[name].default),
+            f"{fields[name].metadata['help']} Default: {fields[name].default:g}.",
+            **({"min": 1} if fields[name].metadata["minimum"] else {}),
+        )
+        for name in names
+    }
+
+
 FIRST: Parameters = {
     "out": (Annotated[Path, Option(help="The folder the task is saved in.")], NEEDED),
     "validation": _of(Path, "Data of the same form that tell the best epoch."),
     "model": _of(str, "A pretrained model: a path or a hub's name."),
     "family": _of(str, "The model's family, where it does not tell itself."),
     "new": _of(bool, "Start from a small random model.", "--new"),
-    "epochs": _of(int, "Default: 3.", min=1),
-    "batch_size": _of(int, "Default: 32.", min=1),
-    "learning_rate": _of(float, "Per step. Default: 2e-5, or 1e-3 with --new."),
+    **_training("epochs", "batch_size", "learning_rate"),
 }
 LAST: Parameters = {
     "columns": _of(str, "Of the files, such as label,text,_."),
-    "seed": _of(int, "Of everything random. Default: 0."),
-    "warm_up": _of(float, "Part of the steps. Default: 0.1."),
-    "weight_decay": _of(float, "Default: 0.01."),
-    "multiplier": _of(float, "The task's own weights learn so many times faster. Default: 1."),
+    **_training("seed", "warm_up", "weight_decay", "clip", "multiplier"),
     "width": _of(int, "With --new. Default: 128.", min=1),
     "depth": _of(int, "With --new. Default: 2.", min=1),
     "attention_heads": _of(int, "With --new. Default: 4.", min=1),

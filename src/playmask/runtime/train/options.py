@@ -32,6 +32,9 @@ class TrainingOptions:
     seed: int = option(default=0, text="Of everything random.")
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # NumPy's numbers as Python's, which JSON takes
+            value = getattr(self, field.name)
+            object.__setattr__(self, field.name, getattr(value, "item", lambda v=value: v)())
         check_options(self)
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
