@@ -4,7 +4,6 @@ q, k <- rotate;  scores = Σ logits;  mix;  + Σ bias;  mask;  softmax;  mix;  w
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import keras
@@ -158,8 +157,9 @@ class Attention(keras.layers.Layer):
             return self._attend_fused(self.fused, inputs), None, None
         if training:
             return self._attend(inputs, training, watched)
-        attend = partial(self._attend, training=training, watched=watched)
-        return kernels.in_query_blocks(attend, inputs, self.heads)
+        return kernels.in_query_blocks(
+            lambda block: self._attend(block, training, watched), inputs, self.heads
+        )
 
     def _attend_fused(self, dot: Dot, inputs: AttentionInputs) -> Tensor:
         """The weighted values (B, T, N·V), by a kernel that keeps nothing else."""
