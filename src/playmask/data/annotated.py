@@ -1,13 +1,10 @@
 """A text with the mentions that stand in it."""
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import NamedTuple, Self
 
-from playmask.data.gathering import (
-    BadExample,
-)
+from playmask.data.gathering import BadExample, check_labels, filled
 from playmask.data.offsets import check_place
-from playmask.errors import nearest
 
 
 class Mention(NamedTuple):
@@ -19,24 +16,31 @@ class Mention(NamedTuple):
     score: float = 1.0
 
 
-class Annotated(NamedTuple):
-    """A text and its mentions, in the order of their places."""
-
+class _Annotated(NamedTuple):
     text: str
-    mentions: tuple[Mention, ...] = ()
+    mentions: tuple[Mention, ...]
 
 
-def checked(example: Annotated, labels: Collection[str] | None = None) -> Annotated:
-    """Put the mentions in order, each once, after seeing that they are in the text."""
-    if not isinstance(example.text, str) or not example.text.strip():
-        raise BadExample(f"The text is {example.text!r:.60}; a str that is not empty is due.")
-    for mention in example.mentions:
-        if not isinstance(mention.label, str) or not mention.label:
-            raise BadExample(f"The label of a mention is {mention.label!r}, not a name.")
-        if labels is not None and mention.label not in labels:
-            raise BadExample(
-                f"The label {mention.label!r} is not one of the labels."
-                f"{nearest(mention.label, labels)}"
-            )
-        check_place(example.text, mention.start, mention.end)
-    return Annotated(example.text, tuple(sorted(set(example.mentions))))
+class Annotated(_Annotated):
+    """A text and its mentions, in the order of their places, each once.
+
+    Raises: DataError for an empty text, or a mention that is not in the text
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, mentions: Iterable[Mention] = ()) -> Self:
+        """Put the mentions in order."""
+        filled(text)
+        held = {*mentions}
+        for mention in held:
+            if not isinstance(mention.label, str) or not mention.label:
+                raise BadExample(f"The label of a mention is {mention.label!r}, not a name.")
+            check_place(text, mention.start, mention.end)
+        return super().__new__(cls, text, tuple(sorted(held)))
+
+
+def check_mentions(example: Annotated, labels: Collection[str] | None) -> Annotated:
+    """See that the mentions have labels that are known; None = any."""
+    check_labels((mention.label for mention in example.mentions), labels)
+    return example

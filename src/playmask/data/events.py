@@ -6,13 +6,15 @@ FewFC and playmask's own JSON are read.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from playmask.data.examples import Examples
 from playmask.data.gathering import (
     OBJECTS,
     BadExample,
+    check_labels,
     field,
+    filled,
     gather,
     objects_of,
     refuse_columns,
@@ -20,7 +22,6 @@ from playmask.data.gathering import (
     unknown_format,
 )
 from playmask.data.offsets import Place, check_place, check_text, places_of
-from playmask.errors import nearest
 
 TRIGGER = "trigger"  # the role of the words that tell of the event
 
@@ -45,12 +46,31 @@ class Event(NamedTuple):
     score: float = 1.0
 
 
-class Report(NamedTuple):
-    """A text and its events; id: how a competition calls it."""
-
+class _Report(NamedTuple):
     text: str
-    events: tuple[Event, ...] = ()
-    id: str = ""
+    events: tuple[Event, ...]
+    id: str
+
+
+class Report(_Report):
+    """A text and its events, in order, each once; id: how a competition calls it.
+
+    Raises: DataError for an empty text, an event without parts, or a part that is not in the text
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, events: Iterable[Event] = (), id: str = "") -> Self:
+        """Put the events and their parts in order."""
+        filled(text)
+        held = {*events}
+        for event in held:
+            if not event.type or not event.parts:
+                raise BadExample(f"An event {event.type!r} has {len(event.parts)} parts.")
+            for part in event.parts:
+                check_place(text, part.start, part.end)
+        ordered = {event._replace(parts=tuple(sorted({*event.parts}))) for event in held}
+        return super().__new__(cls, text, tuple(sorted(ordered)), id)
 
 
 def label_of(type_: str, role: str) -> str:
@@ -67,24 +87,6 @@ def joined(label: str) -> tuple[str, str]:
     """The type and the role of a label."""
     type_, _, role = label.rpartition("@")
     return type_, role
-
-
-def spoken(text: str, id_: str, events: Iterable[Event]) -> dict[str, Any]:
-    """A text's events as DuEE 1.0 takes them: an object for a line of JSON."""
-    return {
-        "id": id_,
-        "event_list": [
-            {
-                "event_type": event.type,
-                "arguments": [
-                    {"role": part.role, "argument": text[part.start : part.end]}
-                    for part in event.parts
-                    if part.role != TRIGGER
-                ],
-            }
-            for event in events
-        ],
-    }
 
 
 def read_events(
@@ -111,22 +113,10 @@ def read_events(
     return gather(path, checked, skip_bad=skip_bad)
 
 
-def check_events(report: Report, labels: Collection[str] | None = None) -> Report:
-    """Put the events in order, each once, after seeing that their parts are in the text."""
-    if not isinstance(report.text, str) or not report.text.strip():
-        raise BadExample(f"The text is {report.text!r:.60}; a str that is not empty is due.")
-    for event in report.events:
-        if not event.type or not event.parts:
-            raise BadExample(f"An event {event.type!r} has {len(event.parts)} parts.")
-        for part in event.parts:
-            check_place(report.text, part.start, part.end)
-    for label in labels_of(report):
-        if labels is not None and label not in labels:
-            raise BadExample(
-                f"The role {label!r} is not one of the labels.{nearest(label, labels)}"
-            )
-    events = {event._replace(parts=tuple(sorted(set(event.parts)))) for event in report.events}
-    return report._replace(events=tuple(sorted(events)))
+def check_events(report: Report, labels: Collection[str] | None) -> Report:
+    """See that the parts have roles that are known, as "type@role"; None = any."""
+    check_labels(labels_of(report), labels, "role")
+    return report
 
 
 def _of_object(fields: dict[str, Any]) -> Report:

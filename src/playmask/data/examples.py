@@ -1,16 +1,21 @@
 """Examples of a data file, with the lines where they stand."""
 
+import operator
 import re
 from collections.abc import Iterable
-from typing import Generic, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 
 class Example(NamedTuple):
-    """One text, or a pair of texts, and its label where there is one."""
+    """One text, or a pair of texts, and what it is to be labelled with, where that is known.
+
+    label: a name, a tuple of names or of numbers, as the task has it
+    """
 
     text: str
     pair: str | None = None
-    label: str | None = None
+    label: Any = None
 
 
 E = TypeVar("E")
@@ -19,8 +24,8 @@ E = TypeVar("E")
 class Examples(list[E], Generic[E]):
     """The examples of a file in its order; `skipped` tells why each left-out line was bad.
 
-    places: where each example stands in its file: the line where it begins, or its name there;
-    empty where they are of no file
+    path: the file, where they are of one; places: where each example stands in it: the line where
+    it begins, or its name there
     """
 
     def __init__(
@@ -28,15 +33,32 @@ class Examples(list[E], Generic[E]):
         examples: Iterable[E] = (),
         skipped: Iterable[str] = (),
         places: Iterable[int | str] = (),
+        path: Path | None = None,
     ):
         super().__init__(examples)
         self.skipped = list(skipped)
         self.places = list(places)
+        self.path = path
+        self._checked: tuple[object, tuple[E, ...]] | None = None
 
+    def mark_checked(self, check: object) -> Self:
+        """Remember what has checked these examples; it holds until one of them is exchanged."""
+        self._checked = check, tuple(self)
+        return self
 
-def labels_of(examples: Iterable[Example]) -> list[str]:
-    """List the labels that occur, in order."""
-    return ordered(example.label for example in examples if example.label is not None)
+    def is_checked(self, check: object) -> bool:
+        """Whether a check has taken just these examples."""
+        if self._checked is None or self._checked[0] != check:
+            return False
+        checked = self._checked[1]
+        return len(checked) == len(self) and all(map(operator.is_, checked, self))
+
+    def part(self, which: slice) -> "Examples[E]":
+        """Some of the examples, checked where all are."""
+        some = Examples(self[which], places=self.places[which], path=self.path)
+        if self._checked is not None and self.is_checked(self._checked[0]):
+            some.mark_checked(self._checked[0])
+        return some
 
 
 def ordered(names: Iterable[str]) -> list[str]:

@@ -1,15 +1,15 @@
 """Gathering the examples of a file, each checked; bad ones are an error or left out and listed."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from playmask.data.examples import Examples
 from playmask.data.lines import numbered, read_lines
-from playmask.errors import DataError, InputError, PlaymaskError
+from playmask.errors import DataError, InputError, PlaymaskError, nearest
 
 T = TypeVar("T")
 Numbered = Iterable[tuple[int | str, Callable[[], T]]]
@@ -18,14 +18,7 @@ Numbered = Iterable[tuple[int | str, Callable[[], T]]]
 OBJECTS = (".json", ".jsonl", ".ndjson")
 
 
-class Identified(NamedTuple):
-    """A text, and how a competition calls it."""
-
-    text: str
-    id: str = ""
-
-
-class BadExample(Exception):
+class BadExample(DataError):
     """The reason why one example cannot be used; line: where it is, if not where that begins."""
 
     line: int | None = None
@@ -41,26 +34,71 @@ def on_line(number: int) -> Iterator[None]:
         raise
 
 
-def gather(path: Path, made: Numbered[T], *, skip_bad: bool) -> Examples[T]:
-    """Make all examples of a file; a bad one is an error, or left out and listed in `.skipped`.
+def gather(
+    path: Path | None,
+    makers: Numbered[T],
+    *,
+    skip_bad: bool,
+    skipped: list[str] | None = None,
+) -> Examples[T]:
+    """Make all examples; a bad one is an error, or left out and listed in `.skipped`.
 
+    path: the file they are of, if any; skipped: reasons of what was left out before, which are
+    listed with the others
     Raises: DataError naming file and line, also where no good example is left
     """
-    examples: Examples[T] = Examples()
-    for number, make in made:
+    skipped = [] if skipped is None else skipped
+    examples: Examples[T] = Examples(path=path)
+    for number, make in makers:
         try:
-            examples.append(_made(make))
+            examples.append(check_characters(_made(make)))
             examples.places.append(number)
         except BadExample as error:
-            reason = f"{path}:{error.line or number}: {error}"
+            where = f"Example {number}" if path is None else f"{path}:{error.line or number}"
+            reason = f"{where}: {error}"
             if not skip_bad:
                 raise DataError(reason) from None
-            examples.skipped.append(reason)
+            skipped.append(reason)
     if not examples:
-        skipped = examples.skipped
         first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
+        if path is None:
+            raise DataError(f"There are no examples; at least one is needed{first}.")
         raise DataError(f"{path}: There is no usable text{first}.")
+    examples.skipped = skipped
     return examples
+
+
+def check_all(
+    examples: Iterable[Any], check: Callable[[Any], T], *, skip_bad: bool = False
+) -> Examples[T]:
+    """Examples as a check takes them; the others are errors, or left out as by `gather`.
+
+    check: makes of an example that of a task, or raises BadExample
+    """
+    held = examples if isinstance(examples, Examples) else Examples(examples)
+    places = held.places if len(held.places) == len(held) else range(len(held))
+    makers = ((place, partial(check, each)) for place, each in zip(places, held, strict=True))
+    path = held.path if len(held.places) == len(held) else None
+    return gather(path, makers, skip_bad=skip_bad, skipped=[*held.skipped])
+
+
+def check_characters(example: T) -> T:
+    """See that the texts of an example hold whole characters."""
+    if isinstance(example, tuple):
+        names = getattr(example, "_fields", ["text"] * len(example))
+        for name, text in zip(names, example, strict=True):
+            if isinstance(text, str):
+                _check_characters(name, text)
+    return example
+
+
+def _check_characters(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadExample(
+            f"Character {error.start + 1} of the {name} is half a surrogate pair."
+        ) from None
 
 
 def _made(make: Callable[[], T]) -> T:
@@ -72,6 +110,22 @@ def _made(make: Callable[[], T]) -> T:
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
         reason = f"It is not of the form that is due ({type(error).__name__}: {error})."
         raise BadExample(reason) from error
+
+
+def check_labels(names: Iterable[str], labels: Collection[str] | None, what: str = "label") -> None:
+    """See that names are among the labels, where these are known."""
+    for name in () if labels is None else names:
+        if name not in labels:
+            raise BadExample(
+                f"The {what} {name!r} is not one of the labels.{nearest(str(name), labels)}"
+            )
+
+
+def filled(text: Any, what: str = "text") -> str:
+    """A text of an example, which may not be empty."""
+    if not isinstance(text, str) or not text.strip():
+        raise BadExample(f"The {what} is {text!r:.60}; a str that is not empty is due.")
+    return text
 
 
 def refuse_columns(path: Path, columns: Any) -> None:
@@ -117,15 +171,6 @@ def _of_line(line: str, make: Callable[[dict[str, Any]], T]) -> T:
     if not isinstance(fields, dict):
         raise BadExample(f"The line is {line!r:.60}; an object is due.")
     return make(fields)
-
-
-def read_texts(path: Path, *, skip_bad: bool = False) -> Examples[Identified]:
-    """Read the texts of a competition, `text` or `content`, and their `id`, from JSON lines."""
-
-    def of(fields: dict[str, Any]) -> Identified:
-        return Identified(field(fields, ("text", "content")), str(fields.get("id", "")))
-
-    return gather(path, objects_of(path, of), skip_bad=skip_bad)
 
 
 def field(fields: Mapping[str, Any], names: Iterable[str], of: str = "The object") -> str:

@@ -7,7 +7,7 @@ read; where a file states a mention's text too, it must be the one at the place.
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from playmask.data.annotated import Annotated, checked
+from playmask.data.annotated import Annotated, check_mentions
 from playmask.data.examples import Examples
 from playmask.data.formats.brat import read_brat
 from playmask.data.formats.mention_json import mentions_of_object
@@ -58,22 +58,10 @@ def read_mentions(
         texts = read_tag_columns(path)
     else:
         raise unknown_format(path, (*COLUMNS, *OBJECTS, TABLE, ".ann"))
-    made = ((number, lambda make=make: checked(make(), labels)) for number, make in texts)
+    made = ((number, lambda make=make: check_mentions(make(), labels)) for number, make in texts)
     return gather(path, made, skip_bad=skip_bad)
 
 
 def labels_of_mentions(examples: Iterable[Annotated]) -> list[str]:
     """List the labels that occur, sorted."""
     return sorted({mention.label for example in examples for mention in example.mentions})
-
-
-# Tags
-
-
-# Objects
-
-
-# Tables
-
-
-# brat

@@ -1,14 +1,14 @@
 """Questions about passages: what they are, and the files that hold them.
 
-An answer is a stretch of its passage. SQuAD 1.1 and 2.0, CMRC 2018 and DuReader-robust share one
+An answer is a span of its passage. SQuAD 1.1 and 2.0, CMRC 2018 and DuReader-robust share one
 JSON; playmask's own has a question on each line.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from playmask.data.examples import Examples
 from playmask.data.gathering import (
@@ -16,13 +16,14 @@ from playmask.data.gathering import (
     BadExample,
     Numbered,
     field,
+    filled,
     gather,
     lines_of,
     objects_of,
     suffix_of,
 )
 from playmask.data.lines import read_lines
-from playmask.data.offsets import Place, check_text, places_of
+from playmask.data.offsets import Place, check_place, check_text, places_of
 from playmask.errors import DataError, InputError
 
 PASSAGE = ("text", "context", "passage")
@@ -30,18 +31,41 @@ IMPOSSIBLE = ("impossible", "is_impossible")
 START = ("start", "answer_start")
 
 
-class Asked(NamedTuple):
+class _Asked(NamedTuple):
+    question: str
+    text: str
+    answers: tuple[str, ...]
+    places: tuple[Place, ...]
+    id: str
+    impossible: bool
+
+
+class Asked(_Asked):
     """A question about a passage (text), its right answers, and all places where they stand.
 
     impossible: the passage is known not to answer it
+    Raises: DataError for an empty question or passage, or a place that is not in the passage
     """
 
-    question: str
-    text: str
-    answers: tuple[str, ...] = ()
-    places: tuple[Place, ...] = ()
-    id: str = ""
-    impossible: bool = False
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        question: str,
+        text: str,
+        answers: Iterable[str] = (),
+        places: Iterable[Place] = (),
+        id: str = "",
+        impossible: bool = False,
+    ) -> Self:
+        """Take the answers at the places for the answers, where none are stated."""
+        filled(question, "question")
+        filled(text, "passage")
+        places = tuple(places)
+        for place in places:
+            check_place(text, *place)
+        answers = tuple(answers) or tuple(text[start:end] for start, end in places)
+        return super().__new__(cls, question, text, answers, places, id, impossible)
 
 
 def read_passages(

@@ -6,10 +6,12 @@ Every line is checked before anything is returned; an error names the file and t
 import csv
 import json
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.data.examples import Example, Examples
+from playmask.data.gathering import BadExample, check_labels, gather, suffix_of
 from playmask.data.lines import Line, Report, numbered, read_lines
 from playmask.errors import DataError, InputError, nearest
 
@@ -17,7 +19,7 @@ from playmask.errors import DataError, InputError, nearest
 NAMES = {
     "text": "text text_a text1 sentence sentence1 review content premise 文本 句子 评论".split(),
     "pair": "pair text_b text2 sentence2 hypothesis 文本2 句子2".split(),
-    "label": "label labels class category 标签 类别 分类".split(),
+    "label": "label labels class category score 标签 类别 分类 分数".split(),
 }
 FIELD = {name: field for field, names in NAMES.items() for name in names}
 IGNORED = {"id", "qid", "idx", "index", "guid", "_"}
@@ -36,12 +38,14 @@ class Layout(NamedTuple):
     """What the lines of a file hold.
 
     names: those of each field, the first one present is taken; columns: of a table that names
-    none, by their number; needed: the fields that no line may lack
+    none, by their number; needed: the fields that no line may lack; separator: what stands between
+    the labels of a text that may have several (None = it has one)
     """
 
     names: dict[str, list[str]]
     columns: dict[int, tuple[str, ...]]
     needed: tuple[str, ...]
+    separator: str | None = None
 
     @property
     def field(self) -> dict[str, str]:
@@ -55,10 +59,6 @@ PAIRS = Layout(SOURCES, {2: ("source", "target")}, ("text", "pair"))
 ALONE = Layout(SOURCES, {1: ("source",), 2: ("source", "target")}, ("text",))
 
 
-class _Bad(Exception):
-    """The reason why one line cannot be used."""
-
-
 Row = tuple[int, list[str]]
 
 
@@ -67,10 +67,11 @@ def read_examples(
     *,
     labelled: bool = True,
     labels: Collection[str] | None = None,
+    separator: str | None = None,
     columns: Sequence[str] | None = None,
     header: bool | None = None,
     skip_bad: bool = False,
-) -> Examples:
+) -> Examples[Example]:
     """Read the examples of a file, all of them or none.
 
     The suffix names the format; `.gz` may follow it. TSV and CSV hold `text, label` or
@@ -81,10 +82,12 @@ def read_examples(
     labelled: False reads input for prediction: `text` or `text, pair`; a `.txt` then holds one
         text per line. A label that a named column or a JSONL key gives is kept.
     labels: the labels allowed
+    separator: what stands between the labels of a text, which may have several or none; JSONL may
+        have lists of them. Each example's label then is a tuple.
     skip_bad: leave bad lines out and list them in `.skipped`
     Raises:  DataError naming file and line, also where no good line is left
     """
-    layout = LABELLED if labelled else PLAIN
+    layout = (LABELLED if labelled else PLAIN)._replace(separator=separator)
     return _read(path, layout, labels, columns, header, skip_bad)
 
 
@@ -122,7 +125,7 @@ def _read(
         skipped.append(reason)
 
     lines = numbered(read_lines(path), report)
-    kind = _kind(path, plain=layout == PLAIN and columns is None)
+    kind = _kind(path, plain=layout.columns is UNLABELLED and columns is None)
     if kind == "jsonl":
         if columns is not None or header is not None:
             raise InputError(f"{path}: columns= and header= are for TSV and CSV, not for JSONL.")
@@ -131,23 +134,13 @@ def _read(
         rows = csv_rows(lines, report) if kind == "csv" else _split_rows(lines, kind)
         header = False if kind == "txt" and header is None else header
         objects = _named(rows, layout, columns, header, report)
-    examples: Examples[Example] = Examples()
-    for number, fields in objects:
-        try:
-            examples.append(_example(fields, layout, labels))
-            examples.places.append(number)
-        except _Bad as error:
-            report(number, str(error))
-    if not examples:
-        first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
-        raise DataError(f"{path}: The file holds no usable line{first}.")
-    examples.skipped = skipped
-    return examples
+    makers = ((number, partial(_example, fields, layout, labels)) for number, fields in objects)
+    return gather(path, makers, skip_bad=skip_bad, skipped=skipped)
 
 
 def _kind(path: Path, *, plain: bool) -> str:
     """Tell the format by the suffix; `plain` reads a .txt as one text per line."""
-    suffix = Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in FORMATS:
         next(read_lines(path), None)  # a missing file is the plainer error
         known = ", ".join(FORMATS)
@@ -242,25 +235,32 @@ def _example(fields: dict, layout: Layout, labels: Collection[str] | None) -> Ex
         if value is not None:
             _check_text(names[0], value)
         elif name in layout.needed:
-            raise _Bad(f"The names {[*fields]} are none of a {names[0]}: {', '.join(names)}.")
-    if isinstance(label, int) and not isinstance(label, bool):
-        label = str(label)
-    if not isinstance(label, str | None):
-        raise _Bad(f"The label is {label!r}; a string or a whole number is expected.")
-    label = label.strip() or None if label else None
-    if label is None and "label" in layout.needed:
-        raise _Bad("The label is missing.")
-    if label is not None and labels is not None and label not in labels:
-        raise _Bad(f"The label {label!r} is not one of the labels.{nearest(label, labels)}")
-    return Example(text, pair, label)
+            raise BadExample(f"The names {[*fields]} are none of a {names[0]}: {', '.join(names)}.")
+    if label is None or (layout.separator is None and not str(label).strip()):
+        if "label" in layout.needed:
+            raise BadExample("The label is missing.")
+        return Example(text, pair)
+    names = _names(label, layout.separator)
+    check_labels(names, labels)
+    return Example(text, pair, names[0] if layout.separator is None else names)
+
+
+def _names(label: Any, separator: str | None) -> tuple[str, ...]:
+    """A label as one name, or as several where there is a separator."""
+    if separator is None:
+        return (_name(label),)
+    listed = label if isinstance(label, list) else _name(label).split(separator)
+    return tuple(name for name in map(_name, listed) if name)
+
+
+def _name(label: Any) -> str:
+    if isinstance(label, bool) or not isinstance(label, str | int | float):
+        raise BadExample(f"The label is {label!r:.60}; a string or a number is expected.")
+    return str(label).strip()
 
 
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise _Bad(f"The {name} is {value!r:.40}; a string is expected.")
+        raise BadExample(f"The {name} is {value!r:.40}; a string is expected.")
     if not value.strip():
-        raise _Bad(f"The {name} is empty.")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise _Bad(f"Character {error.start + 1} of the {name} is half a surrogate pair.") from None
+        raise BadExample(f"The {name} is empty.")

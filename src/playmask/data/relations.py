@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby, product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from playmask.data.examples import Examples
 from playmask.data.formats.tag_columns import TAG, tags_to_mentions
@@ -18,7 +18,9 @@ from playmask.data.gathering import (
     OBJECTS,
     BadExample,
     Numbered,
+    check_labels,
     field,
+    filled,
     gather,
     lines_of,
     objects_of,
@@ -28,7 +30,6 @@ from playmask.data.gathering import (
     unknown_format,
 )
 from playmask.data.offsets import Place, check_place, check_text, places_of
-from playmask.errors import nearest
 from playmask.metrics.relations import Triple
 
 VALUE = "@value"  # the name of an object's main slot, as in DuIE
@@ -51,11 +52,29 @@ class Relation(NamedTuple):
     score: float = 1.0
 
 
-class Related(NamedTuple):
-    """A text and its relations."""
-
+class _Related(NamedTuple):
     text: str
-    relations: tuple[Relation, ...] = ()
+    relations: tuple[Relation, ...]
+
+
+class Related(_Related):
+    """A text and its relations, in the order of their subjects, each once.
+
+    Raises: DataError for an empty text, a relation without object, or one that is not in the text
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, relations: Iterable[Relation] = ()) -> Self:
+        """Put the relations in order."""
+        filled(text)
+        held = {*relations}
+        for relation in held:
+            if not relation.object:
+                raise BadExample(f"A relation {relation.predicate!r} has no object.")
+            for start, end in (relation.subject, *(slot[1:] for slot in relation.object)):
+                check_place(text, start, end)
+        return super().__new__(cls, text, tuple(sorted(held)))
 
 
 def triple_of(text: str, relation: Relation) -> Triple:
@@ -81,19 +100,6 @@ def joined(label: str) -> tuple[str, str]:
     """The predicate and the slot of a label."""
     predicate, _, slot = label.partition("@")
     return predicate, slot or VALUE
-
-
-def spoken(text: str, relations: Iterable[Relation]) -> dict[str, Any]:
-    """A text's relations as DuIE 2.0 takes them, each once: an object for a line of JSON."""
-    triples = [triple_of(text, relation) for relation in relations]
-    return {
-        "text": text,
-        "spo_list": [
-            {"subject": t.subject, "predicate": t.predicate, "object": dict(t.object)}
-            for i, t in enumerate(triples)
-            if t not in triples[:i]
-        ],
-    }
 
 
 def read_relations(
@@ -129,21 +135,11 @@ def read_relations(
     return gather(path, checked, skip_bad=skip_bad)
 
 
-def check_relations(example: Related, labels: Collection[str] | None = None) -> Related:
-    """Put the relations in order, each once, after seeing that they are in the text."""
-    if not isinstance(example.text, str) or not example.text.strip():
-        raise BadExample(f"The text is {example.text!r:.60}; a str that is not empty is due.")
-    for relation in example.relations:
-        if not relation.object:
-            raise BadExample(f"A relation {relation.predicate!r} has no object.")
-        for start, end in (relation.subject, *(slot[1:] for slot in relation.object)):
-            check_place(example.text, start, end)
-        for label in labels_of(relation):
-            if labels is not None and label not in labels:
-                raise BadExample(
-                    f"The relation {label!r} is not one of the labels.{nearest(label, labels)}"
-                )
-    return Related(example.text, tuple(sorted(set(example.relations))))
+def check_relations(example: Related, labels: Collection[str] | None) -> Related:
+    """See that the relations have labels that are known; None = any."""
+    names = (label for relation in example.relations for label in labels_of(relation))
+    check_labels(names, labels, "relation")
+    return example
 
 
 # Objects

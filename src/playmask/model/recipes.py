@@ -5,6 +5,7 @@ from types import NoneType, UnionType
 from typing import (
     Any,
     Literal,
+    Self,
     TypeVar,
     Union,
     dataclass_transform,
@@ -27,14 +28,51 @@ def option(*, default: Any, text: str = "", minimum: float | None = None) -> Any
     return dataclasses.field(default=default, metadata={"help": text, "minimum": minimum})
 
 
-def check_options(value: Any) -> None:
-    """Check the fields of a recipe against their types, choices and least values.
+class Options:
+    """What recipes of options share: values are checked, and changed by name.
 
-    Raises: ConfigError for the first that does not fit
+    NumPy's numbers and lists are taken as Python's numbers and tuples, which JSON holds.
     """
-    hints = get_type_hints(type(value))
-    for field in dataclasses.fields(value):
-        _check_option(field, hints[field.name], getattr(value, field.name))
+
+    def __post_init__(self) -> None:
+        fields: Any = dataclasses.fields(self)  # type: ignore[arg-type]  # a recipe is a dataclass
+        hints = get_type_hints(type(self))
+        for field in fields:
+            value = _plain(getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+            _check_option(field, hints[field.name], value)
+
+    @classmethod
+    def of(cls, *values: Any, **fields: Any) -> Self:
+        """Make options of values in the order of the fields, and of some by name.
+
+        Raises: ConfigError for a name that no field has, or a value that cannot be
+        """
+        known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        if len(values) > len(known):
+            raise ConfigError(f"{cls.__name__} has {len(known)} fields; {len(values)} values came.")
+        ordered = dict(zip(known, values, strict=False))
+        for name in fields:
+            if name not in known:
+                raise ConfigError(f"There is no option {name!r}.{nearest(name, known)}")
+            if name in ordered:
+                raise ConfigError(f"The option {name!r} came twice.")
+        return cls(**ordered, **fields)
+
+    def change(self, **changes: Any) -> Self:
+        """A copy with some options replaced; raises ConfigError for one that there is not."""
+        current = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+        }
+        return self.of(**{**current, **changes})
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, lists as tuples."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
 
 
 def _check_option(field: "dataclasses.Field[Any]", hint: Any, value: Any) -> None:
@@ -49,14 +87,24 @@ def _check_option(field: "dataclasses.Field[Any]", hint: Any, value: Any) -> Non
                 f"{nearest(str(value), map(str, get_args(hint)))}"
             )
         return
-    plain = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(hint)
-    if plain is not None and (
-        not isinstance(value, plain) or (isinstance(value, bool) and hint is not bool)
-    ):
+    if get_origin(hint) is tuple:
+        kind = get_args(hint)[0]
+        if not isinstance(value, tuple) or not all(_is_a(each, kind) for each in value):
+            raise ConfigError(f"{field.name} is {value!r:.60}; a list of {kind.__name__} is due.")
+        return
+    if not _is_a(value, hint):
         raise ConfigError(f"{field.name} is {value!r:.60}; {hint.__name__} is due.")
     minimum = field.metadata.get("minimum")
     if minimum is not None and not value >= minimum:
         raise ConfigError(f"{field.name} is from {minimum}, not {value!r}.")
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    """Whether a value is of one of the plain types; a whole number is a float too, no bool is."""
+    plain = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(hint)
+    if plain is None:
+        return True
+    return isinstance(value, plain) and (hint is bool or not isinstance(value, bool))
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(option, dataclasses.field))

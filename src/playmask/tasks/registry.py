@@ -1,33 +1,53 @@
-"""Which tasks there are, and where their classes are, which are imported when first used."""
+"""Which tasks there are: the settings of each, and the class, imported when it is first used."""
 
 from importlib import import_module
 from typing import Any
 
 from playmask.errors import ConfigError, nearest
+from playmask.tasks import settings as s
+from playmask.tasks.settings import TaskSettings
 
-TASKS: dict[str, str | type] = {
-    "classify": "playmask.tasks.classification.classify:TextClassifier",
-    "language-model": "playmask.tasks.writing.language_model:LanguageModel",
-    "seq2seq": "playmask.tasks.writing.seq2seq:Seq2Seq",
-    "mask-fill": "playmask.tasks.writing.mask_fill:MaskFill",
-    "tag": "playmask.tasks.extraction.sequence_tagger:SequenceTagger",
-    "spans": "playmask.tasks.extraction.span_tagger:SpanTagger",
-    "relations": "playmask.tasks.extraction.relations:RelationExtractor",
-    "events": "playmask.tasks.extraction.events:EventExtractor",
-    "read": "playmask.tasks.reading.extractive:ReadingComprehension",
-    "read-copying": "playmask.tasks.reading.generative:CopyingReader",
-    "similar": "playmask.tasks.similarity.encoder:SentenceEncoder",
-    "pair": "playmask.tasks.similarity.pairs:SentencePair",
-}
-"""The class of each task, or "module:Class", by the name that task.json has for it."""
+SETTINGS: dict[str, type[TaskSettings]] = {}
+"""The settings of each task, by the name that task.json and the command line have for it."""
+
+TASKS: dict[str, str | type] = {}
+"""The class of each task, or where it is: "package.module:Class"."""
+
+
+def register(settings: type[TaskSettings], home: str | type) -> None:
+    """Make a task known to `load_task` and to the command line: all that a new task takes.
+
+    settings: a recipe with a `task` name; home: the Task's class, or "package.module:Class"
+    Raises: ConfigError where another task has the name
+    """
+    name = settings.task
+    if TASKS.get(name, home) != home:
+        raise ConfigError(f"The task {name!r} is {TASKS[name]}; {home} needs another name.")
+    SETTINGS[name], TASKS[name] = settings, home
 
 
 def task_class(name: str) -> Any:
-    """The class of a task; raises ConfigError for a name that is not in TASKS."""
+    """The class of a task; raises ConfigError for a name that is not registered."""
     if name not in TASKS:
         raise ConfigError(f"There is no task {name!r}.{nearest(name, TASKS)}")
     home = TASKS[name]
-    if isinstance(home, type):
-        return home
-    module, _, attribute = home.partition(":")
-    return getattr(import_module(module), attribute)
+    if isinstance(home, str):
+        module, _, attribute = home.partition(":")
+        return getattr(import_module(module), attribute)
+    return home
+
+
+register(s.ClassifierSettings, "playmask.tasks.classification.classify:TextClassifier")
+register(s.RegressorSettings, "playmask.tasks.classification.regress:TextRegressor")
+register(s.PatternSettings, "playmask.tasks.classification.pattern:PatternClassifier")
+register(s.LanguageModelSettings, "playmask.tasks.writing.language_model:LanguageModel")
+register(s.Seq2SeqSettings, "playmask.tasks.writing.seq2seq:Seq2Seq")
+register(s.MaskFillSettings, "playmask.tasks.writing.mask_fill:MaskFill")
+register(s.TaggerSettings, "playmask.tasks.extraction.sequence_tagger:SequenceTagger")
+register(s.SpanSettings, "playmask.tasks.extraction.span_tagger:SpanTagger")
+register(s.RelationSettings, "playmask.tasks.extraction.relations:RelationExtractor")
+register(s.EventSettings, "playmask.tasks.extraction.events:EventExtractor")
+register(s.ReaderSettings, "playmask.tasks.reading.extractive:ReadingComprehension")
+register(s.CopyingSettings, "playmask.tasks.reading.generative:CopyingReader")
+register(s.EncoderSettings, "playmask.tasks.similarity.encoder:SentenceEncoder")
+register(s.PairSettings, "playmask.tasks.similarity.pairs:SentencePair")

@@ -7,16 +7,23 @@ from typing import Any
 import keras
 import numpy as np
 
+from playmask.checkpoints import safetensors
 from playmask.checkpoints.containers import Tensors
-from playmask.checkpoints.load import architecture, load
-from playmask.errors import CheckpointError, nearest
-from playmask.files import read_json
-from playmask.model.recipes import from_json
+from playmask.checkpoints.load import architecture as architecture_of
+from playmask.checkpoints.load import in_dtype, load, policy_of
+from playmask.checkpoints.save import check_can_be_saved, describe
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
+from playmask.errors import CheckpointError, ConfigError, nearest
+from playmask.files import make_directory, read_json, write_json
+from playmask.model.architecture import Architecture
+from playmask.model.recipes import from_json, to_json
 from playmask.model.transformer import Transformer, weights_by_name
-from playmask.runtime.lazy_weights import undisturbed
-from playmask.tasks.registry import TASKS, task_class
+from playmask.runtime.lazy_weights import blank, fill, undisturbed
+from playmask.tasks.registry import SETTINGS, task_class
+from playmask.tasks.settings import TaskSettings
+from playmask.tokenizers import Tokenizer
 
-TASK = "task.json"
+TASK, FORMAT = "task.json", 2
 
 
 def all_weights(network: keras.Model) -> dict[str, Any]:
@@ -57,9 +64,57 @@ def fill_weights(
 
 def load_reader(path: str | Path, *, family: str | None = None, **options: Any) -> Transformer:
     """Load a model to read texts with: of an encoder-decoder its encoder alone."""
-    if architecture(path, family=family).decoder is not None:
+    if architecture_of(path, family=family).decoder is not None:
         options["decoder"] = None
     return load(path, family=family, **options)
+
+
+def save_task(task: Any, directory: str | Path) -> Path:
+    """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
+
+    The new weights are gathered first; then the old ones go, and the new ones come last, in one
+    file: a directory never holds half of one task and half of another.
+    """
+    check_can_be_saved(task.transformer)
+    directory = Path(directory)
+    make_directory(directory)
+    arrays = arrays_of(task.network)
+    (directory / WEIGHTS).unlink(missing_ok=True)
+    write_json(directory / TASK, _described(task))
+    write_json(directory / ARCHITECTURE, describe(task.transformer))
+    task.tokenizer.save(directory)
+    safetensors.write(directory / WEIGHTS, arrays)
+    return directory
+
+
+def _described(task: Any) -> dict[str, Any]:
+    """What task.json holds: the task, its settings, and how it was trained last."""
+    training = {} if task.training is None else {"training": to_json(task.training)}
+    return {"format": FORMAT, "task": task.name, "settings": to_json(task.settings), **training}
+
+
+def read_settings(directory: Path) -> tuple[TaskSettings, Any]:
+    """The settings of the task that a directory holds, and its last training's options or None.
+
+    Raises: CheckpointError where there is no task, or one of another format
+    """
+    path = directory / TASK
+    if not path.is_file():
+        raise CheckpointError(f"There is no task in {directory}: it has no {TASK}.")
+    saved = read_json(path)
+    name, number = saved.get("task"), saved.get("format")
+    if number != FORMAT or name not in SETTINGS:
+        raise CheckpointError(
+            f"{path} holds a task {name!r} of format {number!r}; this playmask reads format "
+            f"{FORMAT}.{nearest(str(name), SETTINGS)}"
+        )
+    try:
+        settings, training = (from_json(saved.get(key)) for key in ("settings", "training"))
+    except (ConfigError, TypeError) as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    if not isinstance(settings, SETTINGS[name]):
+        raise CheckpointError(f"{path}: The settings are {settings!r:.60}, not those of {name!r}.")
+    return settings, training
 
 
 @undisturbed()
@@ -68,16 +123,26 @@ def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
 
     dtype: to hold its Transformer's weights and compute in, as of `playmask.load`
     Raises: CheckpointError where there is none, or only half of one
+
+    Example:
+        >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
+        >>> playmask.load_task(task.save("reviews")).settings.labels
+        ('bad', 'good')
     """
     directory = Path(directory)
-    if not (directory / TASK).is_file():
-        raise CheckpointError(f"There is no task in {directory}: it has no {TASK}.")
-    saved = read_json(directory / TASK)
-    if saved.get("format") != 1 or saved.get("task") not in TASKS:
-        raise CheckpointError(
-            f"{directory / TASK} holds a task {saved.get('task')!r} of format "
-            f"{saved.get('format')!r}.{nearest(str(saved.get('task')), TASKS)}"
-        )
-    task = task_class(saved["task"]).restore(directory, saved["settings"], dtype)
-    task.training = from_json(saved["training"]) if "training" in saved else None
+    settings, training = read_settings(directory)
+    held = read_json(directory / ARCHITECTURE)
+    architecture, heads = Architecture.from_json(held["architecture"]), held["heads"]
+    tokenizer, kind = Tokenizer.load(directory), task_class(settings.task)
+
+    def build() -> keras.Model:
+        transformer = Transformer(architecture, heads, dtype=policy_of(dtype))
+        return kind.build_network(transformer, tokenizer, settings)
+
+    network = blank(build)
+    fill_weights(network, safetensors.read(directory / WEIGHTS), fill)
+    network.transformer.tokenizer = tokenizer
+    in_dtype(network.transformer, dtype)
+    task = kind(network, tokenizer, settings)
+    task.training = training
     return task

@@ -1,76 +1,252 @@
 """The interface that every task shares: new, fit, evaluate, predict, save, and loading again."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import keras
 import numpy as np
 from keras import ops
 
 from playmask.checkpoints import safetensors
-from playmask.checkpoints.load import in_dtype, policy_of
-from playmask.checkpoints.save import check_can_be_saved, describe
-from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
-from playmask.errors import ConfigError, InputError
-from playmask.files import make_directory, read_json, write_json
-from playmask.model.architecture import Architecture
+from playmask.checkpoints.source import WEIGHTS
+from playmask.data.examples import Examples
+from playmask.data.gathering import check_all
+from playmask.data.inputs import read_table
+from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
-from playmask.model.recipes import to_json
-from playmask.model.transformer import PREDICT, Transformer
+from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Batches, Row
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.gradients import value_and_gradient
-from playmask.runtime.lazy_weights import blank, fill
-from playmask.runtime.planning import price_of
 from playmask.runtime.predictor import Predictor
-from playmask.runtime.train.fitting import TrainingPlan, train
-from playmask.runtime.train.hooks import OpenStep
+from playmask.runtime.train.fitting import TrainingPlan
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.explaining import Question, among_few
-from playmask.tasks.saving import TASK, arrays_of, fill_weights, load_reader
+from playmask.tasks.network import Encoded, open_model
+from playmask.tasks.reports import ClassReport
+from playmask.tasks.saving import arrays_of, fill_weights, load_reader, save_task
+from playmask.tasks.settings import TaskSettings
+from playmask.tasks.training import fingerprint, fit_network
 from playmask.tokenizers import Encoding, Tokenizer
 
-
-class TaskNetwork(OpenStep):
-    """A Transformer with what a task puts on it; weights of the task's own are "task/…"."""
-
-    def __init__(self, transformer: Transformer) -> None:
-        super().__init__(name="task")
-        self.transformer = transformer
-
-    def build(self, shape: Any = None) -> None:
-        """Create the task's own weights, where it has any."""
-
-    def predict(self, *arguments: Any, **options: Any) -> Any:
-        """Refused, as a Transformer's."""
-        raise InputError(PREDICT)
+S = TypeVar("S", bound=TaskSettings)
+Columns = Sequence[str] | None
+Fields = dict[str, Any]
 
 
-class Task(ABC):
+class Task(ABC, Generic[S]):
     """A network around a Transformer, its tokenizer, and the settings that made them.
 
-    A task says how examples become rows and targets, how its network is compiled, and how outputs
-    are read; training, saving and running are the same for all. Every task's settings hold
-    max_length, the tokens a text is cut to.
+    A task says how files become examples, how these become rows and targets, by which losses it
+    learns, and how outputs are read; training, saving and running are the same for all.
     """
 
-    kind: ClassVar[str]
-    metrics: ClassVar[Mapping[str, Any]] = {}  # ways to score answers, the default first
+    settings_class: type[S]
+    metrics: ClassVar[Mapping[str, Any]] = {}  # rules to score answers by, the default first
     best: ClassVar[str | None] = None  # of `evaluate`, highest in the best epoch; None: lowest loss
+    fresh: ClassVar[Mapping[str, Any]] = {}  # changes of the architecture of a small new model
+    submission: ClassVar[Callable[..., None] | None] = None  # writes answers as a competition does
 
-    def __init__(
-        self, network: keras.Model, tokenizer: Tokenizer, settings: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, network: keras.Model, tokenizer: Tokenizer, settings: S) -> None:
         self.network = network
         self.tokenizer = tokenizer
-        self.settings = dict(settings)
+        self.settings = settings
         self.training: TrainingOptions | None = None
-        self._check_length()
+        self.check_length()
         self.predictor = self.make_predictor()
+
+    @classmethod
+    def new(
+        cls,
+        model: Transformer | str | Path,
+        *values: Any,
+        tokenizer: Tokenizer | None = None,
+        **fields: Any,
+    ) -> Self:
+        """Put what the task needs on a Transformer, or on the checkpoint at a path.
+
+        values, fields: the settings (see `settings_class`), in their order or by name; or a value
+        of that class itself, of which `fields` change some
+        Raises: ConfigError for a setting that there is not, or that does not go with the model
+        """
+        if values and isinstance(values[0], cls.settings_class):
+            settings = values[0].change(**fields)
+        else:
+            settings = cls.settings_class.of(*values, **fields)
+        transformer, tokenizer = open_model(model, tokenizer, partial(cls.open, settings=settings))
+        return cls(cls.build_network(transformer, tokenizer, settings), tokenizer, settings)
+
+    @classmethod
+    def open(cls, path: str | Path, settings: S | None = None, **options: Any) -> Transformer:
+        """Load a pretrained model as the task needs it; options as of `playmask.load`."""
+        needed = cls.model_options(settings or cls.settings_class())
+        return load_reader(path, **{**needed, **options})
+
+    # What a task says of itself
+
+    @classmethod
+    def model_options(cls, settings: S) -> Fields:
+        """What a model is loaded, or built, with for the task: its heads, mask and condition."""
+        return {"heads": ()}
+
+    @classmethod
+    @abstractmethod
+    def build_network(
+        cls, transformer: Transformer, tokenizer: Tokenizer, settings: S
+    ) -> keras.Model:
+        """Build the network around a Transformer; its own weights are named "task/…"."""
+
+    @classmethod
+    @abstractmethod
+    def parse(
+        cls, settings: S, path: str | Path, *, columns: Columns = None, skip_bad: bool = False
+    ) -> Examples[Any]:
+        """Read the labelled examples of a file, whatever labels they have."""
+
+    @classmethod
+    def parse_references(cls, settings: S, path: str | Path, **options: Any) -> Examples[Any]:
+        """Read the examples of a file to be measured on; options of `parse`."""
+        return cls.parse(settings, path, **options)
+
+    @abstractmethod
+    def check(self, example: Any) -> Any:
+        """An example as the task learns it, also from a tuple; raises BadExample if it cannot."""
+
+    def check_reference(self, example: Any) -> Any:
+        """An example to be measured on, where learning asks more of it."""
+        return self.check(example)
+
+    @classmethod
+    def names(cls, example: Any) -> Iterable[str]:
+        """The labels that an example has."""
+        return ()
+
+    @classmethod
+    def learn(cls, settings: S, examples: Examples[Any]) -> S:
+        """The settings, with what only the training data say."""
+        return settings
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Any]) -> Encoded:
+        """The rows that the network learns from, and their targets."""
+
+    @abstractmethod
+    def row(self, text: Any) -> Row:
+        """The network's inputs for one text (or pair), or its beginning, as `predict` takes it."""
+
+    @property
+    @abstractmethod
+    def losses(self) -> Mapping[str, keras.losses.Loss]:
+        """The loss of each output."""
+
+    @property
+    def loss_weights(self) -> Mapping[str, float] | None:
+        """How much each loss counts; None: all alike."""
+        return None
+
+    @property
+    def training_metrics(self) -> Mapping[str, list[keras.metrics.Metric]]:
+        """What is measured of each output in training, besides its loss."""
+        return {}
+
+    def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """The last change to a padded batch of inputs, targets and weights: here none.
+
+        It may change with each epoch, by what it draws, and give each token a target and a weight.
+        """
+        return batch
+
+    @abstractmethod
+    def predict(self, texts: Any) -> Any:
+        """Answer for one text, or for a list of them."""
+
+    def measure(
+        self, examples: Sequence[Any], answers: Sequence[Any], metric: str | None = None
+    ) -> dict[str, float]:
+        """Scores of answers, by one of the task's `metrics` where it has several."""
+        raise ConfigError(f"A task {self.name!r} is not measured by its answers.")
+
+    def report(self, examples: Sequence[Any], answers: Sequence[Any]) -> ClassReport | None:
+        """Scores by class, where there are classes."""
+        return None
+
+    # What it is given in files, and how answers stand in them
+
+    def read_inputs(
+        self, path: Path, *, columns: Columns = None, skip_bad: bool = False
+    ) -> Examples[Any]:
+        """Read what is to be predicted from a table, or from a competition's file."""
+        return read_table(path, columns, skip_bad=skip_bad)
+
+    def input_of(self, example: Any) -> Any:
+        """What `predict` takes of an example."""
+        return example.text if example.pair is None else (example.text, example.pair)
+
+    def example_json(self, example: Any) -> Fields:
+        """What stands for an example in JSON."""
+        pair = {} if example.pair is None else {"pair": example.pair}
+        return {"text": example.text, **pair}
+
+    def answer_json(self, example: Any, answer: Any) -> Fields:
+        """What stands for an answer in JSON."""
+        return {"output": answer}
+
+    def target_json(self, example: Any) -> Fields:
+        """What stands for the right answer in JSON."""
+        return {"target": example.label}
+
+    # What explanations ask
+
+    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """How strongly the outputs speak for each answer: (B,) each; the highest is the answer.
+
+        It is what explanations explain, so it must be differentiable.
+        """
+        raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no answers.")
+
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How a text, or a pair, is read when an answer is explained; None = the task's own."""
+        return among_few(self, texts, answer)
+
+    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+        """How strongly the outputs speak for the answer of a question: (B,)."""
+        (number,) = targets
+        return ops.take(ops.stack(list(self.scores(outputs).values()), 1), number, axis=1)
+
+    @cached_property
+    def slopes(self) -> Compiled:
+        """The score of an answer and its gradient, for vectors in place of tokens.
+
+        Shapes: vectors (B, T, E); inputs, dict of (B, …); targets, of a Question
+                -> (B,), (B, T, E)
+        """
+
+        def score(vectors: Tensor, inputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+            outputs = self.network({**inputs, "vectors": vectors}, training=False)
+            return self.score(outputs, *targets)
+
+        return value_and_gradient(self.network, score)
+
+    # What all tasks share
+
+    @property
+    def name(self) -> str:
+        """The task's name, in task.json and as a command."""
+        return self.settings.task
+
+    @property
+    def transformer(self) -> Transformer:
+        """The Transformer inside."""
+        return self.network.transformer
+
+    def check_length(self) -> None:
+        """See that rows are not longer than the model has positions."""
+        longest, positions = self.settings.row_length, self.transformer.architecture.limit
+        if positions is not None and longest > positions:
+            raise ConfigError(f"max_length is {longest}, but the model has {positions} positions.")
 
     def make_predictor(self, function: Any = None) -> Predictor:
         """What runs the network, or a function of it, on texts."""
@@ -80,82 +256,9 @@ class Task(ABC):
                 "tokens": len(self.tokenizer),
                 "segments": self.transformer.architecture.segment_ids,
             },
-            maximum=self.settings["max_length"],
+            maximum=self.settings.row_length,
             function=function,
         )
-
-    def _check_length(self) -> None:
-        longest, positions = self.settings["max_length"], self.transformer.architecture.limit
-        if positions is not None and longest > positions:
-            raise ConfigError(f"max_length is {longest}, but the model has {positions} positions.")
-
-    # What a task says of itself
-
-    @classmethod
-    @abstractmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
-        """Build the network around a Transformer; its own weights are named "task/…"."""
-
-    @abstractmethod
-    def read(self, data: Any, *, skip_bad: bool = False) -> Sequence[Any]:
-        """Read labelled examples from a file, or check those given."""
-
-    def suitable(self, example: Any) -> Any:
-        """An example of a file as the task learns it; BadExample where it cannot."""
-        return example
-
-    @abstractmethod
-    def rows(self, examples: Sequence[Any]) -> list[Row]:
-        """The network's inputs for each example."""
-
-    @abstractmethod
-    def targets(self, examples: Sequence[Any]) -> np.ndarray:
-        """What the network should answer, one per example."""
-
-    @abstractmethod
-    def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
-        """Measure on labelled examples."""
-
-    @abstractmethod
-    def predict(self, texts: Any) -> Any:
-        """Answer for one text, or for a list of them."""
-
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network its loss and metrics: cross-entropy and accuracy of the logits.
-
-        Means over weights: what only fills a batch has the weight 0 and counts nowhere.
-        """
-        self.network.compile(
-            optimizer,
-            loss={
-                "logits": keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True, reduction="mean_with_sample_weight"
-                )
-            },
-            weighted_metrics={"logits": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
-            jit_compile=keras.backend.backend() == "jax",
-        )
-
-    def metric(self, name: str | None = None) -> Any:
-        """The way to score answers that has a name; without one, the default."""
-        if not self.metrics:
-            raise ConfigError(
-                f"A task of the kind {self.kind!r} is measured in one way; no metric is chosen."
-            )
-        if name is not None and name not in self.metrics:
-            raise ConfigError(
-                f"There is no metric {name!r}; a task of the kind {self.kind!r} knows "
-                f"{', '.join(self.metrics)}."
-            )
-        return self.metrics[name or next(iter(self.metrics))]
-
-    def facts(self, examples: Sequence[Any]) -> dict[str, Any]:
-        """What training learns about the data besides weights; it joins the settings."""
-        return {}
-
-    def read_wanted(self, data: Any, *, skip_bad: bool = False, **how: Any) -> Sequence[Any]:
-        """Read examples to be measured on, where learning asks more of them; options of `read`."""
-        return self.read(data, skip_bad=skip_bad, **how)
 
     def inputs(self, encoding: Encoding) -> Row:
         """Its tokens and their segments, where these are no tokens too."""
@@ -163,55 +266,63 @@ class Task(ABC):
             return {"tokens": encoding.ids}
         return {"tokens": encoding.ids, "segments": encoding.segments}
 
-    def row(self, text: Any) -> Row:
-        """The network's inputs for one text (or pair), as `predict` takes it."""
-        return self.rows([text])[0]
+    def read(self, data: Any, *, skip_bad: bool = False, columns: Columns = None) -> Examples[Any]:
+        """Read labelled examples from a file, or check those of a sequence, each once.
 
-    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """How strongly the outputs speak for each answer: (B,) each; the highest is the answer.
-
-        It is what explanations explain, so it must be differentiable.
+        skip_bad: leave bad ones out and list them in `.skipped`
+        Raises: DataError for a bad example, and where there is none
         """
-        raise ConfigError(
-            f"A task of the kind {self.kind!r} cannot be explained: its class "
-            f"{type(self).__name__} has no method `scores`."
+        if isinstance(data, Examples) and data.is_checked(self.check):
+            return data
+        if isinstance(data, (str, Path)):
+            data = self.parse(self.settings, data, columns=columns, skip_bad=skip_bad)
+        return check_all(data, self.check, skip_bad=skip_bad).mark_checked(self.check)
+
+    def read_references(
+        self, data: Any, *, skip_bad: bool = False, columns: Columns = None
+    ) -> Examples[Any]:
+        """Read examples to be measured on, as `read` does; learning may ask more of them."""
+        check = self.check_reference
+        if isinstance(data, Examples) and any(map(data.is_checked, (self.check, check))):
+            return data
+        if isinstance(data, (str, Path)):
+            data = self.parse_references(self.settings, data, columns=columns, skip_bad=skip_bad)
+        return check_all(data, check, skip_bad=skip_bad).mark_checked(check)
+
+    def metric(self, name: str | None = None) -> Any:
+        """The rule to score answers by that has a name; without one, the default."""
+        if not self.metrics:
+            raise ConfigError(f"A task {self.name!r} is measured in one way; no metric is chosen.")
+        if name is not None and name not in self.metrics:
+            raise ConfigError(
+                f"There is no metric {name!r}; a task {self.name!r} knows "
+                f"{', '.join(self.metrics)}."
+            )
+        return self.metrics[name or next(iter(self.metrics))]
+
+    def answer(self, examples: Sequence[Any]) -> Sequence[Any]:
+        """What the task answers to each of some examples."""
+        return self.predict([self.input_of(example) for example in examples])
+
+    def evaluate(
+        self, data: Any, *, metric: str | None = None, skip_bad: bool = False
+    ) -> dict[str, float]:
+        """Measure on labelled examples, by one of the task's `metrics` where it has several."""
+        if metric is not None:
+            self.metric(metric)  # refuses what there is not, before anything is read
+        examples = self.read_references(data, skip_bad=skip_bad)
+        scores = self.measure(examples, self.answer(examples), metric)
+        return {**scores, "examples": len(examples)}
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network its losses and metrics."""
+        self.network.compile(
+            optimizer,
+            loss=dict(self.losses),
+            loss_weights=None if self.loss_weights is None else dict(self.loss_weights),
+            weighted_metrics=dict(self.training_metrics) or None,
+            jit_compile=keras.backend.backend() == "jax",
         )
-
-    def question(self, texts: Sequence[str], answer: str | None) -> Question:
-        """How a text, or a pair, is read when an answer is explained; None = the task's own."""
-        return among_few(self, texts, answer)
-
-    def score(self, outputs: dict[str, Tensor], *told: Tensor) -> Tensor:
-        """How strongly the outputs speak for the answer of a question: (B,)."""
-        (number,) = told
-        return ops.take(ops.stack(list(self.scores(outputs).values()), 1), number, axis=1)
-
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
-        """What a padded batch of inputs, targets and weights asks of the network: here, as it is.
-
-        It may change with each epoch, by what it draws, and give each token a target and a weight.
-        """
-        return batch
-
-    # What all tasks share
-
-    @property
-    def transformer(self) -> Transformer:
-        """The Transformer inside."""
-        return self.network.transformer
-
-    @cached_property
-    def slopes(self) -> Compiled:
-        """The score of an answer and its gradient, for vectors in place of tokens.
-
-        Shapes: vectors (B, T, E); inputs, dict of (B, …); told, of a Question -> (B,), (B, T, E)
-        """
-
-        def score(vectors: Tensor, inputs: dict[str, Tensor], *told: Tensor) -> Tensor:
-            outputs = self.network({**inputs, "vectors": vectors}, training=False)
-            return self.score(outputs, *told)
-
-        return value_and_gradient(self.network, score)
 
     def fit(
         self,
@@ -239,56 +350,35 @@ class Task(ABC):
         """
         options = (options or TrainingOptions()).change(**changes)
         examples = self.read(train_data, skip_bad=skip_bad)
+        self.settings = self.learn(self.settings, examples)
         checks = None if validation is None else self.read(validation, skip_bad=skip_bad)
-        self.settings |= self.facts(examples)
         self.training = options
-        data = hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
-        keras.utils.set_random_seed(options.seed)
-        price = price_of(self.network.count_params(), passes=3) / options.epochs
-        size, seed = options.batch_size, options.seed
-        return train(
+        return fit_network(
             self,
-            self._batches(examples, size, seed=seed, shuffle=True, price=price),
-            None if checks is None else self._batches(checks, size, shuffle=False),
-            TrainingPlan(options, resume=resume, data=data),
-            checks=checks or (),
+            examples,
+            checks,
+            TrainingPlan(options, resume=resume, data=fingerprint(examples)),
             directory=None if directory is None else Path(directory),
             callbacks=list(callbacks),
             verbose=verbose,
         )
 
-    def _batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+    def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+        """Padded batches of examples, as the network learns them; options of `Batches`."""
+        rows, targets = self.encode(examples)
         return Batches(
-            self.rows(examples),
-            self.targets(examples),
+            rows,
+            targets,
             batch_size=min(batch_size, len(examples)),
             lengths=self.predictor.lengths,
             padding={"tokens": self.transformer.architecture.pad or 0},
-            prepare=self.ask,
+            prepare=self.prepare,
             **options,
         )
 
     def save(self, directory: str | Path) -> Path:
-        """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
-
-        The new weights are gathered first; then the old ones go, and the new ones come last, in
-        one file: a directory never holds half of one task and half of another.
-        """
-        check_can_be_saved(self.transformer)
-        directory = Path(directory)
-        make_directory(directory)
-        arrays = arrays_of(self.network)
-        (directory / WEIGHTS).unlink(missing_ok=True)
-        write_json(directory / TASK, self._described())
-        write_json(directory / ARCHITECTURE, describe(self.transformer))
-        self.tokenizer.save(directory)
-        safetensors.write(directory / WEIGHTS, arrays)
-        return directory
-
-    def _described(self) -> dict[str, Any]:
-        """What task.json holds: the task, its settings, and how it was trained last."""
-        training = {} if self.training is None else {"training": to_json(self.training)}
-        return {"format": 1, "task": self.kind, "settings": self.settings, **training}
+        """Save into a directory: task.json, architecture.json, tokenizer.json, weights."""
+        return save_task(self, directory)
 
     def save_weights(self, directory: Path) -> None:
         """Write the weights of a task that is saved already, whole or not at all."""
@@ -299,43 +389,3 @@ class Task(ABC):
         fill_weights(
             self.network, safetensors.read(directory / WEIGHTS), lambda v, array: v.assign(array)
         )
-
-    @classmethod
-    def restore(cls, directory: Path, settings: Mapping[str, Any], dtype: Any = None) -> Self:
-        """Load what `save` wrote; `load_task` calls this for the right class."""
-        made = read_json(directory / ARCHITECTURE)
-        architecture = Architecture.from_json(made["architecture"])
-        heads, policy = made["heads"], policy_of(dtype)
-        network = blank(
-            lambda: cls.make_network(Transformer(architecture, heads, dtype=policy), settings)
-        )
-        tokenizer = Tokenizer.load(directory)
-        fill_weights(network, safetensors.read(directory / WEIGHTS), fill)
-        network.transformer.tokenizer = tokenizer
-        in_dtype(network.transformer, dtype)
-        return cls(network, tokenizer, settings)
-
-
-def open_model(
-    model: Transformer | str | Path,
-    tokenizer: Tokenizer | None,
-    read: Callable[[Any], Transformer] | None = None,
-) -> tuple:
-    """A Transformer and its tokenizer, from a model or from the path of one.
-
-    read: what loads it (default: `load_reader`)
-    """
-    if not isinstance(model, Transformer):
-        model = (read or load_reader)(model)
-    tokenizer = tokenizer or model.tokenizer
-    if tokenizer is None:
-        raise ConfigError(
-            "The model has no tokenizer (no tokenizer.json, vocab.txt, *.model, or vocab.json with "
-            "merges.txt lay beside it); pass one."
-        )
-    if len(tokenizer) > model.architecture.vocabulary:
-        raise ConfigError(
-            f"The tokenizer has {len(tokenizer)} tokens, the model only "
-            f"{model.architecture.vocabulary}; they do not belong together."
-        )
-    return model, tokenizer

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
-from playmask.data.annotated import Annotated, Mention, checked
+from playmask.data.annotated import Annotated, Mention, check_mentions
 from playmask.data.examples import Examples
 from playmask.data.gathering import (
     BadExample,
@@ -29,7 +29,7 @@ def read_brat(path: Path, labels: Collection[str] | None, skip_bad: bool) -> Exa
     flat = text.translate(LINE_ENDS)
     made = [(number, partial(_of_brat, flat, line, labels)) for number, line in lines]
     mentions = gather(path, made, skip_bad=skip_bad) if made else Examples[Mention]()
-    whole = gather(path, [(1, lambda: checked(Annotated(text, tuple(mentions))))], skip_bad=False)
+    whole = gather(path, [(1, lambda: Annotated(text, mentions))], skip_bad=False)
     return Examples(whole, mentions.skipped, whole.places)
 
 
@@ -54,4 +54,4 @@ def _of_brat(flat: str, line: str, labels: Collection[str] | None) -> Mention:
     mention = Mention(int(start), int(end), label)
     if not between:
         check_text(flat, mention.start, mention.end, stated.translate(LINE_ENDS))
-    return checked(Annotated(flat, (mention,)), labels).mentions[0]
+    return check_mentions(Annotated(flat, (mention,)), labels).mentions[0]

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from playmask.data.annotated import Annotated, Mention, checked
+from playmask.data.annotated import Annotated, Mention, check_mentions
 from playmask.data.formats.mention_json import mention_of_item
 from playmask.data.gathering import (
     BadExample,
@@ -48,7 +48,7 @@ def _of_rows(text: str, rows: list[Cells], width: int, labels: Collection[str] |
         with on_line(number):
             if len(row) != width:
                 raise BadExample(f"The line has {len(row)} columns, not {width} as the first.")
-            mentions += checked(Annotated(text, _of_cells(text, fields)), labels).mentions
+            mentions += check_mentions(Annotated(text, _of_cells(text, fields)), labels).mentions
     return Annotated(text, tuple(mentions))
 
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -17,7 +17,6 @@ from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.schedules import warm_up_then_decay
 
 HISTORY, BACKUP, DATA = "training.json", ".playmask-training", "data.sha256"
-MEASURED = 1000  # validation examples at most on which an epoch is measured
 
 
 class TrainingPlan(NamedTuple):
@@ -28,13 +27,38 @@ class TrainingPlan(NamedTuple):
     data: str = ""
 
 
+class Trainable(Protocol):
+    """What is trained: a network with its losses, and how its epochs are compared and kept.
+
+    best: of `evaluate`, what is highest in the best epoch; None: the lowest loss
+    """
+
+    network: keras.Model
+    best: ClassVar[str | None]
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the network its losses."""
+
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """Measure on examples."""
+
+    def save(self, directory: Path) -> Any:
+        """Save the whole."""
+
+    def save_weights(self, directory: Path) -> None:
+        """Write the weights of what is saved already."""
+
+    def load_weights(self, directory: Path) -> None:
+        """Take back the weights that were saved."""
+
+
 def train(
-    task: Any,
+    task: Trainable,
     batches: Batches,
     validation: Batches | None,
     plan: TrainingPlan,
     *,
-    checks: Sequence[Any] = (),
+    checks: Sequence[Any],
     directory: Path | None,
     callbacks: list[keras.callbacks.Callback],
     verbose: Any,
@@ -169,16 +193,19 @@ def best_epoch(history: Mapping[str, Sequence[float]], measure: str | None) -> i
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the best epoch, on disk too where there is a directory.
 
-    checks: validation examples, on which the task is measured by what it says is best; of more
-    than MEASURED, every second, third … one
+    checks: validation examples, on which the task is measured by what it says is best
     """
 
     def __init__(
-        self, task: Any, batches: Batches, directory: Path | None, checks: Sequence[Any]
+        self,
+        task: Trainable,
+        batches: Batches,
+        directory: Path | None,
+        checks: Sequence[Any],
     ) -> None:
         super().__init__()
         self.task, self.batches, self.directory = task, batches, directory
-        self.checks = checks[:: max(1, -(-len(checks) // MEASURED))]
+        self.checks = checks
         self.history: dict[str, list[float]] = {}
         self.best: list[np.ndarray] | None = None
         self.saved = False

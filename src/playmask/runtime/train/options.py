@@ -1,14 +1,11 @@
 """How a task is trained: one value that `fit`, the command line and task.json share."""
 
-import dataclasses
-from typing import Any, Self
-
-from playmask.errors import ConfigError, nearest
-from playmask.model.recipes import check_options, option, recipe
+from playmask.errors import ConfigError
+from playmask.model.recipes import Options, option, recipe
 
 
 @recipe
-class TrainingOptions:
+class TrainingOptions(Options):
     """How long, how fast and in which batches a task is trained.
 
     warm_up: part of the steps in which the rate rises; weight_decay: decoupled, none on biases and
@@ -32,21 +29,10 @@ class TrainingOptions:
     seed: int = option(default=0, text="Of everything random.")
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # NumPy's numbers as Python's, which JSON takes
-            value = getattr(self, field.name)
-            object.__setattr__(self, field.name, getattr(value, "item", lambda v=value: v)())
-        check_options(self)
+        super().__post_init__()
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
         if not 0 <= self.warm_up < 1:
             raise ConfigError(f"warm_up is a part of the training, 0 to 1, not {self.warm_up}.")
         if not self.multiplier > 0:
             raise ConfigError(f"multiplier is above 0, not {self.multiplier!r}.")
-
-    def change(self, **changes: Any) -> Self:
-        """A copy with some options replaced; raises ConfigError for one that there is not."""
-        known = [field.name for field in dataclasses.fields(self)]
-        for name in changes:
-            if name not in known:
-                raise ConfigError(f"There is no training option {name!r}.{nearest(name, known)}")
-        return dataclasses.replace(self, **changes)

@@ -1,244 +1,98 @@
 """Classifying texts and pairs of texts."""
 
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
-
-import keras
-import numpy as np
-from keras import ops
+from typing import Any
 
 from playmask.data.examples import Example, Examples
 from playmask.data.readers import read_examples
-from playmask.errors import ConfigError, DataError, InputError, nearest
-from playmask.labelling.losses import HIDDEN
-from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
+from playmask.errors import DataError
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Row
-from playmask.tasks.classification.pooling import pooling_of
-from playmask.tasks.task import Task, TaskNetwork, open_model
+from playmask.tasks.classification.answers import AnswerSpace, OneLabel, SeveralLabels
+from playmask.tasks.classification.network import ClassifierNetwork
+from playmask.tasks.classification.pooling import heads_of
+from playmask.tasks.classification.text_task import TextTask, learn_labels
+from playmask.tasks.settings import ClassifierSettings
+from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer
 
-Text = str | tuple[str, str]
 
+class TextClassifier(TextTask[ClassifierSettings]):
+    """Puts each text, or pair of texts, under one of several labels, or under any number of them.
 
-class Prediction(NamedTuple):
-    """A label, and the probability of every label."""
+    Shapes: see ClassifierSettings; `predict` answers with a Prediction, of multiple=True with a
+            MultiPrediction
+    Units:  `loss` of `evaluate` in nats
+    Raises: ConfigError for labels that are too few or not distinct
+    Source: the multi-label softmax of multiple=True: Su 2020 (kexue 7359)
 
-    label: str
-    probabilities: dict[str, float]
-
-
-class ClassifierNetwork(TaskNetwork):
-    """A Transformer, its sites pooled into one vector, and a dense layer over the labels.
-
-    Shapes: inputs as a Transformer's -> {"logits": (B, labels)}, in nats
+    Example:
+        >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
+        >>> task.predict("味道不错").label in ("bad", "good")
+        True
+        >>> topics = TextClassifier.new(model, ["food", "price"], multiple=True, max_length=16)
+        >>> sorted(topics.predict("味道不错").probabilities)
+        ['food', 'price']
     """
 
-    def __init__(self, transformer: Transformer, labels: int, pooling: str, dropout: float) -> None:
-        super().__init__(transformer)
-        self.pooling = pooling_of(pooling, transformer)
-        self.dropout = Dropout(dropout)
-        self.dense = keras.layers.Dense(
-            labels,
-            kernel_initializer=transformer.architecture.initializer(),
-            dtype="float32",
-            name="labels",
-        )
-        self.build(None)
-
-    def build(self, shape: Any = None) -> None:
-        """Create the head's weights."""
-        width = self.transformer.architecture.width
-        self.dense.build((None, width * self.pooling.widths))
-
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        """Classify."""
-        outputs = self.transformer(inputs, training=training)
-        valid = self.transformer.valid(inputs)
-        pooled = self.pooling.pool(outputs, ops.expand_dims(valid, -1))
-        return {"logits": self.dense(self.dropout(pooled, training=training))}
-
-
-class PooledTask(Task):
-    """A task that reads a text, or a pair of texts, as one vector."""
-
-    def rows(self, examples: Sequence[Example]) -> list[Row]:
-        """Tokens and segments of each example."""
-        texts = [example.text for example in examples]
-        pairs: Any = [example.pair for example in examples]
-        if all(pair is None for pair in pairs):
-            pairs = None
-        elif None in pairs:
-            raise DataError(
-                f"Example {pairs.index(None)} is one text among pairs; give all, or none, a pair."
-            )
-        trained = self.settings.get("pairs")
-        if trained is not None and trained != (pairs is not None):
-            wanted = "pairs" if trained else "single texts"
-            raise DataError(f"This task was trained on {wanted}; the texts given are not.")
-        encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings["max_length"])
-        return [self.inputs(encoding) for encoding in encodings]
-
-    def row(self, text: Text) -> Row:
-        """The network's inputs for one text, or pair."""
-        return self.rows([unlabelled(0, text)])[0]
-
-    def facts(self, examples: Sequence[Example]) -> dict[str, Any]:
-        """Whether the examples are pairs."""
-        return {"pairs": examples[0].pair is not None}
-
-    def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """What the network says of each example: float64 (examples, labels)."""
-        outputs = self.predictor(self.rows(examples))
-        return np.stack([output["logits"] for output in outputs]).astype("float64")
-
-    @abstractmethod
-    def answers(self, examples: Sequence[Example]) -> list[Any]:
-        """What is predicted of each example; there is one at least."""
-
-    def predict(self, texts: Text | list[Text]) -> Any:
-        """The answer to a text, a pair, or a list of either."""
-        if not isinstance(texts, (str, tuple, list)):
-            raise InputError(f"predict takes a text, a pair or a list of them, not {texts!r:.80}.")
-        if isinstance(texts, (str, tuple)):
-            return self.predict([texts])[0]
-        examples = [unlabelled(i, text) for i, text in enumerate(texts)]
-        return self.answers(examples) if examples else []
-
-
-class TextClassifier(PooledTask):
-    """Puts each text, or pair of texts, under one of several labels."""
-
-    kind: ClassVar[str] = "classify"
+    settings_class = ClassifierSettings
 
     @classmethod
-    def new(
-        cls,
-        model: Transformer | str | Path,
-        labels: Sequence[str],
-        *,
-        tokenizer: Tokenizer | None = None,
-        max_length: int = 128,
-        pooling: str = "mean_max",
-        dropout: float = 0.1,
-    ) -> Self:
-        """Put a fresh classifying head on a Transformer, or on the checkpoint at a path.
+    def model_options(cls, settings: ClassifierSettings) -> Fields:
+        """The head that the pooling needs."""
+        return {"heads": heads_of(settings.pooling)}
 
-        max_length: tokens a text is cut to, special ones included; pooling: see POOLINGS
-        """
-        transformer, tokenizer = open_model(model, tokenizer)
-        labels = [str(label) for label in labels]
-        if len(set(labels)) < 2 or len(set(labels)) < len(labels):
-            raise ConfigError(f"A classifier needs two or more distinct labels, not {labels}.")
-        settings = {
-            "labels": labels,
-            "max_length": max_length,
-            "pooling": pooling,
-            "dropout": dropout,
-        }
-        return cls(cls.make_network(transformer, settings), tokenizer, settings)
+    @staticmethod
+    def space_of(settings: ClassifierSettings) -> AnswerSpace:
+        """One label, or several."""
+        if settings.multiple:
+            return SeveralLabels(settings.labels, settings.loss)
+        return OneLabel(settings.labels)
 
     @classmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+    def build_network(
+        cls, transformer: Transformer, tokenizer: Tokenizer, settings: ClassifierSettings
+    ) -> ClassifierNetwork:
         """Build the network around a Transformer."""
-        return ClassifierNetwork(
-            transformer, len(settings["labels"]), settings["pooling"], settings["dropout"]
-        )
+        size = cls.space_of(settings).size
+        return ClassifierNetwork(transformer, size, settings.pooling, settings.dropout)
 
     @property
-    def labels(self) -> list[str]:
+    def labels(self) -> tuple[str, ...]:
         """The labels, in the order of the logits."""
-        return self.settings["labels"]
+        return self.settings.labels
 
-    def read(
-        self, data: Any, *, skip_bad: bool = False, columns: Sequence[str] | None = None
-    ) -> Examples:
-        """Read labelled examples from a file, or take a sequence of (text, [pair,] label)."""
-        if isinstance(data, (str, Path)):
-            return read_examples(data, labels=self.labels, columns=columns, skip_bad=skip_bad)
-        examples: Examples[Example] = Examples()
-        for i, item in enumerate(data):
-            try:
-                examples.append(_example(i, item, self.labels))
-            except DataError as error:
-                if not skip_bad:
-                    raise
-                examples.skipped.append(str(error))
-        if not examples:
-            raise DataError("There are no examples; at least one is needed.")
-        return examples
-
-    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The log-odds ln(p / (1 - p)) of each label, in nats: the logit against all others."""
-        logits = ops.expand_dims(outputs["logits"], 1)
-        others = ops.where(ops.eye(len(self.labels), dtype="bool"), HIDDEN, logits)
-        odds = outputs["logits"] - ops.logsumexp(others, axis=-1)
-        return {label: odds[:, i] for i, label in enumerate(self.labels)}
-
-    def targets(self, examples: Sequence[Example]) -> np.ndarray:
-        """The number of each example's label: int32 (examples,)."""
-        number = {label: i for i, label in enumerate(self.labels)}
-        return np.array([number[str(example.label)] for example in examples], "int32")
-
-    def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
-        """Accuracy, macro F1 and loss (nats) on labelled examples."""
-        examples = self.read(data, skip_bad=skip_bad)
-        logs = self._log_probabilities(examples)
-        wanted = self.targets(examples)
-        chosen = logs.argmax(axis=1)
-        loss = -logs[np.arange(len(wanted)), wanted].mean()
-        return {
-            "accuracy": float((chosen == wanted).mean()),
-            "macro_f1": macro_f1(wanted, chosen, len(self.labels)),
-            "loss": float(loss),
-            "examples": len(examples),
-        }
-
-    def answers(self, examples: Sequence[Example]) -> list[Prediction]:
-        """The label of each example."""
-        chances = np.exp(self._log_probabilities(examples))
-        return [
-            Prediction(
-                self.labels[int(row.argmax())],
-                dict(zip(self.labels, map(float, row), strict=True)),
-            )
-            for row in chances
-        ]
-
-    def _log_probabilities(self, examples: Sequence[Example]) -> np.ndarray:
-        logits = self.logits(examples)
-        logits -= logits.max(axis=1, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-
-
-def _example(i: int, item: Any, labels: Sequence[str]) -> Example:
-    """An Example, or (text, label), or (text, pair, label)."""
-    if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-        raise DataError(f"Example {i} is {item!r:.80}, not (text, label) or (text, pair, label).")
-    if not isinstance(item, Example):
-        item = Example(item[0], item[1] if len(item) == 3 else None, str(item[-1]))
-    if item.label not in labels:
-        raise DataError(
-            f"Example {i} has the label {item.label!r}.{nearest(str(item.label), labels)}"
+    @classmethod
+    def parse(
+        cls,
+        settings: ClassifierSettings,
+        path: str | Path,
+        *,
+        columns: Columns = None,
+        skip_bad: bool = False,
+    ) -> Examples[Example]:
+        """Read labelled texts, or pairs, from a table or JSON lines."""
+        return read_examples(
+            path,
+            labels=settings.labels or None,
+            separator=settings.separator if settings.multiple else None,
+            columns=columns,
+            skip_bad=skip_bad,
         )
-    return item
 
+    @classmethod
+    def names(cls, example: Example) -> Iterable[str]:
+        """The label of an example, or its labels."""
+        return (example.label,) if isinstance(example.label, str) else example.label
 
-def unlabelled(i: int, text: Any) -> Example:
-    """A text, or a pair, to predict for."""
-    parts = (text,) if isinstance(text, str) else text
-    if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
-        raise InputError(f"Text {i} is {text!r:.80}, not a str or a pair of str.")
-    if len(parts) not in (1, 2):
-        raise InputError(f"Text {i} has {len(parts)} parts; a text has one, a pair two.")
-    return Example(*parts)
-
-
-def macro_f1(wanted: np.ndarray, chosen: np.ndarray, labels: int) -> float:
-    """The mean over labels of F1 = 2·right / (wanted + chosen); a label never seen counts 0."""
-    right = np.bincount(wanted[wanted == chosen], minlength=labels)
-    total = np.bincount(wanted, minlength=labels) + np.bincount(chosen, minlength=labels)
-    return float(np.mean(2 * right / np.maximum(total, 1)))
+    @classmethod
+    def learn(cls, settings: ClassifierSettings, examples: Examples[Any]) -> ClassifierSettings:
+        """The labels, where none were named, and whether texts are pairs."""
+        names = (name for example in examples for name in cls.names(example))
+        settings = learn_labels(settings, examples, names)
+        if not settings.multiple and len(settings.labels) < 2:
+            where = "" if examples.path is None else f"{examples.path}: "
+            raise DataError(
+                f"{where}There is one label only ({settings.labels[0]!r}); there is no choice."
+            )
+        return super().learn(settings, examples)

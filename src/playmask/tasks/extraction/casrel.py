@@ -1,4 +1,4 @@
-"""Subjects first: pointers to subjects, then, for each subject, pointers to its objects.
+"""CasRel: pointers to subjects, then, for each subject, pointers to its objects.
 
 Source: the half-pointer, half-tagging baseline of DuIE (Su 2020, kexue 6671 and 7161)
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from playmask.labelling.losses import HIDDEN
@@ -17,13 +18,12 @@ from playmask.model.norms import Condition, Norm, Normalize
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
-from playmask.tasks.extraction.methods import Way
-from playmask.tasks.task import TaskNetwork
+from playmask.tasks.extraction.relation_method import Pair, RelationMethod
+from playmask.tasks.network import TaskNetwork
+from playmask.tasks.settings import RelationSettings
 from playmask.tasks.windows import Outputs, Window, decided
 
 SUBJECTS, OBJECTS = 16, 64  # candidates in a window
-Pair = tuple[int, tuple[int, int], tuple[int, int], float]
-"""A relation in tokens of a text: label, first and last one of subject and object, score."""
 LIKELY = 0.4  # from which probability a token is the first or the last one, as in the baseline
 POWERS = {"subjects": 2, "objects": 4}
 """Probabilities are powers of logistic functions: few tokens are ends, so they begin small."""
@@ -39,7 +39,7 @@ class SubjectNetwork(TaskNetwork):
             {"subjects": (B, T, 2), "objects": (B, T, labels, 2)}, log-probabilities
     """
 
-    def __init__(self, transformer: Transformer, settings: Mapping[str, Any]) -> None:
+    def __init__(self, transformer: Transformer, settings: RelationSettings) -> None:
         super().__init__(transformer)
         width = transformer.architecture.width
         initializer = transformer.architecture.initializer()
@@ -49,8 +49,8 @@ class SubjectNetwork(TaskNetwork):
             "bias_initializer": begin,
             "dtype": "float32",
         }
-        self.labels = len(settings["labels"])
-        self.dropout = Dropout(settings["dropout"])
+        self.labels = len(settings.labels)
+        self.dropout = Dropout(settings.dropout)
         self.subjects = Dense(2, name="subjects", **options)
         self.norm = Normalize(Norm(), Condition(2 * width), name="norm", dtype="float32")
         self.objects = Dense(2 * self.labels, name="objects", **options)
@@ -156,56 +156,58 @@ class SpanEndsCrossentropy(keras.losses.Loss):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Nats a token, of each text: (B,)."""
-        wanted = ops.cast(y_true, "float32")
-        counts = ops.cast(wanted >= 0, "float32")
+        targets = ops.cast(y_true, "float32")
+        counts = ops.cast(targets >= 0, "float32")
         against = ops.log1p(-ops.minimum(ops.exp(y_pred), 1 - 1e-6))
-        nats = -counts * (wanted * y_pred + (1 - wanted) * against) / 2
+        nats = -counts * (targets * y_pred + (1 - targets) * against) / 2
         axes = tuple(range(1, len(nats.shape)))
         tokens = ops.sum(ops.max(counts, axis=axes[1:]), axis=1)
         return ops.sum(nats, axis=axes) / ops.maximum(tokens, 1.0)
 
 
-class SubjectsFirst(Way):
-    """The way of the half-pointers: a subject is drawn in each epoch, its objects are learnt.
+class CasRel(RelationMethod):
+    """Half-pointers: a subject is drawn in each epoch, its objects are learnt.
 
-    Its last token is drawn by itself, so that there are also stretches that are no subjects.
+    Its last token is drawn by itself, so that there are also spans that are no subjects.
     """
 
-    losses = {"subjects": SpanEndsCrossentropy(), "objects": SpanEndsCrossentropy()}  # noqa: RUF012
-
     @staticmethod
-    def network(transformer: Transformer, settings: Mapping[str, Any]) -> SubjectNetwork:
+    def build_network(transformer: Transformer, settings: RelationSettings) -> SubjectNetwork:
         """The pointers to subjects, and to the objects of one."""
         return SubjectNetwork(transformer, settings)
 
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+    @property
+    def losses(self) -> Mapping[str, keras.losses.Loss]:
+        """Nats a token, of subjects and of objects."""
+        return {"subjects": SpanEndsCrossentropy(), "objects": SpanEndsCrossentropy()}
+
+    def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Draw a subject for each text, and say where its objects are."""
-        inputs, relations, weights = batch
+        inputs, every, weights = batch
         valid = inputs["valid"]
         subjects = np.where(valid[..., None], 0, -1).astype("int8")
         subjects = np.repeat(subjects, 2, axis=-1)
-        objects = np.repeat(subjects[:, :, None], len(self.task.labels), axis=2)
-        drawn = np.zeros((len(relations), 2), "int32")
-        for row, all_found in enumerate(relations):
-            found = all_found[all_found[:, 0] >= 0]
-            if not len(found):
+        objects = np.repeat(subjects[:, :, None], len(self.labels), axis=2)
+        drawn = np.zeros((len(every), 2), "int32")
+        for row, filled_up in enumerate(every):
+            relations = filled_up[filled_up[:, 0] >= 0]
+            if not len(relations):
                 continue
-            label, first, last, start, end = found.T
+            label, first, last, start, end = relations.T
             subjects[row, first, 0] = subjects[row, last, 1] = 1
             drawn[row, 0] = random.choice(np.unique(first))
             drawn[row, 1] = random.choice(np.unique(last[last >= drawn[row, 0]]))
             its = (first == drawn[row, 0]) & (last == drawn[row, 1])
             objects[row, start[its], label[its], 0] = 1
             objects[row, end[its], label[its], 1] = 1
-        wanted = {"subjects": subjects, "objects": objects}
-        return {**inputs, "subject": drawn}, wanted, weights  # type: ignore[return-value]
+        return {**inputs, "subject": drawn}, {"subjects": subjects, "objects": objects}, weights
 
-    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[Window, Pair]]:
+    def pairs(self, windows: Sequence[Window], outputs: Outputs) -> Iterator[tuple[Window, Pair]]:
         """The likely objects of likely subjects."""
         return decided(windows, outputs, self._pairs)
 
     def _pairs(
-        self, window: Window, output: Mapping[str, np.ndarray]
+        self, window: Window, output: Mapping[str, npt.NDArray[Any]]
     ) -> Iterator[tuple[int, int, Pair]]:
         names = ("subject first", "subject last", "first", "last")
         above = np.nonzero(output["score"] > 0)[0]

@@ -1,93 +1,61 @@
-"""Tasks that find the same thing in several ways: a way is a network and what goes with it."""
+"""How something is extracted: a network, its losses, what it learns, and how outputs are read."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Generic, TypeVar
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
-from playmask.errors import ConfigError, nearest
+from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
-from playmask.runtime.predictor import Predictor
-from playmask.tasks.extraction.window_task import WindowTask
+from playmask.tasks.settings import ExtractionSettings
 from playmask.tasks.windows import Outputs, Window
-from playmask.tokenizers import Tokenizer
+
+E = TypeVar("E", bound=ExtractionSettings)
 
 
-class Way(ABC):
-    """How a task finds what it finds: its network, its losses, what it asks, how it is read."""
+class Method(ABC, Generic[E]):
+    """A way to extract; it knows its network and its settings, and no task."""
 
-    losses: ClassVar[Mapping[str, keras.losses.Loss]]
-
-    def __init__(self, task: Any) -> None:
-        self.task = task
+    def __init__(self, network: keras.Model, settings: E) -> None:
+        self.network, self.settings = network, settings
+        self.labels = settings.labels
+        self.index = {label: i for i, label in enumerate(self.labels)}
 
     @staticmethod
     @abstractmethod
-    def network(transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+    def build_network(transformer: Transformer, settings: E) -> keras.Model:
         """Build the network around a Transformer."""
 
     @property
     def function(self) -> Any:
-        """What prediction runs: the network's best candidates."""
-        return self.task.network.candidates
+        """What prediction runs: the network's best candidates; None: the network itself."""
+        return self.network.candidates
 
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network its losses."""
-        jit = keras.backend.backend() == "jax"
-        self.task.network.compile(optimizer, loss=dict(self.losses), jit_compile=jit)
+    @property
+    @abstractmethod
+    def losses(self) -> Mapping[str, keras.losses.Loss]:
+        """The loss of each output."""
 
     @abstractmethod
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
-        """What the network should answer to a batch."""
+    def targets(self, windows: Sequence[Window], examples: Sequence[Any]) -> npt.NDArray[Any]:
+        """What is to be learnt in each window of some examples: (windows, …)."""
 
     @abstractmethod
-    def found(self, windows: Sequence[Window], outputs: Outputs) -> Iterable[Any]:
-        """What the outputs say, with the numbers of the texts."""
+    def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """What the network should answer to a padded batch."""
 
+    @abstractmethod
+    def extract(self, windows: Sequence[Window], outputs: Outputs) -> Iterable[tuple[int, Any]]:
+        """What the outputs of windows say, behind the numbers of the texts that it is in."""
 
-class WayTask(WindowTask):
-    """A task with a table of ways; the setting "way" names the one that is taken."""
+    def mention_targets(self, label: str, first: int, last: int) -> tuple[Any, ...]:
+        """What `mention_score` needs to know of a mention: its label, first and last token."""
+        raise NotImplementedError
 
-    ways: ClassVar[Mapping[str, type[Way]]]
-
-    @classmethod
-    def settle(
-        cls,
-        model: Transformer | str | Path,
-        labels: Sequence[str],
-        tokenizer: Tokenizer | None,
-        settings: Mapping[str, Any],
-    ) -> Self:
-        """Make the task for a model, or the checkpoint at a path."""
-        if settings["way"] not in cls.ways:
-            raise ConfigError(
-                f"There is no way {settings['way']!r}.{nearest(settings['way'], cls.ways)}"
-            )
-        return super().settle(model, labels, tokenizer, settings)
-
-    @classmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
-        """Build the network around a Transformer."""
-        return cls.ways[settings["way"]].network(transformer, settings)
-
-    @cached_property
-    def way(self) -> Any:
-        """How things are learnt and found."""
-        return self.ways[self.settings["way"]](self)
-
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What answers as the way needs it."""
-        return super().make_predictor(function or self.way.function)
-
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network the losses of its way."""
-        self.way.compile(optimizer)
-
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
-        """What the way asks of the network."""
-        return self.way.ask(batch, random)
+    def mention_score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+        """The log-odds of a mention, in nats: (B,)."""
+        raise NotImplementedError

@@ -1,251 +1,49 @@
 """Tagging sequences: every token gets a tag, and runs of tags are mentions."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
-from itertools import groupby, pairwise
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, ClassVar
 
-import keras
-import numpy as np
-from keras import ops
-
-from playmask.data.annotated import Annotated, Mention
-from playmask.data.formats.tag_columns import tags_to_mentions
+from playmask.data.annotated import Annotated
 from playmask.data.gathering import BadExample
-from playmask.errors import ConfigError, nearest
-from playmask.labelling.losses import HIDDEN
-from playmask.labelling.taggers import TAGGERS, Tagged
-from playmask.model.dense import Dense
-from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, bucket, buckets
-from playmask.runtime.compiled import Compiled
-from playmask.tasks.extraction.mentions import MentionTask
-from playmask.tasks.task import TaskNetwork
-from playmask.tasks.windows import Outputs, Window
-from playmask.tokenizers import Tokenizer
-
-SCHEMES = {"bio": ("B", "I", "I", "B"), "bmes": ("B", "M", "E", "S")}
-"""The letters of a mention's first, inner and last token, and of one that is its only token."""
-
-LENGTHS = buckets(1 << 20)
-TOGETHER = (1, 32)  # texts whose tags are decoded at once
+from playmask.data.submissions import write_cluener
+from playmask.tasks.extraction.content import Content
+from playmask.tasks.extraction.extractor import Extractor
+from playmask.tasks.extraction.mentions import MENTIONS
+from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.tagging import Tagging, tags_of
+from playmask.tasks.settings import TaggerSettings
 
 
-class TaggerNetwork(TaskNetwork):
-    """A Transformer, a dense layer over the tags, and what makes tags of its logits.
+class SequenceTagger(Extractor[TaggerSettings]):
+    """Finds mentions that do not overlap, by a tag for each token: word segmentation, entities.
 
-    Shapes: inputs as a Transformer's -> {"logits": (B, T, tags)}
+    Shapes: `predict` answers with a list of Mentions (start, end, label, score) for each text
+    Units:  characters; scores are probabilities
+    Raises: DataError for mentions that overlap, or have other labels than the task
+
+    Example:
+        >>> task = SequenceTagger.new(model, ["PER", "LOC"], max_length=16)
+        >>> task.tags
+        ['O', 'B-PER', 'I-PER', 'B-LOC', 'I-LOC']
     """
 
-    def __init__(self, transformer: Transformer, tags: int, settings: Mapping[str, Any]) -> None:
-        super().__init__(transformer)
-        if settings["tagger"] not in TAGGERS:
-            raise ConfigError(
-                f"There is no tagger {settings['tagger']!r}.{nearest(settings['tagger'], TAGGERS)}"
-            )
-        self.dropout = Dropout(settings["dropout"])
-        initializer = transformer.architecture.initializer()
-        self.dense = Dense(tags, kernel_initializer=initializer, dtype="float32", name="tags")
-        self.tagger = TAGGERS[settings["tagger"]](
-            tags, **settings["options"], dtype="float32", name="tagger"
-        )
-        self.build(None)
+    settings_class = TaggerSettings
+    content: ClassVar[Content] = MENTIONS
+    methods: ClassVar[Mapping[str, type[Method[Any]]]] = {"tags": Tagging}
+    submission = staticmethod(write_cluener)
 
-    def build(self, shape: Any = None) -> None:
-        """Create the weights of the dense layer and of the tagger."""
-        self.dense.build((None, None, self.transformer.architecture.width))
-        self.tagger.build()
-
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        """Score the tags of every token."""
-        hidden = self.transformer(inputs, training=training)["hidden"]
-        return {"logits": self.dense(self.dropout(hidden, training=training))}
-
-
-class NatsPerToken(keras.losses.Loss):
-    """A tagger's loss; tags of -1 are padding, and only tokens count."""
-
-    def __init__(self, tagger: Any) -> None:
-        super().__init__(reduction="mean_with_sample_weight", name="nats")
-        self.tagger = tagger
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Nats a token, of each text: (B,)."""
-        tags = ops.cast(y_true, "int32")
-        valid = tags >= 0
-        nats = self.tagger.loss(y_pred, ops.maximum(tags, 0), valid)
-        return nats / ops.cast(ops.maximum(ops.sum(ops.cast(valid, "int32"), 1), 1), nats.dtype)
-
-
-class SequenceTagger(MentionTask):
-    """Finds mentions that do not overlap, by a tag for each token: word segmentation, entities."""
-
-    kind: ClassVar[str] = "tag"
-
-    @classmethod
-    def new(
-        cls,
-        model: Transformer | str | Path,
-        labels: Sequence[str],
-        *,
-        tokenizer: Tokenizer | None = None,
-        max_length: int = 128,
-        tagger: str = "crf",
-        scheme: str = "bio",
-        dropout: float = 0.1,
-        **options: Any,
-    ) -> Self:
-        """Put a fresh tagger on a Transformer, or on the checkpoint at a path.
-
-        tagger: "crf", "memm" or "softmax", and its options (`ends`, `multiplier`, `rank`);
-        scheme: "bio" or "bmes"; max_length: tokens that are read at once
-        """
-        if scheme not in SCHEMES:
-            raise ConfigError(f"There is no scheme {scheme!r}.{nearest(scheme, SCHEMES)}")
-        settings = {
-            "max_length": max_length,
-            "tagger": tagger,
-            "scheme": scheme,
-            "dropout": dropout,
-            "options": options,
-        }
-        return cls.settle(model, labels, tokenizer, settings)
-
-    @classmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
-        """Build the network around a Transformer."""
-        return TaggerNetwork(transformer, len(tags_of(settings)), settings)
-
-    @cached_property
+    @property
     def tags(self) -> list[str]:
         """The tags, in the order of the logits; the first is that of no mention."""
         return tags_of(self.settings)
 
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network its loss: nats a token."""
-        self.network.compile(
-            optimizer,
-            loss={"logits": NatsPerToken(self.network.tagger)},
-            jit_compile=keras.backend.backend() == "jax",
-        )
-
-    def suitable(self, example: Any) -> Annotated:
-        """Its mentions stand apart."""
-        example = super().suitable(example)
+    def check(self, example: Any) -> Annotated:
+        """An Annotated of the task's labels whose mentions stand apart, or (text, mentions)."""
+        example = super().check(example)
         for one, other in pairwise(example.mentions):
             if other.start < one.end:
                 raise BadExample(
                     f"{one[:3]} and {other[:3]} overlap, but a token has one tag; use a SpanTagger."
                 )
         return example
-
-    def told(self, label: str, first: int, last: int) -> tuple[Any, ...]:
-        """The mention's tokens and their tags."""
-        letters = letters_of(last - first + 1, self.settings["scheme"])
-        tags = [self.tags.index(f"{letter}-{label}") for letter in letters]
-        return np.arange(first, last + 1, dtype="int32"), np.array(tags, "int32")
-
-    def score(self, outputs: dict[str, Tensor], *told: Tensor) -> Tensor:
-        """The log-odds of a mention's tags against all others, added up, in nats: (B,)."""
-        places, tags = told
-        logits = ops.take(outputs["logits"], places, axis=1)
-        ours = ops.arange(len(self.tags), dtype="int32") == tags[:, None]
-        others = ops.logsumexp(ops.where(ours, HIDDEN, logits), axis=-1)
-        return ops.sum(ops.sum(ops.where(ours, logits, 0.0), axis=-1) - others, axis=1)
-
-    def targets(self, examples: Sequence[Annotated]) -> np.ndarray:
-        """The tags of each window's tokens, -1 behind its end: int16 (windows, max_length)."""
-        number = {tag: i for i, tag in enumerate(self.tags)}
-        windows = self.windows([example.text for example in examples])
-        found = np.full((len(windows), self.settings["max_length"]), -1, "int16")
-        for row, window in zip(found, windows, strict=True):
-            row[: len(window.encoding)] = 0
-            for mention in examples[window.text].mentions:
-                cut = window.tokens_of(mention.start, mention.end)
-                if cut is not None:
-                    count = cut.last - cut.first + 1 + cut.left + cut.right
-                    letters = letters_of(count, self.settings["scheme"])
-                    kept = letters[cut.left : count - cut.right]
-                    first = window.head + cut.first
-                    row[first : first + len(kept)] = [number[f"{x}-{mention.label}"] for x in kept]
-        return found
-
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
-        """The tags of the tokens that are there; a text counts as many times as it has tokens."""
-        inputs, tags, weights = batch
-        tags = tags[:, : inputs["tokens"].shape[1]]
-        return inputs, tags, weights * (tags >= 0).sum(1).astype("float32")
-
-    def found(self, windows: Sequence[Window], outputs: Outputs) -> list[tuple[int, Mention]]:
-        """Decode each text's tags from the logits of its windows."""
-        both = zip(windows, (output["logits"] for output in outputs), strict=True)
-        groups = [[*group] for _, group in groupby(both, key=lambda each: each[0].text)]
-        logits, offsets = zip(*map(merged, groups), strict=True)
-        found = []
-        for group, tagged, places in zip(groups, self._decode(logits), offsets, strict=True):
-            window = group[0][0]
-            tags = [self.tags[i] for i in tagged.tags[window.head :][: window.total]]
-            before, behind = tagged.before[window.head :], tagged.behind[window.head :]
-            for start, end, label, _ in tags_to_mentions(tags):
-                chance = float(np.exp(min(0.0, before[start] + behind[end - 1])))
-                place = (places[start][0], places[end - 1][1])
-                found.append((window.text, Mention(*place, label, chance)))
-        return found
-
-    @cached_property
-    def _decoding(self) -> Compiled:
-        return Compiled(self.network, self.network.tagger.decode)
-
-    def _decode(self, logits: Sequence[np.ndarray]) -> list[Tagged]:
-        """The best tags of each text's logits (T, tags)."""
-        found: list[Tagged] = [Tagged(*[np.zeros(0)] * 3)] * len(logits)
-        order = sorted(range(len(logits)), key=lambda i: len(logits[i]))
-        for length, group in groupby(order, key=lambda i: bucket(len(logits[i]), LENGTHS)):
-            members = [*group]
-            for start in range(0, len(members), TOGETHER[-1]):
-                these = members[start : start + TOGETHER[-1]]
-                size = bucket(len(these), TOGETHER)
-                padded = np.zeros((size, length, len(self.tags)), "float32")
-                valid = np.zeros((size, length), "bool")
-                valid[:, 0] = True
-                for row, i in enumerate(these):
-                    padded[row, : len(logits[i])] = logits[i]
-                    valid[row, : len(logits[i])] = True
-                decoded = [ops.convert_to_numpy(x) for x in self._decoding(padded, valid)]
-                for row, i in enumerate(these):
-                    found[i] = Tagged(*(each[row] for each in decoded))
-        return found
-
-
-def tags_of(settings: Mapping[str, Any]) -> list[str]:
-    """O, and each letter with each label."""
-    letters = dict.fromkeys(SCHEMES[settings["scheme"]])
-    return ["O", *(f"{letter}-{label}" for label in settings["labels"] for letter in letters)]
-
-
-def letters_of(count: int, scheme: str) -> list[str]:
-    """The letters of a mention of so many tokens."""
-    first, inner, last, only = SCHEMES[scheme]
-    return [only] if count == 1 else [first, *[inner] * (count - 2), last]
-
-
-def merged(group: Sequence[tuple[Window, np.ndarray]]) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """The logits of a text, each token's from the window that shows most around it, and offsets.
-
-    What frames the text is taken from its first and its last window.
-    """
-    (first, logits), (last, final) = group[0], group[-1]
-    if len(group) == 1:
-        return logits[: len(first.encoding)], first.offsets
-    both = pairwise(window for window, _ in group)
-    turns = [0, *((one.last + other.first + 1) // 2 for one, other in both), first.total]
-    rows, offsets = [logits[: first.head]], []
-    for (window, scores), turn, stop in zip(group, turns, turns[1:], strict=False):
-        start, end = turn - window.first, stop - window.first
-        rows.append(scores[window.head + start : window.head + end])
-        offsets += window.offsets[start:end]
-    rows.append(final[last.head + last.last - last.first : len(last.encoding)])
-    return np.concatenate(rows), offsets

@@ -1,23 +1,26 @@
-"""What the ways to answer questions about passages share: reading, merging, scoring."""
+"""What the tasks share that answer questions about passages: reading, merging, scoring."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from playmask.data.examples import Examples
-from playmask.data.gathering import BadExample, gather
-from playmask.data.offsets import check_place
+from playmask.data.gathering import BadExample, check_all
+from playmask.data.inputs import read_questions
 from playmask.data.passages import Asked, read_passages
+from playmask.data.submissions import write_answers
 from playmask.errors import ConfigError, InputError
 from playmask.metrics.reading import CMRC, DUREADER, SQUAD, reading_scores
-from playmask.tasks.task import Task
-from playmask.tasks.windows import Window, suited, windows_over
+from playmask.tasks.settings import PassageSettings
+from playmask.tasks.task import Columns, Fields, Task
+from playmask.tasks.windows import Window, windows_over
 
-CANDIDATES = 64  # stretches of a window that are looked at
+DIGITS = 6
+CANDIDATES = 64  # spans of a window that are looked at
 SHOWN = 40  # characters of a question that errors quote
 
 
@@ -36,67 +39,100 @@ class Answer(NamedTuple):
 class Odds(NamedTuple):
     """What a window, or a passage, may answer, against there being no answer in it, in nats.
 
-    places: (n, 2) characters; odds: (n,); total: the log of the summed odds of all stretches,
+    places: (n, 2) characters; odds: (n,); total: the log of the summed odds of all spans,
     also of those that are not listed
     """
 
-    places: np.ndarray
-    odds: np.ndarray
+    places: npt.NDArray[Any]
+    odds: npt.NDArray[Any]
     total: float
 
 
-class Reader(Task):
-    """A task that answers questions about passages of any length by stretches of them.
+Q = TypeVar("Q", bound=Sequence[Any])
+R = TypeVar("R", bound=PassageSettings)
+
+
+class Reader(Task[R], Generic[R]):
+    """A task that answers questions about passages of any length by spans of them.
 
     A passage is read in windows that hold the whole question and share a quarter of their tokens.
     """
 
     metrics: ClassVar = {"dureader": DUREADER, "cmrc": CMRC, "squad": SQUAD}
+    submission = staticmethod(write_answers)
 
     @abstractmethod
     def odds(self, windows: Sequence[Window], texts: Sequence[str]) -> list[Odds]:
-        """What each window may answer; each stretch of a text in one of its windows only."""
+        """What each window may answer; each span of a text in one of its windows only."""
 
-    def read(
-        self, data: Any, *, skip_bad: bool = False, columns: Sequence[str] | None = None
+    @classmethod
+    def parse(
+        cls, settings: R, path: str | Path, *, columns: Columns = None, skip_bad: bool = False
     ) -> Examples[Asked]:
-        """Read questions with located answers from a file, or take a sequence of Asked."""
-        if isinstance(data, (str, Path)):
-            held = read_passages(data, columns=columns, skip_bad=skip_bad)
-            data = self.askable(held, data, skip_bad=skip_bad)
-        return suited(data, _learnable, skip_bad=skip_bad)
+        """Read questions with located answers."""
+        return read_passages(path, columns=columns, skip_bad=skip_bad)
 
-    def read_wanted(self, data: Any, *, skip_bad: bool = False, **how: Any) -> Examples[Asked]:
+    @classmethod
+    def parse_references(cls, settings: R, path: str | Path, **options: Any) -> Examples[Asked]:
         """Read questions with answers that need not stand in the passage: texts are compared."""
-        if isinstance(data, (str, Path)):
-            held = read_passages(data, located=False, skip_bad=skip_bad, **how)
-            data = self.askable(held, data, skip_bad=skip_bad)
-        return suited(data, _answered, skip_bad=skip_bad)
+        return read_passages(path, located=False, **options)
 
-    def askable(
-        self, examples: Examples[Asked], path: str | Path, *, skip_bad: bool
-    ) -> Examples[Asked]:
-        """Those of a file's questions that leave room for their passages in a window."""
-        placed = zip(examples.places, examples, strict=True)
-        made = ((place, partial(self.suitable, each)) for place, each in placed)
-        kept = gather(Path(path), made, skip_bad=skip_bad)
-        return Examples(kept, [*examples.skipped, *kept.skipped], kept.places)
+    def check(self, example: Any) -> Asked:
+        """A question with an answer that has a place, or that is known to have none."""
+        asked = self.check_reference(example)
+        if not asked.places and not asked.impossible:
+            raise BadExample(f"The answer {asked.answers[0]!r:.40} has no place in the passage.")
+        return asked
 
-    def suitable(self, example: Any) -> Any:
-        """A question, also without its answers, that leaves room for its passage; or BadExample."""
+    def check_reference(self, example: Any) -> Asked:
+        """A question with an answer, or that is known to have none."""
+        if not isinstance(example, Asked):
+            raise BadExample(f"It is {example!r:.60}, not an Asked.")
+        if not example.answers and not example.impossible:
+            raise BadExample(f"The question {example.question!r:.40} has no answer.")
+        return self.check_room(example)
+
+    def check_room(self, example: Q) -> Q:
+        """A question, also without its answers, that leaves room for its passage."""
         size = len(self.tokenizer.encode(example[0], special=False))
         room = self.reads - self.tokenizer.frame.size(2)
         most = room - 2 * (room // 4)
         if size > most:
             raise BadExample(
                 f"The question {_short(example[0])!r} has {size} tokens; with a max_length of "
-                f"{self.settings['max_length']} it may have {most}, beside its passage."
+                f"{self.settings.max_length} it may have {most}, beside its passage."
             )
         return example
 
-    def facts(self, examples: Sequence[Asked]) -> dict[str, Any]:
+    @classmethod
+    def learn(cls, settings: R, examples: Examples[Asked]) -> R:
         """Whether some questions have no answer."""
-        return {"impossible": any(example.impossible for example in examples)}
+        return settings.change(impossible=any(example.impossible for example in examples))
+
+    def read_inputs(
+        self, path: Path, *, columns: Columns = None, skip_bad: bool = False
+    ) -> Examples[Any]:
+        """Read questions and passages from a competition's file, or from a table."""
+        questions = read_questions(path, columns, skip_bad=skip_bad)
+        return check_all(questions, self.check_room, skip_bad=skip_bad)
+
+    def input_of(self, example: Any) -> tuple[str, str]:
+        """The question and its passage."""
+        return example[0], example[1]
+
+    def example_json(self, example: Any) -> Fields:
+        """The question, and its id where it has one."""
+        named = {"id": example.id} if isinstance(example, Asked) else {}
+        return {**named, "question": example[0]}
+
+    def answer_json(self, example: Any, answer: Answer) -> Fields:
+        """The answer, its place and its probability."""
+        text, start, end, score = answer
+        return {"answer": text, "start": start, "end": end, "score": round(score, DIGITS)}
+
+    def target_json(self, example: Asked) -> Fields:
+        """The right answers; none where the question has none."""
+        return {"answers": [*example.answers]}
 
     def windows(self, asked: Sequence[Any]) -> list[Window]:
         """All windows of some questions and passages, in order."""
@@ -104,35 +140,29 @@ class Reader(Task):
         try:
             return windows_over(self.tokenizer, self.reads, texts, questions)
         except InputError:
-            self._refuse(asked)
+            for i, each in enumerate(asked):  # which question is too long
+                try:
+                    self.check_room(each)
+                except BadExample as error:
+                    raise InputError(f"Text {i}: {error}") from None
             raise
-
-    def _refuse(self, asked: Sequence[Any]) -> None:
-        """Say which question is too long."""
-        for i, each in enumerate(asked):
-            try:
-                self.suitable(each)
-            except BadExample as error:
-                raise InputError(f"Text {i}: {error}") from None
 
     @property
     def reads(self) -> int:
         """The tokens of a question and what is seen of its passage, special ones included."""
-        return self.settings["max_length"]
+        return self.settings.max_length
 
-    def evaluate(
-        self, data: Any, *, skip_bad: bool = False, metric: str | None = None
+    def measure(
+        self, examples: Sequence[Asked], answers: Sequence[Answer], metric: str | None = None
     ) -> dict[str, float]:
         """F1 and exact matches, in per cent, by the rule of a competition: dureader, cmrc, squad.
 
-        An impossible question wants the empty answer.
+        An impossible question's right answer is the empty text.
         """
-        rule = self.metric(metric)
-        examples = self.read_wanted(data, skip_bad=skip_bad)
-        found = {str(i): answer.text for i, answer in enumerate(self.predict([*examples]))}
-        wanted = {str(i): each.answers or ("",) for i, each in enumerate(examples)}
-        scores = reading_scores(found, wanted, rule)
-        return {"f1": scores.f1, "exact": scores.exact, "examples": len(examples)}
+        predictions = {str(i): answer.text for i, answer in enumerate(answers)}
+        targets = {str(i): each.answers or ("",) for i, each in enumerate(examples)}
+        scores = reading_scores(predictions, targets, self.metric(metric))
+        return {"f1": scores.f1, "exact": scores.exact}
 
     def predict(self, asked: Any, *, best: int | None = None) -> Any:
         """Answer (question, passage), or each of a list; with `best`, so many answers of each.
@@ -150,19 +180,19 @@ class Reader(Task):
         parts: list[list[Odds]] = [[] for _ in several]
         for window, odds in zip(windows, self.odds(windows, texts) if windows else (), strict=True):
             parts[window.text].append(odds)
-        found = [self._answers(text, part) for text, part in zip(texts, parts, strict=True)]
-        answers: list[Any] = [each[0] if best is None else each[:best] for each in found]
+        ranked = [self._answers(text, part) for text, part in zip(texts, parts, strict=True)]
+        answers: list[Any] = [each[0] if best is None else each[:best] for each in ranked]
         return answers[0] if one else answers
 
     def _answers(self, text: str, parts: Sequence[Odds]) -> list[Answer]:
         """What a passage answers, by what its windows do, the likeliest first.
 
         Of windows that know nothing of one another, at most one of which holds the answer, the
-        odds add up: P(stretch) = odds / (1 + all odds), and 1 stands for no answer. Where there is
-        no stretch at all, that is the answer.
+        odds add up: P(span) = odds / (1 + all odds), and 1 stands for no answer. Where there is
+        no span at all, that is the answer.
         """
-        found = any(len(part.places) for part in parts)
-        none = [] if found and not self.settings.get("impossible") else [0.0]
+        spans = any(len(part.places) for part in parts)
+        none = [] if spans and not self.settings.impossible else [0.0]
         total = np.logaddexp.reduce([*none, *(part.total for part in parts)])
         merged = {"": Answer("", 0, 0, float(np.exp(-total)))} if none else {}
         places = [place for part in parts for place in part.places.tolist()]
@@ -175,7 +205,7 @@ class Reader(Task):
         return sorted(merged.values(), key=lambda answer: -answer.score)
 
 
-def check_answers(task: Reader, longest: int) -> None:
+def check_answers(task: Reader[Any], longest: int) -> None:
     """See that windows share as many tokens as an answer may have."""
     room = (task.reads - task.tokenizer.frame.size(2)) // 4
     if not 1 <= longest <= room:
@@ -199,27 +229,3 @@ def pair_of(i: int, asked: Any) -> tuple[str, str]:
         if not each.strip():
             raise InputError(f"The {what} of text {i} is empty.")
     return pair[0], pair[1]
-
-
-def _answered(example: Any) -> Asked:
-    """See that a question is one, and has answers, or is known to have none."""
-    if not isinstance(example, Asked):
-        raise BadExample(f"It is {example!r:.60}, not an Asked.")
-    try:
-        pair_of(0, example)
-    except InputError as error:
-        raise BadExample(str(error)) from None
-    if not example.answers and not example.places and not example.impossible:
-        raise BadExample(f"The question {example.question!r:.40} has no answer.")
-    stated = [example.text[start:end] for start, end in example.places]
-    return example._replace(answers=example.answers or tuple(stated))
-
-
-def _learnable(example: Any) -> Asked:
-    """See that the answers have places too."""
-    example = _answered(example)
-    for place in example.places:
-        check_place(example.text, *place)
-    if not example.places and not example.impossible:
-        raise BadExample(f"The answer {example.answers[0]!r:.40} has no place in the passage.")
-    return example

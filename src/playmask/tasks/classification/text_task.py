@@ -1,0 +1,195 @@
+"""Tasks that read a text, or a pair of texts, in one row."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from playmask.data.examples import Example, Examples, ordered
+from playmask.data.gathering import BadExample
+from playmask.data.inputs import read_table
+from playmask.errors import DataError, InputError
+from playmask.model.masks import Tensor
+from playmask.runtime.batches import Row
+from playmask.tasks.classification.answers import AnswerSpace
+from playmask.tasks.network import Encoded
+from playmask.tasks.reports import ClassReport
+from playmask.tasks.settings import TextSettings
+from playmask.tasks.task import Columns, Fields, Task
+
+Text = str | tuple[str, str]
+T = TypeVar("T", bound=TextSettings)
+
+
+class TextTask(Task[T], Generic[T]):
+    """A task that reads a text, or a pair of texts, in one row, and answers from one space."""
+
+    @staticmethod
+    @abstractmethod
+    def space_of(settings: T) -> AnswerSpace:
+        """What is answered with."""
+
+    @property
+    def space(self) -> AnswerSpace:
+        """What the task answers with."""
+        return self.space_of(self.settings)
+
+    # Examples
+
+    def check(self, example: Any) -> Example:
+        """An Example, or (text, label), or (text, pair, label)."""
+        if not isinstance(example, (tuple, list)) or len(example) not in (2, 3):
+            raise BadExample(f"It is {example!r:.80}, not (text, label) or (text, pair, label).")
+        text, *pair, label = example
+        other = pair[0] if pair else None
+        if not isinstance(text, str) or not isinstance(other, str | None):
+            raise BadExample(f"It is {example!r:.80}; texts are str.")
+        self._check_pair(other is not None, text)
+        return Example(text, other, self.space.check(label))
+
+    def _check_pair(self, is_pair: bool, text: str) -> None:
+        """See that a pair comes where the task was trained on pairs, and only there."""
+        if self.settings.pairs not in (None, is_pair):
+            names = ("single texts", "pairs")
+            raise BadExample(
+                f"The task was trained on {names[not is_pair]}, "
+                f"{'which give --pair' if not is_pair else 'without a second text'}; "
+                f"this came: {text!r:.60}."
+            )
+
+    @classmethod
+    def learn(cls, settings: T, examples: Examples[Example]) -> T:
+        """Whether the examples are pairs."""
+        pairs = [example.pair is not None for example in examples]
+        if len({*pairs}) > 1:
+            place = examples.places[pairs.index(not pairs[0])] if examples.places else ""
+            where = f"{examples.path}:{place}: " if examples.path else ""
+            raise DataError(f"{where}It mixes single texts and pairs with the others; give one.")
+        return settings.change(pairs=pairs[0])
+
+    # The network
+
+    def rows(self, examples: Sequence[Example]) -> list[Row]:
+        """Tokens and segments of each example; raises DataError for texts among pairs."""
+        for i, example in enumerate(examples):
+            try:
+                self._check_pair(example.pair is not None, example.text)
+            except BadExample as error:
+                raise DataError(f"Text {i}: {error}") from None
+        texts = [example.text for example in examples]
+        pairs: Any = [example.pair for example in examples]
+        if all(pair is None for pair in pairs):
+            pairs = None
+        elif None in pairs:
+            raise DataError(
+                f"Example {pairs.index(None)} is one text among pairs; give all, or none, a pair."
+            )
+        encodings = self.tokenizer.encode(texts, pairs, max_length=self.settings.max_length)
+        return [self.inputs(encoding) for encoding in encodings]
+
+    def row(self, text: Text) -> Row:
+        """The network's inputs for one text, or pair."""
+        return self.rows([unlabelled(0, text)])[0]
+
+    def encode(self, examples: Sequence[Example]) -> Encoded:
+        """A row for each example, and what its label stands for."""
+        targets = self.space.targets([example.label for example in examples])
+        return Encoded(self.rows(examples), targets)
+
+    @property
+    def losses(self) -> Mapping[str, keras.losses.Loss]:
+        """That of the answers."""
+        return {"logits": self.space.loss}
+
+    @property
+    def training_metrics(self) -> Mapping[str, list[keras.metrics.Metric]]:
+        """Those of the answers."""
+        metrics = self.space.training_metrics
+        return {"logits": metrics} if metrics else {}
+
+    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """How strongly the logits speak for each answer."""
+        return self.space.scores(outputs["logits"])
+
+    # Answers
+
+    def logits(self, examples: Sequence[Example]) -> npt.NDArray[np.float64]:
+        """What the network says of each example: (examples, size)."""
+        outputs = self.predictor(self.rows(examples))
+        return np.stack([output["logits"] for output in outputs]).astype("float64")
+
+    def answer(self, examples: Sequence[Example]) -> list[Any]:
+        """What is answered to each example."""
+        return self.space.answers(self.logits(examples)) if examples else []
+
+    def predict(self, texts: Text | list[Text]) -> Any:
+        """The answer to a text, a pair, or a list of either."""
+        if not isinstance(texts, (str, tuple, list)):
+            raise InputError(f"predict takes a text, a pair or a list of them, not {texts!r:.80}.")
+        if isinstance(texts, (str, tuple)):
+            return self.predict([texts])[0]
+        return self.answer([unlabelled(i, text) for i, text in enumerate(texts)])
+
+    def measure(
+        self, examples: Sequence[Example], answers: Sequence[Any], metric: str | None = None
+    ) -> dict[str, float]:
+        """Scores of answers against the labels."""
+        return self.space.measure(answers, [example.label for example in examples])
+
+    def report(self, examples: Sequence[Example], answers: Sequence[Any]) -> ClassReport | None:
+        """Scores by label, where there are labels."""
+        return self.space.report(answers, [example.label for example in examples])
+
+    def read_inputs(
+        self, path: Path, *, columns: Columns = None, skip_bad: bool = False
+    ) -> Examples[Example]:
+        """Read a table of texts or pairs; the task knows which, and the labels that may follow."""
+        settings = self.settings
+        return read_table(
+            path,
+            columns,
+            pairs=settings.pairs,
+            labels=settings.labels,
+            separator=settings.separator,
+            skip_bad=skip_bad,
+        )
+
+    def answer_json(self, example: Example, answer: Any) -> Fields:
+        """What stands for an answer in JSON."""
+        return self.space.answer_json(answer)
+
+    def target_json(self, example: Example) -> Fields:
+        """What stands for an example's label in JSON."""
+        return self.space.target_json(example.label)
+
+
+def learn_labels(settings: T, examples: Examples[Example], names: Iterable[str]) -> T:
+    """The settings with the labels that occur, where none were named.
+
+    Raises: DataError where there is no choice between them, or hardly a text has the label of
+            another
+    """
+    if settings.labels:
+        return settings
+    labels = ordered(names)
+    where = "" if examples.path is None else f"{examples.path}: "
+    if len(labels) > max(20, len(examples) // 2):
+        raise DataError(
+            f"{where}There are {len(labels)} labels in {len(examples)} lines; if the columns are "
+            "the other way round, give --columns label,text."
+        )
+    return settings.change(labels=tuple(labels))
+
+
+def unlabelled(i: int, text: Any) -> Example:
+    """A text, or a pair, to predict for."""
+    parts = (text,) if isinstance(text, str) else text
+    if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
+        raise InputError(f"Text {i} is {text!r:.80}, not a str or a pair of str.")
+    if len(parts) not in (1, 2):
+        raise InputError(f"Text {i} has {len(parts)} parts; a text has one, a pair two.")
+    return Example(*parts)

@@ -1,0 +1,57 @@
+"""What a task's network is, what it learns from, and the model it is put on."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from playmask.errors import ConfigError, InputError
+from playmask.model.transformer import PREDICT, Transformer
+from playmask.runtime.batches import Row
+from playmask.runtime.train.hooks import OpenStep
+from playmask.tokenizers import Tokenizer
+
+
+class TaskNetwork(OpenStep):
+    """A Transformer with what a task puts on it; weights of the task's own are "task/…"."""
+
+    def __init__(self, transformer: Transformer) -> None:
+        super().__init__(name="task")
+        self.transformer = transformer
+
+    def build(self, shape: Any = None) -> None:
+        """Create the task's own weights, where it has any."""
+
+    def predict(self, *arguments: Any, **options: Any) -> Any:
+        """Refused, as a Transformer's."""
+        raise InputError(PREDICT)
+
+
+class Encoded(NamedTuple):
+    """The network's inputs for some examples, and what it should answer to each: the targets."""
+
+    rows: Sequence[Row]
+    targets: npt.NDArray[Any]
+
+
+def open_model(
+    model: Transformer | str | Path,
+    tokenizer: Tokenizer | None,
+    load: Callable[[Any], Transformer],
+) -> tuple[Transformer, Tokenizer]:
+    """A Transformer and its tokenizer, from a model, or from the path of one by `load`."""
+    if not isinstance(model, Transformer):
+        model = load(model)
+    tokenizer = tokenizer or model.tokenizer
+    if tokenizer is None:
+        raise ConfigError(
+            "The model has no tokenizer (no tokenizer.json, vocab.txt, *.model, or vocab.json with "
+            "merges.txt lay beside it); pass one."
+        )
+    if len(tokenizer) > model.architecture.vocabulary:
+        raise ConfigError(
+            f"The tokenizer has {len(tokenizer)} tokens, the model only "
+            f"{model.architecture.vocabulary}; they do not belong together."
+        )
+    return model, tokenizer

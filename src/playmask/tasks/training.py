@@ -1,0 +1,50 @@
+"""The training of a task: batches of its examples, and Keras' loop over them."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from playmask.data.examples import Examples
+from playmask.runtime.planning import price_of
+from playmask.runtime.train.fitting import TrainingPlan, train
+
+if TYPE_CHECKING:
+    from playmask.tasks.task import Task
+
+MEASURED = 1000  # validation examples at most on which an epoch is measured
+
+
+def fingerprint(examples: Iterable[Any]) -> str:
+    """A hash of examples, by which a resumed training knows its data."""
+    return hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
+
+
+def fit_network(
+    task: "Task[Any]",
+    examples: Examples[Any],
+    checks: Examples[Any] | None,
+    plan: TrainingPlan,
+    *,
+    directory: Path | None,
+    callbacks: list[keras.callbacks.Callback],
+    verbose: Any,
+) -> dict[str, list[float]]:
+    """Train a task's network on checked examples; arguments as of `Task.fit`."""
+    options = plan.options
+    keras.utils.set_random_seed(options.seed)
+    size, seed = options.batch_size, options.seed
+    every = 1 if checks is None else -(-len(checks) // MEASURED)  # of more examples, the second, …
+    price = price_of(task.network.count_params(), passes=3) / options.epochs
+    return train(
+        task,
+        task.batches(examples, size, seed=seed, shuffle=True, price=price),
+        None if checks is None else task.batches(checks, size, shuffle=False),
+        plan,
+        checks=() if checks is None else checks.part(slice(None, None, every)),
+        directory=directory,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
