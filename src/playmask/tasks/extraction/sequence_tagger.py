@@ -15,6 +15,7 @@ from playmask.data.formats.tag_columns import tags_to_mentions
 from playmask.data.gathering import BadExample
 from playmask.errors import ConfigError, nearest
 from playmask.labelling.losses import HIDDEN
+from playmask.labelling.tag_sequences import TagCrossentropy
 from playmask.labelling.taggers import TAGGERS, Tagged
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
@@ -65,21 +66,6 @@ class TaggerNetwork(TaskNetwork):
         return {"logits": self.dense(self.dropout(hidden, training=training))}
 
 
-class NatsPerToken(keras.losses.Loss):
-    """A tagger's loss; tags of -1 are padding, and only tokens count."""
-
-    def __init__(self, tagger: Any) -> None:
-        super().__init__(reduction="mean_with_sample_weight", name="nats")
-        self.tagger = tagger
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Nats a token, of each text: (B,)."""
-        tags = ops.cast(y_true, "int32")
-        valid = tags >= 0
-        nats = self.tagger.loss(y_pred, ops.maximum(tags, 0), valid)
-        return nats / ops.cast(ops.maximum(ops.sum(ops.cast(valid, "int32"), 1), 1), nats.dtype)
-
-
 class SequenceTagger(MentionTask):
     """Finds mentions that do not overlap, by a tag for each token: word segmentation, entities."""
 
@@ -128,7 +114,7 @@ class SequenceTagger(MentionTask):
         """Give the network its loss: nats a token."""
         self.network.compile(
             optimizer,
-            loss={"logits": NatsPerToken(self.network.tagger)},
+            loss={"logits": TagCrossentropy(self.network.tagger)},
             jit_compile=keras.backend.backend() == "jax",
         )
 
