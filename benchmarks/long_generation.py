@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import playmask  # first: it chooses the backend
-from playmask.generation.generate import Generator, Prompts
+from playmask.generation.generate import Generator
+from playmask.generation.prompts import Prompts
 from playmask.model.transformer import weights_by_name
 
 import keras  # isort: skip

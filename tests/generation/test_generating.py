@@ -19,7 +19,7 @@ from families.small import filled
 from playmask import Beams, Greedy, Sample, generate
 from playmask.errors import ConfigError, InputError
 from playmask.generation import Generator
-from playmask.generation.generate import Prompts
+from playmask.generation.prompts import Prompts
 from playmask.model.parts import Learned
 from playmask.model.transformer import weights_by_name
 

@@ -82,7 +82,7 @@ def backward(steady: Steady) -> Tensor:
 
 
 def _weights(transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """exp of transitions (from, to), the largest of each column 1; what that leaves out: (L,)."""
+    """Weights exp(transitions), (from, to), scaled to 1 at most; the logarithms of the scales (L,)."""
     shift = ops.stop_gradient(ops.max(transitions, axis=0))
     return ops.exp(transitions - shift), shift
 
@@ -106,7 +106,6 @@ def best(chain: Chain) -> Tensor:
 
     On the way back each tag looks again for the one before it, (B, L) instead of (B, L, L).
     """
-
     steps, unpack = _from_second(chain.valid, *chain.per_token)
     tags = chain.first.shape[-1]
 

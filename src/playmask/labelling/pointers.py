@@ -29,10 +29,12 @@ class GlobalPointer(keras.layers.Layer):
     Units:   a span is predicted where its score is above 0
     Raises:  ConfigError for no labels or an odd size
     Source:  Su 2021 (kexue 8373); reproduces bert4keras' GlobalPointer
+
     Example:
         >>> x, valid = keras.Input((None, 16)), keras.Input((None,), dtype="bool")
         >>> playmask.GlobalPointer(3, size=8)(x, valid).shape
         (None, 3, None, None)
+
     """
 
     def __init__(
@@ -115,11 +117,13 @@ class EfficientGlobalPointer(GlobalPointer):
     Units:   a span is predicted where its score is above 0; scores begin about 7 below
     Raises:  ConfigError for no labels or an odd size
     Source:  Su 2022 (kexue 8877); reproduces bert4keras' EfficientGlobalPointer
+
     Example:
         >>> pointer = playmask.EfficientGlobalPointer(3, size=8)
         >>> scores = pointer(np.ones((1, 4, 16), "float32"), np.ones((1, 4), bool))
         >>> scores.shape, float(scores[0, 0, 2, 1])  # no span ends before it begins
         ((1, 3, 4, 4), -1000000000.0)
+
     """
 
     def __init__(self, labels: int, **options: Any) -> None:

@@ -56,10 +56,12 @@ class SpanPointer(keras.layers.Layer):
     Units:   nats, up to a constant of each text
     Raises:  ConfigError for `longest` below 1
     Source:  Devlin et al. 2018, §4.2-4.3
+
     Example:
         >>> x, valid = keras.Input((20, 16)), keras.Input((20,), dtype="bool")
         >>> playmask.SpanPointer(8)(x, valid).shape
         (None, 161)
+
     """
 
     def __init__(
@@ -106,11 +108,13 @@ class MarginalSpanCrossentropy(keras.losses.Loss):
     Shapes:  y_true int (B, P), the indices of right spans in y_pred, -1 filling up, 0 for the null
              span; y_pred (B, K), as of `SpanPointer`
     Units:   nats a text, the mean over the texts of a batch
+
     Example:
         >>> loss = playmask.MarginalSpanCrossentropy()
         >>> scores = np.log([[1.0, 2.0, 3.0, 4.0]])
         >>> print(round(float(loss(np.array([[1, 3]]), scores)), 4))  # -ln of 6 / 10
         0.5108
+
     """
 
     def __init__(

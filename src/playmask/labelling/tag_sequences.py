@@ -24,11 +24,13 @@ class TagCrossentropy(keras.losses.Loss):
     Units:   nats a token of each text, the mean over the texts of a batch
     Raises:  ConfigError where Keras would load it apart from its tagger
     Source:  Lafferty et al. 2001, of a CRF
+
     Example:
         >>> crf = playmask.ConditionalRandomField(3)
         >>> logits = crf(np.zeros((1, 3, 3), "float32"))
         >>> playmask.TagCrossentropy(crf)(np.array([[0, 2, -1]]), logits).shape
         ()
+
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class ViterbiDecoder(keras.layers.Layer):
     Shapes:  logits (B, T, L); valid bool (B, T), padding only at the end -> int32 (B, T), -1 for
              padding
     Source:  Viterbi 1967
+
     Example:
         >>> decoder = playmask.ViterbiDecoder(playmask.ConditionalRandomField(3))
         >>> tags = decoder(np.zeros((1, 4, 3), "float32"), np.array([[True, True, True, False]]))
         >>> tags.shape, int(tags[0, 3])
         ((1, 4), -1)
+
     """
 
     def __init__(self, tagger: Tagger, **options: Any) -> None:

@@ -93,11 +93,13 @@ class ConditionalRandomField(Tagger):
     Units:   `loss` in nats
     Raises:  ConfigError for a multiplier that is not above 0
     Source:  Lafferty et al. 2001; reproduces bert4keras' ConditionalRandomField without `ends`
+
     Example:
         >>> crf = playmask.ConditionalRandomField(3)
         >>> logits = crf(keras.layers.Dense(3)(keras.Input((None, 8))))
         >>> crf.decode(ops.ones((2, 5, 3)), ops.ones((2, 5), "bool")).tags.shape
         (2, 5)
+
     """
 
     def __init__(
@@ -169,10 +171,12 @@ class MaximumEntropyMarkovModel(Tagger):
     Units:   `loss` in nats
     Raises:  ConfigError for a multiplier that is not above 0
     Source:  Su 2020 (kexue 7213); reproduces bert4keras' MaximumEntropyMarkovModel
+
     Example:
         >>> memm = playmask.MaximumEntropyMarkovModel(4, rank=2)
         >>> memm(ops.ones((2, 5, 4))).shape, [tuple(weight.shape) for weight in memm.weights]
         ((2, 5, 4), [(4, 2), (4, 2)])
+
     """
 
     def __init__(

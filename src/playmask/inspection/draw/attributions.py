@@ -142,12 +142,13 @@ def _measure(sheet: Sheet) -> Callable[[str, float], float]:
     """A function that says how wide a text of a size in points is, in inches, as PNG draws it."""
     from matplotlib.backends.backend_agg import RendererAgg
 
-    renderer = RendererAgg(1, 1, RESOLUTION)
+    renderer: Any = RendererAgg(1, 1, RESOLUTION)  # type: ignore[no-untyped-call]
 
     @cache
     def width_of(text: str, size: float) -> float:
         font = sheet.font(size)
-        return renderer.get_text_width_height_descent(text, font, ismath=False)[0] / RESOLUTION
+        width, _, _ = renderer.get_text_width_height_descent(text, font, ismath=False)
+        return float(width) / RESOLUTION
 
     return width_of
 

@@ -107,8 +107,7 @@ def _mark(sheet: Sheet, axes: "Axes", labels: Sequence[str], cell: float) -> Non
     for axis, turned in ((axes.yaxis, False), (axes.xaxis, upright)):
         axis.set_ticks(range(0, len(labels), every), names, parse_math=False, color=INK)
         for text in axis.get_ticklabels():
-            text.set_font(sheet.font(max(size, SMALLEST)))
-            text.set_rotation(90 if turned else 0)
+            text.set(font=sheet.font(max(size, SMALLEST)), rotation=90 if turned else 0)
     axes.set_ylabel("target", color=QUIET, font=sheet.font(TEXT))
     axes.set_xlabel("prediction", color=QUIET, font=sheet.font(TEXT))
 

@@ -37,8 +37,8 @@ class Piece(NamedTuple):
     """Characters in the same mentions, outer ones first; of those, what ends here, inner first."""
 
     text: str
-    inside: list
-    ending: list
+    inside: list[Marked]
+    ending: list[Marked]
 
 
 def pieces(text: str, mentions: Sequence[Marked]) -> Iterator[Piece]:
@@ -59,13 +59,13 @@ def in_terminal(text: str, mentions: Sequence[Marked], labels: Sequence[str]) ->
     """The text for a terminal: mentions on colours, with the label behind each."""
     from rich.text import Text
 
-    colours, shown = colours_of(labels), Text()
+    colours, output = colours_of(labels), Text()
     for piece in pieces(text, mentions):
         style = f"{INK} on {colours[piece.inside[-1].label]}" if piece.inside else ""
-        shown.append(visible(piece.text), style)
+        output.append(visible(piece.text), style)
         for mention in piece.ending:
-            shown.append(f"[{visible(mention.label)}]", f"italic {QUIET}")
-    return shown
+            output.append(f"[{visible(mention.label)}]", f"italic {QUIET}")
+    return output
 
 
 def mention_page(
@@ -99,10 +99,10 @@ def _lines(lines: Sequence[str]) -> str:
 
 
 def _marked(text: str, mentions: Sequence[Marked], colours: dict[str, str]) -> str:
-    found = []
+    spans = []
     for piece in pieces(text, mentions):
         if not piece.inside:
-            found.append(escaped(piece.text))
+            spans.append(escaped(piece.text))
             continue
         first, *others = piece.inside
         lines = ", ".join(
@@ -113,8 +113,8 @@ def _marked(text: str, mentions: Sequence[Marked], colours: dict[str, str]) -> s
         says = "; ".join(f"{m.label} {m.score:.3f}" for m in piece.inside)
         ends = "".join(f"<small>{escaped(m.label)}</small>" for m in piece.ending)
         inside = f"{escaped(piece.text)}{ends}"
-        found.append(f'<span title="{escaped(says)}" style="{style}">{inside}</span>')
-    return "".join(found)
+        spans.append(f'<span title="{escaped(says)}" style="{style}">{inside}</span>')
+    return "".join(spans)
 
 
 def _darker(colour: str) -> str:
