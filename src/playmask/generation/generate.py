@@ -9,6 +9,7 @@ import numpy as np
 
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.generation.constraints import Constraint
+from playmask.generation.decoding_options import DecodingOptions
 from playmask.generation.loop import CallInputs, Loop, State
 from playmask.generation.prompts import SIZES, Prompts, Rows, checked_row, several, taken
 from playmask.generation.search import LOST, Greedy, Search
@@ -18,6 +19,7 @@ from playmask.runtime.batches import bucket, buckets, pad
 from playmask.runtime.compiled import Compiled
 
 LENGTHS = buckets(1 << 20)  # of prompts and of what follows them, in tokens
+Texts = list[tuple[list[int], float]]  # of a prompt, with their scores, the best first
 TARGETS = ("unilm", "turns")  # orders whose new tokens are of segment 1
 
 
@@ -30,6 +32,14 @@ class Generated(NamedTuple):
 
     tokens: list[list[list[int]]]
     scores: list[list[float]]
+
+    @classmethod
+    def of(cls, results: "Sequence[Texts]") -> "Generated":
+        """Make it of each prompt's texts with their scores."""
+        return cls(
+            [[text for text, _ in texts] for texts in results],
+            [[score for _, score in texts] for texts in results],
+        )
 
 
 def generate(
@@ -78,27 +88,16 @@ def generate(
     """
     session_of = Generator.of(model)
     prompts = Prompts.of(model, tokens, segments=segments, start=start, seed=seed)
-    count = len(prompts.tokens)
-    constraints = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
-    results: list[Any] = [None] * count
+    options = DecodingOptions(max_tokens, min_tokens, search or Greedy(), end, constrain, steer)
+    count, own = len(prompts.tokens), {"condition": condition, "context": context}
+    results: list[Texts] = [[]] * count
     for batch in prompts.batches(batch_size):
-        session = session_of(
-            prompts.take(batch),
-            max_tokens=max_tokens,
-            min_tokens=min_tokens,
-            search=search or Greedy(),
-            end=end,
-            inputs=taken({"condition": condition, "context": context}, batch, count),
-            constrain=[one.take(batch, count) for one in constraints],
-            steer=steer,
-        )
+        inputs = taken(own, batch, count)
+        session = session_of(prompts.take(batch), options.take(batch, count), inputs)
         session.advance()
         for index, texts in zip(batch, session.texts(), strict=True):
             results[index] = texts
-    return Generated(
-        [[text for text, _ in texts] for texts in results],
-        [[score for _, score in texts] for texts in results],
-    )
+    return Generated.of(results)
 
 
 class Generator:
@@ -122,44 +121,30 @@ class Generator:
         return sum(one.traces for both in self._compiled.values() for one in both)
 
     def __call__(
-        self,
-        prompts: Prompts,
-        *,
-        max_tokens: int,
-        min_tokens: int = 0,
-        search: Search,
-        end: int | Sequence[int] | str | None,
-        inputs: dict[str, np.ndarray],
-        constrain: Constraint | Sequence[Constraint] = (),
-        steer: Steering | None = None,
+        self, prompts: Prompts, options: DecodingOptions, inputs: dict[str, np.ndarray]
     ) -> "Session":
-        """Read the prompts and choose the first tokens."""
+        """Read the prompts and choose the first tokens; inputs: the model's others, by row."""
         model = self._model()
         assert model is not None
-        self._check_sizes(model, prompts, max_tokens, min_tokens)
-        constraints = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
+        self._check_sizes(model, prompts, options.max_tokens)
         count, size = len(prompts.tokens), bucket(len(prompts.tokens), SIZES)
         rows = [*range(count), *[0] * (size - count)]
-        constraints = tuple(one.take(rows, count) for one in constraints)
+        constraints = options.take(rows, count).constraints
         prompt = self._prompt(model, prompts.take(rows))
         call = CallInputs(
             inputs={name: value[rows] for name, value in inputs.items()},
-            ends=_ends(ends_of(model, end)),
-            least=np.int32(min_tokens),
+            ends=_ends(ends_of(model, options.end)),
+            least=np.int32(options.min_tokens),
             seeds=np.array(prompts.seeds, "int64").astype("int32")[rows],
             marks=_marks(model, prompt),
             constraints=tuple(one.arrays(prompt["tokens"], prompt["valid"]) for one in constraints),
         )
-        steps = bucket(max_tokens, LENGTHS)
-        begin, advance = self._programs(model, search, constraints, steps, steer)
+        search, steps = options.search, bucket(options.max_tokens, LENGTHS)
+        begin, advance = self._programs(model, search, constraints, steps, options.steer)
         state = begin(prompt, call, np.arange(size) >= count)
-        return Session(advance, state, call, search, max_tokens, count)
+        return Session(advance, state, call, search, options.max_tokens, count)
 
-    def _check_sizes(self, model: Transformer, prompts: Prompts, most: int, least: int) -> None:
-        if type(most) is not int or most < 1:
-            raise InputError(f"max_tokens is a whole number from 1, not {most!r}.")
-        if type(least) is not int or not 0 <= least <= most:
-            raise InputError(f"min_tokens is from 0 to max_tokens, {most}; not {least!r}.")
+    def _check_sizes(self, model: Transformer, prompts: Prompts, most: int) -> None:
         a, longest = model.architecture, max(map(len, prompts.tokens))
         if a.limit is None:
             return
@@ -255,7 +240,7 @@ class Session:
             until = min(until, int(self.state.step) + tokens)
         self.state = self._program(self.state, self._call, np.int32(until))
 
-    def texts(self) -> list[list[tuple[list[int], float]]]:
+    def texts(self) -> list[Texts]:
         """For each prompt its texts so far with their scores, the best first."""
         light = self.state._replace(cache={}, constraints=())
         state = keras.tree.map_structure(keras.ops.convert_to_numpy, light)

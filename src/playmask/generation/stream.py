@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from playmask.errors import ConfigError, InputError
+from playmask.generation.decoding_options import DecodingOptions
 from playmask.generation.generate import Generator, Session
 from playmask.generation.prompts import Prompts, Rows, taken
 from playmask.generation.search import LOST, Greedy, Sample, Search
@@ -60,14 +61,10 @@ def stream(
     prompts = Prompts.of(model, tokens, segments=segments, start=start, seed=seed)
     if not prompts.tokens:
         return
-    session = Generator.of(model)(
-        prompts,
-        max_tokens=max_tokens,
-        search=search,
-        end=end,
-        inputs=taken({"condition": condition, "context": context}, range(len(prompts.tokens))),
-        **options,
-    )
+    own = {"condition": condition, "context": context}
+    decoding = DecodingOptions(max_tokens, search=search, end=end, **options)
+    inputs = taken(own, range(len(prompts.tokens)))
+    session = Generator.of(model)(prompts, decoding, inputs)
     sent = [""] * len(prompts.tokens)
     while True:
         last = session.done

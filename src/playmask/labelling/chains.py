@@ -82,7 +82,7 @@ def backward(steady: Steady) -> Tensor:
 
 
 def _weights(transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights exp(transitions), (from, to), scaled to 1 at most; the logarithms of the scales (L,)."""
+    """Weights exp(transitions), (from, to), scaled to 1 at most; the scales' logarithms (L,)."""
     shift = ops.stop_gradient(ops.max(transitions, axis=0))
     return ops.exp(transitions - shift), shift
 
