@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from playmask.errors import InputError
 from playmask.metrics.classification import (
     class_scores,
     confusion_matrix,
@@ -33,7 +34,7 @@ def test_scores_of_each_class_and_over_all():
 
 
 def test_an_unknown_label_is_an_error_and_nothing_is_zero():
-    with pytest.raises(KeyError):
+    with pytest.raises(InputError, match="no label"):
         confusion_matrix(["坏"], ["好"], LABELS)
     with pytest.raises(ValueError, match="zip"):
         confusion_matrix(["好"], ["好", "中"], LABELS)

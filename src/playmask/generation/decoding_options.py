@@ -1,7 +1,7 @@
-"""How texts are decoded: one value that a generation, a stream and a session share."""
+"""Decoding options: one value that a generation, a stream and a session share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from playmask.errors import InputError
@@ -12,14 +12,15 @@ from playmask.generation.steering import Steering
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """Lengths, search, ends, constraints and steering of a decoding; as of `generate`.
+    """Lengths, search, end tokens, constraints and steering of a decoding; as of `generate`.
 
-    Raises: InputError for a length that cannot be
+    Units:   max_tokens and min_tokens in new tokens, the end among them
+    Raises:  InputError for a max_tokens below 1, or a min_tokens outside 0 to max_tokens
     """
 
     max_tokens: int
     min_tokens: int = 0
-    search: Search = Greedy()
+    search: Search = field(default_factory=Greedy)
     end: int | Sequence[int] | str | None = "sep"
     constrain: Constraint | Sequence[Constraint] = ()
     steer: Steering | None = None
@@ -39,5 +40,5 @@ class DecodingOptions:
         return tuple(self.constrain)
 
     def take(self, rows: Sequence[int], count: int) -> Self:
-        """The same for some of `count` prompts."""
+        """The same for some rows of `count` prompts, where constraints differ by prompt."""
         return replace(self, constrain=[one.take(rows, count) for one in self.constraints])

@@ -19,7 +19,7 @@ from playmask.runtime.batches import bucket, buckets, pad
 from playmask.runtime.compiled import Compiled
 
 LENGTHS = buckets(1 << 20)  # of prompts and of what follows them, in tokens
-Texts = list[tuple[list[int], float]]  # of a prompt, with their scores, the best first
+ScoredTexts = list[tuple[list[int], float]]  # of a prompt, the best first
 TARGETS = ("unilm", "turns")  # orders whose new tokens are of segment 1
 
 
@@ -34,8 +34,8 @@ class Generated(NamedTuple):
     scores: list[list[float]]
 
     @classmethod
-    def of(cls, results: "Sequence[Texts]") -> "Generated":
-        """Make it of each prompt's texts with their scores."""
+    def of(cls, results: Sequence[ScoredTexts]) -> "Generated":
+        """Texts and scores apart, of each prompt's texts with their scores."""
         return cls(
             [[text for text, _ in texts] for texts in results],
             [[score for _, score in texts] for texts in results],
@@ -90,7 +90,7 @@ def generate(
     prompts = Prompts.of(model, tokens, segments=segments, start=start, seed=seed)
     options = DecodingOptions(max_tokens, min_tokens, search or Greedy(), end, constrain, steer)
     count, own = len(prompts.tokens), {"condition": condition, "context": context}
-    results: list[Texts] = [[]] * count
+    results: list[ScoredTexts] = [[]] * count
     for batch in prompts.batches(batch_size):
         inputs = taken(own, batch, count)
         session = session_of(prompts.take(batch), options.take(batch, count), inputs)
@@ -240,7 +240,7 @@ class Session:
             until = min(until, int(self.state.step) + tokens)
         self.state = self._program(self.state, self._call, np.int32(until))
 
-    def texts(self) -> list[Texts]:
+    def texts(self) -> list[ScoredTexts]:
         """For each prompt its texts so far with their scores, the best first."""
         light = self.state._replace(cache={}, constraints=())
         state = keras.tree.map_structure(keras.ops.convert_to_numpy, light)

@@ -7,10 +7,12 @@ import keras
 import numpy as np
 
 from playmask.errors import ConfigError, InputError
+from playmask.generation.constraints import Constraint
 from playmask.generation.decoding_options import DecodingOptions
 from playmask.generation.generate import Generator, Session
 from playmask.generation.prompts import Prompts, Rows, taken
 from playmask.generation.search import LOST, Greedy, Sample, Search
+from playmask.generation.steering import Steering
 from playmask.model.transformer import Transformer
 from playmask.tokenizers.wordpiece import is_ideograph
 
@@ -35,13 +37,15 @@ def stream(
     start: int | Sequence[int] | None = None,
     condition: Any = None,
     context: Any = None,
-    **options: Any,
+    min_tokens: int = 0,
+    constrain: Constraint | Sequence[Constraint] = (),
+    steer: Steering | None = None,
 ) -> Iterator[Piece]:
     """Generate, and yield each prompt's text piece by piece, as soon as it is stable.
 
     A character that lacks bytes, or a word that may go on, waits; with beams, so does what they do
     not agree on. All prompts grow at once.
-    decode: ids to text (default: that of the model's tokenizer); other options: as of `generate`
+    decode: ids to text (default: that of the model's tokenizer); all else: as of `generate`
     Raises: what `generate` raises; ConfigError for several samples of a prompt
 
     Example:
@@ -62,9 +66,9 @@ def stream(
     if not prompts.tokens:
         return
     own = {"condition": condition, "context": context}
-    decoding = DecodingOptions(max_tokens, search=search, end=end, **options)
+    options = DecodingOptions(max_tokens, min_tokens, search, end, constrain, steer)
     inputs = taken(own, range(len(prompts.tokens)))
-    session = Generator.of(model)(prompts, decoding, inputs)
+    session = Generator.of(model)(prompts, options, inputs)
     sent = [""] * len(prompts.tokens)
     while True:
         last = session.done

@@ -117,8 +117,8 @@ def best(chain: Chain) -> Tensor:
 
     def follow(tag: Tensor, now: Any) -> tuple[Tensor, Tensor]:
         before, (valid, *per_token) = now[:, :tags], unpack(now[:, tags:])
-        steps = ops.take_along_axis(chain.step(*per_token), tag[:, None, None], axis=2)[..., 0]
-        previous = ops.cast(ops.argmax(before + steps, axis=-1), tag.dtype)
+        into = ops.take_along_axis(chain.step(*per_token), tag[:, None, None], axis=2)[..., 0]
+        previous = ops.cast(ops.argmax(before + into, axis=-1), tag.dtype)
         previous = ops.where(valid, previous, tag)
         return previous, previous
 

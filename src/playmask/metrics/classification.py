@@ -1,14 +1,16 @@
 """Scores of classifications: by class, over all classes, and the confusion matrix."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from playmask.errors import InputError, nearest
 from playmask.metrics.sets import Support, support_of
 
 Counts = npt.NDArray[np.int64]
+Numbers = npt.NDArray[Any]
 
 
 class ClassReport(NamedTuple):
@@ -29,11 +31,10 @@ def confusion_matrix(
     """Count how often each label was predicted for each: a row for each target label.
 
     Shapes:  -> int64 (labels, labels), in their order
-    Raises:  KeyError for a label that is not among `labels`
+    Raises:  InputError for a label that is not among `labels`
     """
-    places = {label: place for place, label in enumerate(labels)}
-    rows = [places[label] for label in targets]
-    columns = [places[label] for label in predictions]
+    indices = {label: index for index, label in enumerate(labels)}
+    rows, columns = _indices(indices, targets), _indices(indices, predictions)
     matrix = np.zeros((len(labels), len(labels)), "int64")
     np.add.at(matrix, tuple(np.array([*zip(rows, columns, strict=True)], int).reshape(-1, 2).T), 1)
     return matrix
@@ -73,17 +74,27 @@ def indicators(
     """Indicator matrix of label sets: which labels each text has.
 
     Shapes:  -> bool (texts, labels), in the order of the labels
-    Raises:  KeyError for a label that is not among `labels`
+    Raises:  InputError for a label that is not among `labels`
     """
-    places = {label: place for place, label in enumerate(labels)}
+    indices = {label: index for index, label in enumerate(labels)}
     matrix = np.zeros((len(label_sets), len(labels)), bool)
     for row, names in zip(matrix, label_sets, strict=True):
-        row[[places[name] for name in names]] = True
+        row[_indices(indices, names)] = True
     return matrix
 
 
-def _report(labels: Sequence[str], right: Any, predicted: Any, support: Any) -> ClassReport:
-    """Make the report of three counts for each class."""
+def _indices(indices: Mapping[str, int], names: Collection[str]) -> list[int]:
+    """Indices of names among the labels."""
+    for name in names:
+        if name not in indices:
+            raise InputError(f"There is no label {name!r} here.{nearest(name, indices)}")
+    return [indices[name] for name in names]
+
+
+def _report(
+    labels: Sequence[str], right: Numbers, predicted: Numbers, support: Numbers
+) -> ClassReport:
+    """Scores of each class and over all, from three counts for each."""
     each = [support_of(*map(int, counts)) for counts in zip(right, predicted, support, strict=True)]
     total = support_of(int(np.sum(right)), int(np.sum(predicted)), int(np.sum(support)))
     macro = sum(one.f1 for one in each) / max(len(each), 1)

@@ -142,7 +142,8 @@ def _measure(sheet: Sheet) -> Callable[[str, float], float]:
     """A function that says how wide a text of a size in points is, in inches, as PNG draws it."""
     from matplotlib.backends.backend_agg import RendererAgg
 
-    renderer: Any = RendererAgg(1, 1, RESOLUTION)  # type: ignore[no-untyped-call]
+    make: Callable[..., Any] = RendererAgg  # whose constructor has no types
+    renderer = make(1, 1, RESOLUTION)
 
     @cache
     def width_of(text: str, size: float) -> float:
