@@ -54,18 +54,22 @@ class Beams(Search):
 
     @property
     def lanes(self) -> int:
+        """How many texts of a prompt grow at once."""
         return self.n
 
     def begin(self, batch: int, steps: int) -> Own:
+        """What the finish keeps besides the lanes."""
         return FINISHES[self.finish].begin(self, batch, steps)
 
     def choose(self, c: Choosing) -> Chosen:
+        """Take the n likeliest continuations of all lanes."""
         # All lanes hold the prompt at first, so that only one of them counts.
         first = ops.where(ops.arange(self.n) == 0, 0.0, FORBIDDEN)
         scores = ops.where(c.step == 0, ops.expand_dims(first, 0), c.scores)
         return FINISHES[self.finish].choose(self, c._replace(scores=scores))
 
     def results(self, state: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Texts and scores, the best first."""
         return FINISHES[self.finish].results(self, state)
 
     def ranked(self, scores: Tensor, tokens: Tensor) -> Tensor:
@@ -80,6 +84,7 @@ class Keep:
 
     @staticmethod
     def begin(search: Beams, batch: int, steps: int) -> Own:
+        """An empty store of ended texts."""
         return {
             "scores": ops.full((batch, search.n), FORBIDDEN, "float32"),
             "texts": ops.full((batch, search.n, steps), -1, "int32"),
@@ -87,6 +92,7 @@ class Keep:
 
     @staticmethod
     def choose(search: Beams, c: Choosing) -> Chosen:
+        """Take the likeliest continuations; those that end leave their lanes."""
         n, pool = search.n, c.own
         scores, lanes, tokens = likeliest(c.scores, c.logs, 2 * n)
         ending = is_end(tokens, c.ends)
@@ -120,6 +126,7 @@ class Keep:
 
     @staticmethod
     def results(search: Beams, state: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The n best of ended and growing texts."""
         pool = {name: np.asarray(value) for name, value in state.own.items()}
         growing = np.asarray(search.ranked(np.asarray(state.scores), float(state.step)))
         left = np.asarray(state.done)[:, None] | (np.asarray(state.scores) < LOST)
@@ -137,6 +144,7 @@ class Drop:
 
     @staticmethod
     def begin(search: Beams, batch: int, steps: int) -> Own:
+        """An empty store of ended texts."""
         return {
             "width": ops.full((batch, 1), search.n, "int32"),
             "score": ops.full((batch, 1), FORBIDDEN, "float32"),
@@ -145,6 +153,7 @@ class Drop:
 
     @staticmethod
     def choose(search: Beams, c: Choosing) -> Chosen:
+        """Take the likeliest continuations; those that end leave their lanes."""
         scores, lanes, tokens = likeliest(c.scores, c.logs, search.n)
         texts = ops.take_along_axis(c.texts, ops.expand_dims(lanes, -1), axis=1)
         texts = ops.slice_update(texts, [0, 0, c.step], ops.expand_dims(tokens, -1))

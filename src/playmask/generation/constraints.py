@@ -76,9 +76,11 @@ class RepetitionPenalty(Constraint):
             raise ConfigError(f"penalty is above 0 (1 = none), not {self.penalty!r}.")
 
     def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The prompts' tokens, where they count."""
         return {"prompts": np.where(valid & self.prompt, prompts, -1)}
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Make tokens that were there less likely."""
         batch, lanes, vocabulary = logs.shape
         prompts = ops.expand_dims(arrays["prompts"], 1)
         prompts = ops.broadcast_to(prompts, (batch, lanes, prompts.shape[-1]))
@@ -110,6 +112,7 @@ class NoRepeat(Constraint):
             raise ConfigError(f"n is a whole number from 1, not {self.n!r}.")
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Bar tokens that would complete a run of n that was there."""
         texts, step, before = past.texts, past.step, self.n - 1
         count = texts.shape[-1] - before
         if count < 1:
@@ -139,11 +142,13 @@ class Never(Constraint):
     tokens: tuple[int, ...] = field(compare=False)
 
     def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The barred tokens, padded."""
         barred = np.full((1, 1, room_for(len(self.tokens))), -1, "int32")
         barred[..., : len(self.tokens)] = self.tokens
         return {"barred": barred}
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Bar the tokens."""
         return ops.where(marked(arrays["barred"], logs.shape[-1]), FORBIDDEN, logs)
 
 
@@ -194,6 +199,7 @@ class Automaton(Constraint):
         return cls.of((state, token, after) for (state, token), after in edges.items())
 
     def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The edges, and where those of each state start."""
         states = int(max(self.edges[:, 0].max(), self.edges[:, 2].max())) + 2
         starts = np.searchsorted(self.edges[:, 0], np.arange(room_for(states)))
         room = np.full((room_for(len(self.edges)), self.edges.shape[1] - 1), -1, "int32")
@@ -201,13 +207,16 @@ class Automaton(Constraint):
         return {"starts": starts.astype("int32"), "edges": room}
 
     def begin(self, arrays: Arrays, batch: int, lanes: int) -> Any:
+        """State 0 for each lane."""
         return ops.zeros((batch, lanes), "int32")
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Bar tokens by which no edge leaves the state."""
         tokens, _ = self._leaving(carry, arrays)
         return ops.where(marked(tokens, logs.shape[-1]), logs, FORBIDDEN)
 
     def follow(self, carry: Any, tokens: Tensor, arrays: Arrays) -> Any:
+        """Take the edges of the tokens; -1 where there is none."""
         leaving, after = self._leaving(carry, arrays)
         return ops.max(ops.where(leaving == tokens[..., None], after, -1), axis=-1)
 
@@ -251,6 +260,7 @@ class Copy(Constraint):
         object.__setattr__(self, "also", tuple(self.also))
 
     def take(self, rows: Sequence[int], count: int) -> "Copy":
+        """The constraint with the sources of some prompts."""
         if self.sources is None:
             return self
         if len(self.sources) != count:
@@ -258,6 +268,7 @@ class Copy(Constraint):
         return replace(self, sources=[self.sources[i] for i in rows])
 
     def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The sources and the other allowed tokens, padded."""
         rows = np.where(valid, prompts, -1)
         if self.sources is not None:
             rows = np.full((len(prompts), room_for(max(map(len, self.sources), default=1))), -1)
@@ -266,16 +277,19 @@ class Copy(Constraint):
         return {"sources": rows.astype("int32"), "also": np.array([*self.also, -1], "int32")}
 
     def begin(self, arrays: Arrays, batch: int, lanes: int) -> Any:
+        """Which tokens of the source may come next: all at first."""
         source = ops.expand_dims(arrays["sources"], 1)
         return ops.broadcast_to(source >= 0, (batch, lanes, source.shape[-1]))
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Bar what may not come next."""
         source = ops.where(carry, ops.expand_dims(arrays["sources"], 1), -1)
         also = ops.broadcast_to(arrays["also"], (*logs.shape[:2], arrays["also"].shape[0]))
         allowed = marked(ops.concatenate([source, also], axis=-1), logs.shape[-1])
         return ops.where(allowed, logs, FORBIDDEN)
 
     def follow(self, carry: Any, tokens: Tensor, arrays: Arrays) -> Any:
+        """With `fragment`, only what stands behind the last token may come next."""
         if not self.fragment:
             return carry
         source = ops.expand_dims(arrays["sources"], 1)

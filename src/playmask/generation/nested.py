@@ -62,6 +62,7 @@ class Nested(Automaton):
         return self.depth + 2
 
     def take(self, rows: Sequence[int], count: int) -> Self:
+        """The same with the own parts of some prompts."""
         if len(self.rows) == 1:
             return self
         if len(self.rows) != count:
@@ -69,6 +70,7 @@ class Nested(Automaton):
         return replace(self, rows=tuple(self.rows[i] for i in rows))
 
     def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The edges, and the fewest tokens to an end by each, at each level."""
         arrays = super().arrays(prompts, valid)
         levels, room = self.levels, len(arrays["edges"])
         costs = np.full((levels, room), FAR, "int32")
@@ -81,11 +83,13 @@ class Nested(Automaton):
         return {**arrays, "costs": costs, "least": least, "own": own, "room": np.int32(self.room)}
 
     def begin(self, arrays: Arrays, batch: int, lanes: int) -> Arrays:
+        """State 0 outside of all parts, for each lane."""
         zeros = ops.zeros((batch, lanes), "int32")
         back = ops.zeros((batch, lanes, self.levels - 1), "int32")
         return {"state": zeros, "level": zeros, "back": back}
 
     def weigh(self, logs: Tensor, carry: Arrays, arrays: Arrays, past: Past) -> Tensor:
+        """Bar edges by which the text would not come to its end in the room."""
         there, places = self._places(carry["state"], arrays)
         level = carry["level"]
         at = level[..., None] * arrays["costs"].shape[1] + places
@@ -100,6 +104,7 @@ class Nested(Automaton):
         return ops.where(marked(tokens, logs.shape[-1]), logs, FORBIDDEN)
 
     def follow(self, carry: Arrays, tokens: Tensor, arrays: Arrays) -> Arrays:
+        """Take the edges of the tokens, into parts and back."""
         there, places = self._places(carry["state"], arrays)
         level, back = carry["level"], carry["back"]
         taken = ops.logical_and(there, ops.take(arrays["edges"][:, 0], places) == tokens[..., None])

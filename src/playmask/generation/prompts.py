@@ -83,6 +83,7 @@ class Prompts(NamedTuple):
 
 
 def checked_row(i: int, row: Any, below: int, what: str) -> list[int]:
+    """A row of ids as a list, each from 0 and below a bound."""
     values = np.asarray(row)
     if values.ndim != 1 or not values.size or values.dtype.kind not in "iu":
         raise InputError(f"Row {i} of {what}s is {row!r:.60}; it must be a row of whole numbers.")

@@ -57,6 +57,7 @@ class Search:
 
     @property
     def lanes(self) -> int:
+        """How many texts of a prompt grow at once."""
         return 1
 
     def begin(self, batch: int, steps: int) -> Own:
@@ -108,6 +109,7 @@ class Greedy(Search):
     """
 
     def choose(self, c: Choosing) -> Chosen:
+        """Take a token for each lane."""
         return _each_its_own(c, ops.cast(ops.argmax(c.logs, axis=-1), "int32"))
 
 
@@ -149,9 +151,11 @@ class Sample(Search):
 
     @property
     def lanes(self) -> int:
+        """How many texts of a prompt grow at once."""
         return self.n
 
     def choose(self, c: Choosing) -> Chosen:
+        """Take a token for each lane."""
         lanes, vocabulary = c.logs.shape[1:]
         # What may not come stays out at any temperature.
         logs = ops.where(c.logs > LOST, c.logs / self.temperature, FORBIDDEN)
@@ -192,5 +196,6 @@ def _within(logs: Tensor, share: float) -> Tensor:
 
 
 def check_count(name: str, number: Any) -> None:
+    """Refuse what is no whole number from 1."""
     if type(number) is not int or number < 1:
         raise ConfigError(f"{name} is a whole number from 1, not {number!r}.")

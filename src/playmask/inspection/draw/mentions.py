@@ -17,20 +17,27 @@ p.text span {{ padding: 0.18em 0.1em; }}
 p.text small {{ color: {QUIET}; font-size: 0.62em; padding: 0 0.25em; }}
 ul.told {{ color: {QUIET}; font-size: 0.85em; margin: 0 0 1.4em; }}
 footer b {{ font-weight: normal; color: {INK}; border-radius: 0.15em; padding: 0.1em 0.4em; }}"""
-BAR = 0.16  # em: the line below a stretch for each mention that it is in besides the first
+BAR = 0.16  # em: the line below a span for each mention that it is in besides the first
 
 
 class Marked(Protocol):
     """A mention: the characters start … end - 1, what they are, and how sure that is."""
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """The first character."""
+
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """The character behind the last."""
+
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """What the mention is."""
+
     @property
-    def score(self) -> float: ...
+    def score(self) -> float:
+        """How sure that is."""
 
 
 class Piece(NamedTuple):

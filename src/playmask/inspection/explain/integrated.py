@@ -116,10 +116,12 @@ class Segment(NamedTuple):
 
     @property
     def gain(self) -> float:
+        """How much the score rises along the segment."""
         return self.high - self.low
 
     @property
     def gap(self) -> float:
+        """How far the tokens' sum is from that."""
         return float(self.scores.sum()) - self.gain
 
 
