@@ -1,4 +1,4 @@
-"""Generating on a condition: reviews of a wanted sentiment, in four ways to ask for it."""
+"""Generating on a condition: reviews of a wanted sentiment, by four methods of conditioning."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -74,7 +74,7 @@ CONDITIONINGS = {
         lambda tokens, label, vocabulary: {"context": _one_hot(label)},
     ),
 }
-"""The ways to ask for a sentiment."""
+"""The methods of conditioning on a sentiment, by name."""
 
 
 def prepare(corpus: Corpus, sizes: Sizes) -> Texts:
@@ -114,7 +114,7 @@ def run(trial: Trial, desk: Desk) -> Outcome:
 
 
 def conditioned(conditioning: Conditioning, rows: Rows, vocabulary: int) -> Rows:
-    """Rows with the label put in the way's place."""
+    """Rows with the label where the method has it."""
     tokens = rows["tokens"]
     return {"tokens": tokens, **conditioning.inputs(tokens, rows["label"], vocabulary)}
 
@@ -176,7 +176,7 @@ def judge_of(trial: Trial, desk: Desk) -> keras.Model:
 
 
 def variants(sizes: Sizes) -> dict[str, Changes]:
-    """What each way changes in the architecture."""
+    """What each method changes in the architecture."""
     return {name: conditioning.changes for name, conditioning in CONDITIONINGS.items()}
 
 

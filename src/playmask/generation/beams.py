@@ -1,7 +1,5 @@
 """Beam search: the n likeliest texts grow at once, and what becomes of those that end."""
 
-from typing import Any
-
 import numpy as np
 from keras import ops
 
@@ -11,6 +9,7 @@ from playmask.generation.search import (
     LOST,
     Choosing,
     Chosen,
+    Ending,
     Own,
     Search,
     check_count,
@@ -68,7 +67,7 @@ class Beams(Search):
         scores = ops.where(c.step == 0, ops.expand_dims(first, 0), c.scores)
         return FINISHES[self.finish].choose(self, c._replace(scores=scores))
 
-    def results(self, state: Any) -> tuple[np.ndarray, np.ndarray]:
+    def results(self, state: Ending) -> tuple[np.ndarray, np.ndarray]:
         """Texts and scores, the best first."""
         return FINISHES[self.finish].results(self, state)
 
@@ -125,7 +124,7 @@ class Keep:
         )
 
     @staticmethod
-    def results(search: Beams, state: Any) -> tuple[np.ndarray, np.ndarray]:
+    def results(search: Beams, state: Ending) -> tuple[np.ndarray, np.ndarray]:
         """The n best of ended and growing texts."""
         pool = {name: np.asarray(value) for name, value in state.own.items()}
         growing = np.asarray(search.ranked(np.asarray(state.scores), float(state.step)))
@@ -178,7 +177,7 @@ class Drop:
         )
 
     @staticmethod
-    def results(search: Beams, state: Any) -> tuple[np.ndarray, np.ndarray]:
+    def results(search: Beams, state: Ending) -> tuple[np.ndarray, np.ndarray]:
         """The likeliest text at the last step, ended or not."""
         done = np.asarray(state.done)[:, None]
         best = np.argmax(np.asarray(state.scores), axis=1)[:, None]

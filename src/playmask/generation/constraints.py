@@ -175,7 +175,7 @@ class Automaton(Constraint):
     def of(cls, edges: Iterable[tuple[int, int, int]]) -> "Automaton":
         """Make it of edges; a state and a token lead to one next state.
 
-        Raises: ConfigError for no edges, negative numbers, or two ways from a state by a token
+        Raises: ConfigError for no edges, negative numbers, or two edges from a state by a token
         """
         table = np.array(sorted(set(edges)), "int32").reshape(-1, 3)
         if not len(table) or table.min() < 0:
@@ -314,7 +314,7 @@ def marked(tokens: Tensor, vocabulary: int) -> Tensor:
 def width_of(edges: np.ndarray) -> int:
     """Room for the edges that leave one state, of edges (E, 2 or more) that are sorted.
 
-    Raises: ConfigError for two ways from a state by a token
+    Raises: ConfigError for two edges from a state by a token
     """
     twice = (edges[1:, :2] == edges[:-1, :2]).all(axis=1)
     if twice.any():

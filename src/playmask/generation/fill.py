@@ -1,11 +1,12 @@
 """Filling gaps with a masked language model: mask-predict, and Gibbs sampling of whole texts."""
 
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from playmask.errors import ConfigError, InputError
@@ -166,7 +167,7 @@ class Texts(NamedTuple):
         valid = np.arange(self.length) < lengths[:, None]
         return {"tokens": pad([row.tolist() for row in rows], self.length), "valid": valid}
 
-    def gaps(self, find: Any, otherwise: str) -> np.ndarray:
+    def gaps(self, find: Callable[[np.ndarray], npt.ArrayLike], otherwise: str) -> np.ndarray:
         """Places in each row: int32 (B, M), -1 where there are fewer."""
         gaps = [np.asarray(find(row), "int32") for row in self.tokens]
         for i, places in enumerate(gaps):
@@ -191,16 +192,21 @@ _PROGRAMS: "weakref.WeakKeyDictionary[Transformer, dict[Any, Compiled]]" = (
 )
 
 
-def _program(model: Transformer, name: Any, make: Any) -> Compiled:
+def _program(
+    model: Transformer, name: Hashable, make: Callable[[Transformer], Callable[..., Any]]
+) -> Compiled:
     """A compiled function of a model, kept as long as it lives with these weights."""
     programs = _PROGRAMS.setdefault(model, {})
     key = (name, tuple(id(variable) for variable in model.variables))
     if key not in programs:
-        programs[key] = Compiled(model, make(weakref.proxy(model)))
+        proxy: Any = weakref.proxy(model)  # what is kept for a model must not keep it alive
+        programs[key] = Compiled(model, make(proxy))
     return programs[key]
 
 
-def _logs(model: Any, inputs: Inputs, tokens: Tensor, places: Tensor, barred: Tensor) -> Tensor:
+def _logs(
+    model: Transformer, inputs: Inputs, tokens: Tensor, places: Tensor, barred: Tensor
+) -> Tensor:
     """The log-probabilities of what may stand at places (B, M): (B, M, V)."""
     out = model({**inputs, "tokens": tokens, "read": ops.maximum(places, 0)}, training=False)
     logits = ops.where(barred, FORBIDDEN, ops.cast(out["logits"], "float32"))
@@ -214,12 +220,12 @@ def _written(tokens: Tensor, places: Tensor, values: Tensor) -> Tensor:
     return ops.where(new >= 0, new, tokens)
 
 
-def _filling(model: Any) -> Any:
+def _filling(model: Transformer) -> Callable[..., tuple[Tensor, Tensor]]:
     """Mask-predict: inputs, places (B, M), … -> tokens (B, T) and scores (B, M)."""
 
     def run(
         inputs: Inputs, places: Tensor, barred: Tensor, mask: Tensor, iterations: Tensor
-    ) -> Any:
+    ) -> tuple[Tensor, Tensor]:
         there = ops.cast(places >= 0, "int32")
         count = ops.sum(there, axis=1, keepdims=True)
 
@@ -243,7 +249,7 @@ def _filling(model: Any) -> Any:
     return run
 
 
-def _drawing(model: Any, draw: Sample) -> Any:
+def _drawing(model: Transformer, draw: Sample) -> Callable[..., Tensor]:
     """Gibbs sampling: inputs, places (B, M), … -> tokens (B, T)."""
 
     def run(

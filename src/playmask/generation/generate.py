@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.generation.constraints import Constraint
@@ -53,8 +54,8 @@ def generate(
     seed: int | Sequence[int] = 0,
     segments: Rows | None = None,
     start: int | Sequence[int] | None = None,
-    condition: Any = None,
-    context: Any = None,
+    condition: npt.ArrayLike | None = None,
+    context: npt.ArrayLike | None = None,
     constrain: Constraint | Sequence[Constraint] = (),
     steer: Steering | None = None,
     batch_size: int = 32,
@@ -212,7 +213,7 @@ _GENERATORS: "weakref.WeakKeyDictionary[Transformer, Generator]" = weakref.WeakK
 
 
 class Session:
-    """A generation under way: `advance` as often as wanted, `texts` tells what there is."""
+    """A generation under way: `advance` as often as you like; `texts` are those so far."""
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from playmask.model.masks import Tensor
 
 NONE, OWN = -1, -2  # no part; the part that each prompt has for itself
 BACK, OUT = -2, -3  # the part ends; the whole text does
-FAR = 1 << 20  # tokens: no way leads to the end
+FAR = 1 << 20  # tokens: no path leads to the end
 
 Edge = tuple[int, int, int, int]
 
@@ -47,7 +47,7 @@ class Nested(Automaton):
     ) -> Self:
         """Make it of edges, from state 0; rows: where each prompt has its own part, or all have.
 
-        Raises: ConfigError for two ways from a state by a token, or where no text fits
+        Raises: ConfigError for two edges from a state by a token, or where no text fits
         """
         table = np.array(sorted(set(edges)), "int32").reshape(-1, 4)
         least = _least(table, depth, rows)
@@ -140,7 +140,7 @@ def _costs(
 
 
 def _least(edges: np.ndarray, depth: int, rows: Sequence[int]) -> np.ndarray:
-    """The same from each state, by the shortest way: (depth + 3, states), the last all FAR."""
+    """The same from each state, by the shortest path: (depth + 3, states), the last all FAR."""
     states = int(edges[:, [0, 2, 3]].max()) + 1
     least = np.full((depth + 3, states), FAR)
     for level in reversed(range(depth + 2)):

@@ -4,7 +4,7 @@ Each is a frozen value with three hooks: `begin` makes what it keeps, `choose` t
 tokens, `results` reads the texts off what the loop left.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from keras import ops
@@ -52,6 +52,30 @@ class Chosen(NamedTuple):
     own: Own
 
 
+class Ending(Protocol):
+    """What a search reads its results from: the fields of the loop's state, as NumPy's arrays."""
+
+    @property
+    def step(self) -> Tensor:
+        """Tokens chosen so far: ()."""
+
+    @property
+    def texts(self) -> Tensor:
+        """All chosen tokens, -1 where there is none: (B, K, N)."""
+
+    @property
+    def scores(self) -> Tensor:
+        """The lanes' scores: (B, K)."""
+
+    @property
+    def done(self) -> Tensor:
+        """Which prompts are done: bool (B,)."""
+
+    @property
+    def own(self) -> Own:
+        """What the search keeps besides."""
+
+
 class Search:
     """How to choose; `lanes` texts of a prompt grow at once."""
 
@@ -68,7 +92,7 @@ class Search:
         """Take the next tokens."""
         raise NotImplementedError
 
-    def results(self, state: Any) -> tuple[np.ndarray, np.ndarray]:
+    def results(self, state: Ending) -> tuple[np.ndarray, np.ndarray]:
         """Texts (B, R, N), -1 behind their end, and scores (B, R), the best first."""
         return np.asarray(state.texts), np.asarray(state.scores)
 
@@ -103,8 +127,11 @@ class Greedy(Search):
     """Greedy search: always the likeliest token; of equal ones the lowest id.
 
     Example:
-        >>> Greedy().lanes
-        1
+        >>> model = playmask.load(path, mask="lm")
+        >>> options = {"max_tokens": 4, "end": None}
+        >>> greedy = playmask.generate(model, [[1, 2]], search=Greedy(), **options)
+        >>> greedy == playmask.generate(model, [[1, 2]], search=playmask.Sample(top_k=1), **options)
+        True
 
     """
 

@@ -1,5 +1,6 @@
 """Texts longer than a model's positions: a window of the last tokens that slides along."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from playmask.errors import ConfigError
@@ -17,7 +18,7 @@ def slide(
     max_tokens: int,
     min_tokens: int = 0,
     search: Search | None = None,
-    end: Any = "sep",
+    end: int | Sequence[int] | str | None = "sep",
     seed: int = 0,
     **options: Any,
 ) -> Generated:

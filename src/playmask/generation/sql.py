@@ -47,7 +47,7 @@ Branches = frozenset[Branch]  # a state: what may still come
 class _Spelled:
     """The states and edges of a grammar over tokens; only what can be reached has a state.
 
-    Where one symbol's tokens begin another's ("name", "name of"), both ways stay open.
+    Where one symbol's tokens begin another's ("name", "name of"), both readings stay open.
     """
 
     def __init__(self, grammar: Queries, spell: Spell, end: int) -> None:

@@ -29,7 +29,7 @@ def bag_of_words(tokens: Sequence[int]) -> Attribute:
     return lambda logs, hidden: -ops.logsumexp(ops.take(logs, ids, axis=-1), axis=-1)
 
 
-def classified_as(kernel: Any, bias: Any, label: int) -> Attribute:
+def classified_as(kernel: Tensor, bias: Tensor, label: int) -> Attribute:
     """Ask for a label: its negative log-probability by a linear classifier of the hidden state.
 
     kernel (D, labels), bias (labels).  Source: Dathathri et al. 2020, §4.3

@@ -1,10 +1,11 @@
 """Streaming: text as soon as no later token can change it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from playmask.errors import ConfigError, InputError
 from playmask.generation.constraints import Constraint
@@ -35,8 +36,8 @@ def stream(
     seed: int | Sequence[int] = 0,
     segments: Rows | None = None,
     start: int | Sequence[int] | None = None,
-    condition: Any = None,
-    context: Any = None,
+    condition: npt.ArrayLike | None = None,
+    context: npt.ArrayLike | None = None,
     min_tokens: int = 0,
     constrain: Constraint | Sequence[Constraint] = (),
     steer: Steering | None = None,

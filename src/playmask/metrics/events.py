@@ -8,7 +8,7 @@ from playmask.metrics.sets import Scores, scores_of
 
 
 class Argument(NamedTuple):
-    """What plays a role in an event of a type; aliases: other ways to say it that are right too."""
+    """What plays a role in an event of a type; aliases: other spellings that are right too."""
 
     event: str
     role: str

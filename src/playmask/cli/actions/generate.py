@@ -14,9 +14,9 @@ from playmask.data.lines import read_lines
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
 from playmask.generation.generate import TARGETS
-from playmask.tasks import LanguageModel, Seq2Seq, load_task
-from playmask.tasks.saving import TASK
-from playmask.tasks.writing.language_model import ROOM
+from playmask.tasks.saving import TASK, load_task
+from playmask.tasks.writing.language_model import ROOM, LanguageModel
+from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.writer import Writer, Written
 
 DRAWING = ("temperature", "top_k", "top_p", "min_p")

@@ -59,7 +59,7 @@ FORMS = {
         decoded=True,
     ),
 }
-"""The two ways to translate."""
+"""The two architectures that translate."""
 
 
 def prepare(form: Form, corpus: Corpus, sizes: Sizes) -> Texts:
