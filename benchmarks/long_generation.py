@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 
 import playmask  # first: it chooses the backend
-from playmask.generation.generate import Generator, Prompts
+from playmask.generation.decoding_options import DecodingOptions
+from playmask.generation.generate import Generator
+from playmask.generation.prompts import Prompts
 from playmask.model.transformer import weights_by_name
 
 import keras  # isort: skip
@@ -39,9 +41,7 @@ def forget_peak() -> None:
 def seconds_of_stretches(model: playmask.Transformer) -> list[float]:
     """The seconds a token, for each stretch of one generation."""
     prompts = Prompts.of(model, [[*range(1, PROMPT + 1)]], segments=None, start=None, seed=0)
-    session = Generator.of(model)(
-        prompts, max_tokens=LENGTH - PROMPT, search=playmask.Greedy(), end=None, inputs={}
-    )
+    session = Generator.of(model)(prompts, DecodingOptions(LENGTH - PROMPT, end=None), {})
     found = []
     while not session.done:
         began = time.perf_counter()

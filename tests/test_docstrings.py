@@ -22,12 +22,6 @@ TEXTS = (
 MISSING = {
     *"""
     PlaymaskError
-    Automaton Beams Copy Greedy Never NoRepeat RepetitionPenalty Sample arithmetic fill
-    generate gibbs slide stream
-    Steering steered
-    draw_attention
-    count
-    Explanation integrated_gradients
     Architecture Decoder VocabularyHead
     two_streams
     Both Custom Either Ordered SameText Sites Strict Window register_mask register_order

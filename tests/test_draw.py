@@ -15,6 +15,8 @@ from playmask.inspection.draw import (
     attention_picture,
     attribution_page,
     attribution_picture,
+    confusion_picture,
+    confusion_text,
     mask_picture,
     training_curve,
 )
@@ -279,3 +281,45 @@ def test_terminal_helpers():
     assert (cut("天a地", 3), cut("天", 1)) == ("天a", "")
     assert visible("a\x1b[2J\n\u200d\x9b") == "a�[2J\n\u200d�"
     assert "".join(map(shade, (0.0, 0.25, 0.5, 0.75, 1.0, 7.0))) == " ░▒▓██"
+
+
+COUNTS = [[40, 3, 0], [9, 48, 1], [0, 0, 7]]
+
+
+def test_confusion_picture(tmp_path):
+    path = tmp_path / "confusions.png"
+    confusion_picture(COUNTS, ["正面", "负面", "neutral $x$"], path, title="验证集")
+    width, height = size(path)
+    assert 250 < width < 700 and 250 < height < 700
+    confusion_picture(np.eye(200, dtype=int), [f"意图{i}" for i in range(200)], path)
+    assert max(size(path)) < 3_000
+    confusion_picture(np.zeros((2, 2), int), ["好", "差"], tmp_path / "none.svg")
+    assert (tmp_path / "none.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_confusion_picture_is_dark_where_a_row_is_right(tmp_path):
+    from matplotlib.image import imread
+
+    path = tmp_path / "confusions.png"
+    confusion_picture([[9, 0], [9, 0]], ["a", "b"], path)
+    dark = imread(path)[..., :3].mean(-1) < 0.25
+    columns = np.flatnonzero(dark.sum(axis=0) > dark.shape[0] / 3)
+    assert columns.size > 40 and columns.max() < dark.shape[1] * 0.7  # all in the first column
+
+
+def test_confusion_text_lines_up():
+    text = confusion_text(COUNTS, ["正面", "负面", "neutral and so on"])
+    head, *rows, legend = text.splitlines()
+    assert {width_of(line) for line in (head, *rows)} == {width_of(head)}
+    assert rows[0].startswith("1 正面 ") and rows[0].endswith("█40    3    ·")
+    assert "…" in rows[2] and rows[2].endswith("█ 7")
+    assert "targets" in legend
+
+
+@pytest.mark.parametrize("counts", [[[1, 2]], [[1, 2], [3, 4]], []])
+def test_a_confusion_matrix_has_the_labels_at_both_sides(counts, tmp_path):
+    labels = ["a", "b", "c"] if len(counts) else []
+    with pytest.raises(InputError, match="The confusion matrix has the shape"):
+        confusion_picture(counts, labels, tmp_path / "x.png")
+    with pytest.raises(InputError, match="The confusion matrix has the shape"):
+        confusion_text(counts, labels)

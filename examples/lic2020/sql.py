@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import typer
 
-from playmask.generation.sql import Queries, runs, sql
+from playmask.generation.sql import runs, sql
+from playmask.generation.sql_grammar import Queries
 from playmask.metrics.queries import (
     AGGREGATES,
     KEYWORDS,

@@ -83,9 +83,9 @@ def test_a_permuted_answer_sees_lower_ranks_only(strict):
 def test_a_stream_gives_each_row_once_and_the_same_for_a_seed():
     rows = {"tokens": np.arange(30).reshape(10, 3) + 1}
 
-    def epoch(seed: int, stretch: int) -> list[int]:
-        stream = Stream(rows, next_tokens(0), batch=4, stretch_steps=5, seed=seed)
-        stream.stretch = stretch
+    def epoch(seed: int, segment: int) -> list[int]:
+        stream = Stream(rows, next_tokens(0), batch=4, segment_steps=5, seed=seed)
+        stream.segment = segment
         return [int(row[0]) for i in range(5) for row in stream[i][0]["tokens"]]
 
     first = epoch(0, 0)
@@ -167,4 +167,4 @@ def test_a_score_counts_by_weight():
     told = np.take_along_axis(logs, wanted[..., None], -1)[..., 0]
     found = score({"tokens": ROWS["tokens"]})
     np.testing.assert_allclose(found.nats, -told[wanted != 0].sum(), rtol=1e-5)
-    assert found.wanted == 10
+    assert found.targets == 10

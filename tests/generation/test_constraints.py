@@ -154,7 +154,7 @@ def test_no_repeat_at_every_length(n):
 @pytest.mark.parametrize("prompt", [True, False])
 def test_penalty_of_prompts_or_not(prompt):
     one = RepetitionPenalty(2.0, prompt=prompt)
-    given = one.given(np.array([[1, 2, 0]]), np.array([[True, True, False]]))
+    given = one.arrays(np.array([[1, 2, 0]]), np.array([[True, True, False]]))
     past = Past(np.array([[[3, -1]]], "int32"), np.int32(1))
     found = numpy_of(one.weigh(-np.ones((1, 1, 5), "float32"), {}, given, past))
     assert found.tolist() == [[[-1, -2, -2, -2, -1] if prompt else [-1, -1, -1, -2, -1]]]
@@ -165,7 +165,7 @@ def test_a_penalty_neither_frees_nor_forbids(penalty):
     logs = np.array([[[LOWEST, -2.0, -3.0]]], "float32")
     past = Past(np.array([[[0, 1]]], "int32"), np.int32(2))
     one = RepetitionPenalty(penalty, prompt=False)
-    given = one.given(np.array([[2]]), np.array([[True]]))
+    given = one.arrays(np.array([[2]]), np.array([[True]]))
     found = numpy_of(one.weigh(logs, {}, given, past))
     assert (found >= LOST).tolist() == [[[False, True, True]]]
 

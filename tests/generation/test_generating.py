@@ -19,7 +19,8 @@ from families.small import filled
 from playmask import Beams, Greedy, Sample, generate
 from playmask.errors import ConfigError, InputError
 from playmask.generation import Generator
-from playmask.generation.generate import Prompts
+from playmask.generation.decoding_options import DecodingOptions
+from playmask.generation.prompts import Prompts
 from playmask.model.parts import Learned
 from playmask.model.transformer import weights_by_name
 
@@ -134,7 +135,8 @@ def test_piece_by_piece_is_all_at_once(search):
     model, rows = model_for("plain"), arguments(prompts_for("plain", [5, 3, 13, 1, 8]))["tokens"]
     made = generate(model, rows, max_tokens=MOST, end=ENDS, search=search, seed=4)
     prompts = Prompts.of(model, rows, segments=None, start=None, seed=4)
-    session = Generator.of(model)(prompts, max_tokens=MOST, search=search, end=ENDS, inputs={})
+    options = DecodingOptions(MOST, search=search, end=ENDS)
+    session = Generator.of(model)(prompts, options, {})
     pieces = 0
     while not session.done:
         session.advance(2)

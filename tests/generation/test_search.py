@@ -21,7 +21,8 @@ from decoding import (
 from comparing import numpy_of
 from playmask import Beams, Greedy, Sample, generate
 from playmask.errors import ConfigError
-from playmask.generation.search import FORBIDDEN, LOST, Choosing, likeliest
+from playmask.generation.beams import likeliest
+from playmask.generation.search import FORBIDDEN, LOST, Choosing
 from playmask.model.rng import uniform as drawn
 
 LENGTHS = [5, 3, 13, 1, 8]

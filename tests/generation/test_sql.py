@@ -10,7 +10,8 @@ import playmask
 from comparing import TINY
 from playmask.errors import ConfigError
 from playmask.generation.nested import BACK, OUT
-from playmask.generation.sql import At, Queries, runs, sql
+from playmask.generation.sql import runs, sql
+from playmask.generation.sql_grammar import At, Queries
 from playmask.metrics.queries import AGGREGATES, KEYWORDS, heard, plain, runnable
 from playmask.tasks import Seq2Seq
 from playmask.tokenizers import Tokenizer

@@ -1,4 +1,4 @@
-"""Generating on a condition: reviews of a wanted sentiment, in four ways to ask for it."""
+"""Generating on a condition: reviews of a wanted sentiment, by four methods of conditioning."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +38,7 @@ from playmask.tokenizers import Tokenizer
 LABELS = ("0", "1")
 
 
-class Way(NamedTuple):
+class Conditioning(NamedTuple):
     """How a model is told the label: changes of its architecture, and of its inputs.
 
     inputs: tokens (B, T), label (B,), vocabulary -> what the inputs get or have replaced
@@ -49,7 +49,7 @@ class Way(NamedTuple):
 
 
 def _one_hot(label: np.ndarray) -> np.ndarray:
-    return np.eye(len(LABELS), dtype="float32")[label]
+    return np.take(np.eye(len(LABELS), dtype="float32"), label, axis=0)
 
 
 def _coded(tokens: np.ndarray, label: np.ndarray, vocabulary: int) -> dict[str, np.ndarray]:
@@ -58,23 +58,23 @@ def _coded(tokens: np.ndarray, label: np.ndarray, vocabulary: int) -> dict[str, 
     return {"tokens": np.concatenate([codes, tokens[:, 1:]], axis=1)}
 
 
-WAYS = {
-    "not told": Way({}, lambda tokens, label, vocabulary: {}),
-    "control code": Way({}, _coded),
-    "conditional norm": Way(
+CONDITIONINGS = {
+    "not told": Conditioning({}, lambda tokens, label, vocabulary: {}),
+    "control code": Conditioning({}, _coded),
+    "conditional norm": Conditioning(
         {"condition_size": len(LABELS)},
         lambda tokens, label, vocabulary: {"condition": _one_hot(label)},
     ),
-    "pseudo-self attention": Way(
+    "pseudo-self attention": Conditioning(
         {"context": PseudoSelf(len(LABELS))},
         lambda tokens, label, vocabulary: {"context": _one_hot(label)},
     ),
-    "context attention": Way(
+    "context attention": Conditioning(
         {"context": ContextAttention(len(LABELS))},
         lambda tokens, label, vocabulary: {"context": _one_hot(label)},
     ),
 }
-"""The ways to ask for a sentiment."""
+"""The methods of conditioning on a sentiment, by name."""
 
 
 def prepare(corpus: Corpus, sizes: Sizes) -> Texts:
@@ -87,20 +87,22 @@ def prepare(corpus: Corpus, sizes: Sizes) -> Texts:
 
 def run(trial: Trial, desk: Desk) -> Outcome:
     """Learn to write reviews of a sentiment; a classifier of real ones judges them."""
-    texts, sizes, way = desk.texts, trial.sizes, WAYS[trial.variant]
+    texts, sizes, conditioning = desk.texts, trial.sizes, CONDITIONINGS[trial.variant]
     tokenizer, size = texts.tokenizer, len(texts.tokenizer) + len(LABELS)
     judge = scorer(judge_of(trial, desk), labelled, batch=sizes.batch)
     turned = {**texts.test, "label": 1 - texts.test["label"]}
-    rows, right, wrong = (told(way, each, size) for each in (texts.train, texts.test, turned))
+    rows, right, wrong = (
+        conditioned(conditioning, each, size) for each in (texts.train, texts.test, turned)
+    )
     model = fresh(trial, tokenizer, vocabulary=size, mask="lm")
     reviews = texts._replace(train=rows, test=right)
     learned = learn(trial, model, reviews, next_tokens(texts.pad), desk.watch, answers=size)
     desk.watch.step("writing", 0.0)
-    wanted = np.arange(int(sizes.more["samples"])) % len(LABELS)
-    written = write(model, way, wanted, tokenizer, trial)
-    asked = [Example(text, None, LABELS[i]) for text, i in zip(written, wanted, strict=True)]
+    labels = np.arange(int(sizes.more["samples"])) % len(LABELS)
+    written = write(model, conditioning, labels, tokenizer, trial)
+    examples = [Example(text, None, LABELS[i]) for text, i in zip(written, labels, strict=True)]
     metrics = {
-        "agreement": judge(rows_for(asked, LABELS, tokenizer, sizes)).accuracy,
+        "agreement": judge(rows_for(examples, LABELS, tokenizer, sizes)).accuracy,
         "loss_of_wrong": learned.scorer(wrong).loss,
     }
     known = {
@@ -111,31 +113,39 @@ def run(trial: Trial, desk: Desk) -> Outcome:
     return outcome(model, learned, metrics, negative=written[0], positive=written[1])
 
 
-def told(way: Way, rows: Rows, vocabulary: int) -> Rows:
-    """Rows with the label put in the way's place."""
+def conditioned(conditioning: Conditioning, rows: Rows, vocabulary: int) -> Rows:
+    """Rows with the label where the method has it."""
     tokens = rows["tokens"]
-    return {"tokens": tokens, **way.inputs(tokens, rows["label"], vocabulary)}
+    return {"tokens": tokens, **conditioning.inputs(tokens, rows["label"], vocabulary)}
 
 
 def write(
-    model: Transformer, way: Way, wanted: np.ndarray, tokenizer: Tokenizer, trial: Trial
+    model: Transformer,
+    conditioning: Conditioning,
+    labels: np.ndarray,
+    tokenizer: Tokenizer,
+    trial: Trial,
 ) -> list[str]:
     """Sample one review for each wanted label; an empty one is a full stop."""
-    first = np.full((len(wanted), 1), tokenizer.cls, "int32")
-    told = {"tokens": first, **way.inputs(first, wanted, model.architecture.vocabulary)}
-    made = generate(
+    first = np.full((len(labels), 1), tokenizer.cls, "int32")
+    inputs = {
+        "tokens": first,
+        **conditioning.inputs(first, labels, model.architecture.vocabulary),
+    }
+    generated = generate(
         model,
-        told["tokens"].tolist(),
+        inputs["tokens"].tolist(),
         max_tokens=trial.sizes.length - 1,
         search=Sample(top_p=0.95),
         end=tokenizer.sep,
-        seed=trial.seed * len(wanted),
+        seed=trial.seed * len(labels),
         batch_size=128,
-        condition=told.get("condition"),
-        context=told.get("context"),
+        condition=inputs.get("condition"),
+        context=inputs.get("context"),
     )
     return [
-        tokenizer.decode([i for i in ids if i < len(tokenizer)]) or "。" for [ids] in made.tokens
+        tokenizer.decode([i for i in ids if i < len(tokenizer)]) or "。"
+        for [ids] in generated.tokens
     ]
 
 
@@ -166,8 +176,8 @@ def judge_of(trial: Trial, desk: Desk) -> keras.Model:
 
 
 def variants(sizes: Sizes) -> dict[str, Changes]:
-    """What each way changes in the architecture."""
-    return {name: way.changes for name, way in WAYS.items()}
+    """What each method changes in the architecture."""
+    return {name: conditioning.changes for name, conditioning in CONDITIONINGS.items()}
 
 
 SIZES = {

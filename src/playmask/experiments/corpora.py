@@ -61,8 +61,8 @@ def _folders(known: _Known, data: Path | None) -> list[Path]:
 
 def _file(folder: Path, name: str) -> Path | None:
     """A file, plain or gzipped."""
-    found = (path for path in (folder / name, folder / f"{name}.gz") if path.is_file())
-    return next(found, None)
+    paths = (path for path in (folder / name, folder / f"{name}.gz") if path.is_file())
+    return next(paths, None)
 
 
 def _lines(path: Path) -> list[str]:

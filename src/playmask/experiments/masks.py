@@ -60,14 +60,14 @@ def title(trial: Trial, desk: Desk) -> Outcome:
     texts: Texts = desk.texts
     pad, mask, count = texts.pad, texts.tokenizer.mask or 0, int(trial.sizes.more["title"])
     model, answers = fresh(trial, texts.tokenizer), len(texts.tokenizer)
-    asked = {
+    objective = {
         "permutation": permuted(model.architecture, pad, mask, count),
         SEES_ITSELF: permuted(model.architecture, pad, mask, count, strict=False),
     }.get(trial.variant, targets(pad, count))
-    learned = learn(trial, model, texts, asked, desk.watch, answers=answers)
+    learned = learn(trial, model, texts, objective, desk.watch, answers=answers)
     metrics = {
         "accuracy": learned.score.accuracy,
-        "sees_itself": sees_itself(model, texts.test, asked),
+        "sees_itself": sees_itself(model, texts.test, objective),
     }
     return outcome(model, learned, metrics)
 
@@ -80,7 +80,7 @@ def hidden(trial: Trial, desk: Desk) -> Outcome:
     return outcome(model, learned, {"accuracy": learned.score.accuracy})
 
 
-def sees_itself(model: Transformer, held: Rows, asked: Objective) -> float:
+def sees_itself(model: Transformer, held: Rows, objective: Objective) -> float:
     """How much the first answer's logits move when the token that is asked for is another.
 
     It must be 0: what is asked for is not to be seen.
@@ -92,7 +92,7 @@ def sees_itself(model: Transformer, held: Rows, asked: Objective) -> float:
     other["tokens"][places, first] = np.roll(rows["tokens"][places, first], 1)
     logits = []
     for texts in (rows, other):
-        inputs, _, _ = asked(texts, np.random.default_rng(0))  # the same ranks for both
+        inputs, _, _ = objective(texts, np.random.default_rng(0))  # the same ranks for both
         outputs = model({**inputs, "read": inputs["read"][:, :1]})
         logits.append(ops.convert_to_numpy(outputs["logits"]))
     return float(np.abs(logits[0] - logits[1]).max())

@@ -20,7 +20,8 @@ from playmask.tokenizers import Tokenizer
 def base(trial: Trial, tokenizer: Tokenizer) -> Architecture:
     """BERT's body, with ReLU and without dropout over attention weights: both are quick."""
     sizes = trial.sizes
-    return playmask.architecture("bert").change(
+    body: Architecture = playmask.architecture("bert")
+    return body.change(
         vocabulary=len(tokenizer),
         width=sizes.width,
         depth=sizes.depth,
@@ -39,12 +40,16 @@ def fresh(
 ) -> Transformer:
     """A variant's model with weights drawn from the trial's seed; own: what the task changes."""
     keras.utils.set_random_seed(trial.seed)
-    return playmask.build(base(trial, tokenizer).change(**own).change(**trial.changes), heads)
+    architecture = base(trial, tokenizer).change(**own).change(**trial.changes)
+    model: Transformer = playmask.build(architecture, heads)
+    return model
 
 
 class Lesson(NamedTuple):
-    """How the training went, the score on held-out rows, what frequencies alone would cost there,
-    what scores other rows, how long the texts were, and facts about them.
+    """How the training went, and what it is compared with.
+
+    The score on held-out rows, what frequencies alone would cost there, what scores other rows,
+    how long the texts were, and facts about them.
     """
 
     training: Training
@@ -79,9 +84,9 @@ def learn(
 
 
 def outcome(
-    model: Transformer, learned: Lesson, metrics: dict[str, float], **shown: str
+    model: Transformer, learned: Lesson, metrics: dict[str, float], **samples: str
 ) -> Outcome:
-    """What a task that used `learn` reports; shown: see Outcome."""
+    """What a task that used `learn` reports; samples: see Outcome."""
     return Outcome(
         {**metrics, "loss": learned.score.loss},
         loss=learned.score.loss,
@@ -89,7 +94,7 @@ def outcome(
         training=learned.training,
         model=described(model, learned.length),
         facts=learned.facts,
-        shown=shown,
+        samples=samples,
     )
 
 

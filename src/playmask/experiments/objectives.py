@@ -114,8 +114,8 @@ def masked(pad: int, mask: int, special: Sequence[int], vocabulary: int) -> Obje
     def ask(rows: Rows, random: np.random.Generator) -> Batch:
         tokens = rows["tokens"]
         hideable = ~np.isin(tokens, [pad, *special])
-        shown, places, weights = hidden(tokens, hideable, mask, others, random)
-        inputs = {**rows, "tokens": shown, "read": places}
+        corrupted, places, weights = hidden(tokens, hideable, mask, others, random)
+        inputs = {**rows, "tokens": corrupted, "read": places}
         return inputs, np.take_along_axis(tokens, places, 1), weights
 
     return ask
@@ -133,11 +133,11 @@ def permuted(a: Architecture, pad: int, mask: int, count: int, *, strict: bool =
 
     def ask(rows: Rows, random: np.random.Generator) -> Batch:
         tokens, segments = rows["tokens"], rows["segments"]
-        asked = (tokens != pad) & (segments == segments.max(axis=1, keepdims=True))
-        asked[:, 0] = False  # the first place, [CLS], is always known
-        lots = np.where(asked, random.random(tokens.shape), 2.0)
-        ranks = np.where(asked, lots.argsort(axis=1).argsort(axis=1) + 1, 0)
-        places, weights = chosen(asked, count)
+        targets = (tokens != pad) & (segments == segments.max(axis=1, keepdims=True))
+        targets[:, 0] = False  # the first place, [CLS], is always known
+        lots = np.where(targets, random.random(tokens.shape), 2.0)
+        ranks = np.where(targets, lots.argsort(axis=1).argsort(axis=1) + 1, 0)
+        places, weights = chosen(targets, count)
         both = two_streams({"tokens": tokens, "segments": segments}, ranks, mask, a)
         inputs = {name: np.array(ops.convert_to_numpy(value)) for name, value in both.items()}
         size = tokens.shape[1]

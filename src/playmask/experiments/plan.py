@@ -108,7 +108,7 @@ def sized(scale: str, **training: Any) -> Sizes:
 class Watch:
     """Follows a run; this one is silent, a command line's shows what it is told."""
 
-    def begin(self, trial: "Trial", number: int, count: int, kept: bool) -> None:
+    def begin(self, trial: "Trial", number: int, count: int, cached: bool) -> None:
         """Trial `number` of `count` begins, or its result is kept from an earlier run."""
 
     def step(self, doing: str, part: float) -> None:
@@ -141,7 +141,7 @@ class Outcome(NamedTuple):
     """What a trial found.
 
     loss, baseline: nats a token (or a text) on texts held out, the model's and that of one who
-    knows only how frequent each answer is; facts: about the texts, for the report; shown: of this
+    knows only how frequent each answer is; facts: about the texts, for the report; samples: of this
     variant, such as an example, for the report
     """
 
@@ -151,7 +151,7 @@ class Outcome(NamedTuple):
     training: Training
     model: dict[str, Any]
     facts: dict[str, str]
-    shown: dict[str, str]
+    samples: dict[str, str]
 
 
 @dataclass(frozen=True)

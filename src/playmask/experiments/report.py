@@ -80,7 +80,7 @@ def _claims(experiment: Experiment, results: Sequence[Result]) -> list[str]:
 
 def _measured(claim: Claim, results: Sequence[Result]) -> str:
     """Both means, and their difference over the seeds that both have, with its standard error."""
-    found = {
+    values = {
         name: {
             r["settings"]["seed"]: r["metrics"][claim.metric]
             for r in results
@@ -88,10 +88,10 @@ def _measured(claim: Claim, results: Sequence[Result]) -> str:
         }
         for name in (claim.left, claim.right)
     }
-    seeds = sorted(found[claim.left].keys() & found[claim.right].keys())
+    seeds = sorted(values[claim.left].keys() & values[claim.right].keys())
     if not seeds:
         return "not measured"
-    left, right = (np.array([found[n][s] for s in seeds]) for n in (claim.left, claim.right))
+    left, right = (np.array([values[n][s] for s in seeds]) for n in (claim.left, claim.right))
     metric, gaps = METRICS[claim.metric], left - right
     error = ""
     if len(seeds) > 1:
@@ -161,7 +161,7 @@ def _unlearned(own: Sequence[Result]) -> str:
 def _shown(own: Sequence[Result]) -> list[str]:
     """What is shown of each variant, of its first seed."""
     first = {r["settings"]["variant"]: r["shown"] for r in reversed(own)}
-    header = ["", *dict.fromkeys(name for shown in first.values() for name in shown)]
+    header = ["", *dict.fromkeys(name for samples in first.values() for name in samples)]
     rows = [[n, *(s.get(name, "") for name in header[1:])] for n, s in reversed(first.items())]
     return [table(header, rows)] if len(header) > 1 else []
 

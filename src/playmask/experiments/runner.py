@@ -147,7 +147,7 @@ def _measured(trial: Trial, desk: Desk, settings: dict[str, Any]) -> Result:
         "baseline": outcome.baseline,
         "training": outcome.training._asdict(),
         "facts": outcome.facts,
-        "shown": outcome.shown,
+        "shown": outcome.samples,
         "architecture": outcome.model["architecture"],
         "environment": environment(),
         "seconds": round(time.perf_counter() - began, 1),

@@ -14,14 +14,16 @@ from playmask.runtime.compiled import Compiled
 from playmask.runtime.train.optimizers import adamw
 from playmask.runtime.train.schedules import warm_up_then_decay
 
-STRETCHES = 20  # of a training: points of its curve, and times of which the shortest is taken
+SEGMENTS = 20  # of a training: points of its curve, and times of which the shortest is taken
 
 
-def nats(wanted: Any, logits: Any) -> Any:
+def nats(targets: Any, logits: Any) -> Any:
     """The nats that each wanted answer costs: (…) int, (…, answers) -> (…)."""
     logs = ops.log_softmax(logits, axis=-1)
-    told = ops.take_along_axis(logs, ops.expand_dims(ops.cast(wanted, "int32"), -1), axis=-1)
-    return -told[..., 0]
+    log_likelihoods = ops.take_along_axis(
+        logs, ops.expand_dims(ops.cast(targets, "int32"), -1), axis=-1
+    )
+    return -log_likelihoods[..., 0]
 
 
 class Nats(keras.losses.Loss):
@@ -38,25 +40,25 @@ class Nats(keras.losses.Loss):
 class Stream(keras.utils.PyDataset):
     """Batches of one shape, without end: each row once, in an order anew, then all again.
 
-    What batch comes at which step depends on the seed alone. A stretch of steps is what Keras calls
-    an epoch; `stretch` says which one is read.
+    What batch comes at which step depends on the seed alone. A segment of steps is what Keras calls
+    an epoch; `segment` says which one is read.
     """
 
     def __init__(
-        self, rows: Rows, objective: Objective, *, batch: int, stretch_steps: int, seed: int
+        self, rows: Rows, objective: Objective, *, batch: int, segment_steps: int, seed: int
     ) -> None:
         super().__init__()
         self.rows, self.objective = rows, objective
-        self.batch, self.stretch_steps, self.seed = batch, stretch_steps, seed
+        self.batch, self.segment_steps, self.seed = batch, segment_steps, seed
         self.count = len(rows["tokens"])
-        self.stretch = 0
+        self.segment = 0
         self._orders: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
-        return self.stretch_steps
+        return self.segment_steps
 
     def __getitem__(self, index: int) -> Batch:
-        step = self.stretch * self.stretch_steps + index
+        step = self.segment * self.segment_steps + index
         epochs, places = np.divmod(step * self.batch + np.arange(self.batch), self.count)
         chosen = np.concatenate([self._order(e)[places[epochs == e]] for e in np.unique(epochs)])
         return self.objective(_taken(self.rows, chosen), np.random.default_rng([self.seed, step]))
@@ -71,22 +73,22 @@ class Stream(keras.utils.PyDataset):
 
 
 class _Follow(keras.callbacks.Callback):
-    """Moves the stream on, and notes the loss and the time of each stretch."""
+    """Moves the stream on, and notes the loss and the time of each segment."""
 
-    def __init__(self, stream: Stream, stretches: int, watch: Watch, after: Callable[[], None]):
+    def __init__(self, stream: Stream, segments: int, watch: Watch, after: Callable[[], None]):
         super().__init__()
-        self.stream, self.stretches, self.watch, self.after = stream, stretches, watch, after
+        self.stream, self.segments, self.watch, self.after = stream, segments, watch, after
         self.losses: list[float] = []
         self.seconds: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.stream.stretch = epoch
+        self.stream.segment = epoch
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.losses.append(float((logs or {})["loss"]))  # this waits for the last step
         self.seconds.append(time.perf_counter() - self.began)
-        self.watch.step(f"training, loss {self.losses[-1]:.3f}", (epoch + 1) / self.stretches)
+        self.watch.step(f"training, loss {self.losses[-1]:.3f}", (epoch + 1) / self.segments)
         self.after()
 
 
@@ -98,27 +100,27 @@ def fit(
     sizes: Sizes,
     seed: int,
     watch: Watch,
-    stretches: int = STRETCHES,
+    segments: int = SEGMENTS,
     after: Callable[[], None] = lambda: None,
 ) -> Training:
     """Train a network whose output "logits" scores answers, with AdamW, warm-up and decay.
 
-    after: called at the end of each stretch, outside of all times
-    Units:  losses in nats, a mean over the weights of a stretch; steps_per_second: of the fastest
-            stretch but the first, which compiles (other work on a machine only ever slows)
+    after: called at the end of each segment, outside of all times
+    Units:  losses in nats, a mean over the weights of a segment; steps_per_second: of the fastest
+            segment but the first, which compiles (other work on a machine only ever slows)
     """
-    each = max(sizes.steps // stretches, 1)
-    stream = Stream(rows, objective, batch=sizes.batch, stretch_steps=each, seed=seed)
+    each = max(sizes.steps // segments, 1)
+    stream = Stream(rows, objective, batch=sizes.batch, segment_steps=each, seed=seed)
     network.compile(
-        adamw(network, warm_up_then_decay(sizes.rate, each * stretches)),
+        adamw(network, warm_up_then_decay(sizes.rate, each * segments)),
         loss={"logits": Nats()},
         jit_compile=keras.backend.backend() == "jax",
     )
-    follow = _Follow(stream, stretches, watch, after)
+    follow = _Follow(stream, segments, watch, after)
     watch.step("compiling", 0.0)
-    network.fit(stream, epochs=stretches, shuffle=False, verbose=0, callbacks=[follow])
+    network.fit(stream, epochs=segments, shuffle=False, verbose=0, callbacks=[follow])
     return Training(
-        steps=[each * (i + 1) for i in range(stretches)],
+        steps=[each * (i + 1) for i in range(segments)],
         losses=follow.losses,
         steps_per_second=each / min(follow.seconds[1:] or follow.seconds),
         seconds=sum(follow.seconds),
@@ -129,28 +131,33 @@ class Score(NamedTuple):
     """Sums over all answers: their nats, their weights, and the weights of those that are right."""
 
     nats: float
-    wanted: float
+    targets: float
     right: float
 
     @property
     def loss(self) -> float:
         """Nats per answer."""
-        return self.nats / self.wanted
+        return self.nats / self.targets
 
     @property
     def accuracy(self) -> float:
         """The share that is right."""
-        return self.right / self.wanted
+        return self.right / self.targets
 
 
 def scorer(network: keras.Model, objective: Objective, *, batch: int) -> Callable[[Rows], Score]:
     """What measures a network on rows, as often as it is called; compiled once."""
 
-    def sums(inputs: Any, wanted: Any, weights: Any) -> Any:
+    def sums(inputs: Any, targets: Any, weights: Any) -> Any:
         logits = network(inputs, training=False)["logits"]
-        right = ops.cast(ops.argmax(logits, axis=-1) == wanted, "float32")
-        told = nats(wanted, logits)
-        return ops.stack([ops.sum(each * weights) for each in (told, ops.ones_like(told), right)])
+        right = ops.cast(ops.argmax(logits, axis=-1) == targets, "float32")
+        log_likelihoods = nats(targets, logits)
+        return ops.stack(
+            [
+                ops.sum(each * weights)
+                for each in (log_likelihoods, ops.ones_like(log_likelihoods), right)
+            ]
+        )
 
     run = Compiled(network, sums)
 
@@ -168,23 +175,23 @@ def in_order(rows: Rows, objective: Objective, batch: int) -> Iterator[Batch]:
     for start in range(0, count, batch):
         chosen = np.resize(np.arange(start, min(start + batch, count)), batch)
         random = np.random.default_rng(start)
-        inputs, wanted, weights = objective(_taken(rows, chosen), random)
+        inputs, targets, weights = objective(_taken(rows, chosen), random)
         weights[count - start :] = 0
-        yield inputs, wanted, weights
+        yield inputs, targets, weights
 
 
 def frequencies(texts: Texts, objective: Objective, *, answers: int, batch: int) -> float:
     """Nats per answer of one who knows only how frequent each answer is in training."""
     both = (texts.train, texts.test)
-    counts, wanted = (_counts(rows, objective, answers, batch) for rows in both)
+    counts, targets = (_counts(rows, objective, answers, batch) for rows in both)
     known = (counts + 1) / (counts.sum() + answers)
-    return float(-(wanted * np.log(known)).sum() / wanted.sum())
+    return float(-(targets * np.log(known)).sum() / targets.sum())
 
 
 def _counts(rows: Rows, objective: Objective, answers: int, batch: int) -> np.ndarray:
     counts = np.zeros(answers)
-    for _, wanted, weights in in_order(rows, objective, batch):
-        counts += np.bincount(wanted.ravel(), weights.ravel(), answers)
+    for _, targets, weights in in_order(rows, objective, batch):
+        counts += np.bincount(targets.ravel(), weights.ravel(), answers)
     return counts
 
 

@@ -51,7 +51,7 @@ def run(trial: Trial, desk: Desk) -> Outcome:
         desk.watch,
         answers=len(texts.extra),
         sizes=replace(sizes, steps=epochs * math.ceil(count / sizes.batch)),
-        stretches=epochs,
+        segments=epochs,
         after=lambda: curve.append(score(texts.test).accuracy),
     )
     metrics = {
@@ -85,7 +85,8 @@ def pretrain(trial: Trial, desk: Desk) -> Path:
         seed=trial.seed,
         watch=desk.watch,
     )
-    return playmask.save(model, folder, tokenizer=tokenizer)
+    playmask.save(model, folder, tokenizer=tokenizer)
+    return folder
 
 
 def cloze(tokenizer: Tokenizer) -> Objective:

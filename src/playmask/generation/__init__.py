@@ -1,6 +1,7 @@
 """Generation: one compiled loop for every model that can go on from a text."""
 
 from playmask.generation.arithmetic import arithmetic
+from playmask.generation.beams import Beams
 from playmask.generation.constraints import (
     Automaton,
     Constraint,
@@ -12,7 +13,7 @@ from playmask.generation.constraints import (
 from playmask.generation.fill import Filled, fill, gibbs
 from playmask.generation.generate import Generated, Generator, generate
 from playmask.generation.nested import Nested
-from playmask.generation.search import Beams, Greedy, Sample, Search
+from playmask.generation.search import Greedy, Sample, Search
 from playmask.generation.slide import slide
 from playmask.generation.sql import sql
 from playmask.generation.stream import Piece, stream

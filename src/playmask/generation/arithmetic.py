@@ -14,7 +14,7 @@ Symbols = Mapping[str, int | Sequence[int]]
 
 
 def arithmetic(tokens: Symbols, end: int, *, depth: int = 3) -> Automaton:
-    """Let only arithmetic expressions through, brackets nested up to a depth, and then the end.
+    """Automaton of arithmetic expressions, brackets nested up to a depth, and then the end.
 
     Numbers are digits, perhaps a point and digits, perhaps a percent sign; they stand between
     + - * /, and anything may stand in brackets.
@@ -22,6 +22,12 @@ def arithmetic(tokens: Symbols, end: int, *, depth: int = 3) -> Automaton:
         ids of one symbol ("5" and "##5") are given as a list
     Raises:  ConfigError for a symbol that is missing or is no part of an expression
     Source:  kexue.fm 7809 (math word problems by seq2seq)
+
+    Example:
+        >>> symbols = {symbol: place for place, symbol in enumerate("0123456789+-*/()", 5)}
+        >>> isinstance(arithmetic(symbols, end=2, depth=1), playmask.Automaton)
+        True
+
     """
     missing = [symbol for symbol in NEEDED if symbol not in tokens]
     if missing:

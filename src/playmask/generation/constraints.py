@@ -35,29 +35,37 @@ class Constraint:
         """The same for some of `count` prompts."""
         return self
 
-    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+    def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
         """The arrays of a call: for prompts int32 (B, P), of which `valid` are no padding."""
         return {}
 
-    def begin(self, given: Arrays, batch: int, lanes: int) -> Any:
+    def begin(self, arrays: Arrays, batch: int, lanes: int) -> Any:
         """What is kept for each lane: a nest of tensors (B, K, …)."""
         return {}
 
-    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+    def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
         """The log-probabilities (B, K, V), changed."""
         return logs
 
-    def follow(self, kept: Any, tokens: Tensor, given: Arrays) -> Any:
+    def follow(self, carry: Any, tokens: Tensor, arrays: Arrays) -> Any:
         """What is kept after tokens (B, K) were chosen."""
-        return kept
+        return carry
 
 
 @dataclass(frozen=True)
 class RepetitionPenalty(Constraint):
-    """Make tokens that were there already less likely: their log-probability times `penalty`.
+    """Repetition penalty: multiplies the log-probability of tokens that were there already.
 
     prompt: whether those of the prompt count too
+    Raises:  ConfigError for a penalty that is not above 0
     Source:  Keskar et al. 2019 (CTRL), §4.1, on log-probabilities, since logits have no zero
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> options = {"max_tokens": 4, "end": None, "constrain": RepetitionPenalty(1.5)}
+        >>> len(playmask.generate(model, [[1, 2]], **options).tokens[0][0])
+        4
+
     """
 
     penalty: float
@@ -67,12 +75,14 @@ class RepetitionPenalty(Constraint):
         if not self.penalty > 0:
             raise ConfigError(f"penalty is above 0 (1 = none), not {self.penalty!r}.")
 
-    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+    def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The prompts' tokens, where they count."""
         return {"prompts": np.where(valid & self.prompt, prompts, -1)}
 
-    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+    def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Make tokens that were there less likely."""
         batch, lanes, vocabulary = logs.shape
-        prompts = ops.expand_dims(given["prompts"], 1)
+        prompts = ops.expand_dims(arrays["prompts"], 1)
         prompts = ops.broadcast_to(prompts, (batch, lanes, prompts.shape[-1]))
         there = marked(ops.concatenate([prompts, past.texts], axis=-1), vocabulary)
         there = ops.logical_and(there, logs > LOST)  # what may not come stays out
@@ -81,9 +91,18 @@ class RepetitionPenalty(Constraint):
 
 @dataclass(frozen=True)
 class NoRepeat(Constraint):
-    """Let no n tokens in a row come twice in what is generated.
+    """N-gram blocking: no n tokens in a row come twice in what is generated.
 
+    Raises:  ConfigError for an n below 1
     Source:  Paulus et al. 2017, §2.5
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> options = {"max_tokens": 4, "end": None, "constrain": NoRepeat(1)}
+        >>> [[text]] = playmask.generate(model, [[1, 2]], **options).tokens
+        >>> len(set(text))
+        4
+
     """
 
     n: int
@@ -92,7 +111,8 @@ class NoRepeat(Constraint):
         if type(self.n) is not int or self.n < 1:
             raise ConfigError(f"n is a whole number from 1, not {self.n!r}.")
 
-    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
+    def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Bar tokens that would complete a run of n that was there."""
         texts, step, before = past.texts, past.step, self.n - 1
         count = texts.shape[-1] - before
         if count < 1:
@@ -108,25 +128,44 @@ class NoRepeat(Constraint):
 
 @dataclass(frozen=True)
 class Never(Constraint):
-    """Bar tokens wherever they would stand: [UNK], words that nobody should read."""
+    """Token ban: tokens that may stand nowhere, such as [UNK] or words that nobody should read.
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> barred = Never(tuple(range(10, len(tokenizer))))
+        >>> options = {"max_tokens": 4, "end": None, "constrain": barred}
+        >>> max(playmask.generate(model, [[1, 2]], **options).tokens[0][0]) < 10
+        True
+
+    """
 
     tokens: tuple[int, ...] = field(compare=False)
 
-    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+    def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The barred tokens, padded."""
         barred = np.full((1, 1, room_for(len(self.tokens))), -1, "int32")
         barred[..., : len(self.tokens)] = self.tokens
         return {"barred": barred}
 
-    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
-        return ops.where(marked(given["barred"], logs.shape[-1]), FORBIDDEN, logs)
+    def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Bar the tokens."""
+        return ops.where(marked(arrays["barred"], logs.shape[-1]), FORBIDDEN, logs)
 
 
 @dataclass(frozen=True)
 class Automaton(Constraint):
-    """Only texts that a finite automaton spells: (state, token, next state), from state 0.
+    """Finite automaton: only texts that its edges (state, token, next state) spell, from state 0.
 
     Where no edge leaves a state, the text ends there (in a beam search it is lost, so lead to an
     end token). The constructors `only`, `prefix_tree` and `arithmetic` make the usual ones.
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> names = Automaton.prefix_tree([[7, 8], [7, 9, 9]], end=tokenizer.sep)
+        >>> [[text]] = playmask.generate(model, [[1]], max_tokens=4, constrain=names).tokens
+        >>> text[:-1] in ([7, 8], [7, 9, 9])
+        True
+
     """
 
     edges: np.ndarray = field(compare=False, repr=False)
@@ -136,7 +175,7 @@ class Automaton(Constraint):
     def of(cls, edges: Iterable[tuple[int, int, int]]) -> "Automaton":
         """Make it of edges; a state and a token lead to one next state.
 
-        Raises: ConfigError for no edges, negative numbers, or two ways from a state by a token
+        Raises: ConfigError for no edges, negative numbers, or two edges from a state by a token
         """
         table = np.array(sorted(set(edges)), "int32").reshape(-1, 3)
         if not len(table) or table.min() < 0:
@@ -159,46 +198,58 @@ class Automaton(Constraint):
                 state = edges.setdefault((state, int(token)), len(edges) + 1)
         return cls.of((state, token, after) for (state, token), after in edges.items())
 
-    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+    def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The edges, and where those of each state start."""
         states = int(max(self.edges[:, 0].max(), self.edges[:, 2].max())) + 2
         starts = np.searchsorted(self.edges[:, 0], np.arange(room_for(states)))
         room = np.full((room_for(len(self.edges)), self.edges.shape[1] - 1), -1, "int32")
         room[: len(self.edges)] = self.edges[:, 1:]
         return {"starts": starts.astype("int32"), "edges": room}
 
-    def begin(self, given: Arrays, batch: int, lanes: int) -> Any:
+    def begin(self, arrays: Arrays, batch: int, lanes: int) -> Any:
+        """State 0 for each lane."""
         return ops.zeros((batch, lanes), "int32")
 
-    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
-        tokens, _ = self._leaving(kept, given)
+    def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Bar tokens by which no edge leaves the state."""
+        tokens, _ = self._leaving(carry, arrays)
         return ops.where(marked(tokens, logs.shape[-1]), logs, FORBIDDEN)
 
-    def follow(self, kept: Any, tokens: Tensor, given: Arrays) -> Any:
-        leaving, after = self._leaving(kept, given)
+    def follow(self, carry: Any, tokens: Tensor, arrays: Arrays) -> Any:
+        """Take the edges of the tokens; -1 where there is none."""
+        leaving, after = self._leaving(carry, arrays)
         return ops.max(ops.where(leaving == tokens[..., None], after, -1), axis=-1)
 
-    def _leaving(self, state: Tensor, given: Arrays) -> tuple[Tensor, Tensor]:
+    def _leaving(self, state: Tensor, arrays: Arrays) -> tuple[Tensor, Tensor]:
         """Tokens and next states of the edges that leave each state: (B, K, width), -1 = none."""
-        there, places = self._places(state, given)
-        edges = ops.where(there[..., None], ops.take(given["edges"], places, axis=0), -1)
+        there, places = self._places(state, arrays)
+        edges = ops.where(there[..., None], ops.take(arrays["edges"], places, axis=0), -1)
         return edges[..., 0], edges[..., 1]
 
-    def _places(self, state: Tensor, given: Arrays) -> tuple[Tensor, Tensor]:
+    def _places(self, state: Tensor, arrays: Arrays) -> tuple[Tensor, Tensor]:
         """Which edges leave each state: whether one is there, and its place (B, K, width)."""
         here = ops.maximum(state, 0)
-        start, stop = (ops.take(given["starts"], here + i)[..., None] for i in (0, 1))
+        start, stop = (ops.take(arrays["starts"], here + i)[..., None] for i in (0, 1))
         places = start + ops.arange(self.width, dtype="int32")
         there = ops.logical_and(places < stop, state[..., None] >= 0)
-        return there, ops.minimum(places, given["edges"].shape[0] - 1)
+        return there, ops.minimum(places, arrays["edges"].shape[0] - 1)
 
 
 @dataclass(frozen=True)
 class Copy(Constraint):
-    """Only tokens of the source (and `also`, such as the end): reading comprehension.
+    """Copy constraint: only tokens of the source (and `also`, such as the end), as in reading.
 
     sources: rows of ids, one a prompt (None = the prompt); fragment: the text must be one span
     of the source
     Source:  kexue.fm 7115, "only copy"
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> prompt = tokenizer.encode("味道不错").ids
+        >>> options = {"max_tokens": 3, "end": None, "constrain": Copy()}
+        >>> set(playmask.generate(model, [prompt], **options).tokens[0][0]) <= set(prompt)
+        True
+
     """
 
     also: tuple[int, ...] = ()
@@ -209,13 +260,15 @@ class Copy(Constraint):
         object.__setattr__(self, "also", tuple(self.also))
 
     def take(self, rows: Sequence[int], count: int) -> "Copy":
+        """The constraint with the sources of some prompts."""
         if self.sources is None:
             return self
         if len(self.sources) != count:
             raise InputError(f"{len(self.sources)} sources were given for {count} prompts.")
         return replace(self, sources=[self.sources[i] for i in rows])
 
-    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+    def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The sources and the other allowed tokens, padded."""
         rows = np.where(valid, prompts, -1)
         if self.sources is not None:
             rows = np.full((len(prompts), room_for(max(map(len, self.sources), default=1))), -1)
@@ -223,21 +276,24 @@ class Copy(Constraint):
                 row[: len(source)] = source
         return {"sources": rows.astype("int32"), "also": np.array([*self.also, -1], "int32")}
 
-    def begin(self, given: Arrays, batch: int, lanes: int) -> Any:
-        source = ops.expand_dims(given["sources"], 1)
+    def begin(self, arrays: Arrays, batch: int, lanes: int) -> Any:
+        """Which tokens of the source may come next: all at first."""
+        source = ops.expand_dims(arrays["sources"], 1)
         return ops.broadcast_to(source >= 0, (batch, lanes, source.shape[-1]))
 
-    def weigh(self, logs: Tensor, kept: Any, given: Arrays, past: Past) -> Tensor:
-        source = ops.where(kept, ops.expand_dims(given["sources"], 1), -1)
-        also = ops.broadcast_to(given["also"], (*logs.shape[:2], given["also"].shape[0]))
+    def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
+        """Bar what may not come next."""
+        source = ops.where(carry, ops.expand_dims(arrays["sources"], 1), -1)
+        also = ops.broadcast_to(arrays["also"], (*logs.shape[:2], arrays["also"].shape[0]))
         allowed = marked(ops.concatenate([source, also], axis=-1), logs.shape[-1])
         return ops.where(allowed, logs, FORBIDDEN)
 
-    def follow(self, kept: Any, tokens: Tensor, given: Arrays) -> Any:
+    def follow(self, carry: Any, tokens: Tensor, arrays: Arrays) -> Any:
+        """With `fragment`, only what stands behind the last token may come next."""
         if not self.fragment:
-            return kept
-        source = ops.expand_dims(given["sources"], 1)
-        here = ops.logical_and(kept, source == tokens[..., None])
+            return carry
+        source = ops.expand_dims(arrays["sources"], 1)
+        here = ops.logical_and(carry, source == tokens[..., None])
         after = ops.pad(here[..., :-1], [[0, 0], [0, 0], [1, 0]])
         return ops.logical_and(after, source >= 0)
 
@@ -258,7 +314,7 @@ def marked(tokens: Tensor, vocabulary: int) -> Tensor:
 def width_of(edges: np.ndarray) -> int:
     """Room for the edges that leave one state, of edges (E, 2 or more) that are sorted.
 
-    Raises: ConfigError for two ways from a state by a token
+    Raises: ConfigError for two edges from a state by a token
     """
     twice = (edges[1:, :2] == edges[:-1, :2]).all(axis=1)
     if twice.any():

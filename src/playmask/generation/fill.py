@@ -1,11 +1,12 @@
 """Filling gaps with a masked language model: mask-predict, and Gibbs sampling of whole texts."""
 
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from playmask.errors import ConfigError, InputError
@@ -17,6 +18,7 @@ from playmask.runtime.batches import bucket, buckets, pad
 from playmask.runtime.compiled import Compiled
 
 Rows = Sequence[Sequence[int]]
+Inputs = dict[str, Any]
 LENGTHS, PLACES, SIZES = buckets(1 << 20), buckets(1 << 20, smallest=4), buckets(1024, smallest=1)
 
 
@@ -35,7 +37,7 @@ def fill(
     mask: int | None = None,
     forbid: Iterable[int] | None = None,
 ) -> Filled:
-    """Fill the masked places of texts by mask-predict.
+    """Fill the masked places of texts by mask-predict (iterative parallel decoding).
 
     All gaps are filled at once; then the ones that the model is least sure of are masked again and
     filled anew, fewer each time, so that later guesses see earlier ones. iterations=1 fills each
@@ -44,6 +46,14 @@ def fill(
     (default: the tokenizer's special tokens)
     Raises:  InputError for a row without a gap; ConfigError for a model that sees no whole texts
     Source:  Ghazvininejad et al. 2019 (Mask-Predict), §3
+
+    Example:
+        >>> ids = tokenizer.encode("味道不错").ids
+        >>> ids[2] = tokenizer.mask
+        >>> filled = fill(model, [ids])
+        >>> filled.tokens[0][:2] == ids[:2], len(filled.scores[0])
+        (True, 1)
+
     """
     if type(iterations) is not int or iterations < 1:
         raise InputError(f"iterations is a whole number from 1, not {iterations!r}.")
@@ -72,31 +82,38 @@ def gibbs(
     mask: int | None = None,
     forbid: Iterable[int] | None = None,
 ) -> list[list[list[int]]]:
-    """Sample texts from a masked language model: mask a place, draw it anew, and so on.
+    """Gibbs sampling of texts from a masked language model: mask a place, draw it anew, and so on.
 
     places: which places of each row are drawn (default: all but its special tokens)
     every: keep the texts each so many steps; None = only the last ones
     Shapes:  -> for each time that was kept, the rows
     Source:  Wang & Cho 2019; kexue.fm 8119 (10,000 steps of which the first 1,000 are left out)
+
+    Example:
+        >>> rows = [tokenizer.encode("味道不错").ids]
+        >>> texts = gibbs(model, rows, steps=4, every=2)
+        >>> len(texts), len(texts[-1][0]) == len(rows[0])
+        (2, True)
+
     """
     texts = Texts.of(model, tokens, mask=mask, forbid=forbid)
     special = np.array([*texts.special, texts.mask])
     if places is None:
-        found = texts.gaps(lambda row: np.flatnonzero(~np.isin(row, special)), "has only specials")
+        gaps = texts.gaps(lambda row: np.flatnonzero(~np.isin(row, special)), "has only specials")
     else:
-        given = [np.asarray(row, "int32") for row in places]
-        found = texts.gaps(lambda row: given.pop(0), "has no places to draw")
+        chosen = [np.asarray(row, "int32") for row in places]
+        gaps = texts.gaps(lambda row: chosen.pop(0), "has no places to draw")
     draw = Sample(temperature=temperature, top_k=top_k)
     run = _program(model, ("gibbs", draw), lambda model: _drawing(model, draw))
-    inputs, kept, step = texts.inputs(), [], 0
+    inputs, snapshots, step = texts.inputs(), [], 0
     while step < steps:
         until = min(steps, step + (every or steps))
         seeds = np.array([seed, step], "int32")
-        drawn = run(inputs, found, texts.barred, texts.mask, seeds, np.int32(until))
+        drawn = run(inputs, gaps, texts.barred, texts.mask, seeds, np.int32(until))
         inputs = {**inputs, "tokens": keras.ops.convert_to_numpy(drawn)}
-        kept.append(texts.rows(inputs["tokens"]))
+        snapshots.append(texts.rows(inputs["tokens"]))
         step = until
-    return kept
+    return snapshots
 
 
 class Texts(NamedTuple):
@@ -150,19 +167,19 @@ class Texts(NamedTuple):
         valid = np.arange(self.length) < lengths[:, None]
         return {"tokens": pad([row.tolist() for row in rows], self.length), "valid": valid}
 
-    def gaps(self, find: Any, otherwise: str) -> np.ndarray:
+    def gaps(self, find: Callable[[np.ndarray], npt.ArrayLike], otherwise: str) -> np.ndarray:
         """Places in each row: int32 (B, M), -1 where there are fewer."""
-        found = [np.asarray(find(row), "int32") for row in self.tokens]
-        for i, places in enumerate(found):
+        gaps = [np.asarray(find(row), "int32") for row in self.tokens]
+        for i, places in enumerate(gaps):
             if not places.size:
                 raise InputError(f"Row {i} {otherwise}.")
             if places.min() < 0 or places.max() >= len(self.tokens[i]):
                 raise InputError(f"Row {i} has {len(self.tokens[i])} tokens; a place lies outside.")
-        width = bucket(max(map(len, found)), PLACES)
+        width = bucket(max(map(len, gaps)), PLACES)
         table = np.full((self.size, width), -1, "int32")
-        for row, places in zip(table, found, strict=False):
+        for row, places in zip(table, gaps, strict=False):
             row[: len(places)] = places
-        table[len(found) :] = table[0]
+        table[len(gaps) :] = table[0]
         return table
 
     def rows(self, tokens: np.ndarray) -> list[list[int]]:
@@ -170,19 +187,26 @@ class Texts(NamedTuple):
         return [tokens[i, : len(row)].tolist() for i, row in enumerate(self.tokens)]
 
 
-_PROGRAMS: "weakref.WeakKeyDictionary[Transformer, dict]" = weakref.WeakKeyDictionary()
+_PROGRAMS: "weakref.WeakKeyDictionary[Transformer, dict[Any, Compiled]]" = (
+    weakref.WeakKeyDictionary()
+)
 
 
-def _program(model: Transformer, name: Any, make: Any) -> Compiled:
+def _program(
+    model: Transformer, name: Hashable, make: Callable[[Transformer], Callable[..., Any]]
+) -> Compiled:
     """A compiled function of a model, kept as long as it lives with these weights."""
-    kept = _PROGRAMS.setdefault(model, {})
+    programs = _PROGRAMS.setdefault(model, {})
     key = (name, tuple(id(variable) for variable in model.variables))
-    if key not in kept:
-        kept[key] = Compiled(model, make(weakref.proxy(model)))
-    return kept[key]
+    if key not in programs:
+        proxy: Any = weakref.proxy(model)  # what is kept for a model must not keep it alive
+        programs[key] = Compiled(model, make(proxy))
+    return programs[key]
 
 
-def _logs(model: Any, inputs: dict, tokens: Tensor, places: Tensor, barred: Tensor) -> Tensor:
+def _logs(
+    model: Transformer, inputs: Inputs, tokens: Tensor, places: Tensor, barred: Tensor
+) -> Tensor:
     """The log-probabilities of what may stand at places (B, M): (B, M, V)."""
     out = model({**inputs, "tokens": tokens, "read": ops.maximum(places, 0)}, training=False)
     logits = ops.where(barred, FORBIDDEN, ops.cast(out["logits"], "float32"))
@@ -196,10 +220,12 @@ def _written(tokens: Tensor, places: Tensor, values: Tensor) -> Tensor:
     return ops.where(new >= 0, new, tokens)
 
 
-def _filling(model: Any) -> Any:
+def _filling(model: Transformer) -> Callable[..., tuple[Tensor, Tensor]]:
     """Mask-predict: inputs, places (B, M), … -> tokens (B, T) and scores (B, M)."""
 
-    def run(inputs: dict, places: Tensor, barred: Tensor, mask: Tensor, iterations: Tensor) -> Any:
+    def run(
+        inputs: Inputs, places: Tensor, barred: Tensor, mask: Tensor, iterations: Tensor
+    ) -> tuple[Tensor, Tensor]:
         there = ops.cast(places >= 0, "int32")
         count = ops.sum(there, axis=1, keepdims=True)
 
@@ -223,11 +249,11 @@ def _filling(model: Any) -> Any:
     return run
 
 
-def _drawing(model: Any, draw: Sample) -> Any:
+def _drawing(model: Transformer, draw: Sample) -> Callable[..., Tensor]:
     """Gibbs sampling: inputs, places (B, M), … -> tokens (B, T)."""
 
     def run(
-        inputs: dict, places: Tensor, barred: Tensor, mask: Tensor, seeds: Tensor, until: Tensor
+        inputs: Inputs, places: Tensor, barred: Tensor, mask: Tensor, seeds: Tensor, until: Tensor
     ) -> Tensor:
         count = ops.sum(ops.cast(places >= 0, "int32"), axis=1, keepdims=True)
         rows = ops.arange(places.shape[0], dtype="int32")

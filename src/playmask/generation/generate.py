@@ -1,24 +1,26 @@
 """Generating text: prompts in, the tokens that follow them out."""
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.generation.constraints import Constraint
-from playmask.generation.loop import Given, Loop, State
+from playmask.generation.decoding_options import DecodingOptions
+from playmask.generation.loop import CallInputs, Loop, State
+from playmask.generation.prompts import SIZES, Prompts, Rows, checked_row, several, taken
 from playmask.generation.search import LOST, Greedy, Search
 from playmask.generation.steering import Steering
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import bucket, buckets, pad
 from playmask.runtime.compiled import Compiled
 
-Rows = Sequence[Sequence[int]]
 LENGTHS = buckets(1 << 20)  # of prompts and of what follows them, in tokens
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of batches, in prompts
+ScoredTexts = list[tuple[list[int], float]]  # of a prompt, the best first
 TARGETS = ("unilm", "turns")  # orders whose new tokens are of segment 1
 
 
@@ -32,6 +34,14 @@ class Generated(NamedTuple):
     tokens: list[list[list[int]]]
     scores: list[list[float]]
 
+    @classmethod
+    def of(cls, results: Sequence[ScoredTexts]) -> "Generated":
+        """Texts and scores apart, of each prompt's texts with their scores."""
+        return cls(
+            [[text for text, _ in texts] for texts in results],
+            [[score for _, score in texts] for texts in results],
+        )
+
 
 def generate(
     model: Transformer,
@@ -44,8 +54,8 @@ def generate(
     seed: int | Sequence[int] = 0,
     segments: Rows | None = None,
     start: int | Sequence[int] | None = None,
-    condition: Any = None,
-    context: Any = None,
+    condition: npt.ArrayLike | None = None,
+    context: npt.ArrayLike | None = None,
     constrain: Constraint | Sequence[Constraint] = (),
     steer: Steering | None = None,
     batch_size: int = 32,
@@ -69,108 +79,26 @@ def generate(
     batch_size: how many prompts are generated at a time; they are sorted by length
     Raises: InputError for prompts that are empty, too long, or hold ids that are not there;
             ConfigError for a model that cannot generate
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> texts = generate(model, [[1, 2, 3], [1]], max_tokens=4, end=None)
+        >>> [len(text) for [text] in texts.tokens]
+        [4, 4]
+
     """
     session_of = Generator.of(model)
     prompts = Prompts.of(model, tokens, segments=segments, start=start, seed=seed)
-    count = len(prompts.tokens)
-    constraints = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
-    found: list[Any] = [None] * count
+    options = DecodingOptions(max_tokens, min_tokens, search or Greedy(), end, constrain, steer)
+    count, own = len(prompts.tokens), {"condition": condition, "context": context}
+    results: list[ScoredTexts] = [[]] * count
     for batch in prompts.batches(batch_size):
-        session = session_of(
-            prompts.take(batch),
-            max_tokens=max_tokens,
-            min_tokens=min_tokens,
-            search=search or Greedy(),
-            end=end,
-            inputs=taken({"condition": condition, "context": context}, batch, count),
-            constrain=[one.take(batch, count) for one in constraints],
-            steer=steer,
-        )
+        inputs = taken(own, batch, count)
+        session = session_of(prompts.take(batch), options.take(batch, count), inputs)
         session.advance()
         for index, texts in zip(batch, session.texts(), strict=True):
-            found[index] = texts
-    return Generated(
-        [[text for text, _ in texts] for texts in found],
-        [[score for _, score in texts] for texts in found],
-    )
-
-
-def taken(
-    inputs: dict[str, Any], batch: Sequence[int], count: int | None = None
-) -> dict[str, np.ndarray]:
-    """Some rows of the inputs that are there; count: of how many prompts (None = of these)."""
-    count = len(batch) if count is None else count
-    there = {
-        name: np.asarray(value, "float32") for name, value in inputs.items() if value is not None
-    }
-    for name, value in there.items():
-        if len(value) != count:
-            raise InputError(f"{name} has {len(value)} rows for {count} prompts.")
-    return {name: value[list(batch)] for name, value in there.items()}
-
-
-class Prompts(NamedTuple):
-    """Rows of ids, what they begin with in a decoder, their segments and seeds."""
-
-    tokens: list[list[int]]
-    segments: list[list[int]] | None
-    start: list[int]
-    seeds: list[int]
-
-    @classmethod
-    def of(
-        cls,
-        model: Transformer,
-        tokens: Rows,
-        *,
-        segments: Rows | None,
-        start: int | Sequence[int] | None,
-        seed: int | Sequence[int],
-    ) -> "Prompts":
-        """Check rows against a model."""
-        a = model.architecture
-        rows = [_row(i, row, a.vocabulary, "token") for i, row in enumerate(tokens)]
-        marks = None
-        if segments is not None:
-            marks = [_row(i, row, a.segment_ids, "segment") for i, row in enumerate(segments)]
-            if [*map(len, marks)] != [*map(len, rows)]:
-                raise InputError("Each prompt needs as many segments as tokens.")
-        if start is not None and a.decoder is None:
-            raise InputError("start is for a decoder's text; here the text begins with the prompt.")
-        begin = _several(a.pad or 0 if start is None else start)
-        _row(0, begin, a.vocabulary, "start token")
-        seeds = _several(seed)
-        if np.ndim(seed) == 0:
-            seeds = [seeds[0] + i for i in range(len(rows))]
-        if len(seeds) != len(rows):
-            raise InputError(f"{len(seeds)} seeds were given for {len(rows)} prompts.")
-        return cls(rows, marks, begin, seeds)
-
-    def take(self, batch: Sequence[int]) -> "Prompts":
-        """Some of them."""
-        marks = None if self.segments is None else [self.segments[i] for i in batch]
-        rows = [self.tokens[i] for i in batch]
-        return self._replace(tokens=rows, segments=marks, seeds=[self.seeds[i] for i in batch])
-
-    def batches(self, size: int) -> Iterator[list[int]]:
-        """Numbers of rows of similar length, so many at a time."""
-        if type(size) is not int or size < 1:
-            raise InputError(f"batch_size is a whole number from 1, not {size!r}.")
-        size = min(size, SIZES[-1])
-        # The longest first, so that one that is too long is refused before anything runs.
-        order = sorted(range(len(self.tokens)), key=lambda i: -len(self.tokens[i]))
-        for first in range(0, len(order), size):
-            yield order[first : first + size]
-
-
-def _row(i: int, row: Any, below: int, what: str) -> list[int]:
-    values = np.asarray(row)
-    if values.ndim != 1 or not values.size or values.dtype.kind not in "iu":
-        raise InputError(f"Row {i} of {what}s is {row!r:.60}; it must be a row of whole numbers.")
-    if values.min() < 0 or values.max() >= below:
-        wrong = values.min() if values.min() < 0 else values.max()
-        raise InputError(f"Row {i} holds the {what} {wrong}; the model takes 0 to {below - 1}.")
-    return [int(value) for value in values]
+            results[index] = texts
+    return Generated.of(results)
 
 
 class Generator:
@@ -194,44 +122,30 @@ class Generator:
         return sum(one.traces for both in self._compiled.values() for one in both)
 
     def __call__(
-        self,
-        prompts: Prompts,
-        *,
-        max_tokens: int,
-        min_tokens: int = 0,
-        search: Search,
-        end: int | Sequence[int] | str | None,
-        inputs: dict[str, np.ndarray],
-        constrain: Constraint | Sequence[Constraint] = (),
-        steer: Steering | None = None,
+        self, prompts: Prompts, options: DecodingOptions, inputs: dict[str, np.ndarray]
     ) -> "Session":
-        """Read the prompts and choose the first tokens."""
+        """Read the prompts and choose the first tokens; inputs: the model's others, by row."""
         model = self._model()
         assert model is not None
-        self._check_sizes(model, prompts, max_tokens, min_tokens)
-        constraints = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
+        self._check_sizes(model, prompts, options.max_tokens)
         count, size = len(prompts.tokens), bucket(len(prompts.tokens), SIZES)
         rows = [*range(count), *[0] * (size - count)]
-        constraints = tuple(one.take(rows, count) for one in constraints)
+        constraints = options.take(rows, count).constraints
         prompt = self._prompt(model, prompts.take(rows))
-        given = Given(
+        call = CallInputs(
             inputs={name: value[rows] for name, value in inputs.items()},
-            ends=_ends(ends_of(model, end)),
-            least=np.int32(min_tokens),
+            ends=_ends(ends_of(model, options.end)),
+            least=np.int32(options.min_tokens),
             seeds=np.array(prompts.seeds, "int64").astype("int32")[rows],
             marks=_marks(model, prompt),
-            constraints=tuple(one.given(prompt["tokens"], prompt["valid"]) for one in constraints),
+            constraints=tuple(one.arrays(prompt["tokens"], prompt["valid"]) for one in constraints),
         )
-        steps = bucket(max_tokens, LENGTHS)
-        begin, advance = self._programs(model, search, constraints, steps, steer)
-        state = begin(prompt, given, np.arange(size) >= count)
-        return Session(advance, state, given, search, max_tokens, count)
+        search, steps = options.search, bucket(options.max_tokens, LENGTHS)
+        begin, advance = self._programs(model, search, constraints, steps, options.steer)
+        state = begin(prompt, call, np.arange(size) >= count)
+        return Session(advance, state, call, search, options.max_tokens, count)
 
-    def _check_sizes(self, model: Transformer, prompts: Prompts, most: int, least: int) -> None:
-        if type(most) is not int or most < 1:
-            raise InputError(f"max_tokens is a whole number from 1, not {most!r}.")
-        if type(least) is not int or not 0 <= least <= most:
-            raise InputError(f"min_tokens is from 0 to max_tokens, {most}; not {least!r}.")
+    def _check_sizes(self, model: Transformer, prompts: Prompts, most: int) -> None:
         a, longest = model.architecture, max(map(len, prompts.tokens))
         if a.limit is None:
             return
@@ -274,7 +188,7 @@ class Generator:
         self,
         model: Transformer,
         search: Search,
-        constraints: tuple,
+        constraints: tuple[Constraint, ...],
         steps: int,
         steer: Steering | None,
     ) -> tuple[Compiled, Compiled]:
@@ -299,19 +213,19 @@ _GENERATORS: "weakref.WeakKeyDictionary[Transformer, Generator]" = weakref.WeakK
 
 
 class Session:
-    """A generation under way: `advance` as often as wanted, `texts` tells what there is."""
+    """A generation under way: `advance` as often as you like; `texts` are those so far."""
 
     def __init__(
         self,
         program: Compiled,
         state: State,
-        given: Given,
+        call: CallInputs,
         search: Search,
         max_tokens: int,
         count: int,
     ) -> None:
         self.state, self.search = state, search
-        self._program, self._given = program, given
+        self._program, self._call = program, call
         self.max_tokens, self.count = max_tokens, count
 
     @property
@@ -325,9 +239,9 @@ class Session:
         until = self.max_tokens
         if tokens is not None:
             until = min(until, int(self.state.step) + tokens)
-        self.state = self._program(self.state, self._given, np.int32(until))
+        self.state = self._program(self.state, self._call, np.int32(until))
 
-    def texts(self) -> list[list[tuple[list[int], float]]]:
+    def texts(self) -> list[ScoredTexts]:
         """For each prompt its texts so far with their scores, the best first."""
         light = self.state._replace(cache={}, constraints=())
         state = keras.tree.map_structure(keras.ops.convert_to_numpy, light)
@@ -335,10 +249,10 @@ class Session:
         return [
             [
                 ([int(t) for t in text if t >= 0], float(score))
-                for text, score in zip(row, told, strict=True)
+                for text, score in zip(row, row_scores, strict=True)
                 if score > LOST
             ]
-            for row, told in zip(texts[: self.count], scores[: self.count], strict=True)
+            for row, row_scores in zip(texts[: self.count], scores[: self.count], strict=True)
         ]
 
 
@@ -361,20 +275,15 @@ def ends_of(model: Transformer, end: int | Sequence[int] | str | None) -> list[i
         if end not in known and end != "sep":
             raise InputError(f"The tokenizer has no token for {end!r}.{nearest(end, known)}")
         end = known.get(end)
-    ends = [] if end is None else _several(end)
+    ends = [] if end is None else several(end)
     if ends:
-        _row(0, ends, model.architecture.vocabulary, "end token")
+        checked_row(0, ends, model.architecture.vocabulary, "end token")
     return ends
 
 
 def _ends(ends: list[int]) -> np.ndarray:
     """The same with room for four, or more, so that their number compiles nothing: -1 is none."""
     return np.array([*ends, *[-1] * (-len(ends) % 4 or 4)], "int32")
-
-
-def _several(numbers: int | Sequence[int]) -> list[int]:
-    """One number or several, as a list of them."""
-    return [int(n) for n in np.atleast_1d(np.asarray(numbers))]
 
 
 def _marks(model: Transformer, prompt: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

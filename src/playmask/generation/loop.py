@@ -22,12 +22,12 @@ Inputs = dict[str, Any]
 Step = Callable[[Inputs], dict[str, Any]]  # a model's forward pass, or one that is steered
 
 
-class Given(NamedTuple):
-    """What a call gives to every step, besides the model.
+class CallInputs(NamedTuple):
+    """What all steps of a call share, besides the model.
 
     inputs: the model's other inputs, such as `condition`; ends (E,): tokens that end a text;
     least (): tokens before which none may; seeds (B,); marks: inputs (B, 1) that are the same for
-    all new tokens of a row, such as `segments`; constraints: what each of them was given
+    all new tokens of a row, such as `segments`; constraints: each one's arrays
     """
 
     inputs: Inputs
@@ -81,9 +81,9 @@ class Loop:
         self.prefix = TARGET if model.architecture.decoder is not None else ""
         self.forward = forward or (lambda inputs: model(inputs, training=False))
 
-    def begin(self, prompt: Inputs, given: Given, done: Tensor) -> State:
+    def begin(self, prompt: Inputs, call: CallInputs, done: Tensor) -> State:
         """Read the prompts (B, P) and choose their first tokens; done (B,): rows that only fill."""
-        logits, cache = self._read(prompt, given)
+        logits, cache = self._read(prompt, call)
         batch, lanes, steps = logits.shape[0], self.search.lanes, self.steps
         filled = cache["order"] < NEVER
         own_lane = ops.arange(lanes, dtype="int32")[None, :, None]
@@ -97,8 +97,8 @@ class Loop:
             ancestors=ops.broadcast_to(own_lane, (batch, lanes, steps)),
             own=self.search.begin(batch, steps),
             constraints=tuple(
-                one.begin(told, batch, lanes)
-                for one, told in zip(self.constraints, given.constraints, strict=True)
+                one.begin(arrays, batch, lanes)
+                for one, arrays in zip(self.constraints, call.constraints, strict=True)
             ),
             cache=kv_cache.extend(cache, (steps - 1) * lanes),
             origin={
@@ -109,28 +109,30 @@ class Loop:
             },
         )
         logits = ops.broadcast_to(logits, (batch, lanes, logits.shape[-1]))
-        return self._choose(logits, state, given)
+        return self._choose(logits, state, call)
 
-    def advance(self, state: State, given: Given, until: Tensor) -> State:
+    def advance(self, state: State, call: CallInputs, until: Tensor) -> State:
         """Choose tokens until there are so many, or all rows are done."""
 
         def goes_on(state: State) -> Tensor:
             return ops.logical_and(state.step < until, ops.logical_not(ops.all(state.done)))
 
         def step(state: State) -> tuple[State]:
-            out = self.forward(self._inputs(state, given))
-            return (self._choose(out["logits"], state._replace(cache=out["cache"]), given),)
+            out = self.forward(self._inputs(state, call))
+            return (self._choose(out["logits"], state._replace(cache=out["cache"]), call),)
 
-        return ops.while_loop(goes_on, step, (state,))[0]
+        last: State
+        (last,) = ops.while_loop(goes_on, step, (state,))
+        return last
 
-    def _read(self, prompt: Inputs, given: Given) -> tuple[Tensor, Cache]:
+    def _read(self, prompt: Inputs, call: CallInputs) -> tuple[Tensor, Cache]:
         """The logits (B, 1, V) behind the prompts, and the cache that holds them."""
         valid = prompt[self.prefix + "valid"]
         batch, length = valid.shape
         last = ops.sum(ops.cast(valid, "int32"), axis=1, keepdims=True) - 1
         inputs = {
             **prompt,
-            **given.inputs,
+            **call.inputs,
             "cache": self.model.empty_cache(batch, length),
             "at": ops.convert_to_tensor(0, "int32"),
             "read": last,
@@ -138,7 +140,7 @@ class Loop:
         out = self.model(inputs, training=False)
         return out["logits"], out["cache"]
 
-    def _inputs(self, state: State, given: Given) -> Inputs:
+    def _inputs(self, state: State, call: CallInputs) -> Inputs:
         """A step's inputs: each lane's last token, behind all that it goes on from."""
         lanes, steps = self.search.lanes, self.steps
         batch, ones = state.tokens.shape[0], ops.ones_like(state.tokens)
@@ -150,9 +152,9 @@ class Loop:
             "order": ones * (state.origin["order"] + state.step),
             "valid": ones > 0,
         }
-        own |= {name: ones * value for name, value in given.marks.items()}
+        own |= {name: ones * value for name, value in call.marks.items()}
         inputs = {self.prefix + name: value for name, value in own.items()}
-        inputs |= {**given.inputs, "cache": state.cache}
+        inputs |= {**call.inputs, "cache": state.cache}
         inputs["at"] = length + (state.step - 1) * lanes
         if lanes > 1:
             before = ops.arange(steps - 1) < state.step
@@ -163,17 +165,17 @@ class Loop:
             inputs["allowed"] = ops.concatenate([of_prompt, held], axis=-1)
         return inputs
 
-    def _choose(self, logits: Tensor, state: State, given: Given) -> State:
+    def _choose(self, logits: Tensor, state: State, call: CallInputs) -> State:
         """Let the constraints weigh what may come, and the search choose."""
         logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         early = ops.logical_and(
-            state.step < given.least, is_end(ops.arange(logs.shape[-1]), given.ends)
+            state.step < call.least, is_end(ops.arange(logs.shape[-1]), call.ends)
         )
         logs = ops.where(early, FORBIDDEN, logs)
-        told = list(zip(self.constraints, given.constraints, strict=True))
+        pairs = list(zip(self.constraints, call.constraints, strict=True))
         past = Past(state.texts, state.step)
-        for (one, its), kept in zip(told, state.constraints, strict=True):
-            logs = one.weigh(logs, kept, its, past)
+        for (one, arrays), carry in zip(pairs, state.constraints, strict=True):
+            logs = one.weigh(logs, carry, arrays, past)
         chosen = self.search.choose(
             Choosing(
                 logs,
@@ -182,8 +184,8 @@ class Loop:
                 state.ended,
                 state.done,
                 state.step,
-                given.ends,
-                given.seeds,
+                call.ends,
+                call.seeds,
                 state.own,
             )
         )
@@ -197,8 +199,8 @@ class Loop:
             ancestors=_grown(state.ancestors, chosen.parents, state.step),
             own=chosen.own,
             constraints=tuple(
-                one.follow(_of_parents(kept, chosen.parents), chosen.tokens, its)
-                for (one, its), kept in zip(told, state.constraints, strict=True)
+                one.follow(_of_parents(carry, chosen.parents), chosen.tokens, arrays)
+                for (one, arrays), carry in zip(pairs, state.constraints, strict=True)
             ),
             cache=state.cache,
             origin=state.origin,
@@ -214,13 +216,13 @@ def _grown(ancestors: Tensor, parents: Tensor | None, step: Tensor) -> Tensor:
     return ops.slice_update(_of_parents(ancestors, parents), [0, 0, step], own)
 
 
-def _of_parents(kept: Any, parents: Tensor | None) -> Any:
+def _of_parents(carry: Any, parents: Tensor | None) -> Any:
     """What the parents' lanes hold, in a nest of tensors (B, K, …)."""
     if parents is None:
-        return kept
+        return carry
 
     def taken(x: Tensor) -> Tensor:
         places = ops.reshape(parents, (*parents.shape, *(1,) * (len(x.shape) - 2)))
         return ops.take_along_axis(x, places, axis=1)
 
-    return keras.tree.map_structure(taken, kept)
+    return keras.tree.map_structure(taken, carry)

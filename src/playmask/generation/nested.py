@@ -20,7 +20,7 @@ from playmask.model.masks import Tensor
 
 NONE, OWN = -1, -2  # no part; the part that each prompt has for itself
 BACK, OUT = -2, -3  # the part ends; the whole text does
-FAR = 1 << 20  # tokens: no way leads to the end
+FAR = 1 << 20  # tokens: no path leads to the end
 
 Edge = tuple[int, int, int, int]
 
@@ -47,7 +47,7 @@ class Nested(Automaton):
     ) -> Self:
         """Make it of edges, from state 0; rows: where each prompt has its own part, or all have.
 
-        Raises: ConfigError for two ways from a state by a token, or where no text fits
+        Raises: ConfigError for two edges from a state by a token, or where no text fits
         """
         table = np.array(sorted(set(edges)), "int32").reshape(-1, 4)
         least = _least(table, depth, rows)
@@ -62,14 +62,16 @@ class Nested(Automaton):
         return self.depth + 2
 
     def take(self, rows: Sequence[int], count: int) -> Self:
+        """The same with the own parts of some prompts."""
         if len(self.rows) == 1:
             return self
         if len(self.rows) != count:
             raise InputError(f"{len(self.rows)} own parts were given for {count} prompts.")
         return replace(self, rows=tuple(self.rows[i] for i in rows))
 
-    def given(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
-        arrays = super().given(prompts, valid)
+    def arrays(self, prompts: np.ndarray, valid: np.ndarray) -> Arrays:
+        """The edges, and the fewest tokens to an end by each, at each level."""
+        arrays = super().arrays(prompts, valid)
         levels, room = self.levels, len(arrays["edges"])
         costs = np.full((levels, room), FAR, "int32")
         costs[:, : len(self.edges)] = [
@@ -80,36 +82,39 @@ class Nested(Automaton):
         own = np.broadcast_to(np.array(self.rows, "int32")[:, None], (len(prompts), 1))
         return {**arrays, "costs": costs, "least": least, "own": own, "room": np.int32(self.room)}
 
-    def begin(self, given: Arrays, batch: int, lanes: int) -> Arrays:
+    def begin(self, arrays: Arrays, batch: int, lanes: int) -> Arrays:
+        """State 0 outside of all parts, for each lane."""
         zeros = ops.zeros((batch, lanes), "int32")
         back = ops.zeros((batch, lanes, self.levels - 1), "int32")
         return {"state": zeros, "level": zeros, "back": back}
 
-    def weigh(self, logs: Tensor, kept: Arrays, given: Arrays, past: Past) -> Tensor:
-        there, places = self._places(kept["state"], given)
-        level = kept["level"]
-        at = level[..., None] * given["costs"].shape[1] + places
-        costs = ops.take(ops.reshape(given["costs"], (-1,)), at)
+    def weigh(self, logs: Tensor, carry: Arrays, arrays: Arrays, past: Past) -> Tensor:
+        """Bar edges by which the text would not come to its end in the room."""
+        there, places = self._places(carry["state"], arrays)
+        level = carry["level"]
+        at = level[..., None] * arrays["costs"].shape[1] + places
+        costs = ops.take(ops.reshape(arrays["costs"], (-1,)), at)
         levels = ops.arange(self.levels - 1, dtype="int32")
-        states = levels * given["least"].shape[1] + kept["back"]
-        after = ops.take(ops.reshape(given["least"], (-1,)), states)  # behind each open part
+        states = levels * arrays["least"].shape[1] + carry["back"]
+        after = ops.take(ops.reshape(arrays["least"], (-1,)), states)  # behind each open part
         due = ops.sum(ops.where(levels < level[..., None], after, 0), axis=-1)
-        fits = costs + due[..., None] <= given["room"] - past.step
-        tokens = ops.take(given["edges"][:, 0], places)
+        fits = costs + due[..., None] <= arrays["room"] - past.step
+        tokens = ops.take(arrays["edges"][:, 0], places)
         tokens = ops.where(ops.logical_and(there, fits), tokens, -1)
         return ops.where(marked(tokens, logs.shape[-1]), logs, FORBIDDEN)
 
-    def follow(self, kept: Arrays, tokens: Tensor, given: Arrays) -> Arrays:
-        there, places = self._places(kept["state"], given)
-        level, back = kept["level"], kept["back"]
-        taken = ops.logical_and(there, ops.take(given["edges"][:, 0], places) == tokens[..., None])
+    def follow(self, carry: Arrays, tokens: Tensor, arrays: Arrays) -> Arrays:
+        """Take the edges of the tokens, into parts and back."""
+        there, places = self._places(carry["state"], arrays)
+        level, back = carry["level"], carry["back"]
+        taken = ops.logical_and(there, ops.take(arrays["edges"][:, 0], places) == tokens[..., None])
         place = ops.max(ops.where(taken, places, -1), axis=-1)
-        edge = ops.take(given["edges"], ops.maximum(place, 0), axis=0)
+        edge = ops.take(arrays["edges"], ops.maximum(place, 0), axis=0)
         after, part = edge[..., 1], edge[..., 2]
         calls, closes = part != NONE, after == BACK
         last = ops.arange(self.levels - 1, dtype="int32") == (level - 1)[..., None]
         behind = ops.sum(ops.where(last, back, 0), axis=-1)  # where the open part was called
-        state = ops.where(calls, ops.where(part == OWN, given["own"], part), after)
+        state = ops.where(calls, ops.where(part == OWN, arrays["own"], part), after)
         state = ops.where(closes, behind, state)
         this = ops.arange(self.levels - 1, dtype="int32") == level[..., None]
         return {
@@ -130,11 +135,12 @@ def _costs(
     called = np.where(part >= 0, calls, np.where(part == OWN, own, 0))
     ends = np.where(after == (BACK if level else OUT), 0, FAR)
     behind = np.where(after >= 0, least[level][np.maximum(after, 0)], ends)
-    return np.minimum(1 + called + behind, FAR)
+    costs: np.ndarray = np.minimum(1 + called + behind, FAR)
+    return costs
 
 
 def _least(edges: np.ndarray, depth: int, rows: Sequence[int]) -> np.ndarray:
-    """The same from each state, by the shortest way: (depth + 3, states), the last all FAR."""
+    """The same from each state, by the shortest path: (depth + 3, states), the last all FAR."""
     states = int(edges[:, [0, 2, 3]].max()) + 1
     least = np.full((depth + 3, states), FAR)
     for level in reversed(range(depth + 2)):

@@ -1,9 +1,11 @@
 """Texts longer than a model's positions: a window of the last tokens that slides along."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from playmask.errors import ConfigError
-from playmask.generation.generate import Generated, Rows, ends_of, generate, taken
+from playmask.generation.generate import Generated, ends_of, generate
+from playmask.generation.prompts import Rows, taken
 from playmask.generation.search import Greedy, Search
 from playmask.model.transformer import Transformer
 
@@ -16,7 +18,7 @@ def slide(
     max_tokens: int,
     min_tokens: int = 0,
     search: Search | None = None,
-    end: Any = "sep",
+    end: int | Sequence[int] | str | None = "sep",
     seed: int = 0,
     **options: Any,
 ) -> Generated:
@@ -26,6 +28,13 @@ def slide(
     from 0 again; a prompt that is too long is seen so from the start.
     Raises: ConfigError for a search of several lanes, for a window as long as the positions, or for
             a model of another order than "lm"
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> texts = slide(model, [[1, 2, 3]], window=8, max_tokens=6, end=None)
+        >>> len(texts.tokens[0][0])
+        6
+
     """
     a, search = model.architecture, search or Greedy()
     limit = a.limit or 2**30
@@ -41,11 +50,11 @@ def slide(
     scores = [0.0 for _ in tokens]
     going, done = list(range(len(texts))), 0
     while going and done < max_tokens:
-        seen = [_seen([*tokens[i], *texts[i]], limit, window) for i in going]
-        count = min(max_tokens - done, limit - max(map(len, seen)) + 1)
-        made = generate(
+        windows = [_window([*tokens[i], *texts[i]], limit, window) for i in going]
+        count = min(max_tokens - done, limit - max(map(len, windows)) + 1)
+        continued = generate(
             model,
-            seen,
+            windows,
             max_tokens=count,
             min_tokens=min(max(min_tokens - done, 0), count),
             search=search,
@@ -54,14 +63,14 @@ def slide(
             **{**options, **taken(rows, going, len(texts))},
         )
         done += count
-        for i, text, score in zip(going, made.tokens, made.scores, strict=True):
+        for i, text, score in zip(going, continued.tokens, continued.scores, strict=True):
             texts[i] += text[0]
             scores[i] += score[0]
-        short = [i for i, text in zip(going, made.tokens, strict=True) if len(text[0]) < count]
+        short = [i for i, text in zip(going, continued.tokens, strict=True) if len(text[0]) < count]
         going = [i for i in going if i not in short and texts[i][-1] not in ends]
     return Generated([[text] for text in texts], [[score] for score in scores])
 
 
-def _seen(text: list[int], limit: int, window: int) -> list[int]:
+def _window(text: list[int], limit: int, window: int) -> list[int]:
     """What the model sees of a text: all where there is room for more, else its last tokens."""
     return text if len(text) <= limit else text[-window:]

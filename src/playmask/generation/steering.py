@@ -29,7 +29,7 @@ def bag_of_words(tokens: Sequence[int]) -> Attribute:
     return lambda logs, hidden: -ops.logsumexp(ops.take(logs, ids, axis=-1), axis=-1)
 
 
-def classified_as(kernel: Any, bias: Any, label: int) -> Attribute:
+def classified_as(kernel: Tensor, bias: Tensor, label: int) -> Attribute:
     """Ask for a label: its negative log-probability by a linear classifier of the hidden state.
 
     kernel (D, labels), bias (labels).  Source: Dathathri et al. 2020, §4.3
@@ -45,13 +45,21 @@ def classified_as(kernel: Any, bias: Any, label: int) -> Attribute:
 
 @dataclass(frozen=True)
 class Steering:
-    """Pushes the cached keys and values towards an attribute before each token is told.
+    """Plug-and-play language model (PPLM): pushes the cache towards an attribute at each token.
 
     Each iteration moves the cache against the gradient of attribute + kl_scale · KL(steered ‖
     plain), by step_size · g / ‖g‖^gamma for each row and block; window: only the last so many
     sites are moved (None = all). The next token's logits are fusion · steered + (1 - fusion) ·
     plain log-probabilities; the moved cache is handed on.
     Source:  Dathathri et al. 2020 (PPLM), §3, and its program's defaults
+
+    Example:
+        >>> from playmask.generation.steering import bag_of_words
+        >>> model, steer = playmask.load(path, mask="lm"), Steering(bag_of_words([7, 8]))
+        >>> texts = playmask.generate(model, [[1, 2]], max_tokens=3, end=None, steer=steer)
+        >>> len(texts.tokens[0][0])
+        3
+
     """
 
     attribute: Attribute
@@ -105,6 +113,13 @@ def steered(model: Transformer, attribute: Attribute, **options: Any) -> Compile
     """Compile `Steering(attribute, **options).step` of a model, to call it step by step.
 
     `playmask.generate(…, steer=Steering(…))` does so in its loop.
+
+    Example:
+        >>> from playmask.generation.steering import bag_of_words
+        >>> step = steered(playmask.load(path, mask="lm"), bag_of_words([7]), iterations=1)
+        >>> step.traces
+        0
+
     """
     return Compiled(model, Steering(attribute, **options).step(model))
 

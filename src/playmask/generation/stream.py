@@ -1,14 +1,19 @@
 """Streaming: text as soon as no later token can change it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from playmask.errors import ConfigError, InputError
-from playmask.generation.generate import Generator, Prompts, Rows, Session, taken
+from playmask.generation.constraints import Constraint
+from playmask.generation.decoding_options import DecodingOptions
+from playmask.generation.generate import Generator, Session
+from playmask.generation.prompts import Prompts, Rows, taken
 from playmask.generation.search import LOST, Greedy, Sample, Search
+from playmask.generation.steering import Steering
 from playmask.model.transformer import Transformer
 from playmask.tokenizers.wordpiece import is_ideograph
 
@@ -31,16 +36,25 @@ def stream(
     seed: int | Sequence[int] = 0,
     segments: Rows | None = None,
     start: int | Sequence[int] | None = None,
-    condition: Any = None,
-    context: Any = None,
-    **options: Any,
+    condition: npt.ArrayLike | None = None,
+    context: npt.ArrayLike | None = None,
+    min_tokens: int = 0,
+    constrain: Constraint | Sequence[Constraint] = (),
+    steer: Steering | None = None,
 ) -> Iterator[Piece]:
-    """Generate, and yield each prompt's text piece by piece as it becomes stable.
+    """Generate, and yield each prompt's text piece by piece, as soon as it is stable.
 
     A character that lacks bytes, or a word that may go on, waits; with beams, so does what they do
     not agree on. All prompts grow at once.
-    decode: ids to text (default: that of the model's tokenizer); other options: as of `generate`
+    decode: ids to text (default: that of the model's tokenizer); all else: as of `generate`
     Raises: what `generate` raises; ConfigError for several samples of a prompt
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> pieces = [*stream(model, [[1, 2]], max_tokens=4, end=None)]
+        >>> {piece.prompt for piece in pieces}
+        {0}
+
     """
     search = search or Greedy()
     if isinstance(search, Sample) and search.n > 1:
@@ -52,22 +66,18 @@ def stream(
     prompts = Prompts.of(model, tokens, segments=segments, start=start, seed=seed)
     if not prompts.tokens:
         return
-    session = Generator.of(model)(
-        prompts,
-        max_tokens=max_tokens,
-        search=search,
-        end=end,
-        inputs=taken({"condition": condition, "context": context}, range(len(prompts.tokens))),
-        **options,
-    )
-    told = [""] * len(prompts.tokens)
+    own = {"condition": condition, "context": context}
+    options = DecodingOptions(max_tokens, min_tokens, search, end, constrain, steer)
+    inputs = taken(own, range(len(prompts.tokens)))
+    session = Generator.of(model)(prompts, options, inputs)
+    sent = [""] * len(prompts.tokens)
     while True:
         last = session.done
         for i, ids in enumerate(best(session) if last else agreed(session)):
             text = decode(ids) if last else stable(decode(ids))
-            if len(text) > len(told[i]) and text.startswith(told[i]):
-                yield Piece(i, text[len(told[i]) :])
-                told[i] = text
+            if len(text) > len(sent[i]) and text.startswith(sent[i]):
+                yield Piece(i, text[len(sent[i]) :])
+                sent[i] = text
         if last:
             return
         session.advance(1)
@@ -82,12 +92,12 @@ def agreed(session: Session) -> list[list[int]]:
     """What all texts of a prompt that may still become the best begin with."""
     state = session.state
     lanes, scores, done = map(keras.ops.convert_to_numpy, (state.texts, state.scores, state.done))
-    found = []
+    agreements = []
     for row, texts in enumerate(session.texts()):
         growing = lanes[row][scores[row] > LOST]
         rivals = [lane[lane >= 0].tolist() for lane in growing] + [text for text, _ in texts]
-        found.append(_common([texts[0][0]] if done[row] and texts else rivals))
-    return found
+        agreements.append(_common([texts[0][0]] if done[row] and texts else rivals))
+    return agreements
 
 
 def _common(texts: Sequence[Sequence[int]]) -> list[int]:

@@ -11,6 +11,7 @@ import numpy as np
 from playmask.errors import ConfigError, InputError
 from playmask.inspection import draw
 from playmask.inspection.draw.terminal import cut, fitted, shade, width_of
+from playmask.model.transformer import Transformer
 
 MANY = 10**6  # keys, of which parts that condense leave fewer
 WIDEST, MATRIX = 8, 60  # columns: of a token, and tokens that a shaded matrix may have
@@ -86,7 +87,7 @@ class AttentionMaps:
 
 
 def draw_attention(
-    model: Any,
+    model: Transformer,
     text: str,
     path: str | Path | None = None,
     *,
@@ -97,6 +98,15 @@ def draw_attention(
     """Draw the attention weights of a Transformer over a text: heat maps in a .png or .svg.
 
     Without a path nothing is written; what is returned prints itself in a terminal.
+
+    Raises:  ConfigError for a model without a tokenizer, or a layer or head that is not there;
+             InputError if the picture cannot be written
+
+    Example:
+        >>> maps = draw_attention(model, "味道不错", "maps.svg", layers=1)
+        >>> maps.tokens, maps.weights[0].shape
+        (('[CLS]', '味', '道', '不', '错', '[SEP]'), (2, 6, 6))
+
     """
     maps = attention_maps(model, text, pair).pick(layers, heads)
     if path is not None:
@@ -104,7 +114,7 @@ def draw_attention(
     return maps
 
 
-def attention_maps(model: Any, text: str, pair: str | None = None) -> AttentionMaps:
+def attention_maps(model: Transformer, text: str, pair: str | None = None) -> AttentionMaps:
     """Run a Transformer over a text, or a pair, and take all its attention weights.
 
     Of an encoder-decoder it is the encoder's.
@@ -148,19 +158,19 @@ def _keys(tokens: tuple[str, ...], count: int, parts: Sequence[Any]) -> tuple[st
     return (*(f"+{i}" for i in range(count - len(tokens))), *tokens)
 
 
-def _places(what: str, wanted: Numbers, there: Sequence[int]) -> list[int]:
-    """Where the wanted numbers stand."""
-    if wanted is None:
+def _places(what: str, numbers: Numbers, there: Sequence[int]) -> list[int]:
+    """Indices of the numbers of layers or heads; None = of all."""
+    if numbers is None:
         return list(range(len(there)))
-    numbers = list(wanted) if isinstance(wanted, Iterable) else [wanted]
-    for number in numbers:
+    chosen = list(numbers) if isinstance(numbers, Iterable) else [numbers]
+    for number in chosen:
         if number not in there:
             raise ConfigError(
                 f"There is no {what} {number!r}; there are {there[0]} to {there[-1]}."
                 if there
                 else f"There is no {what} {number!r}."
             )
-    return [there.index(number) for number in numbers]
+    return [there.index(number) for number in chosen]
 
 
 def _table(maps: AttentionMaps, place: int) -> str:

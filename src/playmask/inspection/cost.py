@@ -104,10 +104,16 @@ def count(
             norms, activations and the softmax, which are about a hundredth of all operations.
             A part of one's own counts what its `products` says.
     Raises: ConfigError where a text is longer than the positions
+
+    Example:
+        >>> counts = count(playmask.architecture("bert"), length=128)
+        >>> counts.parameters, counts.products
+        (101677056, 11173625856)
+
     """
     if isinstance(model, Architecture):
-        made = model
-        model = blank(lambda: Transformer(made, heads))
+        architecture = model
+        model = blank(lambda: Transformer(architecture, heads))
     a = model.architecture
     if min(length, batch) < 1 or (a.limit is not None and length > a.limit):
         raise ConfigError(
@@ -130,8 +136,8 @@ def _embeddings(model: Transformer, sites: int) -> Line:
     """Tables cost nothing to read; a projection, where the tables are narrow, does."""
     layer = model.embeddings
     products = _kernels([layer.projection]) * sites
-    made = sites * layer.size * 2 + (sites * layer.width if layer.projection else 0)
-    return Line("embeddings", _parameters([layer]), products, made)
+    activations = sites * layer.size * 2 + (sites * layer.width if layer.projection else 0)
+    return Line("embeddings", _parameters([layer]), products, activations)
 
 
 def _stack(name: str, stack: Stack, a: Architecture, extent: Extent) -> list[Line]:
@@ -189,22 +195,22 @@ def _attention(
         products += a.mixer.products(sizes._replace(keys=fronted))
     products += t * fronted * layer.value_heads * layer.value_size
     width = layer.value_heads * layer.value_size
-    made = sum(
+    activations = sum(
         dense.units * keys for dense in layer.projections.values() if hasattr(dense, "units")
     )
-    made += t * fronted * (layer.heads + max(heads)) + t * (width + layer.width)
+    activations += t * fronted * (layer.heads + max(heads)) + t * (width + layer.width)
     if isinstance(layer, CrossAttention):
-        made += t * layer.key_heads * layer.key_size
+        activations += t * layer.key_heads * layer.key_size
     own = _parameters([layer], without=once)
-    return Line(name, own, extent.batch * products, extent.batch * made)
+    return Line(name, own, extent.batch * products, extent.batch * activations)
 
 
 def _feedforward(name: str, layer: FeedForward, extent: Extent) -> Line:
     """Kept: what the inner layers make before and after their activation, and the output."""
     dense = [layer.inner, layer.gate, layer.outer]
     inner = layer.inner_size * (2 if layer.gate is None else 5)
-    made = extent.sites * (inner + layer.outer.units)
-    return Line(name, _parameters([layer]), extent.sites * _kernels(dense), made)
+    activations = extent.sites * (inner + layer.outer.units)
+    return Line(name, _parameters([layer]), extent.sites * _kernels(dense), activations)
 
 
 def _norms(name: str, layers: Sequence[Any], a: Architecture, extent: Extent) -> Line:
@@ -217,18 +223,18 @@ def _norms(name: str, layers: Sequence[Any], a: Architecture, extent: Extent) ->
         if norm is not None
     ]
     dense = [d for norm in norms for d in (norm.hidden, norm.scales, norm.shifts)]
-    made = extent.sites * a.width * len(norms)
-    return Line(name, _parameters(norms), extent.batch * _kernels(dense), made)
+    activations = extent.sites * a.width * len(norms)
+    return Line(name, _parameters(norms), extent.batch * _kernels(dense), activations)
 
 
 def _head(name: str, layer: Any, a: Architecture, sites: int) -> Line:
     """The dense layers of a head; the vocabulary's scores come from the token table if tied."""
     dense = [d for d in layer._flatten_layers() if isinstance(d, keras.layers.Dense)]
-    products, made = sites * _kernels(dense), sum(d.units for d in dense) * sites
+    products, activations = sites * _kernels(dense), sum(d.units for d in dense) * sites
     if name == "mlm" and layer.output_dense is None:
         products += sites * a.vocabulary * layer.size
-        made += sites * a.vocabulary
-    return Line(name, _parameters([layer]), products, made)
+        activations += sites * a.vocabulary
+    return Line(name, _parameters([layer]), products, activations)
 
 
 def _kernels(layers: Iterable[Any]) -> int:

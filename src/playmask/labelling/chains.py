@@ -1,4 +1,4 @@
-"""Chains of tags: which sequence is best, and what all sequences weigh together.
+"""Linear chains of tags: Viterbi decoding, the forward-backward algorithm, the partition function.
 
 A chain over T tokens and L tags scores a sequence y by first[y_0] + Σ step_t[y_(t-1), y_t] +
 last[y_(T-1)], where padding adds nothing. Steps are made one at a time, so that (B, T, L, L) never
@@ -52,7 +52,7 @@ class Steady(NamedTuple):
 
 
 def forward(steady: Steady) -> Tensor:
-    """The log of the summed weight of all beginnings that end in a tag at a token: (B, T, L)."""
+    """Forward log-weights: of all beginnings that end in a tag at a token, summed: (B, T, L)."""
     weights, shift = _weights(steady.transitions)
     steps, unpack = _from_second(steady.valid, steady.logits)
 
@@ -67,7 +67,7 @@ def forward(steady: Steady) -> Tensor:
 
 
 def backward(steady: Steady) -> Tensor:
-    """The same of all ends that follow a tag at a token: (B, T, L)."""
+    """Backward log-weights: of all ends that follow a tag at a token, summed: (B, T, L)."""
     weights, shift = _weights(ops.transpose(steady.transitions))
     steps, unpack = _from_second(steady.valid, steady.logits)
 
@@ -82,13 +82,13 @@ def backward(steady: Steady) -> Tensor:
 
 
 def _weights(transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """exp of transitions (from, to), the largest of each column 1; what that leaves out: (L,)."""
+    """Weights exp(transitions), (from, to), scaled to 1 at most; the scales' logarithms (L,)."""
     shift = ops.stop_gradient(ops.max(transitions, axis=0))
     return ops.exp(transitions - shift), shift
 
 
 def log_product(logs: Tensor, weights: Tensor) -> Tensor:
-    """ln(exp(logs) · weights), (B, L) of (B, L) and (L, L).
+    """Log-space matrix product, ln(exp(logs) · weights): (B, L), (L, L) -> (B, L).
 
     It is exact as long as no column of the transitions spans more than 80 nats.
     """
@@ -97,16 +97,15 @@ def log_product(logs: Tensor, weights: Tensor) -> Tensor:
 
 
 def log_total(steady: Steady) -> Tensor:
-    """The log of the summed weight of all sequences: (B,)."""
+    """The log-partition function, the log of the summed weight of all sequences: (B,)."""
     return ops.logsumexp(forward(steady)[:, -1] + steady.last, axis=-1)
 
 
 def best(chain: Chain) -> Tensor:
-    """The best sequence, by Viterbi's algorithm: int32 (B, T); padding repeats the last tag.
+    """Viterbi decoding: the best sequence, int32 (B, T); padding repeats the last tag.
 
     On the way back each tag looks again for the one before it, (B, L) instead of (B, L, L).
     """
-
     steps, unpack = _from_second(chain.valid, *chain.per_token)
     tags = chain.first.shape[-1]
 
@@ -118,15 +117,15 @@ def best(chain: Chain) -> Tensor:
 
     def follow(tag: Tensor, now: Any) -> tuple[Tensor, Tensor]:
         before, (valid, *per_token) = now[:, :tags], unpack(now[:, tags:])
-        ways = ops.take_along_axis(chain.step(*per_token), tag[:, None, None], axis=2)[..., 0]
-        came = ops.cast(ops.argmax(before + ways, axis=-1), tag.dtype)
-        came = ops.where(valid, came, tag)
-        return came, came
+        into = ops.take_along_axis(chain.step(*per_token), tag[:, None, None], axis=2)[..., 0]
+        previous = ops.cast(ops.argmax(before + into, axis=-1), tag.dtype)
+        previous = ops.where(valid, previous, tag)
+        return previous, previous
 
     ends, scores = ops.scan(advance, chain.first, steps)
     end = ops.cast(ops.argmax(ends + chain.last, axis=-1), "int32")
-    _, found = ops.scan(follow, end, ops.concatenate([scores, steps], axis=-1), reverse=True)
-    return ops.concatenate([ops.swapaxes(found, 0, 1), end[:, None]], axis=1)
+    _, sequence = ops.scan(follow, end, ops.concatenate([scores, steps], axis=-1), reverse=True)
+    return ops.concatenate([ops.swapaxes(sequence, 0, 1), end[:, None]], axis=1)
 
 
 def _from_second(valid: Tensor, *arrays: Tensor) -> tuple[Tensor, Callable[[Tensor], Any]]:

@@ -26,10 +26,12 @@ def multilabel_crossentropy(targets: Tensor, scores: Tensor) -> Tensor:
     Shapes:  targets (…, K), 1 for right labels; scores (…, K) -> (…)
     Units:   nats
     Source:  Su 2020 (kexue 7359); reproduces bert4keras' multilabel_categorical_crossentropy
+
     Example:
         >>> nats = playmask.multilabel_crossentropy(np.array([1, 0]), np.array([2.0, -2.0]))
         >>> print(round(float(nats), 4))
         0.2539
+
     """
     right = ops.convert_to_tensor(targets) > 0
     scores = ops.convert_to_tensor(scores)
@@ -47,10 +49,12 @@ def sparse_multilabel_crossentropy(targets: Tensor, scores: Tensor) -> Tensor:
     Shapes:  targets int (B, P), each index once; scores (B, K) -> (B,)
     Units:   nats
     Source:  Su 2022 (kexue 8888); sparse_multilabel_categorical_crossentropy of bert4keras
+
     Example:
         >>> scores = np.array([[2.0, -2.0]], "float32")
         >>> print(playmask.sparse_multilabel_crossentropy(np.array([[0, -1]]), scores).shape)
         (1,)
+
     """
     targets, scores = ops.convert_to_tensor(targets), ops.convert_to_tensor(scores)
     there, indices = targets >= 0, ops.maximum(targets, 0)
@@ -75,10 +79,12 @@ class MultilabelCrossentropy(keras.losses.Loss):
     Shapes:  y_true (B, K), 1 for right labels; y_pred (B, K), scores that are compared with 0
     Units:   nats a text
     Source:  Su 2020 (kexue 7359)
+
     Example:
         >>> loss = playmask.MultilabelCrossentropy()
         >>> print(round(float(loss(np.array([[1.0, 0.0]]), np.array([[2.0, -2.0]]))), 4))
         0.2539
+
     """
 
     def __init__(
@@ -103,11 +109,13 @@ class SparseMultilabelCrossentropy(keras.losses.Loss):
              each once, -1 filling up; y_pred (B, …, K) or (B, …, T, T)
     Units:   nats a text
     Source:  Su 2022 (kexue 8888)
+
     Example:
         >>> loss = playmask.SparseMultilabelCrossentropy()
         >>> spans = np.array([[[0 * 3 + 1, -1]]])  # of one label in one text: from token 0 to 1
         >>> print(round(float(loss(spans, np.zeros((1, 1, 3, 3), "float32"))), 4))  # ln 9 + ln 2
         2.8904
+
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Scores of spans: a number for each label, first token and last token."""
+"""Global pointers: a score for each label, first token and last token of a span."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.labelling.losses import HIDDEN
+from playmask.labelling.losses import HIDDEN, serializable
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.parts.rotary import turn
@@ -16,15 +16,25 @@ RARE = 7.0
 """Nats below zero where scores begin that have a bias: of a thousand spans, one is right."""
 
 
+@serializable
 class GlobalPointer(keras.layers.Layer):
-    """Scores each span by the product of a query of its first and a key of its last token.
+    """GlobalPointer: scores each span by a query of its first and a key of its last token.
 
     labels: each has queries and keys of its own; size: of these; rotary: they are turned by their
-    positions (with `False` a span's length cannot be told); onward: only spans that end
-    where they begin, or later
-    Shapes: x (B, T, D); valid bool (B, T) -> float32 (B, labels, T, T), at [first, last]; HIDDEN
-            where there is padding or no span
-    Source: Su 2021 (kexue 8373); reproduces bert4keras' GlobalPointer
+    positions (with `False` a span's score does not know its length); onward: only spans that end
+    where they begin, or later. `SparseMultilabelCrossentropy` is the loss.
+
+    Shapes:  x (B, T, D); valid bool (B, T) -> float32 (B, labels, T, T), at [first, last]; -1e9
+             where there is padding or no span
+    Units:   a span is predicted where its score is above 0
+    Raises:  ConfigError for no labels or an odd size
+    Source:  Su 2021 (kexue 8373); reproduces bert4keras' GlobalPointer
+
+    Example:
+        >>> x, valid = keras.Input((None, 16)), keras.Input((None,), dtype="bool")
+        >>> playmask.GlobalPointer(3, size=8)(x, valid).shape
+        (None, 3, None, None)
+
     """
 
     def __init__(
@@ -48,7 +58,7 @@ class GlobalPointer(keras.layers.Layer):
 
     @property
     def width(self) -> int:
-        """Of the dense layer: a query and a key for each label."""
+        """Units of the dense layer: a query and a key for each label."""
         return 2 * self.labels * self.size
 
     def _dense(self, name: str, units: int, bias: float = 0.0) -> Dense:
@@ -71,11 +81,22 @@ class GlobalPointer(keras.layers.Layer):
         q, k = ops.split(ops.transpose(heads, (0, 2, 1, 3)), 2, axis=-1)
         return self._only_spans(self._products(q, k), valid)
 
+    def compute_output_spec(self, x: Tensor, valid: Tensor) -> keras.KerasTensor:
+        """Return the shape and type of the scores."""
+        batch, length, _ = x.shape
+        return keras.KerasTensor((batch, self.labels, length, length), dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes an equal layer."""
+        fields = {name: getattr(self, name) for name in ("labels", "size", "rotary", "onward")}
+        initializer = keras.initializers.serialize(keras.initializers.get(self.initializer))
+        return {**super().get_config(), **fields, "initializer": initializer}
+
     def _products(self, q: Tensor, k: Tensor) -> Tensor:
         """Queries (B, N, T, H) times keys, in float32: (B, N, T, T)."""
         if self.rotary:
-            turned = angles(ops.arange(ops.shape(q)[2])[None], self.size, 10000.0)[:, None]
-            q, k = (turn(each, ops.cos(turned), ops.sin(turned)) for each in (q, k))
+            phases = angles(ops.arange(ops.shape(q)[2])[None], self.size, 10000.0)[:, None]
+            q, k = (turn(each, ops.cos(phases), ops.sin(phases)) for each in (q, k))
         scores = ops.matmul(q * self.size**-0.5, ops.swapaxes(k, -1, -2))
         return ops.cast(scores, "float32")
 
@@ -88,10 +109,21 @@ class GlobalPointer(keras.layers.Layer):
         return ops.where(allowed[:, None], scores, HIDDEN)
 
 
+@serializable
 class EfficientGlobalPointer(GlobalPointer):
-    """The same with one query and one key for all labels, and a number of a label for each end.
+    """Efficient GlobalPointer: one query and key for all labels, plus a label's score of each end.
 
-    Source: Su 2022 (kexue 8877); reproduces bert4keras' EfficientGlobalPointer
+    Shapes:  as of `GlobalPointer`: x (B, T, D); valid bool (B, T) -> (B, labels, T, T)
+    Units:   a span is predicted where its score is above 0; scores begin about 7 below
+    Raises:  ConfigError for no labels or an odd size
+    Source:  Su 2022 (kexue 8877); reproduces bert4keras' EfficientGlobalPointer
+
+    Example:
+        >>> pointer = playmask.EfficientGlobalPointer(3, size=8)
+        >>> scores = pointer(np.ones((1, 4, 16), "float32"), np.ones((1, 4), bool))
+        >>> scores.shape, float(scores[0, 0, 2, 1])  # no span ends before it begins
+        ((1, 3, 4, 4), -1000000000.0)
+
     """
 
     def __init__(self, labels: int, **options: Any) -> None:
@@ -100,7 +132,7 @@ class EfficientGlobalPointer(GlobalPointer):
 
     @property
     def width(self) -> int:
-        """Of the dense layer: a query and a key."""
+        """Units of the dense layer: a query and a key."""
         return 2 * self.size
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -120,9 +152,9 @@ class EfficientGlobalPointer(GlobalPointer):
 
 
 def best_spans(scores: Tensor, count: int) -> dict[str, Tensor]:
-    """The best of all spans: score, label, first and last token.
+    """Top-k over all spans of a table: score, label, first and last token of each.
 
-    The best so many stand in the rows with the so many largest scores: those are sought first.
+    The k best stand in the k rows with the largest scores, so those are sought first.
     Shapes: scores (B, labels, T, T) -> (B, K) each, of at most `count`
     """
     labels, length = scores.shape[1], scores.shape[-1]

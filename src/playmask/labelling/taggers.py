@@ -1,7 +1,8 @@
-"""What makes tags of logits: a CRF, a Markov model of maximum entropy, or a softmax for each token.
+"""Tag sequences from logits: a CRF, a maximum entropy Markov model, or a softmax for each token.
 
-All three give `loss`, nats of the right tags, and `decode`, the best tags with the probabilities of
-their spans.
+All three are layers with `loss`, the nats of the right tags, and `decode`, the best tags with the
+probabilities of their spans. In a functional model a tagger hands its logits on, so that its
+weights are the model's; `TagCrossentropy` is then the loss, and `ViterbiDecoder` reads tags off.
 """
 
 from typing import Any, NamedTuple
@@ -11,13 +12,16 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.labelling.chains import Chain, Steady, backward, best, forward, log_total
+from playmask.labelling.losses import serializable
 from playmask.model.masks import Tensor
+
+Shape = tuple[int | None, ...]
 
 
 class Tagged(NamedTuple):
-    """The best tags (B, T), and two numbers (B, T) each of which the span s … e makes one.
+    """The best tags, int32 (B, T), and the probabilities of their spans.
 
-    exp(before[s] + behind[e]) is the probability that these tokens have these tags.
+    exp(before[s] + behind[e]), of (B, T) each, is that of the tags of the tokens s … e.
     """
 
     tags: Tensor
@@ -25,52 +29,86 @@ class Tagged(NamedTuple):
     behind: Tensor
 
 
-class Softmax(keras.layers.Layer):
-    """Each token's tag by itself.
+class Tagger(keras.layers.Layer):
+    """Base of what makes tag sequences of logits; it hands logits on as they are.
 
-    Shapes: logits (B, T, L); tags int (B, T); valid bool (B, T)
+    Shapes:  logits (B, T, L); tags int (B, T); valid bool (B, T), padding only at the end
     """
 
     def __init__(self, tags: int, **options: Any) -> None:
         super().__init__(**options)
         self.tags = tags
 
-    def build(self, shape: Any = None) -> None:
-        """Nothing is learnt."""
+    def build(self, shape: Shape | None = None) -> None:
+        """Create the weights, of which there may be none."""
+
+    def call(self, logits: Tensor) -> Tensor:
+        """Return the logits: what a loss and a decoder add to them needs the tags."""
+        return logits
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the logits."""
+        return shape
 
     def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
         """Nats of the right tags, summed over a text: (B,)."""
-        told = picked(ops.log_softmax(logits, axis=-1), tags)
-        return -ops.sum(ops.where(valid, told, 0.0), axis=1)
+        raise NotImplementedError
 
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
-        """The likeliest tags."""
+        """Find the best tags, and the probabilities of their spans."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes an equal layer."""
+        return {**super().get_config(), "tags": self.tags}
+
+
+@serializable
+class Softmax(Tagger):
+    """Softmax over each token's tags by itself."""
+
+    def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
+        """Nats of the right tags, summed over a text: (B,)."""
+        logs = picked(ops.log_softmax(logits, axis=-1), tags)
+        return -ops.sum(ops.where(valid, logs, 0.0), axis=1)
+
+    def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
+        """Take the likeliest tag of each token."""
         logs = ops.log_softmax(logits, axis=-1)
         tags = ops.cast(ops.argmax(logs, axis=-1), "int32")
-        told = picked(logs, tags)
-        sums = ops.cumsum(told, axis=1)
-        return Tagged(tags, told - sums, sums)
+        logs = picked(logs, tags)
+        sums = ops.cumsum(logs, axis=1)
+        return Tagged(tags, logs - sums, sums)
 
 
-class ConditionalRandomField(keras.layers.Layer):
-    """A conditional random field: a score for each tag after another, learnt with the logits.
+@serializable
+class ConditionalRandomField(Tagger):
+    """Linear-chain conditional random field (CRF): a learnt score for each tag after another.
 
     ends: scores of the first and of the last tag are learnt too; multiplier: the scores learn so
     many times faster, since pretrained models need rates at which they would hardly move (kexue
     7196)
-    Shapes: logits (B, T, L); tags int (B, T); valid bool (B, T)
-    Source: Lafferty et al. 2001; reproduces bert4keras' ConditionalRandomField without `ends`
+
+    Shapes:  logits (B, T, L) -> the same; tags int (B, T); valid bool (B, T)
+    Units:   `loss` in nats
+    Raises:  ConfigError for a multiplier that is not above 0
+    Source:  Lafferty et al. 2001; reproduces bert4keras' ConditionalRandomField without `ends`
+
+    Example:
+        >>> crf = playmask.ConditionalRandomField(3)
+        >>> logits = crf(keras.layers.Dense(3)(keras.Input((None, 8))))
+        >>> crf.decode(ops.ones((2, 5, 3)), ops.ones((2, 5), "bool")).tags.shape
+        (2, 5)
+
     """
 
     def __init__(
         self, tags: int, *, ends: bool = False, multiplier: float = 1.0, **options: Any
     ) -> None:
-        super().__init__(**options)
-        if not multiplier > 0:
-            raise ConfigError(f"multiplier is above 0, not {multiplier!r}.")
-        self.tags, self.ends, self.multiplier = tags, ends, multiplier
+        super().__init__(tags, **options)
+        self.ends, self.multiplier = ends, _above_zero(multiplier)
 
-    def build(self, shape: Any = None) -> None:
+    def build(self, shape: Shape | None = None) -> None:
         """Create the scores, smaller by the multiplier than they count."""
         initializer = scaled(keras.initializers.GlorotUniform(), 1 / self.multiplier)
         self.kernel = self.add_weight(
@@ -81,6 +119,10 @@ class ConditionalRandomField(keras.layers.Layer):
             self.stored_ends = self.add_weight(
                 name="ends", shape=(2, self.tags), initializer="zeros"
             )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes an equal layer."""
+        return {**super().get_config(), "ends": self.ends, "multiplier": self.multiplier}
 
     @property
     def transitions(self) -> Tensor:
@@ -103,7 +145,7 @@ class ConditionalRandomField(keras.layers.Layer):
         return log_total(chain) - along - _last_tag(chain.last, tags, valid)
 
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
-        """The best sequence, and of its spans the exact probabilities."""
+        """Find the best sequence (Viterbi), and the exact marginal probabilities of its spans."""
         chain = self.chain(logits, valid)
         tags = best(chain.chain)
         ahead, behind = picked(forward(chain), tags), picked(backward(chain), tags)
@@ -118,24 +160,32 @@ class ConditionalRandomField(keras.layers.Layer):
         return ops.concatenate([picked(chain.first[:, None], tags[:, :1]), steps], axis=1)
 
 
-class MaximumEntropyMarkovModel(keras.layers.Layer):
-    """A Markov model of maximum entropy in both directions: each tag after, and before, another.
+@serializable
+class MaximumEntropyMarkovModel(Tagger):
+    """Bidirectional maximum entropy Markov model (MEMM): each tag after, and before, another.
 
     The loss needs no sum over sequences, so that training is faster than a CRF's.
     rank: transitions are a product of two (L, rank) matrices; multiplier: as of a CRF
-    Shapes: logits (B, T, L); tags int (B, T); valid bool (B, T)
-    Source: Su 2020 (kexue 7213); reproduces bert4keras' MaximumEntropyMarkovModel
+
+    Shapes:  logits (B, T, L) -> the same; tags int (B, T); valid bool (B, T)
+    Units:   `loss` in nats
+    Raises:  ConfigError for a multiplier that is not above 0
+    Source:  Su 2020 (kexue 7213); reproduces bert4keras' MaximumEntropyMarkovModel
+
+    Example:
+        >>> memm = playmask.MaximumEntropyMarkovModel(4, rank=2)
+        >>> memm(ops.ones((2, 5, 4))).shape, [tuple(weight.shape) for weight in memm.weights]
+        ((2, 5, 4), [(4, 2), (4, 2)])
+
     """
 
     def __init__(
         self, tags: int, *, rank: int | None = None, multiplier: float = 1.0, **options: Any
     ) -> None:
-        super().__init__(**options)
-        if not multiplier > 0:
-            raise ConfigError(f"multiplier is above 0, not {multiplier!r}.")
-        self.tags, self.rank, self.multiplier = tags, rank, multiplier
+        super().__init__(tags, **options)
+        self.rank, self.multiplier = rank, _above_zero(multiplier)
 
-    def build(self, shape: Any = None) -> None:
+    def build(self, shape: Shape | None = None) -> None:
         """Create the transitions, smaller by the multiplier than they count."""
         initializer = scaled(keras.initializers.GlorotUniform(), 1 / self.multiplier)
         shapes = {"transitions": (self.tags, self.tags)}
@@ -145,6 +195,10 @@ class MaximumEntropyMarkovModel(keras.layers.Layer):
             self.add_weight(name=name, shape=shape, initializer=initializer)
             for name, shape in shapes.items()
         ]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes an equal layer."""
+        return {**super().get_config(), "rank": self.rank, "multiplier": self.multiplier}
 
     @property
     def transitions(self) -> Tensor:
@@ -157,13 +211,13 @@ class MaximumEntropyMarkovModel(keras.layers.Layer):
         here, both = logits[:, 1:], ops.logical_and(valid[:, 1:], valid[:, :-1])
         onward = (here + ops.take(self.transitions, tags[:, :-1], axis=0)) / 2
         back = (logits[:, :-1] + ops.take(ops.transpose(self.transitions), tags[:, 1:], axis=0)) / 2
-        told = picked(_logs(onward), tags[:, 1:]) + picked(_logs(back), tags[:, :-1])
+        logs = picked(_logs(onward), tags[:, 1:]) + picked(_logs(back), tags[:, :-1])
         first, last = self._ends(logits, valid)
         ends = picked(first[:, None], tags[:, :1])[:, 0] + _last_tag(last, tags, valid)
-        return -(ends + ops.sum(ops.where(both, told, 0.0), axis=1) / 2)
+        return -(ends + ops.sum(ops.where(both, logs, 0.0), axis=1) / 2)
 
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
-        """The sequence of the least loss; its spans' probabilities are given what is before."""
+        """Find the sequence of least loss; span probabilities are conditional on what is before."""
         transitions = self.transitions
 
         def step(before: Tensor, now: Tensor) -> Tensor:
@@ -175,10 +229,10 @@ class MaximumEntropyMarkovModel(keras.layers.Layer):
         first, last = self._ends(logits, valid)
         tags = best(Chain(first, last, (shifted, logits), step, valid))
         after = (logits[:, 1:] + ops.take(transitions, tags[:, :-1], axis=0)) / 2
-        given = ops.concatenate([logits[:, :1], after], axis=1)
-        told = picked(_logs(given), tags)
-        sums = ops.cumsum(told, axis=1)
-        return Tagged(tags, told - sums, sums)
+        conditional = ops.concatenate([logits[:, :1], after], axis=1)
+        logs = picked(_logs(conditional), tags)
+        sums = ops.cumsum(logs, axis=1)
+        return Tagged(tags, logs - sums, sums)
 
     def _ends(self, logits: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Half of the first token's onward and of the last one's backward log-probabilities."""
@@ -186,8 +240,14 @@ class MaximumEntropyMarkovModel(keras.layers.Layer):
         return logs[:, 0], _at_end(logs, valid)
 
 
+def _above_zero(multiplier: float) -> float:
+    if not multiplier > 0:
+        raise ConfigError(f"multiplier is above 0, not {multiplier!r}.")
+    return multiplier
+
+
 def picked(values: Tensor, tags: Tensor) -> Tensor:
-    """Of (B, T, L) those of some tags (B, T): (B, T)."""
+    """Gather the values of tags: (B, T, L), (B, T) -> (B, T)."""
     return ops.take_along_axis(values, ops.expand_dims(tags, -1), axis=-1)[..., 0]
 
 

@@ -8,7 +8,7 @@ from playmask.metrics.sets import Scores, scores_of
 
 
 class Argument(NamedTuple):
-    """What plays a role in an event of a type; aliases: other ways to say it that are right too."""
+    """What plays a role in an event of a type; aliases: other spellings that are right too."""
 
     event: str
     role: str
@@ -17,7 +17,7 @@ class Argument(NamedTuple):
 
 
 def duee_scores(
-    found: Sequence[Sequence[Argument]], wanted: Sequence[Sequence[Argument]]
+    predictions: Sequence[Sequence[Argument]], targets: Sequence[Sequence[Argument]]
 ) -> Scores:
     """Each argument that is found scores by the characters it shares with the best one wanted.
 
@@ -27,20 +27,20 @@ def duee_scores(
     """
     score = sum(
         max((_common(a, b) for b in other), default=0.0)
-        for one, other in zip(found, wanted, strict=True)
+        for one, other in zip(predictions, targets, strict=True)
         for a in one
     )
-    return scores_of(score, sum(map(len, found)), sum(map(len, wanted)))
+    return scores_of(score, sum(map(len, predictions)), sum(map(len, targets)))
 
 
-def character_f1(given: str, wanted: str) -> float:
+def character_f1(prediction: str, target: str) -> float:
     """F1 of the characters of two texts, in any order, as often as they occur in both."""
-    given, wanted = given.lower(), wanted.lower()
-    common = sum((Counter(given) & Counter(wanted)).values())
-    return 2 * common / (len(given) + len(wanted)) if common else 0.0
+    prediction, target = prediction.lower(), target.lower()
+    common = sum((Counter(prediction) & Counter(target)).values())
+    return 2 * common / (len(prediction) + len(target)) if common else 0.0
 
 
-def _common(given: Argument, wanted: Argument) -> float:
-    if (given.event, given.role) != (wanted.event, wanted.role):
+def _common(prediction: Argument, target: Argument) -> float:
+    if (prediction.event, prediction.role) != (target.event, target.role):
         return 0.0
-    return max(character_f1(given.text, text) for text in (wanted.text, *wanted.aliases))
+    return max(character_f1(prediction.text, text) for text in (target.text, *target.aliases))

@@ -59,14 +59,14 @@ def heard(text: str, schema: Schema, question: str = "") -> list[str]:
     known = {_squeezed(each): each for each in (*COMPARISONS, *KEYWORDS, *calls, *names)}
     spelled = "|".join(_loosely(each) for each in sorted(known, key=len, reverse=True))
     pattern = rf"('[^']*')|(\d[\d\s]*(?:\.\s*\d[\d\s]*)?)|({spelled})|({SIGNS})|(\S)"
-    found = []
+    symbols = []
     for string, number, name, sign, other in re.findall(pattern, text, re.IGNORECASE):
         if string:
-            found.append(f"'{_as_in(string[1:-1], question)}'")
+            symbols.append(f"'{_as_in(string[1:-1], question)}'")
         else:
             squeezed = _squeezed(number or name or sign or other)
-            found.append(known.get(squeezed, squeezed))
-    return found
+            symbols.append(known.get(squeezed, squeezed))
+    return symbols
 
 
 def runnable(symbols: Sequence[str], schema: Schema) -> str:
@@ -119,15 +119,15 @@ def _lexed(sql: str, schema: Schema) -> list[str]:
 
 def _nested(tokens: list[str], at: int) -> tuple[list[Any], int]:
     """Tokens with what stands in brackets as a list of its own, and where they end."""
-    found: list[Any] = []
+    tree: list[Any] = []
     while at < len(tokens) and tokens[at] != ")":
         if tokens[at] == "(":
             inner, at = _nested(tokens, at + 1)
-            found.append(inner)
+            tree.append(inner)
         else:
-            found.append(tokens[at])
+            tree.append(tokens[at])
         at += 1
-    return found, at
+    return tree, at
 
 
 def _query(tree: list[Any], schema: Schema) -> list[str]:
@@ -236,14 +236,14 @@ def _name(item: str, names: Mapping[str, str], schema: Schema) -> str:
 
 def _merged(symbols: list[str]) -> list[str]:
     """Words that belong together as one symbol; ASC, which is the rule, left out."""
-    found: list[str] = []
+    merged: list[str] = []
     for symbol in symbols:
         symbol = SAME.get(symbol, symbol)
-        both = f"{found[-1]} {symbol}" if found else symbol
+        both = f"{merged[-1]} {symbol}" if merged else symbol
         both = SAME.get(both, both)
-        calls = symbol == "(" and found and found[-1] in AGGREGATES
+        calls = symbol == "(" and merged and merged[-1] in AGGREGATES
         if calls or both in (*PHRASES, "LEFT", "JOIN"):
-            found[-1:] = [both]
+            merged[-1:] = [both]
         elif symbol != "ASC":
-            found.append(symbol)
-    return found
+            merged.append(symbol)
+    return merged

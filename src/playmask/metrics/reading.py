@@ -32,7 +32,7 @@ class Reading(NamedTuple):
 
 
 def reading_scores(
-    answers: Mapping[str, str], wanted: Mapping[str, Sequence[str]], rule: Rule
+    answers: Mapping[str, str], targets: Mapping[str, Sequence[str]], rule: Rule
 ) -> Reading:
     """Compare the answer to each question with the best of those wanted.
 
@@ -40,28 +40,28 @@ def reading_scores(
     run of tokens, whatever their comments say; and of SQuAD 2.0, where it is of common tokens
     """
     f1 = exact = 0.0
-    for question, right in wanted.items():
+    for question, right in targets.items():
         if question in answers:
-            given = answers[question]
-            f1 += max(rule.f1(rule.tokens(given), rule.tokens(each)) for each in right)
-            exact += any(rule.plain(given) == rule.plain(each) for each in right)
-    count = max(len(wanted), 1)
-    skipped = sum(question not in answers for question in wanted)
-    return Reading(100 * f1 / count, 100 * exact / count, len(wanted), skipped)
+            prediction = answers[question]
+            f1 += max(rule.f1(rule.tokens(prediction), rule.tokens(each)) for each in right)
+            exact += any(rule.plain(prediction) == rule.plain(each) for each in right)
+    count = max(len(targets), 1)
+    skipped = sum(question not in answers for question in targets)
+    return Reading(100 * f1 / count, 100 * exact / count, len(targets), skipped)
 
 
-def token_f1(given: Sequence[str], wanted: Sequence[str]) -> float:
+def token_f1(prediction: Sequence[str], target: Sequence[str]) -> float:
     """F1 of two texts' longest common run of tokens."""
-    common = longest_common_run(given, wanted)
-    return 2 * common / (len(given) + len(wanted)) if common else 0.0
+    common = longest_common_run(prediction, target)
+    return 2 * common / (len(prediction) + len(target)) if common else 0.0
 
 
-def bag_f1(given: Sequence[str], wanted: Sequence[str]) -> float:
+def bag_f1(prediction: Sequence[str], target: Sequence[str]) -> float:
     """F1 of the tokens that two texts share, in any order; two empty ones are the same."""
-    common = sum((Counter(given) & Counter(wanted)).values())
-    if not given or not wanted:
-        return float(given == wanted)
-    return 2 * common / (len(given) + len(wanted))
+    common = sum((Counter(prediction) & Counter(target)).values())
+    if not prediction or not target:
+        return float(prediction == target)
+    return 2 * common / (len(prediction) + len(target))
 
 
 def longest_common_run(one: Sequence[str], other: Sequence[str]) -> int:
@@ -100,8 +100,8 @@ def _cmrc_tokens(text: str) -> list[str]:
 
 def _squad_plain(text: str) -> str:
     """Without punctuation, articles and more than one space in a row."""
-    kept = "".join(c for c in text.lower() if c not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+    words = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", words).split())
 
 
 def _runs(text: str, alone: Callable[[str], bool]) -> Iterator[str]:

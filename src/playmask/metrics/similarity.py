@@ -22,11 +22,13 @@ class Retrieval(NamedTuple):
     mrr: float
 
 
-def correlation(found: Sequence[float], wanted: Sequence[float]) -> Correlation:
+def correlation(predictions: Sequence[float], targets: Sequence[float]) -> Correlation:
     """Compare similarities with scores; equal values share the mean of their ranks."""
     from scipy.stats import rankdata
 
-    return Correlation(_pearson(rankdata(found), rankdata(wanted)), _pearson(found, wanted))
+    return Correlation(
+        _pearson(rankdata(predictions), rankdata(targets)), _pearson(predictions, targets)
+    )
 
 
 def _pearson(one: Sequence[float], other: Sequence[float]) -> float:

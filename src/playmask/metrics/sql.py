@@ -11,7 +11,7 @@ from playmask.metrics.queries import CLAUSES, COMPOUNDS, Plainless, Schema, plai
 PATIENCE = 100  # times 100,000 steps of SQLite's machine, before a query counts as failed
 
 
-def same_query(made: str, wanted: str, schema: Schema) -> bool:
+def same_query(prediction: str, target: str, schema: Schema) -> bool:
     """Whether two queries have the same clauses, in any spelling and with the same values.
 
     What is selected, the tables, and conditions that are joined by AND alone may come in any
@@ -20,15 +20,18 @@ def same_query(made: str, wanted: str, schema: Schema) -> bool:
     Source: the rule of DuSQL's evaluation with values, after Spider's
     """
     try:
-        return clauses(plain(made, schema)) == clauses(plain(wanted, schema))
+        one, other = (clauses(plain(sql, schema)) for sql in (prediction, target))
+        return bool(one == other)
     except Plainless:
-        return made.lower().split() == wanted.lower().split()
+        return prediction.lower().split() == target.lower().split()
 
 
-def exact_match(made: Sequence[str], wanted: Sequence[str], schemas: Sequence[Schema]) -> float:
+def exact_match(
+    predictions: Sequence[str], targets: Sequence[str], schemas: Sequence[Schema]
+) -> float:
     """The share of queries that are the same as those wanted, each over its schema."""
-    pairs = zip(made, wanted, schemas, strict=True)
-    return sum(itertools.starmap(same_query, pairs)) / max(len(wanted), 1)
+    pairs = zip(predictions, targets, schemas, strict=True)
+    return sum(itertools.starmap(same_query, pairs)) / max(len(targets), 1)
 
 
 class Executed(NamedTuple):
@@ -39,16 +42,16 @@ class Executed(NamedTuple):
 
 
 def execution(
-    made: Sequence[str], wanted: Sequence[str], databases: Sequence[sqlite3.Connection]
+    predictions: Sequence[str], targets: Sequence[str], databases: Sequence[sqlite3.Connection]
 ) -> Executed:
     """Run each query and the one wanted on its database, and compare the rows, in any order."""
     results = [
         (rows_of(one, database), rows_of(other, database))
-        for one, other, database in zip(made, wanted, databases, strict=True)
+        for one, other, database in zip(predictions, targets, databases, strict=True)
     ]
     right = sum(one is not None and one == other for one, other in results)
     invalid = sum(one is None for one, _ in results)
-    return Executed(right / max(len(made), 1), invalid / max(len(made), 1))
+    return Executed(right / max(len(predictions), 1), invalid / max(len(predictions), 1))
 
 
 def rows_of(sql: str, database: sqlite3.Connection) -> Counter[tuple[Any, ...]] | None:

@@ -75,9 +75,9 @@ class Spoken(Watch):
     def __init__(self, stopping: Stopping) -> None:
         self.stopping = stopping
 
-    def begin(self, trial: Trial, number: int, count: int, kept: bool) -> None:
+    def begin(self, trial: Trial, number: int, count: int, cached: bool) -> None:
         """A line for each trial."""
-        note(f"{_title(trial, number, count)}{': kept' if kept else ''}")
+        note(f"{_title(trial, number, count)}{': kept' if cached else ''}")
 
     def step(self, doing: str, part: float) -> None:
         """Stop, if that was asked for."""
@@ -94,7 +94,7 @@ class Shown(Spoken):
         self.all = progress.add_task("", total=None)
         self.one = progress.add_task("", total=1.0)
 
-    def begin(self, trial: Trial, number: int, count: int, kept: bool) -> None:
+    def begin(self, trial: Trial, number: int, count: int, cached: bool) -> None:
         """Move the bar of all trials."""
         title = _title(trial, number, count)
         self.progress.update(self.all, description=title, total=count, completed=number - 1)

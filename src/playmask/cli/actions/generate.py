@@ -14,9 +14,9 @@ from playmask.data.lines import read_lines
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
 from playmask.generation.generate import TARGETS
-from playmask.tasks import LanguageModel, Seq2Seq, load_task
-from playmask.tasks.saving import TASK
-from playmask.tasks.writing.language_model import ROOM
+from playmask.tasks.saving import TASK, load_task
+from playmask.tasks.writing.language_model import ROOM, LanguageModel
+from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.writer import Writer, Written
 
 DRAWING = ("temperature", "top_k", "top_p", "min_p")
@@ -25,8 +25,35 @@ LONGEST = 1024  # tokens of a text, where a model has positions without end
 DIGITS = 4
 
 
+class Request(NamedTuple):
+    """The command's arguments and options; None is none."""
+
+    directory: str
+    prompts: list[str] | None
+    input_file: Path | None
+    interactive: bool
+    label: str | None
+    max_tokens: int | None
+    beams: int | None
+    samples: int | None
+    temperature: float | None
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    repetition_penalty: float | None
+    no_repeat: int | None
+    seed: int
+    dtype: str | None
+    as_json: bool
+
+    def some(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of these options that are there."""
+        options = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in options.items() if value is not None}
+
+
 class Manner(NamedTuple):
-    """How texts are written and told: options of `Writer.write`; so many texts a prompt."""
+    """How texts are written and printed: options of `Writer.write`; so many texts a prompt."""
 
     options: dict[str, Any]
     seed: int
@@ -38,33 +65,22 @@ class Manner(NamedTuple):
         return {**self.options, "seed": self.seed + number}
 
 
-def run(
-    *,
-    directory: str,
-    prompts: list[str] | None,
-    input_file: Path | None,
-    interactive: bool,
-    label: str | None,
-    max_tokens: int | None,
-    seed: int,
-    samples: int | None,
-    dtype: str | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
+def run(request: Request) -> None:
     """Write texts and print them."""
-    _check_sources(prompts, input_file, interactive)
-    search = _search(given.pop("beams"), samples, {name: given.pop(name) for name in DRAWING})
-    constrain = [CONSTRAINTS[name](n) for name, n in given.items() if n is not None]
+    prompts, file = request.prompts, request.input_file
+    _check_sources(prompts, file, request.interactive)
     options = {
-        "max_tokens": max_tokens, "search": search, "told": label, "constrain": constrain,
-    }  # fmt: skip
-    manner = Manner(options, seed, samples or 1, as_json)
-    writer = open_writer(directory, dtype)
-    if interactive:
+        "max_tokens": request.max_tokens,
+        "search": _search(request.beams, request.samples, request.some(DRAWING)),
+        "told": request.label,
+        "constrain": [CONSTRAINTS[name](n) for name, n in request.some(CONSTRAINTS).items()],
+    }
+    manner = Manner(options, request.seed, request.samples or 1, request.as_json)
+    writer = open_writer(request.directory, request.dtype)
+    if request.interactive:
         return _converse(writer, manner)
     number = 0
-    for group in _groups(prompts, input_file):
+    for group in _groups(prompts, file):
         _answer(writer, group, manner, number)
         number += len(group)
     if not number:
@@ -81,15 +97,14 @@ def _check_sources(prompts: list[str] | None, input_file: Path | None, interacti
 
 def _search(beams: int | None, samples: int | None, drawing: dict[str, Any]) -> Search:
     """The search that some options ask for."""
-    drawn = {name: value for name, value in drawing.items() if value is not None}
     if beams is not None:
-        odd = next(iter(drawn), "samples" if samples is not None else None)
+        odd = next(iter(drawing), "samples" if samples is not None else None)
         if odd:
             raise ConfigError(f"--beams draws nothing, so --{odd.replace('_', '-')} is not for it.")
         return Beams(beams)
-    if samples is None and not drawn:
+    if samples is None and not drawing:
         return Greedy()
-    return Sample(samples or 1, **drawn)
+    return Sample(samples or 1, **drawing)
 
 
 def open_writer(path: str, dtype: str | None = None) -> Writer:
@@ -126,22 +141,22 @@ def _groups(prompts: list[str] | None, file: Path | None) -> Iterable[list[str]]
     if prompts:
         return [prompts]
     if file is None or str(file) == "-":
-        found: Iterable[Any] = input_texts.arriving(sys.stdin.buffer, None)
+        groups: Iterable[Any] = input_texts.arriving(sys.stdin.buffer, None)
     else:
-        found = input_texts.groups(input_texts.texts(read_lines(file), str(file), None))
-    return ([example.text for example in group] for group in found)
+        groups = input_texts.groups(input_texts.texts(read_lines(file), str(file), None))
+    return ([example.text for example in group] for group in groups)
 
 
 def _converse(writer: Writer, manner: Manner) -> None:
-    """Answer one prompt after another; what is wrong with one is told, and no more."""
-    for number, prompt in enumerate(_asked()):
+    """Answer one prompt after another; what is wrong with one is said, and no more."""
+    for number, prompt in enumerate(_typed()):
         try:
             _answer(writer, [prompt], manner, number)
         except PlaymaskError as error:
             complain(str(error))
 
 
-def _asked() -> Iterator[str]:
+def _typed() -> Iterator[str]:
     """What is typed, line by line, up to Ctrl-D; from a pipe, its lines."""
     if not sys.stdin.isatty():
         yield from (
@@ -167,8 +182,8 @@ def _answer(writer: Writer, prompts: list[str], manner: Manner, number: int) -> 
     if len(prompts) == 1 and not manner.as_json and search.lanes == 1:
         _print_pieces(_begun(writer, prompts[0]), writer.stream(prompts[0], **manner.of(number)))
         return
-    found = writer.write(prompts, **manner.of(number))
-    for prompt, texts in zip(prompts, found, strict=True):
+    written = writer.write(prompts, **manner.of(number))
+    for prompt, texts in zip(prompts, written, strict=True):
         _print_texts(writer, prompt, texts[: manner.texts], as_json=manner.as_json)
     sys.stdout.flush()
 

@@ -63,7 +63,7 @@ def generate(
 
     The likeliest token each time, unless --beams, --samples or how to draw is given.
     """
-    given = dict(locals())
-    from playmask.cli.actions.generate import run
+    options = dict(locals())
+    from playmask.cli.actions.generate import Request, run
 
-    run(**given)
+    run(Request(**options))

@@ -1,0 +1,1 @@
+"""What the experiments train: one file a task."""

@@ -59,7 +59,7 @@ FORMS = {
         decoded=True,
     ),
 }
-"""The two ways to translate."""
+"""The two architectures that translate."""
 
 
 def prepare(form: Form, corpus: Corpus, sizes: Sizes) -> Texts:
@@ -86,16 +86,16 @@ def run(form: Form, trial: Trial, desk: Desk) -> Outcome:
     learned = learn(trial, model, texts, objective, desk.watch, answers=answers)
     desk.watch.step("translating", 0.0)
     sources, references = ([*each] for each in zip(*texts.extra, strict=True))
-    made = translations(model, form, sources, texts.tokenizer, sizes)
-    metrics = {"bleu": measure()(made, [references]).score}
-    return outcome(model, learned, metrics, source=sources[0], translation=made[0])
+    generated = translations(model, form, sources, texts.tokenizer, sizes)
+    metrics = {"bleu": measure()(generated, [references]).score}
+    return outcome(model, learned, metrics, source=sources[0], translation=generated[0])
 
 
 def rows_for(form: Form, pairs: Pairs, tokenizer: Tokenizer, half: int) -> Rows:
     """Pairs to learn from; those of which one text is longer than half are left out."""
     both = zip(*(tokenizer.encode(list(texts)) for texts in zip(*pairs, strict=True)), strict=True)
-    kept = [(a.ids, b.ids) for a, b in both if len(a) <= half and len(b) <= half]
-    return form.rows([a for a, _ in kept], [b for _, b in kept], half, _pad(tokenizer))
+    short = [(a.ids, b.ids) for a, b in both if len(a) <= half and len(b) <= half]
+    return form.rows([a for a, _ in short], [b for _, b in short], half, _pad(tokenizer))
 
 
 def translations(
@@ -103,7 +103,7 @@ def translations(
 ) -> list[str]:
     """Translate greedily; sources are cut to half of the length, and so are translations."""
     half = sizes.length // 2
-    made = generate(
+    generated = generate(
         model,
         [encoding.ids for encoding in tokenizer.encode(texts, max_length=half)],
         max_tokens=half,
@@ -111,7 +111,7 @@ def translations(
         start=tokenizer.cls if form.decoded else None,
         batch_size=128,
     )
-    return [tokenizer.decode(ids) for [ids] in made.tokens]
+    return [tokenizer.decode(ids) for [ids] in generated.tokens]
 
 
 def measure() -> Callable[..., Any]:
@@ -138,10 +138,10 @@ SIZES = {
 }  # fmt: skip
 
 
-def _task(name: str, form: Form, how: str) -> Task:
+def _task(name: str, form: Form, title: str) -> Task:
     return Task(
         name,
-        f"English to German (multi30k): {how}, greedy, test 2016",
+        f"English to German (multi30k): {title}, greedy, test 2016",
         "translation",
         ("bleu", "loss"),
         SIZES,

@@ -142,12 +142,14 @@ def _measure(sheet: Sheet) -> Callable[[str, float], float]:
     """A function that says how wide a text of a size in points is, in inches, as PNG draws it."""
     from matplotlib.backends.backend_agg import RendererAgg
 
-    renderer = RendererAgg(1, 1, RESOLUTION)
+    make: Callable[..., Any] = RendererAgg  # whose constructor has no types
+    renderer = make(1, 1, RESOLUTION)
 
     @cache
     def width_of(text: str, size: float) -> float:
         font = sheet.font(size)
-        return renderer.get_text_width_height_descent(text, font, ismath=False)[0] / RESOLUTION
+        width, _, _ = renderer.get_text_width_height_descent(text, font, ismath=False)
+        return float(width) / RESOLUTION
 
     return width_of
 

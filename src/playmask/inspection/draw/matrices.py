@@ -89,15 +89,15 @@ def attention_picture(
         sheet.save(path)
 
 
-def _layers(weights: Any, wanted: tuple[int, int]) -> list[np.ndarray]:
+def _layers(weights: Any, expected: tuple[int, int]) -> list[np.ndarray]:
     """The maps of each layer, (N, T, S) each."""
     several = isinstance(weights, (list, tuple)) and len(weights) > 0 and np.ndim(weights[0]) == 3
     layers = [np.asarray(layer, np.float32) for layer in (weights if several else [weights])]
     layers = [layer[None] if layer.ndim == 2 else layer for layer in layers]
     for layer in layers:
-        if layer.ndim != 3 or layer.shape[1:] != wanted or not layer.size:
+        if layer.ndim != 3 or layer.shape[1:] != expected or not layer.size:
             shape = f"The weights have the shape {layer.shape if several else np.shape(weights)}"
-            raise InputError(f"{shape}; the last two must be the numbers of tokens, {wanted}.")
+            raise InputError(f"{shape}; the last two must be the numbers of tokens, {expected}.")
     return layers
 
 

@@ -17,28 +17,35 @@ p.text span {{ padding: 0.18em 0.1em; }}
 p.text small {{ color: {QUIET}; font-size: 0.62em; padding: 0 0.25em; }}
 ul.told {{ color: {QUIET}; font-size: 0.85em; margin: 0 0 1.4em; }}
 footer b {{ font-weight: normal; color: {INK}; border-radius: 0.15em; padding: 0.1em 0.4em; }}"""
-BAR = 0.16  # em: the line below a stretch for each mention that it is in besides the first
+BAR = 0.16  # em: the line below a span for each mention that it is in besides the first
 
 
 class Marked(Protocol):
     """A mention: the characters start … end - 1, what they are, and how sure that is."""
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """The first character."""
+
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """The character behind the last."""
+
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """What the mention is."""
+
     @property
-    def score(self) -> float: ...
+    def score(self) -> float:
+        """How sure that is."""
 
 
 class Piece(NamedTuple):
     """Characters in the same mentions, outer ones first; of those, what ends here, inner first."""
 
     text: str
-    inside: list
-    ending: list
+    inside: list[Marked]
+    ending: list[Marked]
 
 
 def pieces(text: str, mentions: Sequence[Marked]) -> Iterator[Piece]:
@@ -59,13 +66,13 @@ def in_terminal(text: str, mentions: Sequence[Marked], labels: Sequence[str]) ->
     """The text for a terminal: mentions on colours, with the label behind each."""
     from rich.text import Text
 
-    colours, shown = colours_of(labels), Text()
+    colours, output = colours_of(labels), Text()
     for piece in pieces(text, mentions):
         style = f"{INK} on {colours[piece.inside[-1].label]}" if piece.inside else ""
-        shown.append(visible(piece.text), style)
+        output.append(visible(piece.text), style)
         for mention in piece.ending:
-            shown.append(f"[{visible(mention.label)}]", f"italic {QUIET}")
-    return shown
+            output.append(f"[{visible(mention.label)}]", f"italic {QUIET}")
+    return output
 
 
 def mention_page(
@@ -99,10 +106,10 @@ def _lines(lines: Sequence[str]) -> str:
 
 
 def _marked(text: str, mentions: Sequence[Marked], colours: dict[str, str]) -> str:
-    found = []
+    spans = []
     for piece in pieces(text, mentions):
         if not piece.inside:
-            found.append(escaped(piece.text))
+            spans.append(escaped(piece.text))
             continue
         first, *others = piece.inside
         lines = ", ".join(
@@ -113,8 +120,8 @@ def _marked(text: str, mentions: Sequence[Marked], colours: dict[str, str]) -> s
         says = "; ".join(f"{m.label} {m.score:.3f}" for m in piece.inside)
         ends = "".join(f"<small>{escaped(m.label)}</small>" for m in piece.ending)
         inside = f"{escaped(piece.text)}{ends}"
-        found.append(f'<span title="{escaped(says)}" style="{style}">{inside}</span>')
-    return "".join(found)
+        spans.append(f'<span title="{escaped(says)}" style="{style}">{inside}</span>')
+    return "".join(spans)
 
 
 def _darker(colour: str) -> str:

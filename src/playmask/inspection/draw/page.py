@@ -105,5 +105,5 @@ def _span(piece: str, score: float | None, top: float) -> str:
 def escaped(text: str) -> str:
     """A text as HTML; control characters, which no page may hold, are written out."""
     bad = (unicodedata.category(c) == "Cc" and c not in "\t\n\r" for c in text)
-    shown = (f"\\x{ord(c):02x}" if out else c for c, out in zip(text, bad, strict=True))
-    return escape("".join(shown)).replace("\r", "&#13;")
+    characters = (f"\\x{ord(c):02x}" if out else c for c, out in zip(text, bad, strict=True))
+    return escape("".join(characters)).replace("\r", "&#13;")

@@ -24,12 +24,12 @@ def _width(character: str) -> int:
 
 def cut(text: str, columns: int) -> str:
     """The beginning of a text that takes no more than so many columns."""
-    kept = ""
+    beginning = ""
     for character in text:
-        if width_of(kept + character) > columns:
+        if width_of(beginning + character) > columns:
             break
-        kept += character
-    return kept
+        beginning += character
+    return beginning
 
 
 def fitted(text: str, columns: int) -> str:

@@ -26,6 +26,13 @@ class Explanation:
     between them at which gradients were taken; read: how many characters of each text the task
     has read.
     Units: scores as the task's, for a classifier log-odds in nats
+
+    Example:
+        >>> task = playmask.TextClassifier.new(model, ["坏", "好"])
+        >>> explanation = playmask.integrated_gradients(task, "味道不错")
+        >>> [piece for piece, score in explanation.pieces()]
+        ['味', '道', '不', '错']
+
     """
 
     texts: tuple[str, ...]
@@ -83,14 +90,14 @@ class Explanation:
             for span, score, of in zip(self.spans, self.scores, self.sources, strict=True)
             if of == source and span[0] < span[1]
         ]
-        made: list[tuple[str, float | None]] = []
+        pieces: list[tuple[str, float | None]] = []
         place = 0
         for (start, stop), score in _joined(text, spans):
-            made += [*_plain(text[place:start]), (text[start:stop], score)]
+            pieces += [*_plain(text[place:start]), (text[start:stop], score)]
             place = stop
-        made += _plain(text[place:end])
+        pieces += _plain(text[place:end])
         rest = text[max(place, end) :]
-        return [*made, (rest, None)] if rest else made
+        return [*pieces, (rest, None)] if rest else pieces
 
     def characters(self, source: int = 0) -> np.ndarray:
         """What each character of one text brought; a token's score is spread evenly over its own.
@@ -137,15 +144,15 @@ class Explanation:
 
 def _joined(text: str, spans: Sequence[tuple[Span, float]]) -> list[tuple[Span, float]]:
     """Join spans that share a character, or a letter and its marks."""
-    made: list[tuple[Span, float]] = []
+    pieces: list[tuple[Span, float]] = []
     for (start, stop), score in spans:
         while stop < len(text) and _continues(text, stop):
             stop += 1
-        if made and (start < made[-1][0][1] or _continues(text, start)):
-            (start, before), more = made.pop()
+        if pieces and (start < pieces[-1][0][1] or _continues(text, start)):
+            (start, before), more = pieces.pop()
             stop, score = max(stop, before), score + more
-        made.append(((start, stop), score))
-    return made
+        pieces.append(((start, stop), score))
+    return pieces
 
 
 def _continues(text: str, place: int) -> bool:

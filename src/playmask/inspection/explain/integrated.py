@@ -33,18 +33,24 @@ def integrated_gradients(
     baseline: str | None = None,
     steps: int = STEPS,
 ) -> Explanation:
-    """Say what each token of a text, or a pair, brought to the score of an answer.
+    """Integrated gradients: what each token of a text, or a pair, brought to an answer's score.
 
     answer: one that the task can give (default: the one it gives). baseline: what stands in place
     of every token but the special ones, which stay and so bring nothing: the name of a special
     token, or "zero", no embedding at all (default: the first there is of "mask", which a pretrained
     model reads as "something unknown", "unk", "pad" and "zero"). steps: points of the line at
-    which the gradient is taken at first. Scores add up on each stretch of the line, too: while
-    they do not, the stretch with the largest gap is halved, up to 512 points.
+    which the gradient is taken at first. Scores add up on each segment of the line, too: while
+    they do not, the segment with the largest gap is halved, up to 512 points.
 
     Raises:  ConfigError if the task cannot be explained or has no such answer; InputError for a
              text without tokens
     Source:  Sundararajan et al. 2017, eq. 1, by the Gauss-Legendre rule
+
+    Example:
+        >>> task = playmask.TextClassifier.new(model, ["坏", "好"])
+        >>> integrated_gradients(task, "味道不错", answer="好").complete
+        True
+
     """
     if not isinstance(steps, int) or not 1 <= steps <= MOST:
         raise ConfigError(f"steps is a whole number from 1 to {MOST}, not {steps!r}.")
@@ -64,25 +70,25 @@ def integrated_gradients(
         "read": tuple(question.read),
     }
     follow = partial(_follow, task, line, question.told, most=steps + 3)
-    stretches, taken = follow((0.0, 1.0), steps), steps
-    found = _summed(stretches, taken, about)
-    while not found.complete and taken + steps <= MOST:
-        place, worst = max(enumerate(stretches), key=lambda numbered: abs(numbered[1].gap))
+    segments, taken = follow((0.0, 1.0), steps), steps
+    result = _summed(segments, taken, about)
+    while not result.complete and taken + steps <= MOST:
+        place, worst = max(enumerate(segments), key=lambda numbered: abs(numbered[1].gap))
         middle = (worst.start + worst.stop) / 2
         halves = follow((worst.start, middle, worst.stop), max(1, steps // 2))
-        stretches[place : place + 1] = halves
+        segments[place : place + 1] = halves
         taken += steps
-        found = _summed(stretches, taken, about)
-    return found
+        result = _summed(segments, taken, about)
+    return result
 
 
-def _summed(stretches: "Sequence[Stretch]", steps: int, about: dict[str, Any]) -> Explanation:
-    """What the stretches of the line, in their order, say together."""
-    scores = np.sum([stretch.scores for stretch in stretches], axis=0)
+def _summed(segments: "Sequence[Segment]", steps: int, about: dict[str, Any]) -> Explanation:
+    """Add up the segments of the line, in their order."""
+    scores = np.sum([segment.scores for segment in segments], axis=0)
     return Explanation(
         scores=tuple(scores[: len(about["tokens"])].tolist()),
-        value=stretches[-1].high,
-        baseline_value=stretches[0].low,
+        value=segments[-1].high,
+        baseline_value=segments[0].low,
         steps=steps,
         **about,
     )
@@ -91,15 +97,15 @@ def _summed(stretches: "Sequence[Stretch]", steps: int, about: dict[str, Any]) -
 class Line(NamedTuple):
     """The line from the baseline to the text, padded; the network's other inputs stay the same.
 
-    Shapes: start, way (T, E); inputs (1, …) each
+    Shapes: start, direction (T, E); inputs (1, …) each
     """
 
     start: np.ndarray
-    way: np.ndarray
+    direction: np.ndarray
     inputs: dict[str, np.ndarray]
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """A part of the line: where it is, from 0 to 1, the score at its ends, what tokens brought."""
 
     start: float
@@ -110,16 +116,24 @@ class Stretch(NamedTuple):
 
     @property
     def gain(self) -> float:
+        """How much the score rises along the segment."""
         return self.high - self.low
 
     @property
     def gap(self) -> float:
+        """How far the tokens' sum is from that."""
         return float(self.scores.sum()) - self.gain
 
 
 def _follow(
-    task: Task, line: Line, told: tuple, bounds: Sequence[float], steps: int, *, most: int
-) -> list[Stretch]:
+    task: Task,
+    line: Line,
+    extra: tuple[Any, ...],
+    bounds: Sequence[float],
+    steps: int,
+    *,
+    most: int,
+) -> list[Segment]:
     """Take the gradients at so many points between each bound and the next.
 
     most: points that go through the network at once, so that one shape is compiled
@@ -127,32 +141,32 @@ def _follow(
     starts, widths = np.array(bounds[:-1])[:, None], np.diff(bounds)[:, None]
     points, shares = np.polynomial.legendre.leggauss(steps)
     inner = starts + (points + 1) / 2 * widths
-    ends, slopes = _slopes(task, line, told, np.append(bounds, inner), most)
+    ends, slopes = _slopes(task, line, extra, np.append(bounds, inner), most)
     slopes = slopes[len(bounds) :].reshape(*inner.shape, -1)
     brought = np.einsum("sp,spt->st", shares / 2 * widths, slopes)
     ends = ends[: len(bounds)].tolist()
-    return list(map(Stretch, bounds[:-1], bounds[1:], ends[:-1], ends[1:], brought))
+    return list(map(Segment, bounds[:-1], bounds[1:], ends[:-1], ends[1:], brought))
 
 
 def _slopes(
-    task: Task, line: Line, told: tuple, points: np.ndarray, most: int
+    task: Task, line: Line, extra: tuple[Any, ...], points: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The score at points of the line, and how fast each token raises it there.
 
     Shapes: points (P,) -> (P,), (P, T)
     """
-    size = min(most, max(1, TOKENS // len(line.way)))
+    size = min(most, max(1, TOKENS // len(line.direction)))
     inputs = {name: np.repeat(values, size, axis=0) for name, values in line.inputs.items()}
     values, slopes = [], []
     for first in range(0, len(points), size):
         some = points[first : first + size]
-        vectors = line.start + np.resize(some, size)[:, None, None] * line.way
-        found = task.slopes(vectors.astype("float32"), inputs, *told)
+        vectors = line.start + np.resize(some, size)[:, None, None] * line.direction
+        result = task.slopes(vectors.astype("float32"), inputs, *extra)
         score, gradient = (
-            keras.ops.convert_to_numpy(x)[: len(some)].astype("float64") for x in found
+            keras.ops.convert_to_numpy(x)[: len(some)].astype("float64") for x in result
         )
         values.append(score)
-        slopes.append((gradient * line.way).sum(axis=-1))
+        slopes.append((gradient * line.direction).sum(axis=-1))
     if not all(map(np.all, map(np.isfinite, [*values, *slopes]))):
         raise InputError("The gradient is not finite; explain the model in float32.")
     return np.concatenate(values), np.concatenate(slopes)
@@ -186,4 +200,5 @@ def _line(task: Task, question: Question, baseline: str) -> Line:
 
 def _embedded(task: Task, ids: np.ndarray) -> np.ndarray:
     """The rows of the token table: ids (1, T) -> (T, E)."""
-    return keras.ops.convert_to_numpy(task.transformer.embeddings.tokens(ids))[0].astype("float64")
+    rows = task.transformer.embeddings.tokens(ids)[0]
+    return np.asarray(keras.ops.convert_to_numpy(rows), "float64")

@@ -43,6 +43,7 @@ class Letters:
         self.missing = _lacking(text, self.families)
 
     def font(self, size: float) -> "FontProperties":
+        """The font of a size in points."""
         from matplotlib.font_manager import FontProperties
 
         return FontProperties(family=self.families, size=size)

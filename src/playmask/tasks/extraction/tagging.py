@@ -13,6 +13,7 @@ from keras import ops
 from playmask.data.annotated import Mention
 from playmask.data.formats.tag_columns import tags_to_mentions
 from playmask.labelling.losses import HIDDEN
+from playmask.labelling.tag_sequences import TagCrossentropy
 from playmask.labelling.taggers import TAGGERS, Tagged
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
@@ -61,21 +62,6 @@ class TaggerNetwork(TaskNetwork):
         return {"logits": self.dense(self.dropout(hidden, training=training))}
 
 
-class NatsPerToken(keras.losses.Loss):
-    """A tagger's loss; tags of -1 are padding, and only tokens count."""
-
-    def __init__(self, tagger: Any) -> None:
-        super().__init__(reduction="mean_with_sample_weight", name="nats")
-        self.tagger = tagger
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Nats a token, of each text: (B,)."""
-        tags = ops.cast(y_true, "int32")
-        valid = tags >= 0
-        nats = self.tagger.loss(y_pred, ops.maximum(tags, 0), valid)
-        return nats / ops.cast(ops.maximum(ops.sum(ops.cast(valid, "int32"), 1), 1), nats.dtype)
-
-
 class Tagging(Method[Any]):
     """Tags for tokens; mentions are runs of them, and stand apart."""
 
@@ -96,7 +82,7 @@ class Tagging(Method[Any]):
     @property
     def losses(self) -> Mapping[str, keras.losses.Loss]:
         """Nats a token."""
-        return {"logits": NatsPerToken(self.network.tagger)}
+        return {"logits": TagCrossentropy(self.network.tagger)}
 
     def mention_targets(self, label: str, first: int, last: int) -> tuple[Any, ...]:
         """The mention's tokens and their tags."""
