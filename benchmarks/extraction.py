@@ -77,7 +77,7 @@ def reads(task: Any) -> Callable[[], Any]:
     predictor = Predictor(
         model,
         limits=task.predictor.limits,
-        maximum=task.settings["max_length"],
+        maximum=task.settings.max_length,
         function=lambda inputs: {"mean": keras.ops.mean(model(inputs)["hidden"], axis=(1, 2))},
     )
     return predictor

@@ -84,7 +84,7 @@ class Worth(Task):
         return LinearNetwork(transformer)
 
     def rows(self, examples):
-        encodings = self.tokenizer.encode(list(examples), max_length=self.settings["max_length"])
+        encodings = self.tokenizer.encode(list(examples), max_length=self.settings.max_length)
         return [{"tokens": e.ids} for e in encodings]
 
     def scores(self, outputs):

@@ -86,7 +86,7 @@ def first_vectors(made, pairs):
     run = Predictor(
         made.network,
         limits=made.predictor.limits,
-        maximum=made.settings["max_length"],
+        maximum=made.settings.max_length,
         function=lambda inputs: {"first": body(inputs)["hidden"][:, 0]},
     )
     rows = [made.row(tuple(pair[:2])) for pair in pairs[:4]]

@@ -53,7 +53,7 @@ def learn(kind, file, out, *more):
 @pytest.mark.parametrize("way", ["linker", "pointers"])
 def test_relations(tmp_path, way):
     out, file = tmp_path / "out", relations(tmp_path / "a.json", 192)
-    told = learn("relations", file, out, "--way", way).stdout
+    told = learn("relations", file, out, "--method", way).stdout
     history = json.loads((out / "training.json").read_text())["val_f1"]
     last = max(i for i, f1 in enumerate(history) if f1 == max(history))
     assert f"kept: epoch {last + 1} of 24" in told and f"{max(history):.4f}" in told
@@ -107,7 +107,7 @@ def test_what_is_refused(tmp_path):
     out, file = tmp_path / "out", relations(tmp_path / "a.json", 4)
     result = call("train", "relations", file, "--new", "--out", out, "--columns", "text")
     assert "columns= is for a .csv" in complaint(result)
-    result = call("train", "relations", file, "--new", "--out", out, "--way", "link")
+    result = call("train", "relations", file, "--new", "--out", out, "--method", "link")
     assert "no way 'link'. Did you mean 'linker'?" in complaint(result)
     result = call("train", "events", file, "--new", "--out", out)
     assert "a.json:1: It has ['spo_list', 'text']; `event_list` or `events` is due" in complaint(

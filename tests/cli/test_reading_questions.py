@@ -61,7 +61,7 @@ def test_what_is_refused(tmp_path):
     )
     result = call("train", "read", bad, "--out", out, *READER, "--skip-bad")
     assert "of 8 bad ones the first" in complaint(result)
-    result = call("train", "read", good, "--out", out, *READER, "--way", "pointing")
+    result = call("train", "read", good, "--out", out, *READER, "--method", "pointing")
     assert "no way 'pointing' to read" in complaint(result)
     result = call("train", "read", good, "--out", out, *READER, "--max-answer", 20)
     assert "Answers may have 20 tokens; windows of 32 share 7" in complaint(result)

@@ -78,7 +78,7 @@ def test_loss_is_the_mean_over_tokens_without_padding():
     scores = task.evaluate(texts)
     assert scores["loss"] == pytest.approx(np.mean(nats), abs=1e-5)
     task.compile(keras.optimizers.SGD(0.0))
-    batches = task._batches(task.read(texts), 8, shuffle=False)
+    batches = task.batches(task.read(texts), 8, shuffle=False)
     assert len(batches) == 1
     logged = task.network.evaluate(batches, verbose=0, return_dict=True)
     assert logged["loss"] == pytest.approx(np.mean(nats), abs=1e-5)
@@ -141,7 +141,7 @@ def test_rooms(trained):
 
 def test_a_text_too_long_is_cut_without_an_end():
     task = new_task()
-    row = task.rows(task.read([cycle(0, length=40)]))[0]
+    row = task.encode_examples(task.read([cycle(0, length=40)])).rows[0]
     assert len(row["tokens"]) == 16 and row["tokens"][-1] != task.tokenizer.sep
     assert row["asked"] == [0] + [1] * 15
 

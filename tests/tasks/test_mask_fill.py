@@ -52,7 +52,7 @@ def test_what_is_hidden():
     """15 % of the tokens, none of the special ones; 8 in 10 by the mask, 1 another, 1 the same."""
     task = new_task(max_length=32)
     texts = ["".join(PHRASES)] * 400
-    batches = task._batches(task.read(texts), 400, seed=1, shuffle=True)
+    batches = task.batches(task.read(texts), 400, seed=1, shuffle=True)
     inputs, wanted, weights = batches[0]
     whole = np.array(WORDS.encode(texts[0]).ids)
     assert weights.sum(axis=1).tolist() == [np.ceil(0.15 * (len(whole) - 2))] * 400
@@ -74,7 +74,7 @@ def test_masks_are_fresh_each_epoch_and_fixed_when_measuring():
     examples = task.read(DATA[:8])
 
     def seen(epoch: int, **options) -> np.ndarray:
-        batches = task._batches(examples, 8, **options)
+        batches = task.batches(examples, 8, **options)
         batches.set_epoch(epoch)
         return np.sort(batches[0][0]["tokens"], axis=0)
 

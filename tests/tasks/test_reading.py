@@ -71,7 +71,7 @@ def test_questions_without_an_answer(kind):
     task = new_task(kind)
     data = [DATA[0], asked(0, impossible=True)]
     task.fit(data, **QUICK | {"epochs": 60, "warm_up": 0.0})
-    assert task.settings["impossible"]
+    assert task.settings.impossible
     one, none = task.predict(data)
     assert one.text == DATA[0].answers[0] and none[:3] == ("", 0, 0) and none.score > 0.5
     assert task.evaluate(data, metric="squad") == {"f1": 100, "exact": 100, "examples": 2}
@@ -110,7 +110,7 @@ def test_windows_answer_as_one(impossible):
     )
     for task in (small, large):
         hand_made(task, *tables, none=2.0)
-        task.settings["impossible"] = impossible
+        task.settings.impossible = impossible
     asked = (text[0], text)
     assert len(small.windows([asked])) > 10 and len(large.windows([asked])) == 1
     one, other = (task.predict(asked, best=5) for task in (small, large))
@@ -137,7 +137,7 @@ def test_scores_of_all_answers_add_up_to_one():
     answers = task.predict(("甲", "一二三"), best=9)
     assert {answer.text for answer in answers} == {"一", "二", "三", "一二", "二三"}
     assert sum(answer.score for answer in answers) == pytest.approx(1)
-    task.settings["impossible"] = True
+    task.settings.impossible = True
     answers = task.predict(("甲", "一二三"), best=9)
     none = next(answer for answer in answers if not answer.text)
     assert none.score == pytest.approx(np.exp(-1) / (5 + np.exp(-1)))
@@ -329,4 +329,4 @@ def test_choices_that_cannot_be(kind, options, message):
         new_task(kind, **options)
     with pytest.raises(ConfigError, match="heads='mlm'"):
         headless = playmask.build(model(WORDS).architecture)
-        READ.new(headless, tokenizer=WORDS, way="mask-fill", max_answer=3)
+        READ.new(headless, tokenizer=WORDS, method="mask-fill", max_answer=3)

@@ -84,7 +84,7 @@ def test_loss_is_the_mean_over_target_tokens(form):
         nats += [-logs[first + i, token] for i, token in enumerate(wanted)]
     assert task.evaluate(pairs)["loss"] == pytest.approx(np.mean(nats), abs=1e-5)
     task.compile(keras.optimizers.SGD(0.0))
-    batches = task._batches(task.read(pairs), 8, shuffle=False)
+    batches = task.batches(task.read(pairs), 8, shuffle=False)
     logged = task.network.evaluate(batches, verbose=0, return_dict=True)
     assert logged["loss"] == pytest.approx(np.mean(nats), abs=1e-5)
 
@@ -92,11 +92,11 @@ def test_loss_is_the_mean_over_target_tokens(form):
 def test_sources_are_cut_and_targets_keep_their_room():
     task = new_task("stack")
     long = "一二三四五六七八九零" * 2
-    row = task.rows(task.read([(long, long)]))[0]
+    row = task.encode_examples(task.read([(long, long)])).rows[0]
     assert row["segments"] == [0] * 8 + [1] * 8 and row["tokens"][7] == WORDS.sep
-    assert task.settings["max_length"] == 16
+    assert task.settings.max_length == 16
     two = new_task("decoder")
-    assert len(two.rows(two.read([(long, long)]))[0]["tokens"]) == 8
+    assert len(two.encode_examples(two.read([(long, long)])).rows[0]["tokens"]) == 8
     assert two.targets(two.read([(long, long)])).shape == (1, 8)
     assert len(task.predict(long)) <= 8
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_one(tmp_path):
         new_task("stack", max_source=30)
     with pytest.raises(ConfigError, match="max_source is 40"):
         new_task("decoder", max_source=40)
-    assert new_task("decoder", max_source=30).settings["max_length"] == 38
+    assert new_task("decoder", max_source=30).settings.max_length == 38
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -101,7 +101,7 @@ def test_both_ways():
 def test_training_sees_the_vectors_of_sentences_that_are_read_alone(pooling):
     """The second sentence is hidden from the first one's vector; with mask="full" it is not."""
     task = new_task(pooling=pooling)
-    inputs, told, weights = task._batches(task.read(PAIRS[:3]), 4, shuffle=False)[0]
+    inputs, told, weights = task.batches(task.read(PAIRS[:3]), 4, shuffle=False)[0]
     vectors = numpy_of(task.network(inputs, training=False)["vectors"])
     alone = task.encode([text for pair in zip(*PAIRS[:3], strict=True) for text in pair])
     assert np.allclose(vectors, alone, atol=1e-5)
@@ -116,16 +116,16 @@ def test_pairs_with_scores():
     task = new_task()
     examples = task.read([("一", "壹", 5), ("一", "贰", 0), ("二", "贰", "5.0"), ("三", "叁", 4)])
     task.settings |= task.facts(examples)
-    assert task.settings["similar_from"] == 5
-    assert len(task._batches(examples, 2).rows) == 2
-    assert len(new_task(similar_from=4)._batches(examples, 2).rows) == 3
+    assert task.settings.similar_from == 5
+    assert len(task.batches(examples, 2).rows) == 2
+    assert len(new_task(similar_from=4).batches(examples, 2).rows) == 3
     scores = task.evaluate(examples)
     likeness = task.similarity([example[:2] for example in examples])
     assert scores["spearman"] == pytest.approx(correlation(likeness, [5, 0, 5, 4]).spearman)
     assert task.predict(("一", "壹")) == pytest.approx(likeness[0])
     assert np.allclose(task.predict([("一", "壹"), ("一", "贰")]), likeness[:2], atol=1e-6)
     with pytest.raises(DataError, match=r"two similar pairs.*there are 1"):
-        new_task(similar_from=6)._batches(task.read([("一", "壹", 7)]), 2)
+        new_task(similar_from=6).batches(task.read([("一", "壹", 7)]), 2)
     with pytest.raises(DataError, match="two similar pairs.*batch size is 1"):
         task.fit(PAIRS, **QUICK | {"batch_size": 1})
 
@@ -234,7 +234,7 @@ def test_pairs_that_are_read_together_learn_their_scores(tmp_path):
     task.fit(rows * 8, **QUICK | {"epochs": 10})
     after = task.evaluate(rows)
     assert before["pearson"] < 0.5 < 0.8 < after["pearson"], (before, after)
-    assert task.settings["scale"] == [1.0, 3.0]
+    assert task.settings.scale == [1.0, 3.0]
     texts = [row[:2] for row in rows]
     found = task.predict(texts)
     assert all(1 <= score <= 3 for score in found)

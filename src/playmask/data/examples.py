@@ -67,3 +67,9 @@ def ordered(names: Iterable[str]) -> list[str]:
     if all(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in labels):
         labels.sort(key=float)
     return labels
+
+
+def texts_in(example: Any) -> list[str]:
+    """The texts of an example: its question, its text, its pair, as far as it has them."""
+    values = (getattr(example, name, None) for name in ("question", "text", "pair"))
+    return [value for value in values if isinstance(value, str)]

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 import playmask
-from playmask.data.examples import labels_of
+from playmask.data.examples import ordered
 from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.files import write_json
@@ -80,7 +80,9 @@ def run(
     train = read_examples(folder / "train.tsv.gz")
     say(f"Training a small Transformer on {len(train):,} Chinese reviews, from scratch …")
     keras.utils.set_random_seed(seed)
-    task = new_task([example.text for example in train], labels_of(train))
+    task = new_task(
+        [example.text for example in train], ordered(example.label for example in train)
+    )
     history = task.fit(
         train,
         folder / "valid.tsv.gz",

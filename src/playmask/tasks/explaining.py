@@ -1,7 +1,7 @@
 """What an explanation asks of a task: a text as it reads it, and the answer that is explained."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -9,12 +9,15 @@ import numpy as np
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.runtime.batches import Row
 
+if TYPE_CHECKING:
+    from playmask.tasks.task import Task
+
 
 class Question(NamedTuple):
     """A text's inputs, what its tokens stand for, and which answer is explained.
 
     row: lists of T; offsets, sources: of the tokens, as of an Encoding; read: how many characters
-    of each text the task reads; told: arrays that `Task.score` is given besides the outputs;
+    of each text the task reads; targets: arrays that `Task.score` takes besides the outputs;
     also: inputs that have no entry for each token, (1, …)
     """
 
@@ -23,22 +26,22 @@ class Question(NamedTuple):
     sources: Sequence[int]
     read: Sequence[int]
     answer: str
-    told: tuple[Any, ...]
+    targets: tuple[Any, ...]
     also: dict[str, np.ndarray] = {}  # noqa: RUF012
 
 
-def among_few(task: Any, texts: Sequence[str], answer: str | None) -> Question:
+def among_few(task: "Task[Any]", texts: Sequence[str], answer: str | None) -> Question:
     """Of a task whose `scores` name all its answers; without one, the highest is explained.
 
     Raises: ConfigError if it has no such answer, or reads other tokens than those of the text
     """
-    encoding = task.tokenizer.encode(*texts, max_length=task.settings["max_length"])
+    encoding = task.tokenizer.encode(*texts, max_length=task.settings.row_length)
     if max(encoding.sources, default=-1) < 0:
         raise InputError("The text has no tokens; there is nothing to explain.")
     row = task.row(texts[0] if len(texts) == 1 else tuple(texts))
     if list(row["tokens"]) != encoding.ids:
         raise ConfigError(
-            f"A task of the kind {task.kind!r} reads other tokens than those of the text, which "
+            f"A task {task.name!r} reads other tokens than those of the text, which "
             "have no places in it; it cannot be explained."
         )
     [outputs] = task.predictor([row])
@@ -67,10 +70,10 @@ def _end(encoding: Any, source: int) -> int:
     return max((span[1] for span, of in both if of == source), default=0)
 
 
-def one_text(texts: Sequence[str], kind: str) -> str:
+def one_text(texts: Sequence[str], task: str) -> str:
     """The text, of a task that takes one at a time."""
     if len(texts) != 1:
-        raise InputError(f"A task of the kind {kind!r} reads one text, not a pair.")
+        raise InputError(f"A task {task!r} reads one text, not a pair.")
     if not texts[0].strip():
         raise InputError("The text has no tokens; there is nothing to explain.")
     return texts[0]

@@ -46,6 +46,7 @@ class Task(ABC, Generic[S]):
 
     settings_class: type[S]
     metrics: ClassVar[Mapping[str, Any]] = {}  # rules to score answers by, the default first
+    scores_answers: ClassVar[bool] = True  # `evaluate` compares answers; else it takes the loss
     best: ClassVar[str | None] = None  # of `evaluate`, highest in the best epoch; None: lowest loss
     fresh: ClassVar[Mapping[str, Any]] = {}  # changes of the architecture of a small new model
     submission: ClassVar[Callable[..., None] | None] = None  # writes answers as a competition does
@@ -130,7 +131,7 @@ class Task(ABC, Generic[S]):
         return settings
 
     @abstractmethod
-    def encode(self, examples: Sequence[Any]) -> Encoded:
+    def encode_examples(self, examples: Sequence[Any]) -> Encoded:
         """The rows that the network learns from, and their targets."""
 
     @abstractmethod
@@ -365,7 +366,7 @@ class Task(ABC, Generic[S]):
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
         """Padded batches of examples, as the network learns them; options of `Batches`."""
-        rows, targets = self.encode(examples)
+        rows, targets = self.encode_examples(examples)
         return Batches(
             rows,
             targets,

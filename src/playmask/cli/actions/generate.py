@@ -15,6 +15,7 @@ from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
 from playmask.generation.generate import TARGETS
 from playmask.tasks.saving import TASK, load_task
+from playmask.tasks.similarity.encoder import SentenceEncoder
 from playmask.tasks.writing.language_model import ROOM, LanguageModel
 from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.writer import Writer, Written
@@ -72,7 +73,7 @@ def run(request: Request) -> None:
     options = {
         "max_tokens": request.max_tokens,
         "search": _search(request.beams, request.samples, request.some(DRAWING)),
-        "told": request.label,
+        "condition": request.label,
         "constrain": [CONSTRAINTS[name](n) for name, n in request.some(CONSTRAINTS).items()],
     }
     manner = Manner(options, request.seed, request.samples or 1, request.as_json)
@@ -114,18 +115,17 @@ def open_writer(path: str, dtype: str | None = None) -> Writer:
     """
     if (Path(path) / TASK).is_file():
         task = load_task(path, dtype=dtype)
-        if not isinstance(task, Writer):
+        if not isinstance(task, (LanguageModel, Seq2Seq, SentenceEncoder)):
             raise ConfigError(
-                f"{path} holds a task of the kind {task.kind!r}, which writes no texts; use "
-                "playmask predict."
+                f"{path} holds a task {task.name!r}, which writes no texts; use playmask predict."
             )
-        return task
+        return task.writer
     a = architecture(path)
     longest = min(a.limit or LONGEST, LONGEST)
     if a.decoder is not None or a.order in TARGETS:
         target = min(ROOM, longest // 2)
         model = Seq2Seq.open(path, dtype=dtype)
-        return Seq2Seq.new(model, max_source=longest - target, max_target=target)
+        return Seq2Seq.new(model, max_source=longest - target, max_target=target).writer
     if a.order != "lm":
         raise ConfigError(
             f"{path} is a model of the order {a.order!r}, which was not made to write; train it "
@@ -133,7 +133,7 @@ def open_writer(path: str, dtype: str | None = None) -> Writer:
         )
     model = LanguageModel.open(path, dtype=dtype)
     begin = None if model.tokenizer is None else model.tokenizer.frame.head
-    return LanguageModel.new(model, max_length=longest, begin=begin)
+    return LanguageModel.new(model, max_length=longest, begin=begin).writer
 
 
 def _groups(prompts: list[str] | None, file: Path | None) -> Iterable[list[str]]:
@@ -190,7 +190,7 @@ def _answer(writer: Writer, prompts: list[str], manner: Manner, number: int) -> 
 
 def _begun(writer: Writer, prompt: str) -> str:
     """What a printed text begins with: a language model's prompt."""
-    return prompt if isinstance(writer, LanguageModel) else ""
+    return prompt if writer.continues else ""
 
 
 def _print_pieces(begun: str, pieces: Iterable[str]) -> None:

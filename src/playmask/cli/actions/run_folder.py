@@ -2,28 +2,22 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
+from playmask.cli.options import NewModel
 from playmask.cli.output import note
 from playmask.errors import ConfigError
 from playmask.files import read_json
+from playmask.model.recipes import Options as Recipe
 from playmask.runtime.train.fitting import BACKUP
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.saving import TASK
+from playmask.tasks.settings import TaskSettings
+
+R = TypeVar("R", bound=Recipe)
 
 RUN, CURVE = "run.json", "curve.png"
-DEFAULTS = {
-    **{field.name: field.default for field in dataclasses.fields(TrainingOptions)},
-    "pooling": "mean_max",
-    "tagger": "crf",
-    "scheme": "bio",
-    "pointer": "efficient",
-    "max_source": 128,
-    "max_target": 64,
-}
-FOR_NEW = {"width": 128, "depth": 2, "attention_heads": 4, "vocabulary": 8000}
-LONGEST = 128  # tokens, where --max-length is not given
 NEW_RATE = 1e-3
 
 Options = dict[str, Any]
@@ -75,40 +69,48 @@ def _is_finished(out: Path) -> bool:
     return not (out / BACKUP).exists()
 
 
-def settle(job: Job, given: Options, own: Options) -> Options:
-    """Put together what was given, what the interrupted training had, and the defaults.
+def settle(job: Job, options: Options, settings: type[TaskSettings]) -> Options:
+    """Put together the command's options, those of the interrupted training, and the defaults.
 
-    own: the defaults of the task's kind, where they are not those of all
+    A max_length that nobody named stays None: it may depend on the model.
     """
     saved: Options = {}
     if job.resume and (job.out / RUN).exists():
         saved = read_json(job.out / RUN).get("options", {})
     elif job.resume:
         note(f"{job.out} holds no interrupted training; this one begins at the first epoch")
-    for name, value in given.items():
+    for name, value in options.items():
         if saved and value is not None and value != saved.get(name):
             raise ConfigError(
                 f"--{name.replace('_', '-')} {value} differs from the interrupted training's "
                 f"{saved.get(name)}; leave it out, or begin anew with --force."
             )
-    chosen = {**given, **{n: v for n, v in saved.items() if given.get(n) is None}}
+    chosen = {**options, **{n: v for n, v in saved.items() if options.get(n) is None}}
     if not (job.resume and (job.out / TASK).exists()):
         _check_model(chosen)
-    defaults: Options = {
-        **DEFAULTS,
-        **own,
-        "learning_rate": NEW_RATE if chosen["new"] else DEFAULTS["learning_rate"],
+    defaults = _defaults(TrainingOptions) | _defaults(settings)
+    defaults |= _defaults(NewModel) | {"learning_rate": NEW_RATE} if chosen["new"] else {}
+    if not chosen["new"]:
+        defaults.pop("max_length", None)
+    chosen = {name: defaults.get(name) if v is None else v for name, v in chosen.items()}
+    options_of(TrainingOptions, chosen)  # refuses what is wrong
+    return chosen
+
+
+def _defaults(recipe: type[Any]) -> Options:
+    return {field.name: field.default for field in dataclasses.fields(recipe)}
+
+
+def options_of(recipe: type[R], options: Options) -> R:
+    """A recipe of those of the options that are its own; lists have commas between."""
+    hints = get_type_hints(recipe)
+    values = {name: options[name] for name in _defaults(recipe) if options.get(name) is not None}
+    lists = {
+        name: [each.strip() for each in value.split(",")]
+        for name, value in values.items()
+        if isinstance(value, str) and get_origin(hints[name]) is tuple
     }
-    defaults |= FOR_NEW if chosen["new"] else {}
-    options: Options = {n: defaults.get(n) if v is None else v for n, v in chosen.items()}
-    training_options(options)  # refuses what is wrong
-    return options
-
-
-def training_options(options: Options) -> TrainingOptions:
-    """Those of the options that are of the training."""
-    names = [field.name for field in dataclasses.fields(TrainingOptions)]
-    return TrainingOptions(**{name: options[name] for name in names if name in options})
+    return recipe.of(**{**values, **lists})
 
 
 def _check_model(options: Options) -> None:
@@ -117,7 +119,7 @@ def _check_model(options: Options) -> None:
             "Give --model PATH to start from a pretrained model, or --new to start from a small "
             "one with random weights" + (", not both." if options["new"] else ".")
         )
-    size = next((name for name in FOR_NEW if options[name] is not None), None)
+    size = next((n for n in _defaults(NewModel) if options[n] is not None), None)
     if options["model"] and size:
         raise ConfigError(
             f"--{size.replace('_', '-')} is for --new; a pretrained model has its own."

@@ -4,14 +4,14 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import keras
 
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
-from playmask.cli.actions.new_task import KINDS, Kind, counted
+from playmask.cli.actions.new_task import counted, new_task
 from playmask.cli.actions.run_folder import (
     CURVE,
     RUN,
@@ -19,19 +19,21 @@ from playmask.cli.actions.run_folder import (
     Options,
     check_out,
     is_ours,
+    options_of,
     settle,
-    training_options,
 )
 from playmask.cli.guard import Interrupted
-from playmask.cli.input_texts import rechecked, split
+from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_skipped, print_table
-from playmask.data.examples import Examples, ordered
-from playmask.errors import ConfigError, DataError
+from playmask.data.examples import Examples
+from playmask.errors import ConfigError
 from playmask.files import read_json, write_json
 from playmask.inspection.draw import training_curve
 from playmask.runtime.train.fitting import BACKUP, HISTORY, best_epoch
-from playmask.tasks import load_task
-from playmask.tasks.saving import TASK
+from playmask.runtime.train.options import TrainingOptions
+from playmask.tasks.registry import task_class
+from playmask.tasks.saving import TASK, load_task, read_settings
+from playmask.tasks.settings import TaskSettings
 
 FILES = (TASK, ARCHITECTURE, "tokenizer.json", WEIGHTS, HISTORY, RUN, CURVE)
 
@@ -88,20 +90,19 @@ class Beginning(keras.callbacks.Callback):
         self.begin()
 
 
-def run(name: str, job: Job, given: Options) -> None:
+def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     """Train, and leave the task, its history and the picture of it in `job.out`."""
-    kind = KINDS[name]
-    going_on = check_out(job, given.get("model"))
-    options = settle(job, given, kind.defaults)
-    labels = split(options.get("labels"))
-    if going_on:
-        labels = _saved_labels(name, job.out)
-    examples, checks, labels = _read(kind, job, options, labels)
-    task = load_task(job.out) if going_on else kind.make(options, examples, labels)
-    examples = _learnable(task, job.train, examples, skip_bad=job.skip_bad)
+    kind = task_class(settings_class.task)
+    going_on = check_out(job, options.get("model"))
+    options = settle(job, options, settings_class)
+    settings = _saved(settings_class, job.out) if going_on else options_of(settings_class, options)
+    examples, checks, settings = _read(kind, job, settings)
+    task = load_task(job.out) if going_on else new_task(kind, settings, options, examples)
+    examples = _check(task, job.train, examples, skip_bad=job.skip_bad)
     if job.validation is not None and checks is not None:
-        checks = _learnable(task, job.validation, checks, skip_bad=job.skip_bad)
-    _announce(kind, task, options, examples, checks)
+        task.settings = task.learn(task.settings, examples)
+        checks = _check(task, job.validation, checks, skip_bad=job.skip_bad)
+    _announce(task, options, examples, checks)
     if going_on and (job.out / HISTORY).exists():
         done = len(read_json(job.out / HISTORY)["loss"])
         note(f"going on after epoch {done} of {options['epochs']}")
@@ -109,66 +110,52 @@ def run(name: str, job: Job, given: Options) -> None:
     write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
     training_curve(history, job.out / CURVE)
     best = best_epoch(history, task.best)
-    _print_result(history, best, job.out, kind.use.format(out=job.out))
+    _print_result(history, best, job.out, settings.usage.format(out=job.out))
 
 
-def _saved_labels(name: str, out: Path) -> list[str] | None:
-    """The labels of a task that is trained on; it must be of the kind."""
-    saved = read_json(out / TASK)
-    if saved.get("task") != name:
-        raise ConfigError(f"{out} holds a training of {saved.get('task')!r}, not of {name!r}.")
-    return saved["settings"].get("labels") or None
+def _saved(settings_class: type[TaskSettings], out: Path) -> TaskSettings:
+    """The settings of a task that is trained on; it must be of the kind."""
+    settings, _ = read_settings(out)
+    if not isinstance(settings, settings_class):
+        raise ConfigError(
+            f"{out} holds a training of {settings.task!r}, not of {settings_class.task!r}."
+        )
+    return settings
 
 
 def _read(
-    kind: Kind, job: Job, options: Options, labels: list[str] | None
-) -> tuple[Examples, Examples | None, list[str] | None]:
-    """Read both files, with one set of labels."""
-    read = kind.read(options)
-    how: dict[str, Any] = {"columns": split(job.columns), "skip_bad": job.skip_bad}
-    if labels:
-        how["labels"] = labels
-    examples = _well_formed(read, job.train, how)
-    if kind.labelled(options):
-        how["labels"] = labels = labels or ordered(_names(kind, examples))
-        kind.check(job.train, examples, labels)
+    kind: Any, job: Job, settings: TaskSettings
+) -> tuple[Examples[Any], Examples[Any] | None, TaskSettings]:
+    """Read both files, with the labels and what else only the first one says."""
+    reading: dict[str, Any] = {"columns": split(job.columns), "skip_bad": job.skip_bad}
+    examples = kind.parse(settings, job.train, **reading)
+    note_skipped(job.train, examples.skipped)
+    settings = kind.learn(settings, examples)
     if job.validation is None:
         note("no --validation: the last epoch is kept, not the best")
-        return examples, None, labels
-    checks = _well_formed(read, job.validation, how)
-    for path, some in ((job.train, examples), (job.validation, checks)):
-        if len({tuple(text is None for text in kind.texts(e)) for e in [examples[0], *some]}) > 1:
-            raise DataError(f"{path} mixes single texts and pairs with the other lines; give one.")
-    return examples, checks, labels
+        return examples, None, settings
+    checks = kind.parse(settings, job.validation, **reading)
+    note_skipped(job.validation, checks.skipped)
+    return examples, checks, settings
 
 
-def _well_formed(read: Callable[..., Examples], path: Path, how: dict[str, Any]) -> Examples:
-    """The examples of a file, whatever task they are for."""
-    examples = rechecked(path, read(path, **how), skip_bad=how["skip_bad"])
-    note_skipped(path, examples.skipped)
-    return examples
-
-
-def _learnable(task: Any, path: Path, examples: Examples, *, skip_bad: bool) -> Examples:
+def _check(task: Any, path: Path, examples: Examples[Any], *, skip_bad: bool) -> Examples[Any]:
     """Those of a file's examples that the task can learn."""
-    kept = rechecked(path, examples, task.suitable, skip_bad=skip_bad)
-    note_skipped(path, kept.skipped[len(examples.skipped) :])
-    return kept
-
-
-def _names(kind: Kind, examples: Examples) -> Iterator[str]:
-    return (name for example in examples for name in kind.names(example))
+    checked = task.read(examples, skip_bad=skip_bad)
+    note_skipped(path, checked.skipped[len(examples.skipped) :])
+    return checked  # type: ignore[no-any-return]
 
 
 def _announce(
-    kind: Kind, task: Any, options: Options, examples: Examples, checks: Examples | None
+    task: Any, options: Options, examples: Examples[Any], checks: Examples[Any] | None
 ) -> None:
     beside = f", {len(checks):,} for validation" if checks is not None else ""
-    labels = counted(task.settings.get("labels", []), _names(kind, examples))
+    names = (name for example in examples for name in task.names(example))
+    labels = counted(getattr(task.settings, "labels", ()), names)
     note(f"data: {len(examples):,} examples for training{beside}{labels}")
     origin = "new" if options["new"] else "pretrained"
     count = task.network.count_params()
-    note(f"model: {origin}, {count:,} parameters; texts of at most {task.settings['max_length']}")
+    note(f"model: {origin}, {count:,} parameters; texts of at most {task.settings.row_length}")
     note(f"learning rate: {options['learning_rate']:g}, {options['epochs']} epochs")
 
 
@@ -183,8 +170,8 @@ def _clear(out: Path, *, everything: bool) -> None:
 
 def _fit(
     task: Any,
-    examples: Examples,
-    checks: Examples | None,
+    examples: Examples[Any],
+    checks: Examples[Any] | None,
     options: Options,
     out: Path,
     going_on: bool,
@@ -199,19 +186,19 @@ def _fit(
             return task.fit(
                 examples,
                 checks,
-                training_options(options),
+                options_of(TrainingOptions, options),
                 directory=out,
                 resume=going_on,
                 callbacks=[beginning, stopping],
                 verbose=1 if sys.stdout.isatty() else 2,
             )
     except KeyboardInterrupt:
-        kept = f"the best epoch so far is saved in {out}; go on with --resume"
+        state = f"the best epoch so far is saved in {out}; go on with --resume"
         if not beginning.begun:
-            kept = "training had not begun, nothing has changed"
+            state = "training had not begun, nothing has changed"
         elif not (out / WEIGHTS).exists():
-            kept = "no epoch was complete yet, nothing is kept"
-        raise Interrupted(f"interrupted; {kept}") from None
+            state = "no epoch was complete yet, nothing is kept"
+        raise Interrupted(f"interrupted; {state}") from None
 
 
 def _print_result(history: dict[str, list[float]], best: int, out: Path, use: str) -> None:

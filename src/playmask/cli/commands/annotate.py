@@ -26,37 +26,37 @@ def annotate(
     from rich.console import Console
 
     from playmask import load_task
-    from playmask.cli.actions.predict import examples_in
+    from playmask.cli.actions.predict import inputs_in
     from playmask.cli.output import note, note_skipped
     from playmask.errors import ConfigError
     from playmask.inspection.draw.mentions import in_terminal, mention_page
     from playmask.inspection.draw.terminal import visible
-    from playmask.tasks.extraction.window_task import WindowTask
+    from playmask.tasks.extraction.extractor import Extractor
 
     if bool(text) == bool(file):
         raise ConfigError("Give a file or --text, and not both.")
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out is an .html, not {out.name!r}.")
     task = load_task(task_directory)
-    if not isinstance(task, WindowTask):
-        raise ConfigError(f"{task_directory} is a task {task.kind!r}, which marks nothing.")
+    if not isinstance(task, Extractor):
+        raise ConfigError(f"{task_directory} is a task {task.name!r}, which marks nothing.")
     skipped: list[str] = []
     texts = text or [
-        each.text for each in examples_in(task, file or Path(), None, skipped if skip_bad else None)
+        each.text for each in inputs_in(task, file or Path(), None, skipped if skip_bad else None)
     ]
-    found = [
-        (each, *task.shown(each, what))
-        for each, what in zip(texts, task.predict(texts), strict=True)
+    marked = [
+        (each, *task.mark(each, items))
+        for each, items in zip(texts, task.predict(texts), strict=True)
     ]
     note_skipped(file or "--text", skipped)
     if out is not None:
-        count = sum(len(mentions) for _, mentions, _ in found)
-        about = f"{count:,} mentions in {len(found):,} texts, found by {task_directory}"
-        mention_page(found, task.marks, out, title=file.name if file else "", notes=[about])
+        count = sum(len(mentions) for _, mentions, _ in marked)
+        about = f"{count:,} mentions in {len(marked):,} texts, found by {task_directory}"
+        mention_page(marked, task.marks, out, title=file.name if file else "", notes=[about])
         note(f"The page is {out}.")
         return
     console = Console(highlight=False)
-    for each, mentions, lines in found:
+    for each, mentions, lines in marked:
         console.print(in_terminal(each, mentions, task.marks))
         for line in lines:
             console.print(f"  {visible(line)}", markup=False)

@@ -46,7 +46,7 @@ def search(
         raise ConfigError("A --text is empty.")
     task = load_task(task_directory)
     if not isinstance(task, SentenceEncoder):
-        raise ConfigError(f"{task_directory} is a task {task.kind!r}, which makes no vectors.")
+        raise ConfigError(f"{task_directory} is a task {task.name!r}, which makes no vectors.")
     skipped: list[str] = []
     skip = skipped.append if skip_bad else None
     sentences = [e.text for e in input_texts.texts(read_lines(file), str(file), skip)]

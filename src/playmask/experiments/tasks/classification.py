@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from playmask.data.examples import Example, labels_of
+from playmask.data.examples import Example, ordered
 from playmask.experiments.corpora import Corpus
 from playmask.experiments.models import fresh, learn, outcome
 from playmask.experiments.objectives import Rows, Texts, labelled, rows_of
@@ -21,7 +21,7 @@ def prepare(corpus: Corpus, sizes: Sizes) -> Texts:
     """Texts with the numbers of their labels; extra: the labels."""
     train, test = corpus.train[: sizes.train], corpus.test[: sizes.test]
     tokenizer = Tokenizer.from_texts((e.text for e in train), size=sizes.vocabulary)
-    labels = labels_of(train)
+    labels = ordered(example.label for example in train)
     rows, held = (rows_for(some, labels, tokenizer, sizes) for some in (train, test))
     frequent = np.bincount(held["label"]).max() / len(test)
     facts = {

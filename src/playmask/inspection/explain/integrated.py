@@ -69,7 +69,7 @@ def integrated_gradients(
         "baseline": baseline,
         "read": tuple(question.read),
     }
-    follow = partial(_follow, task, line, question.told, most=steps + 3)
+    follow = partial(_follow, task, line, question.targets, most=steps + 3)
     segments, taken = follow((0.0, 1.0), steps), steps
     result = _summed(segments, taken, about)
     while not result.complete and taken + steps <= MOST:

@@ -65,8 +65,8 @@ class PatternClassifier(TextTask[PatternSettings]):
     Source: Schick and Schütze 2021 (PET), §3.1; Su 2020 (kexue 7764)
 
     Example:
-        >>> task = PatternClassifier.new(
-        ...     model, ["bad", "good"], pattern="很[MASK]。{text}", words=["差", "好"], max_length=16)
+        >>> words = {"words": ["今", "天"], "pattern": "[MASK]，{text}"}
+        >>> task = PatternClassifier.new(model, ["bad", "good"], max_length=16, **words)
         >>> sorted(task.predict("味道不错").probabilities)
         ['bad', 'good']
     """
@@ -194,7 +194,7 @@ def _check_pattern(pattern: str) -> None:
     """See that a pattern has one gap and a place for the text."""
     if pattern.count(MASK) != 1 or pattern.count(TEXT) != 1 or pattern.count(PAIR) > 1:
         raise ConfigError(
-            f"The pattern is {pattern!r:.60}; one {MASK}, one {TEXT} and at most one {PAIR} are due."
+            f"The pattern is {pattern!r:.60}; one {MASK}, one {TEXT}, at most one {PAIR} are due."
         )
 
 

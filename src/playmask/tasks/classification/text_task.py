@@ -95,7 +95,7 @@ class TextTask(Task[T], Generic[T]):
         """The network's inputs for one text, or pair."""
         return self.rows([unlabelled(0, text)])[0]
 
-    def encode(self, examples: Sequence[Example]) -> Encoded:
+    def encode_examples(self, examples: Sequence[Example]) -> Encoded:
         """A row for each example, and what its label stands for."""
         targets = self.space.targets([example.label for example in examples])
         return Encoded(self.rows(examples), targets)

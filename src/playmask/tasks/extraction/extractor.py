@@ -108,7 +108,7 @@ class Extractor(Task[E], Generic[E]):
         """All windows of some texts, in order."""
         return windows_over(self.tokenizer, self.settings.max_length, texts)
 
-    def encode(self, examples: Sequence[Any]) -> Encoded:
+    def encode_examples(self, examples: Sequence[Any]) -> Encoded:
         """A row for each window of each example, and what is to be learnt there."""
         windows = self.windows([example.text for example in examples])
         rows = [self.inputs(window.encoding) for window in windows]

@@ -112,7 +112,7 @@ class ReadingComprehension(Reader[ReaderSettings]):
         """Which of the network's logits is that of the tokens first … last of an encoding."""
         return 1 + (first + len(self.masks)) * self.network.longest + last - first
 
-    def encode(self, examples: Sequence[Asked]) -> Encoded:
+    def encode_examples(self, examples: Sequence[Asked]) -> Encoded:
         """Each window that shows an answer whole, or none, and the numbers of what is right.
 
         One that shows no more than a part of an answer teaches nothing, nor does a longer answer.

@@ -1,118 +1,169 @@
 """Reading comprehension by writing: the answer is written, copied from the passage."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import starmap
-from typing import Any, ClassVar, Self
+from typing import Any
 
+import keras
 import numpy as np
 
-from playmask.data.examples import Example
+from playmask.data.passages import Asked
 from playmask.errors import DataError
 from playmask.generation import Beams, Copy, generate
-from playmask.runtime.batches import Row
+from playmask.model.transformer import Transformer
+from playmask.runtime.batches import Batch, Row
+from playmask.tasks.losses import accuracy, crossentropy
+from playmask.tasks.network import Encoded
 from playmask.tasks.reading.base import Odds, Reader, check_answers
+from playmask.tasks.settings import CopyingSettings
+from playmask.tasks.task import Fields
 from playmask.tasks.windows import Window
 from playmask.tasks.writing.seq2seq import Seq2Seq
+from playmask.tasks.writing.source_target import SourceTarget, writing_network
+from playmask.tasks.writing.writer import plain_options
+from playmask.tokenizers import Tokenizer
 
 LANES = 4  # texts that are followed at a time
 SURE = 1 - 1e-9
 LOST = -1e6  # scores below are of texts that may not be
 
 
-class CopyingReader(Reader, Seq2Seq):  # type: ignore[misc]  # it answers as a Reader
-    """Answers questions about passages by writing a stretch of them, token after token.
+class CopyingReader(Reader[CopyingSettings]):
+    """Answers questions about passages by writing a span of them, token after token.
 
     [CLS] question [SEP] passage [SEP] answer [SEP]; of a window without the answer, nothing is
     written.
-    Source: kexue.fm 7115
+
+    Shapes: `predict` takes (question, passage) or a list of them, and answers with an Answer each
+    Units:  characters; scores are probabilities
+    Raises: ConfigError for answers longer than what windows share
+    Source: Su 2020 (kexue 7115)
+
+    Example:
+        >>> unilm = playmask.load(path, heads="mlm", mask="unilm")
+        >>> task = CopyingReader.new(unilm, max_length=32, max_answer=4)
+        >>> answer = task.predict(("谁写了故乡？", "鲁迅写了故乡。"))
+        >>> answer.text == "鲁迅写了故乡。"[answer.start : answer.end]
+        True
     """
 
-    kind: ClassVar[str] = "read-copying"
+    settings_class = CopyingSettings
+
+    def __init__(
+        self, network: keras.Model, tokenizer: Tokenizer, settings: CopyingSettings
+    ) -> None:
+        super().__init__(network, tokenizer, settings)
+        check_answers(self, settings.max_answer)
 
     @classmethod
-    def new(  # type: ignore[override]
-        cls, model: Any, *, tokenizer: Any = None, max_length: int = 256, max_answer: int = 30
-    ) -> Self:
-        """Take a model, or the checkpoint at a path.
+    def open(
+        cls, path: Any, settings: CopyingSettings | None = None, **options: Any
+    ) -> Transformer:
+        """Load an encoder-decoder, or any other model with the UniLM mask."""
+        return Seq2Seq.open(path, **options)
 
-        max_length: tokens that are read and written at once, special ones included; max_answer:
-        those of an answer, at most what windows share
-        """
-        sizes = {"max_source": max_length - max_answer - 1, "max_target": max_answer + 1}
-        task = super().new(model, tokenizer=tokenizer, **sizes)
-        check_answers(task, max_answer)
-        return task
+    @classmethod
+    def model_options(cls, settings: CopyingSettings) -> Fields:
+        """The vocabulary head, and the mask that lets one stack write."""
+        return {"heads": "mlm", "mask": "unilm"}
+
+    @classmethod
+    def build_network(
+        cls, transformer: Transformer, tokenizer: Tokenizer, settings: CopyingSettings
+    ) -> keras.Model:
+        """The Transformer's logits, where it can write on from a source."""
+        return writing_network(transformer)
+
+    @cached_property
+    def form(self) -> SourceTarget:
+        """How windows and answers become rows."""
+        return SourceTarget(
+            self.transformer, self.tokenizer, self.reads, self.settings.max_answer + 1
+        )
 
     @property
     def reads(self) -> int:
         """The tokens of a question and what is seen of its passage, special ones included."""
-        return self.settings["max_source"]
+        return self.settings.max_length - self.settings.max_answer - 1
 
-    def rows(self, examples: Sequence[Any]) -> list[Row]:
-        """The tokens of each window, with its answer where one stack writes."""
-        return super().rows(self._learnt(examples))
+    @property
+    def losses(self) -> dict[str, keras.losses.Loss]:
+        """Nats a token."""
+        return {"logits": crossentropy()}
 
-    def targets(self, examples: Sequence[Any]) -> np.ndarray:
-        """The tokens of each window's answer for a decoder."""
-        return super().targets(self._learnt(examples))
+    @property
+    def training_metrics(self) -> dict[str, list[keras.metrics.Metric]]:
+        """Accuracy of the tokens."""
+        return {"logits": [accuracy()]}
 
-    def _learnt(self, examples: Sequence[Any]) -> list[Any]:
+    def encode_examples(self, examples: Sequence[Asked]) -> Encoded:
         """The windows that show an answer whole, with the first of them, or none at all.
 
         One that shows no more than a part of an answer teaches nothing, nor does a longer answer.
         """
-        short, found = self._short(examples), []
+        short, sources, answers = self._short(examples), [], []
         for window in self.windows(examples):
-            _, text, _, places, *_ = examples[window.text]
-            stated = [text[slice(*place)] for place in places if window.whole(*place)]
-            whole = [each for each in stated if each in short]
-            if whole or not any(starmap(window.tokens_of, places)):
-                found.append(Example(window, whole[0] if whole else ""))  # type: ignore[arg-type]
-        return found
+            asked = examples[window.text]
+            whole = [
+                asked.text[slice(*place)]
+                for place in asked.places
+                if window.whole(*place) and asked.text[slice(*place)] in short
+            ]
+            if whole or not any(starmap(window.tokens_of, asked.places)):
+                sources.append(window.encoding.ids)
+                answers.append(whole[0] if whole else "")
+        return self.form.encode(sources, self.form.targets(answers))
 
-    def _short(self, examples: Sequence[Any]) -> set[str]:
+    def _short(self, examples: Sequence[Asked]) -> set[str]:
         """The answers that can be written whole, with their end."""
-        longest = self.settings["max_target"] - 1
-        stated = sorted({text[slice(*at)] for _, text, _, places, *_ in examples for at in places})
+        stated = sorted({each.text[slice(*place)] for each in examples for place in each.places})
         encodings = self.tokenizer.encode(stated, special=False)
+        longest = self.settings.max_answer
         short = {a for a, e in zip(stated, encodings, strict=True) if len(e) <= longest}
         if stated and not short:
             raise DataError(f"No question has an answer of at most {longest} tokens.")
         return short
 
-    def _sources(self, windows: Sequence[Any]) -> list[list[int]]:
-        return [window.encoding.ids for window in windows]
+    def row(self, text: tuple[str, str]) -> Row:
+        """The network's inputs for a question and the beginning of its passage."""
+        return {"tokens": self.windows([text])[0].encoding.ids}
+
+    def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """Which token comes next, everywhere in an answer."""
+        return self.form.prepare(batch)
 
     def odds(self, windows: Sequence[Window], texts: Sequence[str]) -> list[Odds]:
         """What each window may answer; what is not among the likeliest texts counts as nothing."""
         end = self.tokenizer.sep or 0
-        sources = [passage_of(window) for window in windows]
-        copied = Copy(also=(end,), fragment=True, sources=sources)
-        found = generate(
+        passages = [passage_of(window) for window in windows]
+        copied = Copy(also=(end,), fragment=True, sources=passages)
+        options = {"end": end, "constrain": copied}
+        written = generate(
             self.transformer,
-            self._sources(windows),
-            max_tokens=self.settings["max_target"],
+            [window.encoding.ids for window in windows],
+            max_tokens=self.form.max_target,
             search=Beams(LANES),
-            **self._options({"end": end, "constrain": copied}, {}),
+            **plain_options(self.transformer, self.tokenizer, options),
         )
         return [
             self._odds(window, tokens, scores)
-            for window, tokens, scores in zip(windows, found.tokens, found.scores, strict=True)
+            for window, tokens, scores in zip(windows, written.tokens, written.scores, strict=True)
         ]
 
     def _odds(self, window: Window, texts: Any, scores: Sequence[float]) -> Odds:
         """The odds of what was written: of a text in several places, each place has a part."""
-        begins, offsets = window.begins(self.settings["max_target"] - 1), window.offsets
+        begins, offsets = window.begins(self.settings.max_answer), window.offsets
         source, end = passage_of(window), self.tokenizer.sep
-        found: list[tuple[int, int, float]] = []
+        spans: list[tuple[int, int, float]] = []
         for tokens, score in zip(texts, scores, strict=True):
             tokens = [token for token in tokens if token != end]
             firsts = [i for i in begins if tokens and source[i : i + len(tokens)] == tokens]
             for first in firsts if score > LOST else ():
                 start, stop = offsets[first][0], offsets[first + len(tokens) - 1][1]
-                found.append((start, stop, float(np.exp(score) / len(firsts))))
-        places = np.array([each[:2] for each in found], "int64").reshape(-1, 2)
-        chances = np.array([each[2] for each in found], "float64")
+                spans.append((start, stop, float(np.exp(score) / len(firsts))))
+        places = np.array([each[:2] for each in spans], "int64").reshape(-1, 2)
+        chances = np.array([each[2] for each in spans], "float64")
         odds = np.log(chances) - np.log1p(-min(chances.sum(), SURE))
         return Odds(places, odds, float(np.logaddexp.reduce(odds)))
 

@@ -1,189 +1,85 @@
 """Vectors of sentences, close where sentences are similar; and writing similar ones."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
-from keras import ops
+import numpy.typing as npt
 
 from playmask.data.examples import Example, Examples
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.labelling.losses import HIDDEN
 from playmask.metrics.similarity import correlation, retrieval
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.batches import Batch, Batches, Row
 from playmask.runtime.predictor import Predictor
-from playmask.tasks.classification.pooling import pooling_of
-from playmask.tasks.explaining import Question
-from playmask.tasks.saving import load_reader
+from playmask.tasks.classification.answers import DIGITS
+from playmask.tasks.classification.pooling import heads_of
+from playmask.tasks.explaining import Question, one_text
+from playmask.tasks.losses import accuracy, crossentropy
+from playmask.tasks.network import Encoded
+from playmask.tasks.settings import EncoderSettings
+from playmask.tasks.similarity.contrast import Contrast, SentenceNetwork, both_ways, pair_accuracy
 from playmask.tasks.similarity.index import SentenceIndex
-from playmask.tasks.similarity.pairs import read_sentences, scores_of
-from playmask.tasks.task import TaskNetwork, open_model
+from playmask.tasks.similarity.pairs import check_pair, read_sentences, scores_of
+from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
-from playmask.tasks.writing.seq2seq import Seq2Seq
-from playmask.tasks.writing.writer import Prompts, picked
+from playmask.tasks.writing.source_target import SourceTarget
+from playmask.tasks.writing.tokens import log_probability
+from playmask.tasks.writing.writer import Writer, picked
 from playmask.tokenizers import Tokenizer
 
 
-class SentenceNetwork(TaskNetwork):
-    """A Transformer, whose sites of the first segment become a vector; no weights of its own.
-
-    Shapes: inputs as a Transformer's -> {"vectors": (B, D) of the length 1}, and where it writes
-    {"logits": (B, R, vocabulary)}
-    """
-
-    def __init__(self, transformer: Transformer, pooling: str, *, writes: bool) -> None:
-        super().__init__(transformer)
-        self.pooling, self.writes = pooling_of(pooling, transformer), writes
-        if writes and ("mlm" not in transformer.heads or transformer.architecture.order != "unilm"):
-            raise ConfigError(
-                "A model that also learns to write similar sentences has the head 'mlm' and the "
-                "order 'unilm': load with heads='mlm' and mask='unilm', or give language_model=0."
-            )
-        self.build(None)
-
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        """Make a vector of each text, and score the tokens of its pair."""
-        outputs = self.transformer(inputs, training=training)
-        valid = self.transformer.valid(inputs)
-        if "segments" in inputs:
-            valid = ops.logical_and(valid, ops.equal(inputs["segments"], 0))
-        pooled = self.pooling.pool(outputs, ops.expand_dims(valid, -1))
-        vectors = {"vectors": ops.normalize(ops.cast(pooled, "float32"), axis=-1)}
-        return {**vectors, "logits": outputs["logits"]} if self.writes else vectors
-
-    def vectors(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The vectors alone; a vocabulary head has to read one place then."""
-        if "mlm" in self.transformer.heads:
-            inputs = {**inputs, "read": ops.zeros_like(inputs["tokens"][:, :1])}
-        return {"vectors": self(inputs, training=False)["vectors"]}
-
-
-def similarities(told: Tensor, vectors: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The place of each vector's pair, and how much it is like each vector of the batch.
-
-    Hidden are its own sentence and its pair's, wherever they stand besides, and what only fills
-    the batch: nobody's pair (-1).
-    Shapes: told int (B, 2), the place of the pair and the sentence's number; vectors (B, D)
-    -> int (B,), logits (B, B)
-    """
-    told = ops.cast(told, "int32")
-    there, pair, sentence = told[:, 0] >= 0, ops.maximum(told[:, 0], 0), told[:, 1]
-    other = ops.take(sentence, pair)
-    same = (sentence[None] == sentence[:, None]) | (sentence[None] == other[:, None])
-    wanted = ops.arange(ops.shape(pair)[0], dtype="int32")[None] == pair[:, None]
-    logits = scale * ops.matmul(vectors, ops.transpose(vectors))
-    hidden = (same | ops.logical_not(there)[None]) & ops.logical_not(wanted)
-    return pair, ops.where(hidden, HIDDEN, logits)
-
-
-class Contrast(keras.losses.Loss):
-    """Cross-entropy of finding each vector's pair in the batch.
-
-    Shapes: y_true, y_pred as told, vectors of `similarities` -> (B,), nats
-    Source: Su 2020 (kexue 7427), SimBERT, with scale 30
-    """
-
-    def __init__(self, scale: float) -> None:
-        super().__init__(reduction="mean_with_sample_weight", name="contrast")
-        self.scale = scale
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Nats of each vector: (B,)."""
-        pair, logits = similarities(y_true, y_pred, self.scale)
-        logs = ops.log_softmax(logits, axis=-1)
-        return -ops.take_along_axis(logs, pair[:, None], axis=1)[:, 0]
-
-
-def found(y_true: Tensor, y_pred: Tensor) -> Tensor:
-    """1 where a vector's pair is the most similar of the batch: (B,)."""
-    pair, logits = similarities(y_true, y_pred, 1.0)
-    return ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == pair, "float32")
-
-
-def both_ways(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The rows [CLS] a [SEP] b [SEP] of a batch, and after them all [CLS] b [SEP] a [SEP]."""
-    part = np.where(inputs["segments"] == 1, 1, 2)
-    part[:, 0], part[~inputs["valid"]] = 0, 3
-    places = np.argsort(part, axis=1, kind="stable")
-    turned = {name: np.take_along_axis(values, places, 1) for name, values in inputs.items()}
-    turned["segments"] = (np.take_along_axis(part, places, 1) == 2).astype("int32")
-    return {name: np.concatenate([inputs[name], turned[name]]) for name in inputs}
-
-
-class SentenceEncoder(Seq2Seq):
+class SentenceEncoder(Task[EncoderSettings]):
     """Turns sentences into vectors whose products are similarities, and writes similar sentences.
 
     It learns from pairs of similar sentences, as [CLS] a [SEP] b [SEP] and the other way round:
     to write the second one with the UniLM mask, so that the first one is read alone; and to find
     the vector of the second among those of the batch.
+
+    Shapes: `encode` makes float32 (texts, D) of the length 1
+    Units:  similarities are cosines, -1 to 1
+    Raises: ConfigError for a model that cannot write where language_model is above 0
     Source: Su 2020 (kexue 7427), SimBERT
+
+    Example:
+        >>> task = SentenceEncoder.new(model, max_length=16, language_model=0)
+        >>> task.encode(["今天下雨", "下雨了"]).shape
+        (2, 8)
     """
 
-    kind: ClassVar[str] = "similar"
-
-    @staticmethod
-    def needs(pooling: str, language_model: float) -> dict[str, Any]:
-        """What a pretrained model is loaded with: its heads, and the mask where it writes."""
-        pooler, writes = pooling == "pooled", language_model > 0
-        heads = (*(["mlm"] if writes else []), *(["pool"] if pooler else []))
-        return {"heads": heads, **(Seq2Seq.changes if writes else {})}
+    settings_class = EncoderSettings
+    scores_answers: ClassVar[bool] = False
 
     @classmethod
-    def new(  # type: ignore[override]
-        cls,
-        model: Transformer | str | Path,
-        *,
-        tokenizer: Tokenizer | None = None,
-        max_length: int = 64,
-        pooling: str = "first",
-        language_model: float = 1.0,
-        scale: float = 30.0,
-        similar_from: float | None = None,
-    ) -> Self:
-        """Take a model, or the checkpoint at a path.
+    def model_options(cls, settings: EncoderSettings) -> Fields:
+        """The heads, and the mask where it writes."""
+        pooler = [heads_of(settings.pooling)] if heads_of(settings.pooling) else []
+        if settings.language_model > 0:
+            return {"heads": ("mlm", *pooler), "mask": "unilm"}
+        return {"heads": (*pooler,)}
 
-        max_length: tokens a sentence is cut to, special ones included; pooling: see POOLINGS;
-        language_model: the weight of writing beside the contrast's 1, 0 = vectors alone, of any
-        encoder; scale: of cosines in the contrast; similar_from: the lowest score of pairs that
-        are learnt from, where they have scores (default: the highest score in the training data)
-        """
-        read = partial(load_reader, **cls.needs(pooling, language_model))
-        transformer, tokenizer = open_model(model, tokenizer, read)
-        if max_length < 3 or language_model < 0 or scale <= 0:
-            raise ConfigError(
-                f"max_length is from 3, language_model from 0 and scale above 0, not {max_length}, "
-                f"{language_model} and {scale}."
-            )
+    @classmethod
+    def build_network(
+        cls, transformer: Transformer, tokenizer: Tokenizer, settings: EncoderSettings
+    ) -> SentenceNetwork:
+        """Build the network around a Transformer."""
+        if settings.scale <= 0:
+            raise ConfigError(f"scale is above 0, not {settings.scale}.")
         if len(tokenizer.frame.head) != 1 or tokenizer.frame.end != (tokenizer.sep,):
             raise ConfigError("The tokenizer puts no [CLS] before texts and no [SEP] behind them.")
-        settings = {
-            "max_source": max_length,
-            "max_target": max_length - 1,
-            "max_length": 2 * max_length - 1,
-            "pooling": pooling,
-            "language_model": language_model,
-            "scale": scale,
-            "similar_from": similar_from,
-        }
-        return cls(cls.make_network(transformer, settings), tokenizer, settings)
+        writes = settings.language_model > 0
+        return SentenceNetwork(transformer, settings.pooling, writes=writes)
 
-    @classmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
-        """Build the network around a Transformer."""
-        writes = settings["language_model"] > 0
-        return SentenceNetwork(transformer, settings["pooling"], writes=writes)
-
-    def _check_length(self) -> None:
+    def check_length(self) -> None:
         """In training, both sentences stand in one row."""
-        needed, positions = self.settings["max_length"], self.transformer.architecture.limit
+        needed, positions = self.settings.row_length, self.transformer.architecture.limit
         if positions is not None and needed > positions:
             raise ConfigError(
-                f"Two sentences of max_length {self.settings['max_source']} take {needed} "
+                f"Two sentences of max_length {self.settings.max_length} take {needed} "
                 f"positions, but the model has {positions}."
             )
 
@@ -191,47 +87,67 @@ class SentenceEncoder(Seq2Seq):
         """What makes vectors of texts."""
         return super().make_predictor(function or self.network.vectors)
 
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the network its losses: nats a sentence, and nats a token that is written."""
-        writes = self.network.writes
-        mean = "mean_with_sample_weight"
-        tokens = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=mean)
-        right = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        self.network.compile(
-            optimizer,
-            loss={
-                "vectors": Contrast(self.settings["scale"]),
-                **({"logits": tokens} if writes else {}),
-            },
-            loss_weights={
-                "vectors": 1.0,
-                **({"logits": self.settings["language_model"]} if writes else {}),
-            },
-            weighted_metrics={
-                "vectors": [keras.metrics.MeanMetricWrapper(found, name="found")],
-                **({"logits": [right]} if writes else {}),
-            },
-            jit_compile=keras.backend.backend() == "jax",
-        )
+    @cached_property
+    def form(self) -> SourceTarget:
+        """How sentences and their pairs become rows."""
+        longest = self.settings.max_length
+        return SourceTarget(self.transformer, self.tokenizer, longest, longest - 1)
+
+    @property
+    def losses(self) -> Mapping[str, keras.losses.Loss]:
+        """Nats a sentence, and nats a token that is written."""
+        contrast = {"vectors": Contrast(self.settings.scale)}
+        return {**contrast, "logits": crossentropy()} if self.network.writes else contrast
+
+    @property
+    def loss_weights(self) -> Mapping[str, float]:
+        """1 for the contrast, language_model for writing."""
+        weights = {"vectors": 1.0}
+        if self.network.writes:
+            weights["logits"] = self.settings.language_model
+        return weights
+
+    @property
+    def training_metrics(self) -> Mapping[str, list[keras.metrics.Metric]]:
+        """How often a pair is found in its batch, and how often a token."""
+        metric = keras.metrics.MeanMetricWrapper(pair_accuracy, name="pair_accuracy")
+        metrics: dict[str, list[keras.metrics.Metric]] = {"vectors": [metric]}
+        if self.network.writes:
+            metrics["logits"] = [accuracy()]
+        return metrics
 
     # Examples and batches
 
-    def read(
-        self, data: Any, *, skip_bad: bool = False, columns: Sequence[str] | None = None
-    ) -> Examples:
-        """Read pairs from a file, or take a sequence of (text, pair[, score])."""
-        return read_sentences(data, skip_bad=skip_bad, columns=columns)
+    @classmethod
+    def parse(
+        cls,
+        settings: EncoderSettings,
+        path: str | Path,
+        *,
+        columns: Columns = None,
+        skip_bad: bool = False,
+    ) -> Examples[Example]:
+        """Read pairs, perhaps with scores, from a table or JSON lines."""
+        return read_sentences(path, columns=columns, skip_bad=skip_bad)
 
-    def facts(self, examples: Sequence[Example]) -> dict[str, Any]:
+    def check(self, example: Any) -> Example:
+        """An Example, or (text, pair[, score])."""
+        return check_pair(example)
+
+    @classmethod
+    def learn(cls, settings: EncoderSettings, examples: Examples[Any]) -> EncoderSettings:
         """From which score on pairs are similar, where they have scores and nobody has said it."""
-        if self.settings["similar_from"] is not None or examples[0].label is None:
-            return {}
-        return {"similar_from": float(scores_of(examples).max())}
+        scored = [example.label is not None for example in examples]
+        if any(scored) and not all(scored):
+            raise DataError(f"Example {scored.index(False)} has no score; all pairs need one.")
+        if settings.similar_from is not None or not all(scored):
+            return settings
+        return settings.change(similar_from=float(scores_of(examples).max()))
 
-    def _batches(self, examples: Sequence[Example], batch_size: int, **options: Any) -> Batches:
-        """Of the similar pairs alone."""
-        least = self.settings["similar_from"]
-        if examples[0].label is not None:
+    def batches(self, examples: Sequence[Example], batch_size: int, **options: Any) -> Batches:
+        """Batches of the similar pairs alone."""
+        least = self.settings.similar_from
+        if examples[0].label is not None and least is not None:
             both = zip(examples, scores_of(examples), strict=True)
             examples = [example for example, score in both if score >= least]
         if min(batch_size, len(examples)) < 2:
@@ -239,43 +155,49 @@ class SentenceEncoder(Seq2Seq):
                 f"A batch needs two similar pairs at least, to tell them apart; there are "
                 f"{len(examples)}, and the batch size is {batch_size}."
             )
-        return super()._batches(examples, batch_size, **options)
+        return super().batches(examples, batch_size, **options)
 
-    def _targets(self, examples: Sequence[Example]) -> list[list[int]]:
-        """The pairs' tokens with [SEP], cut as they are where they stand first."""
-        return [source[1:] for source in self._sources([str(e.pair) for e in examples])]
+    def encode_examples(self, examples: Sequence[Example]) -> Encoded:
+        """Both sentences of each pair in a row, cut as they are where they stand first."""
+        sources = self.form.sources([example.text for example in examples])
+        pairs = self.form.sources([str(example.pair) for example in examples])
+        return self.form.encode(sources, [pair[1:] for pair in pairs])
 
-    def ask(self, batch: Batch, random: np.random.Generator) -> Any:
+    def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Both ways of each pair: where its vector's pair stands, and what is to be written."""
         inputs, _, weights = batch
         inputs, weights = both_ways(inputs), np.concatenate([weights, weights])
         first = np.where(inputs["segments"] == 0, inputs["tokens"], -1)
         _, sentence = np.unique(first, axis=0, return_inverse=True)
         place = (np.arange(len(weights)) + len(weights) // 2) % len(weights)
-        told = np.stack([np.where(weights > 0, place, -1), sentence.reshape(-1)], 1)
+        pairs = np.stack([np.where(weights > 0, place, -1), sentence.reshape(-1)], 1)
         if not self.network.writes:
             inputs["valid"] &= inputs.pop("segments") == 0
-            return inputs, {"vectors": told}, {"vectors": weights}
-        inputs, tokens, counts = self._ask_stack((inputs, told, weights))
+            return inputs, {"vectors": pairs}, {"vectors": weights}
+        inputs, tokens, counts = self.form.stack_batch((inputs, pairs, weights))
         return (
             inputs,
-            {"vectors": told, "logits": tokens},
+            {"vectors": pairs, "logits": tokens},
             {"vectors": weights, "logits": counts},
         )
 
+    def row(self, text: str) -> Row:
+        """The tokens of a sentence."""
+        return {"tokens": self.form.sources([text])[0]}
+
     # Use
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The vectors of texts: float32 (texts, D), each of the length 1."""
         several = texts_of(list(texts))
         empty = next((i for i, text in enumerate(several) if not text.strip()), None)
         if empty is not None:
             raise InputError(f"Text {empty} is empty; it has no vector.")
-        outputs = self.predictor([{"tokens": tokens} for tokens in self._sources(several)])
+        outputs = self.predictor([{"tokens": tokens} for tokens in self.form.sources(several)])
         size = self.transformer.architecture.width * self.network.pooling.widths
         return np.array([output["vectors"] for output in outputs], "float32").reshape(-1, size)
 
-    def similarity(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    def similarity(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
         """The cosine of the vectors of each pair, -1 to 1: float32 (pairs,)."""
         if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
             raise InputError("A similarity is of pairs of texts.")
@@ -294,38 +216,50 @@ class SentenceEncoder(Seq2Seq):
         """An index of sentences, to search for similar ones; it needs the library usearch."""
         return SentenceIndex.of(self, sentences)
 
+    @cached_property
+    def writer(self) -> Writer:
+        """What writes similar sentences; raises ConfigError where only vectors were learnt."""
+        if not self.network.writes:
+            raise ConfigError("With language_model=0 it has learnt vectors alone; it cannot write.")
+        return Writer(self.transformer, self.tokenizer, self.form)
+
     def paraphrase(self, texts: str | list[str], *, best: int | None = None, **options: Any) -> Any:
         """Write a similar sentence for each text; options as of `Seq2Seq.predict`."""
-        return picked(texts, self.write(texts, **options), best)
-
-    def prompts(self, texts: Sequence[str], told: Any = None) -> Prompts:
-        """The sentences."""
-        self._check_writes()
-        return super().prompts(texts, told)
+        return picked(texts, self.writer.write(texts, **options), best)
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How likely the answer is a similar sentence; without one, the one that is written."""
-        self._check_writes()
-        return super().question(texts, answer)
+        text = one_text(texts, self.name)
+        written = self.paraphrase(text) if answer is None else answer
+        self.writer  # noqa: B018  # refuses where it cannot write
+        return self.form.question(text, written)
 
-    def _check_writes(self) -> None:
-        if not self.network.writes:
-            raise ConfigError("With language_model=0 it has learnt vectors alone; it cannot write.")
+    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+        """The log-probability of a sentence's tokens, in nats: (B,)."""
+        return log_probability(outputs["logits"], *targets)
 
-    def evaluate(  # type: ignore[override]
-        self, data: Any, *, skip_bad: bool = False
+    def evaluate(
+        self, data: Any, *, metric: str | None = None, skip_bad: bool = False
     ) -> dict[str, float]:
         """The correlation of similarities with the pairs' scores; without scores, retrieval.
 
         Retrieval looks for the second sentence of each pair among all second ones.
         """
-        examples = self.read(data, skip_bad=skip_bad)
+        if metric is not None:
+            self.metric(metric)
+        examples = self.read_references(data, skip_bad=skip_bad)
         count = {"examples": len(examples)}
         if examples[0].label is not None:
-            likeness = self.similarity([(example.text, str(example.pair)) for example in examples])
-            scores = correlation(likeness.tolist(), scores_of(examples).tolist())
+            cosines = self.similarity([(example.text, str(example.pair)) for example in examples])
+            scores = correlation(cosines.tolist(), scores_of(examples).tolist())
             return {**scores._asdict(), **count}
         number = {text: i for i, text in enumerate(dict.fromkeys(str(e.pair) for e in examples))}
         queries = self.encode([example.text for example in examples])
         right = [number[str(example.pair)] for example in examples]
         return {**retrieval(queries, self.encode([*number]), right)._asdict(), **count}
+
+    def answer_json(self, example: Example, answer: Any) -> Fields:
+        """The cosine of a pair, or the vector of a text."""
+        if hasattr(answer, "__len__"):
+            return {"vector": [round(float(value), DIGITS) for value in answer]}
+        return {"score": round(float(answer), DIGITS)}

@@ -1,81 +1,70 @@
 """Language models: texts that go on, on a condition or on none."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
-from playmask.data.examples import Example, Examples
+from playmask.data.examples import Example, Examples, ordered
+from playmask.data.gathering import BadExample, filled
 from playmask.data.readers import read_examples
 from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.generation.generate import check
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Row
 from playmask.tasks.explaining import Question, one_text
-from playmask.tasks.task import open_model
-from playmask.tasks.texts import filled_text, gathered, texts_of
-from playmask.tasks.writing.tokens import TokenNetwork, following
-from playmask.tasks.writing.writer import Prompts, Writer, picked
+from playmask.tasks.network import Encoded
+from playmask.tasks.settings import LanguageModelSettings
+from playmask.tasks.task import Columns, Fields
+from playmask.tasks.texts import texts_of
+from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, following
+from playmask.tasks.writing.writer import PromptRows, Writer, picked
 from playmask.tokenizers import Tokenizer
 
 ROOM = 64  # new tokens at most, where nobody says how many
 
 
-class LanguageModel(Writer):
-    """Learns which token comes next in texts, and writes such texts."""
+class LanguageModel(TokenTask[LanguageModelSettings]):
+    """Learns which token comes next in texts, and writes such texts.
 
-    kind: ClassVar[str] = "language-model"
-    changes: ClassVar[dict[str, Any]] = {"mask": "lm"}
+    condition: how a text's label, or a vector, is made known, see CONDITIONS
+
+    Units:  `loss` of `evaluate` in nats per token
+    Raises: ConfigError for a model that is none, or labels that do not go with the condition
+
+    Example:
+        >>> body = playmask.load(path, heads="mlm", mask="lm")
+        >>> task = LanguageModel.new(body, max_length=16)
+        >>> isinstance(task.generate("今天", max_tokens=2), str)
+        True
+    """
+
+    settings_class = LanguageModelSettings
+    continues: ClassVar[bool] = True  # what is written goes on from a prompt
 
     @classmethod
-    def new(
-        cls,
-        model: Transformer | str | Path,
-        *,
-        tokenizer: Tokenizer | None = None,
-        max_length: int = 128,
-        condition: str | None = None,
-        labels: Sequence[str] = (),
-        size: int | None = None,
-        begin: Sequence[int] | None = None,
-    ) -> Self:
-        """Take a language model, or the checkpoint at a path as one.
+    def model_options(cls, settings: LanguageModelSettings) -> Fields:
+        """The vocabulary head, the causal mask, and the size of the condition of norms."""
+        sizes = {"label": len(settings.labels), "vector": settings.size}
+        size = sizes.get(str(settings.condition))
+        return {"heads": "mlm", "mask": "lm", **({} if size is None else {"condition_size": size})}
 
-        max_length: tokens a text is cut to; condition: how a text is told what it is to be like,
-        see CONDITIONS; labels: those that it may be told; size: of the vectors it may be told;
-        begin: the ids that texts begin with (default: those of the tokenizer's frame, or else the
-        one that ends the text before)
-        """
-        labels = [str(label) for label in labels]
-        if condition not in CONDITIONS:
-            known = [name for name in CONDITIONS if name]
+    @classmethod
+    def build_network(
+        cls, transformer: Transformer, tokenizer: Tokenizer, settings: LanguageModelSettings
+    ) -> keras.Model:
+        """The Transformer's logits, where it is a language model of this condition."""
+        condition, labels = settings.condition, settings.labels
+        if (condition in BY_LABEL) != bool(labels):
             raise ConfigError(
-                f"There is no condition {condition!r}.{nearest(str(condition), known)}"
-            )
-        if (condition in BY_LABEL) != bool(labels) or len(set(labels)) < len(labels):
-            raise ConfigError(
-                f"condition={condition!r} and labels={labels} do not go together: "
+                f"condition={condition!r} and labels={list(labels)} do not go together: "
                 f"{', '.join(map(repr, BY_LABEL))} take distinct labels, others none."
             )
-        wide = {"label": len(labels), "vector": size}.get(str(condition))
-        given = {} if wide is None else {"condition_size": wide}
-        transformer, tokenizer = open_model(model, tokenizer, lambda path: cls.open(path, **given))
-        if begin is None:
-            begin = tokenizer.frame.head or _end(tokenizer)
-        settings = {
-            "max_length": max_length,
-            "condition": condition,
-            "labels": labels,
-            "begin": [int(token) for token in begin],
-        }
-        return cls(cls.make_network(transformer, settings), tokenizer, settings)
-
-    @classmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
-        """The Transformer's logits, where it is a language model of this condition."""
         check(transformer)
         a = transformer.architecture
         if a.decoder is not None or a.order != "lm":
@@ -83,132 +72,182 @@ class LanguageModel(Writer):
                 f"A language model has no decoder and the order 'lm', not {a.order!r}; load with "
                 "mask='lm'."
             )
-        has = None if a.condition is None else a.condition.size
-        wanted = len(settings["labels"]) if settings["condition"] == "label" else has
-        if has != wanted or (has is not None) != (settings["condition"] in BY_NORM):
+        size = None if a.condition is None else a.condition.size
+        needed = len(labels) if condition == "label" else size
+        if size != needed or (size is not None) != (condition in BY_NORM):
             raise ConfigError(
-                f"The model's norms depend on a condition of the size {has}, which "
-                f"condition={settings['condition']!r} with {len(settings['labels'])} labels does "
-                f"not go with; load with condition_size={wanted or '…'}."
+                f"The model's norms depend on a condition of the size {size}, which "
+                f"condition={condition!r} with {len(labels)} labels does "
+                f"not go with; load with condition_size={needed or '…'}."
             )
         return TokenNetwork(transformer)
 
     @property
-    def labels(self) -> list[str]:
-        """The labels that a text may be told."""
-        return self.settings["labels"]
+    def labels(self) -> tuple[str, ...]:
+        """The labels that a text may have."""
+        return self.settings.labels
 
-    def read(
-        self, data: Any, *, skip_bad: bool = False, columns: Sequence[str] | None = None
-    ) -> Examples:
-        """Read texts from a file, or take a sequence of texts, or of (text, label or vector)."""
-        if not isinstance(data, (str, Path)):
-            return gathered(data, self._example, skip_bad=skip_bad)
-        if self.settings["condition"] == "vector":
-            raise DataError(f"{data}: A file holds no vectors; give (text, vector) pairs.")
+    @property
+    def begin(self) -> list[int]:
+        """The ids that texts begin with."""
+        if self.settings.begin is not None:
+            return [*self.settings.begin]
+        return [*(self.tokenizer.frame.head or _end(self.tokenizer))]
+
+    @cached_property
+    def writer(self) -> Writer:
+        """What goes on from texts."""
+        return Writer(self.transformer, self.tokenizer, self)
+
+    # Examples
+
+    @classmethod
+    def parse(
+        cls,
+        settings: LanguageModelSettings,
+        path: str | Path,
+        *,
+        columns: Columns = None,
+        skip_bad: bool = False,
+    ) -> Examples[Example]:
+        """Read texts, with labels where the condition is one."""
+        if settings.condition == "vector":
+            raise DataError(f"{path}: A file holds no vectors; give (text, vector) pairs.")
         return read_examples(
-            data,
-            labelled=bool(self.labels),
-            labels=self.labels or None,
+            path,
+            labelled=settings.condition is not None,
+            labels=settings.labels or None,
             columns=columns,
             skip_bad=skip_bad,
         )
 
-    def _example(self, i: int, item: Any) -> Example:
-        """A text, or one with what it is told: a label, or a vector as a tuple of numbers."""
-        if isinstance(item, Example):
-            item = item.text if self.settings["condition"] is None else (item.text, item.label)
-        pair = (item, None) if self.settings["condition"] is None else item
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            what = "vector" if self.settings["condition"] == "vector" else "label"
-            raise DataError(f"Example {i} is {item!r:.80}, not (text, {what}).")
-        text, (told,) = filled_text(i, pair[0]), self._told(pair[1], 1, f"Example {i} has")
-        return Example(text, None, told)
+    @classmethod
+    def names(cls, example: Example) -> Iterable[str]:
+        """The label of an example, where it has one."""
+        return (example.label,) if isinstance(example.label, str) else ()
 
-    def _told(self, told: Any, count: int, where: str = "A prompt has") -> list[Any]:
-        """What each of some texts is told, checked: labels, vectors as tuples, or None."""
-        condition = self.settings["condition"]
-        if condition is None:
+    @classmethod
+    def learn(
+        cls, settings: LanguageModelSettings, examples: Examples[Any]
+    ) -> LanguageModelSettings:
+        """The labels that occur, where the condition is one and none were named."""
+        if settings.labels or settings.condition not in BY_LABEL:
+            return settings
+        names = (name for example in examples for name in cls.names(example))
+        return settings.change(labels=tuple(ordered(names)))
+
+    def check(self, example: Any) -> Example:
+        """A text, or one with its condition: a label, or a vector as a tuple of numbers."""
+        condition = self.settings.condition
+        if isinstance(example, Example):
+            example = example.text if condition is None else (example.text, example.label)
+        pair = (example, None) if condition is None else example
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            what = "vector" if condition == "vector" else "label"
+            raise BadExample(f"It is {example!r:.80}, not (text, {what}).")
+        try:
+            (each,) = self._conditions(pair[1], 1)
+        except DataError as error:
+            raise BadExample(str(error)) from None
+        return Example(filled(pair[0]), None, each)
+
+    def _conditions(self, condition: Any, count: int) -> list[Any]:
+        """The condition of each of some texts, checked: labels, vectors as tuples, or None."""
+        if self.settings.condition is None:
             return [None] * count
-        if condition == "vector":
+        if self.settings.condition == "vector":
             size = self.transformer.architecture.condition.size  # type: ignore[union-attr]
-            vectors = np.asarray(() if told is None else told, "float32")
+            vectors = np.asarray(() if condition is None else condition, "float32")
             if vectors.shape not in ((size,), (count, size)):
-                raise DataError(f"{where} a vector of the shape {vectors.shape}; ({size},) is due.")
+                raise DataError(
+                    f"The vector has the shape {vectors.shape}; ({size},) is due for each text."
+                )
             return [tuple(map(float, row)) for row in np.broadcast_to(vectors, (count, size))]
-        labels = [told] * count if told is None or isinstance(told, str) else list(told)
+        one = condition is None or isinstance(condition, str)
+        labels = [condition] * count if one else list(condition)
         for label in labels:
             if label not in self.labels:
-                raise DataError(f"{where} the label {label!r}.{nearest(str(label), self.labels)}")
+                raise DataError(f"It has the label {label!r}.{nearest(str(label), self.labels)}")
         if len(labels) != count:
             raise InputError(f"{len(labels)} labels were given for {count} texts.")
         return labels
 
-    def _begun(self, texts: Sequence[str], told: Sequence[Any]) -> list[tuple[list[int], list]]:
+    # The network
+
+    def _begun(
+        self, texts: Sequence[str], conditions: Sequence[Any]
+    ) -> list[tuple[list[int], list[int]]]:
         """What comes before each text, and its own tokens."""
-        code = CONDITIONS[self.settings["condition"]].code
-        known = {one: [*self.settings["begin"], *code(self, one)] for one in dict.fromkeys(told)}
+        code = CONDITIONS[self.settings.condition].code
+        before = {one: [*self.begin, *code(self, one)] for one in dict.fromkeys(conditions)}
         encodings = self.tokenizer.encode(list(texts), special=False)
-        return [(known[one], e.ids) for one, e in zip(told, encodings, strict=True)]
+        return [(before[one], e.ids) for one, e in zip(conditions, encodings, strict=True)]
 
-    def rows(self, examples: Sequence[Example]) -> list[Row]:
-        """Tokens, and which of them are asked for: not what comes before a text."""
-        end, longest = _end(self.tokenizer), self.settings["max_length"]
-        rows: list[Row] = []
-        for before, ids in self._begun(
-            [example.text for example in examples], [example.label for example in examples]
-        ):
-            tokens = [*before, *ids, *end][:longest]
-            asked = ([0] * len(before) + [1] * len(tokens))[: len(tokens)]
-            rows.append({"tokens": tokens, "asked": asked})
-        return rows
+    def encode_examples(self, examples: Sequence[Example]) -> Encoded:
+        """Tokens, and which of them are asked for: not what comes before a text.
 
-    def targets(self, examples: Sequence[Example]) -> np.ndarray:
-        """What the norms are told about each text, (examples, C); C = 0 where that is nothing."""
-        return self._vectors([example.label for example in examples])
+        Targets are the vectors that the norms depend on, (examples, C); C = 0 where there are none.
+        """
+        conditions = [example.label for example in examples]
+        begun = self._begun([example.text for example in examples], conditions)
+        rows = [self._row(before, ids) for before, ids in begun]
+        return Encoded(rows, self._vectors(conditions))
 
-    def _vectors(self, told: Sequence[Any]) -> np.ndarray:
-        vector = CONDITIONS[self.settings["condition"]].vector
-        return np.array([vector(self, one) for one in told], "float32").reshape(len(told), -1)
+    def _row(self, before: list[int], ids: list[int]) -> Row:
+        tokens = [*before, *ids, *_end(self.tokenizer)][: self.settings.max_length]
+        return {"tokens": tokens, "asked": ([0] * len(before) + [1] * len(tokens))[: len(tokens)]}
 
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+    def row(self, text: str) -> Row:
+        """The tokens of a text's beginning."""
+        return {"tokens": self.prompts([text]).rows[0][: self.settings.max_length]}
+
+    def _vectors(self, conditions: Sequence[Any]) -> npt.NDArray[Any]:
+        vector = CONDITIONS[self.settings.condition].vector
+        rows = [vector(self, one) for one in conditions]
+        return np.array(rows, "float32").reshape(len(conditions), -1)
+
+    def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Which token comes next, everywhere in a text."""
         inputs, condition, weights = batch
         asked = inputs.pop("asked")
         if condition.shape[1]:
             inputs["condition"] = condition
-        wanted = following(inputs["tokens"])
-        return inputs, wanted, weights[:, None] * following(asked).astype("float32")
+        targets = following(inputs["tokens"])
+        return inputs, targets, weights[:, None] * following(asked).astype("float32")
 
-    def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
+    def evaluate(
+        self, data: Any, *, metric: str | None = None, skip_bad: bool = False
+    ) -> dict[str, float]:
         """Loss (nats per token) and perplexity on texts."""
+        if metric is not None:
+            self.metric(metric)
         examples = self.read(data, skip_bad=skip_bad)
-        loss, _ = self.measure(examples)
+        loss, _ = self.token_scores(examples)
         return {"loss": loss, "perplexity": math.exp(loss), "examples": len(examples)}
 
-    def prompts(self, texts: Sequence[str], told: Any = None) -> Prompts:
-        """The texts begun; told: a label or a vector, one for all or one each."""
-        if told is not None and self.settings["condition"] is None:
-            raise InputError("This language model is told neither labels nor vectors.")
-        each = self._told(told, len(texts))
+    def prompts(self, texts: Sequence[str], condition: Any = None) -> PromptRows:
+        """The texts begun; condition: a label or a vector, one for all or one each."""
+        if condition is not None and self.settings.condition is None:
+            raise InputError("This language model takes neither labels nor vectors.")
+        conditions = self._conditions(condition, len(texts))
         end = _end(self.tokenizer)
-        rows = [[*before, *ids] or end for before, ids in self._begun(texts, each)]
+        rows = [[*before, *ids] or end for before, ids in self._begun(texts, conditions)]
         if not all(rows):
             raise InputError("This model has no token to begin with; give a text to go on from.")
-        vectors = self._vectors(each)
-        return Prompts(rows, {"end": end, **({"condition": vectors} if vectors.size else {})})
+        vectors = self._vectors(conditions)
+        return PromptRows(rows, {"end": end, **({"condition": vectors} if vectors.size else {})})
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How likely a text goes on as the answer says; without one, with its likeliest token."""
-        text = one_text(texts, self.kind)
+        text = one_text(texts, self.name)
         (before,) = self.prompts([text]).rows
         encoding = self.tokenizer.encode(text, special=False)
         if answer is None:
             answer = self.predict(text, max_tokens=1, min_tokens=1)
-        wanted = self.tokenizer.encode(answer, special=False).ids
-        if not wanted:
+        continuation = self.tokenizer.encode(answer, special=False).ids
+        if not continuation:
             raise InputError(f"The answer {answer!r} has no tokens.")
-        tokens, first = [*before, *wanted[:-1]], len(before) - len(encoding)
+        tokens, first = [*before, *continuation[:-1]], len(before) - len(encoding)
         after = len(tokens) - len(before)
         return Question(
             {"tokens": tokens},
@@ -216,18 +255,22 @@ class LanguageModel(Writer):
             [*[-1] * first, *encoding.sources, *[-1] * after],
             [len(text)],
             answer,
-            (np.array(wanted, "int32"),),
+            (np.array(continuation, "int32"),),
             {"read": np.arange(len(before) - 1, len(tokens), dtype="int32")[None]},
         )
 
     def room(self, rows: Sequence[Sequence[int]]) -> int:
         """What max_length leaves, up to ROOM."""
-        return max(min(self.settings["max_length"] - max(map(len, rows)), ROOM), 1)
+        return max(min(self.settings.max_length - max(map(len, rows)), ROOM), 1)
 
-    def said(self, row: Sequence[int], tokens: Sequence[int]) -> str:
+    def decode(self, row: Sequence[int], tokens: Sequence[int]) -> str:
         """How the text of a row goes on; a word may go on that it ended with."""
         before, whole = self.tokenizer.decode(row), self.tokenizer.decode([*row, *tokens])
-        return whole.removeprefix(before) if whole.startswith(before) else super().said(row, tokens)
+        return (
+            whole.removeprefix(before)
+            if whole.startswith(before)
+            else self.tokenizer.decode(tokens)
+        )
 
     def generate(
         self,
@@ -244,10 +287,11 @@ class LanguageModel(Writer):
         (default: what max_length leaves, up to ROOM), search and others of `playmask.generate`
         """
         texts = "" if prompts is None else prompts
-        found = self.write(texts, told=label if vector is None else vector, **options)
+        condition = label if vector is None else vector
+        written = self.writer.write(texts, condition=condition, **options)
         whole = [
             [one._replace(text=text + one.text) for one in row]
-            for text, row in zip(texts_of(texts), found, strict=True)
+            for text, row in zip(texts_of(texts), written, strict=True)
         ]
         return picked(texts, whole, best)
 
@@ -261,8 +305,9 @@ class LanguageModel(Writer):
         **options: Any,
     ) -> Any:
         """How a text goes on, or each of a list; options as of `generate`."""
-        found = self.write(texts, told=label if vector is None else vector, **options)
-        return picked(texts, found, best)
+        condition = label if vector is None else vector
+        written = self.writer.write(texts, condition=condition, **options)
+        return picked(texts, written, best)
 
 
 def _end(tokenizer: Tokenizer) -> list[int]:
@@ -270,11 +315,11 @@ def _end(tokenizer: Tokenizer) -> list[int]:
     return [] if tokenizer.sep is None else [tokenizer.sep]
 
 
-class Condition(NamedTuple):
-    """How a text is told what it is to be like: by tokens before it, by numbers for the norms."""
+class Conditioning(NamedTuple):
+    """How a text's condition is made known: by tokens before it, by numbers for the norms."""
 
-    code: Callable[[LanguageModel, Any], Sequence[int]] = lambda task, told: ()
-    vector: Callable[[LanguageModel, Any], Sequence[float]] = lambda task, told: ()
+    code: Callable[[LanguageModel, Any], Sequence[int]] = lambda task, condition: ()
+    vector: Callable[[LanguageModel, Any], Sequence[float]] = lambda task, condition: ()
 
 
 def _text(task: LanguageModel, label: str) -> list[int]:
@@ -293,12 +338,12 @@ def _one_hot(task: LanguageModel, label: str) -> list[float]:
     return [float(label == one) for one in task.labels]
 
 
-CONDITIONS: dict[str | None, Condition] = {
-    None: Condition(),
-    "label": Condition(vector=_one_hot),
-    "code": Condition(code=_text),
-    "unused": Condition(code=_unused),
-    "vector": Condition(vector=lambda task, vector: vector),
+CONDITIONS: dict[str | None, Conditioning] = {
+    None: Conditioning(),
+    "label": Conditioning(vector=_one_hot),
+    "code": Conditioning(code=_text),
+    "unused": Conditioning(code=_unused),
+    "vector": Conditioning(vector=lambda task, vector: vector),
 }
 """None; the label as a one-hot vector for conditional norms; the label's own text put first; a
 token of the vocabulary that no text has, put first; a given vector for conditional norms."""

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from playmask.data.examples import Example, Examples
+from playmask.data.gathering import filled
 from playmask.data.readers import read_examples
 from playmask.errors import ConfigError, InputError
 from playmask.model.masks import Tensor
@@ -17,11 +19,14 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.explaining import Question, one_text
-from playmask.tasks.task import open_model
-from playmask.tasks.texts import filled_text, gathered, texts_of
+from playmask.tasks.network import Encoded
+from playmask.tasks.settings import MaskFillSettings
+from playmask.tasks.task import Columns, Fields
+from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, chosen
 from playmask.tokenizers import Tokenizer
 
+DIGITS = 6
 MASK = "[MASK]"
 SHARE = 0.15  # of a text's tokens that are asked for
 SHOWN_AS_MASK, SHOWN_AS_OTHER = 0.8, 0.1  # of them; the rest stay as they are
@@ -29,19 +34,19 @@ TOKENS = 1024  # read at a time: every one of them is scored over the whole voca
 
 
 def hidden(
-    tokens: np.ndarray,
-    hideable: np.ndarray,
+    tokens: npt.NDArray[Any],
+    hideable: npt.NDArray[Any],
     mask: int,
-    others: np.ndarray,
+    others: npt.NDArray[Any],
     random: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
     """Hide some tokens of each row: 8 in 10 by the mask, 1 by one of the others, 1 not at all.
 
     Shapes: ids and bool (B, T) -> ids (B, T), places (B, R), 1 where a row has so many (B, R)
     """
     lots = np.where(hideable, random.random(tokens.shape), 2.0)
-    wished = np.ceil(SHARE * hideable.sum(axis=1, keepdims=True))
-    taken = lots.argsort(axis=1).argsort(axis=1) < wished
+    count = np.ceil(SHARE * hideable.sum(axis=1, keepdims=True))
+    taken = lots.argsort(axis=1).argsort(axis=1) < count
     places, there = chosen(taken, int(np.ceil(SHARE * tokens.shape[1])))
     fate = random.random(tokens.shape)
     other = random.choice(others, tokens.shape)
@@ -57,40 +62,40 @@ class Fill(NamedTuple):
     probability: float
 
 
-class MaskFill(TokenTask):
-    """Fills the gaps of texts."""
+class MaskFill(TokenTask[MaskFillSettings]):
+    """Fills the gaps of texts, and learns to from texts of a field.
 
-    kind: ClassVar[str] = "mask-fill"
+    Units:  `loss` of `evaluate` in nats per hidden token
+    Raises: ConfigError for a model without a vocabulary head, or a tokenizer without [MASK]
+    Source: Devlin et al. 2018, §3.1
 
-    @classmethod
-    def new(
-        cls,
-        model: Transformer | str | Path,
-        *,
-        tokenizer: Tokenizer | None = None,
-        max_length: int = 128,
-    ) -> Self:
-        """Take a masked language model, or the checkpoint at a path.
+    Example:
+        >>> task = MaskFill.new(model, max_length=16)
+        >>> gaps = task.predict("今天[MASK]雨", best=2)
+        >>> [len(fills) for fills in gaps]
+        [2]
+    """
 
-        max_length: tokens a text is cut to, special ones included
-        """
-        transformer, tokenizer = open_model(model, tokenizer, cls.open)
-        settings = {"max_length": max_length}
-        return cls(cls.make_network(transformer, settings), tokenizer, settings)
+    settings_class = MaskFillSettings
 
     def __init__(
-        self, network: keras.Model, tokenizer: Tokenizer, settings: Mapping[str, Any]
+        self, network: keras.Model, tokenizer: Tokenizer, settings: MaskFillSettings
     ) -> None:
         super().__init__(network, tokenizer, settings)
-        if tokenizer.mask is None:
-            raise ConfigError(f"The tokenizer has no token for gaps, such as {MASK}.")
-        self._mask = tokenizer.mask
-        hidden = {*tokenizer.special.values()}
-        self._others = np.array([i for i in range(len(tokenizer)) if i not in hidden], "int32")
+        special = {*tokenizer.special.values()}
+        self._mask = tokenizer.mask or 0
+        self._others = np.array([i for i in range(len(tokenizer)) if i not in special], "int32")
         self._scored = cache(self._make_predictor)
 
     @classmethod
-    def make_network(cls, transformer: Transformer, settings: Mapping[str, Any]) -> keras.Model:
+    def model_options(cls, settings: MaskFillSettings) -> Fields:
+        """The vocabulary head."""
+        return {"heads": "mlm"}
+
+    @classmethod
+    def build_network(
+        cls, transformer: Transformer, tokenizer: Tokenizer, settings: MaskFillSettings
+    ) -> keras.Model:
         """The Transformer's logits, where it sees a text whole."""
         a = transformer.architecture
         if "mlm" not in transformer.head_names or a.decoder is not None or a.order != "full":
@@ -98,29 +103,44 @@ class MaskFill(TokenTask):
                 "Gaps are filled by a model with heads='mlm' and mask='full', without a decoder; "
                 f"this one has the heads {[*transformer.head_names]} and the order {a.order!r}."
             )
+        if tokenizer.mask is None:
+            raise ConfigError(f"The tokenizer has no token for gaps, such as {MASK}.")
         return TokenNetwork(transformer)
 
-    def read(
-        self, data: Any, *, skip_bad: bool = False, columns: Sequence[str] | None = None
-    ) -> Examples:
-        """Read texts from a file, or take a sequence of them."""
-        if isinstance(data, (str, Path)):
-            return read_examples(data, labelled=False, columns=columns, skip_bad=skip_bad)
-        return gathered(data, _example, skip_bad=skip_bad)
+    @classmethod
+    def parse(
+        cls,
+        settings: MaskFillSettings,
+        path: str | Path,
+        *,
+        columns: Columns = None,
+        skip_bad: bool = False,
+    ) -> Examples[Example]:
+        """Read texts."""
+        return read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad)
 
-    def rows(self, examples: Sequence[Example]) -> list[Row]:
-        """The tokens of texts, whose gaps are the mask's token."""
-        return [{"tokens": self._tokens(example.text)} for example in examples]
+    def check(self, example: Any) -> Example:
+        """A text, or an Example of one."""
+        return Example(filled(example.text if isinstance(example, Example) else example))
+
+    def encode_examples(self, examples: Sequence[Example]) -> Encoded:
+        """The tokens of texts, whose gaps are the mask's token; targets are drawn from them."""
+        rows = [self.row(example.text) for example in examples]
+        return Encoded(rows, np.zeros((len(rows), 0), "int32"))
+
+    def row(self, text: str) -> Row:
+        """The tokens of a text, whose gaps are the mask's token."""
+        return {"tokens": self._tokens(text)}
 
     def _tokens(self, text: str) -> list[int]:
         head, _, end, _ = self.tokenizer.frame
         first, *rest = self.tokenizer.encode(text.split(MASK), special=False)
         ids = [*first.ids, *(i for part in rest for i in (self._mask, *part.ids))]
-        return [*head, *ids[: self.settings["max_length"] - len(head) - len(end)], *end]
+        return [*head, *ids[: self.settings.max_length - len(head) - len(end)], *end]
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How likely a token fills the first gap; without one, the likeliest."""
-        text = one_text(texts, self.kind)
+        text = one_text(texts, self.name)
         tokens = self._tokens(text)
         if self._mask not in tokens:
             raise InputError(f"The text has no {MASK} to fill: {text!r:.60}.")
@@ -134,9 +154,9 @@ class MaskFill(TokenTask):
             raise ConfigError(f"A gap is filled by one token; {answer!r} has {len(ids)}.")
         offsets, sources = self._places(text, len(tokens))
         read = max(end for _, end in offsets)
-        told = (np.array(ids, "int32"),)
+        targets = (np.array(ids, "int32"),)
         also = {"read": np.array([[gap]], "int32")}
-        return Question({"tokens": tokens}, offsets, sources, [read], answer, told, also)
+        return Question({"tokens": tokens}, offsets, sources, [read], answer, targets, also)
 
     def _places(self, text: str, count: int) -> tuple[list[tuple[int, int]], list[int]]:
         """Where the tokens of `_tokens` stand in the text, gaps and special ones nowhere."""
@@ -150,14 +170,10 @@ class MaskFill(TokenTask):
             offsets += [(start + a, start + b) for a, b in encoding.offsets]
             sources += encoding.sources
             start += len(part) + len(MASK)
-        kept = count - len(end)
-        return offsets[:kept] + [(0, 0)] * len(end), sources[:kept] + [-1] * len(end)
+        body = count - len(end)
+        return offsets[:body] + [(0, 0)] * len(end), sources[:body] + [-1] * len(end)
 
-    def targets(self, examples: Sequence[Example]) -> np.ndarray:
-        """Nothing: they are drawn from the tokens, by `ask`."""
-        return np.zeros((len(examples), 0), "int32")
-
-    def ask(self, batch: Batch, random: np.random.Generator) -> Batch:
+    def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Which token stood where one is hidden.
 
         Source: Devlin et al. 2018, §3.1
@@ -169,11 +185,27 @@ class MaskFill(TokenTask):
         inputs |= {"tokens": shown, "read": places}
         return inputs, np.take_along_axis(tokens, places, 1), weights[:, None] * there
 
-    def evaluate(self, data: Any, *, skip_bad: bool = False) -> dict[str, float]:
+    def evaluate(
+        self, data: Any, *, metric: str | None = None, skip_bad: bool = False
+    ) -> dict[str, float]:
         """Loss (nats) and accuracy on hidden tokens, the same ones each time."""
+        if metric is not None:
+            self.metric(metric)
         examples = self.read(data, skip_bad=skip_bad)
-        loss, accuracy = self.measure(examples)
+        loss, accuracy = self.token_scores(examples)
         return {"loss": loss, "accuracy": accuracy, "examples": len(examples)}
+
+    def answer_json(self, example: Example, answer: Any) -> Fields:
+        """The fills of each gap, with their probabilities."""
+        return {
+            "fills": [
+                [
+                    {"text": fill.text, "probability": round(fill.probability, DIGITS)}
+                    for fill in fills
+                ]
+                for fills in answer
+            ]
+        }
 
     def predict(self, texts: str | list[str], *, best: int = 5) -> Any:
         """Fill the gaps [MASK] of a text, or of each of a list: for each gap its best fills.
@@ -189,13 +221,13 @@ class MaskFill(TokenTask):
             if not gaps:
                 raise InputError(f"Text {i} has no {MASK} to fill: {text!r:.60}.")
             if left < gaps:
-                longest = self.settings["max_length"]
+                longest = self.settings.max_length
                 raise InputError(f"Text {i} has a {MASK} beyond the {longest} tokens of a text.")
         outputs = self._scored(best)(rows) if rows else []
         filled = [self._fills(*both) for both in zip(rows, outputs, strict=True)]
         return filled[0] if isinstance(texts, str) else filled
 
-    def _fills(self, row: Row, output: Mapping[str, np.ndarray]) -> list[list[Fill]]:
+    def _fills(self, row: Row, output: Mapping[str, npt.NDArray[Any]]) -> list[list[Fill]]:
         gaps = [i for i, token in enumerate(row["tokens"]) if token == self._mask]
         stem, names = self.tokenizer.algorithm.stem, self.tokenizer.vocabulary
         return [
@@ -207,7 +239,7 @@ class MaskFill(TokenTask):
         ]
 
     def _make_predictor(self, best: int) -> Predictor:
-        """What tells the likeliest tokens at every place, and their chances: (B, T, best) each."""
+        """What scores the likeliest tokens at every place, and their chances: (B, T, best) each."""
         size = len(self.tokenizer)
 
         def score(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -218,12 +250,8 @@ class MaskFill(TokenTask):
         return Predictor(
             self.network,
             limits={"tokens": size},
-            maximum=self.settings["max_length"],
+            maximum=self.settings.max_length,
             tokens=TOKENS,
             per_token=("chances", "tokens"),
             function=score,
         )
-
-
-def _example(i: int, item: Any) -> Example:
-    return Example(filled_text(i, item.text if isinstance(item, Example) else item))

@@ -1,13 +1,13 @@
-"""What tasks share that write texts, by playmask.generate."""
+"""Writing texts with a Transformer, by playmask.generate."""
 
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from playmask.generation import Constraint, Never, Search, generate, stream
 from playmask.generation.generate import ends_of
+from playmask.model.transformer import Transformer
 from playmask.tasks.texts import texts_of
-from playmask.tasks.writing.tokens import TokenTask
+from playmask.tokenizers import Tokenizer
 
 
 class Written(NamedTuple):
@@ -17,37 +17,57 @@ class Written(NamedTuple):
     score: float
 
 
-class Prompts(NamedTuple):
-    """Rows of ids that are gone on from, and what else `generate` is given for them."""
+class PromptRows(NamedTuple):
+    """Rows of ids that are gone on from, and what else `generate` takes for them."""
 
     rows: list[list[int]]
     options: dict[str, Any]
 
 
-class Writer(TokenTask):
-    """A task that writes: `prompts` says what is gone on from, `said` what the new tokens say."""
+class Prompting(Protocol):
+    """How texts become prompts, and new tokens become texts."""
 
-    @abstractmethod
-    def prompts(self, texts: Sequence[str], told: Any = None) -> Prompts:
-        """What is gone on from, for each text; told: what the new text is to be like."""
+    @property
+    def continues(self) -> bool:
+        """Whether what is written goes on from the text of the prompt."""
 
-    @abstractmethod
+    def prompts(self, texts: Sequence[str], condition: Any = None) -> PromptRows:
+        """What is gone on from, for each text; condition: what the new text is to be like."""
+
     def room(self, rows: Sequence[Sequence[int]]) -> int:
         """How many new tokens there may be, where nobody says it."""
 
-    def said(self, row: Sequence[int], tokens: Sequence[int]) -> str:
+    def decode(self, row: Sequence[int], tokens: Sequence[int]) -> str:
         """What the new tokens behind a row say."""
-        return self.tokenizer.decode(tokens)
 
-    def _options(self, given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-        """What `generate` is given; special tokens say nothing, so that none but an end comes."""
-        tokenizer, given = self.tokenizer, {**given, **options}
-        special = {tokenizer.unk, tokenizer.pad, tokenizer.cls, tokenizer.mask}
-        ends = ends_of(self.transformer, given.get("end", "sep"))
-        barred = tuple(token for token in special if token is not None and token not in ends)
-        constrain = given.get("constrain", ())
-        several = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
-        return {**given, "constrain": (*([Never(barred)] if barred else ()), *several)}
+
+def plain_options(
+    transformer: Transformer, tokenizer: Tokenizer, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Options of `generate` by which no special token comes but an end: they say nothing."""
+    special = {tokenizer.unk, tokenizer.pad, tokenizer.cls, tokenizer.mask}
+    ends = ends_of(transformer, options.get("end", "sep"))
+    barred = tuple(token for token in special if token is not None and token not in ends)
+    constrain = options.get("constrain", ())
+    several = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
+    return {**options, "constrain": (*([Never(barred)] if barred else ()), *several)}
+
+
+class Writer:
+    """Writes texts with a Transformer."""
+
+    def __init__(
+        self, transformer: Transformer, tokenizer: Tokenizer, prompting: Prompting
+    ) -> None:
+        self.transformer, self.tokenizer, self.prompting = transformer, tokenizer, prompting
+
+    @property
+    def continues(self) -> bool:
+        """Whether what is written goes on from the text of the prompt."""
+        return self.prompting.continues
+
+    def _options(self, prompts: PromptRows, options: dict[str, Any]) -> dict[str, Any]:
+        return plain_options(self.transformer, self.tokenizer, {**prompts.options, **options})
 
     def write(
         self,
@@ -55,28 +75,31 @@ class Writer(TokenTask):
         *,
         max_tokens: int | None = None,
         search: Search | None = None,
-        told: Any = None,
+        condition: Any = None,
         **options: Any,
     ) -> list[list[Written]]:
         """Write on from each text: all that the search has found, the best first.
 
-        told: what they are to be like, for tasks that take that; options: of `playmask.generate`
+        condition: what they are to be like, for tasks that take that; options: of
+        `playmask.generate`
         """
         several = texts_of(texts)
         if not several:
             return []
-        rows, given = self.prompts(several, told)
-        most = self.room(rows) if max_tokens is None else max_tokens
-        found = generate(
+        prompts = self.prompting.prompts(several, condition)
+        results = generate(
             self.transformer,
-            rows,
-            max_tokens=most,
+            prompts.rows,
+            max_tokens=self.prompting.room(prompts.rows) if max_tokens is None else max_tokens,
             search=search,
-            **self._options(given, options),
+            **self._options(prompts, options),
         )
         return [
-            [Written(self.said(row, new), score) for new, score in zip(news, scores, strict=True)]
-            for row, news, scores in zip(rows, found.tokens, found.scores, strict=True)
+            [
+                Written(self.prompting.decode(row, new), score)
+                for new, score in zip(news, scores, strict=True)
+            ]
+            for row, news, scores in zip(prompts.rows, results.tokens, results.scores, strict=True)
         ]
 
     def stream(
@@ -85,26 +108,27 @@ class Writer(TokenTask):
         *,
         max_tokens: int | None = None,
         search: Search | None = None,
-        told: Any = None,
+        condition: Any = None,
         **options: Any,
     ) -> Iterator[str]:
         """Write on from one text, piece by piece; options as of `write`."""
-        (row,), given = self.prompts([text], told)
+        prompts = self.prompting.prompts([text], condition)
+        (row,) = prompts.rows
         pieces = stream(
             self.transformer,
             [row],
-            max_tokens=self.room([row]) if max_tokens is None else max_tokens,
-            decode=lambda tokens: self.said(row, tokens),
+            max_tokens=self.prompting.room([row]) if max_tokens is None else max_tokens,
+            decode=lambda tokens: self.prompting.decode(row, tokens),
             search=search,
-            **self._options(given, options),
+            **self._options(prompts, options),
         )
         return (piece.text for piece in pieces)
 
 
-def picked(texts: Any, found: list[list[Written]], best: int | None) -> Any:
+def picked(texts: Any, written: list[list[Written]], best: int | None) -> Any:
     """The best text of each row, or a list of the `best` ones; for one text not in a list."""
     if best is None:
-        answers: list[Any] = [next((one.text for one in row), "") for row in found]
+        answers: list[Any] = [next((one.text for one in row), "") for row in written]
     else:
-        answers = [[one.text for one in row[:best]] for row in found]
+        answers = [[one.text for one in row[:best]] for row in written]
     return answers[0] if isinstance(texts, str) else answers

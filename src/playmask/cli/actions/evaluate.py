@@ -1,0 +1,93 @@
+"""Evaluating from the command line: scores, scores by class, and every answer beside the target."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.cli.input_texts import split
+from playmask.cli.output import note, note_skipped, print_json, print_table
+from playmask.errors import ConfigError
+from playmask.files import write_lines
+from playmask.inspection.draw import confusion_picture, confusion_text
+from playmask.tasks.reports import ClassReport
+from playmask.tasks.saving import load_task
+
+WIDEST = 20  # classes of a confusion matrix in the terminal
+
+
+class Request(NamedTuple):
+    """The command's arguments and options; None is none."""
+
+    task_directory: Path
+    data: Path
+    columns: str | None
+    metric: str | None
+    output: Path | None
+    confusion: Path | None
+    skip_bad: bool
+    as_json: bool
+
+
+def run(request: Request) -> None:
+    """Measure a task, and show what it measured."""
+    task = load_task(request.task_directory)
+    if request.metric:
+        task.metric(request.metric)  # refuses what there is not, before anything is read
+    if not task.scores_answers and (request.output or request.confusion):
+        option = "--output" if request.output else "--confusion"
+        raise ConfigError(f"A task {task.name!r} is measured by its loss; {option} is not for it.")
+    data, skip_bad = request.data, request.skip_bad
+    examples = task.read_references(data, columns=split(request.columns), skip_bad=skip_bad)
+    note_skipped(data, examples.skipped)
+    report = None
+    if task.scores_answers:
+        answers = task.answer(examples)
+        scores = {**task.measure(examples, answers, request.metric), "examples": len(examples)}
+        report = task.report(examples, answers)
+        if request.output:
+            write_lines(request.output, _lines(task, examples, answers))
+            note(f"{len(answers):,} answers, each beside the right one, are in {request.output}")
+    else:
+        scores = task.evaluate(examples)
+    _print(request, {**scores, "skipped": len(examples.skipped)}, report)
+    if request.confusion:
+        if report is None:
+            raise ConfigError(f"A task {task.name!r} has no classes; --confusion is not for it.")
+        confusion_picture(report.matrix, report.names, request.confusion, title=str(data))
+        note(f"The confusion matrix is {request.confusion}")
+
+
+def _lines(task: Any, examples: Sequence[Any], answers: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Each example with its target and the task's answer."""
+    for example, answer in zip(examples, answers, strict=True):
+        yield {
+            **task.example_json(example),
+            "target": task.target_json(example),
+            "answer": task.answer_json(example, answer),
+        }
+
+
+def _print(request: Request, scores: dict[str, Any], report: ClassReport | None) -> None:
+    if request.as_json:
+        classes = {} if report is None else {
+            "by_class": {name: each._asdict() for name, each in report.by_class.items()}
+        }  # fmt: skip
+        print_json({**scores, **classes})
+        return
+    skipped = scores.pop("skipped")
+    rows = [(name, _shortened(value)) for name, value in scores.items()]
+    rows += [("skipped", _shortened(skipped))] if skipped else []
+    print_table(f"{request.task_directory} on {request.data}", rows, numbers=True)
+    if report is None:
+        return
+    classes = [(name, *map(_shortened, each)) for name, each in report.by_class.items()]
+    header = ("class", "precision", "recall", "F1", "support")
+    print_table("by class", classes, header=header, numbers=True)
+    if len(report.names) <= WIDEST:
+        print(confusion_text(report.matrix, report.names))
+    else:
+        note(f"{len(report.names)} classes are too many for a matrix here; --confusion draws it")
+
+
+def _shortened(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

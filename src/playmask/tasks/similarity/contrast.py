@@ -1,0 +1,99 @@
+"""The network and the loss of sentence vectors: pairs are found among the batch (SimBERT)."""
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from playmask.errors import ConfigError
+from playmask.labelling.losses import HIDDEN
+from playmask.model.masks import Tensor
+from playmask.model.transformer import Transformer
+from playmask.tasks.classification.pooling import pooling_of
+from playmask.tasks.network import TaskNetwork
+
+
+class SentenceNetwork(TaskNetwork):
+    """A Transformer, whose sites of the first segment become a vector; no weights of its own.
+
+    Shapes: inputs as a Transformer's -> {"vectors": (B, D) of the length 1}, and where it writes
+    {"logits": (B, R, vocabulary)}
+    """
+
+    def __init__(self, transformer: Transformer, pooling: str, *, writes: bool) -> None:
+        super().__init__(transformer)
+        self.pooling, self.writes = pooling_of(pooling, transformer), writes
+        if writes and ("mlm" not in transformer.heads or transformer.architecture.order != "unilm"):
+            raise ConfigError(
+                "A model that also learns to write similar sentences has the head 'mlm' and the "
+                "order 'unilm': load with heads='mlm' and mask='unilm', or give language_model=0."
+            )
+        self.build(None)
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
+        """Make a vector of each text, and score the tokens of its pair."""
+        outputs = self.transformer(inputs, training=training)
+        valid = self.transformer.valid(inputs)
+        if "segments" in inputs:
+            valid = ops.logical_and(valid, ops.equal(inputs["segments"], 0))
+        pooled = self.pooling.pool(outputs, ops.expand_dims(valid, -1))
+        vectors = {"vectors": ops.normalize(ops.cast(pooled, "float32"), axis=-1)}
+        return {**vectors, "logits": outputs["logits"]} if self.writes else vectors
+
+    def vectors(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The vectors alone; a vocabulary head has to read one place then."""
+        if "mlm" in self.transformer.heads:
+            inputs = {**inputs, "read": ops.zeros_like(inputs["tokens"][:, :1])}
+        return {"vectors": self(inputs, training=False)["vectors"]}
+
+
+def similarities(pairs: Tensor, vectors: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """In-batch contrastive logits: index of the positive, scaled cosine similarities.
+
+    Hidden are a vector's own sentence and its pair's, wherever they stand besides, and what only
+    fills the batch: nobody's pair (-1).
+    Shapes: pairs int (B, 2), the index of the positive and the sentence's number; vectors (B, D)
+    -> int (B,), logits (B, B)
+    """
+    pairs = ops.cast(pairs, "int32")
+    there, pair, sentence = pairs[:, 0] >= 0, ops.maximum(pairs[:, 0], 0), pairs[:, 1]
+    other = ops.take(sentence, pair)
+    same = (sentence[None] == sentence[:, None]) | (sentence[None] == other[:, None])
+    positive = ops.arange(ops.shape(pair)[0], dtype="int32")[None] == pair[:, None]
+    logits = scale * ops.matmul(vectors, ops.transpose(vectors))
+    hidden = (same | ops.logical_not(there)[None]) & ops.logical_not(positive)
+    return pair, ops.where(hidden, HIDDEN, logits)
+
+
+class Contrast(keras.losses.Loss):
+    """Cross-entropy of finding each vector's pair in the batch.
+
+    Shapes: y_true, y_pred as pairs, vectors of `similarities` -> (B,), nats
+    Source: Su 2020 (kexue 7427), SimBERT, with scale 30
+    """
+
+    def __init__(self, scale: float) -> None:
+        super().__init__(reduction="mean_with_sample_weight", name="contrast")
+        self.scale = scale
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Nats of each vector: (B,)."""
+        pair, logits = similarities(y_true, y_pred, self.scale)
+        logs = ops.log_softmax(logits, axis=-1)
+        return -ops.take_along_axis(logs, pair[:, None], axis=1)[:, 0]
+
+
+def pair_accuracy(y_true: Tensor, y_pred: Tensor) -> Tensor:
+    """1 where a vector's pair is the most similar of the batch: (B,)."""
+    pair, logits = similarities(y_true, y_pred, 1.0)
+    return ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == pair, "float32")
+
+
+def both_ways(inputs: dict[str, npt.NDArray[np.int32]]) -> dict[str, npt.NDArray[np.int32]]:
+    """The rows [CLS] a [SEP] b [SEP] of a batch, and after them all [CLS] b [SEP] a [SEP]."""
+    part = np.where(inputs["segments"] == 1, 1, 2)
+    part[:, 0], part[~inputs["valid"]] = 0, 3
+    places = np.argsort(part, axis=1, kind="stable")
+    turned = {name: np.take_along_axis(values, places, 1) for name, values in inputs.items()}
+    turned["segments"] = (np.take_along_axis(part, places, 1) == 2).astype("int32")
+    return {name: np.concatenate([inputs[name], turned[name]]) for name in inputs}
