@@ -43,12 +43,12 @@ TASKS: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
     "relations, linker, 48 predicates": (playmask.RelationExtractor, {"labels": LABELS["many"]}),
     "relations, subjects first, 48 predicates": (
-        playmask.RelationExtractor, {"labels": LABELS["many"], "way": "pointers"},
+        playmask.RelationExtractor, {"labels": LABELS["many"], "method": "casrel"},
     ),
     "events, linker, 195 roles": (playmask.EventExtractor, {"labels": ROLES}),
-    "events, tags, 195 roles": (playmask.EventExtractor, {"labels": ROLES, "way": "tags"}),
+    "events, tags, 195 roles": (playmask.EventExtractor, {"labels": ROLES, "method": "tags"}),
     "reading, pointers": (playmask.ReadingComprehension, ANSWERS),
-    "reading, mask-fill": (playmask.ReadingComprehension, {"way": "mask-fill", **ANSWERS}),
+    "reading, mask-fill": (playmask.ReadingComprehension, {"method": "mask-fill", **ANSWERS}),
 }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def main(
     full_stop = task.tokenizer.token_to_id("。")
     search = playmask.Sample(top_p=0.95)
     print(prompt, end="", flush=True)
-    for piece in task.stream(
+    for piece in task.writer.stream(
         prompt, max_tokens=max_tokens, search=search, seed=seed, end=full_stop
     ):
         print(piece, end="", flush=True)

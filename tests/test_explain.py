@@ -14,6 +14,8 @@ from comparing import TINY, error, log_softmax, numpy_of
 from families.small import small
 from playmask.errors import ConfigError, InputError
 from playmask.inspection.explain import Explanation, integrated, integrated_gradients
+from playmask.model.recipes import recipe
+from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
 from playmask.tokenizers import Tokenizer
 
@@ -74,33 +76,38 @@ class LinearNetwork(keras.Model):
         return {"worth": ops.sum(worth, axis=1)}
 
 
+@recipe
+class WorthSettings(TaskSettings):
+    task = "worth"
+    max_length: int = LENGTH
+
+
 class Worth(Task):
     """A second task, which gives each text a number."""
 
-    kind = "worth"
+    settings_class = WorthSettings
+    losses = {}  # noqa: RUF012
 
     @classmethod
-    def make_network(cls, transformer, settings):
+    def build_network(cls, transformer, tokenizer, settings):
         return LinearNetwork(transformer)
 
-    def rows(self, examples):
-        encodings = self.tokenizer.encode(list(examples), max_length=self.settings.max_length)
-        return [{"tokens": e.ids} for e in encodings]
+    def row(self, text):
+        return {"tokens": self.tokenizer.encode(text, max_length=self.settings.max_length).ids}
 
     def scores(self, outputs):
         return {"worth": outputs["worth"]}
 
-    def read(self, data, *, skip_bad=False): ...
-    def targets(self, examples): ...
-    def compile(self, optimizer): ...
-    def evaluate(self, data, *, skip_bad=False): ...
+    @classmethod
+    def parse(cls, settings, path, *, columns=None, skip_bad=False): ...
+    def check(self, example): ...
+    def encode_examples(self, examples): ...
     def predict(self, texts): ...
 
 
 @pytest.fixture(scope="module")
 def linear(tokenizer) -> Worth:
-    settings = {"max_length": LENGTH}
-    return Worth(Worth.make_network(model(tokenizer), settings), tokenizer, settings)
+    return Worth.new(model(tokenizer), tokenizer=tokenizer)
 
 
 @pytest.mark.parametrize("baseline", ["zero", "unk", "mask"])
@@ -138,7 +145,7 @@ def test_the_value_is_the_log_odds_of_the_label(trained):
 
 def test_log_odds_are_against_all_other_labels():
     task = object.__new__(playmask.TextClassifier)
-    task.settings = {"labels": ["a", "b", "c"]}
+    task.settings = task.settings_class(labels=("a", "b", "c"))
     logits = np.array([[1.0, -2.0, 0.5], [9.0, 9.0, 9.0]], "float32")
     odds = task.scores({"logits": ops.convert_to_tensor(logits)})
     chances = np.exp(log_softmax(logits))
@@ -357,7 +364,7 @@ def test_what_is_refused(trained, text, options, said):
 
 def test_tasks_that_cannot_be_explained(linear, monkeypatch):
     monkeypatch.delattr(Worth, "scores")
-    with pytest.raises(ConfigError, match="kind 'worth' cannot be explained.*no method `scores`"):
+    with pytest.raises(ConfigError, match="task 'worth' cannot be explained: it scores no answers"):
         integrated_gradients(linear, "天")
     monkeypatch.setattr(Worth, "row", lambda self, text: {"tokens": [1, 2, 3]})
     with pytest.raises(ConfigError, match="reads other tokens than those of the text"):

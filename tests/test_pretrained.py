@@ -115,7 +115,7 @@ def test_relations(minilm, name, way, epochs, least):
     keras.utils.set_random_seed(0)
     finder = playmask.RelationExtractor.new(minilm, sorted(labels), way=way)
     checks = finder.read(folder / files[1], skip_bad=True)
-    test = finder.read_wanted(folder / files[2])
+    test = finder.read_references(folder / files[2])
     plan = {"batch_size": 16, "learning_rate": 4e-4, "multiplier": 10.0, "seed": 0}
     history = finder.fit(train, checks, epochs=epochs, verbose=0, **plan)
     scores = finder.evaluate(test)

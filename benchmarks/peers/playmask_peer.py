@@ -162,7 +162,7 @@ def steps(case):
 
     import playmask
     from playmask.runtime.compiled import Compiled
-    from playmask.tasks.classification.classify import ClassifierNetwork, TextClassifier
+    from playmask.tasks.classification.classify import TextClassifier
     from playmask.tokenizers import Tokenizer
 
     import keras  # isort: skip
@@ -183,12 +183,10 @@ def steps(case):
             return {"outputs": []}
 
         return run
-    network = ClassifierNetwork(body, 2, "first", 0.1)
-    task = TextClassifier(
-        network,
-        Tokenizer.from_texts(["一"]),
-        {"labels": ["0", "1"], "max_length": 512, "pooling": "first", "dropout": 0.1},
+    task = TextClassifier.new(
+        body, ["0", "1"], tokenizer=Tokenizer.from_texts(["一"]), max_length=512, pooling="first"
     )
+    network = task.network
     task.compile(keras.optimizers.AdamW(2e-5))
     labels = np.arange(case["rows"]) % 2
 

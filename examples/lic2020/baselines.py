@@ -5,6 +5,7 @@ in. Without a folder of data it learns from twenty invented examples beside it.
 """
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -13,26 +14,33 @@ from typing import Annotated, Any, NamedTuple
 import keras
 import typer
 
-from playmask.cli.actions.new_task import KINDS
-from playmask.cli.actions.predict import TELLINGS
+from playmask.data.examples import Examples, texts_in
+from playmask.data.inputs import read_questions, read_texts
+from playmask.tasks.registry import SETTINGS, task_class
 from scratch import Clock, Epochs, Limit, MaybeData, Out, Width, report, small_model
 
 SAMPLES = Path(__file__).parent / "samples"
 
 
 class Track(NamedTuple):
-    """A baseline: the kind of its task, the name of its data and of their metric, what it sets."""
+    """A baseline: its task, the name of its data and of their metric, how inputs are read.
 
-    kind: str
+    settings: those of the task that are not the default
+    """
+
+    task: str
     name: str
     batch_size: int
+    inputs: Callable[[Path], Any]
     settings: dict[str, Any]
 
 
 TRACKS = {
-    "reading": Track("read", "dureader", 32, {"max_length": 256, "max_answer": 16}),
-    "relations": Track("relations", "duie", 16, {"max_length": 256, "way": "pointers"}),
-    "events": Track("events", "duee", 32, {"max_length": 128, "way": "tags", "multiplier": 100}),
+    "reading": Track("read", "dureader", 32, read_questions, {"max_length": 256, "max_answer": 16}),
+    "relations": Track(
+        "relations", "duie", 16, read_texts, {"max_length": 256, "method": "casrel"}
+    ),
+    "events": Track("events", "duee", 32, read_texts, {"method": "tags", "multiplier": 100.0}),
 }
 Name = StrEnum("Name", [*TRACKS])
 Model = Annotated[Path | None, typer.Option(help="A checkpoint; without it, a small new model.")]
@@ -57,7 +65,7 @@ def file_of(folder: Path, name: str) -> Path:
 
 def parts_of(track: Track, data: Path | None = None, limit: int | None = None) -> Parts:
     """The competition's three files; of the samples every fifth is measured on and handed in."""
-    read = partial(KINDS[track.kind].read({}), skip_bad=True)
+    read = partial(task_class(track.task).parse, SETTINGS[track.task](), skip_bad=True)
     if data is None:
         rows = read(file_of(SAMPLES, track.name))
         asked = rows[:limit:5]
@@ -65,7 +73,7 @@ def parts_of(track: Track, data: Path | None = None, limit: int | None = None) -
         return Parts(train, asked, asked, len(rows.skipped))
     train, dev, test = (file_of(data / track.name, name) for name in ("train", "dev", "test"))
     learnt, wanted = read(train), read(dev)
-    asked = TELLINGS[track.kind].read(None, test, None, skip_bad=False)
+    asked = track.inputs(test)
     skipped = len(learnt.skipped) + len(wanted.skipped)
     return Parts(learnt[:limit], wanted[:limit], asked[:limit], skipped)
 
@@ -81,17 +89,14 @@ def main(
 ) -> None:
     """Learn a track, measure by its rule, and write what is handed in."""
     chosen, out = TRACKS[track], out / track
-    kind, telling = KINDS[chosen.kind], TELLINGS[chosen.kind]
-    parts = parts_of(chosen, data, limit)
-    settings = dict(chosen.settings)
-    if kind.labelled({}):
-        known = (*parts.train, *parts.dev)
-        settings["labels"] = sorted({name for each in known for name in kind.names(each)})
-    texts = (text for each in parts.train for text in kind.texts(each))
-    length = settings["max_length"]
+    kind, parts = task_class(chosen.task), parts_of(chosen, data, limit)
+    settings = SETTINGS[chosen.task].of(**chosen.settings)
+    settings = kind.learn(settings, Examples([*parts.train, *parts.dev]))
+    texts = (text for each in parts.train for text in texts_in(each))
+    length = settings.max_length
     body = model or small_model(texts, vocabulary=5000, length=length, width=width)
     keras.utils.set_random_seed(0)
-    task = kind.task.new(body, **settings)
+    task = kind.new(body, settings)
     clock = Clock()
     history = task.fit(
         parts.train,
@@ -103,14 +108,14 @@ def main(
     results = {"learnt": len(parts.train), "skipped": parts.skipped, "loss": history["loss"][-1]}
     results["seconds of training"] = clock()
     results |= task.evaluate(parts.dev, metric=chosen.name)
-    answers = task.predict([telling.asked(each) for each in parts.test])
-    telling.hand_in(out / "submission.json", parts.test, answers)
+    answers = task.answer(parts.test)
+    task.submission(out / "submission.json", parts.test, answers)
     results["seconds of the rest"] = clock()
-    told = [
-        (kind.texts(each)[0], json.dumps(telling.told(each, answer), ensure_ascii=False))
+    samples = [
+        (texts_in(each)[0], json.dumps(task.answer_json(each, answer), ensure_ascii=False))
         for each, answer in zip(parts.test[:5], answers, strict=False)
     ]
-    report(out, results, told)
+    report(out, results, samples)
 
 
 if __name__ == "__main__":

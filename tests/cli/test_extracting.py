@@ -50,10 +50,10 @@ def learn(kind, file, out, *more):
     return result
 
 
-@pytest.mark.parametrize("way", ["linker", "pointers"])
-def test_relations(tmp_path, way):
+@pytest.mark.parametrize("method", ["gplinker", "casrel"])
+def test_relations(tmp_path, method):
     out, file = tmp_path / "out", relations(tmp_path / "a.json", 192)
-    told = learn("relations", file, out, "--method", way).stdout
+    told = learn("relations", file, out, "--method", method).stdout
     history = json.loads((out / "training.json").read_text())["val_f1"]
     last = max(i for i, f1 in enumerate(history) if f1 == max(history))
     assert f"kept: epoch {last + 1} of 24" in told and f"{max(history):.4f}" in told
@@ -108,7 +108,7 @@ def test_what_is_refused(tmp_path):
     result = call("train", "relations", file, "--new", "--out", out, "--columns", "text")
     assert "columns= is for a .csv" in complaint(result)
     result = call("train", "relations", file, "--new", "--out", out, "--method", "link")
-    assert "no way 'link'. Did you mean 'linker'?" in complaint(result)
+    assert "no method 'link'. Did you mean 'gplinker'?" in complaint(result)
     result = call("train", "events", file, "--new", "--out", out)
     assert "a.json:1: It has ['spo_list', 'text']; `event_list` or `events` is due" in complaint(
         result
@@ -132,7 +132,7 @@ def test_what_was_not_learnt_is_missed(tmp_path, kind, make):
     label = "编剧" if kind == "relations" else "裁员@员工"
     with pytest.raises(DataError, match=f"{label}' is not one of the labels"):
         task.read(other)
-    wanted = task.read_wanted(other)
+    wanted = task.read_references(other)
     task.predict = lambda texts: [each[1] for each in wanted]
     assert task.evaluate(wanted)["f1"] == task.evaluate(other)["f1"] == 1
     task.predict = lambda texts: [() for _ in texts]

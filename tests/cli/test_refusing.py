@@ -70,7 +70,7 @@ def test_an_interrupt_before_training_changes_nothing(tagger, tmp_path, monkeypa
         raise KeyboardInterrupt
 
     before, file = held(tagger), mentions(tmp_path / "a.jsonl", [APART])
-    monkeypatch.setattr(playmask.SequenceTagger, "targets", stop)
+    monkeypatch.setattr(playmask.SequenceTagger, "encode_examples", stop)
     result = call("train", "tag", file, *SMALL, "--out", tagger, "--force")
     assert result.exit_code == 130
     assert "interrupted; training had not begun, nothing has changed" in result.stderr
@@ -147,14 +147,14 @@ def test_files_without_a_text(tagger, tmp_path):
     handed = tmp_path / "handed.json"
     for more in ((), ("--submission", handed)):
         result = call("predict", tagger, empty, *more)
-        assert f"{empty}: The file holds no usable line" in complaint(result)
+        assert f"{empty}: The file holds no usable text" in complaint(result)
     assert not handed.exists()
     assert f"{empty}: The file holds" in complaint(call("annotate", tagger, empty))
     assert f"{blank}:1: The line is empty" in complaint(call("predict", tagger, blank))
     bad = tmp_path / "c.txt"
     bad.write_bytes(b"\xff\xfe\n")
     result = call("predict", tagger, bad, "--skip-bad")
-    assert f"no usable line (of 1 bad ones the first: {bad}:1: Byte 1" in complaint(result)
+    assert f"no usable text (of 1 bad ones the first: {bad}:1: Byte 1" in complaint(result)
 
 
 def test_files_are_annotated_as_they_are_predicted(tagger, tmp_path):
@@ -190,11 +190,11 @@ def test_mentions_are_handed_in(tagger, tmp_path):
 
 
 def test_what_cluener_takes(tmp_path):
-    from playmask.cli.actions.predict import TELLINGS
     from playmask.data.annotated import Annotated, Mention
+    from playmask.data.submissions import write_cluener
 
     found = [Mention(0, 2, "name"), Mention(3, 5, "name"), Mention(2, 3, "place")]
-    TELLINGS["spans"].hand_in(tmp_path / "a", [Annotated("王芳在王芳")], [found])
+    write_cluener(tmp_path / "a", [Annotated("王芳在王芳")], [found])
     label = {"name": {"王芳": [[0, 1], [3, 4]]}, "place": {"在": [[2, 2]]}}
     assert json.loads((tmp_path / "a").read_text(encoding="utf-8")) == {"id": 0, "label": label}
 

@@ -52,7 +52,7 @@ def test_training_a_pretrained_model(train, request, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "model: pretrained" in result.stderr and "learning rate: 2e-05" in result.stderr
     settings = playmask.load_task(tmp_path / "out").settings
-    assert settings["max_length"] == 40 and settings["pairs"] is False
+    assert settings.max_length == 40 and settings.pairs is False
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_bad_data_is_refused_before_training(train, tmp_path):
     one = write_table(tmp_path / "one.tsv", reviews(1))
     assert "one label only ('差评')" in complaint(train("--new", file=one, valid=one))
     pairs = write_table(tmp_path / "pairs.tsv", [("甲", "乙", label) for _, label in reviews(4)])
-    assert "mixes single texts and pairs" in complaint(train("--new", valid=pairs))
+    assert "was trained on single texts" in complaint(train("--new", valid=pairs))
     assert not (tmp_path / "out").exists()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from playmask.data.examples import Example, labels_of
+from playmask.data.examples import Example, ordered
 from playmask.data.lines import iter_texts
 from playmask.data.readers import read_examples
 from playmask.errors import DataError, InputError
@@ -101,9 +101,9 @@ def test_prediction_input(write):
         ("a.jsonl", '["丙", "1"]', "A list came"),
         ("a.jsonl", '{"txt": "丙", "label": 1}', r"names \['txt', 'label'\] are none of a text"),
         ("a.jsonl", '{"text": ["丙"], "label": 1}', r"text is \['丙'\]; a string"),
-        ("a.jsonl", '{"text": "丙", "label": true}', "label is True; a string or a whole number"),
+        ("a.jsonl", '{"text": "丙", "label": true}', "label is True; a string or a number"),
         ("a.jsonl", '{"text": "丙", "label": null}', "label is missing"),
-        ("a.jsonl", '{"text": "a\\ud83d", "label": 1}', "Character 2 of the text is half"),
+        ("a.jsonl", '{"text": "a\\ud83d", "label": "好评"}', "Character 2 of the text is half"),
     ],
 )  # fmt: skip
 def test_bad_lines(write, name, bad, reason):
@@ -120,11 +120,11 @@ def test_bad_lines(write, name, bad, reason):
 
 
 def test_files_that_hold_nothing(write, tmp_path):
-    with pytest.raises(DataError, match=r"a\.tsv: The file holds no usable line\.$"):
+    with pytest.raises(DataError, match=r"a\.tsv: The file holds no usable text\.$"):
         read_examples(write("a.tsv", "\n\n"))
-    with pytest.raises(DataError, match=r"no usable line \(of 2 bad ones the first: .*a\.tsv:1: "):
+    with pytest.raises(DataError, match=r"no usable text \(of 2 bad ones the first: .*a\.tsv:1: "):
         read_examples(write("a.tsv", "甲\n乙\n"), skip_bad=True)
-    with pytest.raises(DataError, match=r"a\.tsv: The file holds no usable line\.$"):
+    with pytest.raises(DataError, match=r"a\.tsv: The file holds no usable text\.$"):
         read_examples(write("a.tsv", "text\tlabel\n"))
     with pytest.raises(DataError, match="no such file"):
         read_examples(tmp_path / "none")
@@ -170,9 +170,9 @@ def test_a_stream_is_read_as_it_comes():
 
 def test_labels_are_sorted_as_numbers_where_all_are():
     examples = [Example("a", None, label) for label in ("10", "9", "-1", None, "9")]
-    assert labels_of(examples) == ["-1", "9", "10"]
-    assert labels_of([*examples, Example("a", None, "x")]) == ["-1", "10", "9", "x"]
-    assert labels_of([]) == []
+    assert ordered(e.label for e in examples if e.label) == ["-1", "9", "10"]
+    assert ordered(["x", *(e.label for e in examples if e.label)]) == ["-1", "10", "9", "x"]
+    assert ordered([]) == []
 
 
 def test_bundled_reviews():

@@ -120,7 +120,7 @@ def test_bad_files(tmp_path):
         ('{"data": 3}', "a.json: `data` is 3; a list is due"),
         ('{"data": [{}]}', "a.json: data[0] has no list `paragraphs`"),
         ('{"data": [{"paragraphs": [{"qas": [3]}]}]}', "paragraphs[0].qas[0] is 3, no object"),
-        ('{"data": []}', "There is no usable text"),
+        ('{"data": []}', "The file holds no usable text"),
         ("", "a.json: The file is not JSON"),
     ):
         path.write_text(text)

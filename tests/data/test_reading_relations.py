@@ -154,7 +154,7 @@ def test_bad_lines_are_counted(tmp_path):
     bad = DUIE | {"spo_list": [{"subject": "谁", "predicate": "p", "object": "王晶"}]}
     found = read_relations(write(tmp_path / "a.json", DUIE, bad), skip_bad=True)
     assert len(found) == 1 and "a.json:2" in found.skipped[0]
-    with pytest.raises(DataError, match="'导演' is not one of the labels"):
+    with pytest.raises(DataError, match="'饰演@inWork' is not one of the labels"):
         read_relations(tmp_path / "a.json", labels=["饰演"])
 
 

@@ -10,7 +10,7 @@ def taught(task: Any, example: Any) -> list[list[tuple[int, ...]]]:
     """What each window of an example teaches."""
     return [
         [tuple(int(value) for value in row) for row in rows if row[0] >= 0]
-        for rows in task.targets([example])
+        for rows in task.encode_examples([example]).targets
     ]
 
 
@@ -28,7 +28,7 @@ def answered(
 ) -> list[Any]:
     """What a task finds in an example's text where each window says what it teaches."""
     outputs = [say(rows) for rows in taught(task, example)]
-    return [found for _, found in task.found(task.windows([example.text]), outputs)]
+    return [found for _, found in task.method.extract(task.windows([example.text]), outputs)]
 
 
 def shown_whole(task: Any, text: str, places: Iterable[Sequence[int]]) -> bool:

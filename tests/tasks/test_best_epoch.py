@@ -10,9 +10,9 @@ import pytest
 import playmask
 from comparing import numpy_of
 from playmask.errors import ConfigError
-from playmask.runtime.train import fitting
 from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.optimizers import adamw
+from playmask.tasks import training
 from playmask.tasks.saving import all_weights
 from tasks.made_up import QUICK
 from tasks.test_mentions import DATA, new_task
@@ -97,7 +97,7 @@ def test_a_resumed_training_keeps_what_was_measured(tmp_path):
 
 
 def test_of_many_examples_some_are_measured(monkeypatch):
-    monkeypatch.setattr(fitting, "MEASURED", 10)
+    monkeypatch.setattr(training, "MEASURED", 10)
     task = new_task("crf")
     _, asked = scripted(task)
     task.fit(TRAIN[:32], CHECKS, **PLAN | {"epochs": 1})

@@ -12,25 +12,25 @@ from playmask.data.events import TRIGGER, Event, Part, Report
 from playmask.errors import ConfigError, DataError
 from playmask.tasks.extraction.cliques import cliques
 from playmask.tasks.extraction.events import (
-    apart,
     argument_scores,
     by_characters,
     event_scores,
-    largest,
     trigger_scores,
 )
-from playmask.tasks.extraction.gplinker import PARTS
+from playmask.tasks.extraction.gplinker import POINTED
+from playmask.tasks.extraction.linked_events import largest
+from playmask.tasks.extraction.tagged_events import apart
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 from tasks.perfect import answered, candidates, shown_whole
 
 WORDS = tokenizer("甲乙丙丁买卖和，。")
-WAYS = ("linker", "tags")
+METHODS = ("gplinker", "tags")
 LABELS = [f"{type_}@{role}" for type_ in "买卖" for role in (TRIGGER, "谁", "物")]
 
 
-def new_task(way, *, seed=3, **options):
+def new_task(method, *, seed=3, **options):
     options = {"tokenizer": WORDS, "max_length": 24, "dropout": 0.0, "size": 16, **options}
-    return playmask.EventExtractor.new(model(WORDS, seed=seed), LABELS, way=way, **options)
+    return playmask.EventExtractor.new(model(WORDS, seed=seed), LABELS, method=method, **options)
 
 
 def report(seed, clauses=1):
@@ -61,10 +61,12 @@ def told(events):
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("way", WAYS)
-def test_it_learns_and_comes_back(tmp_path, way):
-    task = new_task(way, **({"multiplier": 10.0} if way == "tags" else {}))
-    data = DATA if way == "linker" else [r for r in DATA if len(r.events) < 3]  # one of each type
+@pytest.mark.parametrize("method", METHODS)
+def test_it_learns_and_comes_back(tmp_path, method):
+    task = new_task(method, **({"multiplier": 10.0} if method == "tags" else {}))
+    data = (
+        DATA if method == "gplinker" else [r for r in DATA if len(r.events) < 3]
+    )  # one of each type
     task.fit(data, **QUICK | {"epochs": 32})
     for metric in ("arguments", "triggers", "events", "duee"):
         scores = task.evaluate(data[:64], metric=metric)
@@ -110,7 +112,7 @@ HARD = {
 
 
 def test_events_are_kept_apart():
-    task = new_task("linker")
+    task = new_task("gplinker")
     task.fit([*HARD.values()] * 4, **QUICK | {"epochs": 80, "batch_size": 8, "warm_up": 0.0})
     for name, example in HARD.items():
         assert told(task.predict(example.text)) == told(example.events), name
@@ -136,7 +138,7 @@ def said(rows):
     """What a window says whose pointers have the number that stands first in each row."""
     return {
         name: values
-        for number, part in enumerate(PARTS)
+        for number, part in enumerate(POINTED)
         for name, values in candidates(
             (row[1:] for row in rows if row[0] == number), f"{part} "
         ).items()
@@ -154,7 +156,7 @@ def made_up_event(random, start, stop):
 
 def test_what_lies_whole_in_a_window_is_found_as_it_was_taught():
     """Two events of a type, in texts of up to six windows: just once, and no parts of them."""
-    task, random, whole = new_task("linker"), np.random.default_rng(0), 0
+    task, random, whole = new_task("gplinker"), np.random.default_rng(0), 0
     for _ in range(150):
         size = int(random.integers(20, 100))
         halves = ((0, size // 2), (size // 2, size))
@@ -169,7 +171,7 @@ def test_what_lies_whole_in_a_window_is_found_as_it_was_taught():
 
 
 def test_an_event_that_no_window_shows_whole_comes_in_parts():
-    task = new_task("linker")
+    task = new_task("gplinker")
     [first, second, *_] = task.windows(["一" * 39])
     assert (first.first, first.last, second.first, second.last) == (0, 22, 17, 39)
     parts = (Part(1, 2, "谁"), Part(18, 19, TRIGGER), Part(30, 31, "物"))
@@ -229,10 +231,10 @@ def test_scores_by_hand():
     ],
 )
 def test_examples_that_are_none(example, message):
-    with pytest.raises(DataError, match="Text 0.*" + re.escape(message)):
-        new_task("linker").read([example])
+    with pytest.raises(DataError, match="Example 0.*" + re.escape(message)):
+        new_task("gplinker").read([example])
 
 
 def test_choices_that_cannot_be():
-    with pytest.raises(ConfigError, match="no way 'crf'"):
+    with pytest.raises(ConfigError, match="no method 'crf'"):
         new_task("crf")

@@ -38,7 +38,7 @@ def test_it_learns_writes_saves_and_comes_back(trained, tmp_path):
     assert found == ["六七八九", "零一二三"]
     assert trained.predict("三四五", max_tokens=4) == "六七八九"
     assert trained.generate(["三四五", "九"], max_tokens=4) == ["三四五六七八九", "九零一二三"]
-    assert "".join(trained.stream("三四五", max_tokens=4)) == "六七八九"
+    assert "".join(trained.writer.stream("三四五", max_tokens=4)) == "六七八九"
     again = playmask.load_task(trained.save(tmp_path))
     assert isinstance(again, playmask.LanguageModel)
     assert again.evaluate(ROUND) == scores
@@ -100,9 +100,9 @@ def test_a_label_tells_what_is_written(condition, size, words, tmp_path):
     assert again.prompts(["三"], "倒").rows == task.prompts(["三"], "倒").rows
     with pytest.raises(DataError, match=r"A prompt has the label '例'.*Known: '倒', '顺'"):
         task.generate(label="例")
-    with pytest.raises(DataError, match="Example 1 has the label None"):
+    with pytest.raises(DataError, match="Example 1: It has the label None"):
         task.fit([("三四", "顺"), ("三四", None)], **QUICK)
-    with pytest.raises(DataError, match=r"Example 0 is '三四', not \(text, label\)"):
+    with pytest.raises(DataError, match=r"Example 0: It is '三四', not \(text, label\)"):
         task.fit(["三四"], **QUICK)
 
 
@@ -119,7 +119,7 @@ def test_a_vector_tells_what_is_written():
     task.fit(data, **QUICK | {"epochs": 12})
     both = np.stack([vectors["顺"], vectors["倒"]])
     assert task.generate(["", ""], vector=both, max_tokens=4) == ["零一二三", "九八七六"]
-    with pytest.raises(DataError, match=r"Example 0 has a vector of the shape \(2,\); \(3,\)"):
+    with pytest.raises(DataError, match=r"Example 0: It has a vector of \(2,\); \(3,\)"):
         task.fit([("三", [1.0, 2.0])], **QUICK)
     with pytest.raises(DataError, match="holds no vectors"):
         task.read("texts.txt")
@@ -161,13 +161,13 @@ def test_files_are_read_and_bad_ones_refused_with_their_line(tmp_path):
     with pytest.raises(DataError, match=r"bytes.txt:2: .*not UTF-8 \(it is valid GB 18030\)"):
         task.fit(tmp_path / "bytes.txt", **QUICK)
     (tmp_path / "empty.txt").write_text("")
-    with pytest.raises(DataError, match="empty.txt: The file holds no usable line"):
+    with pytest.raises(DataError, match="empty.txt: The file holds no usable text"):
         task.evaluate(tmp_path / "empty.txt")
-    for data, said in (([], "There are no examples"), (["三", " "], "Example 1 has the text ' '")):
+    for data, said in (([], "There are no examples"), (["三", " "], "Example 1: The text is ' '")):
         with pytest.raises(DataError, match=said):
             task.fit(data, **QUICK)
     assert task.read(["三", 4], skip_bad=True).skipped == [
-        "Example 1 has the text 4; a str that is not empty is due."
+        "Example 1: The text is 4; a str that is not empty is due."
     ]
 
 

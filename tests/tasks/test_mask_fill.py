@@ -98,9 +98,9 @@ def test_bad_data_is_refused_with_its_line(tmp_path):
     with pytest.raises(DataError, match="c.jsonl:1: The names .'title'. are none of a text"):
         task.fit(tmp_path / "c.jsonl", **QUICK)
     (tmp_path / "d.txt").write_text("")
-    with pytest.raises(DataError, match="d.txt: The file holds no usable line"):
+    with pytest.raises(DataError, match="d.txt: The file holds no usable text"):
         task.evaluate(tmp_path / "d.txt")
-    with pytest.raises(DataError, match="Example 1 has the text ''"):
+    with pytest.raises(DataError, match="Example 1: The text is ''"):
         task.fit(["今", ""], **QUICK)
 
 

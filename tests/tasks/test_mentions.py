@@ -11,7 +11,7 @@ import playmask
 from playmask.data.annotated import Annotated, Mention
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.labelling.losses import SparseMultilabelCrossentropy, multilabel_crossentropy
-from playmask.tasks.extraction.sequence_tagger import letters_of, merged
+from playmask.tasks.extraction.tagging import letters_of, merged
 from playmask.tasks.windows import Window
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 from tasks.perfect import answered, candidates, shown_whole
@@ -135,7 +135,7 @@ def test_stretches_are_taken_from_the_window_that_shows_most_around_them():
         first, last = np.array(inside).T - window.first + 1
         score = np.full(len(inside), 1.0)
         outputs.append({"score": score, "label": score * label, "first": first, "last": last})
-    found = [mention[:3] for _, mention in task.found(windows, outputs)]
+    found = [mention[:3] for _, mention in task.method.extract(windows, outputs)]
     assert found == [(9, 13, "EVEN"), (11, 13, "EVEN"), (13, 14, "ODD")]
 
 
@@ -165,7 +165,7 @@ def test_only_windows_that_share_a_token_are_compared(monkeypatch, kind):
         outputs = [{"logits": np.zeros((16, len(task.tags)), "float32")} for _ in windows]
     else:
         outputs = [candidates((0, i, i) for i in range(1, len(w.encoding) - 1)) for w in windows]
-    found = list(task.found(windows, outputs))
+    found = list(task.method.extract(windows, outputs))
     assert kind == "crf" or len(found) == 600
     assert len(windows) > 50 and len(asked) <= 2 * sum(len(w.encoding) for w in windows)
 
@@ -189,7 +189,7 @@ def test_what_lies_whole_in_a_window_is_found_as_it_was_taught():
 def test_a_mention_that_a_window_cuts_keeps_its_inner_letters():
     task = new_task("crf", scheme="bmes")
     long = Annotated("甲" * 25, (Mention(10, 20, "ODD"),))
-    tags = [[task.tags[i] for i in row if i >= 0] for row in task.targets([long])]
+    tags = [[task.tags[i] for i in row if i >= 0] for row in task.encode_examples([long]).targets]
     assert tags[0][11:16] == ["B-ODD", "M-ODD", "M-ODD", "M-ODD", "O"]
     assert tags[1][:12] == ["O", *["M-ODD"] * 8, "E-ODD", "O", "O"]
 
@@ -214,19 +214,19 @@ def test_a_window_knows_its_margins():
         ("crf", {"scheme": "bioe"}, "no scheme 'bioe'"),
         ("global", {"pointer": "locl"}, "no pointer 'locl'"),
         ("global", {"size": 7}, "size is even"),
-        ("crf", {"max_length": 5}, "max_length is 5; 6 is the least"),
+        ("crf", {"max_length": 5}, "max_length is from 8, not 5"),
     ],
 )
 def test_choices_that_cannot_be(kind, options, message):
     with pytest.raises(ConfigError, match=message):
         new_task(kind, **options).windows(["甲"])
-    with pytest.raises(ConfigError, match="each once"):
+    with pytest.raises(ConfigError, match="is needed once"):
         playmask.SequenceTagger.new(model(WORDS), ["A", "A"], tokenizer=WORDS)
 
 
 @pytest.mark.parametrize("example", ["甲", ("甲",), ("甲", [3]), ("甲", [(0, 1)])])
 def test_examples_that_are_none(example):
-    with pytest.raises(DataError, match="Text 0"):
+    with pytest.raises(DataError, match="Example 0"):
         new_task("crf").read([example])
 
 

@@ -18,7 +18,7 @@ WORDS = tokenizer("甲乙丙丁")
 READ, COPY = playmask.ReadingComprehension, playmask.CopyingReader
 KINDS = {
     "pointers": (READ, {"max_length": 32, "dropout": 0.0}, {}),
-    "mask-fill": (READ, {"max_length": 32, "way": "mask-fill"}, {}),
+    "mask-fill": (READ, {"max_length": 32, "method": "mask-fill"}, {}),
     "copying": (COPY, {"max_length": 32}, {"mask": "unilm"}),
 }
 
@@ -110,7 +110,7 @@ def test_windows_answer_as_one(impossible):
     )
     for task in (small, large):
         hand_made(task, *tables, none=2.0)
-        task.settings.impossible = impossible
+        task.settings = task.settings.change(impossible=impossible)
     asked = (text[0], text)
     assert len(small.windows([asked])) > 10 and len(large.windows([asked])) == 1
     one, other = (task.predict(asked, best=5) for task in (small, large))
@@ -137,7 +137,7 @@ def test_scores_of_all_answers_add_up_to_one():
     answers = task.predict(("甲", "一二三"), best=9)
     assert {answer.text for answer in answers} == {"一", "二", "三", "一二", "二三"}
     assert sum(answer.score for answer in answers) == pytest.approx(1)
-    task.settings.impossible = True
+    task.settings = task.settings.change(impossible=True)
     answers = task.predict(("甲", "一二三"), best=9)
     none = next(answer for answer in answers if not answer.text)
     assert none.score == pytest.approx(np.exp(-1) / (5 + np.exp(-1)))
@@ -165,8 +165,8 @@ def test_all_places_of_an_answer_are_right_and_no_others(kind):
     task = new_task(kind)
     text = "一二乙一二丙一三"
     example = Asked("甲", text, ("一二",), ((0, 2), (3, 5)))
-    (numbers,) = task.targets([example])
-    (row,) = task.rows([example])
+    (numbers,) = task.encode_examples([example]).targets
+    (row,) = task.encode_examples([example]).rows
     shown = np.nonzero(row["marks"])[0]
     assert len(shown) == len(text)
     for number, (start, end) in zip(numbers, example.places, strict=True):
@@ -180,22 +180,22 @@ def test_windows_that_show_a_part_of_an_answer_teach_nothing():
     task = new_task(max_length=24, max_answer=4)
     (first, *_) = windows = task.windows([("甲", "丁" * 40)])
     cut = Asked("甲", "丁" * 40, (), ((first.last - 2, first.last + 1),))
-    learnt = task._learnt([cut])
-    assert [window.first for window, _ in learnt] == [window.first for window in windows[1:]]
-    assert learnt[0][1] != [0] and learnt[-1][1] == [0]
+    learnt = task.encode_examples([cut])
+    assert learnt.rows == [task.row_of(window) for window in windows[1:]]
+    assert learnt.targets[0].tolist() != [0] and learnt.targets[-1].tolist() == [0]
     with pytest.raises(DataError, match="No question has an answer of at most 4 tokens"):
-        task.rows([Asked("甲", "丁" * 40, (), ((0, 9),))])
+        task.encode_examples([Asked("甲", "丁" * 40, (), ((0, 9),))])
 
 
 def test_longer_answers_than_may_be_written_are_not_learnt():
     task = new_task("copying")
     short = Asked("甲", "甲一二乙一二三四", ("一二", "一二三四"), ((1, 3), (4, 8)))
     long = Asked("甲", "甲一二三四", ("一二三四",), ((1, 5),))
-    (row,) = task.rows([short, long])
-    (alone,) = task.rows([short._replace(places=((1, 3),))])
+    (row,) = task.encode_examples([short, long]).rows
+    (alone,) = task.encode_examples([short._replace(places=((1, 3),))]).rows
     assert row == alone
     with pytest.raises(DataError, match="No question has an answer of at most 3 tokens"):
-        task.rows([long])
+        task.encode_examples([long])
 
 
 @pytest.mark.backends
@@ -280,7 +280,7 @@ def test_long_questions_of_a_file_are_told_by_line(tmp_path):
     ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     said = f"a.jsonl:1: The question '{'甲' * 40}…' has 50 tokens; with a max_length of 32 it may"
-    for read in (task.read, task.read_wanted):
+    for read in (task.read, task.read_references):
         with pytest.raises(DataError, match=re.escape(said)):
             read(file)
         examples = read(file, skip_bad=True)
@@ -294,9 +294,7 @@ def test_long_questions_of_a_file_are_told_by_line(tmp_path):
     [
         (("甲", "一"), "not an Asked"),
         (Asked("甲", "一"), "The question '甲' has no answer"),
-        (Asked("", "一", ("一",), ((0, 1),)), "The question of text 0 is empty"),
         (Asked("甲", "一", ("二",)), "The answer '二' has no place in the passage"),
-        (Asked("甲", "一", (), ((0, 2),)), "goes from 0 to 2, but the text has 1 characters"),
     ],
 )
 def test_examples_that_are_none(example, message):
@@ -304,6 +302,13 @@ def test_examples_that_are_none(example, message):
     with pytest.raises(DataError, match=message):
         task.read([example])
     assert len(task.read([example, DATA[0]], skip_bad=True)) == 1
+
+
+def test_questions_that_cannot_be():
+    with pytest.raises(DataError, match="The question is ''"):
+        Asked("", "一", ("一",), ((0, 1),))
+    with pytest.raises(DataError, match="goes from 0 to 2, but the text has 1 characters"):
+        Asked("甲", "一", (), ((0, 2),))
 
 
 def test_evaluation_compares_texts_alone():
@@ -317,11 +322,11 @@ def test_evaluation_compares_texts_alone():
 @pytest.mark.parametrize(
     "kind, options, message",
     [
-        ("pointers", {"way": "pointer"}, "no way 'pointer' to read. Did you mean 'pointers'"),
+        ("pointers", {"method": "pointer"}, "no method 'pointer'. Did you mean 'pointers'"),
         ("pointers", {"max_answer": 8}, "Answers may have 8 tokens; windows of 32 share 7"),
         ("mask-fill", {"max_answer": 8}, "windows of 23 share 5"),
         ("copying", {"max_answer": 8}, "windows of 23 share 5"),
-        ("pointers", {"max_answer": 0}, "Answers may have 0 tokens"),
+        ("pointers", {"max_answer": 0}, "max_answer is from 1, not 0"),
     ],
 )
 def test_choices_that_cannot_be(kind, options, message):

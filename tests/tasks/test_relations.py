@@ -10,18 +10,18 @@ import playmask
 from playmask.data.relations import VALUE, Related, Relation, Slot, triple_of
 from playmask.errors import ConfigError, DataError
 from playmask.metrics.relations import Triple
-from playmask.tasks.extraction.relations import objects_of
+from playmask.tasks.extraction.relation_method import objects_of
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 from tasks.perfect import answered, candidates, shown_whole
 
 WORDS = tokenizer("甲乙丙丁爱恨和，。")
-WAYS = ("linker", "pointers")
+METHODS = ("gplinker", "casrel")
 LABELS = ["爱", "恨"]
 
 
-def new_task(way, labels=LABELS, *, seed=3, **options):
+def new_task(method, labels=LABELS, *, seed=3, **options):
     options = {"tokenizer": WORDS, "max_length": 24, "dropout": 0.0, "size": 16, **options}
-    return playmask.RelationExtractor.new(model(WORDS, seed=seed), labels, way=way, **options)
+    return playmask.RelationExtractor.new(model(WORDS, seed=seed), labels, method=method, **options)
 
 
 def text(seed, clauses=2):
@@ -51,8 +51,8 @@ LEARN = QUICK | {"epochs": 40}
 
 
 def test_few_tokens_are_ends_to_begin_with():
-    task = new_task("pointers")
-    rows = task.rows(DATA[:8])
+    task = new_task("casrel")
+    rows = task.encode_examples(DATA[:8]).rows
     inputs = {name: np.array([row[name][:8] for row in rows]) for name in rows[0]}
     outputs = task.network({**inputs, "subject": np.zeros((len(rows), 2), "int32")})
     chances = {name: np.exp(ops.convert_to_numpy(each)) for name, each in outputs.items()}
@@ -65,9 +65,9 @@ def places(relations):
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("way", WAYS)
-def test_it_learns_and_comes_back(tmp_path, way):
-    task = new_task(way)
+@pytest.mark.parametrize("method", METHODS)
+def test_it_learns_and_comes_back(tmp_path, method):
+    task = new_task(method)
     task.fit(DATA, **LEARN)
     scores = task.evaluate(DATA[:64])
     assert scores["f1"] > 0.85, scores
@@ -125,10 +125,10 @@ OVERLAPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_overlaps_are_kept_apart(way):
+@pytest.mark.parametrize("method", METHODS)
+def test_overlaps_are_kept_apart(method):
     """One task learns them all by heart, and says just these."""
-    task = new_task(way, ["爱", "爱@和", "恨"])
+    task = new_task(method, ["爱", "爱@和", "恨"])
     task.fit([*OVERLAPS.values()] * 4, **QUICK | {"epochs": 80, "batch_size": 8, "warm_up": 0.0})
     for name, example in OVERLAPS.items():
         assert places(task.predict(example.text)) == places(example.relations), name
@@ -136,7 +136,7 @@ def test_overlaps_are_kept_apart(way):
 
 def test_scores_are_products_of_probabilities(monkeypatch):
     """One subject 1 … 2 and, of label 1, one object 4 … 5; other ends are not likely enough."""
-    task = new_task("pointers")
+    task = new_task("casrel")
     subjects, objects = np.full((1, 6, 2), 0.1), np.full((1, 6, 2, 2), 0.1)
     subjects[0, 1, 0], subjects[0, 2, 1], subjects[0, 4, 1] = 0.5, 0.9, 0.95
     subjects[0, 5, 0] = 0.8  # no end behind it
@@ -198,18 +198,18 @@ def test_relations_in_words():
     assert triple_of(text, relation) == Triple("甲一", "爱", {VALUE: "乙二", "和": "丙三"})
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_noise_gives_no_more_than_the_candidates(way):
+@pytest.mark.parametrize("method", METHODS)
+def test_noise_gives_no_more_than_the_candidates(method):
     """An untrained task, whose every score is high, answers as quickly as a trained one."""
-    task = new_task(way, [f"R{i}" for i in range(20)])
+    task = new_task(method, [f"R{i}" for i in range(20)])
     linked = [each.dense.bias for each in getattr(task.network, "pointers", {}).values()]
-    pointed = [task.network.subjects.bias, task.network.objects.bias] if way == "pointers" else []
+    pointed = [task.network.subjects.bias, task.network.objects.bias] if method == "casrel" else []
     for bias in (*linked, *pointed):
         bias.assign(np.full(bias.shape, 3.0, "float32"))
     text = "甲一二三四五六七八九"
     found = task.predict([text] * 3)
     assert found[0] == found[1] and 16 < len(found[0]) <= 256 * 16
-    [output] = task.predictor(task.rows([Related(text)]))
+    [output] = task.predictor(task.encode_examples([Related(text)]).rows)
     most = {"stretches score": 128, "heads score": 256, "tails score": 256, "score": 64}
     counts = {name: len(each) for name, each in output.items() if name in most}
     assert counts and all(count == most[name] for name, count in counts.items())
@@ -227,36 +227,36 @@ def test_noise_gives_no_more_than_the_candidates(way):
     ],
 )
 def test_examples_that_are_none(example, message):
-    with pytest.raises(DataError, match="Text 0.*" + re.escape(message)):
-        new_task("linker").read([example])
+    with pytest.raises(DataError, match="Example 0.*" + re.escape(message)):
+        new_task("gplinker").read([example])
 
 
 def test_choices_that_cannot_be():
-    with pytest.raises(ConfigError, match="no way 'pointer'. Did you mean 'pointers'"):
-        new_task("pointer")
+    with pytest.raises(ConfigError, match="no method 'casrol'. Did you mean 'casrel'"):
+        new_task("casrol")
     with pytest.raises(ConfigError, match="no metric 'webnlg'"):
-        new_task("linker").evaluate(DATA[:1], metric="webnlg")
+        new_task("gplinker").evaluate(DATA[:1], metric="webnlg")
 
 
-def said(way, triples):
+def said(method, triples):
     """What a window says whose relations are label, ends of subject, ends of object."""
-    if way == "pointers":
+    if method == "casrel":
         names = ("label", "subject first", "subject last", "first", "last")
         every = np.array([*triples, (0, 1, 1, 2, 2)])
         chance = np.array([0.9] * len(triples) + [0.0])
         return {"score": chance, **dict(zip(names, every.T, strict=True))}
     subjects, things = ({(role, *t[at : at + 2]) for t in triples} for role, at in ((0, 1), (1, 3)))
     return {
-        **candidates(subjects | things, "stretches "),
+        **candidates(subjects | things, "spans "),
         **candidates({(label, first, start) for label, first, _, start, _ in triples}, "heads "),
         **candidates({(label, last, end) for label, _, last, _, end in triples}, "tails "),
     }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_relation_is_taken_from_the_window_that_shows_most_around_it(way):
+@pytest.mark.parametrize("method", METHODS)
+def test_a_relation_is_taken_from_the_window_that_shows_most_around_it(method):
     """The first window shows most around both ends; the second more around the object alone."""
-    task = new_task(way, max_length=18)
+    task = new_task(method, max_length=18)
     windows = task.windows(["一二三四五六七八九" * 4])
     assert [(w.first, w.last) for w in windows] == [(0, 16), (12, 28), (24, 36)]
     assert [w.margin(14, 14) for w in windows] == [1, 2, -1]
@@ -266,16 +266,16 @@ def test_a_relation_is_taken_from_the_window_that_shows_most_around_it(way):
         for i, window in enumerate(windows):
             first, start = (token - window.first + window.head for token in (12, 14))
             triples = [(1, first, first, start, start)] if i == speaker else []
-            outputs.append(said(way, triples))
-        found = [relation[:3] for _, relation in task.found(windows, outputs)]
+            outputs.append(said(method, triples))
+        found = [relation[:3] for _, relation in task.method.extract(windows, outputs)]
         wanted = ((12, 13), "恨", (Slot(VALUE, 14, 15),))
         assert found == ([wanted] if speaker == 0 else []), speaker
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_what_lies_whole_in_a_window_is_found_as_it_was_taught(way):
+@pytest.mark.parametrize("method", METHODS)
+def test_what_lies_whole_in_a_window_is_found_as_it_was_taught(method):
     """Any two relations, in texts of up to six windows."""
-    task, random = new_task(way), np.random.default_rng(0)
+    task, random = new_task(method), np.random.default_rng(0)
     whole = 0
     for _ in range(100):
         size = int(random.integers(5, 100))
@@ -287,7 +287,7 @@ def test_what_lies_whole_in_a_window_is_found_as_it_was_taught(way):
             label = LABELS[random.integers(2)]
             relations.add(Relation((first, last), label, (Slot(VALUE, start, end),)))
         example = Related("一" * size, tuple(sorted(relations)))
-        found = answered(task, example, lambda rows: said(way, rows))
+        found = answered(task, example, lambda rows: said(method, rows))
         wanted = {
             relation[:3]
             for relation in relations

@@ -51,7 +51,7 @@ def test_no_special_token_but_the_end_is_written():
     assert len(task.predict("一二三", max_tokens=5, min_tokens=5)) == 5
     only = playmask.Automaton.only([WORDS.token_to_id("七")])
     assert task.predict("一二三", max_tokens=3, constrain=only) == "七七七"
-    assert "".join(task.stream("一二三", max_tokens=3, constrain=(only,))) == "七七七"
+    assert "".join(task.writer.stream("一二三", max_tokens=3, constrain=(only,))) == "七七七"
 
 
 def test_searches_and_the_n_best():
@@ -60,9 +60,9 @@ def test_searches_and_the_n_best():
     assert isinstance(best, list) and len(best) == 3
     one = task.predict(["一二三"], search=playmask.Beams(3))
     assert one == best[:1] and task.predict([]) == []
-    assert "".join(task.stream("一二三")) == task.predict("一二三")
+    assert "".join(task.writer.stream("一二三")) == task.predict("一二三")
     with pytest.raises(InputError, match="labels are not taken"):
-        task.write(["一"], told="x")
+        task.writer.write(["一"], condition="x")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -94,10 +94,10 @@ def test_sources_are_cut_and_targets_keep_their_room():
     long = "一二三四五六七八九零" * 2
     row = task.encode_examples(task.read([(long, long)])).rows[0]
     assert row["segments"] == [0] * 8 + [1] * 8 and row["tokens"][7] == WORDS.sep
-    assert task.settings.max_length == 16
+    assert task.settings.row_length == 16
     two = new_task("decoder")
     assert len(two.encode_examples(two.read([(long, long)])).rows[0]["tokens"]) == 8
-    assert two.targets(two.read([(long, long)])).shape == (1, 8)
+    assert two.encode_examples(two.read([(long, long)])).targets.shape == (1, 8)
     assert len(task.predict(long)) <= 8
 
 
@@ -119,7 +119,7 @@ def test_files_are_read_and_bad_ones_refused_with_their_line(tmp_path):
         "key.jsonl": ('{"source": "一"}\n', r"key.jsonl:1: The names \['source'\] are none of a t"),
         "none.jsonl": ('{"a": "一", "target": "二"}\n', "are none of a source: source, src"),
         "gap.tsv": ("一\t二\n三\t \n", "gap.tsv:2: The target is empty"),
-        "empty.tsv": ("", "empty.tsv: The file holds no usable line"),
+        "empty.tsv": ("", "empty.tsv: The file holds no usable text"),
     }
     for name, (content, said) in bad.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
@@ -128,9 +128,9 @@ def test_files_are_read_and_bad_ones_refused_with_their_line(tmp_path):
     (tmp_path / "bytes.tsv").write_bytes("一\t二\n".encode() + "乱\t码".encode("gb18030"))
     with pytest.raises(DataError, match=r"bytes.tsv:2: .*not UTF-8"):
         task.fit(tmp_path / "bytes.tsv", **QUICK)
-    with pytest.raises(DataError, match=r"Example 0 is '一', not \(source, target\)"):
+    with pytest.raises(DataError, match=r"Example 0: It is '一', not \(source, target\)"):
         task.fit(["一"], **QUICK)
-    with pytest.raises(DataError, match="Example 1 has the target None"):
+    with pytest.raises(DataError, match="Example 1: The target is None"):
         task.fit([("一", "二"), ("一", None)], **QUICK)
 
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_one(tmp_path):
         new_task("stack", max_source=30)
     with pytest.raises(ConfigError, match="max_source is 40"):
         new_task("decoder", max_source=40)
-    assert new_task("decoder", max_source=30).settings.max_length == 38
+    assert new_task("decoder", max_source=30).settings.row_length == 38
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -150,7 +150,7 @@ def test_a_checkpoint_becomes_one(form, tmp_path):
     playmask.save(model(WORDS, **changes), tmp_path)
     WORDS.save(tmp_path)
     task = playmask.Seq2Seq.new(tmp_path, **SIZES)
-    assert task.decodes == (form == "decoder")
+    assert task.form.decodes == (form == "decoder")
     assert task.evaluate(TEST[:2])["loss"] > 0
 
 

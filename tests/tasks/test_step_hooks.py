@@ -120,7 +120,7 @@ def test_one_value_holds_the_options_and_is_saved(tmp_path):
     assert TrainingOptions(epochs=np.int64(2), clip=np.float32(0.5)).change(seed=np.int32(1)) == (
         TrainingOptions(epochs=2, clip=0.5, seed=1)
     )
-    with pytest.raises(ConfigError, match="no training option 'epoch'. Did you mean 'epochs'"):
+    with pytest.raises(ConfigError, match="no option 'epoch'. Did you mean 'epochs'"):
         task.fit(reviews(32), epoch=3)
     with pytest.raises(ConfigError, match="epochs is from 1, not 0"):
         TrainingOptions(epochs=0)

@@ -82,7 +82,7 @@ def lines(path: Path, skipped: list[str] | None) -> Iterator[Example]:
         yield example
     if not count:
         first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
-        raise DataError(f"{path}: The file holds no usable line{first}.")
+        raise DataError(f"{path}: The file holds no usable text{first}.")
 
 
 def groups(examples: Iterable[Example]) -> Iterator[list[Example]]:

@@ -1,7 +1,7 @@
 """Gathering the examples of a file, each checked; bad ones are an error or left out and listed."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,7 @@ def gather(
         first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
         if path is None:
             raise DataError(f"There are no examples; at least one is needed{first}.")
-        raise DataError(f"{path}: There is no usable text{first}.")
+        raise DataError(f"{path}: The file holds no usable text{first}.")
     examples.skipped = skipped
     return examples
 
@@ -80,6 +80,23 @@ def check_all(
     makers = ((place, partial(check, each)) for place, each in zip(places, held, strict=True))
     path = held.path if len(held.places) == len(held) else None
     return gather(path, makers, skip_bad=skip_bad, skipped=[*held.skipped])
+
+
+def read_checked(
+    data: Any,
+    parse: Callable[[str | Path], Examples[Any]],
+    checks: Sequence[Callable[[Any], T]],
+    *,
+    skip_bad: bool = False,
+) -> Examples[T]:
+    """Examples of a file, or of a sequence, each checked once.
+
+    checks: the one that is due, and others that are as good: what one of them has checked stays
+    """
+    if isinstance(data, Examples) and any(map(data.is_checked, checks)):
+        return data
+    examples = parse(data) if isinstance(data, (str, Path)) else data
+    return check_all(examples, checks[0], skip_bad=skip_bad).mark_checked(checks[0])
 
 
 def check_characters(example: T) -> T:

@@ -1,16 +1,18 @@
 """What an explanation asks of a task: a text as it reads it, and the answer that is explained."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
 
 from playmask.errors import ConfigError, InputError, nearest
+from playmask.model.masks import Tensor
 from playmask.runtime.batches import Row
-
-if TYPE_CHECKING:
-    from playmask.tasks.task import Task
+from playmask.runtime.compiled import Compiled
+from playmask.runtime.gradients import value_and_gradient
+from playmask.runtime.predictor import Predictor
+from playmask.tokenizers import Tokenizer
 
 
 class Question(NamedTuple):
@@ -30,7 +32,42 @@ class Question(NamedTuple):
     also: dict[str, np.ndarray] = {}  # noqa: RUF012
 
 
-def among_few(task: "Task[Any]", texts: Sequence[str], answer: str | None) -> Question:
+class Explained(Protocol):
+    """A task whose answers are explained."""
+
+    network: keras.Model
+    tokenizer: Tokenizer
+    settings: Any
+    predictor: Predictor
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+
+    def row(self, text: Any) -> Row:
+        """The network's inputs for one text, or pair."""
+
+    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """How strongly outputs speak for each answer: (B,) each."""
+
+    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+        """How strongly outputs speak for the answer of a question: (B,)."""
+
+
+def slopes_of(task: Explained) -> Compiled:
+    """The score of an answer and its gradient, for vectors in place of tokens.
+
+    Shapes: vectors (B, T, E); inputs, dict of (B, …); targets, of a Question -> (B,), (B, T, E)
+    """
+
+    def score(vectors: Tensor, inputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+        outputs = task.network({**inputs, "vectors": vectors}, training=False)
+        return task.score(outputs, *targets)
+
+    return value_and_gradient(task.network, score)
+
+
+def among_few(task: Explained, texts: Sequence[str], answer: str | None) -> Question:
     """Of a task whose `scores` name all its answers; without one, the highest is explained.
 
     Raises: ConfigError if it has no such answer, or reads other tokens than those of the text

@@ -4,8 +4,12 @@ from importlib import import_module
 from typing import Any
 
 from playmask.errors import ConfigError, nearest
-from playmask.tasks import settings as s
+from playmask.tasks.classification import settings as classification
+from playmask.tasks.extraction import settings as extraction
+from playmask.tasks.reading import settings as reading
 from playmask.tasks.settings import TaskSettings
+from playmask.tasks.similarity import settings as similarity
+from playmask.tasks.writing import settings as writing
 
 SETTINGS: dict[str, type[TaskSettings]] = {}
 """The settings of each task, by the name that task.json and the command line have for it."""
@@ -37,17 +41,17 @@ def task_class(name: str) -> Any:
     return home
 
 
-register(s.ClassifierSettings, "playmask.tasks.classification.classify:TextClassifier")
-register(s.RegressorSettings, "playmask.tasks.classification.regress:TextRegressor")
-register(s.PatternSettings, "playmask.tasks.classification.pattern:PatternClassifier")
-register(s.LanguageModelSettings, "playmask.tasks.writing.language_model:LanguageModel")
-register(s.Seq2SeqSettings, "playmask.tasks.writing.seq2seq:Seq2Seq")
-register(s.MaskFillSettings, "playmask.tasks.writing.mask_fill:MaskFill")
-register(s.TaggerSettings, "playmask.tasks.extraction.sequence_tagger:SequenceTagger")
-register(s.SpanSettings, "playmask.tasks.extraction.span_tagger:SpanTagger")
-register(s.RelationSettings, "playmask.tasks.extraction.relations:RelationExtractor")
-register(s.EventSettings, "playmask.tasks.extraction.events:EventExtractor")
-register(s.ReaderSettings, "playmask.tasks.reading.extractive:ReadingComprehension")
-register(s.CopyingSettings, "playmask.tasks.reading.generative:CopyingReader")
-register(s.EncoderSettings, "playmask.tasks.similarity.encoder:SentenceEncoder")
-register(s.PairSettings, "playmask.tasks.similarity.pairs:SentencePair")
+register(classification.ClassifierSettings, "playmask.tasks.classification.classify:TextClassifier")
+register(classification.RegressorSettings, "playmask.tasks.classification.regress:TextRegressor")
+register(classification.PatternSettings, "playmask.tasks.classification.pattern:PatternClassifier")
+register(writing.LanguageModelSettings, "playmask.tasks.writing.language_model:LanguageModel")
+register(writing.Seq2SeqSettings, "playmask.tasks.writing.seq2seq:Seq2Seq")
+register(writing.MaskFillSettings, "playmask.tasks.writing.mask_fill:MaskFill")
+register(extraction.TaggerSettings, "playmask.tasks.extraction.sequence_tagger:SequenceTagger")
+register(extraction.SpanSettings, "playmask.tasks.extraction.span_tagger:SpanTagger")
+register(extraction.RelationSettings, "playmask.tasks.extraction.relations:RelationExtractor")
+register(extraction.EventSettings, "playmask.tasks.extraction.events:EventExtractor")
+register(reading.ReaderSettings, "playmask.tasks.reading.extractive:ReadingComprehension")
+register(reading.CopyingSettings, "playmask.tasks.reading.generative:CopyingReader")
+register(similarity.EncoderSettings, "playmask.tasks.similarity.encoder:SentenceEncoder")
+register(similarity.PairSettings, "playmask.tasks.similarity.pairs:SentencePair")

@@ -13,18 +13,17 @@ from keras import ops
 from playmask.checkpoints import safetensors
 from playmask.checkpoints.source import WEIGHTS
 from playmask.data.examples import Examples
-from playmask.data.gathering import check_all
+from playmask.data.gathering import read_checked
 from playmask.data.inputs import read_table
 from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Batches, Row
 from playmask.runtime.compiled import Compiled
-from playmask.runtime.gradients import value_and_gradient
 from playmask.runtime.predictor import Predictor
 from playmask.runtime.train.fitting import TrainingPlan
 from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.explaining import Question, among_few
+from playmask.tasks.explaining import Question, among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.saving import arrays_of, fill_weights, load_reader, save_task
@@ -219,17 +218,8 @@ class Task(ABC, Generic[S]):
 
     @cached_property
     def slopes(self) -> Compiled:
-        """The score of an answer and its gradient, for vectors in place of tokens.
-
-        Shapes: vectors (B, T, E); inputs, dict of (B, …); targets, of a Question
-                -> (B,), (B, T, E)
-        """
-
-        def score(vectors: Tensor, inputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
-            outputs = self.network({**inputs, "vectors": vectors}, training=False)
-            return self.score(outputs, *targets)
-
-        return value_and_gradient(self.network, score)
+        """The score of an answer and its gradient, see `slopes_of`."""
+        return slopes_of(self)
 
     # What all tasks share
 
@@ -273,22 +263,15 @@ class Task(ABC, Generic[S]):
         skip_bad: leave bad ones out and list them in `.skipped`
         Raises: DataError for a bad example, and where there is none
         """
-        if isinstance(data, Examples) and data.is_checked(self.check):
-            return data
-        if isinstance(data, (str, Path)):
-            data = self.parse(self.settings, data, columns=columns, skip_bad=skip_bad)
-        return check_all(data, self.check, skip_bad=skip_bad).mark_checked(self.check)
+        parse = partial(self.parse, self.settings, columns=columns, skip_bad=skip_bad)
+        return read_checked(data, parse, (self.check,), skip_bad=skip_bad)
 
     def read_references(
         self, data: Any, *, skip_bad: bool = False, columns: Columns = None
     ) -> Examples[Any]:
         """Read examples to be measured on, as `read` does; learning may ask more of them."""
-        check = self.check_reference
-        if isinstance(data, Examples) and any(map(data.is_checked, (self.check, check))):
-            return data
-        if isinstance(data, (str, Path)):
-            data = self.parse_references(self.settings, data, columns=columns, skip_bad=skip_bad)
-        return check_all(data, check, skip_bad=skip_bad).mark_checked(check)
+        parse = partial(self.parse_references, self.settings, columns=columns, skip_bad=skip_bad)
+        return read_checked(data, parse, (self.check_reference, self.check), skip_bad=skip_bad)
 
     def metric(self, name: str | None = None) -> Any:
         """The rule to score answers by that has a name; without one, the default."""

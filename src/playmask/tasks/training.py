@@ -1,18 +1,16 @@
 """The training of a task: batches of its examples, and Keras' loop over them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import keras
 
 from playmask.data.examples import Examples
+from playmask.runtime.batches import Batches
 from playmask.runtime.planning import price_of
-from playmask.runtime.train.fitting import TrainingPlan, train
-
-if TYPE_CHECKING:
-    from playmask.tasks.task import Task
+from playmask.runtime.train.fitting import Trainable, TrainingPlan, train
 
 MEASURED = 1000  # validation examples at most on which an epoch is measured
 
@@ -22,8 +20,15 @@ def fingerprint(examples: Iterable[Any]) -> str:
     return hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
 
 
+class Fitted(Trainable, Protocol):
+    """What is trained on examples: it makes batches of them."""
+
+    def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+        """Padded batches of examples."""
+
+
 def fit_network(
-    task: "Task[Any]",
+    task: Fitted,
     examples: Examples[Any],
     checks: Examples[Any] | None,
     plan: TrainingPlan,

@@ -133,7 +133,8 @@ def _overview(found: Description) -> list[tuple[str, str]]:
         ("a load", summary(report)),
     ]
     if found.task is not None:
-        settings = "; ".join(f"{n} {v}" for n, v in found.task.get("settings", {}).items())
+        fields = {n: v for n, v in found.task.get("settings", {}).items() if n != "is"}
+        settings = "; ".join(f"{name} {_value(value)}" for name, value in fields.items())
         rows.insert(1, ("task", f"{found.task.get('task')}: {settings}"))
     return rows
 
@@ -166,3 +167,7 @@ def human(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.2f} GB"
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

@@ -11,8 +11,8 @@ from playmask.model.transformer import Transformer
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel, SeveralLabels
 from playmask.tasks.classification.network import ClassifierNetwork
 from playmask.tasks.classification.pooling import heads_of
+from playmask.tasks.classification.settings import ClassifierSettings
 from playmask.tasks.classification.text_task import TextTask, learn_labels
-from playmask.tasks.settings import ClassifierSettings
 from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer
 

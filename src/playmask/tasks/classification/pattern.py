@@ -15,9 +15,9 @@ from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Row
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel
+from playmask.tasks.classification.settings import PatternSettings
 from playmask.tasks.classification.text_task import TextTask, learn_labels
 from playmask.tasks.network import TaskNetwork
-from playmask.tasks.settings import PatternSettings
 from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from playmask.data.examples import Example, Examples
-from playmask.data.gathering import BadExample
+from playmask.data.gathering import BadExample, check_all
 from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
@@ -17,9 +17,9 @@ from playmask.model.transformer import Transformer
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, numbers_of
 from playmask.tasks.classification.network import ClassifierNetwork
 from playmask.tasks.classification.pooling import heads_of
+from playmask.tasks.classification.settings import RegressorSettings
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.losses import squared_error
-from playmask.tasks.settings import RegressorSettings
 from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer
 
@@ -126,7 +126,13 @@ class TextRegressor(TextTask[RegressorSettings]):
         skip_bad: bool = False,
     ) -> Examples[Example]:
         """Read texts, or pairs, and their numbers, from a table or JSON lines."""
-        return read_examples(path, separator=settings.separator, columns=columns, skip_bad=skip_bad)
+        separator, space = settings.separator, Numbers(settings)
+        examples = read_examples(path, separator=separator, columns=columns, skip_bad=skip_bad)
+
+        def numbered(example: Example) -> Example:
+            return example._replace(label=space.check(example.label))
+
+        return check_all(examples, numbered, skip_bad=skip_bad)
 
     @classmethod
     def learn(cls, settings: RegressorSettings, examples: Examples[Any]) -> RegressorSettings:

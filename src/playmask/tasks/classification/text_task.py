@@ -16,9 +16,9 @@ from playmask.errors import DataError, InputError
 from playmask.model.masks import Tensor
 from playmask.runtime.batches import Row
 from playmask.tasks.classification.answers import AnswerSpace
+from playmask.tasks.classification.settings import TextSettings
 from playmask.tasks.network import Encoded
 from playmask.tasks.reports import ClassReport
-from playmask.tasks.settings import TextSettings
 from playmask.tasks.task import Columns, Fields, Task
 
 Text = str | tuple[str, str]
@@ -66,9 +66,9 @@ class TextTask(Task[T], Generic[T]):
         """Whether the examples are pairs."""
         pairs = [example.pair is not None for example in examples]
         if len({*pairs}) > 1:
-            place = examples.places[pairs.index(not pairs[0])] if examples.places else ""
-            where = f"{examples.path}:{place}: " if examples.path else ""
-            raise DataError(f"{where}It mixes single texts and pairs with the others; give one.")
+            i = pairs.index(False)
+            where = f"{examples.path}:{examples.places[i]}" if examples.path else f"Example {i}"
+            raise DataError(f"{where} is one text among pairs; give all, or none, a pair.")
         return settings.change(pairs=pairs[0])
 
     # The network

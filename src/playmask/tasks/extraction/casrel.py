@@ -19,8 +19,8 @@ from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
 from playmask.tasks.extraction.relation_method import Pair, RelationMethod
+from playmask.tasks.extraction.settings import RelationSettings
 from playmask.tasks.network import TaskNetwork
-from playmask.tasks.settings import RelationSettings
 from playmask.tasks.windows import Outputs, Window, decided
 
 SUBJECTS, OBJECTS = 16, 64  # candidates in a window

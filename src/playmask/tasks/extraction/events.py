@@ -28,8 +28,8 @@ from playmask.tasks.extraction.content import (
 from playmask.tasks.extraction.extractor import Extractor
 from playmask.tasks.extraction.linked_events import LinkedEvents
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import EventSettings
 from playmask.tasks.extraction.tagged_events import TaggedEvents
-from playmask.tasks.settings import EventSettings
 
 Reports = Sequence[Report]
 

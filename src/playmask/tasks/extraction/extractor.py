@@ -21,9 +21,9 @@ from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.extraction.content import Content, Marked
 from playmask.tasks.extraction.mentions import MENTIONS
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import ExtractionSettings
 from playmask.tasks.network import Encoded
 from playmask.tasks.reports import ClassReport
-from playmask.tasks.settings import ExtractionSettings
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
 from playmask.tasks.windows import Window, windows_over

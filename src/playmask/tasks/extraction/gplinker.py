@@ -16,9 +16,9 @@ from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
+from playmask.tasks.extraction.settings import EventSettings, RelationSettings
 from playmask.tasks.extraction.span_scoring import spans_of, target_spans
 from playmask.tasks.network import TaskNetwork
-from playmask.tasks.settings import EventSettings, RelationSettings
 from playmask.tasks.windows import Window
 
 SPANS, LINKS = 128, 256  # candidates in a window, for the spans and for each end of links

@@ -22,8 +22,8 @@ from playmask.tasks.extraction.gplinker import (
     linked,
 )
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import EventSettings
 from playmask.tasks.extraction.span_scoring import logistic, padded
-from playmask.tasks.settings import EventSettings
 from playmask.tasks.windows import Outputs, Window, decided
 
 NODES, EVENTS = 48, 64  # of a type in a window: the surest parts, and the events they make

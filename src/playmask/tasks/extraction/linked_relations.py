@@ -12,8 +12,8 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
 from playmask.tasks.extraction.gplinker import LOSSES, LinkNetwork, link_targets, linked
 from playmask.tasks.extraction.relation_method import Pair, RelationMethod
+from playmask.tasks.extraction.settings import RelationSettings
 from playmask.tasks.extraction.span_scoring import logistic
-from playmask.tasks.settings import RelationSettings
 from playmask.tasks.windows import Outputs, Window, decided
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
-from playmask.tasks.settings import ExtractionSettings
+from playmask.tasks.extraction.settings import ExtractionSettings
 from playmask.tasks.windows import Outputs, Window
 
 E = TypeVar("E", bound=ExtractionSettings)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from playmask.data.offsets import Place
 from playmask.data.relations import VALUE, Relation, Slot, joined, label_of
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import RelationSettings
 from playmask.tasks.extraction.span_scoring import padded
-from playmask.tasks.settings import RelationSettings
 from playmask.tasks.windows import Outputs, Window
 
 Pair = tuple[int, tuple[int, int], tuple[int, int], float]

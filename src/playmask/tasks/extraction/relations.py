@@ -30,7 +30,7 @@ from playmask.tasks.extraction.content import (
 from playmask.tasks.extraction.extractor import Extractor
 from playmask.tasks.extraction.linked_relations import LinkedRelations
 from playmask.tasks.extraction.methods import Method
-from playmask.tasks.settings import RelationSettings
+from playmask.tasks.extraction.settings import RelationSettings
 
 SUBJECT = "subject"  # the mark of subjects, whatever they stand in
 Texts = Sequence[Related]

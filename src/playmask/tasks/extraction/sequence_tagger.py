@@ -11,8 +11,8 @@ from playmask.tasks.extraction.content import Content
 from playmask.tasks.extraction.extractor import Extractor
 from playmask.tasks.extraction.mentions import MENTIONS
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import TaggerSettings
 from playmask.tasks.extraction.tagging import Tagging, tags_of
-from playmask.tasks.settings import TaggerSettings
 
 
 class SequenceTagger(Extractor[TaggerSettings]):

@@ -16,8 +16,8 @@ from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import SpanSettings
 from playmask.tasks.network import TaskNetwork
-from playmask.tasks.settings import SpanSettings
 from playmask.tasks.windows import Outputs, Window, decided
 
 CANDIDATES = 256  # of a window; more than so many mentions in one are not found

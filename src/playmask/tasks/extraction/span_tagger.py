@@ -8,8 +8,8 @@ from playmask.tasks.extraction.content import Content
 from playmask.tasks.extraction.extractor import Extractor
 from playmask.tasks.extraction.mentions import MENTIONS
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import SpanSettings
 from playmask.tasks.extraction.span_scoring import SpanScoring
-from playmask.tasks.settings import SpanSettings
 
 
 class SpanTagger(Extractor[SpanSettings]):

@@ -13,8 +13,8 @@ from playmask.data.events import Event, Part, Report, joined, label_of
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import EventSettings
 from playmask.tasks.extraction.tagging import Tagging
-from playmask.tasks.settings import EventSettings
 from playmask.tasks.windows import Outputs, Window
 
 

@@ -22,8 +22,8 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, bucket, buckets
 from playmask.runtime.compiled import Compiled
 from playmask.tasks.extraction.methods import Method
+from playmask.tasks.extraction.settings import EventSettings, TaggerSettings, tagger_options
 from playmask.tasks.network import TaskNetwork
-from playmask.tasks.settings import EventSettings, TaggerSettings, tagger_options
 from playmask.tasks.windows import Outputs, Window
 
 Settings = TaggerSettings | EventSettings

@@ -15,7 +15,7 @@ from playmask.data.passages import Asked, read_passages
 from playmask.data.submissions import write_answers
 from playmask.errors import ConfigError, InputError
 from playmask.metrics.reading import CMRC, DUREADER, SQUAD, reading_scores
-from playmask.tasks.settings import PassageSettings
+from playmask.tasks.reading.settings import PassageSettings
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.windows import Window, windows_over
 

@@ -20,8 +20,8 @@ from playmask.runtime.predictor import Predictor
 from playmask.tasks.explaining import Question
 from playmask.tasks.network import Encoded
 from playmask.tasks.reading.base import CANDIDATES, Answer, Odds, Reader, check_answers, pair_of
+from playmask.tasks.reading.settings import ReaderSettings
 from playmask.tasks.reading.span_networks import BEGINS, METHODS, SHOWN
-from playmask.tasks.settings import ReaderSettings
 from playmask.tasks.task import Fields
 from playmask.tasks.windows import Window
 from playmask.tokenizers import Tokenizer

@@ -16,7 +16,7 @@ from playmask.runtime.batches import Batch, Row
 from playmask.tasks.losses import accuracy, crossentropy
 from playmask.tasks.network import Encoded
 from playmask.tasks.reading.base import Odds, Reader, check_answers
-from playmask.tasks.settings import CopyingSettings
+from playmask.tasks.reading.settings import CopyingSettings
 from playmask.tasks.task import Fields
 from playmask.tasks.windows import Window
 from playmask.tasks.writing.seq2seq import Seq2Seq

@@ -13,7 +13,7 @@ from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.reading.base import CANDIDATES
-from playmask.tasks.settings import ReaderSettings
+from playmask.tasks.reading.settings import ReaderSettings
 from playmask.tokenizers import Tokenizer
 
 SHOWN, BEGINS = 1, 2

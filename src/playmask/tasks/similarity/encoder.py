@@ -21,10 +21,10 @@ from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.losses import accuracy, crossentropy
 from playmask.tasks.network import Encoded
-from playmask.tasks.settings import EncoderSettings
 from playmask.tasks.similarity.contrast import Contrast, SentenceNetwork, both_ways, pair_accuracy
 from playmask.tasks.similarity.index import SentenceIndex
 from playmask.tasks.similarity.pairs import check_pair, read_sentences, scores_of
+from playmask.tasks.similarity.settings import EncoderSettings
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.source_target import SourceTarget

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.data.examples import Example, Examples
-from playmask.data.gathering import BadExample, filled
+from playmask.data.gathering import BadExample, check_all, filled
 from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
@@ -20,7 +20,7 @@ from playmask.tasks.classification.network import ClassifierNetwork
 from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.losses import binary_crossentropy
-from playmask.tasks.settings import PairSettings
+from playmask.tasks.similarity.settings import PairSettings
 from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer
 
@@ -50,6 +50,7 @@ def read_sentences(
     Raises: DataError where some pairs have scores and others have none
     """
     examples = read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad)
+    examples = check_all(examples, check_pair, skip_bad=skip_bad)
     without = next((i for i, e in enumerate(examples) if e.label is None), None)
     if without is not None and any(e.label is not None for e in examples):
         place = examples.places[without]

@@ -19,9 +19,9 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Row
 from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.network import Encoded
-from playmask.tasks.settings import LanguageModelSettings
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
+from playmask.tasks.writing.settings import LanguageModelSettings
 from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, following
 from playmask.tasks.writing.writer import PromptRows, Writer, picked
 from playmask.tokenizers import Tokenizer
@@ -146,12 +146,12 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
             what = "vector" if condition == "vector" else "label"
             raise BadExample(f"It is {example!r:.80}, not (text, {what}).")
         try:
-            (each,) = self._conditions(pair[1], 1)
+            (each,) = self._conditions(pair[1], 1, "It")
         except DataError as error:
             raise BadExample(str(error)) from None
         return Example(filled(pair[0]), None, each)
 
-    def _conditions(self, condition: Any, count: int) -> list[Any]:
+    def _conditions(self, condition: Any, count: int, what: str = "A prompt") -> list[Any]:
         """The condition of each of some texts, checked: labels, vectors as tuples, or None."""
         if self.settings.condition is None:
             return [None] * count
@@ -159,15 +159,15 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
             size = self.transformer.architecture.condition.size  # type: ignore[union-attr]
             vectors = np.asarray(() if condition is None else condition, "float32")
             if vectors.shape not in ((size,), (count, size)):
-                raise DataError(
-                    f"The vector has the shape {vectors.shape}; ({size},) is due for each text."
-                )
+                raise DataError(f"{what} has a vector of {vectors.shape}; ({size},) is due.")
             return [tuple(map(float, row)) for row in np.broadcast_to(vectors, (count, size))]
         one = condition is None or isinstance(condition, str)
         labels = [condition] * count if one else list(condition)
         for label in labels:
             if label not in self.labels:
-                raise DataError(f"It has the label {label!r}.{nearest(str(label), self.labels)}")
+                raise DataError(
+                    f"{what} has the label {label!r}.{nearest(str(label), self.labels)}"
+                )
         if len(labels) != count:
             raise InputError(f"{len(labels)} labels were given for {count} texts.")
         return labels

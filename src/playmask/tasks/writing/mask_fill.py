@@ -20,9 +20,9 @@ from playmask.runtime.batches import Batch, Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.network import Encoded
-from playmask.tasks.settings import MaskFillSettings
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
+from playmask.tasks.writing.settings import MaskFillSettings
 from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, chosen
 from playmask.tokenizers import Tokenizer
 

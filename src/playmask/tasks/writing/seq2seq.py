@@ -18,8 +18,8 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Row
 from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.network import Encoded
-from playmask.tasks.settings import Seq2SeqSettings
 from playmask.tasks.task import Columns, Fields
+from playmask.tasks.writing.settings import Seq2SeqSettings
 from playmask.tasks.writing.source_target import SourceTarget, writing_network
 from playmask.tasks.writing.tokens import TokenTask
 from playmask.tasks.writing.writer import Writer, picked

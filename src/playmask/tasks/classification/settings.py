@@ -1,0 +1,85 @@
+"""Settings of the tasks that read a text, or a pair of texts, in one row."""
+
+from typing import ClassVar, Literal
+
+from playmask.model.recipes import option, recipe
+from playmask.tasks.settings import CUT, LABELS, TaskSettings
+
+Pooling = Literal["mean_max", "mean", "first", "last", "pooled"]
+POOLING = "How hidden states become one vector:"
+
+
+class TextSettings(TaskSettings):
+    """Settings of tasks that read a text, or a pair of them, in one row.
+
+    pairs: whether they are pairs, None where nobody knows yet; labels: what the texts may be
+    labelled with; separator: what stands between several labels in a table
+    """
+
+    pairs: bool | None
+    labels: tuple[str, ...] = ()
+    separator: str | None = None
+
+
+@recipe
+class ClassifierSettings(TextSettings):
+    """Settings of a TextClassifier.
+
+    multiple: a text may have any number of labels, each of which is decided by itself; loss: of
+    several labels, by Su's multi-label softmax (kexue 7359) or by a binary cross-entropy each
+    """
+
+    task: ClassVar[str] = "classify"
+    summary: ClassVar[str] = "Train a classifier of texts or of pairs."
+    data: ClassVar[str] = "Labelled texts: .tsv, .csv, .jsonl."
+
+    labels: tuple[str, ...] = option(default=(), text=LABELS)
+    max_length: int = option(default=128, text=CUT, minimum=4)
+    pooling: Pooling = option(default="mean_max", text=POOLING)
+    multiple: bool = option(default=False, text="A text may have several labels, or none.")
+    loss: Literal["softmax", "binary"] = option(default="softmax", text="Of several labels.")
+    separator: str = option(default="|", text="Between the labels of a text in a table.")
+    dropout: float = option(default=0.1)
+    pairs: bool | None = option(default=None)
+
+
+@recipe
+class RegressorSettings(TextSettings):
+    """Settings of a TextRegressor.
+
+    numbers: how many each text, or pair, has; mean, deviation: of each number in the training data
+    """
+
+    task: ClassVar[str] = "regress"
+    summary: ClassVar[str] = "Train a model that gives each text, or pair, one or several numbers."
+    data: ClassVar[str] = "Texts with numbers: .tsv, .csv, .jsonl."
+
+    max_length: int = option(default=128, text=CUT, minimum=4)
+    pooling: Pooling = option(default="mean_max", text=POOLING)
+    separator: str = option(default="|", text="Between the numbers of a text in a table.")
+    dropout: float = option(default=0.1)
+    numbers: int = option(default=1, text="Numbers of each text.", minimum=1)
+    mean: tuple[float, ...] = option(default=())
+    deviation: tuple[float, ...] = option(default=())
+    pairs: bool | None = option(default=None)
+
+
+@recipe
+class PatternSettings(TextSettings):
+    """Settings of a PatternClassifier (PET): the gap of a pattern is filled by a label's word.
+
+    pattern: holds {text}, perhaps {pair}, and one [MASK], which is as wide as the words; words: of
+    the labels, in their order (default: the labels themselves)
+    """
+
+    task: ClassVar[str] = "pattern"
+    summary: ClassVar[str] = "Train a classifier from few examples, by a pattern with a gap (PET)."
+    data: ClassVar[str] = "Labelled texts: .tsv, .csv, .jsonl."
+
+    labels: tuple[str, ...] = option(default=(), text=LABELS)
+    pattern: str = option(default="{text} [MASK]", text="Such as '[MASK]好，{text}'.")
+    words: tuple[str, ...] = option(
+        default=(), text="Of the labels, such as 很,不. Default: the labels."
+    )
+    max_length: int = option(default=128, text=CUT, minimum=4)
+    pairs: bool | None = option(default=None)

@@ -1,0 +1,127 @@
+"""Settings of the tasks that find something in texts of any length."""
+
+from typing import Any, ClassVar, Literal
+
+from playmask.errors import ConfigError
+from playmask.model.recipes import option, recipe
+from playmask.tasks.settings import LABELS, WINDOW, TaskSettings
+
+Tagger = Literal["crf", "memm", "softmax"]
+Scheme = Literal["bio", "bmes"]
+Pointer = Literal["efficient", "global"]
+MENTIONS = "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's .ann."
+
+
+class ExtractionSettings(TaskSettings):
+    """Settings of tasks that find something in texts of any length.
+
+    labels: what may be found; method: how
+    """
+
+    labels: tuple[str, ...]
+    method: str
+
+
+TAGGER_OPTIONS: dict[str, set[str]] = {
+    "crf": {"ends", "multiplier"},
+    "memm": {"rank", "multiplier"},
+    "softmax": set(),
+}
+"""What the layers that decode tags can be told besides."""
+
+
+def tagger_options(settings: "TaggerSettings | EventSettings") -> dict[str, Any]:
+    """The options of the layer that decodes tags.
+
+    Raises: ConfigError for one that the layer does not have
+    """
+    every = {"ends": settings.ends, "multiplier": settings.multiplier, "rank": settings.rank}
+    options = {name: value for name, value in every.items() if value is not None}
+    odd = sorted({*options} - TAGGER_OPTIONS[settings.tagger])
+    if odd:
+        raise ConfigError(f"The tagger {settings.tagger!r} has no option {odd[0]!r}.")
+    return options
+
+
+@recipe
+class TaggerSettings(ExtractionSettings):
+    """Settings of a SequenceTagger; ends, multiplier, rank: of the layer that decodes the tags."""
+
+    task: ClassVar[str] = "tag"
+    method: ClassVar[str] = "tags"
+    summary: ClassVar[str] = (
+        "Train a tagger that finds mentions which stand apart: entities, words."
+    )
+    data: ClassVar[str] = MENTIONS
+    usage: ClassVar[str] = "annotate {out} --text …"
+
+    labels: tuple[str, ...] = option(default=(), text=LABELS)
+    max_length: int = option(default=128, text=WINDOW, minimum=8)
+    tagger: Tagger = option(default="crf", text="What decodes the tags.")
+    scheme: Scheme = option(default="bio", text="The tags' letters.")
+    dropout: float = option(default=0.1)
+    ends: bool | None = option(default=None)
+    multiplier: float | None = option(default=None)
+    rank: int | None = option(default=None)
+
+
+@recipe
+class SpanSettings(ExtractionSettings):
+    """Settings of a SpanTagger; size: of the pointer's queries and keys."""
+
+    task: ClassVar[str] = "spans"
+    method: ClassVar[str] = "pointer"
+    summary: ClassVar[str] = "Train a tagger that finds mentions which may overlap."
+    data: ClassVar[str] = MENTIONS
+    usage: ClassVar[str] = "annotate {out} --text …"
+
+    labels: tuple[str, ...] = option(default=(), text=LABELS)
+    max_length: int = option(default=128, text=WINDOW, minimum=8)
+    pointer: Pointer = option(default="efficient", text="What scores the spans.")
+    size: int = option(default=64)
+    dropout: float = option(default=0.1)
+
+
+@recipe
+class RelationSettings(ExtractionSettings):
+    """Settings of a RelationExtractor; pointer, size: of GPLinker's."""
+
+    task: ClassVar[str] = "relations"
+    summary: ClassVar[str] = "Train an extractor of relations between a subject and objects."
+    data: ClassVar[str] = (
+        "Texts with relations: .json, .jsonl of DuIE's, WebNLG's or playmask's form, CoNLL04's."
+    )
+    usage: ClassVar[str] = "annotate {out} --text …"
+
+    labels: tuple[str, ...] = option(default=(), text=LABELS)
+    max_length: int = option(default=128, text=WINDOW, minimum=8)
+    method: Literal["gplinker", "casrel"] = option(
+        default="gplinker", text="How relations are found."
+    )
+    pointer: Pointer = option(default="efficient", text="Of gplinker.")
+    size: int = option(default=64)
+    dropout: float = option(default=0.1)
+
+
+@recipe
+class EventSettings(ExtractionSettings):
+    """Settings of an EventExtractor; pointer, size: of GPLinker's; tagger, scheme: of the tags."""
+
+    task: ClassVar[str] = "events"
+    summary: ClassVar[str] = "Train an extractor of events and of what takes part in them."
+    data: ClassVar[str] = "Texts with events: .json, .jsonl of DuEE's, FewFC's or playmask's form."
+    usage: ClassVar[str] = "annotate {out} --text …"
+
+    labels: tuple[str, ...] = option(default=(), text=LABELS)
+    max_length: int = option(default=128, text=WINDOW, minimum=8)
+    method: Literal["gplinker", "tags"] = option(
+        default="gplinker", text="tags: one event of a type."
+    )
+    pointer: Pointer = option(default="efficient", text="Of gplinker.")
+    size: int = option(default=64)
+    tagger: Tagger = option(default="crf", text="Of tags.")
+    scheme: Scheme = option(default="bio", text="Of tags.")
+    dropout: float = option(default=0.1)
+    ends: bool | None = option(default=None)
+    multiplier: float | None = option(default=None)
+    rank: int | None = option(default=None)
