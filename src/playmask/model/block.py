@@ -1,7 +1,6 @@
 """A block: attention and feed-forward, each with norms around it and a residual over it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -77,7 +76,7 @@ class Block(keras.layers.Layer):
         self.cross_norm: Any = None
         if across is not None:
             self.cross = CrossAttention(
-                replace(a, attention=across.attention, context=None),
+                a.crossing(across),
                 once if across.cross_position else (),
                 memory=across.size if isinstance(across, ContextAttention) else a.width,
                 name="cross",
@@ -128,8 +127,10 @@ class Block(keras.layers.Layer):
         if self.cross is not None:
             assert memory is not None
             there, remembered = memory
-            seen = self.cross(self.cross_norm.enter(x, c), there, kv=remembered, training=training)
-            x = self.cross_norm(x, seen.output, c, training=training)
+            crossed = self.cross(
+                self.cross_norm.enter(x, c), there, kv=remembered, training=training
+            )
+            x = self.cross_norm(x, crossed.output, c, training=training)
         if self.feedforward is None:
             return x, attended
         y = self.feedforward(self.feedforward_norm.enter(x, c))
@@ -139,8 +140,9 @@ class Block(keras.layers.Layer):
 class Stack(keras.layers.Layer):
     """The blocks in order, then the final norm; blocks that share weights are stored once.
 
-    Shapes: x (B, T, D); kvs: one dict a block, or None; memory: the scene of the encoder's sites,
-            or the context's, and one dict a block -> (B, T, D) and one Attended a block
+    Shapes: x (B, T, D); scenes: one a block; kvs: one dict a block, or None; memory: the scene of
+            the encoder's sites, or the context's, and one dict a block -> (B, T, D) and one
+            Attended a block
     """
 
     def __init__(
@@ -148,14 +150,20 @@ class Stack(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a, policy = architecture, self.dtype_policy
-        self.heads, self.key_size = a.attention_heads, a.key_size_
-        self.once = [part.make(self) for part in a.parts if part.once]
+        self.width, self.initializer, self.has_bias = a.width, a.initializer(), a.has_bias
+        self.key_heads, self.heads, self.value_heads = a.heads_
+        self.cached_heads = a.cached_heads
+        self.key_size, self.value_size = a.key_size_, a.value_size_
+        self.part_names: list[str] = []
+        shared = {part: part.make(self) for part in a.parts if part.once}
+        self.once = list(shared.values())
         self.stored_as = a.block_map
         across = a.context if isinstance(a.context, ContextAttention) else decoder
-        self.stored = {
-            index: Block(a.at(index), self.once, across, name=str(index), dtype=policy)
-            for index in sorted(set(self.stored_as))
-        }
+        self.stored = {}
+        for index in sorted(set(self.stored_as)):
+            own = a.at(index)
+            once = [shared[part] for part in own.parts if part.once]
+            self.stored[index] = Block(own, once, across, name=str(index), dtype=policy)
         self.heeds = any(part.heeds for part in a.content)
         self.norm = normalize(a.final_norm, "norm", policy, a.condition)
         self.dropout = Dropout(a.dropout if a.final_dropout else 0.0, dtype=policy)
@@ -177,27 +185,27 @@ class Stack(keras.layers.Layer):
     def call(
         self,
         x: Tensor,
-        scene: Scene,
+        scenes: Sequence[Scene],
         *,
-        kvs: tuple | None = None,
+        kvs: tuple[KeysValues, ...] | None = None,
         memory: tuple[Scene, tuple[KeysValues, ...]] | None = None,
         watched: bool = False,
         training: bool = False,
     ) -> tuple[Tensor, list[Attended]]:
         """Run the blocks; each sees the previous one's scores, where a part heeds them."""
         watched = watched or self.heeds
-        seen: list[Attended] = []
+        attended: list[Attended] = []
         for i, index in enumerate(self.stored_as):
-            x, attended = self.stored[index](
+            x, one = self.stored[index](
                 x,
-                scene,
+                scenes[i],
                 kv=None if kvs is None else kvs[i],
-                previous=seen[-1].scores if seen else None,
+                previous=attended[-1].scores if attended else None,
                 memory=None if memory is None else (memory[0], memory[1][i]),
                 watched=watched,
                 training=training,
             )
-            seen.append(attended)
+            attended.append(one)
         if self.norm is not None:
-            x = self.norm(x, scene.condition)
-        return self.dropout(x, training=training), seen
+            x = self.norm(x, scenes[0].condition)
+        return self.dropout(x, training=training), attended

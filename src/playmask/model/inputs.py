@@ -163,8 +163,8 @@ def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
     if positions is None:
         _check_length(ones, a)
         positions = ops.cumsum(ones[:1], axis=1) - 1
-        if a.position is not None:
-            positions = a.position.number(valid)
+        if a.numbering is not None:
+            positions = a.numbering.number(valid)
         if cache is not None:
             positions = positions + kv_cache.lengths(cache)
     order = inputs.get("order")
@@ -206,7 +206,7 @@ def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> I
     if positions is None:
         _check_length(tokens, a)
         positions = ops.cumsum(ops.ones_like(tokens), axis=1) - 1
-        positions = positions if a.position is None else a.position.number(valid) + 0 * tokens
+        positions = positions if a.numbering is None else a.numbering.number(valid) + 0 * tokens
     ranks, length = _int(ranks), ops.shape(tokens)[1]
     streams: dict[str, tuple[Tensor, Tensor]] = {
         "tokens": (tokens, ops.full_like(tokens, token)),

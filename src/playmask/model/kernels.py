@@ -46,7 +46,7 @@ def available(dtype: str) -> bool:
 def attend(
     q: Tensor, k: Tensor, v: Tensor, allowed: Tensor, bias: Tensor | None, *, scale: float
 ) -> Tensor:
-    """The weighted values: q (B, N, T, H); k, v (B, N, S, H); allowed (B, 1, T, S) -> like q.
+    """The weighted values: q (B, N, T, H); k, v (B, G, S, H); allowed (B, 1, T, S) -> like q.
 
     bias: what is added to the scores, (B or 1, N or 1, T, S), float32. A query that may look at
     nothing gets anything but NaN. Source: Dao et al. 2022 (FlashAttention)
@@ -55,6 +55,8 @@ def attend(
         dtype = keras.backend.standardize_dtype(q.dtype)
         least = max(HIDDEN, float(ml_dtypes.finfo(dtype).min) / 2)
         bias = ops.cast(ops.where(allowed, bias, least), dtype)
+    shared = q.shape[1] // k.shape[1]  # by how many heads; Keras' kernels take one each
+    k, v = (x if shared == 1 else ops.repeat(x, shared, axis=1) for x in (k, v))
     q, k, v = (ops.transpose(x, (0, 2, 1, 3)) for x in (q, k, v))
     y = ops.dot_product_attention(
         q, k, v, bias=bias, mask=allowed if bias is None else None, scale=scale
@@ -80,9 +82,9 @@ def in_query_blocks(
     outputs, scores, weights = zip(*blocks, strict=True)
     y = ops.concatenate(outputs, axis=1)
     if scores[0] is None:
-        return y, None, None
+        return Weighted(y)
     whole = scores[0] if scores[0].shape[2] == 1 else ops.concatenate(scores, axis=2)
-    return y, whole, ops.concatenate(weights, axis=2)
+    return Weighted(y, whole, ops.concatenate(weights, axis=2))
 
 
 def _queries(inputs: AttentionInputs, start: int, stop: int) -> AttentionInputs:

@@ -6,13 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.errors import ConfigError, InputError, nearest
+from playmask.errors import ConfigError, InputError
 from playmask.model import cache as kv_cache
 from playmask.model.architecture import Architecture
 from playmask.model.block import Stack
 from playmask.model.dense import Dense
 from playmask.model.embeddings import Embeddings
-from playmask.model.heads import HEADS
+from playmask.model.heads import HEADS, Reading, with_needed
 from playmask.model.inputs import (
     Inputs,
     check_inputs,
@@ -48,32 +48,33 @@ class Transformer(keras.Model):
     ) -> None:
         options.setdefault("name", "transformer")
         super().__init__(**options)
-        for head in heads:
-            if head not in HEADS:
-                raise ConfigError(f"There is no head {head!r}.{nearest(head, HEADS)}")
         self.architecture = a = architecture
         self.head_names = tuple(heads)
         self.report: Any = None
         self.tokenizer: Any = None
         policy = self.dtype_policy
         self.embeddings = Embeddings(a, name="embeddings", dtype=policy)
+        self.decoder_embeddings = self.embeddings
+        if a.decoder is not None and a.decoder.embeds:
+            self.decoder_embeddings = Embeddings(
+                a, self.embeddings, name="decoder_embeddings", dtype=policy
+            )
         self.blocks: Any = None
         self.decoder: Any = None
         if a.encoder:
             self.blocks = Stack(a, name="blocks", dtype=policy)
         if a.decoder is not None:
             self.decoder = Stack(a.decoding, a.decoder, name="decoder", dtype=policy)
-        wanted = {*heads, "pool"} if "nsp" in heads else set(heads)
-        self.heads = {
-            name: make(a, name=name, dtype=policy) for name, make in HEADS.items() if name in wanted
-        }
+        self.heads = {name: HEADS[name](a, name=name, dtype=policy) for name in with_needed(heads)}
         self.build(None)
 
     def build(self, shape: Any = None) -> None:
         """Create all weights; a Transformer is built as soon as it exists."""
         if self.built:
             return
-        self.embeddings.build((None, None))
+        for tables in (self.embeddings, self.decoder_embeddings):
+            if not tables.built:
+                tables.build((None, None))
         hidden = (None, None, self.architecture.width)
         for layer in (self.blocks, self.decoder, *self.heads.values()):
             if layer is not None:
@@ -140,9 +141,6 @@ class Transformer(keras.Model):
     ) -> tuple[dict[str, Any], list[Attended]]:
         """One stack over one text: what it says, and what each block attended to."""
         queries, keys = sites_of(inputs, a)
-        allowed = a.mask(queries, keys)
-        if "allowed" in inputs:
-            allowed = ops.logical_and(allowed, inputs["allowed"])
         cache, context = inputs.get("cache"), _context(inputs)
         across = None
         if memory is not None:
@@ -151,8 +149,8 @@ class Transformer(keras.Model):
             there = _all_visible(context.vectors, context.valid)
             across = _across(queries, there, Ordered()), stack.remember(context.vectors)
         x, seen = stack(
-            self._embed(inputs, queries.position, training),
-            Scene(allowed, queries, keys, inputs.get("at"), inputs.get("condition"), context),
+            self._embed(stack, inputs, queries.position, training),
+            _scenes(inputs, a, queries, keys, context),
             kvs=cache and cache["kv"],
             memory=across,
             watched=watched,
@@ -205,12 +203,12 @@ class Transformer(keras.Model):
         )
         return {**out, **ran}, seen
 
-    def _embed(self, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
-        given = source(inputs)
-        zeros = ops.zeros_like(given, dtype="int32")
-        # A segment that is a token has no default: nothing is added where none is given.
+    def _embed(self, stack: Stack, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
+        zeros = ops.zeros_like(source(inputs), dtype="int32")
+        # A segment that is a token has no default: nothing is added where there is none.
         segments = None if self.architecture.segments == "tokens" else zeros
-        return self.embeddings(
+        embeddings = self.decoder_embeddings if stack is self.decoder else self.embeddings
+        return embeddings(
             positions,
             tokens=inputs.get("tokens"),
             vectors=inputs.get("vectors"),
@@ -222,23 +220,11 @@ class Transformer(keras.Model):
         )
 
     def _read(self, x: Tensor, inputs: Inputs, training: bool) -> dict[str, Tensor]:
-        """What the heads say."""
-        out = {}
-        if "mlm" in self.heads:
-            wanted, condition = x, inputs.get("condition")
-            if inputs.get("read") is not None:
-                places = ops.expand_dims(ops.cast(inputs["read"], "int32"), -1)
-                wanted = ops.take_along_axis(x, places, axis=1)
-                if condition is not None and len(condition.shape) == 3:
-                    condition = ops.take_along_axis(condition, places, axis=1)
+        """Read all heads, each after those it needs."""
+        out: dict[str, Tensor] = {}
+        for head in self.heads.values():
             tokens = self.embeddings.tokens
-            out["logits"] = self.heads["mlm"](wanted, condition, tokens=tokens, training=training)
-        if "pool" in self.heads:
-            out["pooled"] = self.heads["pool"](x)
-        if "nsp" in self.heads:
-            out["nsp"] = self.heads["nsp"](out["pooled"])
-        if "discriminator" in self.heads:
-            out["discriminator"] = self.heads["discriminator"](x)
+            out[head.output] = head.read(Reading(x, out, inputs, tokens, training))
         return out
 
     def get_config(self) -> dict[str, Any]:
@@ -259,6 +245,20 @@ class Transformer(keras.Model):
 def _can_be_quantized(layer: keras.layers.Layer) -> bool:
     """Whether Keras knows how: not where a layer of ours does more than its base."""
     return type(layer) in (Dense, keras.layers.Embedding, keras.layers.ReversibleEmbedding)
+
+
+def _scenes(
+    inputs: Inputs, a: Architecture, queries: Sites, keys: Sites, context: Context | None
+) -> tuple[Scene, ...]:
+    """What each block may look at; blocks of one mask share it."""
+    scenes = {}
+    for mask in dict.fromkeys(a.masks):
+        allowed = mask(queries, keys)
+        if "allowed" in inputs:
+            allowed = ops.logical_and(allowed, inputs["allowed"])
+        at, condition = inputs.get("at"), inputs.get("condition")
+        scenes[mask] = Scene(allowed, queries, keys, at, condition, context)
+    return tuple(scenes[mask] for mask in a.masks)
 
 
 def _across(queries: Sites, keys: Sites, mask: Mask) -> Scene:

@@ -2,7 +2,7 @@
 
 from playmask.model.parts.alibi import Alibi
 from playmask.model.parts.buckets import Buckets
-from playmask.model.parts.by_block import ByBlock, choices, chosen, first
+from playmask.model.parts.by_block import ByBlock, choices
 from playmask.model.parts.condensing import Linformer, TokenMixing
 from playmask.model.parts.context import ContextAttention, PseudoSelf
 from playmask.model.parts.convolution import DynamicConvolution, LightConvolution
@@ -11,7 +11,7 @@ from playmask.model.parts.learned import Hierarchical, Learned
 from playmask.model.parts.mixture import Mixture, mix
 from playmask.model.parts.nezha import Nezha
 from playmask.model.parts.normalizations import NORMALIZATIONS
-from playmask.model.parts.part import Look, Mixer, Part, Sizes
+from playmask.model.parts.part import Host, Look, Mixer, Part, Sizes
 from playmask.model.parts.projections import Gated, Glu, Projections, Separate
 from playmask.model.parts.residual_scores import ResidualScores
 from playmask.model.parts.rotary import Rotary, StoredRotary
@@ -53,6 +53,7 @@ __all__ = [
     "Gated",
     "Glu",
     "Hierarchical",
+    "Host",
     "Learned",
     "LightConvolution",
     "Linformer",
@@ -75,7 +76,5 @@ __all__ = [
     "TalkingHeads",
     "TokenMixing",
     "choices",
-    "chosen",
-    "first",
     "mix",
 ]

@@ -3,6 +3,7 @@
 from keras import ops
 
 from playmask.model.masks import Tensor
+from playmask.model.parts.head_axis import from_groups, to_groups
 from playmask.model.parts.part import Look, Part, Sizes
 from playmask.model.recipes import recipe
 
@@ -25,10 +26,13 @@ class Dot(Part):
         """Score keys by content: (B, N, T, S)."""
         assert look.q is not None and look.k is not None
         q = look.q * look.q.shape[-1] ** -0.5 if self.scale else look.q
+        q, heads = to_groups(q, look.k.shape[1]), q.shape[1]
         if isinstance(q.shape[-2], int) and q.shape[-2] <= FEW:
             # XLA turns what is multiplied in memory; while a text is written, that is all keys.
-            return ops.swapaxes(ops.matmul(look.k, ops.swapaxes(q, -1, -2)), -1, -2)
-        return ops.matmul(q, ops.swapaxes(look.k, -1, -2))
+            scores = ops.swapaxes(ops.matmul(look.k, ops.swapaxes(q, -1, -2)), -1, -2)
+        else:
+            scores = ops.matmul(q, ops.swapaxes(look.k, -1, -2))
+        return from_groups(scores, heads)
 
     def products(self, sizes: Sizes) -> int:
         """Each query with each key."""

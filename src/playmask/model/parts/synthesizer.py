@@ -13,7 +13,7 @@ from keras import ops
 from playmask.errors import ConfigError, nearest
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
-from playmask.model.parts.part import Look, Part, Sizes, check_counts, name_for
+from playmask.model.parts.part import Host, Look, Part, Sizes, check_counts, name_for
 from playmask.model.parts.positioned import columns, product, rows
 from playmask.model.recipes import recipe
 
@@ -48,7 +48,7 @@ class RandomSynthesizer(_Limited):
 
     kind: ClassVar[str] = "random"
 
-    def make(self, attention: Any) -> "RandomScores":
+    def make(self, attention: Host) -> "RandomScores":
         """The table of one block."""
         return RandomScores(
             self,
@@ -94,7 +94,7 @@ class FactorizedRandom(_Limited):
     kind: ClassVar[str] = "factorized_random"
     counts = ("length", "rank")
 
-    def make(self, attention: Any) -> "FactorizedScores":
+    def make(self, attention: Host) -> "FactorizedScores":
         """The tables of one block."""
         return FactorizedScores(
             self,
@@ -150,7 +150,7 @@ class DenseSynthesizer(_Limited):
     kind: ClassVar[str] = "dense"
     counts = ("length", "hidden")
 
-    def make(self, attention: Any) -> "DenseScores":
+    def make(self, attention: Host) -> "DenseScores":
         """The layers of one block."""
         return DenseScores(self, (("columns", self.length),), attention, self.kind)
 
@@ -179,7 +179,7 @@ class FactorizedDense(_Limited):
         first = self.rows or math.isqrt(self.length - 1) + 1
         return first, -(-self.length // first)
 
-    def make(self, attention: Any) -> "DenseScores":
+    def make(self, attention: Host) -> "DenseScores":
         """The layers of one block."""
         named = tuple(zip(("first", "second"), self.factors, strict=True))
         return DenseScores(self, named, attention, self.kind)
@@ -189,7 +189,7 @@ class DenseScores(keras.layers.Layer, Part):
     """A hidden layer for all heads, then for each head one vector, or several to multiply."""
 
     def __init__(
-        self, dense: Any, factors: tuple[tuple[str, int], ...], attention: Any, kind: str
+        self, dense: Any, factors: tuple[tuple[str, int], ...], attention: Host, kind: str
     ) -> None:
         super().__init__(name=name_for(attention, kind), dtype=attention.dtype_policy)
         self.heads, self.factors, self.length = attention.key_heads, factors, dense.length
@@ -258,7 +258,7 @@ class MeshDense(_Limited):
 
     kind: ClassVar[str] = "mesh_dense"
 
-    def make(self, attention: Any) -> "MeshScores":
+    def make(self, attention: Host) -> "MeshScores":
         """The layer of one block."""
         return MeshScores(self.length, attention, self.kind)
 
@@ -266,7 +266,7 @@ class MeshDense(_Limited):
 class MeshScores(keras.layers.Layer, Part):
     """The layer (H, length)."""
 
-    def __init__(self, length: int, attention: Any, kind: str) -> None:
+    def __init__(self, length: int, attention: Host, kind: str) -> None:
         super().__init__(name=name_for(attention, kind), dtype=attention.dtype_policy)
         self.length, self.size = length, attention.key_size
         self.initializer = attention.initializer
