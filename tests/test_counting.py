@@ -9,7 +9,7 @@ import pytest
 import playmask
 from comparing import TINY, tiny
 from families.small import small
-from laboratory import CONTEXT, LABORATORY
+from laboratory import CONTEXT, LABORATORY, OPEN
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
 from playmask.inspection.cost import count
@@ -69,9 +69,9 @@ def traced_products(model: Transformer, head: str) -> int:
 
 
 @jax_only
-@pytest.mark.parametrize("part", LABORATORY)
+@pytest.mark.parametrize("part", [*LABORATORY, *OPEN])
 def test_every_part_is_counted_exactly(part):
-    model = tiny(heads=("mlm",), **LABORATORY[part])
+    model = tiny(heads=("mlm",), **(LABORATORY | OPEN)[part])
     found = count(model, length=LENGTH, context=2)
     assert found.products == traced_products(model, "logits")
     assert found.parameters == sum(int(np.prod(v.shape)) for v in model.weights)

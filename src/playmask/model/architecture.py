@@ -264,12 +264,12 @@ class Architecture:
     def decoding(self) -> "Architecture":
         """What the decoder's blocks are built from."""
         assert self.decoder is not None
-        return dataclasses.replace(
-            self, depth=self.decoder.depth, decoder=None, encoder=True, order="lm",
-            embedding_norm=self.decoder.embedding_norm or self.embedding_norm,
-            **{name: first(getattr(self, name), self.decoder.depth) for name in BY_BLOCK}
-            | {"position": self.decoder.position},
-        )  # fmt: skip
+        deep = self.decoder.depth
+        choices: dict[str, Any] = {name: first(getattr(self, name), deep) for name in BY_BLOCK}
+        choices["position"] = self.decoder.position
+        choices["embedding_norm"] = self.decoder.embedding_norm or self.embedding_norm
+        choices |= {"depth": deep, "decoder": None, "encoder": True, "order": "lm"}
+        return dataclasses.replace(self, **choices)
 
     def crossing(self, across: "Decoder | ContextAttention") -> "Architecture":
         """What a block's attention to something else is built from: it has no positions."""
@@ -319,7 +319,7 @@ class Architecture:
             changes[name] = chosen(name, changes[name], getattr(self, name), read)
         return dataclasses.replace(self, **changes)
 
-    def _position(self, name: Any) -> Part | None:
+    def _position(self, name: Any) -> Any:
         """The position part of a name; a table gets as many rows as the present one has."""
         if not isinstance(name, str):
             return name
@@ -332,7 +332,8 @@ class Architecture:
 
     def to_json(self) -> dict[str, Any]:
         """Write the architecture as JSON values."""
-        return to_json(self)
+        value: dict[str, Any] = to_json(self)
+        return value
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "Architecture":

@@ -66,6 +66,7 @@ class Block(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a, policy = architecture, self.dtype_policy
+        assert isinstance(a.attention_norm, Around) and isinstance(a.feedforward_norm, Around)
 
         def residual(name: str, around: Around) -> Residual:
             return Residual(around, a.dropout, a.condition, name=name, dtype=policy)
@@ -150,7 +151,7 @@ class Stack(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a, policy = architecture, self.dtype_policy
-        self.width, self.initializer, self.has_bias = a.width, a.initializer(), a.has_bias
+        self.width, self.has_bias, self._initializer = a.width, a.has_bias, a.initializer
         self.key_heads, self.heads, self.value_heads = a.heads_
         self.cached_heads = a.cached_heads
         self.key_size, self.value_size = a.key_size_, a.value_size_
@@ -173,6 +174,11 @@ class Stack(keras.layers.Layer):
         for layer in (*self.once, *self.stored.values(), self.norm):
             if isinstance(layer, keras.layers.Layer):
                 layer.build(shape)
+
+    @property
+    def initializer(self) -> keras.initializers.Initializer:
+        """What draws fresh weights of parts that are made once."""
+        return self._initializer()
 
     def keeps(self) -> list[Kept]:
         """What a cache keeps of each site for each block, as (heads, size)."""

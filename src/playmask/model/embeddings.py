@@ -28,12 +28,12 @@ class Embeddings(keras.layers.Layer):
         super().__init__(**options)
         a = architecture
         self.size, self.width = a.embedding_size_, a.width
-        self.dropouts = {
-            side: Dropout(
-                a.dropout if side == a.embedding_dropout else 0.0, dtype=self.dtype_policy
-            )
-            for side in ("before", "after")
-        }
+        self.tokens: Any
+        self.segments: Any
+        self.tasks: Any
+        self.positions: Any
+        self.norm: Any
+        self.projection: Any
         if encoder is None:
             self._make(a)
         else:
@@ -42,13 +42,13 @@ class Embeddings(keras.layers.Layer):
     def _share(self, a: Architecture, encoder: "Embeddings") -> None:
         """Take the encoder's layers, but for those that are the decoder's own."""
         own = a.decoding
-        self.tokens, self.segments, self.tasks = encoder.tokens, encoder.segments, encoder.tasks
-        self.positions, self.norm = encoder.positions, encoder.norm
-        self.projection = encoder.projection
+        for name in ("tokens", "segments", "tasks", "positions", "norm", "projection"):
+            setattr(self, name, getattr(encoder, name))
         if adds_to_embedding(own.numbering):
             self.positions = self._positions(own)
         if a.decoder is not None and a.decoder.embedding_norm is not None:
             self.norm = normalize(own.embedding_norm, "norm", self.dtype_policy, a.condition)
+        self.dropouts = self._dropouts(a)
 
     def _make(self, a: Architecture) -> None:
         policy = self.dtype_policy
@@ -65,6 +65,7 @@ class Embeddings(keras.layers.Layer):
         self.tasks = self._table("tasks", a.tasks, a)
         self.positions = self._positions(a)
         self.norm = normalize(a.embedding_norm, "norm", policy, a.condition)
+        self.dropouts = self._dropouts(a)
         self.projection = None
         if self.size != self.width:
             self.projection = Dense(
@@ -74,6 +75,13 @@ class Embeddings(keras.layers.Layer):
                 name="projection",
                 dtype=policy,
             )
+
+    def _dropouts(self, a: Architecture) -> dict[str, Dropout]:
+        rates = {a.embedding_dropout: a.dropout}
+        return {
+            side: Dropout(rates.get(side, 0.0), dtype=self.dtype_policy)
+            for side in ("before", "after")
+        }
 
     def _positions(self, a: Architecture) -> Any:
         """The layer of what the position part adds, if it adds anything."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import ml_dtypes
 from keras import ops
 
 from playmask.model.masks import Sites, Tensor
@@ -14,6 +13,9 @@ from playmask.model.scene import AttentionInputs, Weighted
 
 SCORES = 2**22
 """16 MB: what is larger than 32 MB the C library takes anew, and gives back, at every product."""
+
+HALF_HIDDEN = -32752.0
+"""Half of the least number in float16, which has no room for HIDDEN."""
 
 NEEDING = ("condense", "logits", "values")
 """The hooks through which a part needs scores or weights, or changes what is looked at."""
@@ -39,8 +41,8 @@ def available(dtype: str) -> bool:
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.default_backend() == "gpu" and dtype in ("bfloat16", "float16")
-    return keras.backend.backend() == "torch"
+        return bool(jax.default_backend() == "gpu" and dtype in ("bfloat16", "float16"))
+    return bool(keras.backend.backend() == "torch")
 
 
 def attend(
@@ -53,7 +55,7 @@ def attend(
     """
     if bias is not None:
         dtype = keras.backend.standardize_dtype(q.dtype)
-        least = max(HIDDEN, float(ml_dtypes.finfo(dtype).min) / 2)
+        least = HALF_HIDDEN if dtype == "float16" else HIDDEN
         bias = ops.cast(ops.where(allowed, bias, least), dtype)
     shared = q.shape[1] // k.shape[1]  # by how many heads; Keras' kernels take one each
     k, v = (x if shared == 1 else ops.repeat(x, shared, axis=1) for x in (k, v))

@@ -32,7 +32,9 @@ PREDICT = (
     "of arrays, model({'tokens': …}), or use playmask.Predictor for rows of any length."
 )
 
-Memory = tuple[Sites, tuple]  # the encoder's sites (B, S), and its keys and values for each block
+Memory = tuple[
+    Sites, tuple[kv_cache.KeysValues, ...]
+]  # the encoder's sites (B, S), and its keys and values for each block
 
 
 @keras.saving.register_keras_serializable("playmask")

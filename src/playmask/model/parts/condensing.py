@@ -34,7 +34,7 @@ class _Condensing(Part):
     kind: ClassVar[str]
 
     @property
-    def limit(self) -> int:  # type: ignore[override]
+    def limit(self) -> int:
         """How many positions there are."""
         return self.length
 

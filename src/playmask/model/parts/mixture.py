@@ -50,22 +50,22 @@ class Mixture(Part):
             )
 
     @property
-    def uses(self) -> tuple[str, ...]:  # type: ignore[override]
+    def uses(self) -> tuple[str, ...]:
         """All projections that a member uses."""
         return tuple(dict.fromkeys(name for part in self.parts for name in part.uses))
 
     @property
-    def limit(self) -> int | None:  # type: ignore[override]
+    def limit(self) -> int | None:
         """The fewest positions that a member knows."""
         return min((p.limit for p in self.parts if p.limit is not None), default=None)
 
     @property
-    def distances(self) -> bool:  # type: ignore[override]
+    def distances(self) -> bool:
         """Whether a member looks at how far a key is."""
         return any(part.distances for part in self.parts)
 
     @property
-    def heeds(self) -> bool:  # type: ignore[override]
+    def heeds(self) -> bool:
         """Whether a member looks at the previous block's scores."""
         return any(part.heeds for part in self.parts)
 

@@ -82,13 +82,29 @@ class Part:
     Letters: B batch, N heads, T queries, S keys, H key size, V value size, D width.
     """
 
-    once = False
-    limit: int | None = None
-    uses: tuple[str, ...] = ("value", "output")
+    once: bool = False
     orders: tuple[str, ...] | None = None
-    distances = False
     normalization: str | None = None
-    heeds = False
+
+    @property
+    def limit(self) -> int | None:
+        """How many positions it knows; a class may set it, as all of these."""
+        return None
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The projections that exist for its sake."""
+        return ("value", "output")
+
+    @property
+    def distances(self) -> bool:
+        """Whether it looks at how far a key is."""
+        return False
+
+    @property
+    def heeds(self) -> bool:
+        """Whether it looks at the previous block's scores."""
+        return False
 
     def make(self, attention: Host) -> "Part":
         """Return what takes part in this attention layer (its sizes are its attributes)."""

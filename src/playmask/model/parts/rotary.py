@@ -57,7 +57,7 @@ class StoredRotary(Part):
     once = True
 
     @property
-    def limit(self) -> int:  # type: ignore[override]
+    def limit(self) -> int:
         """How many positions there are."""
         return self.size
 

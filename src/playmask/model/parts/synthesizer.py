@@ -5,6 +5,7 @@ text can be no longer than `length`; rows and columns are read by position, neve
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -25,7 +26,7 @@ class _Limited(Part):
     counts: ClassVar[tuple[str, ...]] = ("length",)
 
     @property
-    def limit(self) -> int:  # type: ignore[override]
+    def limit(self) -> int:
         """How many positions there are."""
         return self.length
 
@@ -292,7 +293,7 @@ def _computed(layer: keras.layers.Layer, variable: Any) -> Tensor:
     return ops.cast(variable, layer.compute_dtype)
 
 
-KINDS: dict[str, Any] = {
+KINDS: dict[str, Callable[..., Part]] = {
     "dense": DenseSynthesizer,
     "random": RandomSynthesizer,
     "fixed": lambda **options: RandomSynthesizer(trainable=False, **{"spread": 1.0, **options}),
