@@ -14,7 +14,7 @@ from playmask.model import kernels
 from playmask.model.activations import activation
 from playmask.model.architecture import Architecture
 from playmask.model.architecture_checks import check_projections
-from playmask.model.cache import Kept, KeysValues
+from playmask.model.cache import CacheSizes, KeysValues
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.norms import Normalize, normalize
@@ -96,7 +96,7 @@ class Attention(keras.layers.Layer):
             if isinstance(extra, keras.layers.Layer) and not extra.built:
                 extra.build(shape)
 
-    def keeps(self) -> Kept:
+    def cache_sizes(self) -> CacheSizes:
         """What a cache keeps of each site for this layer, as (heads, size)."""
         keys, values = self.cached_heads
         sizes = {"keys": (keys, self.key_size), "values": (values, self.value_size)}

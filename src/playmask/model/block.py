@@ -7,7 +7,7 @@ import keras
 
 from playmask.model.architecture import Architecture, Decoder
 from playmask.model.attention import Attention
-from playmask.model.cache import Kept, KeysValues
+from playmask.model.cache import CacheSizes, KeysValues
 from playmask.model.cross_attention import CrossAttention
 from playmask.model.feedforward import FeedForward
 from playmask.model.masks import Tensor
@@ -180,9 +180,9 @@ class Stack(keras.layers.Layer):
         """What draws fresh weights of parts that are made once."""
         return self._initializer()
 
-    def keeps(self) -> list[Kept]:
+    def cache_sizes(self) -> list[CacheSizes]:
         """What a cache keeps of each site for each block, as (heads, size)."""
-        return [self.stored[index].attention.keeps() for index in self.stored_as]
+        return [self.stored[index].attention.cache_sizes() for index in self.stored_as]
 
     def remember(self, memory: Tensor) -> tuple[KeysValues, ...]:
         """The encoder's output (B, S, D), or a context, as each block's keys and values."""

@@ -55,5 +55,5 @@ class CrossAttention(Attention):
         """Let every query look at the other text."""
         assert kv is not None
         q = self.queries(self._projected("query", x))
-        y, *shown = self.weigh(AttentionInputs(x, q, kv, scene, previous), training, watched)
-        return Attended(self.output(y), kv, *shown)
+        y, scores, weights = self.weigh(AttentionInputs(x, q, kv, scene, previous), training, watched)
+        return Attended(self.output(y), kv, scores, weights)

@@ -88,13 +88,13 @@ class Transformer(keras.Model):
         """Run the model; with attention=True the attention weights are returned too."""
         check_inputs(inputs, self.architecture)
         if self.decoder is None:
-            out, seen = self._run(
+            out, attended = self._run(
                 self.blocks, inputs, self.architecture, training=training, watched=attention
             )
         else:
-            out, seen = self._run_both(inputs, training, attention)
+            out, attended = self._run_both(inputs, training, attention)
         if attention:
-            out["attention"] = tuple(a.weights for a in seen)
+            out["attention"] = tuple(a.weights for a in attended)
         return out
 
     def predict(self, *arguments: Any, **options: Any) -> Any:
@@ -122,7 +122,7 @@ class Transformer(keras.Model):
         """Make an empty key-value cache for `batch` rows of at most `slots` tokens."""
         self._check_cache()
         stack = self.blocks if self.decoder is None else self.decoder
-        return kv_cache.empty(batch, slots, stack.keeps(), self.compute_dtype)
+        return kv_cache.empty(batch, slots, stack.cache_sizes(), self.compute_dtype)
 
     def _check_cache(self) -> None:
         """Refuse a cache where a part mixes the whole text."""
@@ -150,7 +150,7 @@ class Transformer(keras.Model):
         elif context is not None and isinstance(a.context, ContextAttention):
             there = _all_visible(context.vectors, context.valid)
             across = _across(queries, there, Ordered()), stack.remember(context.vectors)
-        x, seen = stack(
+        x, attended = stack(
             self._embed(stack, inputs, queries.position, training),
             _scenes(inputs, a, queries, keys, context),
             kvs=cache and cache["kv"],
@@ -160,10 +160,10 @@ class Transformer(keras.Model):
         )
         out = {"hidden": x, **(self._read(x, inputs, training) if read else {})}
         if cache is not None:
-            out["cache"] = {"kv": tuple(a.kv for a in seen), **keys._asdict()}
+            out["cache"] = {"kv": tuple(a.kv for a in attended), **keys._asdict()}
             if memory is not None:
                 out["cache"]["memory"] = {"kv": memory[1], **memory[0]._asdict()}
-        return out, seen
+        return out, attended
 
     def _run_both(
         self, inputs: Inputs, training: bool, watched: bool
@@ -171,10 +171,10 @@ class Transformer(keras.Model):
         """The encoder where its output is not given, then the decoder where it has a text."""
         cache = inputs.get("cache")
         out: dict[str, Any] = {}
-        seen: list[Attended] = []
+        attended: list[Attended] = []
         if cache is not None and "memory" in cache:
-            kept = cache["memory"]
-            memory = Sites(*(kept[name] for name in Sites._fields)), kept["kv"]
+            stored = cache["memory"]
+            memory = Sites(*(stored[name] for name in Sites._fields)), stored["kv"]
         else:
             if "memory" in inputs:
                 out = {"memory": inputs["memory"]}
@@ -182,7 +182,7 @@ class Transformer(keras.Model):
                 sites = _all_visible(out["memory"], valid)
             else:
                 own = of_encoder(inputs)
-                ran, seen = self._run(
+                ran, attended = self._run(
                     self.blocks,
                     own,
                     self.architecture,
@@ -193,9 +193,9 @@ class Transformer(keras.Model):
                 out = {**ran, "memory": ran["hidden"]}
                 sites = sites_of(own, self.architecture)[1]
             if "target_tokens" not in inputs:
-                return out, seen
+                return out, attended
             memory = sites, self.decoder.remember(out["memory"])
-        ran, seen = self._run(
+        ran, attended = self._run(
             self.decoder,
             of_decoder(inputs),
             self.architecture.decoding,
@@ -203,7 +203,7 @@ class Transformer(keras.Model):
             training=training,
             watched=watched,
         )
-        return {**out, **ran}, seen
+        return {**out, **ran}, attended
 
     def _embed(self, stack: Stack, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
         zeros = ops.zeros_like(source(inputs), dtype="int32")

@@ -227,8 +227,8 @@ class DenseScores(keras.layers.Layer, Part):
         y = ops.transpose(y, (0, 2, 1, 3))
         tables = [[_computed(self, weight) for weight in table] for table in self.tables]
         if len(tables) > 1:
-            made = [ops.matmul(y, kernel) + bias for kernel, bias in tables]
-            return columns(self._outer(*made), look.keys)
+            factors = [ops.matmul(y, kernel) + bias for kernel, bias in tables]
+            return columns(self._outer(*factors), look.keys)
         [(kernel, bias)] = tables
         biases = columns(ops.expand_dims(bias, 0), look.keys)
         return product(y, kernel, look.keys) + biases
@@ -241,8 +241,8 @@ class DenseScores(keras.layers.Layer, Part):
     def products(self, sizes: Sizes) -> int:
         """Both layers; the columns of one vector are those of the keys, two are whole."""
         counts = [count for _, count in self.factors]
-        made = sizes.keys if len(counts) == 1 else sum(counts)
-        return sizes.queries * self.heads * self.size * (sizes.width + made)
+        columns = sizes.keys if len(counts) == 1 else sum(counts)
+        return sizes.queries * self.heads * self.size * (sizes.width + columns)
 
 
 @recipe

@@ -33,12 +33,12 @@ class TalkingHeads(Mixer):
 
     def make(self, attention: Host, place: str) -> "HeadMixing | None":
         """The matrix at a place; raises ConfigError where heads differ and nothing mixes them."""
-        outer, name, wanted = (
+        outer, name, mixes = (
             (attention.key_heads, "logits_mixer", self.before)
             if place == "before"
             else (attention.value_heads, "weights_mixer", self.after)
         )
-        if not wanted:
+        if not mixes:
             if outer != attention.heads:
                 side = "key_heads" if place == "before" else "value_heads"
                 raise ConfigError(
