@@ -55,5 +55,6 @@ class CrossAttention(Attention):
         """Let every query look at the other text."""
         assert kv is not None
         q = self.queries(self._projected("query", x))
-        y, scores, weights = self.weigh(AttentionInputs(x, q, kv, scene, previous), training, watched)
+        inputs = AttentionInputs(x, q, kv, scene, previous)
+        y, scores, weights = self.weigh(inputs, training, watched)
         return Attended(self.output(y), kv, scores, weights)

@@ -117,7 +117,9 @@ def _check_whole(inputs: Inputs, architecture: Architecture) -> None:
     whole = [part for part in architecture.content if part.orders is not None]
     foreign = [name for name in ("cache", "order", "texts", "allowed") if name in inputs]
     if whole and foreign:
-        raise InputError(f"{whole[0]!r} mixes the whole text, so this model takes no {foreign[0]!r}.")
+        raise InputError(
+            f"{whole[0]!r} mixes the whole text, so this model takes no {foreign[0]!r}."
+        )
 
 
 def of_encoder(inputs: Inputs) -> Inputs:

@@ -58,7 +58,7 @@ class Mask:
     ) -> str:
         """Draw the mask on a toy text, one row per query, ■ = may look, · = may not."""
         grid = self.grid(order, segments=segments, length=length, positions=positions, texts=texts)
-        return "\n".join(" ".join("■" if seen else "·" for seen in row) for row in grid)
+        return "\n".join(" ".join("■" if visible else "·" for visible in row) for row in grid)
 
     def grid(
         self,
