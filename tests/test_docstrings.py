@@ -28,13 +28,13 @@ MISSING = {
     draw_attention
     count
     Explanation integrated_gradients
-    Architecture Decoder VocabularyHead
+    VocabularyHead
     two_streams
     Both Custom Either Ordered SameText Sites Strict Window register_mask register_order
-    Around Condition Norm
-    Alibi Buckets ByBlock ContextAttention DenseSynthesizer Dot DynamicConvolution
+    Around Condition
+    Alibi Buckets ContextAttention DenseSynthesizer Dot DynamicConvolution
     FactorizedDense FactorizedRandom Gated Glu Hierarchical Learned LightConvolution Linformer
-    MeshDense Mixture Nezha PseudoSelf RandomSynthesizer ResidualScores Rotary Separate
+    MeshDense Mixture Nezha PseudoSelf RandomSynthesizer ResidualScores Separate
     Sinusoidal Synthesizer TalkingHeads TokenMixing mix
     Transformer
     CopyingReader EventExtractor LanguageModel MaskFill ReadingComprehension RelationExtractor

@@ -1,5 +1,6 @@
-"""Architectures of today as data: Llama, ModernBERT and BART, run, cached and generating."""
+"""Architectures of today as data: Llama, ModernBERT, DeBERTa, BART; run, cached, generating."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from comparing import error, numpy_of
 from playmask.model.architecture import Architecture, Decoder, VocabularyHead
 from playmask.model.masks import Ordered, Window
 from playmask.model.norms import Around, Norm
-from playmask.model.parts import ByBlock, Learned, Rotary
+from playmask.model.parts import ByBlock, Disentangled, Dot, Learned, Rotary
 from playmask.model.transformer import Transformer, weights_by_name
 
 pytestmark = pytest.mark.backends
@@ -44,6 +45,12 @@ MODERNBERT = Architecture(
     attention_norm=ByBlock(((0, Around()),), rest=Around(before=PLAIN)),
     feedforward_norm=Around(before=PLAIN),
     vocabulary_head=VocabularyHead(norm=PLAIN),
+)  # fmt: skip
+
+DEBERTA = Architecture(
+    **SMALL, depth=2, attention=(Dot(terms=3),), position=Disentangled(buckets=6, longest=12),
+    embedding_norm=Norm(1e-7), attention_norm=Around(after=Norm(1e-7)),
+    feedforward_norm=Around(after=Norm(1e-7)), vocabulary_head=VocabularyHead(norm=Norm(1e-7)),
 )  # fmt: skip
 
 BART = Architecture(
@@ -152,6 +159,94 @@ def test_modernbert_is_local_but_in_every_third_block():
     assert error(stepped(causal), whole) < 2e-5
 
 
+LONG = np.random.default_rng(3).integers(2, 40, (2, 20)).astype("int32")
+
+
+def deberta_bucket(away: int, buckets: int = 6, longest: int = 12) -> int:
+    """`make_log_bucket_position` of DeBERTa-v2's program, for one distance."""
+    middle = buckets // 2
+    far = middle - 1 if -middle < away < middle else abs(away)
+    if far <= middle:
+        return away
+    grown = np.ceil(np.log(far / middle) / np.log((longest - 1) / middle) * (middle - 1))
+    return int((grown + middle) * np.sign(away))
+
+
+def deberta(w: dict[str, np.ndarray], *, turned: bool = False, terms: str = "cp pc") -> np.ndarray:
+    """The formulas of DeBERTa-v2, in float64: hidden states of LONG."""
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        x = x - x.mean(-1, keepdims=True)
+        x = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-7)
+        return x * w[f"{name}/gamma"] + w[f"{name}/beta"]
+
+    dense = lambda x, name: x @ w[f"{name}/kernel"] + w[f"{name}/bias"]  # noqa: E731
+    x = norm(w["embeddings/tokens/embeddings"][LONG], "embeddings/norm")
+    table = norm(w["blocks/disentangled/embeddings"], "blocks/disentangled/norm")[None]
+    rows = np.array([
+        [np.clip(deberta_bucket(j - i if turned else i - j) + 6, 0, 11) for j in range(20)]
+        for i in range(20)
+    ])  # fmt: skip
+    for i in range(2):
+        own = f"blocks/{i}/attention"
+        q, k, v = (heads_of(dense(x, f"{own}/{side}"), 4) for side in ("query", "key", "value"))
+        places_q, places_k = (
+            heads_of(dense(table, f"{own}/{side}"), 4) for side in ("query", "key")
+        )
+        scores = q @ k.swapaxes(-1, -2)
+        if "cp" in terms:
+            scores = scores + np.einsum("bnth,ntsh->bnts", q, places_k[0][:, rows])
+        if "pc" in terms:
+            scores = scores + np.einsum("bnsh,ntsh->bnts", k, places_q[0][:, rows])
+        y = softmax(scores / np.sqrt(3 * q.shape[-1])) @ v
+        y = dense(y.transpose(0, 2, 1, 3).reshape(x.shape), f"{own}/output")
+        x = norm(x + y, f"{own}_norm/after")
+        own = f"blocks/{i}/feedforward"
+        inner = dense(x, f"{own}/inner")
+        inner = inner * (1 + np.vectorize(math.erf)(inner / np.sqrt(2))) / 2
+        x = norm(x + dense(inner, f"{own}/outer"), f"{own}_norm/after")
+    return x
+
+
+def test_deberta_against_numpy():
+    """All of its positions are distances: 20 sites reach beyond the last bucket, 12 away."""
+    model = filled(DEBERTA)
+    w = {n: numpy_of(v.value).astype("float64") for n, v in weights_by_name(model).items()}
+    assert not any(n.startswith("embeddings/positions") for n in w)
+    assert [n for n in w if "disentangled" in n] == [
+        f"blocks/disentangled/{n}" for n in ("embeddings", "norm/gamma", "norm/beta")
+    ]
+    found = model({"tokens": LONG})["hidden"]
+    assert error(found, deberta(w)) < 1e-5
+    assert error(found, deberta(w, turned=True)) > 1e-2
+    assert error(found, deberta(w, terms="cp")) > 1e-2
+    assert error(found, deberta(w, terms="pc")) > 1e-2
+    assert error(found, filled(DEBERTA.change(attention=Dot()))({"tokens": LONG})["hidden"]) > 1e-2
+    packed = {"tokens": LONG, "positions": np.stack([np.arange(20), np.arange(20)[::-1] + 7])}
+    mirrored = model({"tokens": LONG[:, ::-1].copy()})["hidden"]
+    rows = numpy_of(model(packed)["hidden"])
+    assert error(rows[0], numpy_of(found)[0]) < 1e-5
+    assert error(rows[1], numpy_of(mirrored)[1, ::-1]) < 1e-5
+
+
+@pytest.mark.parametrize("groups", [None, 2])
+def test_deberta_with_a_cache_and_grouped_heads(groups):
+    model = filled(DEBERTA.change(mask="lm", key_value_heads=groups))
+    assert error(stepped(model), model({"tokens": IDS})["logits"]) < 2e-5
+
+
+def test_a_shared_table_limits_the_decoder_too():
+    """Which has none of its own: the encoder's 20 rows serve both."""
+    model = filled(BART.change(decoder=Decoder(2)))
+    text = {"tokens": LONG}
+    model({**text, "target_tokens": LONG})
+    longer = np.concatenate([LONG, LONG[:, :1]], axis=1)
+    with pytest.raises(playmask.PlaymaskError, match="21 tokens .* 20 positions"):
+        model({**text, "target_tokens": longer})
+    with pytest.raises(playmask.PlaymaskError, match="the model has 20"):
+        playmask.generate(model, [LONG[0].tolist()], max_tokens=21, start=[2], end=None)
+
+
 def test_bart_decodes_with_positions_and_a_norm_of_its_own():
     model = filled(BART)
     text = {"tokens": IDS[:, ::-1].copy()}
@@ -181,7 +276,7 @@ def test_generation_ends_where_the_decoders_positions_end():
     playmask.generate(model, [longest], max_tokens=2, start=[2], end=None)
 
 
-@pytest.mark.parametrize("a", [LLAMA, QWEN2, QWEN3, MODERNBERT, BART])
+@pytest.mark.parametrize("a", [LLAMA, QWEN2, QWEN3, MODERNBERT, DEBERTA, BART])
 def test_they_travel_and_are_saved(a, tmp_path):
     model = filled(a)
     inputs = {"tokens": IDS} | ({"target_tokens": IDS} if a.decoder is not None else {})

@@ -265,11 +265,12 @@ class Architecture:
         """What the decoder's blocks are built from."""
         assert self.decoder is not None
         deep = self.decoder.depth
-        choices: dict[str, Any] = {name: first(getattr(self, name), deep) for name in BY_BLOCK}
-        choices["position"] = self.decoder.position
-        choices["embedding_norm"] = self.decoder.embedding_norm or self.embedding_norm
-        choices |= {"depth": deep, "decoder": None, "encoder": True, "order": "lm"}
-        return dataclasses.replace(self, **choices)
+        own: dict[str, Any] = {name: first(getattr(self, name), deep) for name in BY_BLOCK}
+        shared = self.position if adds_to_embedding(self.position) else None
+        own["position"] = shared if self.decoder.position is None else self.decoder.position
+        own["embedding_norm"] = self.decoder.embedding_norm or self.embedding_norm
+        own |= {"depth": deep, "decoder": None, "encoder": True, "order": "lm"}
+        return dataclasses.replace(self, **own)
 
     def crossing(self, across: "Decoder | ContextAttention") -> "Architecture":
         """What a block's attention to something else is built from: it has no positions."""

@@ -56,7 +56,8 @@ class Attention(keras.layers.Layer):
         self.dropout = Dropout(a.attention_dropout, dtype=self.dtype_policy)
         own = [part.normalization for part in a.content if part.normalization is not None]
         self.normalize = NORMALIZATIONS[own[0] if own else a.normalization]
-        self.parts = [*(part.make(self) for part in a.parts if not part.once), *once]
+        own_parts = (part for part in a.parts if not part.once)
+        self.parts = [part.make(self) for part in (*own_parts, *once)]
         self.context = a.context.make(self) if isinstance(a.context, PseudoSelf) else None
         self.before, self.after = (self._mixer(a.mixer, side) for side in ("before", "after"))
         self.fused = self._scorer()
@@ -177,7 +178,7 @@ class Attention(keras.layers.Layer):
         scene, kv = inputs.scene, inputs.kv
         bias = _sum(_float32(part.bias(scene.queries, scene.keys)) for part in self.parts)
         allowed = ops.expand_dims(self._allowed(scene), 1)
-        scale = self.key_size**-0.5 if dot.scale else 1.0
+        scale = dot.factor(self.key_size)
         y = kernels.attend(inputs.q, kv["keys"], kv["values"], allowed, bias, scale=scale)
         sees = ops.any(allowed, axis=-1, keepdims=True)
         return self._joined(ops.where(sees, y, 0.0))

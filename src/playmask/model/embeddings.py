@@ -41,12 +41,13 @@ class Embeddings(keras.layers.Layer):
 
     def _share(self, a: Architecture, encoder: "Embeddings") -> None:
         """Take the encoder's layers, but for those that are the decoder's own."""
-        own = a.decoding
+        own, decoder = a.decoding, a.decoder
+        assert decoder is not None
         for name in ("tokens", "segments", "tasks", "positions", "norm", "projection"):
             setattr(self, name, getattr(encoder, name))
-        if adds_to_embedding(own.numbering):
+        if adds_to_embedding(decoder.position):
             self.positions = self._positions(own)
-        if a.decoder is not None and a.decoder.embedding_norm is not None:
+        if decoder.embedding_norm is not None:
             self.norm = normalize(own.embedding_norm, "norm", self.dtype_policy, a.condition)
         self.dropouts = self._dropouts(a)
 

@@ -51,11 +51,22 @@ class Head(keras.layers.Layer):
 
     output: what the model's outputs call what it reads; needs: heads that come along, and are read
     before it; by_site: whether it reads every site, or one vector a text (which it costs less)
+
+    Example:
+        >>> class Last(Head):
+        ...     output = "last"
+        ...     def read(self, reading):
+        ...         return reading.hidden[:, -1]
+        >>> Last.needs, Last.by_site
+        ((), False)
     """
 
     output: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
     by_site: ClassVar[bool] = False
+
+    def __init__(self, architecture: Architecture, **options: Any) -> None:
+        super().__init__(**options)
 
     def read(self, reading: Reading) -> Tensor:
         """Read the hidden states."""
@@ -74,7 +85,7 @@ class Vocabulary(Head):
     by_site = True
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(architecture, **options)
         a, head = architecture, architecture.vocabulary_head
         self.vocabulary, self.scale, self.biased = a.vocabulary, head.scale, head.bias
         self.size = a.embedding_size_ if head.tied or head.transform else a.width
@@ -139,7 +150,7 @@ class Pooler(Head):
     output = "pooled"
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(architecture, **options)
         self.dense = _dense("dense", architecture.width, architecture, self)
         self.activation = activation(architecture.pooler_activation)
 
@@ -166,7 +177,7 @@ class NextSentence(Head):
     needs = ("pool",)
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(architecture, **options)
         self.dense = _dense("dense", 2, architecture, self)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -192,7 +203,7 @@ class Discriminator(Head):
     by_site = True
 
     def __init__(self, architecture: Architecture, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(architecture, **options)
         self.transform = _dense("transform", architecture.width, architecture, self)
         self.activation = activation(architecture.activation)
         self.dense = _dense("dense", 1, architecture, self)
@@ -228,7 +239,6 @@ def register_head(name: str, head: type[Head]) -> str:
     Raises: ConfigError where the name, or the name of its output, is another head's or layer's
 
     Example:
-        >>> from playmask.model.heads import Head, register_head
         >>> class Mean(Head):
         ...     output = "mean"
         ...     def read(self, reading):
@@ -236,7 +246,7 @@ def register_head(name: str, head: type[Head]) -> str:
         >>> register_head("mean", Mean)
         'mean'
         >>> tiny = model.architecture.change(width=8, depth=1)
-        >>> build(tiny, heads=("mean",))({"tokens": [[2, 3]]})["mean"].shape
+        >>> build(tiny, heads=("mean",))({"tokens": np.array([[2, 3]])})["mean"].shape
         (1, 8)
     """
     others = {key: other.output for key, other in HEADS.items() if key != name}
@@ -259,5 +269,7 @@ def with_needed(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in HEADS:
             raise ConfigError(f"There is no head {name!r}.{nearest(name, HEADS)}")
-    every = {*names, *(needed for name in names for needed in HEADS[name].needs)}
+    every = list(names)
+    for name in every:  # which grows by what these need in turn
+        every += HEADS[name].needs
     return tuple(name for name in HEADS if name in every)

@@ -6,6 +6,7 @@ from playmask.model.parts.by_block import ByBlock, choices
 from playmask.model.parts.condensing import Linformer, TokenMixing
 from playmask.model.parts.context import ContextAttention, PseudoSelf
 from playmask.model.parts.convolution import DynamicConvolution, LightConvolution
+from playmask.model.parts.disentangled import Disentangled
 from playmask.model.parts.dot import Dot
 from playmask.model.parts.learned import Hierarchical, Learned
 from playmask.model.parts.mixture import Mixture, mix
@@ -34,6 +35,7 @@ POSITIONS: dict[str, Part | None] = {
     "nezha": Nezha(),
     "buckets": Buckets(),
     "alibi": Alibi(),
+    "disentangled": Disentangled(),
     "none": None,
 }
 """Position parts by the name accepted in `position=`."""
@@ -46,6 +48,7 @@ __all__ = [
     "ByBlock",
     "ContextAttention",
     "DenseSynthesizer",
+    "Disentangled",
     "Dot",
     "DynamicConvolution",
     "FactorizedDense",

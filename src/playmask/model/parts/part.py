@@ -74,9 +74,10 @@ class Part:
     In an architecture a part is a frozen recipe. `make` returns the recipe itself where it has no
     weights, and a Keras layer with the same hooks where it has.
 
-    once: it is made once for a whole stack, whose blocks share it; limit: how many positions it
-    knows (None = any number); uses: the projections that exist for its sake; orders: the orders
-    it can follow (None = any, and a cache); distances: it looks at how far a key is;
+    once: it is made once for a whole stack; each block then takes what that one's own `make`
+    returns, as a rule itself; limit: how many positions it knows (None = any number); uses: the
+    projections that exist for its sake; orders: the orders it can follow (None = any, and a
+    cache); distances: it looks at how far a key is;
     normalization: what must stand in the softmax's place for it (None = the architecture's);
     heeds: it looks at the previous block's scores.
     Letters: B batch, N heads, T queries, S keys, H key size, V value size, D width.
