@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from attending import (
@@ -20,11 +21,14 @@ from attending import (
     stepped,
     weights_of,
 )  # fmt: skip
+from keras import ops
 
 from comparing import TINY, error, numpy_of, tiny, tokens
 from laboratory import LENGTH, RANDOM
 from playmask.errors import ConfigError
+from playmask.model import heads
 from playmask.model.architecture import Architecture, Decoder
+from playmask.model.heads import Head, Reading
 from playmask.model.masks import Ordered, Strict, Window
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
@@ -394,3 +398,72 @@ def test_a_decoder_is_as_long_as_its_own_positions():
     model(pairs(7))
     with pytest.raises(InputError, match="8 tokens .* 7 positions"):
         model(pairs(8))
+
+
+# Heads of one's own
+
+
+class Mean(Head):
+    output = "mean"
+
+    def read(self, reading: Reading) -> Any:
+        return ops.mean(reading.hidden, axis=1)
+
+
+class Gap(Head):
+    """How far a dense layer of the mean is from the pooled vector."""
+
+    output, needs = "gap", ("mean", "pool")
+
+    def __init__(self, architecture: Architecture, **options: Any) -> None:
+        super().__init__(architecture, **options)
+        self.dense = keras.layers.Dense(architecture.width, name="dense")
+
+    def build(self, shape: Any) -> None:
+        self.dense.build((None, shape[-1]))
+
+    def read(self, reading: Reading) -> Any:
+        return self.dense(reading.outputs["mean"]) - reading.outputs["pooled"]
+
+
+class Wide(Head):
+    output, needs = "wide", ("gap",)
+
+    def read(self, reading: Reading) -> Any:
+        return ops.sum(ops.abs(reading.outputs["gap"]), axis=-1)
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    monkeypatch.setattr(heads, "HEADS", own := dict(heads.HEADS))
+    monkeypatch.setattr("playmask.model.transformer.HEADS", own)
+    for name, head in (("mean", Mean), ("gap", Gap), ("wide", Wide)):
+        assert heads.register_head(name, head) == name
+    return own
+
+
+def test_a_registered_head_reads_after_those_it_needs(registry):
+    model = tiny(heads=("wide",))
+    assert list(model.heads) == ["pool", "mean", "gap", "wide"]
+    out = {name: numpy_of(x) for name, x in model({"tokens": tokens(2, 6)}).items()}
+    assert set(out) == {"hidden", "pooled", "mean", "gap", "wide"}
+    w = values_of(model)
+    gap = out["hidden"].mean(1) @ w["gap/dense/kernel"] + w["gap/dense/bias"] - out["pooled"]
+    assert error(out["wide"], np.abs(gap).sum(-1)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "message"),
+    [
+        ("pool", Mean, "There is a head 'pool' already, Pooler"),
+        ("decoder", Mean, "cannot be called 'decoder', as a layer"),
+        ("other", Mean, "'mean' is an output of the model already"),
+        ("other", type("Hidden", (Head,), {"output": "hidden"}), "'hidden' is an output"),
+        ("other", type("Deep", (Head,), {"output": "x", "needs": ("no",)}), "needs 'no', which"),
+    ],
+)
+def test_heads_that_cannot_be_registered(registry, name, head, message):
+    before = dict(registry)
+    with pytest.raises(ConfigError, match=message):
+        heads.register_head(name, head)
+    assert registry == before
