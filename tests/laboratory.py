@@ -6,6 +6,7 @@ from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
     Buckets,
     ContextAttention,
+    Disentangled,
     Dot,
     DynamicConvolution,
     Glu,
@@ -80,6 +81,9 @@ OPEN: dict[str, dict[str, Any]] = {
     "halves": {"position": Rotary(halves=True), "key_value_heads": 2},
     "rotary_by_block": {"position": {0: Rotary(500.0), "rest": None}},
     "buckets_by_block": {"position": {0: Buckets(6, 9), "rest": Buckets(8, 9)}},
+    "disentangled": {"position": Disentangled(6, 12), "attention": Dot(terms=3)},
+    "disentangled_grouped": {"position": Disentangled(6, 12, norm=None), "key_value_heads": 2},
+    "disentangled_random": {"position": Disentangled(6, 12), "attention": RANDOM},
     "norms_by_block": {"attention_norm": {0: Around()}, "feedforward_norm": {1: Around()}},
     "biases": {"bias": ("query", "key", "inner")},
 }

@@ -33,6 +33,7 @@ from playmask.model.masks import Ordered, Strict, Window
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
     ByBlock,
+    Disentangled,
     Dot,
     Gated,
     Learned,
@@ -153,6 +154,8 @@ def test_a_cache_holds_the_heads_of_keys_and_values_only():
         ({"position": {0: Sinusoidal()}}, "is added to the embedding"),
         ({"position": {"first": None}}, "position names blocks by number, or 'rest'"),
         ({"position": 3}, "position must be a position part"),
+        ({"attention": Disentangled()}, "says where tokens stand: give it as position="),
+        ({"attention": Dot(scale=True), "position": "disentangle"}, "Did you mean 'disentangled'"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused(changes, message):
@@ -313,6 +316,27 @@ def test_blocks_that_share_weights_may_differ_in_their_mask_only():
     tiny(sharing="all", mask=masks, order="lm")({"tokens": tokens(1, 4)})
     with pytest.raises(ConfigError, match="so attention_norm has to give them the same"):
         Transformer(TINY.change(sharing="all", attention_norm={0: Around()}))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"buckets": 7}, "an even number of buckets .* buckets=7"),
+        ({"buckets": 2}, "buckets of Disentangled must be a whole number from 4, not 2"),
+        ({"longest": 255}, "no fewer distances; received buckets=256, longest=255"),
+        ({"longest": "far"}, "longest='far'"),
+    ],
+)
+def test_disentangled_positions_that_cannot_be(options, message):
+    with pytest.raises(ConfigError, match=message):
+        Disentangled(**options)
+
+
+def test_disentangled_positions_need_dense_queries_and_keys():
+    with pytest.raises(ConfigError, match="no dense layer; take projections=Separate"):
+        tiny(position="disentangled", projections=Gated(), feedforward=False)
+    with pytest.raises(ConfigError, match="terms of Dot must be a whole number from 1, not 0"):
+        Dot(terms=0)
 
 
 def test_a_dict_changes_the_named_blocks_only():

@@ -116,6 +116,10 @@ def count(
         )
     target = length if target_length is None else target_length
     lines = [_embeddings(model, batch * (length + (target if a.decoder and a.encoder else 0)))]
+    if model.decoder_embeddings is not model.embeddings:
+        shared = {id(weight) for weight in model.embeddings.weights}
+        own = _parameters([model.decoder_embeddings], without=shared)
+        lines.append(Line("decoder_embeddings", own, 0, 0))
     if model.blocks is not None:
         lines += _stack("blocks", model.blocks, a, Extent(batch, length, context))
     if model.decoder is not None:

@@ -95,7 +95,11 @@ class DistanceVectors(keras.layers.Layer, Part):
 
     def make(self, attention: Host) -> Part:
         """What one block's attention scores by, with its own projections of the table."""
-        return DistanceScores(self, cast("Projecting", attention))  # the stack's make is past
+        projecting = cast(
+            "Projecting", attention
+        )  # the stack was the recipe's host, not this one's
+        compares = {"query", "key"} <= projecting.projections.keys()
+        return DistanceScores(self, projecting) if compares else Part()
 
 
 class DistanceScores(Part):
@@ -103,17 +107,15 @@ class DistanceScores(Part):
 
     def __init__(self, vectors: DistanceVectors, attention: Projecting) -> None:
         self.vectors, self.part, self.attention = vectors, vectors.part, attention
-        for side in {"query", "key"} & attention.projections.keys():
-            if not isinstance(attention.projections[side], Dense):
-                raise ConfigError(
-                    f"{self.part!r} projects its table as queries and keys, for which these have "
-                    f"no dense layer; take projections=Separate()."
-                )
+        if not isinstance(attention.projections["query"], Dense):
+            raise ConfigError(
+                f"{self.part!r} projects its table as queries and keys, for which these have no "
+                "dense layer; take projections=Separate()."
+            )
 
-    def logits(self, look: Look) -> Tensor | None:
-        """Score keys by content and distance; nothing where no part makes queries and keys."""
-        if look.q is None or look.k is None:
-            return None
+    def logits(self, look: Look) -> Tensor:
+        """Score keys by content and distance: (B, N, T, S)."""
+        assert look.q is not None and look.k is not None
         a, rows = self.attention, self.vectors.rows()
         queries, keys = (
             split_heads(a.projections[side](rows), heads, a.key_size)
