@@ -3,7 +3,7 @@
 q, k <- rotate;  scores = Σ logits;  mix;  + Σ bias;  mask;  softmax;  mix;  weights @ v + Σ values
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -235,7 +235,7 @@ class Attention(keras.layers.Layer):
         return join_heads(y, self.value_heads * self.value_size)
 
 
-def _sum(terms: Any) -> Tensor:
+def _sum(terms: Iterable[Tensor | None]) -> Tensor:
     """Add up the terms that are not None."""
     total = None
     for term in terms:

@@ -73,8 +73,8 @@ class Block(keras.layers.Layer):
 
         self.attention = Attention(a, once, name="attention", dtype=policy)
         self.attention_norm = residual("attention_norm", a.attention_norm)
-        self.cross: Any = None
-        self.cross_norm: Any = None
+        self.cross: CrossAttention | None = None
+        self.cross_norm: Residual | None = None
         if across is not None:
             self.cross = CrossAttention(
                 a.crossing(across),
@@ -84,8 +84,8 @@ class Block(keras.layers.Layer):
                 dtype=policy,
             )
             self.cross_norm = residual("cross_norm", a.attention_norm)
-        self.feedforward: Any = None
-        self.feedforward_norm: Any = None
+        self.feedforward: FeedForward | None = None
+        self.feedforward_norm: Residual | None = None
         if a.feedforward:
             self.feedforward = FeedForward(a, name="feedforward", dtype=policy)
             self.feedforward_norm = residual("feedforward_norm", a.feedforward_norm)
@@ -125,14 +125,14 @@ class Block(keras.layers.Layer):
             training=training,
         )
         x = self.attention_norm(x, attended.output, c, training=training)
-        if self.cross is not None:
+        if self.cross is not None and self.cross_norm is not None:
             assert memory is not None
             there, remembered = memory
             crossed = self.cross(
                 self.cross_norm.enter(x, c), there, kv=remembered, training=training
             )
             x = self.cross_norm(x, crossed.output, c, training=training)
-        if self.feedforward is None:
+        if self.feedforward is None or self.feedforward_norm is None:
             return x, attended
         y = self.feedforward(self.feedforward_norm.enter(x, c))
         return self.feedforward_norm(x, y, c, training=training), attended
@@ -186,7 +186,8 @@ class Stack(keras.layers.Layer):
 
     def remember(self, memory: Tensor) -> tuple[KeysValues, ...]:
         """The encoder's output (B, S, D), or a context, as each block's keys and values."""
-        return tuple(self.stored[index].cross.remember(memory) for index in self.stored_as)
+        crosses = (self.stored[index].cross for index in self.stored_as)
+        return tuple(cross.remember(memory) for cross in crosses if cross is not None)
 
     def call(
         self,

@@ -7,7 +7,7 @@ import keras
 from playmask.model.architecture import Architecture
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
-from playmask.model.norms import normalize
+from playmask.model.norms import Normalize, normalize
 from playmask.model.parts.part import adds_to_embedding
 from playmask.model.rng import Dropout
 
@@ -32,8 +32,8 @@ class Embeddings(keras.layers.Layer):
         self.segments: Any
         self.tasks: Any
         self.positions: Any
-        self.norm: Any
-        self.projection: Any
+        self.norm: Normalize | None
+        self.projection: Dense | None
         if encoder is None:
             self._make(a)
         else:

@@ -22,7 +22,7 @@ RESERVED = ("hidden", "memory", "cache", "attention")
 
 def _dense(
     name: str, units: int, a: Architecture, layer: keras.layers.Layer, *, bias: bool = True
-) -> Any:
+) -> Dense:
     return Dense(
         units,
         use_bias=bias,

@@ -75,7 +75,7 @@ class Normalize(keras.layers.Layer):
     def __init__(self, norm: Norm, condition: Condition | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.norm, self.condition = norm, condition
-        self.hidden: Any = None
+        self.hidden: Dense | None = None
         self.scales: Any = None
         self.shifts: Any = None
         if condition is not None:

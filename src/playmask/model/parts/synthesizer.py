@@ -190,7 +190,11 @@ class DenseScores(keras.layers.Layer, Part):
     """A hidden layer for all heads, then for each head one vector, or several to multiply."""
 
     def __init__(
-        self, dense: Any, factors: tuple[tuple[str, int], ...], attention: Host, kind: str
+        self,
+        dense: "DenseSynthesizer | FactorizedDense",
+        factors: tuple[tuple[str, int], ...],
+        attention: Host,
+        kind: str,
     ) -> None:
         super().__init__(name=name_for(attention, kind), dtype=attention.dtype_policy)
         self.heads, self.factors, self.length = attention.key_heads, factors, dense.length
