@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
+    Buckets,
     ContextAttention,
+    Disentangled,
     Dot,
     DynamicConvolution,
     Glu,
@@ -11,6 +14,7 @@ from playmask.model.parts import (
     Linformer,
     PseudoSelf,
     ResidualScores,
+    Rotary,
     Synthesizer,
     TalkingHeads,
     TokenMixing,
@@ -66,5 +70,23 @@ ENCODING: dict[str, dict[str, Any]] = {
     "token_mixing": {"attention": TokenMixing(7, length=LENGTH)},
 }
 """What mixes the whole text."""
+
+OPEN: dict[str, dict[str, Any]] = {
+    "grouped": {"key_value_heads": 2},
+    "grouped_mixed": {"key_value_heads": 1, "attention": mix(RANDOM, Dot())},
+    "grouped_talking": {"key_value_heads": 2, "talking_heads": True, "position": "nezha"},
+    "grouped_context": {"key_value_heads": 2, "context": PseudoSelf(CONTEXT)},
+    "query_key_norm": {"query_key_norm": Norm(1e-6, "rms"), "position": "rotary"},
+    "query_key_norm_context": {"query_key_norm": Norm(1e-6), "context": PseudoSelf(CONTEXT)},
+    "halves": {"position": Rotary(halves=True), "key_value_heads": 2},
+    "rotary_by_block": {"position": {0: Rotary(500.0), "rest": None}},
+    "buckets_by_block": {"position": {0: Buckets(6, 9), "rest": Buckets(8, 9)}},
+    "disentangled": {"position": Disentangled(6, 12), "attention": Dot(terms=3)},
+    "disentangled_grouped": {"position": Disentangled(6, 12, norm=None), "key_value_heads": 2},
+    "disentangled_random": {"position": Disentangled(6, 12), "attention": RANDOM},
+    "norms_by_block": {"attention_norm": {0: Around()}, "feedforward_norm": {1: Around()}},
+    "biases": {"bias": ("query", "key", "inner")},
+}
+"""Choices of the architecture around the parts; they follow any order, and a cache."""
 
 LABORATORY = FOLLOWING | ENCODING

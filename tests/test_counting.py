@@ -9,10 +9,13 @@ import pytest
 import playmask
 from comparing import TINY, tiny
 from families.small import small
-from laboratory import CONTEXT, LABORATORY
+from laboratory import CONTEXT, LABORATORY, OPEN
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
 from playmask.inspection.cost import count
+from playmask.model.architecture import Decoder
+from playmask.model.norms import Norm
+from playmask.model.parts import Learned
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank
 
@@ -69,9 +72,9 @@ def traced_products(model: Transformer, head: str) -> int:
 
 
 @jax_only
-@pytest.mark.parametrize("part", LABORATORY)
+@pytest.mark.parametrize("part", [*LABORATORY, *OPEN])
 def test_every_part_is_counted_exactly(part):
-    model = tiny(heads=("mlm",), **LABORATORY[part])
+    model = tiny(heads=("mlm",), **(LABORATORY | OPEN)[part])
     found = count(model, length=LENGTH, context=2)
     assert found.products == traced_products(model, "logits")
     assert found.parameters == sum(int(np.prod(v.shape)) for v in model.weights)
@@ -102,6 +105,15 @@ def test_bert_base_agrees_with_the_compiler():
     found = count(a, length=128)
     assert 0 < operations / (2 * found.products) - 1 < 0.02
     assert abs(operations / (2 * count(a, length=120).products) - 1) > 0.02
+
+
+def test_what_a_decoder_embeds_by_itself_is_counted():
+    """Its table of positions and its norm, and nothing that it shares with the encoder."""
+    a = TINY.change(decoder=Decoder(1))
+    own = a.change(decoder=Decoder(1, position=Learned(7), embedding_norm=Norm()))
+    counted = count(own, length=8)
+    assert counted.parameters - count(a, length=8).parameters == (7 + 2) * TINY.width
+    assert counted.parameters == sum(int(np.prod(v.shape)) for v in Transformer(own).weights)
 
 
 def test_shared_blocks_store_once_and_compute_each_time():

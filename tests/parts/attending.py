@@ -110,7 +110,7 @@ def stepped(attention: Attention, case: Case) -> Array:
     rows, slots = len(case.x), 8
     kept = {
         name: keras.ops.zeros((rows, heads, slots, size))
-        for name, (heads, size) in attention.keeps().items()
+        for name, (heads, size) in attention.cache_sizes().items()
     }
     order, position = np.full((rows, slots), NEVER, "int32"), np.zeros((rows, slots), "int32")
     allowed, slot_of = allowed_in(case), np.array(SLOTS)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from comparing import error, numpy_of, tiny
-from laboratory import CONTEXT, LABORATORY
+from laboratory import CONTEXT, LABORATORY, OPEN
 from playmask.model import kernels
 from playmask.model.parts import Dot, Nezha, ResidualScores, Rotary
 from playmask.runtime.gradients import value_and_gradient
@@ -13,13 +13,32 @@ from playmask.runtime.gradients import value_and_gradient
 pytestmark = pytest.mark.backends
 
 LENGTH = 16
-MODELS = LABORATORY | {
-    "rotary": {"position": Rotary()},
-    "nezha": {"position": Nezha()},
-    "lm": {"order": "lm"},
-    "later_residual": {"attention": {0: Dot(), 1: (Dot(), ResidualScores())}},
+MODELS = (
+    LABORATORY
+    | OPEN
+    | {
+        "rotary": {"position": Rotary()},
+        "nezha": {"position": Nezha()},
+        "lm": {"order": "lm"},
+        "later_residual": {"attention": {0: Dot(), 1: (Dot(), ResidualScores())}},
+    }
+)
+FUSED = {
+    "grouped": 2,
+    "query_key_norm": 2,
+    "halves": 2,
+    "rotary_by_block": 2,
+    "buckets_by_block": 2,
+    "norms_by_block": 2,
+    "biases": 2,
+    "dot": 2,
+    "unscaled": 2,
+    "alibi": 2,
+    "rotary": 2,
+    "lm": 2,
+    "context": 4,
+    "by_block": 1,
 }
-FUSED = {"dot": 2, "unscaled": 2, "alibi": 2, "rotary": 2, "lm": 2, "context": 4, "by_block": 1}
 """How many attentions of a model's two blocks a kernel can do; none of other models."""
 
 

@@ -6,14 +6,14 @@ import pytest
 import playmask
 import playmask.model.kernels
 from comparing import TINY, error
-from laboratory import CONTEXT, LABORATORY
+from laboratory import CONTEXT, LABORATORY, OPEN
 
 LENGTH = 20
 
 
-@pytest.mark.parametrize("name", LABORATORY)
+@pytest.mark.parametrize("name", [*LABORATORY, *OPEN])
 def test_in_blocks(name, monkeypatch):
-    model = playmask.build(TINY.change(**LABORATORY[name]), heads=("mlm",))
+    model = playmask.build(TINY.change(**(LABORATORY | OPEN)[name]), heads=("mlm",))
     random = np.random.default_rng(0)
     inputs = {
         "tokens": random.integers(1, TINY.vocabulary, (2, LENGTH)).astype("int32"),

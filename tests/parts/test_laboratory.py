@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from comparing import error, numpy_of, tiny, tokens
-from laboratory import CONTEXT, FOLLOWING
+from laboratory import CONTEXT, FOLLOWING, OPEN
 from playmask.model.masks import Ordered, SameText, Window
 from playmask.model.transformer import Transformer
 
@@ -35,6 +35,13 @@ CASES = [
     for i, part in enumerate(FOLLOWING)
     for j, order in enumerate(ORDERS)
 ]
+CASES += [
+    # Every second order of each, all orders of each other one.
+    pytest.param(part, order, marks=[pytest.mark.backends] * (i % 2 == 0))
+    for i, part in enumerate(OPEN)
+    for j, order in enumerate(ORDERS)
+    if (i + j) % 2 == 0
+]
 
 Inputs = dict[str, Any]
 
@@ -44,7 +51,7 @@ def model_for(part: str, order: str) -> Transformer:
     """A tiny model with a part, in an order and its mask; made once."""
     kind = order if order not in MASKS else "lm"
     mask = MASKS.get(order, Ordered())
-    return tiny(heads=("mlm",), order=kind, mask=mask, **FOLLOWING[part])
+    return tiny(heads=("mlm",), order=kind, mask=mask, **(FOLLOWING | OPEN)[part])
 
 
 def batch_for(part: str, order: str) -> Inputs:
@@ -53,7 +60,7 @@ def batch_for(part: str, order: str) -> Inputs:
     valid[:, : TOTAL - STEPS] = np.arange(TOTAL - STEPS) < PROMPTS[:, None]
     inputs = {"tokens": tokens(3, TOTAL), "valid": valid}
     inputs |= {name: np.array(values, "int32") for name, values in ORDERS[order].items()}
-    if "context" in FOLLOWING[part]:
+    if "context" in (FOLLOWING | OPEN)[part]:
         random = np.random.default_rng(5)
         inputs["context"] = random.normal(size=(3, 2, CONTEXT)).astype("float32")
         inputs["context_valid"] = np.array([[True, True], [True, False], [True, True]])

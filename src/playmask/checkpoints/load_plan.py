@@ -203,7 +203,8 @@ def _pieces(ours: str, stored: Architecture, changed: Architecture) -> Pieces | 
         return None
 
     def sizes(a: Architecture) -> Sequence[int]:
-        return Gated.pieces(widths(a.heads_, a.key_size_, a.value_size_), a.at(number).uses)
+        heads = (a.heads_[0], *a.cached_heads)
+        return Gated.pieces(widths(heads, a.key_size_, a.value_size_), a.at(number).uses)
 
     number = int(block[1])
     return sizes(stored), sizes(changed)

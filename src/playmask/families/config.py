@@ -7,6 +7,7 @@ from typing import Any
 from playmask.errors import ConfigError, nearest
 from playmask.model.architecture import Architecture
 from playmask.model.norms import Around, Norm
+from playmask.model.parts.by_block import choices, each
 
 Fields = dict[str, Any]
 
@@ -177,8 +178,8 @@ def with_epsilon(architecture: Architecture, epsilon: float) -> Architecture:
     a = architecture
     return a.change(
         embedding_norm=norm(a.embedding_norm),
-        attention_norm=around(a.attention_norm),
-        feedforward_norm=around(a.feedforward_norm),
+        attention_norm=each(around, a.attention_norm),
+        feedforward_norm=each(around, a.feedforward_norm),
         final_norm=norm(a.final_norm),
         vocabulary_head=replace(a.vocabulary_head, norm=norm(a.vocabulary_head.norm)),
     )
@@ -186,6 +187,7 @@ def with_epsilon(architecture: Architecture, epsilon: float) -> Architecture:
 
 def epsilon_of(architecture: Architecture) -> float:
     """The epsilon of the blocks' norms."""
-    around = architecture.attention_norm, architecture.feedforward_norm
+    a = architecture
+    around = (*choices(a.attention_norm), *choices(a.feedforward_norm))
     norms = (norm for pair in around for norm in (pair.after, pair.before) if norm is not None)
     return next(norms, Norm()).epsilon

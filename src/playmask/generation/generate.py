@@ -147,22 +147,20 @@ class Generator:
 
     def _check_sizes(self, model: Transformer, prompts: Prompts, most: int) -> None:
         a, longest = model.architecture, max(map(len, prompts.tokens))
-        if a.limit is None:
-            return
+        length, about = longest, "a prompt"
         if a.decoder is not None:
             length, about = len(prompts.start), "what the text begins with"
-            if longest > a.limit:
+            if a.limit is not None and longest > a.limit:
                 raise InputError(
                     f"A prompt has {longest} tokens; the model has {a.limit} positions."
                 )
-        else:
-            length, about = longest, "a prompt"
-        if length + most - 1 > a.limit:
+        writing = a if a.decoder is None else a.decoding
+        if writing.limit is not None and length + most - 1 > writing.limit:
             raise InputError(
                 f"{about.capitalize()} has {length} tokens, and with max_tokens={most} the text "
-                f"comes to {length + most - 1} positions; the model has {a.limit} "
-                f"({type(a.limited_by).__name__}). Cut the prompt, ask for fewer tokens, or use "
-                "playmask.slide."
+                f"comes to {length + most - 1} positions; the model has {writing.limit} "
+                f"({type(writing.limited_by).__name__}). Cut the prompt, ask for fewer tokens, or "
+                "use playmask.slide."
             )
 
     def _prompt(self, model: Transformer, prompts: Prompts) -> dict[str, np.ndarray]:

@@ -122,13 +122,17 @@ def count(
         )
     target = length if target_length is None else target_length
     lines = [_embeddings(model, batch * (length + (target if a.decoder and a.encoder else 0)))]
+    if model.decoder_embeddings is not model.embeddings:
+        shared = {id(weight) for weight in model.embeddings.weights}
+        own = _parameters([model.decoder_embeddings], without=shared)
+        lines.append(Line("decoder_embeddings", own, 0, 0))
     if model.blocks is not None:
         lines += _stack("blocks", model.blocks, a, Extent(batch, length, context))
     if model.decoder is not None:
         lines += _stack("decoder", model.decoder, a.decoding, Extent(batch, target, length))
     sites = batch * (length if model.decoder is None else target)
     for name, head in model.heads.items():
-        lines.append(_head(name, head, a, sites if name in ("mlm", "discriminator") else batch))
+        lines.append(_head(name, head, a, sites if head.by_site else batch))
     return Counts(tuple(lines), batch, length, size, batch * length * a.width)
 
 
@@ -178,7 +182,9 @@ def _attention(
     """
     slots = min((part.slots(keys) for part in layer.parts), default=keys)
     t, heads = extent.length, (layer.key_heads, layer.heads, layer.value_heads)
-    sizes = Sizes(t, keys, layer.width, *heads, layer.key_size, layer.value_size)
+    sizes = Sizes(
+        t, keys, layer.width, *heads, layer.key_size, layer.value_size, layer.cached_heads
+    )
     products = sum(
         _kernels([dense]) * (keys if side in ("key", "value") else t)
         for side, dense in layer.projections.items()

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from playmask.errors import ConfigError, nearest
-from playmask.model.architecture_checks import check
+from playmask.model.architecture_checks import BY_BLOCK, check
 from playmask.model.masks import Mask, Ordered
 from playmask.model.norms import Around, Condition, Norm
 from playmask.model.old_names import OLD
@@ -24,9 +24,9 @@ from playmask.model.parts import (
     Separate,
     TalkingHeads,
     choices,
-    chosen,
-    first,
 )
+from playmask.model.parts.by_block import chosen, first, of, read_parts
+from playmask.model.parts.part import adds_to_embedding
 from playmask.model.recipes import from_json, recipe, to_json
 
 TABLES = (Learned, Hierarchical)
@@ -55,16 +55,29 @@ class VocabularyHead:
 class Decoder:
     """The second stack of an encoder-decoder: its blocks also attend to the encoder's output.
 
-    Sizes, norms and activation are the encoder's. position: its position part; attention: the
-    content parts of the attention to the encoder; cross_position: the position part's bias is
-    added there too (early T5 programs did).
-    Source: Vaswani et al. 2017, §3.1
+    Sizes, norms and activation are the encoder's. position: its position part, which has a table
+    of its own where it adds to the embedding (else the encoder's table, if any, serves both);
+    attention: the content parts of the attention to the encoder; cross_position: the position
+    part's bias is added there too (early T5 programs did); embedding_norm: a norm of its own after
+    the embedding (None = the encoder's serves both).
+    Source: Vaswani et al. 2017, §3.1; its own table and norm: Lewis et al. 2020 (BART)
+
+    Example:
+        >>> bart = Decoder(6, position=Learned(1024), embedding_norm=Norm(1e-5))
+        >>> bart.embeds, Decoder(6).embeds
+        (True, False)
     """
 
     depth: int
-    position: Part | None = None
+    position: Part | ByBlock[Part | None] | None = None
     attention: tuple[Part, ...] = (Dot(),)
     cross_position: bool = False
+    embedding_norm: Norm | None = None
+
+    @property
+    def embeds(self) -> bool:
+        """Whether its embedding differs from the encoder's."""
+        return self.embedding_norm is not None or adds_to_embedding(self.position)
 
 
 @recipe
@@ -77,8 +90,10 @@ class Architecture:
     gate: activation of a second inner layer that multiplies the first (None = there is none);
     embedding_size: width of the embedding tables (None = width); key_size, value_size: per head
     (None = width / attention_heads); projections: how queries, keys and values are made;
-    attention: the content parts, whose scores add up, or a ByBlock; position: the position part,
-    or None; context: how it looks at the input `context`, or None;
+    attention: the content parts, whose scores add up; position: the position part, or None;
+    context: how it looks at the input `context`, or None; key_value_heads: heads of keys and
+    values, each shared by a group of query heads (None = attention_heads); query_key_norm: of each
+    head's queries and keys, before they are rotated;
     mixer: mixes heads around the softmax; normalization: what stands in the softmax's place;
     feedforward: whether blocks have one; sharing: "none", "all", k (every k blocks in a row
     share), or a tuple that maps each block to a stored one; encoder, decoder: an encoder-decoder
@@ -87,7 +102,18 @@ class Architecture:
     table; pad: the id that is padding (None = none is); embedding_dropout: where it stands
     ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
     condition: what all norms depend on, or None; order: how the order of sites rises along a text;
-    mask: what is compared.
+    mask: what is compared; bias: whether dense layers have one, or the names of those that do, of
+    query, key, value, output, value_gate, inputs (a gated unit's), inner, gate, outer, projection.
+    The attention, position, mask and norms may be a ByBlock.
+
+    Raises: ConfigError for the first that cannot be, or does not go together
+
+    Example:
+        >>> a = architecture("bert").change(mask="lm", depth=6, position="rotary")
+        >>> a.order, a.block_map, a.limit
+        ('lm', (0, 1, 2, 3, 4, 5), None)
+        >>> Architecture.from_json(a.to_json()) == a
+        True
     """
 
     family: str
@@ -102,8 +128,8 @@ class Architecture:
     key_size: int | None = None
     value_size: int | None = None
     projections: Projections = Separate()
-    attention: tuple[Part, ...] | ByBlock = (Dot(),)
-    position: Part | None = Learned(512)
+    attention: tuple[Part, ...] | ByBlock[tuple[Part, ...]] = (Dot(),)
+    position: Part | ByBlock[Part | None] | None = Learned(512)
     context: PseudoSelf | ContextAttention | None = None
     mixer: Mixer | None = None
     normalization: str = "softmax"
@@ -114,45 +140,70 @@ class Architecture:
     segments: int | str = 2
     tasks: int = 0
     pad: int | None = 0
-    bias: bool = True
+    bias: bool | tuple[str, ...] = True
     embedding_norm: Norm | None = Norm()
     embedding_dropout: str = "after"
-    attention_norm: Around = Around(after=Norm())
-    feedforward_norm: Around = Around(after=Norm())
+    attention_norm: Around | ByBlock[Around] = Around(after=Norm())
+    feedforward_norm: Around | ByBlock[Around] = Around(after=Norm())
     final_norm: Norm | None = None
     final_dropout: bool = False
     vocabulary_head: VocabularyHead = VocabularyHead()
     pooler_activation: str = "tanh"
     condition: Condition | None = None
     order: Any = "full"
-    mask: Mask = Ordered()
+    mask: Mask | ByBlock[Mask] = Ordered()
     dropout: float = 0.1
     attention_dropout: float = 0.1
     initializer_range: float = 0.02
+    key_value_heads: int | None = None
+    query_key_norm: Norm | None = None
 
     def __post_init__(self) -> None:
         check(self)
 
     def at(self, block: int) -> "Architecture":
-        """What one stored block is built from: its own content parts in the place of a ByBlock.
+        """What one stored block is built from: its own choices in the place of each ByBlock.
 
-        Raises: ConfigError where blocks share its weights but not its parts
+        Raises: ConfigError where blocks share its weights but not what they are built from
         """
-        if not isinstance(self.attention, ByBlock):
-            return self
         users = [i for i, stored in enumerate(self.block_map) if stored == block]
-        parts = {self.attention.of(i) for i in users}
-        if len(parts) > 1:
-            raise ConfigError(
-                f"Blocks {', '.join(map(str, users))} share their weights, so attention has to "
-                "give them the same parts."
-            )
-        return dataclasses.replace(self, attention=parts.pop())
+        own = {}
+        for name in BY_BLOCK:
+            choice = getattr(self, name)
+            if not isinstance(choice, ByBlock):
+                continue
+            values = {choice.of(i) for i in users}
+            if len(values) > 1 and name != "mask":  # which is no matter of weights
+                raise ConfigError(
+                    f"Blocks {', '.join(map(str, users))} share their weights, so {name} has to "
+                    "give them the same."
+                )
+            own[name] = choice.of(users[0])
+        return dataclasses.replace(self, **own) if own else self
+
+    def has_bias(self, projection: str) -> bool:
+        """Whether a dense layer of this name has a bias."""
+        return self.bias if isinstance(self.bias, bool) else projection in self.bias
+
+    @property
+    def masks(self) -> tuple[Mask, ...]:
+        """The mask of each block."""
+        return tuple(of(self.mask, block) for block in range(self.depth))
+
+    @property
+    def positions(self) -> tuple[Part, ...]:
+        """The position parts of all blocks, each once."""
+        return tuple(part for part in choices(self.position) if part is not None)
+
+    @property
+    def numbering(self) -> Part | None:
+        """The position part that numbers the sites and adds to the embedding, if one may."""
+        return None if isinstance(self.position, ByBlock) else self.position
 
     @property
     def content(self) -> tuple[Part, ...]:
         """The content parts of all blocks, each once."""
-        return tuple(dict.fromkeys(part for parts in choices(self.attention) for part in parts))
+        return tuple(dict.fromkeys(part for own in choices(self.attention) for part in own))
 
     @property
     def uses(self) -> frozenset[str]:
@@ -179,6 +230,12 @@ class Architecture:
         return keys or heads, heads, values or heads
 
     @property
+    def cached_heads(self) -> tuple[int, int]:
+        """How many heads keys and values are projected to, and a cache holds."""
+        keys, _, values = self.heads_
+        return self.key_value_heads or keys, self.key_value_heads or values
+
+    @property
     def key_size_(self) -> int:
         """The size H of a head's queries and keys, resolved."""
         return self.key_size or self.width // self.attention_heads
@@ -201,16 +258,25 @@ class Architecture:
     @property
     def parts(self) -> tuple[Part, ...]:
         """All parts that take part in the attention of any block."""
-        return self.content if self.position is None else (*self.content, self.position)
+        return (*self.content, *self.positions)
 
     @property
     def decoding(self) -> "Architecture":
         """What the decoder's blocks are built from."""
         assert self.decoder is not None
+        deep = self.decoder.depth
+        own: dict[str, Any] = {name: first(getattr(self, name), deep) for name in BY_BLOCK}
+        shared = self.position if adds_to_embedding(self.position) else None
+        own["position"] = shared if self.decoder.position is None else self.decoder.position
+        own["embedding_norm"] = self.decoder.embedding_norm or self.embedding_norm
+        own |= {"depth": deep, "decoder": None, "encoder": True, "order": "lm"}
+        return dataclasses.replace(self, **own)
+
+    def crossing(self, across: "Decoder | ContextAttention") -> "Architecture":
+        """What a block's attention to something else is built from: it has no positions."""
         return dataclasses.replace(
-            self, depth=self.decoder.depth, position=self.decoder.position, decoder=None,
-            encoder=True, order="lm", attention=first(self.attention, self.decoder.depth),
-        )  # fmt: skip
+            self, attention=across.attention, position=None, context=None, projections=Separate()
+        )
 
     @property
     def block_map(self) -> tuple[int, ...]:
@@ -229,9 +295,9 @@ class Architecture:
         """Return a copy with some fields replaced.
 
         `mask` also takes the name of an order ("lm", "unilm", …), `position` the name of a part,
-        `attention` a single part or a dict of blocks, {0: …, (1, 2): …, "rest": …}, where what is
-        not named stays; `condition_size=n` is short for condition=Condition(n), and
-        `talking_heads=True` for mixer=TalkingHeads().
+        `attention` a single part; these and the blocks' norms take a dict of blocks too, {0: …,
+        (1, 2): …, "rest": …}, where what is not named stays; `condition_size=n` is short for
+        condition=Condition(n), and `talking_heads=True` for mixer=TalkingHeads().
         Raises: ConfigError for an unknown field, with the nearest name
         """
         if "talking_heads" in changes:
@@ -242,20 +308,22 @@ class Architecture:
         known = {field.name for field in dataclasses.fields(self)}
         for name in changes:
             if name not in known:
-                way = f" Here it is {OLD[name]}." if name in OLD else nearest(name, known)
-                raise ConfigError(f"An architecture has no field {name!r}.{way}")
+                hint = f" Here it is {OLD[name]}." if name in OLD else nearest(name, known)
+                raise ConfigError(f"An architecture has no field {name!r}.{hint}")
         if isinstance(changes.get("mask"), str):
             if "order" in changes:
                 raise ConfigError("mask='…' is short for order='…'; give one of them, not both.")
             changes["order"] = changes.pop("mask")
-        if "attention" in changes:
-            changes["attention"] = chosen(changes["attention"], self.attention)
-        if isinstance(changes.get("position"), str):
-            changes["position"] = self._position(changes["position"])
+        readers = {"attention": read_parts, "position": self._position}
+        for name in BY_BLOCK.keys() & changes.keys():
+            read = readers.get(name, lambda value: value)
+            changes[name] = chosen(name, changes[name], getattr(self, name), read)
         return dataclasses.replace(self, **changes)
 
-    def _position(self, name: str) -> Part | None:
+    def _position(self, name: Any) -> Any:
         """The position part of a name; a table gets as many rows as the present one has."""
+        if not isinstance(name, str):
+            return name
         if name not in POSITIONS:
             raise ConfigError(f"There is no position part {name!r}.{nearest(name, POSITIONS)}")
         part, size = POSITIONS[name], getattr(self.position, "size", None)
@@ -265,15 +333,16 @@ class Architecture:
 
     def to_json(self) -> dict[str, Any]:
         """Write the architecture as JSON values."""
-        return to_json(self)
+        value: dict[str, Any] = to_json(self)
+        return value
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "Architecture":
         """Read what `to_json` wrote; raises ConfigError where it is something else."""
-        made = from_json(value)
-        if not isinstance(made, Architecture):
-            raise ConfigError(f"This is no architecture but a {type(made).__name__}.")
-        return made
+        architecture = from_json(value)
+        if not isinstance(architecture, Architecture):
+            raise ConfigError(f"This is no architecture but a {type(architecture).__name__}.")
+        return architecture
 
     def initializer(self) -> keras.initializers.Initializer:
         """What draws fresh kernels and tables: a truncated normal, as BERT's."""

@@ -3,25 +3,44 @@
 `a` is an Architecture, whose module imports this one.
 """
 
+from types import NoneType
 from typing import Any
 
 from playmask.errors import ConfigError, nearest
 from playmask.model.masks import ORDERS, Mask, Ordered
+from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
     NORMALIZATIONS,
     ByBlock,
     ContextAttention,
+    Gated,
     Mixer,
     Part,
     PseudoSelf,
     choices,
 )
+from playmask.model.parts.part import adds_to_embedding
 
 CHOICES = {
     "embedding_dropout": ("before", "after", "none"),
     "normalization": tuple(NORMALIZATIONS),
 }
 """Fields that name one of a few choices."""
+
+BY_BLOCK: dict[str, tuple[Any, str]] = {
+    "attention": (tuple, "a tuple of parts"),
+    "position": ((Part, NoneType), "a position part such as Rotary(), or None"),
+    "mask": (Mask, "a Mask or the name of an order"),
+    "attention_norm": (Around, "Around(before, after)"),
+    "feedforward_norm": (Around, "Around(before, after)"),
+}
+"""Fields that may be a ByBlock, the type of each choice, and what to call it."""
+
+BIASED = (
+    *("query", "key", "value", "output", "value_gate", "inputs"),
+    *("inner", "gate", "outer", "projection"),
+)
+"""The dense layers that `bias` may name."""
 
 
 def check(a: Any) -> None:
@@ -42,8 +61,50 @@ def check(a: Any) -> None:
     for name in ("dropout", "attention_dropout"):
         if not 0 <= getattr(a, name) < 1:
             raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(a, name)!r}.")
+    _check_by_block(a)
     _check_choices(a)
+    _check_heads(a)
     _check_mask(a)
+
+
+def _check_by_block(a: Any) -> None:
+    """Refuse choices of another type, blocks that are not there, tables in some blocks only."""
+    deepest = max(a.depth, 0 if a.decoder is None else a.decoder.depth)
+    for name, (kind, words) in BY_BLOCK.items():
+        field = getattr(a, name)
+        for choice in choices(field):
+            if not isinstance(choice, kind):
+                raise ConfigError(f"{name} must be {words}, or a ByBlock, not {choice!r}.")
+        for block, _ in field.some if isinstance(field, ByBlock) else ():
+            if not 0 <= block < deepest:
+                raise ConfigError(f"{name} names block {block}, but the depth is {deepest}.")
+    for part in a.positions if isinstance(a.position, ByBlock) else ():
+        if adds_to_embedding(part):
+            raise ConfigError(f"{part!r} is added to the embedding, so all blocks have it or none.")
+
+
+def _check_heads(a: Any) -> None:
+    """Refuse groups of heads that do not come out even, and what cannot have them."""
+    if not isinstance(a.query_key_norm, (Norm, NoneType)):
+        raise ConfigError(f"query_key_norm must be None or a Norm, not {a.query_key_norm!r}.")
+    groups = a.key_value_heads
+    if groups is None:
+        return
+    if not isinstance(groups, int) or groups < 1 or a.attention_heads % groups:
+        raise ConfigError(
+            f"key_value_heads must be None or a number that divides {a.attention_heads} "
+            f"attention_heads, not {groups!r}."
+        )
+    if a.mixer is not None and (a.mixer.key_heads or a.mixer.value_heads):
+        raise ConfigError(
+            f"{a.mixer!r} has heads of its own for keys or values, so it does not go with "
+            f"key_value_heads={groups}; leave one of them out."
+        )
+    if isinstance(a.projections, Gated) or "value" not in a.uses:
+        raise ConfigError(
+            f"key_value_heads={groups} needs a value projection of its own, which "
+            f"{a.projections!r} with {a.content!r} has not."
+        )
 
 
 def _check_choices(a: Any) -> None:
@@ -59,6 +120,14 @@ def _check_choices(a: Any) -> None:
         raise ConfigError(
             f"segments must be 0 (none), a number of rows, or 'tokens', not {a.segments!r}."
         )
+    if not isinstance(a.bias, (bool, tuple)):
+        raise ConfigError(f"bias must be True, False or a tuple of names, not {a.bias!r}.")
+    for name in () if isinstance(a.bias, bool) else a.bias:
+        if name not in BIASED:
+            raise ConfigError(
+                f"bias names dense layers, {', '.join(BIASED)}; there is no {name!r}."
+                f"{nearest(str(name), BIASED)}"
+            )
     if not a.encoder and a.decoder is None:
         raise ConfigError("encoder=False leaves nothing: this architecture has no decoder.")
     if a.decoder is not None and a.sharing != "none":
@@ -67,22 +136,15 @@ def _check_choices(a: Any) -> None:
 
 
 def _check_attention(a: Any) -> None:
-    """Refuse what is no content, blocks that are not there, orders that cannot be followed."""
-    if not isinstance(a.attention, (tuple, ByBlock)):
-        raise ConfigError(f"attention is a tuple of parts or a ByBlock, not {a.attention!r}.")
+    """Refuse what is no content, and orders that cannot be followed."""
     for part in a.content:
         if not isinstance(part, Part):
             raise ConfigError(f"attention takes parts such as Dot(), not {part!r}.")
-        if part.once or type(part).table is not Part.table:
+        if part.once or adds_to_embedding(part):
             raise ConfigError(f"{part!r} says where tokens stand: give it as position=….")
         if part.orders is not None:
             _check_whole(a, part)
     _check_context(a)
-    deepest = max(a.depth, 0 if a.decoder is None else a.decoder.depth)
-    if isinstance(a.attention, ByBlock):
-        for block, _ in a.attention.some:
-            if not 0 <= block < deepest:
-                raise ConfigError(f"attention names block {block}, but the depth is {deepest}.")
 
 
 def _check_context(a: Any) -> None:
@@ -103,22 +165,23 @@ def _check_context(a: Any) -> None:
 def _check_whole(a: Any, part: Part) -> None:
     """Refuse what a part that condenses the whole text cannot do."""
     reason = f"{part!r} mixes the whole text, so it"
-    if a.order not in (part.orders or ()) or a.mask != Ordered():
+    if a.order not in (part.orders or ()) or choices(a.mask) != (Ordered(),):
         raise ConfigError(
             f"{reason} follows the order 'full' and the plain mask only, not {a.order!r} "
             f"with {a.mask!r}."
         )
     if a.decoder is not None:
         raise ConfigError(f"{reason} cannot stand in a decoder; load with decoder=None.")
-    if a.position is not None and a.position.distances:
-        raise ConfigError(f"{reason} has no distances for {a.position!r}; give another position=….")
+    for position in a.positions:
+        if position.distances:
+            raise ConfigError(
+                f"{reason} has no distances for {position!r}; give another position=…."
+            )
     if any(part in parts and len(parts) > 1 for parts in choices(a.attention)):
         raise ConfigError(f"{reason} stands alone, not beside other parts.")
 
 
 def _check_mask(a: Any) -> None:
-    if not isinstance(a.mask, Mask):
-        raise ConfigError(f"mask must be a Mask or the name of an order, not {a.mask!r}.")
     if isinstance(a.order, str) and a.order not in (*ORDERS, "permutation"):
         known = (*ORDERS, "permutation")
         raise ConfigError(

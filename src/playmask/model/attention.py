@@ -3,7 +3,7 @@
 q, k <- rotate;  scores = Σ logits;  mix;  + Σ bias;  mask;  softmax;  mix;  weights @ v + Σ values
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -14,18 +14,13 @@ from playmask.model import kernels
 from playmask.model.activations import activation
 from playmask.model.architecture import Architecture
 from playmask.model.architecture_checks import check_projections
-from playmask.model.cache import Kept, KeysValues
+from playmask.model.cache import CacheSizes, KeysValues
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
-from playmask.model.parts import (
-    NORMALIZATIONS,
-    Dot,
-    Look,
-    Mixer,
-    Part,
-    Projections,
-    PseudoSelf,
-)
+from playmask.model.norms import Normalize, normalize
+from playmask.model.parts import NORMALIZATIONS, Dot, Look, Mixer, Part, PseudoSelf
+from playmask.model.parts.head_axis import join_heads, split_heads, weighted_sum
+from playmask.model.parts.projections import Projected
 from playmask.model.rng import Dropout
 from playmask.model.scene import Attended, AttentionInputs, Scene, Weighted
 
@@ -45,23 +40,26 @@ class Attention(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a = architecture
-        self.width, self.biased = a.width, a.bias
+        self.width, self.has_bias = a.width, a.has_bias
         self.key_heads, self.heads, self.value_heads = a.heads_
+        self.cached_heads = a.cached_heads
         self.key_size, self.value_size = a.key_size_, a.value_size_
         self.uses = a.uses
         self.part_names: list[str] = []  # of layers, so that each gets a name of its own
         check_projections(a)
         self.initializer = a.initializer()
         self.activation = activation(a.activation)  # of projections that have one
-        self.project = self._projections(a)
+        self.project = a.projections
         self.projections = self.project.layers(self, self._dense)
+        self.query_norm, self.key_norm = (self._norm(a, side) for side in ("query", "key"))
         self.output_dense = self._dense("output", self.width) if "output" in self.uses else None
         self.dropout = Dropout(a.attention_dropout, dtype=self.dtype_policy)
         own = [part.normalization for part in a.content if part.normalization is not None]
         self.normalize = NORMALIZATIONS[own[0] if own else a.normalization]
-        self.parts = [*(part.make(self) for part in self._parts(a) if not part.once), *once]
+        own_parts = (part for part in a.parts if not part.once)
+        self.parts = [part.make(self) for part in (*own_parts, *once)]
         self.context = a.context.make(self) if isinstance(a.context, PseudoSelf) else None
-        self.before, self.after = (_mixer(a.mixer, self, place) for place in ("before", "after"))
+        self.before, self.after = (self._mixer(a.mixer, side) for side in ("before", "after"))
         self.fused = self._scorer()
         # Where XLA compiles what follows, a sum is divided by in the output for half the time.
         self.late = (
@@ -70,16 +68,18 @@ class Attention(keras.layers.Layer):
             and keras.backend.backend() == "jax"
         )
 
-    def _projections(self, a: Architecture) -> Projections:
-        return a.projections
+    def _norm(self, a: Architecture, side: str) -> Normalize | None:
+        """The norm of each head's queries, or keys, where there are any."""
+        norm = a.query_key_norm if side in self.uses else None
+        return normalize(norm, f"{side}_norm", self.dtype_policy)
 
-    def _parts(self, a: Architecture) -> tuple[Part, ...]:
-        return a.parts
+    def _mixer(self, mixer: Mixer | None, side: str) -> Any:
+        return None if mixer is None else mixer.make(self, side)
 
     def _dense(self, name: str, units: int) -> Dense:
         return Dense(
             units,
-            use_bias=self.biased,
+            use_bias=self.has_bias(name),
             kernel_initializer=self.initializer.clone(),
             name=name,
             dtype=self.dtype_policy,
@@ -90,14 +90,18 @@ class Attention(keras.layers.Layer):
         self.project.build(self, shape)
         if self.output_dense is not None:
             self.output_dense.build((*shape[:-1], self.value_heads * self.value_size))
+        for norm in (self.query_norm, self.key_norm):
+            if norm is not None:
+                norm.build((None, None, None, self.key_size))
         for extra in (*self.parts, self.context, self.before, self.after):
             if isinstance(extra, keras.layers.Layer) and not extra.built:
                 extra.build(shape)
 
-    def keeps(self) -> Kept:
+    def cache_sizes(self) -> CacheSizes:
         """What a cache keeps of each site for this layer, as (heads, size)."""
-        kept = {"values": (self.value_heads, self.value_size)}
-        return {"keys": (self.key_heads, self.key_size), **kept} if "key" in self.uses else kept
+        keys, values = self.cached_heads
+        sizes = {"keys": (keys, self.key_size), "values": (values, self.value_size)}
+        return {name: sizes[name] for name in sizes if name == "values" or "key" in self.uses}
 
     def call(
         self,
@@ -110,35 +114,43 @@ class Attention(keras.layers.Layer):
         training: bool = False,
     ) -> Attended:
         """Let every query look at the keys it may see."""
-        made = self.project(self, x)
-        q, new = self._queries(made.queries, scene), self._keys_values(made, scene)
+        projected = self.project(self, x)
+        q = self._rotate(self.queries(projected.queries), scene)
+        new = self.keys_values(projected)
+        if "keys" in new:
+            new["keys"] = self._rotate(new["keys"], scene)
         if kv is not None:
             new = kv = kv_cache.write_kv(kv, new, scene.at)
         inputs = AttentionInputs(x, q, new, scene, previous)
-        y, scores, weights = self._weigh(inputs, training, watched)
-        y = y if made.gate is None else made.gate * y
-        return Attended(self._out(y), kv, scores, weights)
+        y, scores, weights = self.weigh(inputs, training, watched)
+        return Attended(self.output(y, projected.gate), kv, scores, weights)
 
-    def _queries(self, x: Tensor | None, scene: Scene) -> Tensor | None:
-        """The queries (B, N, T, H), turned."""
+    def queries(self, x: Tensor | None) -> Tensor | None:
+        """Split projected queries into heads and normalise them: (B, N, T, H)."""
         if x is None:
             return None
-        return self._turn(self.split(x, self.key_heads, self.key_size), scene)
+        q = split_heads(x, self.key_heads, self.key_size)
+        return q if self.query_norm is None else self.query_norm(q)
 
-    def _keys_values(self, made: Any, scene: Scene) -> KeysValues:
-        """The new keys, turned, and values of what was projected."""
-        values = {"values": self.split(made.values, self.value_heads, self.value_size)}
-        if made.keys is None:
-            return values
-        keys = self.split(made.keys, self.key_heads, self.key_size)
-        return {"keys": self._turn(keys, scene), **values}
+    def keys_values(self, projected: Projected) -> KeysValues:
+        """Split projected keys and values into heads, and normalise the keys."""
+        heads, values = self.cached_heads
+        new = {"values": split_heads(projected.values, values, self.value_size)}
+        if projected.keys is not None:
+            new["keys"] = self._normed(split_heads(projected.keys, heads, self.key_size))
+        return new
 
-    def _turn(self, x: Tensor, scene: Scene) -> Tensor:
-        for part in self.parts:
+    def _normed(self, keys: Tensor) -> Tensor:
+        return keys if self.key_norm is None else self.key_norm(keys)
+
+    def _rotate(self, x: Tensor | None, scene: Scene) -> Tensor | None:
+        for part in self.parts if x is not None else ():
             x = part.rotate(x, scene.queries)
         return x
 
-    def _out(self, y: Tensor) -> Tensor:
+    def output(self, y: Tensor, gate: Tensor | None = None) -> Tensor:
+        """Gate and project the values, all heads joined: (B, T, N·V) -> (B, T, D)."""
+        y = y if gate is None else gate * y
         return y if self.output_dense is None else self.output_dense(y)
 
     def _scorer(self) -> Dot | None:
@@ -150,11 +162,11 @@ class Attention(keras.layers.Layer):
         )
         return kernels.scorer(self.parts) if plain else None
 
-    def _weigh(self, inputs: AttentionInputs, training: bool, watched: bool) -> Weighted:
+    def weigh(self, inputs: AttentionInputs, training: bool, watched: bool) -> Weighted:
         """Compute the attention output with the fastest applicable kernel."""
         weights_matter = watched or (training and self.dropout.rate > 0)
         if self.fused is not None and not weights_matter and kernels.available(self.compute_dtype):
-            return self._attend_fused(self.fused, inputs), None, None
+            return Weighted(self._attend_fused(self.fused, inputs))
         if training:
             return self._attend(inputs, training, watched)
         return kernels.in_query_blocks(
@@ -166,10 +178,10 @@ class Attention(keras.layers.Layer):
         scene, kv = inputs.scene, inputs.kv
         bias = _sum(_float32(part.bias(scene.queries, scene.keys)) for part in self.parts)
         allowed = ops.expand_dims(self._allowed(scene), 1)
-        scale = self.key_size**-0.5 if dot.scale else 1.0
+        scale = dot.factor(self.key_size)
         y = kernels.attend(inputs.q, kv["keys"], kv["values"], allowed, bias, scale=scale)
         sees = ops.any(allowed, axis=-1, keepdims=True)
-        return self._join(ops.where(sees, y, 0.0))
+        return self._joined(ops.where(sees, y, 0.0))
 
     def _attend(self, inputs: AttentionInputs, training: bool, watched: bool) -> Weighted:
         """The same, step by step."""
@@ -187,7 +199,7 @@ class Attention(keras.layers.Layer):
         if self.context is not None:
             assert scene.context is not None
             keys, values = self.context(scene.context.vectors)
-            front = self._mixed(self.context.scores(q, keys))
+            front = self._mixed(self.context.scores(q, self._normed(keys)))
             visible = ops.concatenate([values, v], axis=2)
             logits, allowed = kernels.prepend_context(
                 front, scene.context.valid, logits, allowed, ops.shape(v)[2]
@@ -204,8 +216,9 @@ class Attention(keras.layers.Layer):
         def of_total(x: Tensor) -> Tensor:
             return ops.where(sees, x if shares.total is None else x / shares.total, 0.0)
 
-        y = self._join(of_total(_sum([ops.matmul(dropped, visible), extra])))
-        return (y, scores, of_total(keys)) if watched else (y, None, None)
+        total = weighted_sum(dropped, visible, self.value_heads)
+        y = self._joined(of_total(_sum([total, extra])))
+        return Weighted(y, scores, of_total(keys)) if watched else Weighted(y)
 
     def _mixed(self, scores: Tensor) -> Tensor:
         return scores if self.before is None else self.before(scores)
@@ -218,22 +231,11 @@ class Attention(keras.layers.Layer):
             allowed = allowed if reach is None else ops.logical_and(allowed, reach)
         return allowed
 
-    def split(self, x: Tensor, heads: int, size: int) -> Tensor:
-        """(B, T, N·H) -> (B, N, T, H)."""
-        x = ops.reshape(x, (*ops.shape(x)[:2], heads, size))
-        return ops.transpose(x, (0, 2, 1, 3))
-
-    def _join(self, y: Tensor) -> Tensor:
-        """(B, N, T, V) -> (B, T, N·V)."""
-        y = ops.transpose(y, (0, 2, 1, 3))
-        return ops.reshape(y, (-1, ops.shape(y)[1], self.value_heads * self.value_size))
+    def _joined(self, y: Tensor) -> Tensor:
+        return join_heads(y, self.value_heads * self.value_size)
 
 
-def _mixer(mixer: Mixer | None, attention: Attention, place: str) -> Any:
-    return None if mixer is None else mixer.make(attention, place)
-
-
-def _sum(terms: Any) -> Tensor:
+def _sum(terms: Iterable[Tensor | None]) -> Tensor:
     """Add up the terms that are not None."""
     total = None
     for term in terms:

@@ -1,14 +1,13 @@
 """A block: attention and feed-forward, each with norms around it and a residual over it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import keras
 
 from playmask.model.architecture import Architecture, Decoder
 from playmask.model.attention import Attention
-from playmask.model.cache import Kept, KeysValues
+from playmask.model.cache import CacheSizes, KeysValues
 from playmask.model.cross_attention import CrossAttention
 from playmask.model.feedforward import FeedForward
 from playmask.model.masks import Tensor
@@ -67,25 +66,26 @@ class Block(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a, policy = architecture, self.dtype_policy
+        assert isinstance(a.attention_norm, Around) and isinstance(a.feedforward_norm, Around)
 
         def residual(name: str, around: Around) -> Residual:
             return Residual(around, a.dropout, a.condition, name=name, dtype=policy)
 
         self.attention = Attention(a, once, name="attention", dtype=policy)
         self.attention_norm = residual("attention_norm", a.attention_norm)
-        self.cross: Any = None
-        self.cross_norm: Any = None
+        self.cross: CrossAttention | None = None
+        self.cross_norm: Residual | None = None
         if across is not None:
             self.cross = CrossAttention(
-                replace(a, attention=across.attention, context=None),
+                a.crossing(across),
                 once if across.cross_position else (),
                 memory=across.size if isinstance(across, ContextAttention) else a.width,
                 name="cross",
                 dtype=policy,
             )
             self.cross_norm = residual("cross_norm", a.attention_norm)
-        self.feedforward: Any = None
-        self.feedforward_norm: Any = None
+        self.feedforward: FeedForward | None = None
+        self.feedforward_norm: Residual | None = None
         if a.feedforward:
             self.feedforward = FeedForward(a, name="feedforward", dtype=policy)
             self.feedforward_norm = residual("feedforward_norm", a.feedforward_norm)
@@ -125,12 +125,14 @@ class Block(keras.layers.Layer):
             training=training,
         )
         x = self.attention_norm(x, attended.output, c, training=training)
-        if self.cross is not None:
+        if self.cross is not None and self.cross_norm is not None:
             assert memory is not None
             there, remembered = memory
-            seen = self.cross(self.cross_norm.enter(x, c), there, kv=remembered, training=training)
-            x = self.cross_norm(x, seen.output, c, training=training)
-        if self.feedforward is None:
+            crossed = self.cross(
+                self.cross_norm.enter(x, c), there, kv=remembered, training=training
+            )
+            x = self.cross_norm(x, crossed.output, c, training=training)
+        if self.feedforward is None or self.feedforward_norm is None:
             return x, attended
         y = self.feedforward(self.feedforward_norm.enter(x, c))
         return self.feedforward_norm(x, y, c, training=training), attended
@@ -139,8 +141,9 @@ class Block(keras.layers.Layer):
 class Stack(keras.layers.Layer):
     """The blocks in order, then the final norm; blocks that share weights are stored once.
 
-    Shapes: x (B, T, D); kvs: one dict a block, or None; memory: the scene of the encoder's sites,
-            or the context's, and one dict a block -> (B, T, D) and one Attended a block
+    Shapes: x (B, T, D); scenes: one a block; kvs: one dict a block, or None; memory: the scene of
+            the encoder's sites, or the context's, and one dict a block -> (B, T, D) and one
+            Attended a block
     """
 
     def __init__(
@@ -148,14 +151,20 @@ class Stack(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a, policy = architecture, self.dtype_policy
-        self.heads, self.key_size = a.attention_heads, a.key_size_
-        self.once = [part.make(self) for part in a.parts if part.once]
+        self.width, self.has_bias, self._initializer = a.width, a.has_bias, a.initializer
+        self.key_heads, self.heads, self.value_heads = a.heads_
+        self.cached_heads = a.cached_heads
+        self.key_size, self.value_size = a.key_size_, a.value_size_
+        self.part_names: list[str] = []
+        shared = {part: part.make(self) for part in a.parts if part.once}
+        self.once = list(shared.values())
         self.stored_as = a.block_map
         across = a.context if isinstance(a.context, ContextAttention) else decoder
-        self.stored = {
-            index: Block(a.at(index), self.once, across, name=str(index), dtype=policy)
-            for index in sorted(set(self.stored_as))
-        }
+        self.stored = {}
+        for index in sorted(set(self.stored_as)):
+            own = a.at(index)
+            once = [shared[part] for part in own.parts if part.once]
+            self.stored[index] = Block(own, once, across, name=str(index), dtype=policy)
         self.heeds = any(part.heeds for part in a.content)
         self.norm = normalize(a.final_norm, "norm", policy, a.condition)
         self.dropout = Dropout(a.dropout if a.final_dropout else 0.0, dtype=policy)
@@ -166,38 +175,44 @@ class Stack(keras.layers.Layer):
             if isinstance(layer, keras.layers.Layer):
                 layer.build(shape)
 
-    def keeps(self) -> list[Kept]:
+    @property
+    def initializer(self) -> keras.initializers.Initializer:
+        """What draws fresh weights of parts that are made once."""
+        return self._initializer()
+
+    def cache_sizes(self) -> list[CacheSizes]:
         """What a cache keeps of each site for each block, as (heads, size)."""
-        return [self.stored[index].attention.keeps() for index in self.stored_as]
+        return [self.stored[index].attention.cache_sizes() for index in self.stored_as]
 
     def remember(self, memory: Tensor) -> tuple[KeysValues, ...]:
         """The encoder's output (B, S, D), or a context, as each block's keys and values."""
-        return tuple(self.stored[index].cross.remember(memory) for index in self.stored_as)
+        crosses = (self.stored[index].cross for index in self.stored_as)
+        return tuple(cross.remember(memory) for cross in crosses if cross is not None)
 
     def call(
         self,
         x: Tensor,
-        scene: Scene,
+        scenes: Sequence[Scene],
         *,
-        kvs: tuple | None = None,
+        kvs: tuple[KeysValues, ...] | None = None,
         memory: tuple[Scene, tuple[KeysValues, ...]] | None = None,
         watched: bool = False,
         training: bool = False,
     ) -> tuple[Tensor, list[Attended]]:
         """Run the blocks; each sees the previous one's scores, where a part heeds them."""
         watched = watched or self.heeds
-        seen: list[Attended] = []
+        attended: list[Attended] = []
         for i, index in enumerate(self.stored_as):
-            x, attended = self.stored[index](
+            x, one = self.stored[index](
                 x,
-                scene,
+                scenes[i],
                 kv=None if kvs is None else kvs[i],
-                previous=seen[-1].scores if seen else None,
+                previous=attended[-1].scores if attended else None,
                 memory=None if memory is None else (memory[0], memory[1][i]),
                 watched=watched,
                 training=training,
             )
-            seen.append(attended)
+            attended.append(one)
         if self.norm is not None:
-            x = self.norm(x, scene.condition)
-        return self.dropout(x, training=training), seen
+            x = self.norm(x, scenes[0].condition)
+        return self.dropout(x, training=training), attended

@@ -17,10 +17,10 @@ from playmask.model.masks import NEVER, Sites, Tensor
 
 Cache = dict[str, Any]
 KeysValues = dict[str, Tensor]
-Kept = dict[str, tuple[int, int]]  # what is kept of each site, as (heads, size)
+CacheSizes = dict[str, tuple[int, int]]  # what is kept of each site, as (heads, size)
 
 
-def empty(batch: int, slots: int, blocks: Sequence[Kept], dtype: str) -> Cache:
+def empty(batch: int, slots: int, blocks: Sequence[CacheSizes], dtype: str) -> Cache:
     """Make a cache of `slots` empty slots for each of `batch` rows.
 
     blocks: for each block, what it keeps
@@ -30,9 +30,9 @@ def empty(batch: int, slots: int, blocks: Sequence[Kept], dtype: str) -> Cache:
         "kv": tuple(
             {
                 name: ops.zeros((batch, heads, slots, size), dtype)
-                for name, (heads, size) in kept.items()
+                for name, (heads, size) in sizes.items()
             }
-            for kept in blocks
+            for sizes in blocks
         ),
         "order": nothing + NEVER,
         "position": nothing,

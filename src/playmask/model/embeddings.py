@@ -7,7 +7,8 @@ import keras
 from playmask.model.architecture import Architecture
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
-from playmask.model.norms import normalize
+from playmask.model.norms import Normalize, normalize
+from playmask.model.parts.part import adds_to_embedding
 from playmask.model.rng import Dropout
 
 
@@ -16,13 +17,42 @@ class Embeddings(keras.layers.Layer):
 
     Shapes: tokens (B, T) or vectors (B, T, E); segments, tasks (B, T), each optional;
             positions (B, T) or (1, T); extra (B, T, E) is added to the sum -> (B, T, D)
+    encoder: in a decoder, the encoder's, whose layers it shares but for those that its `Decoder`
+    names: a table of positions and a norm.
     Source: Devlin et al. 2018; the projection (E ≠ D) is Lan et al. 2019's factorisation
     """
 
-    def __init__(self, architecture: Architecture, **options: Any) -> None:
+    def __init__(
+        self, architecture: Architecture, encoder: "Embeddings | None" = None, **options: Any
+    ) -> None:
         super().__init__(**options)
-        a, policy = architecture, self.dtype_policy
+        a = architecture
         self.size, self.width = a.embedding_size_, a.width
+        self.tokens: Any
+        self.segments: Any
+        self.tasks: Any
+        self.positions: Any
+        self.norm: Normalize | None
+        self.projection: Dense | None
+        if encoder is None:
+            self._make(a)
+        else:
+            self._share(a, encoder)
+
+    def _share(self, a: Architecture, encoder: "Embeddings") -> None:
+        """Take the encoder's layers, but for those that are the decoder's own."""
+        own, decoder = a.decoding, a.decoder
+        assert decoder is not None
+        for name in ("tokens", "segments", "tasks", "positions", "norm", "projection"):
+            setattr(self, name, getattr(encoder, name))
+        if adds_to_embedding(decoder.position):
+            self.positions = self._positions(own)
+        if decoder.embedding_norm is not None:
+            self.norm = normalize(own.embedding_norm, "norm", self.dtype_policy, a.condition)
+        self.dropouts = self._dropouts(a)
+
+    def _make(self, a: Architecture) -> None:
+        policy = self.dtype_policy
         self.tokens = keras.layers.ReversibleEmbedding(
             a.vocabulary,
             self.size,
@@ -34,25 +64,32 @@ class Embeddings(keras.layers.Layer):
         if a.segments != "tokens":
             self.segments = self._table("segments", a.segments, a)
         self.tasks = self._table("tasks", a.tasks, a)
-        self.positions = None
-        if a.position is not None:
-            self.positions = a.position.table(
-                self.size, embeddings_initializer=a.initializer(), name="positions", dtype=policy
-            )
+        self.positions = self._positions(a)
         self.norm = normalize(a.embedding_norm, "norm", policy, a.condition)
-        self.dropouts = {
-            place: Dropout(a.dropout if place == a.embedding_dropout else 0.0, dtype=policy)
-            for place in ("before", "after")
-        }
+        self.dropouts = self._dropouts(a)
         self.projection = None
         if self.size != self.width:
             self.projection = Dense(
                 self.width,
-                use_bias=a.bias,
+                use_bias=a.has_bias("projection"),
                 kernel_initializer=a.initializer(),
                 name="projection",
                 dtype=policy,
             )
+
+    def _dropouts(self, a: Architecture) -> dict[str, Dropout]:
+        rates = {a.embedding_dropout: a.dropout}
+        return {
+            side: Dropout(rates.get(side, 0.0), dtype=self.dtype_policy)
+            for side in ("before", "after")
+        }
+
+    def _positions(self, a: Architecture) -> Any:
+        """The layer of what the position part adds, if it adds anything."""
+        if a.numbering is None:
+            return None
+        options = {"embeddings_initializer": a.initializer(), "dtype": self.dtype_policy}
+        return a.numbering.table(self.size, name="positions", **options)
 
     def _table(self, name: str, rows: Any, a: Architecture) -> Any:
         if not rows:
@@ -71,7 +108,7 @@ class Embeddings(keras.layers.Layer):
             if table is not None and not table.built:
                 table.build(shape)
         for layer in (self.norm, self.projection):
-            if layer is not None:
+            if layer is not None and not layer.built:
                 layer.build((*shape, self.size))
 
     def call(

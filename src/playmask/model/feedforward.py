@@ -33,7 +33,7 @@ class FeedForward(keras.layers.Layer):
     def _dense(self, name: str, units: int, a: Architecture) -> Dense:
         return Dense(
             units,
-            use_bias=a.bias,
+            use_bias=a.has_bias(name),
             kernel_initializer=a.initializer(),
             name=name,
             dtype=self.dtype_policy,

@@ -115,9 +115,11 @@ def _check_context(inputs: Inputs, architecture: Architecture) -> None:
 def _check_whole(inputs: Inputs, architecture: Architecture) -> None:
     """Refuse what a part that mixes the whole text cannot follow."""
     whole = [part for part in architecture.content if part.orders is not None]
-    given = [name for name in ("cache", "order", "texts", "allowed") if name in inputs]
-    if whole and given:
-        raise InputError(f"{whole[0]!r} mixes the whole text, so this model takes no {given[0]!r}.")
+    foreign = [name for name in ("cache", "order", "texts", "allowed") if name in inputs]
+    if whole and foreign:
+        raise InputError(
+            f"{whole[0]!r} mixes the whole text, so this model takes no {foreign[0]!r}."
+        )
 
 
 def of_encoder(inputs: Inputs) -> Inputs:
@@ -142,11 +144,11 @@ def valid_of(inputs: Inputs, pad: int | None) -> Tensor:
     """Which of the new tokens are no padding, given or told by the pad id: bool (B, T)."""
     if "valid" in inputs:
         return ops.cast(inputs["valid"], "bool")
-    given = source(inputs)
-    places = ops.cumsum(ops.ones_like(given, dtype="int32"), axis=1)
+    tokens = source(inputs)
+    places = ops.cumsum(ops.ones_like(tokens, dtype="int32"), axis=1)
     if pad is None or "tokens" not in inputs:
         return places > 0
-    return ops.logical_or(given != pad, places == 1)
+    return ops.logical_or(tokens != pad, places == 1)
 
 
 def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
@@ -163,8 +165,8 @@ def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
     if positions is None:
         _check_length(ones, a)
         positions = ops.cumsum(ones[:1], axis=1) - 1
-        if a.position is not None:
-            positions = a.position.number(valid)
+        if a.numbering is not None:
+            positions = a.numbering.number(valid)
         if cache is not None:
             positions = positions + kv_cache.lengths(cache)
     order = inputs.get("order")
@@ -206,7 +208,7 @@ def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> I
     if positions is None:
         _check_length(tokens, a)
         positions = ops.cumsum(ops.ones_like(tokens), axis=1) - 1
-        positions = positions if a.position is None else a.position.number(valid) + 0 * tokens
+        positions = positions if a.numbering is None else a.numbering.number(valid) + 0 * tokens
     ranks, length = _int(ranks), ops.shape(tokens)[1]
     streams: dict[str, tuple[Tensor, Tensor]] = {
         "tokens": (tokens, ops.full_like(tokens, token)),

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import ml_dtypes
 from keras import ops
 
 from playmask.model.masks import Sites, Tensor
@@ -14,6 +13,9 @@ from playmask.model.scene import AttentionInputs, Weighted
 
 SCORES = 2**22
 """16 MB: what is larger than 32 MB the C library takes anew, and gives back, at every product."""
+
+HALF_HIDDEN = -32752.0
+"""Half of the least number in float16, which has no room for HIDDEN."""
 
 NEEDING = ("condense", "logits", "values")
 """The hooks through which a part needs scores or weights, or changes what is looked at."""
@@ -39,22 +41,24 @@ def available(dtype: str) -> bool:
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.default_backend() == "gpu" and dtype in ("bfloat16", "float16")
-    return keras.backend.backend() == "torch"
+        return bool(jax.default_backend() == "gpu" and dtype in ("bfloat16", "float16"))
+    return bool(keras.backend.backend() == "torch")
 
 
 def attend(
     q: Tensor, k: Tensor, v: Tensor, allowed: Tensor, bias: Tensor | None, *, scale: float
 ) -> Tensor:
-    """The weighted values: q (B, N, T, H); k, v (B, N, S, H); allowed (B, 1, T, S) -> like q.
+    """The weighted values: q (B, N, T, H); k, v (B, G, S, H); allowed (B, 1, T, S) -> like q.
 
     bias: what is added to the scores, (B or 1, N or 1, T, S), float32. A query that may look at
     nothing gets anything but NaN. Source: Dao et al. 2022 (FlashAttention)
     """
     if bias is not None:
         dtype = keras.backend.standardize_dtype(q.dtype)
-        least = max(HIDDEN, float(ml_dtypes.finfo(dtype).min) / 2)
+        least = HALF_HIDDEN if dtype == "float16" else HIDDEN
         bias = ops.cast(ops.where(allowed, bias, least), dtype)
+    shared = q.shape[1] // k.shape[1]  # by how many heads; Keras' kernels take one each
+    k, v = (x if shared == 1 else ops.repeat(x, shared, axis=1) for x in (k, v))
     q, k, v = (ops.transpose(x, (0, 2, 1, 3)) for x in (q, k, v))
     y = ops.dot_product_attention(
         q, k, v, bias=bias, mask=allowed if bias is None else None, scale=scale
@@ -80,9 +84,9 @@ def in_query_blocks(
     outputs, scores, weights = zip(*blocks, strict=True)
     y = ops.concatenate(outputs, axis=1)
     if scores[0] is None:
-        return y, None, None
+        return Weighted(y)
     whole = scores[0] if scores[0].shape[2] == 1 else ops.concatenate(scores, axis=2)
-    return y, whole, ops.concatenate(weights, axis=2)
+    return Weighted(y, whole, ops.concatenate(weights, axis=2))
 
 
 def _queries(inputs: AttentionInputs, start: int, stop: int) -> AttentionInputs:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from playmask.errors import ConfigError, InputError, nearest
@@ -16,6 +17,7 @@ from playmask.model.recipes import recipe
 NEVER = 2**30  # the order of a key that nobody may look at: padding, an empty cache slot
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
+Rises = Callable[[Any], Any]  # segments int32 (B, T) -> where an order rises, int32 (B, T)
 
 
 class Sites(NamedTuple):
@@ -56,23 +58,23 @@ class Mask:
     ) -> str:
         """Draw the mask on a toy text, one row per query, ■ = may look, · = may not."""
         grid = self.grid(order, segments=segments, length=length, positions=positions, texts=texts)
-        return "\n".join(" ".join("■" if seen else "·" for seen in row) for row in grid)
+        return "\n".join(" ".join("■" if visible else "·" for visible in row) for row in grid)
 
     def grid(
         self,
-        order: str | Callable = "lm",
+        order: str | Rises = "lm",
         *,
         segments: Sequence[int] | None = None,
         length: int | None = None,
         positions: Sequence[int] | None = None,
         texts: Sequence[int] | None = None,
-    ) -> np.ndarray:
+    ) -> npt.NDArray[np.bool_]:
         """Evaluate the mask on one toy text.
 
         Shapes: segments, positions, texts (T,), each optional -> bool (T, T)
         """
-        given = next((v for v in (segments, positions, texts) if v is not None), None)
-        length = length or (8 if given is None else len(given))
+        row_of = next((v for v in (segments, positions, texts) if v is not None), None)
+        length = length or (8 if row_of is None else len(row_of))
 
         def row(values: Sequence[int] | range | None) -> Tensor:
             filled = [0] * length if values is None else list(values)
@@ -84,7 +86,8 @@ class Mask:
         position_row = row(range(length) if positions is None else positions)
         ranks = position_row if order == "permutation" else order_of(order, segment_row)
         sites = Sites(ranks, position_row, row(texts))
-        return ops.convert_to_numpy(self(sites, sites))[0]
+        grid: npt.NDArray[np.bool_] = ops.convert_to_numpy(self(sites, sites))[0]
+        return grid
 
 
 def _pairs(queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
@@ -186,7 +189,7 @@ def _rises_at_turns(segments: Tensor) -> Tensor:
     return ops.cast(ops.logical_or(segments > 0, before > 0), "int32")
 
 
-ORDERS: dict[str, Callable[[Tensor], Tensor]] = {
+ORDERS: dict[str, Rises] = {
     "full": ops.zeros_like,
     "lm": ops.ones_like,
     "unilm": lambda segments: segments,
@@ -198,13 +201,13 @@ ORDERS: dict[str, Callable[[Tensor], Tensor]] = {
 """
 
 
-def register_order(name: str, rises: Callable[[Tensor], Tensor]) -> str:
+def register_order(name: str, rises: Rises) -> str:
     """Register an order by the rule saying where it rises, and return its name."""
     ORDERS[name] = rises
     return name
 
 
-def order_of(order: str | Callable, segments: Tensor, last: Tensor | None = None) -> Tensor:
+def order_of(order: str | Rises, segments: Tensor, last: Tensor | None = None) -> Tensor:
     """Number the sites of a text so that `Ordered` gives the mask that the order is named after.
 
     A text begins at 0. After a cached text it rises at once from `last`, so a text may only be

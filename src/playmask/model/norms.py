@@ -14,11 +14,25 @@ from playmask.model.recipes import recipe
 
 @recipe
 class Norm:
-    """Which normalisation: mean and variance ("layer") or root mean square only ("rms")."""
+    """Which normalisation: mean and variance ("layer") or root mean square only ("rms").
+
+    scale, shift: whether it has γ, and β ("rms" has no β).
+    Source: Ba et al. 2016; Zhang & Sennrich 2019 ("rms"); without shift, ModernBERT's
+
+    Example:
+        >>> Norm(epsilon=1e-6, kind="rms")
+        Norm(epsilon=1e-06, kind='rms', scale=True, shift=True)
+    """
 
     epsilon: float = 1e-12
     kind: str = "layer"
     scale: bool = True
+    shift: bool = True
+
+    @property
+    def shifts(self) -> bool:
+        """Whether there is a β."""
+        return self.shift and self.kind == "layer"
 
 
 @recipe
@@ -61,7 +75,7 @@ class Normalize(keras.layers.Layer):
     def __init__(self, norm: Norm, condition: Condition | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.norm, self.condition = norm, condition
-        self.hidden: Any = None
+        self.hidden: Dense | None = None
         self.scales: Any = None
         self.shifts: Any = None
         if condition is not None:
@@ -82,7 +96,7 @@ class Normalize(keras.layers.Layer):
         """Create gamma and beta for vectors of the width shape[-1]."""
         if self.norm.scale:
             self.gamma = self.add_weight(name="gamma", shape=shape[-1:], initializer="ones")
-        if self.norm.kind == "layer":
+        if self.norm.shifts:
             self.beta = self.add_weight(name="beta", shape=shape[-1:], initializer="zeros")
         if self.condition is not None:
             if self.hidden is not None:
@@ -100,7 +114,7 @@ class Normalize(keras.layers.Layer):
             y = y - ops.mean(y, axis=-1, keepdims=True)
         y = y * ops.rsqrt(ops.mean(ops.square(y), axis=-1, keepdims=True) + self.norm.epsilon)
         scale = ops.cast(self.gamma, "float32") if self.norm.scale else None
-        shift = ops.cast(self.beta, "float32") if self.norm.kind == "layer" else None
+        shift = ops.cast(self.beta, "float32") if self.norm.shifts else None
         if self.condition is not None:
             scale, shift = self._conditioned(scale, shift, condition)
         y = y if scale is None else y * scale

@@ -110,7 +110,7 @@ def _is_a(value: Any, hint: Any) -> bool:
 @dataclass_transform(frozen_default=True, field_specifiers=(option, dataclasses.field))
 def recipe(cls: type[T]) -> type[T]:
     """Turn a class into a frozen dataclass that `to_json` and `from_json` know by its name."""
-    made = dataclasses.dataclass(frozen=True)(cls)
+    frozen = dataclasses.dataclass(frozen=True)(cls)
     other = _KINDS.get(cls.__name__)
     if other is not None and (other.__module__, other.__qualname__) != (
         cls.__module__,
@@ -120,8 +120,8 @@ def recipe(cls: type[T]) -> type[T]:
             f"{cls.__module__} defines a recipe {cls.__name__!r}, but {other.__module__} has one "
             "of that name, and saved models find recipes by name; give it another."
         )
-    _KINDS[cls.__name__] = made
-    return made
+    _KINDS[cls.__name__] = frozen
+    return frozen
 
 
 def to_json(value: Any) -> Any:

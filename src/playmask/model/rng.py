@@ -33,7 +33,7 @@ def mix(x: Tensor) -> Tensor:
     return ops.bitwise_xor(x, _shift(x, 16))
 
 
-def bits(seed: Tensor, shape: tuple) -> Tensor:
+def bits(seed: Tensor, shape: tuple[Any, ...]) -> Tensor:
     """Random int32 numbers for every place of a shape; seed: int32 (2,), both numbers count."""
     places = 1
     for size in shape:
@@ -64,8 +64,8 @@ class Dropout(keras.layers.Layer):
             return x
         threshold = int(self.rate * 2**32) - 2**31  # of all int32 numbers, this part lies below
         seed = ops.cast(self.seeds.next(), "int32")
-        kept = bits(seed, tuple(ops.shape(x))) >= threshold
-        return ops.where(kept, x / (1 - self.rate), ops.zeros_like(x))
+        stays = bits(seed, tuple(ops.shape(x))) >= threshold
+        return ops.where(stays, x / (1 - self.rate), ops.zeros_like(x))
 
 
 def uniform(*seeds: Tensor, size: int) -> Tensor:

@@ -44,7 +44,12 @@ class Attended(NamedTuple):
 
 
 class AttentionInputs(NamedTuple):
-    """What values are weighed by: queries (B, N, T, H) of x (B, T, D), and keys and values."""
+    """What values are weighed by.
+
+    x (B, T, D): what queries are made of; q (B, N, T, H), or None; kv: keys (B, G, S, H) where
+    there are any, and values (B, G, S, V), of the heads that a cache holds; scene: who may look
+    where; previous: the previous block's scores (B, N, T, S), or None
+    """
 
     x: Tensor
     q: Tensor | None
@@ -53,4 +58,12 @@ class AttentionInputs(NamedTuple):
     previous: Tensor | None
 
 
-Weighted = tuple[Tensor, Tensor | None, Tensor | None]  # values (B, T, N·V), scores, weights
+class Weighted(NamedTuple):
+    """Values weighed.
+
+    values (B, T, N·V): all heads joined; scores, weights: as in `Attended`, None if not watched
+    """
+
+    values: Tensor
+    scores: Tensor | None = None
+    weights: Tensor | None = None

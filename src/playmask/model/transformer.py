@@ -6,13 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.errors import ConfigError, InputError, nearest
+from playmask.errors import ConfigError, InputError
 from playmask.model import cache as kv_cache
 from playmask.model.architecture import Architecture
 from playmask.model.block import Stack
 from playmask.model.dense import Dense
 from playmask.model.embeddings import Embeddings
-from playmask.model.heads import HEADS
+from playmask.model.heads import HEADS, Reading, with_needed
 from playmask.model.inputs import (
     Inputs,
     check_inputs,
@@ -32,7 +32,9 @@ PREDICT = (
     "of arrays, model({'tokens': …}), or use playmask.Predictor for rows of any length."
 )
 
-Memory = tuple[Sites, tuple]  # the encoder's sites (B, S), and its keys and values for each block
+Memory = tuple[
+    Sites, tuple[kv_cache.KeysValues, ...]
+]  # the encoder's sites (B, S), and its keys and values for each block
 
 
 @keras.saving.register_keras_serializable("playmask")
@@ -48,32 +50,33 @@ class Transformer(keras.Model):
     ) -> None:
         options.setdefault("name", "transformer")
         super().__init__(**options)
-        for head in heads:
-            if head not in HEADS:
-                raise ConfigError(f"There is no head {head!r}.{nearest(head, HEADS)}")
         self.architecture = a = architecture
         self.head_names = tuple(heads)
         self.report: Any = None
         self.tokenizer: Any = None
         policy = self.dtype_policy
         self.embeddings = Embeddings(a, name="embeddings", dtype=policy)
+        self.decoder_embeddings = self.embeddings
+        if a.decoder is not None and a.decoder.embeds:
+            self.decoder_embeddings = Embeddings(
+                a, self.embeddings, name="decoder_embeddings", dtype=policy
+            )
         self.blocks: Any = None
         self.decoder: Any = None
         if a.encoder:
             self.blocks = Stack(a, name="blocks", dtype=policy)
         if a.decoder is not None:
             self.decoder = Stack(a.decoding, a.decoder, name="decoder", dtype=policy)
-        wanted = {*heads, "pool"} if "nsp" in heads else set(heads)
-        self.heads = {
-            name: make(a, name=name, dtype=policy) for name, make in HEADS.items() if name in wanted
-        }
+        self.heads = {name: HEADS[name](a, name=name, dtype=policy) for name in with_needed(heads)}
         self.build(None)
 
     def build(self, shape: Any = None) -> None:
         """Create all weights; a Transformer is built as soon as it exists."""
         if self.built:
             return
-        self.embeddings.build((None, None))
+        for tables in (self.embeddings, self.decoder_embeddings):
+            if not tables.built:
+                tables.build((None, None))
         hidden = (None, None, self.architecture.width)
         for layer in (self.blocks, self.decoder, *self.heads.values()):
             if layer is not None:
@@ -85,13 +88,13 @@ class Transformer(keras.Model):
         """Run the model; with attention=True the attention weights are returned too."""
         check_inputs(inputs, self.architecture)
         if self.decoder is None:
-            out, seen = self._run(
+            out, attended = self._run(
                 self.blocks, inputs, self.architecture, training=training, watched=attention
             )
         else:
-            out, seen = self._run_both(inputs, training, attention)
+            out, attended = self._run_both(inputs, training, attention)
         if attention:
-            out["attention"] = tuple(a.weights for a in seen)
+            out["attention"] = tuple(a.weights for a in attended)
         return out
 
     def predict(self, *arguments: Any, **options: Any) -> Any:
@@ -119,7 +122,7 @@ class Transformer(keras.Model):
         """Make an empty key-value cache for `batch` rows of at most `slots` tokens."""
         self._check_cache()
         stack = self.blocks if self.decoder is None else self.decoder
-        return kv_cache.empty(batch, slots, stack.keeps(), self.compute_dtype)
+        return kv_cache.empty(batch, slots, stack.cache_sizes(), self.compute_dtype)
 
     def _check_cache(self) -> None:
         """Refuse a cache where a part mixes the whole text."""
@@ -140,9 +143,6 @@ class Transformer(keras.Model):
     ) -> tuple[dict[str, Any], list[Attended]]:
         """One stack over one text: what it says, and what each block attended to."""
         queries, keys = sites_of(inputs, a)
-        allowed = a.mask(queries, keys)
-        if "allowed" in inputs:
-            allowed = ops.logical_and(allowed, inputs["allowed"])
         cache, context = inputs.get("cache"), _context(inputs)
         across = None
         if memory is not None:
@@ -150,9 +150,9 @@ class Transformer(keras.Model):
         elif context is not None and isinstance(a.context, ContextAttention):
             there = _all_visible(context.vectors, context.valid)
             across = _across(queries, there, Ordered()), stack.remember(context.vectors)
-        x, seen = stack(
-            self._embed(inputs, queries.position, training),
-            Scene(allowed, queries, keys, inputs.get("at"), inputs.get("condition"), context),
+        x, attended = stack(
+            self._embed(stack, inputs, queries.position, training),
+            _scenes(inputs, a, queries, keys, context),
             kvs=cache and cache["kv"],
             memory=across,
             watched=watched,
@@ -160,10 +160,10 @@ class Transformer(keras.Model):
         )
         out = {"hidden": x, **(self._read(x, inputs, training) if read else {})}
         if cache is not None:
-            out["cache"] = {"kv": tuple(a.kv for a in seen), **keys._asdict()}
+            out["cache"] = {"kv": tuple(a.kv for a in attended), **keys._asdict()}
             if memory is not None:
                 out["cache"]["memory"] = {"kv": memory[1], **memory[0]._asdict()}
-        return out, seen
+        return out, attended
 
     def _run_both(
         self, inputs: Inputs, training: bool, watched: bool
@@ -171,10 +171,10 @@ class Transformer(keras.Model):
         """The encoder where its output is not given, then the decoder where it has a text."""
         cache = inputs.get("cache")
         out: dict[str, Any] = {}
-        seen: list[Attended] = []
+        attended: list[Attended] = []
         if cache is not None and "memory" in cache:
-            kept = cache["memory"]
-            memory = Sites(*(kept[name] for name in Sites._fields)), kept["kv"]
+            stored = cache["memory"]
+            memory = Sites(*(stored[name] for name in Sites._fields)), stored["kv"]
         else:
             if "memory" in inputs:
                 out = {"memory": inputs["memory"]}
@@ -182,7 +182,7 @@ class Transformer(keras.Model):
                 sites = _all_visible(out["memory"], valid)
             else:
                 own = of_encoder(inputs)
-                ran, seen = self._run(
+                ran, attended = self._run(
                     self.blocks,
                     own,
                     self.architecture,
@@ -193,9 +193,9 @@ class Transformer(keras.Model):
                 out = {**ran, "memory": ran["hidden"]}
                 sites = sites_of(own, self.architecture)[1]
             if "target_tokens" not in inputs:
-                return out, seen
+                return out, attended
             memory = sites, self.decoder.remember(out["memory"])
-        ran, seen = self._run(
+        ran, attended = self._run(
             self.decoder,
             of_decoder(inputs),
             self.architecture.decoding,
@@ -203,14 +203,14 @@ class Transformer(keras.Model):
             training=training,
             watched=watched,
         )
-        return {**out, **ran}, seen
+        return {**out, **ran}, attended
 
-    def _embed(self, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
-        given = source(inputs)
-        zeros = ops.zeros_like(given, dtype="int32")
-        # A segment that is a token has no default: nothing is added where none is given.
+    def _embed(self, stack: Stack, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
+        zeros = ops.zeros_like(source(inputs), dtype="int32")
+        # A segment that is a token has no default: nothing is added where there is none.
         segments = None if self.architecture.segments == "tokens" else zeros
-        return self.embeddings(
+        embeddings = self.decoder_embeddings if stack is self.decoder else self.embeddings
+        return embeddings(
             positions,
             tokens=inputs.get("tokens"),
             vectors=inputs.get("vectors"),
@@ -222,23 +222,11 @@ class Transformer(keras.Model):
         )
 
     def _read(self, x: Tensor, inputs: Inputs, training: bool) -> dict[str, Tensor]:
-        """What the heads say."""
-        out = {}
-        if "mlm" in self.heads:
-            wanted, condition = x, inputs.get("condition")
-            if inputs.get("read") is not None:
-                places = ops.expand_dims(ops.cast(inputs["read"], "int32"), -1)
-                wanted = ops.take_along_axis(x, places, axis=1)
-                if condition is not None and len(condition.shape) == 3:
-                    condition = ops.take_along_axis(condition, places, axis=1)
+        """Read all heads, each after those it needs."""
+        out: dict[str, Tensor] = {}
+        for head in self.heads.values():
             tokens = self.embeddings.tokens
-            out["logits"] = self.heads["mlm"](wanted, condition, tokens=tokens, training=training)
-        if "pool" in self.heads:
-            out["pooled"] = self.heads["pool"](x)
-        if "nsp" in self.heads:
-            out["nsp"] = self.heads["nsp"](out["pooled"])
-        if "discriminator" in self.heads:
-            out["discriminator"] = self.heads["discriminator"](x)
+            out[head.output] = head.read(Reading(x, out, inputs, tokens, training))
         return out
 
     def get_config(self) -> dict[str, Any]:
@@ -259,6 +247,20 @@ class Transformer(keras.Model):
 def _can_be_quantized(layer: keras.layers.Layer) -> bool:
     """Whether Keras knows how: not where a layer of ours does more than its base."""
     return type(layer) in (Dense, keras.layers.Embedding, keras.layers.ReversibleEmbedding)
+
+
+def _scenes(
+    inputs: Inputs, a: Architecture, queries: Sites, keys: Sites, context: Context | None
+) -> tuple[Scene, ...]:
+    """What each block may look at; blocks of one mask share it."""
+    scenes = {}
+    for mask in dict.fromkeys(a.masks):
+        allowed = mask(queries, keys)
+        if "allowed" in inputs:
+            allowed = ops.logical_and(allowed, inputs["allowed"])
+        at, condition = inputs.get("at"), inputs.get("condition")
+        scenes[mask] = Scene(allowed, queries, keys, at, condition, context)
+    return tuple(scenes[mask] for mask in a.masks)
 
 
 def _across(queries: Sites, keys: Sites, mask: Mask) -> Scene:

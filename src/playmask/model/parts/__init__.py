@@ -2,16 +2,17 @@
 
 from playmask.model.parts.alibi import Alibi
 from playmask.model.parts.buckets import Buckets
-from playmask.model.parts.by_block import ByBlock, choices, chosen, first
+from playmask.model.parts.by_block import ByBlock, choices
 from playmask.model.parts.condensing import Linformer, TokenMixing
 from playmask.model.parts.context import ContextAttention, PseudoSelf
 from playmask.model.parts.convolution import DynamicConvolution, LightConvolution
+from playmask.model.parts.disentangled import Disentangled
 from playmask.model.parts.dot import Dot
 from playmask.model.parts.learned import Hierarchical, Learned
 from playmask.model.parts.mixture import Mixture, mix
 from playmask.model.parts.nezha import Nezha
 from playmask.model.parts.normalizations import NORMALIZATIONS
-from playmask.model.parts.part import Look, Mixer, Part, Sizes
+from playmask.model.parts.part import Host, Look, Mixer, Part, Sizes
 from playmask.model.parts.projections import Gated, Glu, Projections, Separate
 from playmask.model.parts.residual_scores import ResidualScores
 from playmask.model.parts.rotary import Rotary, StoredRotary
@@ -34,6 +35,7 @@ POSITIONS: dict[str, Part | None] = {
     "nezha": Nezha(),
     "buckets": Buckets(),
     "alibi": Alibi(),
+    "disentangled": Disentangled(),
     "none": None,
 }
 """Position parts by the name accepted in `position=`."""
@@ -46,6 +48,7 @@ __all__ = [
     "ByBlock",
     "ContextAttention",
     "DenseSynthesizer",
+    "Disentangled",
     "Dot",
     "DynamicConvolution",
     "FactorizedDense",
@@ -53,6 +56,7 @@ __all__ = [
     "Gated",
     "Glu",
     "Hierarchical",
+    "Host",
     "Learned",
     "LightConvolution",
     "Linformer",
@@ -75,7 +79,5 @@ __all__ = [
     "TalkingHeads",
     "TokenMixing",
     "choices",
-    "chosen",
-    "first",
     "mix",
 ]

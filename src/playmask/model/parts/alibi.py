@@ -3,7 +3,7 @@
 from keras import ops
 
 from playmask.model.masks import Sites, Tensor
-from playmask.model.parts.part import Part
+from playmask.model.parts.part import Host, Part
 from playmask.model.recipes import recipe
 
 
@@ -18,9 +18,9 @@ class Alibi(Part):
 
     distances = True
 
-    def make(self, attention: object) -> "AlibiOf":
+    def make(self, attention: Host) -> "AlibiOf":
         """The slopes of this attention's heads."""
-        return AlibiOf(slopes(attention.heads))  # type: ignore[attr-defined]
+        return AlibiOf(slopes(attention.heads))
 
 
 class AlibiOf(Part):

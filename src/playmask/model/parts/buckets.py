@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from playmask.model.masks import Sites, Tensor
-from playmask.model.parts.part import Part
+from playmask.model.parts.part import Host, Part, name_for
 from playmask.model.recipes import recipe
 
 
@@ -29,9 +29,10 @@ class Buckets(Part):
     once = True
     distances = True
 
-    def make(self, attention: Any) -> "BucketBias":
+    def make(self, attention: Host) -> "BucketBias":
         """The table of this stack."""
-        return BucketBias(self, attention.heads, name="buckets", dtype=attention.dtype_policy)
+        name = name_for(attention, "buckets")
+        return BucketBias(self, attention.heads, name=name, dtype=attention.dtype_policy)
 
     def of(self, away: Tensor) -> Tensor:
         """The bucket of each distance key - query: int32 -> int32 below count."""

@@ -11,7 +11,16 @@ from keras import ops
 
 from playmask.model.activations import gelu
 from playmask.model.masks import NEVER, Sites, Tensor
-from playmask.model.parts.part import Condensed, Look, Part, Sizes, check_counts, name_for
+from playmask.model.parts.head_axis import from_groups, to_groups
+from playmask.model.parts.part import (
+    Condensed,
+    Host,
+    Look,
+    Part,
+    Sizes,
+    check_counts,
+    name_for,
+)
 from playmask.model.parts.positioned import rows
 from playmask.model.recipes import recipe
 
@@ -25,7 +34,7 @@ class _Condensing(Part):
     kind: ClassVar[str]
 
     @property
-    def limit(self) -> int:  # type: ignore[override]
+    def limit(self) -> int:
         """How many positions there are."""
         return self.length
 
@@ -47,7 +56,7 @@ class Linformer(_Condensing):
     uses = ("query", "key", "value", "output")
     kind: ClassVar[str] = "linformer"
 
-    def make(self, attention: Any) -> "CondensedScores":
+    def make(self, attention: Host) -> "CondensedScores":
         """The tables of one block."""
         return CondensedScores(self, ("keys", "values"), attention)
 
@@ -68,7 +77,7 @@ class TokenMixing(_Condensing):
     normalization = "none"
     kind: ClassVar[str] = "token_mixing"
 
-    def make(self, attention: Any) -> "Mixing":
+    def make(self, attention: Host) -> "Mixing":
         """The layers of one block."""
         return Mixing(self, ("values",), attention)
 
@@ -76,7 +85,7 @@ class TokenMixing(_Condensing):
 class CondensedScores(keras.layers.Layer, Part):
     """Tables (length, size) that condense keys and values, and their dot product."""
 
-    def __init__(self, recipe: _Condensing, sides: tuple[str, ...], attention: Any) -> None:
+    def __init__(self, recipe: _Condensing, sides: tuple[str, ...], attention: Host) -> None:
         super().__init__(name=name_for(attention, recipe.kind), dtype=attention.dtype_policy)
         self.length, self.size, self.sides = recipe.length, recipe.size, sides
 
@@ -113,13 +122,15 @@ class CondensedScores(keras.layers.Layer, Part):
     def logits(self, look: Look) -> Tensor:
         """Compare queries with condensed keys: (B, N, T, size)."""
         assert look.q is not None and look.k is not None
-        return ops.matmul(look.q * look.q.shape[-1] ** -0.5, ops.swapaxes(look.k, -1, -2))
+        q = to_groups(look.q * look.q.shape[-1] ** -0.5, look.k.shape[1])
+        return from_groups(ops.matmul(q, ops.swapaxes(look.k, -1, -2)), look.q.shape[1])
 
     def products(self, sizes: Sizes) -> int:
         """Condensing keys and values, and comparing queries with the condensed keys."""
-        keys, values = sizes.key_heads * sizes.key_size, sizes.value_heads * sizes.value_size
-        condensing = sizes.keys * self.size * (keys + values)
-        return condensing + sizes.queries * self.size * keys
+        keys, values = sizes.cached_heads
+        width = keys * sizes.key_size + values * sizes.value_size
+        compared = sizes.queries * sizes.key_heads * sizes.key_size
+        return self.size * (sizes.keys * width + compared)
 
 
 class Mixing(CondensedScores):
@@ -154,4 +165,4 @@ class Mixing(CondensedScores):
 
     def products(self, sizes: Sizes) -> int:
         """Condensing; spreading out again is the attention's own product."""
-        return sizes.keys * self.size * sizes.value_heads * sizes.value_size
+        return sizes.keys * self.size * sizes.cached_heads[1] * sizes.value_size

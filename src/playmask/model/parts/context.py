@@ -12,7 +12,8 @@ from keras import ops
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.parts.dot import Dot
-from playmask.model.parts.part import Part, check_counts
+from playmask.model.parts.head_axis import from_groups, split_heads, to_groups
+from playmask.model.parts.part import Host, Part, check_counts
 from playmask.model.recipes import recipe
 
 
@@ -32,7 +33,7 @@ class PseudoSelf:
     def __post_init__(self) -> None:
         check_counts(self, "size")
 
-    def make(self, attention: Any) -> "ContextKeys":
+    def make(self, attention: Host) -> "ContextKeys":
         """The projections of one block."""
         return ContextKeys(self.size, attention)
 
@@ -58,17 +59,17 @@ class ContextAttention:
 class ContextKeys(keras.layers.Layer):
     """Keys and values of a context: (B, E, C) -> (B, N, E, H) and (B, N, E, V)."""
 
-    def __init__(self, size: int, attention: Any) -> None:
+    def __init__(self, size: int, attention: Host) -> None:
         super().__init__(name="context", dtype=attention.dtype_policy)
-        self.size, self.split = size, attention.split
+        self.size = size
         self.sides = {
-            "key": (attention.key_heads, attention.key_size),
-            "value": (attention.value_heads, attention.value_size),
+            "key": (attention.cached_heads[0], attention.key_size),
+            "value": (attention.cached_heads[1], attention.value_size),
         }
         self.projections = {
             side: Dense(
                 heads * size_,
-                use_bias=attention.biased,
+                use_bias=attention.has_bias(side),
                 kernel_initializer=attention.initializer.clone(),
                 name=side,
                 dtype=attention.dtype_policy,
@@ -84,7 +85,7 @@ class ContextKeys(keras.layers.Layer):
     def call(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """Project the context for one block."""
         keys, values = (
-            self.split(self.projections[side](context), *sizes)
+            split_heads(self.projections[side](context), *sizes)
             for side, sizes in self.sides.items()
         )
         return keys, values
@@ -92,4 +93,5 @@ class ContextKeys(keras.layers.Layer):
     @staticmethod
     def scores(q: Tensor, keys: Tensor) -> Tensor:
         """Compare queries with the context's keys: (B, N, T, E)."""
-        return ops.matmul(q * q.shape[-1] ** -0.5, ops.swapaxes(keys, -1, -2))
+        grouped = to_groups(q * q.shape[-1] ** -0.5, keys.shape[1])
+        return from_groups(ops.matmul(grouped, ops.swapaxes(keys, -1, -2)), q.shape[1])

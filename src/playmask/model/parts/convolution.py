@@ -13,7 +13,7 @@ from keras import ops
 
 from playmask.model.dense import Dense
 from playmask.model.masks import Sites, Tensor
-from playmask.model.parts.part import Look, Part, Sizes, check_counts, name_for
+from playmask.model.parts.part import Host, Look, Part, Sizes, check_counts, name_for
 from playmask.model.recipes import recipe
 
 
@@ -40,7 +40,7 @@ class LightConvolution(Part):
         """How many keys a query reaches."""
         return self.before + 1 + self.after
 
-    def make(self, attention: Any) -> "LightScores":
+    def make(self, attention: Host) -> "LightScores":
         """The kernels of one block."""
         return LightScores(self, attention, self.kind)
 
@@ -56,7 +56,7 @@ class DynamicConvolution(LightConvolution):
 
     kind: ClassVar[str] = "dynamic_convolution"
 
-    def make(self, attention: Any) -> "DynamicScores":
+    def make(self, attention: Host) -> "DynamicScores":
         """The layer that computes the kernels of one block."""
         return DynamicScores(self, attention, self.kind)
 
@@ -64,7 +64,7 @@ class DynamicConvolution(LightConvolution):
 class _Neighbours(keras.layers.Layer, Part):
     """Keys within reach, and where in the kernel their distance stands."""
 
-    def __init__(self, convolution: LightConvolution, attention: Any, kind: str) -> None:
+    def __init__(self, convolution: LightConvolution, attention: Host, kind: str) -> None:
         super().__init__(name=name_for(attention, kind), dtype=attention.dtype_policy)
         self.convolution, self.heads = convolution, attention.key_heads
         self.initializer = attention.initializer

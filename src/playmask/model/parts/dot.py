@@ -3,7 +3,8 @@
 from keras import ops
 
 from playmask.model.masks import Tensor
-from playmask.model.parts.part import Look, Part, Sizes
+from playmask.model.parts.head_axis import from_groups, to_groups
+from playmask.model.parts.part import Look, Part, Sizes, check_counts
 from playmask.model.recipes import recipe
 
 FEW = 16  # queries
@@ -13,22 +14,34 @@ FEW = 16  # queries
 class Dot(Part):
     """Scores a key by its dot product with the query, divided by √H unless `scale` is off (T5).
 
+    terms: how many sums of scores share the scale, divided by √(terms·H) then (DeBERTa: 3).
     Shapes: q (B, N, T, H); k (B, N, S, H) -> (B, N, T, S)
     Source: Vaswani et al. 2017, eq. 1
     """
 
     scale: bool = True
+    terms: int = 1
 
     uses = ("query", "key", "value", "output")
+
+    def __post_init__(self) -> None:
+        check_counts(self, "terms")
+
+    def factor(self, size: int) -> float:
+        """What scores of heads of a size are multiplied with."""
+        return float((self.terms * size) ** -0.5) if self.scale else 1.0
 
     def logits(self, look: Look) -> Tensor:
         """Score keys by content: (B, N, T, S)."""
         assert look.q is not None and look.k is not None
-        q = look.q * look.q.shape[-1] ** -0.5 if self.scale else look.q
+        q = look.q * self.factor(look.q.shape[-1]) if self.scale else look.q
+        q, heads = to_groups(q, look.k.shape[1]), q.shape[1]
         if isinstance(q.shape[-2], int) and q.shape[-2] <= FEW:
             # XLA turns what is multiplied in memory; while a text is written, that is all keys.
-            return ops.swapaxes(ops.matmul(look.k, ops.swapaxes(q, -1, -2)), -1, -2)
-        return ops.matmul(q, ops.swapaxes(look.k, -1, -2))
+            scores = ops.swapaxes(ops.matmul(look.k, ops.swapaxes(q, -1, -2)), -1, -2)
+        else:
+            scores = ops.matmul(q, ops.swapaxes(look.k, -1, -2))
+        return from_groups(scores, heads)
 
     def products(self, sizes: Sizes) -> int:
         """Each query with each key."""

@@ -23,7 +23,7 @@ class Learned(Part):
     offset: int = 0
 
     @property
-    def limit(self) -> int:  # type: ignore[override]
+    def limit(self) -> int:
         """How many positions there are."""
         return self.size
 
@@ -51,7 +51,7 @@ class Hierarchical(Part):
     alpha: float = 0.4
 
     @property
-    def limit(self) -> int:  # type: ignore[override]
+    def limit(self) -> int:
         """How many positions there are."""
         return self.size**2
 

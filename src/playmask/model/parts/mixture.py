@@ -8,7 +8,7 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.model.masks import Sites, Tensor
-from playmask.model.parts.part import Look, Part, Sizes, name_for
+from playmask.model.parts.part import Host, Look, Part, Sizes, name_for
 from playmask.model.recipes import recipe
 
 FORMS = ("softmax", "mesh")
@@ -50,26 +50,26 @@ class Mixture(Part):
             )
 
     @property
-    def uses(self) -> tuple[str, ...]:  # type: ignore[override]
+    def uses(self) -> tuple[str, ...]:
         """All projections that a member uses."""
         return tuple(dict.fromkeys(name for part in self.parts for name in part.uses))
 
     @property
-    def limit(self) -> int | None:  # type: ignore[override]
+    def limit(self) -> int | None:
         """The fewest positions that a member knows."""
         return min((p.limit for p in self.parts if p.limit is not None), default=None)
 
     @property
-    def distances(self) -> bool:  # type: ignore[override]
+    def distances(self) -> bool:
         """Whether a member looks at how far a key is."""
         return any(part.distances for part in self.parts)
 
     @property
-    def heeds(self) -> bool:  # type: ignore[override]
+    def heeds(self) -> bool:
         """Whether a member looks at the previous block's scores."""
         return any(part.heeds for part in self.parts)
 
-    def make(self, attention: Any) -> "Mixed":
+    def make(self, attention: Host) -> "Mixed":
         """The members and the weights of one block."""
         return Mixed(self, attention)
 
@@ -77,7 +77,7 @@ class Mixture(Part):
 class Mixed(keras.layers.Layer, Part):
     """The members, as parts of one attention, and what w is drawn from: (parts,)."""
 
-    def __init__(self, mixture: Mixture, attention: Any) -> None:
+    def __init__(self, mixture: Mixture, attention: Host) -> None:
         super().__init__(name=name_for(attention, "mixture"), dtype=attention.dtype_policy)
         self.parts: list[Any] = [_weighable(part, attention) for part in mixture.parts]
         start = np.log(mixture.start or [1.0] * len(self.parts))
@@ -122,7 +122,7 @@ class Mixed(keras.layers.Layer, Part):
         return sum(part.products(sizes) for part in self.parts)
 
 
-def _weighable(recipe: Part, attention: Any) -> Part:
+def _weighable(recipe: Part, attention: Host) -> Part:
     """Make a member; raises ConfigError for one that does not only score, as position parts."""
     part = recipe.make(attention)
     others = ("rotate", "condense", "bias", "values")

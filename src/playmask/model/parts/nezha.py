@@ -1,11 +1,9 @@
 """NEZHA's functional relative positions, in the scores and in the values."""
 
-from typing import Any
-
 from keras import ops
 
 from playmask.model.masks import Sites, Tensor
-from playmask.model.parts.part import Look, Part, Sizes
+from playmask.model.parts.part import Host, Look, Part, Sizes
 from playmask.model.parts.sinusoidal import check_even, sinusoids
 from playmask.model.recipes import recipe
 
@@ -22,7 +20,7 @@ class Nezha(Part):
 
     distances = True
 
-    def make(self, attention: Any) -> Part:
+    def make(self, attention: Host) -> Part:
         """Itself; raises ConfigError where a distance's vector cannot be sines and cosines."""
         check_even(attention.key_size, "a key of NEZHA's positions")
         check_even(attention.value_size, "a value of NEZHA's positions")

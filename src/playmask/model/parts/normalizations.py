@@ -35,8 +35,8 @@ def softmax_plus(scores: Tensor, allowed: Tensor, late: bool = False) -> Shares:
 
     n: the keys that the query sees, 16 at least. Source: Su 2022 (kexue 9019); GAU-α
     """
-    seen = ops.maximum(_count(allowed), 16.0)
-    return softmax(scores * (ops.log(seen) / math.log(512)), allowed, late)
+    count = ops.maximum(_count(allowed), 16.0)
+    return softmax(scores * (ops.log(count) / math.log(512)), allowed, late)
 
 
 def squared_relu(scores: Tensor, allowed: Tensor, late: bool = False) -> Shares:

@@ -1,15 +1,42 @@
 """The hooks through which a part takes part in the attention."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import keras
 from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.model.masks import Sites, Tensor
 
 
+class Host(Protocol):
+    """What a part's `make` receives: an attention, or the stack for what is made once.
+
+    width: D; key_heads, heads, value_heads: before the first mixer, at the softmax, after the
+    last; cached_heads: those that keys and values are projected to; part_names: of layers so far
+    """
+
+    width: int
+    key_heads: int
+    heads: int
+    value_heads: int
+    cached_heads: tuple[int, int]
+    key_size: int
+    value_size: int
+    initializer: keras.initializers.Initializer
+    part_names: list[str]
+    dtype_policy: Any
+
+    def has_bias(self, projection: str) -> bool:
+        """Whether a projection of this name has a bias."""
+        ...
+
+
 class Sizes(NamedTuple):
-    """The sizes of one attention: heads before the first mixer, at the softmax, after the last."""
+    """The sizes of one attention: heads before the first mixer, at the softmax, after the last.
+
+    cached_heads: those of keys and of values, fewer where queries are grouped
+    """
 
     queries: int
     keys: int
@@ -19,14 +46,15 @@ class Sizes(NamedTuple):
     value_heads: int
     key_size: int
     value_size: int
+    cached_heads: tuple[int, int]
 
 
 class Look(NamedTuple):
     """What a part can score keys by.
 
     x (B, T, D): the hidden states that queries are made of; q (B, N, T, H) and k (B, N, S, H),
-    where a part uses them; queries, keys: their sites; previous: the previous block's scores, for a
-    part that heeds them
+    where a part uses them (k of fewer heads, where queries are grouped); queries, keys: their
+    sites; previous: the previous block's scores, for a part that heeds them
     """
 
     x: Tensor
@@ -46,23 +74,40 @@ class Part:
     In an architecture a part is a frozen recipe. `make` returns the recipe itself where it has no
     weights, and a Keras layer with the same hooks where it has.
 
-    once: it is made once for a whole stack, whose blocks share it; limit: how many positions it
-    knows (None = any number); uses: the projections that exist for its sake; orders: the orders
-    it can follow (None = any, and a cache); distances: it looks at how far a key is;
+    once: it is made once for a whole stack; each block then takes what that one's own `make`
+    returns, as a rule itself; limit: how many positions it knows (None = any number); uses: the
+    projections that exist for its sake; orders: the orders it can follow (None = any, and a
+    cache); distances: it looks at how far a key is;
     normalization: what must stand in the softmax's place for it (None = the architecture's);
     heeds: it looks at the previous block's scores.
     Letters: B batch, N heads, T queries, S keys, H key size, V value size, D width.
     """
 
-    once = False
-    limit: int | None = None
-    uses: tuple[str, ...] = ("value", "output")
+    once: bool = False
     orders: tuple[str, ...] | None = None
-    distances = False
     normalization: str | None = None
-    heeds = False
 
-    def make(self, attention: Any) -> "Part":
+    @property
+    def limit(self) -> int | None:
+        """How many positions it knows; a class may set it, as all of these."""
+        return None
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The projections that exist for its sake."""
+        return ("value", "output")
+
+    @property
+    def distances(self) -> bool:
+        """Whether it looks at how far a key is."""
+        return False
+
+    @property
+    def heeds(self) -> bool:
+        """Whether it looks at the previous block's scores."""
+        return False
+
+    def make(self, attention: Host) -> "Part":
         """Return what takes part in this attention layer (its sizes are its attributes)."""
         return self
 
@@ -120,13 +165,18 @@ class Mixer:
     key_heads: int | None = None
     value_heads: int | None = None
 
-    def make(self, attention: Any, place: str) -> Any:
+    def make(self, attention: Host, place: str) -> Any:
         """Return what mixes at `place`, "before" or "after" the softmax; None = nothing."""
         raise NotImplementedError
 
     def products(self, sizes: Sizes) -> int:
         """Count the multiply-adds that it takes for one text."""
         return 0
+
+
+def adds_to_embedding(part: Any) -> bool:
+    """Whether a position part has a table whose vectors the embedding adds."""
+    return getattr(type(part), "table", Part.table) is not Part.table
 
 
 def check_counts(recipe: Any, *names: str, least: int = 1) -> None:
@@ -140,7 +190,7 @@ def check_counts(recipe: Any, *names: str, least: int = 1) -> None:
             )
 
 
-def name_for(attention: Any, kind: str) -> str:
+def name_for(attention: Host, kind: str) -> str:
     """A name for a part's layer that no other layer of this attention has."""
     taken = attention.part_names
     taken.append(kind)

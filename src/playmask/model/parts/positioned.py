@@ -11,7 +11,7 @@ from playmask.model.masks import Sites, Tensor
 
 def shared(sites: Sites) -> bool:
     """Whether all rows of a batch stand at the same positions."""
-    return sites.position.shape[0] == 1
+    return bool(sites.position.shape[0] == 1)
 
 
 def rows(table: Tensor, sites: Sites) -> Tensor:
@@ -29,9 +29,9 @@ def columns(scores: Tensor, sites: Sites) -> Tensor:
         return ops.swapaxes(taken, -1, -2)
     shape = ops.shape(scores)
     index = ops.expand_dims(sites.position, (1, 2))
-    wanted = (ops.shape(sites.position)[0], shape[1], shape[2])
-    scores = ops.broadcast_to(scores, (*wanted, shape[3]))
-    index = ops.broadcast_to(index, (*wanted, ops.shape(sites.position)[1]))
+    sizes = (ops.shape(sites.position)[0], shape[1], shape[2])
+    scores = ops.broadcast_to(scores, (*sizes, shape[3]))
+    index = ops.broadcast_to(index, (*sizes, ops.shape(sites.position)[1]))
     return ops.take_along_axis(scores, index, axis=-1)
 
 

@@ -1,15 +1,28 @@
 """How queries, keys and values are made from the hidden states."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import keras
 from keras import ops
 
 from playmask.model.masks import Tensor
+from playmask.model.parts.part import Host
 from playmask.model.recipes import recipe
 
 Dense = Callable[[str, int], keras.layers.Layer]
+
+
+class Projecting(Host, Protocol):
+    """An attention, whose hidden states are projected.
+
+    uses: the projections that exist; projections: their layers by name; activation: of those
+    that have one
+    """
+
+    uses: frozenset[str]
+    projections: dict[str, keras.layers.Layer]
+    activation: Callable[[Tensor], Tensor]
 
 
 class Projected(NamedTuple):
@@ -33,31 +46,31 @@ class Projections:
 
     uses: tuple[str, ...] = ()
 
-    def layers(self, attention: Any, dense: Dense) -> dict[str, keras.layers.Layer]:
+    def layers(self, attention: Projecting, dense: Dense) -> dict[str, keras.layers.Layer]:
         """Make the layers by name; dense(name, units) makes a dense one as the others are."""
         raise NotImplementedError
 
-    def build(self, attention: Any, shape: tuple[int | None, ...]) -> None:
+    def build(self, attention: Projecting, shape: tuple[int | None, ...]) -> None:
         """Create the layers' weights for inputs (B, T, D)."""
         for layer in attention.projections.values():
             if not layer.built:
                 layer.build(shape)
 
-    def __call__(self, attention: Any, x: Tensor) -> Projected:
+    def __call__(self, attention: Projecting, x: Tensor) -> Projected:
         """Project x (B, T, D) through attention.projections."""
         raise NotImplementedError
 
 
 def widths(heads: Sequence[int], key_size: int, value_size: int) -> dict[str, int]:
-    """How wide queries, keys and values are; heads: of keys, at the softmax, of values."""
-    keys, values = heads[0] * key_size, heads[2] * value_size
-    return {"query": keys, "key": keys, "value": values}
+    """How wide queries, keys and values are, all heads together; heads: theirs."""
+    queries, keys, values = heads
+    return {"query": queries * key_size, "key": keys * key_size, "value": values * value_size}
 
 
-def sizes_of(attention: Any) -> dict[str, int]:
+def sizes_of(attention: Projecting) -> dict[str, int]:
     """How wide an attention's queries, keys and values are, all heads together."""
     a = attention
-    return widths((a.key_heads, a.heads, a.value_heads), a.key_size, a.value_size)
+    return widths((a.key_heads, *a.cached_heads), a.key_size, a.value_size)
 
 
 @recipe
@@ -67,15 +80,15 @@ class Separate(Projections):
     Without one for values, the hidden states themselves are the values.
     """
 
-    def layers(self, attention: Any, dense: Dense) -> dict[str, keras.layers.Layer]:
+    def layers(self, attention: Projecting, dense: Dense) -> dict[str, keras.layers.Layer]:
         """The layers query, key and value, those that are used."""
         sizes = sizes_of(attention)
         return {name: dense(name, sizes[name]) for name in sizes if name in attention.uses}
 
-    def __call__(self, attention: Any, x: Tensor) -> Projected:
+    def __call__(self, attention: Projecting, x: Tensor) -> Projected:
         """Project through the layers there are."""
-        made = {name: layer(x) for name, layer in attention.projections.items()}
-        return Projected(made.get("query"), made.get("key"), made.get("value", x))
+        y = {name: layer(x) for name, layer in attention.projections.items()}
+        return Projected(y.get("query"), y.get("key"), y.get("value", x))
 
 
 @recipe
@@ -88,16 +101,16 @@ class Glu(Projections):
 
     uses = ("value", "output")
 
-    def layers(self, attention: Any, dense: Dense) -> dict[str, keras.layers.Layer]:
+    def layers(self, attention: Projecting, dense: Dense) -> dict[str, keras.layers.Layer]:
         """The layers of `Separate`, and value_gate."""
         gate = dense("value_gate", sizes_of(attention)["value"])
         return {**Separate().layers(attention, dense), "value_gate": gate}
 
-    def __call__(self, attention: Any, x: Tensor) -> Projected:
+    def __call__(self, attention: Projecting, x: Tensor) -> Projected:
         """Project, and gate the values."""
-        made = {name: layer(x) for name, layer in attention.projections.items()}
-        values = made["value"] * ops.sigmoid(made["value_gate"])
-        return Projected(made.get("query"), made.get("key"), values)
+        y = {name: layer(x) for name, layer in attention.projections.items()}
+        values = y["value"] * ops.sigmoid(y["value_gate"])
+        return Projected(y.get("query"), y.get("key"), values)
 
 
 @recipe
@@ -117,24 +130,24 @@ class Gated(Projections):
         shared = sizes["key"] if {"query", "key"} & set(uses) else 0
         return sizes["value"], sizes["value"], shared
 
-    def layers(self, attention: Any, dense: Dense) -> dict[str, keras.layers.Layer]:
+    def layers(self, attention: Projecting, dense: Dense) -> dict[str, keras.layers.Layer]:
         """The layers inputs, query and key."""
         scaled = [name for name in ("query", "key") if name in attention.uses]
         return {
             "inputs": dense("inputs", sum(self.pieces(sizes_of(attention), attention.uses))),
             **{
-                name: Scale(attention.biased, name=name, dtype=attention.dtype_policy)
+                name: Scale(attention.has_bias(name), name=name, dtype=attention.dtype_policy)
                 for name in scaled
             },
         }
 
-    def build(self, attention: Any, shape: tuple[int | None, ...]) -> None:
+    def build(self, attention: Projecting, shape: tuple[int | None, ...]) -> None:
         """Create the layers' weights for inputs (B, T, D)."""
         for name, layer in attention.projections.items():
             size = shape[-1] if name == "inputs" else sizes_of(attention)["key"]
             layer.build((*shape[:-1], size))
 
-    def __call__(self, attention: Any, x: Tensor) -> Projected:
+    def __call__(self, attention: Projecting, x: Tensor) -> Projected:
         """Split the dense layer's output and scale the shared vector."""
         y = attention.activation(attention.projections["inputs"](x))
         size = sizes_of(attention)["value"]

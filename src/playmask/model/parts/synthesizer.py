@@ -5,6 +5,7 @@ text can be no longer than `length`; rows and columns are read by position, neve
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -13,7 +14,7 @@ from keras import ops
 from playmask.errors import ConfigError, nearest
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
-from playmask.model.parts.part import Look, Part, Sizes, check_counts, name_for
+from playmask.model.parts.part import Host, Look, Part, Sizes, check_counts, name_for
 from playmask.model.parts.positioned import columns, product, rows
 from playmask.model.recipes import recipe
 
@@ -25,7 +26,7 @@ class _Limited(Part):
     counts: ClassVar[tuple[str, ...]] = ("length",)
 
     @property
-    def limit(self) -> int:  # type: ignore[override]
+    def limit(self) -> int:
         """How many positions there are."""
         return self.length
 
@@ -48,7 +49,7 @@ class RandomSynthesizer(_Limited):
 
     kind: ClassVar[str] = "random"
 
-    def make(self, attention: Any) -> "RandomScores":
+    def make(self, attention: Host) -> "RandomScores":
         """The table of one block."""
         return RandomScores(
             self,
@@ -94,7 +95,7 @@ class FactorizedRandom(_Limited):
     kind: ClassVar[str] = "factorized_random"
     counts = ("length", "rank")
 
-    def make(self, attention: Any) -> "FactorizedScores":
+    def make(self, attention: Host) -> "FactorizedScores":
         """The tables of one block."""
         return FactorizedScores(
             self,
@@ -150,7 +151,7 @@ class DenseSynthesizer(_Limited):
     kind: ClassVar[str] = "dense"
     counts = ("length", "hidden")
 
-    def make(self, attention: Any) -> "DenseScores":
+    def make(self, attention: Host) -> "DenseScores":
         """The layers of one block."""
         return DenseScores(self, (("columns", self.length),), attention, self.kind)
 
@@ -179,7 +180,7 @@ class FactorizedDense(_Limited):
         first = self.rows or math.isqrt(self.length - 1) + 1
         return first, -(-self.length // first)
 
-    def make(self, attention: Any) -> "DenseScores":
+    def make(self, attention: Host) -> "DenseScores":
         """The layers of one block."""
         named = tuple(zip(("first", "second"), self.factors, strict=True))
         return DenseScores(self, named, attention, self.kind)
@@ -189,7 +190,11 @@ class DenseScores(keras.layers.Layer, Part):
     """A hidden layer for all heads, then for each head one vector, or several to multiply."""
 
     def __init__(
-        self, dense: Any, factors: tuple[tuple[str, int], ...], attention: Any, kind: str
+        self,
+        dense: "DenseSynthesizer | FactorizedDense",
+        factors: tuple[tuple[str, int], ...],
+        attention: Host,
+        kind: str,
     ) -> None:
         super().__init__(name=name_for(attention, kind), dtype=attention.dtype_policy)
         self.heads, self.factors, self.length = attention.key_heads, factors, dense.length
@@ -226,8 +231,8 @@ class DenseScores(keras.layers.Layer, Part):
         y = ops.transpose(y, (0, 2, 1, 3))
         tables = [[_computed(self, weight) for weight in table] for table in self.tables]
         if len(tables) > 1:
-            made = [ops.matmul(y, kernel) + bias for kernel, bias in tables]
-            return columns(self._outer(*made), look.keys)
+            factors = [ops.matmul(y, kernel) + bias for kernel, bias in tables]
+            return columns(self._outer(*factors), look.keys)
         [(kernel, bias)] = tables
         biases = columns(ops.expand_dims(bias, 0), look.keys)
         return product(y, kernel, look.keys) + biases
@@ -240,8 +245,8 @@ class DenseScores(keras.layers.Layer, Part):
     def products(self, sizes: Sizes) -> int:
         """Both layers; the columns of one vector are those of the keys, two are whole."""
         counts = [count for _, count in self.factors]
-        made = sizes.keys if len(counts) == 1 else sum(counts)
-        return sizes.queries * self.heads * self.size * (sizes.width + made)
+        columns = sizes.keys if len(counts) == 1 else sum(counts)
+        return sizes.queries * self.heads * self.size * (sizes.width + columns)
 
 
 @recipe
@@ -258,7 +263,7 @@ class MeshDense(_Limited):
 
     kind: ClassVar[str] = "mesh_dense"
 
-    def make(self, attention: Any) -> "MeshScores":
+    def make(self, attention: Host) -> "MeshScores":
         """The layer of one block."""
         return MeshScores(self.length, attention, self.kind)
 
@@ -266,7 +271,7 @@ class MeshDense(_Limited):
 class MeshScores(keras.layers.Layer, Part):
     """The layer (H, length)."""
 
-    def __init__(self, length: int, attention: Any, kind: str) -> None:
+    def __init__(self, length: int, attention: Host, kind: str) -> None:
         super().__init__(name=name_for(attention, kind), dtype=attention.dtype_policy)
         self.length, self.size = length, attention.key_size
         self.initializer = attention.initializer
@@ -292,7 +297,7 @@ def _computed(layer: keras.layers.Layer, variable: Any) -> Tensor:
     return ops.cast(variable, layer.compute_dtype)
 
 
-KINDS: dict[str, Any] = {
+KINDS: dict[str, Callable[..., Part]] = {
     "dense": DenseSynthesizer,
     "random": RandomSynthesizer,
     "fixed": lambda **options: RandomSynthesizer(trainable=False, **{"spread": 1.0, **options}),

@@ -7,7 +7,7 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
-from playmask.model.parts.part import Mixer, Sizes, check_counts
+from playmask.model.parts.part import Host, Mixer, Sizes, check_counts
 from playmask.model.recipes import recipe
 
 
@@ -31,14 +31,14 @@ class TalkingHeads(Mixer):
     def __post_init__(self) -> None:
         check_counts(self, "key_heads", "value_heads")
 
-    def make(self, attention: Any, place: str) -> "HeadMixing | None":
+    def make(self, attention: Host, place: str) -> "HeadMixing | None":
         """The matrix at a place; raises ConfigError where heads differ and nothing mixes them."""
-        outer, name, wanted = (
+        outer, name, mixes = (
             (attention.key_heads, "logits_mixer", self.before)
             if place == "before"
             else (attention.value_heads, "weights_mixer", self.after)
         )
-        if not wanted:
+        if not mixes:
             if outer != attention.heads:
                 side = "key_heads" if place == "before" else "value_heads"
                 raise ConfigError(
