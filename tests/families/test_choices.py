@@ -305,7 +305,8 @@ def test_larger_keys_say_the_same(family, tmp_path):
     notes = {item.ours: item.note for item in grown.report.loaded}
     assert notes["blocks/0/attention/query/kernel"].startswith("resized from (")
     assert error(logits(grown, ids), logits(stored, ids)) < CLOSE
-    drawn = playmask.load(place, key_size=size, **options)
+    with pytest.warns(UserWarning, match="weights start fresh.* resize=True would fit"):
+        drawn = playmask.load(place, key_size=size, **options)
     assert {item.ours for item in drawn.report.fresh} == {
         ours for ours, note in notes.items() if note
     }

@@ -54,18 +54,17 @@ def needs(row: tuple[str, str, str]) -> Iterator[Hashable]:
 CASES = marked(ROWS, covering(ROWS, needs))
 
 
-def refused(family: str, part: str, order: str) -> str | None:
-    """Why a part cannot stand in a family in an order; None where it can."""
+def refusals(family: str, part: str, order: str) -> Iterator[str]:
+    """Why a part cannot stand in a family in an order: each reason, where the last is mended."""
     base, changes = FAMILIES[family].base, LABORATORY[part]
     if part in ENCODING and order != "full":
-        return "follows the order 'full'"
+        yield "follows the order 'full'"
     if part in ENCODING and base.decoder is not None:
-        return "cannot stand in a decoder"
-    if part in ENCODING and base.position is not None and base.position.distances:
-        return "has no distances"
+        yield "cannot stand in a decoder"
+    elif part in ENCODING and base.position is not None and base.position.distances:
+        yield "has no distances"
     if "context" in changes and base.decoder is not None:
-        return "for models of one stack"
-    return None
+        yield "for models of one stack"
 
 
 ENABLED = {
@@ -153,8 +152,7 @@ def test_any_part_on_any_family_in_any_order(family, part, order, place, tmp_pat
         changes["mask"] = order
     if FAMILIES[family].base.projections == Gated() and "projections" in changes:
         del changes["projections"]  # the gated unit gates its values already
-    reason = refused(family, part, order)
-    if reason is not None:
+    for reason in refusals(family, part, order):
         with pytest.raises(ConfigError, match=reason):
             playmask.load(path, family=family, **changes)
         changes |= ENABLED[reason]
