@@ -1,8 +1,9 @@
-"""The wheel, as users get it: built, installed into an empty environment, and used (make test-wheel).
+"""The wheel, as users get it: built, installed into an empty environment, used (make test-wheel).
 
     python tests/check_wheel.py ENVIRONMENT
 
-Everything runs in an empty folder, away from the sources. It needs nothing but the standard library.
+Everything runs in an empty folder, away from the sources; the script needs nothing but the
+standard library.
 """
 
 import json
@@ -16,8 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = "--new --epochs 1 --width 16 --depth 1 --attention-heads 2 --vocabulary 64 --max-length 16"
-NAMES = """
-import sys, playmask
+NAMES = """import sys, playmask
 from playmask.inspection.fonts import BUNDLED
 for name in playmask.__all__:
     getattr(playmask, name)
@@ -27,15 +27,14 @@ assert BUNDLED.is_file(), f"the wheel lacks the font {BUNDLED.name}"
 for name in ("py.typed", "inspection/fonts/OFL.txt"):
     assert BUNDLED.parents[2].joinpath(name).is_file(), f"the wheel lacks {name}"
 """
-FONT = """
-import sys
+FONT = """import sys
 from matplotlib.font_manager import findfont
 from playmask.inspection.fonts import BASE, font_families
 font_families()
 file = findfont(BASE[0], fallback_to_default=False)
 assert file.startswith(sys.prefix), file
 """
-REVIEWS = [f"{'好评' if i % 2 else '差评'}\t这本书真{'好' if i % 2 else '差'}\n" for i in range(32)]
+REVIEWS = [f"这本书真{'好' if i % 2 else '差'}\t{'好评' if i % 2 else '差评'}\n" for i in range(32)]
 
 
 def build(folder: Path) -> Path:
@@ -62,7 +61,7 @@ def use(programs: Path, folder: Path) -> None:
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "KERAS_BACKEND")}
 
     def run(program: str, *arguments: str) -> str:
-        print("+", program, *arguments[:4], flush=True)
+        print("+", program, *(each.split("\n")[0] for each in arguments[:4]), flush=True)
         done = subprocess.run(
             [str(programs / program), *arguments],
             cwd=folder,
