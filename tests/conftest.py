@@ -34,7 +34,7 @@ _released = 0.0  # what a release left in use, MB
 
 
 def resident() -> float:
-    """This process's memory, in MB; 0 where the system does not tell."""
+    """This process's memory, in MB; 0 where the system has no such file."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -1,8 +1,8 @@
 """Products of test parameters: which of their rows CI runs; `make test-all` runs all of them.
 
 A fault of two things together shows wherever the two meet. So of a product of many axes CI runs
-rows enough that every two members of different axes meet in one; on the backends other than JAX,
-where the same parts run through the same `keras.ops`, rows enough that every member occurs.
+rows enough that every two members of different axes meet in one. The backend is an axis too: where
+JAX has all pairs, every member meets the other backends when each occurs there once.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence

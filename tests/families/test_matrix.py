@@ -141,7 +141,7 @@ def test_what_has_to_meet_meets():
     runs = [case.values for case in CASES if not case.marks]
     assert {need for row in runs for need in needs(row)} == {n for row in ROWS for n in needs(row)}
     assert {(family, order) for family, _, order in runs} == {(f, o) for f, _, o in ROWS}
-    assert {part for _, part, _ in runs} == set(LABORATORY)
+    assert {(part, order) for _, part, order in runs} == {(p, o) for _, p, o in ROWS}
     assert len(LABORATORY) * 4 <= len(runs) < len(ROWS) / 5
 
 
