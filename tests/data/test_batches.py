@@ -184,7 +184,8 @@ def test_a_resumed_fit_sees_the_order_it_would_have_seen():
     batches = Spy(rows, np.zeros(60), batch_size=8, lengths=(64, 128, 512))
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     pooled = keras.layers.GlobalMaxPooling1D()(keras.layers.Embedding(9, 1)(tokens))
-    model = keras.Model({"tokens": tokens}, pooled)
+    valid = keras.Input((None,), dtype="bool", name="valid")  # the batches have it
+    model = keras.Model({"tokens": tokens, "valid": valid}, pooled)
     model.compile("sgd", "mse", weighted_metrics=["mse"])
     for options in ({"epochs": 2}, {"initial_epoch": 2, "epochs": 3}):
         seen: list[tuple[int, int]] = []

@@ -8,6 +8,7 @@ from small import DECODING, GENERATING, model_of
 
 from comparing import error, numpy_of, tokens
 from oracles import CLOSE
+from pairwise import crossed
 from playmask.families import FAMILIES
 from playmask.model.masks import Ordered, Window
 from playmask.model.transformer import Transformer
@@ -23,8 +24,6 @@ ORDERS = {
     "turns": [[0, 1, 0, 1, 1] + [1] * STEPS, [0, 0, 1, 1, 1] + [1] * STEPS, [0] * 5 + [1] * STEPS],
 }
 """The segments of the rows, prompts and what follows; they are the order's, and the table's."""
-CASES = [(name, order) for name in GENERATING for order in ORDERS]
-
 Inputs = dict[str, Any]
 
 
@@ -53,19 +52,24 @@ def alone(batch: Inputs) -> list[Inputs]:
     """Each row by itself, without its padding."""
     rows = []
     for i in range(len(batch["tokens"])):
-        row = {"tokens": batch["tokens"][i]}
+        row = {name: batch[name][i] for name in ("tokens", "context") if name in batch}
         for prefix in ("", "target_"):
             valid = batch.get(f"{prefix}valid", batch["tokens"] != 0)[i]
             own = [name for name in batch if name.startswith("target_") == bool(prefix)]
-            row |= {name: batch[name][i, valid] for name in own}
+            row |= {name: batch[name][i, valid] for name in own if name != "context"}
         rows.append({name: value[None] for name, value in row.items()})
     return rows
 
 
 def stepped(model: Transformer, batch: Inputs, shift: int = 0, prefix: str = "") -> np.ndarray:
     """The logits after the prompts: one prefill, then one token at a time, through the cache."""
-    cut = {name: value for name, value in batch.items() if name.startswith(prefix)}
-    once = {name: value for name, value in batch.items() if name not in cut}
+    always = {name: value for name, value in batch.items() if name == "context"}
+    cut = {
+        name: value
+        for name, value in batch.items()
+        if name.startswith(prefix) and name not in always
+    }
+    once = {name: value for name, value in batch.items() if name not in cut | always}
     total = batch[f"{prefix}tokens"].shape[1]
     cache, logits = model.empty_cache(3, total + 2), []
     for start, stop in [(0, total - STEPS), *((i, i + 1) for i in range(total - STEPS, total))]:
@@ -73,7 +77,7 @@ def stepped(model: Transformer, batch: Inputs, shift: int = 0, prefix: str = "")
         if shift and start:
             filled = batch[f"{prefix}valid"][:, :start].sum(1, keepdims=True)
             piece[f"{prefix}positions"] = (filled + shift).astype("int32")
-        out = model({**once, **piece, "cache": cache, "at": np.int32(start)})
+        out = model({**always, **once, **piece, "cache": cache, "at": np.int32(start)})
         once, cache = {}, out["cache"]
         logits.append(numpy_of(out["logits"]))
     return np.concatenate(logits[1:], axis=1)
@@ -90,7 +94,7 @@ def model_for(name: str, order: str, **changes: Any) -> Transformer:
     return model_of(name, order=order, **segments, **changes)
 
 
-@pytest.mark.parametrize(("name", "order"), CASES)
+@pytest.mark.parametrize(("name", "order"), crossed(GENERATING, ORDERS))
 def test_cached_equals_uncached(name, order):
     model, batch = model_for(name, order), rows_for(name, order)
     assert error(stepped(model, batch), uncached(model, batch)) < CLOSE
@@ -142,8 +146,7 @@ def grid_of(order: str) -> np.ndarray:
     return Ordered().grid(order, segments=TEXT) & PADDED | np.eye(8, dtype=bool)
 
 
-@pytest.mark.parametrize("name", GENERATING)
-@pytest.mark.parametrize("order", ["full", "lm", "unilm", "turns"])
+@pytest.mark.parametrize(("name", "order"), crossed(GENERATING, ["full", *ORDERS]))
 def test_nothing_leaks(name, order):
     """The order of sites is transitive, so that two blocks see what one sees."""
     ids = tokens(1, 8) % 37 + 2

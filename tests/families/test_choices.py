@@ -21,6 +21,7 @@ from stored import (
 import playmask
 from comparing import error, numpy_of
 from oracles import CLOSE
+from pairwise import crossed
 from playmask.errors import CheckpointError, ConfigError
 from playmask.families import FAMILIES
 from playmask.model.parts import POSITIONS
@@ -203,8 +204,7 @@ NAMES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("position", POSITIONS)
-@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize(("name", "position"), crossed(sorted(NAMES), POSITIONS))
 def test_any_position_is_accounted_for(name, position):
     """What the new part needs and the checkpoint lacks is fresh; what it has too much, ignored."""
     stored = playmask.architecture(PATHS[name], family=family_of(name))
@@ -305,17 +305,17 @@ def test_larger_keys_say_the_same(family, tmp_path):
     notes = {item.ours: item.note for item in grown.report.loaded}
     assert notes["blocks/0/attention/query/kernel"].startswith("resized from (")
     assert error(logits(grown, ids), logits(stored, ids)) < CLOSE
-    drawn = playmask.load(place, key_size=size, **options)
+    with pytest.warns(UserWarning, match="weights start fresh.* resize=True would fit"):
+        drawn = playmask.load(place, key_size=size, **options)
     assert {item.ours for item in drawn.report.fresh} == {
         ours for ours, note in notes.items() if note
     }
     assert error(logits(drawn, ids), logits(stored, ids)) > FAR
 
 
-@pytest.mark.parametrize("changes", [{"width": 48, "inner": 80}, {"width": 24, "inner": 40}])
-@pytest.mark.parametrize("family", WITH_HEAD)
-def test_other_widths_are_fitted(family, changes, tmp_path):
-    place = place_of(family, tmp_path)
+@pytest.mark.parametrize(("family", "sizes"), crossed(WITH_HEAD, [(48, 80), (24, 40)]))
+def test_other_widths_are_fitted(family, sizes, tmp_path):
+    place, changes = place_of(family, tmp_path), dict(zip(("width", "inner"), sizes, strict=True))
     model = playmask.load(place, family=family, heads="mlm", resize=True, **changes)
     assert not model.report.fresh and model.architecture.change(**changes) == model.architecture
     assert np.isfinite(logits(model, np.array([[2, 4, 3]], "int32"))).all()

@@ -1,7 +1,9 @@
-"""Every part on every family's loaded checkpoint: it loads, reports, trains, saves and reloads."""
+"""Parts on families' loaded checkpoints, in every order: they load, report, train, save, reload,
+and say through the cache what they say without it."""
 
 import re
 import warnings
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,10 +13,13 @@ import keras
 import numpy as np
 import pytest
 from small import WIDTH, filled, small
+from test_cached import pairs_for, rows_for, stepped, uncached
 
 import playmask
 from comparing import error, numpy_of
 from laboratory import CONTEXT, ENCODING, LABORATORY
+from oracles import CLOSE
+from pairwise import covering, marked, pairs
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
 from playmask.model.parts import Gated
@@ -22,26 +27,48 @@ from playmask.model.transformer import Transformer, weights_by_name
 
 pytestmark = pytest.mark.matrix
 
-DECODING = [name for name, family in FAMILIES.items() if family.base.decoder is not None]
-CASES = [(family, part) for family in FAMILIES for part in LABORATORY]
+ORDERED = [
+    name for name, each in FAMILIES.items() if each.base.decoder is None and "mlm" in each.heads
+]
+ORDERS = {name: ("full", "lm", "unilm") if name in ORDERED else ("full",) for name in FAMILIES}
+"""A discriminator and what has a decoder stay as they are."""
+ROWS = [
+    (family, part, order) for family in FAMILIES for part in LABORATORY for order in ORDERS[family]
+]
 
 
-def refused(family: str, part: str) -> str | None:
-    """Why a part cannot stand in a family as it is; None where it can."""
+def needs(row: tuple[str, str, str]) -> Iterator[Hashable]:
+    """What has to meet: a part and its order with each trait of a family that attention knows of.
+
+    And each family with each kind of part; families of the same traits take turns with the parts.
+    """
+    family, part, order = row
+    base = FAMILIES[family].base
+    stacks = base.decoder is not None
+    traits = type(base.position), type(base.projections), base.sharing, stacks, base.order
+    yield from pairs((part, order, *traits))
+    yield family, order
+    yield family, *LABORATORY[part]
+
+
+CASES = marked(ROWS, covering(ROWS, needs))
+
+
+def refusals(family: str, part: str, order: str) -> Iterator[str]:
+    """Why a part cannot stand in a family in an order: each reason, where the last is mended."""
     base, changes = FAMILIES[family].base, LABORATORY[part]
-    if part in ENCODING and base.order != "full":
-        return "follows the order 'full'"
+    if part in ENCODING and order != "full":
+        yield "follows the order 'full'"
     if part in ENCODING and base.decoder is not None:
-        return "cannot stand in a decoder"
-    if part in ENCODING and base.position is not None and base.position.distances:
-        return "has no distances"
+        yield "cannot stand in a decoder"
+    elif part in ENCODING and base.position is not None and base.position.distances:
+        yield "has no distances"
     if "context" in changes and base.decoder is not None:
-        return "for models of one stack"
-    return None
+        yield "for models of one stack"
 
 
 ENABLED = {
-    "follows the order 'full'": {"order": "full"},
+    "follows the order 'full'": {"mask": "full"},
     "cannot stand in a decoder": {"decoder": None, "position": "none", "value_size": 6},
     "has no distances": {"position": "none"},
     "for models of one stack": {"decoder": None},
@@ -97,13 +124,35 @@ def values(model: Transformer) -> dict[str, np.ndarray]:
     return {name: numpy_of(v.value).copy() for name, v in weights_by_name(model).items()}
 
 
-@pytest.mark.parametrize(("family", "part"), CASES)
-def test_any_part_on_any_family(family, part, place, tmp_path):
-    path, changes = checkpoint(family, place), dict(LABORATORY[part])
+def assert_cached_equals_uncached(family: str, model: Transformer) -> None:
+    """Of ragged prompts, one prefill and single steps say what each text alone says."""
+    if model.architecture.decoder is not None:
+        batch, prefix = pairs_for(), "target_"
+    else:
+        batch, prefix = rows_for(family, model.architecture.order), ""
+    if model.architecture.context is not None:
+        random = np.random.default_rng(5)
+        batch["context"] = random.normal(size=(3, 2, CONTEXT)).astype("float32")
+    assert error(stepped(model, batch, prefix=prefix), uncached(model, batch)) < CLOSE
+
+
+def test_what_has_to_meet_meets():
+    """Each part with each order and each trait, each family in each order; far fewer than all."""
+    runs = [case.values for case in CASES if not case.marks]
+    assert {need for row in runs for need in needs(row)} == {n for row in ROWS for n in needs(row)}
+    assert {(family, order) for family, _, order in runs} == {(f, o) for f, _, o in ROWS}
+    assert {(part, order) for _, part, order in runs} == {(p, o) for _, p, o in ROWS}
+    assert len(LABORATORY) * 4 <= len(runs) < len(ROWS) / 5
+
+
+@pytest.mark.parametrize(("family", "part", "order"), CASES)
+def test_any_part_on_any_family_in_any_order(family, part, order, place, tmp_path):
+    path, changes = checkpoint(family, place), {**LABORATORY[part]}
+    if family in ORDERED:
+        changes["mask"] = order
     if FAMILIES[family].base.projections == Gated() and "projections" in changes:
         del changes["projections"]  # the gated unit gates its values already
-    reason = refused(family, part)
-    if reason is not None:
+    for reason in refusals(family, part, order):
         with pytest.raises(ConfigError, match=reason):
             playmask.load(path, family=family, **changes)
         changes |= ENABLED[reason]
@@ -120,6 +169,8 @@ def test_any_part_on_any_family(family, part, place, tmp_path):
     inputs = inputs_for(model)
     hidden = numpy_of(model(inputs)["hidden"])
     assert np.isfinite(hidden).all()
+    if model.architecture.order != "full" or model.architecture.decoder is not None:
+        assert_cached_equals_uncached(family, model)
     before = values(model)
     trained = Trained(model)
     trained.compile(keras.optimizers.Adam(1e-2), loss="mse", run_eagerly=True)

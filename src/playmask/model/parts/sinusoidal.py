@@ -22,8 +22,8 @@ def check_even(size: int, what: str) -> None:
 
 def angles(positions: Tensor, size: int, base: float) -> Tensor:
     """By how much each pair of numbers turns: positions (...) -> (..., size / 2), radians."""
-    speeds = base ** (-np.arange(0, size, 2) / size)
-    return ops.expand_dims(ops.cast(positions, "float32"), -1) * speeds.astype("float32")
+    speeds = ops.convert_to_tensor(base ** (-np.arange(0, size, 2) / size), "float32")
+    return ops.expand_dims(ops.cast(positions, "float32"), -1) * speeds
 
 
 def sinusoids(positions: Tensor, size: int, base: float = 10000.0) -> Tensor:
