@@ -30,10 +30,7 @@ MISSING = {
     FactorizedDense FactorizedRandom Gated Glu Hierarchical Learned LightConvolution Linformer
     MeshDense Mixture Nezha PseudoSelf RandomSynthesizer ResidualScores Separate
     Sinusoidal Synthesizer TalkingHeads TokenMixing mix
-    Transformer
-    
-    SentenceIndex 
-    
+    Transformer SentenceIndex
     """.split()
 }
 """Names without an example: what gets one leaves this list."""

@@ -15,6 +15,7 @@ from families.small import small
 from playmask.errors import ConfigError, InputError
 from playmask.inspection.explain import Explanation, integrated, integrated_gradients
 from playmask.model.recipes import recipe
+from playmask.tasks.objective import Objective
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
 from playmask.tokenizers import Tokenizer
@@ -86,7 +87,7 @@ class Worth(Task):
     """A second task, which gives each text a number."""
 
     settings_class = WorthSettings
-    losses = {}  # noqa: RUF012
+    objective = Objective({})
 
     @classmethod
     def build_network(cls, transformer, tokenizer, settings):

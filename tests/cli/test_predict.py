@@ -130,6 +130,6 @@ def test_evaluate(task, data, tmp_path):
     result = call("evaluate", task, bad, "--skip-bad", "--json")
     assert json.loads(result.stdout)["skipped"] == 1 and "1 bad line skipped" in result.stderr
     wrong = call("evaluate", task, data / "valid.tsv", "--metric", "bleu")
-    assert "'classify' is measured in one way; no metric is chosen" in complaint(wrong)
+    assert "a task 'classify' knows one way alone" in complaint(wrong)
     turned = write_table(tmp_path / "turned.tsv", [row[::-1] for row in reviews(4)])
     assert call("evaluate", task, turned, "--columns", "label,text").exit_code == 0

@@ -131,7 +131,9 @@ def _made(make: Callable[[], T]) -> T:
 
 def check_labels(names: Iterable[str], labels: Collection[str] | None, what: str = "label") -> None:
     """See that names are among the labels, where these are known."""
-    for name in () if labels is None else names:
+    if labels is None:
+        return
+    for name in names:
         if name not in labels:
             raise BadExample(
                 f"The {what} {name!r} is not one of the labels.{nearest(str(name), labels)}"

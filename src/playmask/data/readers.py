@@ -240,9 +240,9 @@ def _example(fields: dict, layout: Layout, labels: Collection[str] | None) -> Ex
         if "label" in layout.needed:
             raise BadExample("The label is missing.")
         return Example(text, pair)
-    names = _names(label, layout.separator)
-    check_labels(names, labels)
-    return Example(text, pair, names[0] if layout.separator is None else names)
+    several = _names(label, layout.separator)
+    check_labels(several, labels)
+    return Example(text, pair, several[0] if layout.separator is None else several)
 
 
 def _names(label: Any, separator: str | None) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from playmask.errors import InputError
 from playmask.runtime.planning import choose_lengths
 
 Row = Mapping[str, Sequence[int]]
-Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]  # inputs, targets, weights
+Batch = tuple[dict[str, npt.NDArray[Any]], Any, Any]
+"""Inputs, targets and weights; the latter two are arrays, or a dict of them for each output."""
 Prepare = Callable[[Batch, np.random.Generator], Batch]
 
 

@@ -62,6 +62,12 @@ def fill_weights(
         put(variable, arrays[name])
 
 
+def assign_weights(network: keras.Model, directory: Path) -> None:
+    """Give a network the weights of a directory."""
+    tensors = safetensors.read(directory / WEIGHTS)
+    fill_weights(network, tensors, lambda variable, array: variable.assign(array))
+
+
 def load_reader(path: str | Path, *, family: str | None = None, **options: Any) -> Transformer:
     """Load a model to read texts with: of an encoder-decoder its encoder alone."""
     if architecture_of(path, family=family).decoder is not None:

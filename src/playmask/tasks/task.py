@@ -25,8 +25,9 @@ from playmask.runtime.train.fitting import TrainingPlan
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.explaining import Question, among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
+from playmask.tasks.objective import Objective
 from playmask.tasks.reports import ClassReport
-from playmask.tasks.saving import arrays_of, fill_weights, load_reader, save_task
+from playmask.tasks.saving import arrays_of, assign_weights, load_reader, save_task
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.training import fingerprint, fit_network
 from playmask.tokenizers import Encoding, Tokenizer
@@ -139,24 +140,11 @@ class Task(ABC, Generic[S]):
 
     @property
     @abstractmethod
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
-        """The loss of each output."""
-
-    @property
-    def loss_weights(self) -> Mapping[str, float] | None:
-        """How much each loss counts; None: all alike."""
-        return None
-
-    @property
-    def training_metrics(self) -> Mapping[str, list[keras.metrics.Metric]]:
-        """What is measured of each output in training, besides its loss."""
-        return {}
+    def objective(self) -> Objective:
+        """The losses that the task learns by."""
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
-        """The last change to a padded batch of inputs, targets and weights: here none.
-
-        It may change with each epoch, by what it draws, and give each token a target and a weight.
-        """
+        """The last change to a padded batch, by what is drawn in each epoch: here none."""
         return batch
 
     @abstractmethod
@@ -241,12 +229,10 @@ class Task(ABC, Generic[S]):
 
     def make_predictor(self, function: Any = None) -> Predictor:
         """What runs the network, or a function of it, on texts."""
+        architecture = self.transformer.architecture
         return Predictor(
             self.network,
-            limits={
-                "tokens": len(self.tokenizer),
-                "segments": self.transformer.architecture.segment_ids,
-            },
+            limits={"tokens": len(self.tokenizer), "segments": architecture.segment_ids},
             maximum=self.settings.row_length,
             function=function,
         )
@@ -275,13 +261,9 @@ class Task(ABC, Generic[S]):
 
     def metric(self, name: str | None = None) -> Any:
         """The rule to score answers by that has a name; without one, the default."""
-        if not self.metrics:
-            raise ConfigError(f"A task {self.name!r} is measured in one way; no metric is chosen.")
         if name is not None and name not in self.metrics:
-            raise ConfigError(
-                f"There is no metric {name!r}; a task {self.name!r} knows "
-                f"{', '.join(self.metrics)}."
-            )
+            known = ", ".join(self.metrics) or "one way alone"
+            raise ConfigError(f"There is no metric {name!r}; a task {self.name!r} knows {known}.")
         return self.metrics[name or next(iter(self.metrics))]
 
     def answer(self, examples: Sequence[Any]) -> Sequence[Any]:
@@ -300,13 +282,7 @@ class Task(ABC, Generic[S]):
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Give the network its losses and metrics."""
-        self.network.compile(
-            optimizer,
-            loss=dict(self.losses),
-            loss_weights=None if self.loss_weights is None else dict(self.loss_weights),
-            weighted_metrics=dict(self.training_metrics) or None,
-            jit_compile=keras.backend.backend() == "jax",
-        )
+        self.objective.compile(self.network, optimizer)
 
     def fit(
         self,
@@ -361,7 +337,7 @@ class Task(ABC, Generic[S]):
         )
 
     def save(self, directory: str | Path) -> Path:
-        """Save into a directory: task.json, architecture.json, tokenizer.json, weights."""
+        """Save into a directory, see `save_task`."""
         return save_task(self, directory)
 
     def save_weights(self, directory: Path) -> None:
@@ -370,6 +346,4 @@ class Task(ABC, Generic[S]):
 
     def load_weights(self, directory: Path) -> None:
         """Take back the weights that were saved."""
-        fill_weights(
-            self.network, safetensors.read(directory / WEIGHTS), lambda v, array: v.assign(array)
-        )
+        assign_weights(self.network, directory)

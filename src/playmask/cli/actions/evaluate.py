@@ -69,20 +69,19 @@ def _lines(task: Any, examples: Sequence[Any], answers: Sequence[Any]) -> Iterat
 
 def _print(request: Request, scores: dict[str, Any], report: ClassReport | None) -> None:
     if request.as_json:
-        classes = {} if report is None else {
-            "by_class": {name: each._asdict() for name, each in report.by_class.items()}
-        }  # fmt: skip
-        print_json({**scores, **classes})
+        by_class = {} if report is None else report.by_class
+        classes = {name: each._asdict() for name, each in by_class.items()}
+        print_json({**scores, **({"by_class": classes} if classes else {})})
         return
     skipped = scores.pop("skipped")
-    rows = [(name, _shortened(value)) for name, value in scores.items()]
-    rows += [("skipped", _shortened(skipped))] if skipped else []
-    print_table(f"{request.task_directory} on {request.data}", rows, numbers=True)
+    totals = [(name, _shortened(value)) for name, value in scores.items()]
+    totals += [("skipped", _shortened(skipped))] if skipped else []
+    print_table(f"{request.task_directory} on {request.data}", totals, numbers=True)
     if report is None:
         return
-    classes = [(name, *map(_shortened, each)) for name, each in report.by_class.items()]
+    rows = [(name, *map(_shortened, each)) for name, each in report.by_class.items()]
     header = ("class", "precision", "recall", "F1", "support")
-    print_table("by class", classes, header=header, numbers=True)
+    print_table("by class", rows, header=header, numbers=True)
     if len(report.names) <= WIDEST:
         print(confusion_text(report.matrix, report.names))
     else:

@@ -86,7 +86,7 @@ def inputs_in(
     table = task.read_inputs(path, columns=split(columns), skip_bad=skipped is not None)
     if skipped is not None:
         skipped += table.skipped
-    return table  # type: ignore[no-any-return]
+    return table
 
 
 def _print(task: Any, group: Sequence[Any], answers: Sequence[Any]) -> None:

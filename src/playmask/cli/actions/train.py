@@ -143,7 +143,7 @@ def _check(task: Any, path: Path, examples: Examples[Any], *, skip_bad: bool) ->
     """Those of a file's examples that the task can learn."""
     checked = task.read(examples, skip_bad=skip_bad)
     note_skipped(path, checked.skipped[len(examples.skipped) :])
-    return checked  # type: ignore[no-any-return]
+    return checked
 
 
 def _announce(

@@ -21,7 +21,7 @@ from playmask.metrics.classification import (
 )
 from playmask.metrics.items import label_confusions
 from playmask.model.masks import Tensor
-from playmask.tasks.losses import accuracy, binary_crossentropy, crossentropy
+from playmask.tasks.objective import accuracy, binary_crossentropy, crossentropy
 from playmask.tasks.reports import ClassReport
 
 Array = npt.NDArray[Any]

@@ -14,6 +14,7 @@ from playmask.errors import ConfigError, DataError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Row
+from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel
 from playmask.tasks.classification.settings import PatternSettings
 from playmask.tasks.classification.text_task import TextTask, learn_labels
@@ -96,6 +97,12 @@ class PatternClassifier(TextTask[PatternSettings]):
         _check_pattern(settings.pattern)
         OneLabel(settings.labels)  # refuses labels that are no choice
         return PatternNetwork(transformer, _tokens_of_words(tokenizer, settings))
+
+    def make_predictor(self, function: Any = None) -> Predictor:
+        """What scores the words in the gaps."""
+        predictor = super().make_predictor(function)
+        predictor.limits["gaps"] = 2
+        return predictor
 
     @classmethod
     def parse(

@@ -19,7 +19,7 @@ from playmask.tasks.classification.network import ClassifierNetwork
 from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.classification.settings import RegressorSettings
 from playmask.tasks.classification.text_task import TextTask
-from playmask.tasks.losses import squared_error
+from playmask.tasks.objective import squared_error
 from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer
 

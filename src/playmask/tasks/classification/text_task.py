@@ -1,11 +1,10 @@
 """Tasks that read a text, or a pair of texts, in one row."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +17,7 @@ from playmask.runtime.batches import Row
 from playmask.tasks.classification.answers import AnswerSpace
 from playmask.tasks.classification.settings import TextSettings
 from playmask.tasks.network import Encoded
+from playmask.tasks.objective import Objective
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.task import Columns, Fields, Task
 
@@ -101,15 +101,12 @@ class TextTask(Task[T], Generic[T]):
         return Encoded(self.rows(examples), targets)
 
     @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
-        """That of the answers."""
-        return {"logits": self.space.loss}
-
-    @property
-    def training_metrics(self) -> Mapping[str, list[keras.metrics.Metric]]:
-        """Those of the answers."""
+    def objective(self) -> Objective:
+        """The loss and the metrics of the answers."""
         metrics = self.space.training_metrics
-        return {"logits": metrics} if metrics else {}
+        return Objective(
+            {"logits": self.space.loss}, metrics={"logits": metrics} if metrics else {}
+        )
 
     def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """How strongly the logits speak for each answer."""

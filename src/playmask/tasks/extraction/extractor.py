@@ -23,6 +23,7 @@ from playmask.tasks.extraction.mentions import MENTIONS
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import ExtractionSettings
 from playmask.tasks.network import Encoded
+from playmask.tasks.objective import Objective
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
@@ -119,9 +120,9 @@ class Extractor(Task[E], Generic[E]):
         return self.inputs(self.windows([text])[0].encoding)
 
     @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
-        """Those of the method."""
-        return self.method.losses
+    def objective(self) -> Objective:
+        """The losses of the method."""
+        return Objective(self.method.losses)
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """What the method asks of the network."""

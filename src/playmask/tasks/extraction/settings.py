@@ -48,7 +48,6 @@ class TaggerSettings(ExtractionSettings):
     """Settings of a SequenceTagger; ends, multiplier, rank: of the layer that decodes the tags."""
 
     task: ClassVar[str] = "tag"
-    method: ClassVar[str] = "tags"
     summary: ClassVar[str] = (
         "Train a tagger that finds mentions which stand apart: entities, words."
     )
@@ -57,6 +56,7 @@ class TaggerSettings(ExtractionSettings):
 
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     max_length: int = option(default=128, text=WINDOW, minimum=8)
+    method: Literal["tags"] = option(default="tags")
     tagger: Tagger = option(default="crf", text="What decodes the tags.")
     scheme: Scheme = option(default="bio", text="The tags' letters.")
     dropout: float = option(default=0.1)
@@ -70,13 +70,13 @@ class SpanSettings(ExtractionSettings):
     """Settings of a SpanTagger; size: of the pointer's queries and keys."""
 
     task: ClassVar[str] = "spans"
-    method: ClassVar[str] = "pointer"
     summary: ClassVar[str] = "Train a tagger that finds mentions which may overlap."
     data: ClassVar[str] = MENTIONS
     usage: ClassVar[str] = "annotate {out} --text …"
 
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     max_length: int = option(default=128, text=WINDOW, minimum=8)
+    method: Literal["pointer"] = option(default="pointer")
     pointer: Pointer = option(default="efficient", text="What scores the spans.")
     size: int = option(default=64)
     dropout: float = option(default=0.1)

@@ -19,6 +19,7 @@ from playmask.runtime.batches import Row, pad
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.explaining import Question
 from playmask.tasks.network import Encoded
+from playmask.tasks.objective import Objective
 from playmask.tasks.reading.base import CANDIDATES, Answer, Odds, Reader, check_answers, pair_of
 from playmask.tasks.reading.settings import ReaderSettings
 from playmask.tasks.reading.span_networks import BEGINS, METHODS, SHOWN
@@ -72,9 +73,9 @@ class ReadingComprehension(Reader[ReaderSettings]):
         return predictor
 
     @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
+    def objective(self) -> Objective:
         """Nats a window."""
-        return {"logits": MarginalSpanCrossentropy()}
+        return Objective({"logits": MarginalSpanCrossentropy()})
 
     # Windows
 

@@ -13,14 +13,15 @@ from playmask.errors import DataError
 from playmask.generation import Beams, Copy, generate
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Row
-from playmask.tasks.losses import accuracy, crossentropy
 from playmask.tasks.network import Encoded
+from playmask.tasks.objective import Objective
 from playmask.tasks.reading.base import Odds, Reader, check_answers
 from playmask.tasks.reading.settings import CopyingSettings
 from playmask.tasks.task import Fields
 from playmask.tasks.windows import Window
 from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.source_target import SourceTarget, writing_network
+from playmask.tasks.writing.tokens import token_objective
 from playmask.tasks.writing.writer import plain_options
 from playmask.tokenizers import Tokenizer
 
@@ -88,14 +89,9 @@ class CopyingReader(Reader[CopyingSettings]):
         return self.settings.max_length - self.settings.max_answer - 1
 
     @property
-    def losses(self) -> dict[str, keras.losses.Loss]:
-        """Nats a token."""
-        return {"logits": crossentropy()}
-
-    @property
-    def training_metrics(self) -> dict[str, list[keras.metrics.Metric]]:
-        """Accuracy of the tokens."""
-        return {"logits": [accuracy()]}
+    def objective(self) -> Objective:
+        """Nats a token, and the accuracy of tokens."""
+        return token_objective()
 
     def encode_examples(self, examples: Sequence[Asked]) -> Encoded:
         """The windows that show an answer whole, with the first of them, or none at all.

@@ -1,6 +1,6 @@
 """Vectors of sentences, close where sentences are similar; and writing similar ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,8 +19,8 @@ from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import DIGITS
 from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.explaining import Question, one_text
-from playmask.tasks.losses import accuracy, crossentropy
 from playmask.tasks.network import Encoded
+from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.similarity.contrast import Contrast, SentenceNetwork, both_ways, pair_accuracy
 from playmask.tasks.similarity.index import SentenceIndex
 from playmask.tasks.similarity.pairs import check_pair, read_sentences, scores_of
@@ -48,7 +48,7 @@ class SentenceEncoder(Task[EncoderSettings]):
     Example:
         >>> task = SentenceEncoder.new(model, max_length=16, language_model=0)
         >>> task.encode(["今天下雨", "下雨了"]).shape
-        (2, 8)
+        (2, 32)
     """
 
     settings_class = EncoderSettings
@@ -94,27 +94,17 @@ class SentenceEncoder(Task[EncoderSettings]):
         return SourceTarget(self.transformer, self.tokenizer, longest, longest - 1)
 
     @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
-        """Nats a sentence, and nats a token that is written."""
-        contrast = {"vectors": Contrast(self.settings.scale)}
-        return {**contrast, "logits": crossentropy()} if self.network.writes else contrast
-
-    @property
-    def loss_weights(self) -> Mapping[str, float]:
-        """1 for the contrast, language_model for writing."""
-        weights = {"vectors": 1.0}
-        if self.network.writes:
-            weights["logits"] = self.settings.language_model
-        return weights
-
-    @property
-    def training_metrics(self) -> Mapping[str, list[keras.metrics.Metric]]:
-        """How often a pair is found in its batch, and how often a token."""
-        metric = keras.metrics.MeanMetricWrapper(pair_accuracy, name="pair_accuracy")
-        metrics: dict[str, list[keras.metrics.Metric]] = {"vectors": [metric]}
-        if self.network.writes:
-            metrics["logits"] = [accuracy()]
-        return metrics
+    def objective(self) -> Objective:
+        """Nats a sentence, and nats a token that is written; 1 and language_model are weights."""
+        right = keras.metrics.MeanMetricWrapper(pair_accuracy, name="pair_accuracy")
+        contrast = Contrast(self.settings.scale)
+        if not self.network.writes:
+            return Objective({"vectors": contrast}, metrics={"vectors": [right]})
+        return Objective(
+            {"vectors": contrast, "logits": crossentropy()},
+            {"vectors": 1.0, "logits": self.settings.language_model},
+            {"vectors": [right], "logits": [accuracy()]},
+        )
 
     # Examples and batches
 

@@ -19,7 +19,7 @@ from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, nu
 from playmask.tasks.classification.network import ClassifierNetwork
 from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.classification.text_task import TextTask
-from playmask.tasks.losses import binary_crossentropy
+from playmask.tasks.objective import binary_crossentropy
 from playmask.tasks.similarity.settings import PairSettings
 from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer

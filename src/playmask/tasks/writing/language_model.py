@@ -84,7 +84,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that a text may have."""
+        """The labels of texts."""
         return self.settings.labels
 
     @property
@@ -165,9 +165,8 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
         labels = [condition] * count if one else list(condition)
         for label in labels:
             if label not in self.labels:
-                raise DataError(
-                    f"{what} has the label {label!r}.{nearest(str(label), self.labels)}"
-                )
+                near = nearest(str(label), self.labels)
+                raise DataError(f"{what} has the label {label!r}.{near}")
         if len(labels) != count:
             raise InputError(f"{len(labels)} labels were given for {count} texts.")
         return labels

@@ -1,10 +1,9 @@
 """What tasks share whose answers are tokens: the network, its loss, how it is measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Generic
 
-import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
@@ -12,8 +11,8 @@ from keras import ops
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.compiled import Compiled
-from playmask.tasks.losses import accuracy, crossentropy
 from playmask.tasks.network import TaskNetwork
+from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.task import S, Task
 
 MEASURED = 32  # examples whose loss is computed at a time
@@ -41,14 +40,9 @@ class TokenTask(Task[S], Generic[S]):
     scores_answers: ClassVar[bool] = False
 
     @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
-        """Nats a token."""
-        return {"logits": crossentropy()}
-
-    @property
-    def training_metrics(self) -> Mapping[str, list[keras.metrics.Metric]]:
-        """Accuracy of the tokens."""
-        return {"logits": [accuracy()]}
+    def objective(self) -> Objective:
+        """Nats a token, and the accuracy of tokens."""
+        return token_objective()
 
     @cached_property
     def _sums(self) -> Compiled:
@@ -74,6 +68,11 @@ class TokenTask(Task[S], Generic[S]):
     def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
         """The log-probability of an answer's tokens, each after those before it, in nats: (B,)."""
         return log_probability(outputs["logits"], *targets)
+
+
+def token_objective() -> Objective:
+    """Cross-entropy in nats a token, and the accuracy of tokens."""
+    return Objective({"logits": crossentropy()}, metrics={"logits": [accuracy()]})
 
 
 def log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
