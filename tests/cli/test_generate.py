@@ -111,7 +111,8 @@ def test_a_conversation_on_a_terminal(writer):
     until("\n> ")
     os.write(ours, b"\x04")
     assert process.wait(timeout=60) == 0
-    assert process.stderr.read().startswith("playmask: A prompt has 21 tokens")
+    with process.stderr as complaints:
+        assert complaints.read().startswith("playmask: A prompt has 21 tokens")
     os.close(ours)
 
 

@@ -116,7 +116,8 @@ def test_a_reader_that_leaves_early(task, tmp_path):
     process = start("predict", task, file)
     assert json.loads(process.stdout.readline())["label"] == "差评"
     process.stdout.close()
-    assert process.stderr.read() == ""
+    with process.stderr as complaints:
+        assert complaints.read() == ""
     assert process.wait(timeout=30) == 0
 
 

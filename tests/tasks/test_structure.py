@@ -4,18 +4,6 @@ import pytest
 
 from playmask.tasks.registry import TASKS, task_class
 
-DEEP = {
-    "events",
-    "language-model",
-    "read-copying",
-    "relations",
-    "seq2seq",
-    "similar",
-    "spans",
-    "tag",
-}
-"""Tasks that inherit through more than three classes today."""
-
 
 def bases(task: type) -> list[str]:
     """The classes of playmask that a task is, itself and Task among them."""
@@ -24,15 +12,7 @@ def bases(task: type) -> list[str]:
     ]
 
 
-def cases():
-    for name in TASKS:
-        marks = (
-            [pytest.mark.xfail(reason="inherits too deep", strict=False)] if name in DEEP else []
-        )
-        yield pytest.param(name, marks=marks)
-
-
-@pytest.mark.parametrize("name", [*cases()])
+@pytest.mark.parametrize("name", [*TASKS])
 def test_a_task_inherits_through_three_classes_at_most(name):
     chain = bases(task_class(name))
     assert "Task" in chain

@@ -136,9 +136,10 @@ def _of_squad(path: Path, data: list[Any], make: Any) -> Numbered[Asked]:
 
 
 def _list(path: Path, where: str, held: Any, name: str) -> list[Any]:
-    if not isinstance(held, dict) or not isinstance(held.get(name), list):
+    listed = held.get(name) if isinstance(held, dict) else None
+    if not isinstance(listed, list):
         raise DataError(f"{path}: {where} has no list `{name}`.")
-    return held[name]
+    return listed
 
 
 def _numbered(questions: Numbered[Asked]) -> Iterator[tuple[int | str, Any]]:
@@ -146,7 +147,7 @@ def _numbered(questions: Numbered[Asked]) -> Iterator[tuple[int | str, Any]]:
     seen: set[str] = set()
 
     def named(where: int | str, make: Any) -> Asked:
-        asked = make()
+        asked: Asked = make()
         asked = asked._replace(id=asked.id or str(where))
         if asked.id in seen:
             raise BadExample(f"The id {asked.id!r} is that of an earlier question too.")

@@ -98,7 +98,7 @@ def read_pairs(
     columns: Sequence[str] | None = None,
     header: bool | None = None,
     skip_bad: bool = False,
-) -> Examples:
+) -> Examples[Example]:
     """Read sources and their targets, as `text` and `pair`, from a file of any known format.
 
     targets: False reads input for prediction, where targets may be missing
@@ -114,7 +114,7 @@ def _read(
     columns: Sequence[str] | None,
     header: bool | None,
     skip_bad: bool,
-) -> Examples:
+) -> Examples[Example]:
     """Read the lines of a file by its layout, all of them or none."""
     path, skipped = Path(path), []
 
@@ -180,7 +180,7 @@ def _named(
     columns: Sequence[str] | None,
     header: bool | None,
     report: Report,
-) -> Iterator[tuple[int, dict]]:
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Name the cells of each row by `columns`, by the header line, or by their number."""
     known = layout.field
     for name in columns or ():
@@ -210,7 +210,7 @@ def _expected(layout: Layout) -> str:
     return "not " + " or ".join(f"{count} ({', '.join(names)})" for count, names in known)
 
 
-def _json_objects(lines: Iterator[Line], report: Report) -> Iterator[tuple[int, dict]]:
+def _json_objects(lines: Iterator[Line], report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in lines:
         try:
             value = json.loads(line)
@@ -223,7 +223,7 @@ def _json_objects(lines: Iterator[Line], report: Report) -> Iterator[tuple[int, 
             report(number, f"A {type(value).__name__} came; each line must hold one JSON object.")
 
 
-def _example(fields: dict, layout: Layout, labels: Collection[str] | None) -> Example:
+def _example(fields: dict[str, Any], layout: Layout, labels: Collection[str] | None) -> Example:
     """Check the fields of one line, which may bear any of their known names."""
     found: list[Any] = [
         next((fields[name] for name in names if fields.get(name) is not None), None)

@@ -1,0 +1,1 @@
+"""What runs models: batches, compiled functions, predictors, training."""

@@ -219,7 +219,8 @@ class Task(ABC, Generic[S]):
     @property
     def transformer(self) -> Transformer:
         """The Transformer inside."""
-        return self.network.transformer
+        transformer: Transformer = self.network.transformer
+        return transformer
 
     def check_length(self) -> None:
         """See that rows are not longer than the model has positions."""
@@ -266,7 +267,7 @@ class Task(ABC, Generic[S]):
             raise ConfigError(f"There is no metric {name!r}; a task {self.name!r} knows {known}.")
         return self.metrics[name or next(iter(self.metrics))]
 
-    def answer(self, examples: Sequence[Any]) -> Sequence[Any]:
+    def answer(self, examples: Sequence[Any]) -> Any:
         """What the task answers to each of some examples."""
         return self.predict([self.input_of(example) for example in examples])
 

@@ -44,15 +44,15 @@ def run(request: Request) -> None:
         answers = task.answer(examples)
         scores = {**task.measure(examples, answers, request.metric), "examples": len(examples)}
         report = task.report(examples, answers)
+        if request.confusion and report is None:
+            raise ConfigError(f"A task {task.name!r} has no classes; --confusion is not for it.")
         if request.output:
             write_lines(request.output, _lines(task, examples, answers))
             note(f"{len(answers):,} answers, each beside the right one, are in {request.output}")
     else:
         scores = task.evaluate(examples)
     _print(request, {**scores, "skipped": len(examples.skipped)}, report)
-    if request.confusion:
-        if report is None:
-            raise ConfigError(f"A task {task.name!r} has no classes; --confusion is not for it.")
+    if request.confusion and report is not None:
         confusion_picture(report.matrix, report.names, request.confusion, title=str(data))
         note(f"The confusion matrix is {request.confusion}")
 

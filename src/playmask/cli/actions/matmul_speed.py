@@ -30,7 +30,8 @@ def measured(backend: str, seconds: float) -> dict[str, float]:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise RuntimeError(f"{backend} does not run: {lines[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    rates: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return rates
 
 
 def advice(speeds: Speeds, chosen: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from playmask.cli import input_texts
 from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_skipped
-from playmask.data.examples import Example
+from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
 from playmask.errors import ConfigError, DataError
 from playmask.tasks.saving import load_task
@@ -83,7 +83,9 @@ def inputs_in(
     """The inputs of a file: those of a table, or one text per line; bad ones go to `skipped`."""
     if not is_table(path):
         return input_texts.lines(path, skipped)
-    table = task.read_inputs(path, columns=split(columns), skip_bad=skipped is not None)
+    table: Examples[Any] = task.read_inputs(
+        path, columns=split(columns), skip_bad=skipped is not None
+    )
     if skipped is not None:
         skipped += table.skipped
     return table

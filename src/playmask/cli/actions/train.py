@@ -141,7 +141,7 @@ def _read(
 
 def _check(task: Any, path: Path, examples: Examples[Any], *, skip_bad: bool) -> Examples[Any]:
     """Those of a file's examples that the task can learn."""
-    checked = task.read(examples, skip_bad=skip_bad)
+    checked: Examples[Any] = task.read(examples, skip_bad=skip_bad)
     note_skipped(path, checked.skipped[len(examples.skipped) :])
     return checked
 
@@ -183,7 +183,7 @@ def _fit(
     beginning = Beginning(begin)
     try:
         with Stopping() as stopping:
-            return task.fit(
+            history: dict[str, list[float]] = task.fit(
                 examples,
                 checks,
                 options_of(TrainingOptions, options),
@@ -192,6 +192,7 @@ def _fit(
                 callbacks=[beginning, stopping],
                 verbose=1 if sys.stdout.isatty() else 2,
             )
+            return history
     except KeyboardInterrupt:
         state = f"the best epoch so far is saved in {out}; go on with --resume"
         if not beginning.begun:

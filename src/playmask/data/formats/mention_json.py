@@ -22,6 +22,7 @@ KEYS = {
 
 
 def mentions_of_object(fields: dict[str, Any]) -> Annotated:
+    """A text and its mentions, of an object with `mentions` or CLUENER's `label`."""
     if not isinstance(fields.get("text"), str):
         raise BadExample(f"The object has {sorted(fields)}; one with a `text` is due.")
     text = fields["text"]
@@ -37,6 +38,7 @@ def mentions_of_object(fields: dict[str, Any]) -> Annotated:
 
 
 def mention_of_item(text: str, item: Any) -> Mention:
+    """A mention of an object, or of [start, end, label]."""
     if isinstance(item, list) and len(item) == 3:
         item = dict(zip(("start", "end", "label"), item, strict=True))
     if not isinstance(item, dict):

@@ -26,7 +26,7 @@ Text = str | tuple[str, str]
 
 
 def integrated_gradients(
-    task: Task,
+    task: Task[Any],
     text: Text,
     *,
     answer: str | None = None,
@@ -126,7 +126,7 @@ class Segment(NamedTuple):
 
 
 def _follow(
-    task: Task,
+    task: Task[Any],
     line: Line,
     extra: tuple[Any, ...],
     bounds: Sequence[float],
@@ -149,7 +149,7 @@ def _follow(
 
 
 def _slopes(
-    task: Task, line: Line, extra: tuple[Any, ...], points: np.ndarray, most: int
+    task: Task[Any], line: Line, extra: tuple[Any, ...], points: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The score at points of the line, and how fast each token raises it there.
 
@@ -172,7 +172,7 @@ def _slopes(
     return np.concatenate(values), np.concatenate(slopes)
 
 
-def _baseline(task: Task, name: str | None) -> str:
+def _baseline(task: Task[Any], name: str | None) -> str:
     """The name of the baseline: "zero", or a special token that there is."""
     special = task.tokenizer.special
     if name is None:
@@ -182,7 +182,7 @@ def _baseline(task: Task, name: str | None) -> str:
     return name
 
 
-def _line(task: Task, question: Question, baseline: str) -> Line:
+def _line(task: Task[Any], question: Question, baseline: str) -> Line:
     """From the baseline to the text, as embeddings of tokens."""
     row = question.row
     ids = np.array([row["tokens"]], "int32")
@@ -198,7 +198,7 @@ def _line(task: Task, question: Question, baseline: str) -> Line:
     return Line(start, end - start, inputs)
 
 
-def _embedded(task: Task, ids: np.ndarray) -> np.ndarray:
+def _embedded(task: Task[Any], ids: np.ndarray) -> np.ndarray:
     """The rows of the token table: ids (1, T) -> (T, E)."""
     rows = task.transformer.embeddings.tokens(ids)[0]
     return np.asarray(keras.ops.convert_to_numpy(rows), "float64")

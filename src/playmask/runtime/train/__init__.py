@@ -1,0 +1,1 @@
+"""Training: the loop, its options, its optimizers and what joins its steps."""

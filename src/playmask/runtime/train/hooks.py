@@ -50,7 +50,8 @@ class Step(NamedTuple):
 
     def forward(self, **changes: Any) -> Tensors:
         """A further pass through the network, with some inputs changed; dropout draws anew."""
-        return self.network({**self.inputs, **changes}, training=True)
+        outputs: Tensors = self.network({**self.inputs, **changes}, training=True)
+        return outputs
 
     def loss_of(self, outputs: Tensors) -> Any:
         """The loss of the task for some outputs: a scalar."""

@@ -1,0 +1,1 @@
+"""Tasks that read a text, or a pair of texts, in one row."""

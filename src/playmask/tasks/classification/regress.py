@@ -41,7 +41,8 @@ class Numbers(AnswerSpace):
 
     def targets(self, labels: Sequence[Any]) -> Array:
         """The numbers in standard deviations: float32 (texts, numbers)."""
-        return ((np.array(labels) - self.mean) / self.deviation).astype("float32")
+        scaled: Array = (np.array(labels, "float32") - self.mean) / self.deviation
+        return scaled.astype("float32")
 
     @property
     def loss(self) -> keras.losses.Loss:

@@ -1,0 +1,1 @@
+"""Tasks that find something in texts of any length: mentions, relations, events."""

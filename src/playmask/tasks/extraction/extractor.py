@@ -11,7 +11,7 @@ from playmask.data.examples import Examples
 from playmask.data.inputs import read_texts
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.items import label_confusions
-from playmask.metrics.sets import label_scores
+from playmask.metrics.sets import Scores, label_scores
 from playmask.model.masks import Tensor
 from playmask.model.parts import Rotary
 from playmask.model.transformer import Transformer
@@ -151,7 +151,8 @@ class Extractor(Task[E], Generic[E]):
         self, examples: Sequence[Any], answers: Sequence[Any], metric: str | None = None
     ) -> dict[str, float]:
         """Precision, recall and F1 of what was found, by one of the rules."""
-        return self.metric(metric)(self._as_examples(examples, answers), examples)._asdict()
+        scores: Scores = self.metric(metric)(self._as_examples(examples, answers), examples)
+        return scores._asdict()
 
     def metric(self, name: str | None = None) -> Any:
         """The rule to score answers by that has a name; without one, the default."""

@@ -40,10 +40,10 @@ class SequenceTagger(Extractor[TaggerSettings]):
 
     def check(self, example: Any) -> Annotated:
         """An Annotated of the task's labels whose mentions stand apart, or (text, mentions)."""
-        example = super().check(example)
-        for one, other in pairwise(example.mentions):
+        annotated: Annotated = super().check(example)
+        for one, other in pairwise(annotated.mentions):
             if other.start < one.end:
                 raise BadExample(
                     f"{one[:3]} and {other[:3]} overlap, but a token has one tag; use a SpanTagger."
                 )
-        return example
+        return annotated

@@ -1,0 +1,1 @@
+"""Tasks that answer questions about passages."""

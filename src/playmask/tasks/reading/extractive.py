@@ -111,7 +111,8 @@ class ReadingComprehension(Reader[ReaderSettings]):
 
     def number(self, first: int, last: int) -> int:
         """Which of the network's logits is that of the tokens first … last of an encoding."""
-        return 1 + (first + len(self.masks)) * self.network.longest + last - first
+        longest: int = self.network.longest
+        return 1 + (first + len(self.masks)) * longest + last - first
 
     def encode_examples(self, examples: Sequence[Asked]) -> Encoded:
         """Each window that shows an answer whole, or none, and the numbers of what is right.

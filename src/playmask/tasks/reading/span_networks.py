@@ -55,8 +55,10 @@ class PassageNetwork(TaskNetwork):
         return {"logits": ops.concatenate([none[:, None], flat], axis=1)}
 
     def candidates(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The likeliest spans that begin here: log-odds against none, and places (B, K); all
-        such spans' odds together: (B,)."""
+        """The likeliest spans that begin here: log-odds against none, and places (B, K).
+
+        total: the odds of all such spans together, (B,)
+        """
         logits = self(inputs, training=False)["logits"]
         begins = ops.repeat(inputs["marks"] == BEGINS, self.longest, axis=1)
         odds = ops.where(begins, logits[:, 1:] - logits[:, :1], HIDDEN)

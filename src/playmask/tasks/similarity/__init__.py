@@ -1,0 +1,1 @@
+"""Tasks that compare sentences: vectors of them, and scores of pairs."""

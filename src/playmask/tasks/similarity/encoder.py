@@ -192,7 +192,8 @@ class SentenceEncoder(Task[EncoderSettings]):
         if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
             raise InputError("A similarity is of pairs of texts.")
         one, other = (self.encode([pair[i] for pair in pairs]) for i in range(2))
-        return np.sum(one * other, axis=1)
+        cosines: npt.NDArray[np.float32] = np.sum(one * other, axis=1)
+        return cosines
 
     def predict(self, texts: Any, **options: Any) -> Any:
         """The vector of a text, the similarity of a pair, or those of a list of either."""

@@ -154,8 +154,8 @@ class SentencePair(TextTask[PairSettings]):
 
     def check(self, example: Any) -> Example:
         """An Example, or (text, pair, score)."""
-        example = check_pair(example)
-        return example._replace(label=self.space.check(example.label))
+        text, pair, score = check_pair(example)
+        return Example(text, pair, self.space.check(score))
 
     @classmethod
     def learn(cls, settings: PairSettings, examples: Examples[Any]) -> PairSettings:
