@@ -1,4 +1,4 @@
-"""What `playmask evaluate` shows: scores by class, confusions, and every answer beside the target."""
+"""What `playmask evaluate` shows: scores by class, confusions, every answer beside its target."""
 
 import json
 
