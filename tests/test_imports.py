@@ -48,6 +48,7 @@ MODEL_RANK = {unit: rank for rank, units in enumerate(MODEL) for unit in units}
 FILE, FUNCTION = 400, 60  # lines at most
 PARAMETERS = 8  # of a public function, at most
 SUGAR = {
+    "playmask.runtime.batches.__init__": "what one data set may choose; all but three by keyword",
     "playmask.checkpoints.load.load": "what one load may choose; fields of the architecture follow",
     "playmask.generation.fill.gibbs": "what one call may choose, all by keyword",
     "playmask.generation.generate.generate": "what one call may choose, all by keyword",
@@ -185,7 +186,6 @@ def test_no_file_is_long():
     assert not {str(path.relative_to(ROOT)): size for path, size in sizes.items() if size > 350}
 
 
-@pytest.mark.xfail(reason="options values are not everywhere yet", strict=False)
 def test_public_functions_have_few_parameters():
     """Except commands: each of their options is a parameter, since Typer reads them there."""
     many = []
@@ -206,8 +206,9 @@ def test_public_functions_have_few_parameters():
 def test_what_has_many_parameters_takes_them_by_keyword(name):
     module, _, function = name.rpartition(".")
     (node,) = [node for _, node in functions(module) if node.name == function]
-    assert len(node.args.posonlyargs) + len(node.args.args) <= 3
-    assert len(node.args.args) + len(node.args.kwonlyargs) > PARAMETERS, f"{name} needs no excuse"
+    first = [arg for arg in (*node.args.posonlyargs, *node.args.args) if arg.arg != "self"]
+    assert len(first) <= 3
+    assert len(first) + len(node.args.kwonlyargs) > PARAMETERS, f"{name} needs no excuse"
 
 
 @pytest.mark.xfail(reason="the rooms are being renamed", strict=False)
