@@ -143,7 +143,7 @@ def test_a_text_too_long_is_cut_without_an_end():
     task = new_task()
     row = task.encode_examples(task.read([cycle(0, length=40)])).rows[0]
     assert len(row["tokens"]) == 16 and row["tokens"][-1] != task.tokenizer.sep
-    assert row["asked"] == [0] + [1] * 15
+    assert row["counts"] == [0] + [1] * 15
 
 
 def test_files_are_read_and_bad_ones_refused_with_their_line(tmp_path):

@@ -47,6 +47,14 @@ def test_it_learns_in_the_datas_units_and_comes_back(tmp_path):
     assert again.settings.mean == task.settings.mean != ()
 
 
+def test_a_further_training_goes_on_in_the_same_units():
+    task = new_task()
+    task.fit(texts(64), **QUICK | {"epochs": 1})
+    mean = task.settings.mean
+    task.fit([(text, number * 2) for text, number in texts(64)], **QUICK | {"epochs": 1})
+    assert task.settings.mean == mean
+
+
 def test_several_numbers_of_pairs():
     random = np.random.default_rng(1)
     data = []

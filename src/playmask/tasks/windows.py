@@ -2,13 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from playmask.data.examples import Examples
-from playmask.data.gathering import BadExample
-from playmask.errors import ConfigError, DataError, InputError
+from playmask.errors import ConfigError, InputError
 from playmask.tokenizers import Encoding, Tokenizer
 
 Outputs = Sequence[Mapping[str, np.ndarray]]
@@ -73,9 +71,9 @@ class Window(NamedTuple):
         return self.head + cut.first, self.head + cut.last
 
     def begins(self, longest: int) -> range:
-        """Which of its tokens begin stretches that no other window is to tell.
+        """Token indices whose spans this window owns (an overlap is split in half).
 
-        A stretch of up to `longest` tokens, at most those that windows share, then belongs to one
+        A span of up to `longest` tokens, at most those that windows share, then belongs to one
         window, which shows it whole: of the places in two windows, the first half to the earlier.
         """
         turn = (self.shared - longest + 1) // 2
@@ -110,41 +108,23 @@ def windows_over(
         many = tokenizer.encode(list(texts), max_length=longest, stride=overlap)
     else:
         first = [len(each) for each in tokenizer.encode(list(before), special=False)]
-        for asked, size in zip(before, first, strict=True):
+        for question, size in zip(before, first, strict=True):
             if size > room - 2 * overlap:
                 raise InputError(
-                    f"{asked!r:.40} has {size} tokens; with a max_length of {longest} it may have "
-                    f"{room - 2 * overlap}, beside the text it is about."
+                    f"{question!r:.40} has {size} tokens; with a max_length of {longest} it may "
+                    f"have {room - 2 * overlap}, beside the text it is about."
                 )
         heads = [head + size for head, size in zip(heads, first, strict=True)]
         many = tokenizer.encode(list(before), list(texts), max_length=longest, stride=overlap)
-    found = []
+    windows = []
     for text, (encodings, head) in enumerate(zip(many, heads, strict=True)):
         sizes = [len(each) - head - len(frame.end) for each in encodings]
         starts = [i * (longest - head - len(frame.end) - overlap) for i in range(len(encodings))]
-        found += [
+        windows += [
             Window(text, each, start, start + size, starts[-1] + sizes[-1], head, overlap)
             for each, start, size in zip(encodings, starts, sizes, strict=True)
         ]
-    return found
-
-
-def suited(examples: Any, suitable: Callable[[Any], T], *, skip_bad: bool) -> Examples[T]:
-    """Check examples; `suitable` makes each what a task can learn, or raises BadExample."""
-    kept: Examples[T] = Examples(skipped=getattr(examples, "skipped", ()))
-    places = getattr(examples, "places", [])
-    for i, example in enumerate(examples):
-        try:
-            kept.append(suitable(example))
-            kept.places += places[i : i + 1]
-        except BadExample as error:
-            reason = f"Text {i}, {_beginning(example)}: {error}"
-            if not skip_bad:
-                raise DataError(reason) from None
-            kept.skipped.append(reason)
-    if not kept:
-        raise DataError("There are no texts to learn from; at least one is needed.")
-    return kept
+    return windows
 
 
 class Neighbours:
@@ -181,8 +161,3 @@ def decided(
         for first, last, thing in find(window, output):
             if neighbours.decides(window, first, last):
                 yield window, thing
-
-
-def _beginning(example: Any) -> str:
-    """The beginning of an example's text, as far as it has one."""
-    return f"{getattr(example, 'text', example)!r:.40}"

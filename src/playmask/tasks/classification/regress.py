@@ -137,7 +137,9 @@ class TextRegressor(TextTask[RegressorSettings]):
 
     @classmethod
     def learn(cls, settings: RegressorSettings, examples: Examples[Any]) -> RegressorSettings:
-        """The mean and the deviation of each number, and whether texts are pairs."""
+        """The mean and the deviation of each number at first, and whether texts are pairs."""
+        if settings.mean:  # a further training goes on in the same units
+            return super().learn(settings, examples)
         space = Numbers(settings)
         numbers = np.array([space.check(example.label) for example in examples])
         deviation = numbers.std(axis=0)

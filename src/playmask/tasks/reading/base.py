@@ -79,10 +79,10 @@ class Reader(Task[R], Generic[R]):
 
     def check(self, example: Any) -> Asked:
         """A question with an answer that has a place, or that is known to have none."""
-        asked = self.check_reference(example)
-        if not asked.places and not asked.impossible:
-            raise BadExample(f"The answer {asked.answers[0]!r:.40} has no place in the passage.")
-        return asked
+        question = self.check_reference(example)
+        if not question.places and not question.impossible:
+            raise BadExample(f"The answer {question.answers[0]!r:.40} has no place in the passage.")
+        return question
 
     def check_reference(self, example: Any) -> Asked:
         """A question with an answer, or that is known to have none."""
@@ -134,13 +134,13 @@ class Reader(Task[R], Generic[R]):
         """The right answers; none where the question has none."""
         return {"answers": [*example.answers]}
 
-    def windows(self, asked: Sequence[Any]) -> list[Window]:
+    def windows(self, questions: Sequence[Any]) -> list[Window]:
         """All windows of some questions and passages, in order."""
-        questions, texts = [each[0] for each in asked], [each[1] for each in asked]
+        heads, texts = [each[0] for each in questions], [each[1] for each in questions]
         try:
-            return windows_over(self.tokenizer, self.reads, texts, questions)
+            return windows_over(self.tokenizer, self.reads, texts, heads)
         except InputError:
-            for i, each in enumerate(asked):  # which question is too long
+            for i, each in enumerate(questions):  # which question is too long
                 try:
                     self.check_room(each)
                 except BadExample as error:
@@ -164,15 +164,15 @@ class Reader(Task[R], Generic[R]):
         scores = reading_scores(predictions, targets, self.metric(metric))
         return {"f1": scores.f1, "exact": scores.exact}
 
-    def predict(self, asked: Any, *, best: int | None = None) -> Any:
+    def predict(self, questions: Any, *, best: int | None = None) -> Any:
         """Answer (question, passage), or each of a list; with `best`, so many answers of each.
 
         Answers of the same text count as one, where it is likeliest. The scores of all possible
         answers add up to 1. No answer (the empty text) is one of them, where some of the
         questions that were learnt had none.
         """
-        one = isinstance(asked, tuple)
-        several = [pair_of(i, each) for i, each in enumerate([asked] if one else asked)]
+        one = isinstance(questions, tuple)
+        several = [pair_of(i, each) for i, each in enumerate([questions] if one else questions)]
         if best is not None and not (type(best) is int and 1 <= best <= CANDIDATES):
             raise InputError(f"best is from 1 to {CANDIDATES}, not {best!r}.")
         windows = [window for window in self.windows(several) if window.total]
@@ -220,11 +220,11 @@ def _short(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def pair_of(i: int, asked: Any) -> tuple[str, str]:
+def pair_of(i: int, question: Any) -> tuple[str, str]:
     """A question and its passage, also from an Asked."""
-    pair = asked[:2] if isinstance(asked, (tuple, list)) else ()
+    pair = question[:2] if isinstance(question, (tuple, list)) else ()
     if len(pair) != 2 or not all(isinstance(each, str) for each in pair):
-        raise InputError(f"Text {i} is {asked!r:.60}, not (question, passage).")
+        raise InputError(f"Text {i} is {question!r:.60}, not (question, passage).")
     for each, what in zip(pair, ("question", "passage"), strict=True):
         if not each.strip():
             raise InputError(f"The {what} of text {i} is empty.")

@@ -144,21 +144,21 @@ class ReadingComprehension(Reader[ReaderSettings]):
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How surely a text is the answer; without one, the likeliest."""
-        asked = pair_of(0, tuple(texts))
-        spans = [each for each in self.predict(asked, best=CANDIDATES) if each.text]
+        pair = pair_of(0, tuple(texts))
+        spans = [each for each in self.predict(pair, best=CANDIDATES) if each.text]
         chosen = next((each for each in spans if answer in (None, each.text)), None)
         if chosen is None:
             raise InputError(f"The task does not find the answer {answer!r:.40} in the passage.")
-        windows = [each for each in self.windows([asked]) if each.whole(chosen.start, chosen.end)]
+        windows = [each for each in self.windows([pair]) if each.whole(chosen.start, chosen.end)]
         window = max(windows, key=lambda each: each.margin(*_inside(each, chosen)))
-        ends = [window.whole(*place) for place in places_of(asked[1], chosen.text)]
+        ends = [window.whole(*place) for place in places_of(pair[1], chosen.text)]
         more, before = len(self.masks), len(self.tokenizer.frame.head)
         offsets, sources = window.encoding.offsets, window.encoding.sources
         return Question(
             self.row_of(window),
             [*offsets[:before], *[(0, 0)] * more, *offsets[before:]],
             [*sources[:before], *[-1] * more, *sources[before:]],
-            [len(asked[0]), window.offsets[-1][1]],
+            [len(pair[0]), window.offsets[-1][1]],
             chosen.text,
             (np.array([self.number(*each) for each in ends if each], "int32"),),
         )

@@ -100,13 +100,13 @@ class CopyingReader(Reader[CopyingSettings]):
         """
         short, sources, answers = self._short(examples), [], []
         for window in self.windows(examples):
-            asked = examples[window.text]
+            question = examples[window.text]
             whole = [
-                asked.text[slice(*place)]
-                for place in asked.places
-                if window.whole(*place) and asked.text[slice(*place)] in short
+                question.text[slice(*place)]
+                for place in question.places
+                if window.whole(*place) and question.text[slice(*place)] in short
             ]
-            if whole or not any(starmap(window.tokens_of, asked.places)):
+            if whole or not any(starmap(window.tokens_of, question.places)):
                 sources.append(window.encoding.ids)
                 answers.append(whole[0] if whole else "")
         return self.form.encode(sources, self.form.targets(answers))

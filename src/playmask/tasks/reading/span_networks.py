@@ -17,7 +17,7 @@ from playmask.tasks.reading.settings import ReaderSettings
 from playmask.tokenizers import Tokenizer
 
 SHOWN, BEGINS = 1, 2
-"""Marks of a passage's tokens: those that are shown, and where spans may begin in prediction,
+"""Marks of a passage's tokens: those that are visible, and where spans may begin in prediction,
 which is so in one window only; all else is 0."""
 
 
@@ -41,7 +41,7 @@ class PassageNetwork(TaskNetwork):
         raise NotImplementedError
 
     def band(
-        self, inputs: dict[str, Tensor], shown: Tensor, training: bool
+        self, inputs: dict[str, Tensor], visible: Tensor, training: bool
     ) -> tuple[Tensor, Tensor]:
         """Scores of spans (B, T, A), and of no answer (B,)."""
         raise NotImplementedError
@@ -90,12 +90,12 @@ class PointerNetwork(PassageNetwork):
         self.dense.build((None, None, self.transformer.architecture.width))
 
     def band(
-        self, inputs: dict[str, Tensor], shown: Tensor, training: bool
+        self, inputs: dict[str, Tensor], visible: Tensor, training: bool
     ) -> tuple[Tensor, Tensor]:
         """Scores of spans (B, T, A), and of no answer (B,)."""
         hidden = self.transformer(inputs, training=training)["hidden"]
         ends = self.dense(self.dropout(hidden, training=training))
-        first, last = (ops.where(shown, ends[..., i], HIDDEN) for i in (0, 1))
+        first, last = (ops.where(visible, ends[..., i], HIDDEN) for i in (0, 1))
         return band_of_ends(first, last, self.longest), ops.sum(ends[:, 0], axis=-1)
 
 
@@ -124,7 +124,7 @@ class MaskNetwork(PassageNetwork):
         return cls(transformer, settings.max_answer, first, tokenizer.sep)
 
     def band(
-        self, inputs: dict[str, Tensor], shown: Tensor, training: bool
+        self, inputs: dict[str, Tensor], visible: Tensor, training: bool
     ) -> tuple[Tensor, Tensor]:
         """Scores of spans (B, T, A), and of no answer (B,)."""
         tokens, count = inputs["tokens"], self.longest
@@ -132,8 +132,8 @@ class MaskNetwork(PassageNetwork):
         read = ops.broadcast_to(masks, (ops.shape(tokens)[0], count))
         logits = self.transformer({**inputs, "read": read}, training=training)["logits"]
         logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        asked = tokens[:, None] + ops.zeros((count, 1), tokens.dtype)
-        each = ops.where(shown[:, None], ops.take_along_axis(logs, asked, axis=-1), HIDDEN)
+        ids = tokens[:, None] + ops.zeros((count, 1), tokens.dtype)
+        each = ops.where(visible[:, None], ops.take_along_axis(logs, ids, axis=-1), HIDDEN)
         ends = logs[..., self.end]
         return band_of_tokens(each, ends, count), ends[:, 0]
 

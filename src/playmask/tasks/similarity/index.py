@@ -45,9 +45,9 @@ class SentenceIndex:
             raise InputError("There are no sentences; an index needs one at least.")
         index = _library()
         vectors = encoder.encode(sentences)
-        made = index(ndim=vectors.shape[1], metric="ip", dtype="f32")
-        made.add(np.arange(len(vectors)), vectors)
-        return cls(encoder, sentences, made)
+        vectors_index = index(ndim=vectors.shape[1], metric="ip", dtype="f32")
+        vectors_index.add(np.arange(len(vectors)), vectors)
+        return cls(encoder, sentences, vectors_index)
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -97,8 +97,8 @@ class SentenceIndex:
                 f"{directory} holds no whole index: {VECTORS} has not the vectors of {SENTENCES}."
             )
         (known,) = encoder.encode(sentences[:1])
-        kept = vectors.get(0)
-        if kept.shape != known.shape or float(kept @ known) < SAME:
+        stored = vectors.get(0)
+        if stored.shape != known.shape or float(stored @ known) < SAME:
             raise CheckpointError(
                 f"The index in {directory} was made by another encoder, or before more training; "
                 "make it anew."

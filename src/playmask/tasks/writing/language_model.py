@@ -183,7 +183,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
         return [(before[one], e.ids) for one, e in zip(conditions, encodings, strict=True)]
 
     def encode_examples(self, examples: Sequence[Example]) -> Encoded:
-        """Tokens, and which of them are asked for: not what comes before a text.
+        """Tokens, and which of them count: not what comes before a text.
 
         Targets are the vectors that the norms depend on, (examples, C); C = 0 where there are none.
         """
@@ -194,7 +194,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
 
     def _row(self, before: list[int], ids: list[int]) -> Row:
         tokens = [*before, *ids, *_end(self.tokenizer)][: self.settings.max_length]
-        return {"tokens": tokens, "asked": ([0] * len(before) + [1] * len(tokens))[: len(tokens)]}
+        return {"tokens": tokens, "counts": ([0] * len(before) + [1] * len(tokens))[: len(tokens)]}
 
     def row(self, text: str) -> Row:
         """The tokens of a text's beginning."""
@@ -208,11 +208,11 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Which token comes next, everywhere in a text."""
         inputs, condition, weights = batch
-        asked = inputs.pop("asked")
+        counts = inputs.pop("counts")
         if condition.shape[1]:
             inputs["condition"] = condition
         targets = following(inputs["tokens"])
-        return inputs, targets, weights[:, None] * following(asked).astype("float32")
+        return inputs, targets, weights[:, None] * following(counts).astype("float32")
 
     def evaluate(
         self, data: Any, *, metric: str | None = None, skip_bad: bool = False

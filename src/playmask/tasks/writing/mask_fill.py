@@ -50,9 +50,9 @@ def hidden(
     places, there = chosen(taken, int(np.ceil(SHARE * tokens.shape[1])))
     fate = random.random(tokens.shape)
     other = random.choice(others, tokens.shape)
-    shown = np.where(fate < SHOWN_AS_MASK + SHOWN_AS_OTHER, other, tokens)
-    shown = np.where(fate < SHOWN_AS_MASK, mask, shown)
-    return np.where(taken, shown, tokens).astype("int32"), places, there
+    masked = np.where(fate < SHOWN_AS_MASK + SHOWN_AS_OTHER, other, tokens)
+    masked = np.where(fate < SHOWN_AS_MASK, mask, masked)
+    return np.where(taken, masked, tokens).astype("int32"), places, there
 
 
 class Fill(NamedTuple):
@@ -181,8 +181,8 @@ class MaskFill(TokenTask[MaskFillSettings]):
         inputs, _, weights = batch
         tokens = inputs["tokens"]
         hideable = np.isin(tokens, self._others) & inputs["valid"]
-        shown, places, there = hidden(tokens, hideable, self._mask, self._others, random)
-        inputs |= {"tokens": shown, "read": places}
+        masked, places, there = hidden(tokens, hideable, self._mask, self._others, random)
+        inputs |= {"tokens": masked, "read": places}
         return inputs, np.take_along_axis(tokens, places, 1), weights[:, None] * there
 
     def evaluate(
