@@ -128,7 +128,7 @@ def test_a_model_of_ones_own_runs(tmp_path):
 
 
 def test_a_task_of_ones_own_runs_in_python_and_on_the_command_line(tmp_path):
-    """Another file than those of playmask: settings, answers, network, task and one registration."""
+    """A file outside of playmask: settings, answers, network, task and one registration."""
     page = ROOT / "docs" / "own_task.md"
     *file, use = blocks(page, "python")
     (tmp_path / "stars.py").write_text("\n".join(file), encoding="utf-8")
