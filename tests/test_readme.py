@@ -16,16 +16,19 @@ ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
 NAMES = (
     "README.md",
     "architecture.md",
+    "classification.md",
     "compatibility.md",
     "decisions/README.md",
     "decisions/model.md",
     "decisions/rooms.md",
+    "decisions/tasks.md",
     "decisions/training.md",
     "extraction.md",
     "families.md",
     "generation.md",
     "laboratory.md",
     "own_model.md",
+    "own_task.md",
     "seeing.md",
     "similarity.md",
     "tokenizers.md",
@@ -54,8 +57,13 @@ def run(page: Path, folder: Path) -> str:
     (folder / "tests").symlink_to(ROOT / "tests")
     script = folder / page.with_suffix(".py").name
     script.write_text("\n".join(blocks(page, "python")), encoding="utf-8")
+    return run_script(folder, script.name)
+
+
+def run_script(folder: Path, *words: str) -> str:
+    """Run a script of a folder with some arguments, and return its output."""
     done = subprocess.run(
-        [sys.executable, script.name],
+        [sys.executable, *words],
         cwd=folder,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
         capture_output=True,
@@ -104,8 +112,8 @@ def test_extraction_runs(tmp_path):
     assert out.splitlines() == [
         "SequenceTagger 王芳 NAME True",
         "SpanTagger 王芳 NAME True",
-        f"linker {triple}",
-        f"pointers {triple}",
+        f"gplinker {triple}",
+        f"casrel {triple}",
         "裁员 [('惠普', '裁员方'), ('裁员', 'trigger'), ('四千人', '人数')]",
         "reader 上海 9 11",
     ]
@@ -117,6 +125,33 @@ def test_a_model_of_ones_own_runs(tmp_path):
     assert out.splitlines() == [*(f"{claim}: True" for claim in claims), "spans: [[1, 2]]"]
     encoder = tmp_path / "runs" / "own" / "encoder"
     assert {"config.json", "model.safetensors", "vocab.txt"} <= {f.name for f in encoder.iterdir()}
+
+
+def test_a_task_of_ones_own_runs_in_python_and_on_the_command_line(tmp_path):
+    """A file outside of playmask: settings, answers, network, task and one registration."""
+    page = ROOT / "docs" / "own_task.md"
+    *file, use = blocks(page, "python")
+    (tmp_path / "stars.py").write_text("\n".join(file), encoding="utf-8")
+    (tmp_path / "use.py").write_text(use, encoding="utf-8")
+    out = run_script(tmp_path, "use.py")
+    assert out == "{'accuracy': 1.0, 'distance': 0.0, 'examples': 40}\n[5, 1]\n"
+    [commands] = blocks(page, "sh")
+    train, evaluate, predict = (shlex.split(line)[1:] for line in commands.splitlines())
+    assert "kept: epoch" in run_script(tmp_path, *train)
+    assert "accuracy   1.0000" in run_script(tmp_path, *evaluate)
+    lines = (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()
+    assert len(lines) == 40 and '"target": {"stars": 5}, "answer": {"stars": 5}' in lines[0]
+    assert run_script(tmp_path, *predict).endswith('"stars": 5}\n')
+
+
+def test_labels_and_numbers_run(tmp_path):
+    lines = run(ROOT / "docs" / "classification.md", tmp_path).splitlines()
+    assert lines[0] == "('service', 'price') ()"
+    assert "'subset_accuracy': 1.0" in lines[1]
+    assert lines[2] == "True ['examples', 'mse', 'pearson', 'spearman']"
+    assert lines[3] == "good bad"
+    assert lines[4] == "Support(precision=1.0, recall=1.0, f1=1.0, support=3)"
+    assert "2 good" in lines[7]
 
 
 def test_similar_sentences_are_found(tmp_path):
@@ -146,10 +181,11 @@ def test_the_two_commands_come_first():
         assert blocks(page)[0] == "make demo\nmake test\n"
 
 
-COMMANDS = [line for block in blocks(ENGLISH, "sh") for line in block.splitlines()]
+LINES = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+COMMANDS = dict.fromkeys(line for line in LINES if line.startswith("playmask "))
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("playmask ")])
+@pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_is_one(line):
     """Parsed as the command line does, with its options and arguments, and not run."""
     import typer
@@ -159,9 +195,9 @@ def test_every_command_is_one(line):
     command, words = typer.main.get_command(app), shlex.split(line, comments=True)[1:]
     name, context = "playmask", None
     while hasattr(command, "commands"):
-        name = words.pop(0)
-        assert name in command.commands, f"there is no command {name!r} in {line!r}"
-        command = command.commands[name]
+        name, group = words.pop(0), command
+        command = group.get_command(typer.Context(group), name)
+        assert command is not None, f"there is no command {name!r} in {line!r}"
     context = command.make_context(name, words)  # raises for what the command does not take
     assert not context.args
 
