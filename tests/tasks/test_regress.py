@@ -102,3 +102,14 @@ def test_a_bad_line_is_named(tmp_path):
     with pytest.raises(DataError, match=r"a\.tsv:2: It has the score '好', which is no number"):
         new_task().read(table)
     assert len(new_task().read(table, skip_bad=True)) == 2
+
+
+def test_a_table_it_was_trained_on_is_predicted_too(tmp_path):
+    table = tmp_path / "a.tsv"
+    table.write_text("一\t0.5\n二\t1.5\n", encoding="utf-8")
+    task = new_task()
+    task.fit(table, **QUICK | {"epochs": 1})
+    assert [example.text for example in task.read_inputs(table)] == ["一", "二"]
+    table.write_text("一\t二\n", encoding="utf-8")
+    with pytest.raises(DataError, match="a second column that is none of the labels"):
+        task.read_inputs(table)

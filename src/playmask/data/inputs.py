@@ -1,6 +1,6 @@
 """Inputs for prediction, from tables or competitions' files: texts, pairs, sources, questions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,12 +45,13 @@ def read_table(
     columns: Columns = None,
     *,
     pairs: bool | None = None,
-    labels: Collection[str] = (),
+    is_label: Callable[[str], bool] = lambda cell: False,
     separator: str | None = None,
     skip_bad: bool = False,
 ) -> Examples[Example]:
     """Read a table of texts or pairs.
 
+    is_label: whether a cell may be what a text is labelled with; separator: as of `read_examples`;
     pairs: whether the task takes pairs; None where nobody knows. It decides what the second of
     two nameless columns is; else what it holds does: nothing but labels, or the texts' pairs.
     """
@@ -59,7 +60,7 @@ def read_table(
     )
     if pairs or columns or not _two_nameless_columns(path, examples):
         return examples
-    odd = next((e.pair for e in examples if not _is_label(e.pair, labels, separator)), None)
+    odd = next((e.pair for e in examples if not is_label(e.pair or "")), None)
     if odd is None:
         labelled = (Example(e.text, None, e.pair) for e in examples)
         return Examples(labelled, examples.skipped, examples.places, examples.path)
@@ -69,11 +70,6 @@ def read_table(
             "takes single texts; name the columns, such as --columns text,_."
         )
     return examples
-
-
-def _is_label(cell: str | None, labels: Collection[str], separator: str | None) -> bool:
-    parts = [cell or ""] if separator is None else (cell or "").split(separator)
-    return all(part.strip() in labels for part in parts)
 
 
 def _two_nameless_columns(path: Path, examples: Examples[Example]) -> bool:

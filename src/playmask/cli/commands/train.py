@@ -86,7 +86,7 @@ def _training(settings: type[TaskSettings]) -> Callable[..., None]:
         **LAST,
     }
     train.__doc__ = (
-        f"{settings.summary}\n\nThe best epoch is kept. Everything that can be wrong is told "
+        f"{settings.summary}\n\nThe best epoch is kept. Everything that can be wrong is said "
         "before training begins."
     )
     train.__annotations__ = {key: kind for key, (kind, _) in parameters.items()}

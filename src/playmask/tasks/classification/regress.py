@@ -140,8 +140,7 @@ class TextRegressor(TextTask[RegressorSettings]):
         """The mean and the deviation of each number at first, and whether texts are pairs."""
         if settings.mean:  # a further training goes on in the same units
             return super().learn(settings, examples)
-        space = Numbers(settings)
-        numbers = np.array([space.check(example.label) for example in examples])
+        numbers = np.array([example.label for example in examples])
         deviation = numbers.std(axis=0)
         if not deviation.all():
             same = numbers[0, int(np.argmin(deviation))]

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -150,10 +151,19 @@ class TextTask(Task[T], Generic[T]):
             path,
             columns,
             pairs=settings.pairs,
-            labels=settings.labels,
+            is_label=self._is_label,
             separator=settings.separator,
             skip_bad=skip_bad,
         )
+
+    def _is_label(self, cell: str) -> bool:
+        """Whether a cell of a table holds what a text may be labelled with."""
+        several = tuple(part.strip() for part in cell.split(self.settings.separator or None))
+        for label in (cell.strip(), several):
+            with suppress(BadExample):
+                self.space.check(label)
+                return True
+        return False
 
     def answer_json(self, example: Example, answer: Any) -> Fields:
         """What stands for an answer in JSON."""

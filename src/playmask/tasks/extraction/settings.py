@@ -27,7 +27,7 @@ TAGGER_OPTIONS: dict[str, set[str]] = {
     "memm": {"rank", "multiplier"},
     "softmax": set(),
 }
-"""What the layers that decode tags can be told besides."""
+"""The options of the layers that decode tags."""
 
 
 def tagger_options(settings: "TaggerSettings | EventSettings") -> dict[str, Any]:

@@ -160,7 +160,7 @@ class SentencePair(TextTask[PairSettings]):
     @classmethod
     def learn(cls, settings: PairSettings, examples: Examples[Any]) -> PairSettings:
         """The lowest and the highest score."""
-        scores = np.array([Scale(settings).check(example.label) for example in examples])
+        scores = scores_of(examples)
         low, high = float(scores.min()), float(scores.max())
         if low == high:
             raise DataError(f"All pairs have the score {low:g}; there is nothing to learn.")

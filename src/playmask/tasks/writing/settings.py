@@ -12,8 +12,8 @@ TEXTS = "Texts: .txt with one a line, .tsv, .csv, .jsonl."
 class LanguageModelSettings(TaskSettings):
     """Settings of a LanguageModel.
 
-    condition: how a text is told what it is to be like; size: of the vectors that "vector" takes;
-    begin: the ids that texts begin with (default: those of the tokenizer's frame, or else the one
+    condition: how a text's label, or a vector, is made known; size: of the vectors that "vector"
+    takes; begin: the ids that texts begin with (default: those of the tokenizer's frame, or else the one
     that ends the text before)
     """
 
@@ -25,7 +25,7 @@ class LanguageModelSettings(TaskSettings):
     max_length: int = option(default=128, text=CUT, minimum=4)
     condition: Literal["label", "code", "unused", "vector"] | None = option(
         default=None,
-        text="How the label is told: to the norms, as its text first, or as an unused token.",
+        text="How the label is made known: to the norms, as its text first, or as an unused token.",
     )
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     size: int | None = option(default=None)
