@@ -13,8 +13,8 @@ class LanguageModelSettings(TaskSettings):
     """Settings of a LanguageModel.
 
     condition: how a text's label, or a vector, is made known; size: of the vectors that "vector"
-    takes; begin: the ids that texts begin with (default: those of the tokenizer's frame, or else the one
-    that ends the text before)
+    takes; begin: the ids that texts begin with (default: those of the tokenizer's frame, or else
+    the one that ends the text before)
     """
 
     task: ClassVar[str] = "language-model"
