@@ -35,12 +35,22 @@ TABLES = (Learned, Hierarchical)
 
 @recipe
 class VocabularyHead:
-    """How hidden states become vocabulary logits.
+    """Language-modelling head: how hidden states become logits over the vocabulary.
 
     transform: a dense layer with the model's activation comes first, then norm; scale: what the
     result is multiplied with; tied: the token embedding scores it, else a dense layer of the
     head's own; bias: one number per token is added; dropout: the hidden states get some.
-    Source: Devlin et al. 2018, `cls/predictions`
+    Shapes: hidden states (B, R, D) -> (B, R, vocabulary)
+    Source: Devlin et al. 2018, `cls/predictions`; tied: Press & Wolf 2017
+
+    Example:
+        >>> a, untied = model.architecture, VocabularyHead(tied=False)
+        >>> a.change(vocabulary_head=untied).vocabulary_head.tied
+        False
+        >>> own = count(a.change(vocabulary_head=untied), heads=["mlm"]).parameters
+        >>> own - count(a, heads=["mlm"]).parameters == a.vocabulary * a.width
+        True
+
     """
 
     transform: bool = True
@@ -66,6 +76,7 @@ class Decoder:
         >>> bart = Decoder(6, position=Learned(1024), embedding_norm=Norm(1e-5))
         >>> bart.embeds, Decoder(6).embeds
         (True, False)
+
     """
 
     depth: int
@@ -114,6 +125,7 @@ class Architecture:
         ('lm', (0, 1, 2, 3, 4, 5), None)
         >>> Architecture.from_json(a.to_json()) == a
         True
+
     """
 
     family: str

@@ -36,11 +36,21 @@ class _Limited(Part):
 
 @recipe
 class RandomSynthesizer(_Limited):
-    """Scores a key by a number that is learned for the pair of positions, whatever stands there.
+    """Random Synthesizer: scores a key by a number learned for the pair of positions.
 
-    length: the longest text; trainable: off, the numbers stay as they were drawn ("fixed");
-    spread: the standard deviation they are drawn with.
-    Weights: N·length² numbers a block.  Source: Tay et al. 2020, §3.2 (Random Synthesizer)
+    Whatever stands there has no say. length: the longest text; trainable: off, the numbers stay
+    as they were drawn ("fixed"); spread: the standard deviation they are drawn with.
+    Weights: N·length² a block.
+    Shapes: scores (1 or B, N, T, S)
+    Source: Tay et al. 2020, §3.2
+
+    Example:
+        >>> random = load(path, attention=RandomSynthesizer())
+        >>> rows = np.array([[2, 7, 8, 3], [2, 9, 10, 3]])
+        >>> first, second = random({"tokens": rows}, attention=True)["attention"][0]
+        >>> bool(np.allclose(first, second))  # other tokens, the same attention
+        True
+
     """
 
     length: int = 512
@@ -82,10 +92,19 @@ class RandomScores(keras.layers.Layer, Part):
 
 @recipe
 class FactorizedRandom(_Limited):
-    """A random Synthesizer whose table is the product of two narrow ones.
+    """Factorized random Synthesizer: a table that is the product of two of a low rank.
 
-    length: the longest text; rank: their width; spread: the deviation of the product's numbers.
-    Weights: 2·N·length·rank a block.  Source: Tay et al. 2020, §3.3 (rank 8)
+    length: the longest text; rank: their width; spread: the standard deviation of the product's
+    numbers.
+    Weights: 2·N·length·rank a block.
+    Shapes: scores (1 or B, N, T, S)
+    Source: Tay et al. 2020, §3.3 (rank 8)
+
+    Example:
+        >>> low = load(path, attention=FactorizedRandom(rank=4))
+        >>> [(fresh.ours[9:], fresh.shape) for fresh in low.report.fresh[:1]]
+        [('attention/factorized_random/queries', (2, 512, 4))]
+
     """
 
     length: int = 512
@@ -138,11 +157,21 @@ class FactorizedScores(keras.layers.Layer, Part):
 
 @recipe
 class DenseSynthesizer(_Limited):
-    """Scores all positions of keys from the query's own hidden state: W₂ relu(W₁ x + b₁) + b₂.
+    """Dense Synthesizer: scores all keys from the query's hidden state, W₂ relu(W₁ x + b₁) + b₂.
 
-    length: the longest text; hidden: numbers between the layers, per head (None = width / heads).
+    No query is compared with a key. length: the longest text; hidden: numbers between the layers,
+    per head (None = width / heads).
     Weights: D·N·hidden + N·hidden·length a block, D² + D·length as a rule; and the biases.
-    Source: Tay et al. 2020, §3.1 (Dense Synthesizer)
+    Shapes: x (B, T, D) -> scores (B, N, T, S)
+    Source: Tay et al. 2020, §3.1
+
+    Example:
+        >>> dense = load(path, attention=DenseSynthesizer())
+        >>> [ignored.theirs[9:] for ignored in dense.report.ignored[:2]]  # as none is compared
+        ['attention/key/bias', 'attention/key/kernel']
+        >>> [(fresh.ours[9:], fresh.shape) for fresh in dense.report.fresh[:1]]
+        [('attention/dense/columns_kernel', (2, 16, 512))]
+
     """
 
     length: int = 512
@@ -158,13 +187,19 @@ class DenseSynthesizer(_Limited):
 
 @recipe
 class FactorizedDense(_Limited):
-    """A dense Synthesizer that computes two short vectors a and b instead of a long one.
+    """Factorized dense Synthesizer: computes two short vectors a and b instead of a long one.
 
     Position i·b + j gets a_i · b_j. length: the longest text; rows: the length of a (None = the
     root of `length`), b has length / rows; hidden: as in DenseSynthesizer.
     Weights: D·N·hidden + N·hidden·(a + b) a block, and the biases.
+    Shapes: x (B, T, D) -> scores (B, N, T, S)
     Source: Tay et al. 2020, §3.3; the tiling there is read as an outer product, without which
     only a and b without a common divisor would reach all positions
+
+    Example:
+        >>> FactorizedDense(length=512).factors, FactorizedDense(length=512, rows=16).factors
+        ((23, 23), (16, 32))
+
     """
 
     length: int = 512
@@ -251,10 +286,18 @@ class DenseScores(keras.layers.Layer, Part):
 
 @recipe
 class MeshDense(_Limited):
-    """The dense Synthesizer of Mesh TensorFlow: W₂ relu(q), one W₂ for all heads, no biases.
+    """Dense Synthesizer of Mesh TensorFlow: W₂ relu(q), one W₂ for all heads, no biases.
 
     Its hidden layer is the attention's own query projection. length: the longest text.
-    Weights: H·length a block.  Source: mesh_tensorflow `synthetic_attention`, "dense_minus"
+    Weights: H·length a block.
+    Shapes: q (B, N, T, H) -> scores (B, N, T, S)
+    Source: mesh_tensorflow `synthetic_attention`, "dense_minus"
+
+    Example:
+        >>> mesh = load(path, attention=MeshDense())
+        >>> sorted(mesh.architecture.uses), mesh.report.fresh[0].shape
+        (['output', 'query', 'value'], (16, 512))
+
     """
 
     length: int = 512
@@ -309,9 +352,16 @@ KINDS: dict[str, Callable[..., Part]] = {
 
 
 def Synthesizer(kind: str, **options: Any) -> Part:
-    """The Synthesizer of a kind: Synthesizer("random", length=256), or any other of KINDS.
+    """Make the Synthesizer of a kind; the options are the fields of its recipe.
 
+    kind: "dense", "random", "fixed", "factorized_dense", "factorized_random" or "mesh_dense"
     Raises: ConfigError for an unknown kind, with the nearest
+    Source: Tay et al. 2020
+
+    Example:
+        >>> Synthesizer("fixed", length=64)
+        RandomSynthesizer(length=64, trainable=False, spread=1.0)
+
     """
     if kind not in KINDS:
         raise ConfigError(f"There is no Synthesizer {kind!r}.{nearest(kind, KINDS)}")
