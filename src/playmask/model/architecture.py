@@ -1,6 +1,8 @@
 """The architecture: every choice in which the families differ, as one value."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -11,11 +13,9 @@ from playmask.model.masks import Mask, Ordered
 from playmask.model.norms import Around, Condition, Norm
 from playmask.model.old_names import OLD
 from playmask.model.parts import (
-    POSITIONS,
     ByBlock,
     ContextAttention,
     Dot,
-    Hierarchical,
     Learned,
     Mixer,
     Part,
@@ -24,13 +24,11 @@ from playmask.model.parts import (
     Separate,
     TalkingHeads,
     choices,
+    read_position,
 )
 from playmask.model.parts.by_block import chosen, first, of, read_parts
 from playmask.model.parts.part import adds_to_embedding
 from playmask.model.recipes import from_json, recipe, to_json
-
-TABLES = (Learned, Hierarchical)
-"""The position parts that have a learned table."""
 
 
 @recipe
@@ -45,8 +43,6 @@ class VocabularyHead:
 
     Example:
         >>> a, untied = model.architecture, VocabularyHead(tied=False)
-        >>> a.change(vocabulary_head=untied).vocabulary_head.tied
-        False
         >>> own = count(a.change(vocabulary_head=untied), heads=["mlm"]).parameters
         >>> own - count(a, heads=["mlm"]).parameters == a.vocabulary * a.width
         True
@@ -326,22 +322,14 @@ class Architecture:
             if "order" in changes:
                 raise ConfigError("mask='…' is short for order='…'; give one of them, not both.")
             changes["order"] = changes.pop("mask")
-        readers = {"attention": read_parts, "position": self._position}
+        readers: dict[str, Callable[[Any], Any]] = {
+            "attention": read_parts,
+            "position": partial(read_position, present=self.position),
+        }
         for name in BY_BLOCK.keys() & changes.keys():
             read = readers.get(name, lambda value: value)
             changes[name] = chosen(name, changes[name], getattr(self, name), read)
         return dataclasses.replace(self, **changes)
-
-    def _position(self, name: Any) -> Any:
-        """The position part of a name; a table gets as many rows as the present one has."""
-        if not isinstance(name, str):
-            return name
-        if name not in POSITIONS:
-            raise ConfigError(f"There is no position part {name!r}.{nearest(name, POSITIONS)}")
-        part, size = POSITIONS[name], getattr(self.position, "size", None)
-        if isinstance(part, TABLES) and size is not None:
-            return dataclasses.replace(part, size=size)
-        return part
 
     def to_json(self) -> dict[str, Any]:
         """Write the architecture as JSON values."""

@@ -12,34 +12,18 @@ from keras import ops
 from playmask.model.activations import gelu
 from playmask.model.masks import NEVER, Sites, Tensor
 from playmask.model.parts.head_axis import from_groups, to_groups
-from playmask.model.parts.part import (
-    Condensed,
-    Host,
-    Look,
-    Part,
-    Sizes,
-    check_counts,
-    name_for,
-)
-from playmask.model.parts.positioned import rows
+from playmask.model.parts.part import Condensed, Host, Look, Part, Sizes, name_for
+from playmask.model.parts.positioned import Limited, rows
 from playmask.model.recipes import recipe
 
 
-class _Condensing(Part):
+class _Condensing(Limited):
     """What both share: one order, and a table with a row for each position."""
 
-    length: int
     size: int
     orders = ("full",)
+    counts = ("size", "length")
     kind: ClassVar[str]
-
-    @property
-    def limit(self) -> int:
-        """How many positions there are."""
-        return self.length
-
-    def __post_init__(self) -> None:
-        check_counts(self, "size", "length")
 
 
 @recipe
