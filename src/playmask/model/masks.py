@@ -244,8 +244,8 @@ class Custom(Mask):
     Raises: ConfigError when it is called and no predicate has the name
 
     Example:
-        >>> even = register_mask("even", lambda queries, keys: keys.position[:, None] % 2 == 0)
-        >>> even == Custom("even"), even.grid("lm", length=4)[0].tolist()
+        >>> mask = register_mask("alternate", lambda _, keys: keys.position[:, None] % 2 == 0)
+        >>> mask == Custom("alternate"), mask.grid("lm", length=4)[0].tolist()
         (True, [True, False, True, False])
 
     """
