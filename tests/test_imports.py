@@ -211,7 +211,6 @@ def test_what_has_many_parameters_takes_them_by_keyword(name):
     assert len(first) + len(node.args.kwonlyargs) > PARAMETERS, f"{name} needs no excuse"
 
 
-@pytest.mark.xfail(reason="the rooms are being renamed", strict=False)
 def test_names_say_what_they_are():
     riddles = []
     for module, path in FILES.items():

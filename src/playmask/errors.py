@@ -8,7 +8,19 @@ from collections.abc import Iterable
 
 
 class PlaymaskError(Exception):
-    """Any error caused by what the user gave; the command line prints it as one line."""
+    """Base class of the library's errors: one sentence says what came, where, and the way out.
+
+    Its subclasses are builtin exceptions too, as a rule ValueError. The command line prints the
+    sentence and ends with a status other than 0.
+
+    Example:
+        >>> try:
+        ...     architecture("bert").change(widht=64)
+        ... except PlaymaskError as error:
+        ...     print(error)
+        An architecture has no field 'widht'. Did you mean 'width'?
+
+    """
 
 
 class CheckpointError(PlaymaskError, ValueError):

@@ -51,8 +51,8 @@ app.command("experiment")(experiment.experiment)
 app.command("doctor")(doctor.doctor)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"playmask {playmask.__version__}")
         raise typer.Exit()
 

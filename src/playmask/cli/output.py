@@ -43,7 +43,7 @@ def print_table(
     from rich.text import Text
 
     lines = [[Text(str(cell), overflow="fold") for cell in row] for row in rows]
-    made = Table(
+    table = Table(
         title=Text(title, style="bold"),
         title_justify="left",
         box=SIMPLE_HEAD,
@@ -53,13 +53,13 @@ def print_table(
     for i in range(len(header) or max(map(len, lines), default=0)):
         right = numbers and i > 0
         name = Text(header[i]) if header else ""
-        made.add_column(name, justify="right" if right else "left", overflow="fold")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
     for line in lines:
-        made.add_row(*line)
+        table.add_row(*line)
     if sys.stdout.isatty():
-        Console(highlight=False).print(made)
+        Console(highlight=False).print(table)
         return
     plain = Console(width=PLAIN_WIDTH, color_system=None, file=io.StringIO())
     with plain.capture() as drawn:
-        plain.print(made)
+        plain.print(table)
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()))

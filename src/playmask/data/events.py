@@ -108,8 +108,8 @@ def read_events(
     refuse_columns(path, columns)
     if suffix_of(path) not in OBJECTS:
         raise unknown_format(path, OBJECTS)
-    made = objects_of(path, _of_object)
-    checked = ((number, lambda make=make: check_events(make(), labels)) for number, make in made)
+    reports = objects_of(path, _of_object)
+    checked = ((number, lambda make=make: check_events(make(), labels)) for number, make in reports)
     return gather(path, checked, skip_bad=skip_bad)
 
 

@@ -58,8 +58,8 @@ def read_mentions(
         texts = read_tag_columns(path)
     else:
         raise unknown_format(path, (*COLUMNS, *OBJECTS, TABLE, ".ann"))
-    made = ((number, lambda make=make: check_mentions(make(), labels)) for number, make in texts)
-    return gather(path, made, skip_bad=skip_bad)
+    checked = ((number, lambda make=make: check_mentions(make(), labels)) for number, make in texts)
+    return gather(path, checked, skip_bad=skip_bad)
 
 
 def labels_of_mentions(examples: Iterable[Annotated]) -> list[str]:

@@ -17,8 +17,8 @@ def check_place(text: str, start: int, end: int) -> None:
 
 def check_text(text: str, start: int, end: int, stated: str) -> None:
     """See that a mention's text is the one at its place, or say what is wrong with the place."""
-    found = text[start:end]
-    if found == stated:
+    actual = text[start:end]
+    if actual == stated:
         return
     if text[start : end + 1] == stated:
         hint = "the end seems to be the last character; it must be the place behind it"
@@ -26,7 +26,9 @@ def check_text(text: str, start: int, end: int, stated: str) -> None:
         hint = f"it stands at {text.index(stated)}"
     else:
         hint = "it does not stand in the text"
-    raise BadExample(f"text[{start}:{end}] is {found!r:.40}, but {stated!r:.40} is stated: {hint}.")
+    raise BadExample(
+        f"text[{start}:{end}] is {actual!r:.40}, but {stated!r:.40} is stated: {hint}."
+    )
 
 
 def places_of(text: str, stated: str) -> list[Place]:
@@ -36,20 +38,20 @@ def places_of(text: str, stated: str) -> list[Place]:
     where its case is not found, in any case.
     Raises: BadExample if there is none
     """
-    found = _all(text, stated)
-    if not found and len(text.lower()) == len(text):  # a few letters become two
-        found = _all(text.lower(), stated.lower())
-    if not found:
+    places = _all(text, stated)
+    if not places and len(text.lower()) == len(text):  # a few letters become two
+        places = _all(text.lower(), stated.lower())
+    if not places:
         raise BadExample(f"{stated!r:.60} does not stand in the text {text!r:.40}.")
-    return [place for place in found if _is_whole(text, *place)] or found
+    return [place for place in places if _is_whole(text, *place)] or places
 
 
 def _all(text: str, stated: str) -> list[Place]:
-    found, start = [], text.find(stated)
+    places, start = [], text.find(stated)
     while start >= 0 and stated:
-        found.append((start, start + len(stated)))
+        places.append((start, start + len(stated)))
         start = text.find(stated, start + 1)
-    return found
+    return places
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:

@@ -127,11 +127,11 @@ def _of_squad(path: Path, data: list[Any], make: Any) -> Numbered[Asked]:
     for i, article in enumerate(data):
         for j, paragraph in enumerate(_list(path, f"data[{i}]", article, "paragraphs")):
             where = f"data[{i}].paragraphs[{j}]"
-            for k, asked in enumerate(_list(path, where, paragraph, "qas")):
-                if not isinstance(asked, dict):
-                    raise DataError(f"{path}: {where}.qas[{k}] is {asked!r:.40}, no object.")
-                fields = {"context": paragraph.get("context"), **asked}
-                name = asked.get("id")
+            for k, question in enumerate(_list(path, where, paragraph, "qas")):
+                if not isinstance(question, dict):
+                    raise DataError(f"{path}: {where}.qas[{k}] is {question!r:.40}, no object.")
+                fields = {"context": paragraph.get("context"), **question}
+                name = question.get("id")
                 yield (f"{where}.qas[{k}]" if name is None else str(name)), partial(make, fields)
 
 
@@ -144,15 +144,15 @@ def _list(path: Path, where: str, held: Any, name: str) -> list[Any]:
 
 def _numbered(questions: Numbered[Asked]) -> Iterator[tuple[int | str, Any]]:
     """Give questions without an id their place as one; an id may come only once."""
-    seen: set[str] = set()
+    ids: set[str] = set()
 
     def named(where: int | str, make: Any) -> Asked:
-        asked: Asked = make()
-        asked = asked._replace(id=asked.id or str(where))
-        if asked.id in seen:
-            raise BadExample(f"The id {asked.id!r} is that of an earlier question too.")
-        seen.add(asked.id)
-        return asked
+        question: Asked = make()
+        question = question._replace(id=question.id or str(where))
+        if question.id in ids:
+            raise BadExample(f"The id {question.id!r} is that of an earlier question too.")
+        ids.add(question.id)
+        return question
 
     for where, make in questions:
         yield where, partial(named, where, make)

@@ -155,17 +155,17 @@ def _split_rows(lines: Iterator[Line], kind: str) -> Iterator[Row]:
 
 def csv_rows(lines: Iterator[Line], report: Report) -> Iterator[Row]:
     """Yield CSV rows, which may span lines, with the number of their first line."""
-    seen = 0
+    last = 0
 
     def feed() -> Iterator[str]:
-        nonlocal seen
+        nonlocal last
         for number, line in lines:
-            seen = number
+            last = number
             yield line if line.endswith("\n") else line + "\n"
 
     reader = csv.reader(feed(), strict=True)
     while True:
-        first = seen + 1
+        first = last + 1
         try:
             yield first, next(reader) or [""]
         except StopIteration:
@@ -225,11 +225,11 @@ def _json_objects(lines: Iterator[Line], report: Report) -> Iterator[tuple[int, 
 
 def _example(fields: dict[str, Any], layout: Layout, labels: Collection[str] | None) -> Example:
     """Check the fields of one line, which may bear any of their known names."""
-    found: list[Any] = [
+    values: list[Any] = [
         next((fields[name] for name in names if fields.get(name) is not None), None)
         for names in layout.names.values()
     ]
-    text, pair, label = found
+    text, pair, label = values
     for name, value in (("text", text), ("pair", pair)):
         names = layout.names[name]
         if value is not None:

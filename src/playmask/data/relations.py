@@ -8,7 +8,7 @@ playmask's own JSON are read.
 from ast import literal_eval
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby, product
+from itertools import chain, groupby, product
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -124,14 +124,16 @@ def read_relations(
     path = Path(path)
     refuse_columns(path, columns)
     suffix = suffix_of(path)
-    made: Numbered[Related]
+    examples: Numbered[Related]
     if suffix in OBJECTS:
-        made = objects_of(path, _of_object)
+        examples = objects_of(path, _of_object)
     elif suffix == ".txt":
-        made = _documents(path)
+        examples = _documents(path)
     else:
         raise unknown_format(path, (*OBJECTS, ".txt"))
-    checked = ((number, lambda make=make: check_relations(make(), labels)) for number, make in made)
+    checked = (
+        (number, lambda make=make: check_relations(make(), labels)) for number, make in examples
+    )
     return gather(path, checked, skip_bad=skip_bad)
 
 
@@ -149,7 +151,7 @@ def _of_object(fields: dict[str, Any]) -> Related:
     text = field(fields, ("text",))
     for name, read in LISTS.items():
         if isinstance(listed := fields.get(name), list):
-            return Related(text, tuple(made for item in listed for made in read(text, item)))
+            return Related(text, tuple(chain.from_iterable(read(text, item) for item in listed)))
     raise BadExample(f"It has {sorted(fields)}; of {', '.join(LISTS)} one is due, perhaps empty.")
 
 
@@ -186,7 +188,7 @@ def _everywhere(
     places = {name: places_of(text, each) for name, each in named.items()}
     values = places[VALUE if VALUE in places else next(iter(places))]
     things = [
-        tuple(Slot(name, *_nearest_to(value, found)) for name, found in places.items())
+        tuple(Slot(name, *_nearest_to(value, candidates)) for name, candidates in places.items())
         for value in values
     ]
     for place, thing in product(places_of(text, subject), things):

@@ -30,10 +30,10 @@ def slide(
             a model of another order than "lm"
 
     Example:
-        >>> model = playmask.load(path, mask="lm")
-        >>> texts = slide(model, [[1, 2, 3]], window=8, max_tokens=6, end=None)
-        >>> len(texts.tokens[0][0])
-        6
+        >>> short = playmask.load(path, mask="lm", position=playmask.Learned(8))
+        >>> texts = slide(short, [[1, 2, 3]], window=4, max_tokens=20, end=None)
+        >>> short.architecture.limit, len(texts.tokens[0][0])  # beyond the 8 positions
+        (8, 20)
 
     """
     a, search = model.architecture, search or Greedy()

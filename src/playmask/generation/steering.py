@@ -113,12 +113,18 @@ def steered(model: Transformer, attribute: Attribute, **options: Any) -> Compile
     """Compile `Steering(attribute, **options).step` of a model, to call it step by step.
 
     `playmask.generate(…, steer=Steering(…))` does so in its loop.
+    Shapes:  as of `Steering.step`
 
     Example:
         >>> from playmask.generation.steering import bag_of_words
-        >>> step = steered(playmask.load(path, mask="lm"), bag_of_words([7]), iterations=1)
-        >>> step.traces
-        0
+        >>> model = playmask.load(path, mask="lm")
+        >>> empty, zero = model.empty_cache(1, 4), np.array(0)
+        >>> cache = model({"tokens": np.array([[2, 5]]), "cache": empty, "at": zero})["cache"]
+        >>> new = {"tokens": np.array([[9]]), "cache": cache, "at": zero + 2}
+        >>> steps = model, steered(model, bag_of_words([7]))
+        >>> plain, moved = (ops.softmax(step(new)["logits"][0, 0])[7] for step in steps)
+        >>> bool(moved > plain)  # the word has become more likely
+        True
 
     """
     return Compiled(model, Steering(attribute, **options).step(model))

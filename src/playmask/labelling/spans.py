@@ -58,9 +58,10 @@ class SpanPointer(keras.layers.Layer):
     Source:  Devlin et al. 2018, §4.2-4.3
 
     Example:
-        >>> x, valid = keras.Input((20, 16)), keras.Input((20,), dtype="bool")
-        >>> playmask.SpanPointer(8)(x, valid).shape
-        (None, 161)
+        >>> x, valid = np.ones((1, 5, 16), "float32"), np.array([[False, True, True, True, False]])
+        >>> scores = ops.convert_to_numpy(playmask.SpanPointer(longest=3)(x, valid))
+        >>> scores.shape, int((scores > -1e8).sum())  # 3 + 2 + 1 spans, and the null span
+        ((1, 16), 7)
 
     """
 

@@ -29,12 +29,12 @@ def label_confusions(
     index = {name: i for i, name in enumerate(names)}
     matrix = np.zeros((len(names), len(names)), "int64")
     for one, other in zip(predictions, targets, strict=True):
-        found, right = _by_key(one), _by_key(other)
-        for key in found.keys() | right.keys():
-            equal = found[key] & right[key]
+        predicted, right = _by_key(one), _by_key(other)
+        for key in predicted.keys() | right.keys():
+            equal = predicted[key] & right[key]
             for label, count in equal.items():
                 matrix[index[label], index[label]] += count
-            rest = (sorted((each - equal).elements()) for each in (right[key], found[key]))
+            rest = (sorted((each - equal).elements()) for each in (right[key], predicted[key]))
             for target, prediction in zip_longest(*rest, fillvalue=NONE):
                 matrix[index[target], index[prediction]] += 1
     return matrix, names

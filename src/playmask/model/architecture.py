@@ -1,6 +1,8 @@
 """The architecture: every choice in which the families differ, as one value."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -11,11 +13,9 @@ from playmask.model.masks import Mask, Ordered
 from playmask.model.norms import Around, Condition, Norm
 from playmask.model.old_names import OLD
 from playmask.model.parts import (
-    POSITIONS,
     ByBlock,
     ContextAttention,
     Dot,
-    Hierarchical,
     Learned,
     Mixer,
     Part,
@@ -24,23 +24,29 @@ from playmask.model.parts import (
     Separate,
     TalkingHeads,
     choices,
+    read_position,
 )
 from playmask.model.parts.by_block import chosen, first, of, read_parts
 from playmask.model.parts.part import adds_to_embedding
 from playmask.model.recipes import from_json, recipe, to_json
 
-TABLES = (Learned, Hierarchical)
-"""The position parts that have a learned table."""
-
 
 @recipe
 class VocabularyHead:
-    """How hidden states become vocabulary logits.
+    """Language-modelling head: how hidden states become logits over the vocabulary.
 
     transform: a dense layer with the model's activation comes first, then norm; scale: what the
     result is multiplied with; tied: the token embedding scores it, else a dense layer of the
     head's own; bias: one number per token is added; dropout: the hidden states get some.
-    Source: Devlin et al. 2018, `cls/predictions`
+    Shapes: hidden states (B, R, D) -> (B, R, vocabulary)
+    Source: Devlin et al. 2018, `cls/predictions`; tied: Press & Wolf 2017
+
+    Example:
+        >>> a, untied = model.architecture, VocabularyHead(tied=False)
+        >>> own = count(a.change(vocabulary_head=untied), heads=["mlm"]).parameters
+        >>> own - count(a, heads=["mlm"]).parameters == a.vocabulary * a.width
+        True
+
     """
 
     transform: bool = True
@@ -66,6 +72,7 @@ class Decoder:
         >>> bart = Decoder(6, position=Learned(1024), embedding_norm=Norm(1e-5))
         >>> bart.embeds, Decoder(6).embeds
         (True, False)
+
     """
 
     depth: int
@@ -114,6 +121,7 @@ class Architecture:
         ('lm', (0, 1, 2, 3, 4, 5), None)
         >>> Architecture.from_json(a.to_json()) == a
         True
+
     """
 
     family: str
@@ -314,22 +322,14 @@ class Architecture:
             if "order" in changes:
                 raise ConfigError("mask='…' is short for order='…'; give one of them, not both.")
             changes["order"] = changes.pop("mask")
-        readers = {"attention": read_parts, "position": self._position}
+        readers: dict[str, Callable[[Any], Any]] = {
+            "attention": read_parts,
+            "position": partial(read_position, present=self.position),
+        }
         for name in BY_BLOCK.keys() & changes.keys():
             read = readers.get(name, lambda value: value)
             changes[name] = chosen(name, changes[name], getattr(self, name), read)
         return dataclasses.replace(self, **changes)
-
-    def _position(self, name: Any) -> Any:
-        """The position part of a name; a table gets as many rows as the present one has."""
-        if not isinstance(name, str):
-            return name
-        if name not in POSITIONS:
-            raise ConfigError(f"There is no position part {name!r}.{nearest(name, POSITIONS)}")
-        part, size = POSITIONS[name], getattr(self.position, "size", None)
-        if isinstance(part, TABLES) and size is not None:
-            return dataclasses.replace(part, size=size)
-        return part
 
     def to_json(self) -> dict[str, Any]:
         """Write the architecture as JSON values."""

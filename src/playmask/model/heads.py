@@ -59,6 +59,7 @@ class Head(keras.layers.Layer):
         ...         return reading.hidden[:, -1]
         >>> Last.needs, Last.by_site
         ((), False)
+
     """
 
     output: ClassVar[str]
@@ -248,6 +249,7 @@ def register_head(name: str, head: type[Head]) -> str:
         >>> tiny = model.architecture.change(width=8, depth=1)
         >>> build(tiny, heads=("mean",))({"tokens": np.array([[2, 3]])})["mean"].shape
         (1, 8)
+
     """
     others = {key: other.output for key, other in HEADS.items() if key != name}
     own = HEADS.get(name)

@@ -186,7 +186,7 @@ def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
 
 
 def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> Inputs:
-    """Add the query stream of a permutation language model to its content stream.
+    """Two-stream self-attention: adds a permutation language model's query stream to its content.
 
     Every site stands there twice. As content it holds its token and sees the sites of its own and
     of lower rank; as a query it holds `token` (the mask's id), sees the content of lower rank
@@ -194,10 +194,20 @@ def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> I
     an order, that takes no code in the model: the query's order is its rank less one, and it is
     no valid key.
 
-    inputs: tokens (B, T), and segments, positions, texts, valid where there are; ranks int (B, T):
-    when each site comes, 0 first, each rank once
-    Shapes:  -> inputs of 2·T sites; `read` asks for the logits of the second T
+    inputs: tokens, and segments, positions, texts, valid where there are; ranks: when each site
+    comes, 0 first, each rank once; a: the architecture of the model that takes the result
+    Shapes:  inputs (B, T) each; ranks int (B, T) -> tokens, positions, order, valid, and segments
+             and texts where there are, (B, 2·T) each; `read` (B, T), the sites of the second T, so
+             that the logits are (B, T, vocabulary)
+    Raises:  InputError for other inputs, and for texts longer than the positions
     Source:  Yang et al. 2019 (XLNet), §2.3, eq. 3 and 4
+
+    Example:
+        >>> inputs, ranks = {"tokens": np.array([[2, 7, 8]])}, np.array([[0, 2, 1]])
+        >>> both = two_streams(inputs, ranks, tokenizer.mask, model.architecture)
+        >>> ops.convert_to_numpy(both["order"]).tolist(), ops.shape(model(both)["logits"])[:2]
+        ([[0, 2, 1, -1, 1, 0]], (1, 3))
+
     """
     known = ("tokens", "segments", "positions", "texts", "valid")
     for name in inputs:

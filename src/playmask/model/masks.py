@@ -21,10 +21,18 @@ Rises = Callable[[Any], Any]  # segments int32 (B, T) -> where an order rises, i
 
 
 class Sites(NamedTuple):
-    """All that a mask or a position scheme may look at; int32 (B, T) each, or (1, T) for all rows.
+    """Coordinates of tokens, all that a mask or a position part may look at.
 
-    order: who may look (a key is visible to queries of the same or a higher order);
-    position: where the token stands, for rotary, NEZHA, T5; text: which packed text it is of.
+    order: who may look (a key is visible to queries of the same or a higher order); position:
+    where the token stands, for rotary, NEZHA, T5; text: which packed text it is of.
+    Shapes: int32 (B, T) each, or (1, T) for all rows
+
+    Example:
+        >>> order, zeros = np.array([[0, 0, 1, 2]]), np.zeros((1, 4), "int32")
+        >>> sites = Sites(order, position=np.arange(4)[None], text=zeros)
+        >>> ops.convert_to_numpy(Ordered()(sites, sites))[0, 1].tolist()  # what site 1 sees
+        [True, True, False, False]
+
     """
 
     order: Tensor
@@ -96,7 +104,21 @@ def _pairs(queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
 
 @recipe
 class Ordered(Mask):
-    """A query sees the keys of its own and of lower order: full, LM, UniLM, turns, permutation."""
+    """Attention mask by order: a query sees the keys of its own and of lower order.
+
+    The order makes it bidirectional ("full"), causal ("lm"), a prefix mask ("unilm"), multi-turn
+    ("turns"), or that of a permutation; padding and empty slots have the highest order of all.
+    Shapes: queries Sites (B, T); keys Sites (B, S) -> bool (B, T, S)
+    Source: Dong et al. 2019 (UniLM); Yang et al. 2019 (XLNet), eq. 3 (permutation)
+
+    Example:
+        >>> print(Ordered().draw("unilm", segments=[0, 0, 1, 1]))
+        ■ ■ · ·
+        ■ ■ · ·
+        ■ ■ ■ ·
+        ■ ■ ■ ■
+
+    """
 
     def __call__(self, queries: Sites, keys: Sites) -> Tensor:
         query, key = _pairs(queries.order, keys.order)
@@ -105,7 +127,18 @@ class Ordered(Mask):
 
 @recipe
 class Strict(Mask):
-    """A query sees only lower orders: the query stream of XLNet (Yang et al. 2019, eq. 4)."""
+    """Strict order mask: a query sees the keys of lower order only, so not its own token.
+
+    Shapes: queries Sites (B, T); keys Sites (B, S) -> bool (B, T, S)
+    Source: Yang et al. 2019 (XLNet), eq. 4 (the query stream)
+
+    Example:
+        >>> print(Strict().draw("lm", length=3))
+        · · ·
+        ■ · ·
+        ■ ■ ·
+
+    """
 
     def __call__(self, queries: Sites, keys: Sites) -> Tensor:
         query, key = _pairs(queries.order, keys.order)
@@ -114,7 +147,21 @@ class Strict(Mask):
 
 @recipe
 class Window(Mask):
-    """A query sees positions less than `width` away, in both directions."""
+    """Sliding-window (local) attention: a query sees positions less than `width` away.
+
+    It reaches to both sides; with a causal order, `Ordered() & Window(width)` looks back only.
+    Shapes: queries Sites (B, T); keys Sites (B, S) -> bool (B, T, S)
+    Units:  width in tokens, the query's own included: it sees 2·width - 1 at most
+    Source: Beltagy et al. 2020 (Longformer), §3.1
+
+    Example:
+        >>> print((Ordered() & Window(2)).draw("lm", length=4))
+        ■ · · ·
+        ■ ■ · ·
+        · ■ ■ ·
+        · · ■ ■
+
+    """
 
     width: int
 
@@ -125,7 +172,18 @@ class Window(Mask):
 
 @recipe
 class SameText(Mask):
-    """A query sees its own text only, where several are packed in one row."""
+    """Block-diagonal mask of packed sequences: a query sees its own text only.
+
+    Shapes: queries Sites (B, T); keys Sites (B, S) -> bool (B, T, S)
+
+    Example:
+        >>> print((Ordered() & SameText()).draw("full", texts=[0, 0, 1, 1]))
+        ■ ■ · ·
+        ■ ■ · ·
+        · · ■ ■
+        · · ■ ■
+
+    """
 
     def __call__(self, queries: Sites, keys: Sites) -> Tensor:
         query, key = _pairs(queries.text, keys.text)
@@ -134,7 +192,17 @@ class SameText(Mask):
 
 @recipe
 class Both(Mask):
-    """What both masks allow: `a & b`."""
+    """Intersection of two masks, written `a & b`: what both allow.
+
+    Shapes: queries Sites (B, T); keys Sites (B, S) -> bool (B, T, S)
+
+    Example:
+        >>> Both(Ordered(), Window(2)) == Ordered() & Window(2)
+        True
+        >>> (Ordered() & Window(2)).grid("lm", length=3).tolist()
+        [[True, False, False], [True, True, False], [False, True, True]]
+
+    """
 
     first: Mask
     second: Mask
@@ -145,7 +213,17 @@ class Both(Mask):
 
 @recipe
 class Either(Mask):
-    """What one of the masks allows: `a | b`."""
+    """Union of two masks, written `a | b`: what either allows.
+
+    Shapes: queries Sites (B, T); keys Sites (B, S) -> bool (B, T, S)
+
+    Example:
+        >>> Either(Ordered(), Window(2)) == Ordered() | Window(2)
+        True
+        >>> (Ordered() | Window(2)).grid("lm", length=3).tolist()  # one token ahead
+        [[True, True, False], [True, True, True], [True, True, True]]
+
+    """
 
     first: Mask
     second: Mask
@@ -159,7 +237,18 @@ _CUSTOM: dict[str, Callable[[Sites, Sites], Tensor]] = {}
 
 @recipe
 class Custom(Mask):
-    """A predicate registered with `register_mask`; padding and empty slots stay invisible."""
+    """Mask by the name of a predicate that `register_mask` registered, so that it can be saved.
+
+    Padding and empty cache slots stay invisible, whatever the predicate says.
+    Shapes: queries Sites (B, T); keys Sites (B, S) -> bool (B, T, S)
+    Raises: ConfigError when it is called and no predicate has the name
+
+    Example:
+        >>> mask = register_mask("alternate", lambda _, keys: keys.position[:, None] % 2 == 0)
+        >>> mask == Custom("alternate"), mask.grid("lm", length=4)[0].tolist()
+        (True, [True, False, True, False])
+
+    """
 
     name: str
 
@@ -173,7 +262,19 @@ class Custom(Mask):
 
 
 def register_mask(name: str, predicate: Callable[[Sites, Sites], Tensor]) -> Custom:
-    """Register a predicate (queries, keys) -> bool (B, T, S) and return its mask."""
+    """Register a predicate as a mask of one's own, and return the mask.
+
+    The name is what a saved model holds: register it before such a model is loaded.
+    Shapes: predicate: queries Sites (B, T), keys Sites (B, S) -> bool (B or 1, T or 1, S)
+
+    Example:
+        >>> first = register_mask("first", lambda queries, keys: keys.position[:, None] < 1)
+        >>> print((first | Window(1)).draw("full", length=3))  # itself, and the first token
+        ■ · ·
+        ■ ■ ·
+        ■ · ■
+
+    """
     _CUSTOM[name] = predicate
     return Custom(name)
 
@@ -202,7 +303,20 @@ ORDERS: dict[str, Rises] = {
 
 
 def register_order(name: str, rises: Rises) -> str:
-    """Register an order by the rule saying where it rises, and return its name."""
+    """Register an order of one's own, for `mask=name`, by the rule saying where it rises.
+
+    The name is what a saved model holds: register it before such a model is loaded.
+    Shapes: rises: segments int32 (B, T) -> non-negative int32 (B, T); its sums are the order
+
+    Example:
+        >>> pairs = register_order("pairs", lambda s: (ops.cumsum(ops.ones_like(s), 1) - 1) % 2)
+        >>> print(Ordered().draw(pairs, length=4))
+        ■ · · ·
+        ■ ■ ■ ·
+        ■ ■ ■ ·
+        ■ ■ ■ ■
+
+    """
     ORDERS[name] = rises
     return name
 

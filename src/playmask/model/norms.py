@@ -14,14 +14,15 @@ from playmask.model.recipes import recipe
 
 @recipe
 class Norm:
-    """Which normalisation: mean and variance ("layer") or root mean square only ("rms").
+    """Layer normalisation ("layer"), or by the root mean square only ("rms", RMSNorm).
 
     scale, shift: whether it has γ, and β ("rms" has no β).
     Source: Ba et al. 2016; Zhang & Sennrich 2019 ("rms"); without shift, ModernBERT's
 
     Example:
-        >>> Norm(epsilon=1e-6, kind="rms")
-        Norm(epsilon=1e-06, kind='rms', scale=True, shift=True)
+        >>> Norm(epsilon=1e-6).shifts, Norm(epsilon=1e-6, kind="rms").shifts
+        (True, False)
+
     """
 
     epsilon: float = 1e-12
@@ -37,11 +38,20 @@ class Norm:
 
 @recipe
 class Condition:
-    """A vector of `size` numbers on which every norm of a model depends.
+    """Conditional layer normalisation: γ and β of every norm depend on the input `condition`.
 
-    hidden, activation: a layer that the vector passes first, one for each norm (None = none).
+    size: C, how many numbers a condition has; hidden, activation: a layer that it passes first,
+    one for each norm (None = none). What depends on it begins at 0.
+    Shapes: the model's input `condition` (B, C), or (B, T, C) for each token its own
     Source: Su 2019 (kexue 7124), after conditional batch normalisation; reproduces bert4keras'
     `layer_norm_cond`
+
+    Example:
+        >>> inputs = {"tokens": np.array([[2, 7, 3]])}
+        >>> out = load(path, condition=Condition(5))({**inputs, "condition": np.ones((1, 5))})
+        >>> bool(np.allclose(out["hidden"], model(inputs)["hidden"], atol=1e-5))  # until trained
+        True
+
     """
 
     size: int
@@ -51,7 +61,17 @@ class Condition:
 
 @recipe
 class Around:
-    """Norms before and after a sub-layer f: y = after(x + f(before(x)))."""
+    """Pre-norm and post-norm of a sub-layer f: y = after(x + f(before(x))).
+
+    Source: Vaswani et al. 2017 (after); Xiong et al. 2020 (before)
+
+    Example:
+        >>> architecture("bert").attention_norm == Around(after=Norm(1e-12))
+        True
+        >>> architecture("gpt2").attention_norm == Around(before=Norm(1e-5))
+        True
+
+    """
 
     before: Norm | None = None
     after: Norm | None = None

@@ -39,10 +39,22 @@ Memory = tuple[
 
 @keras.saving.register_keras_serializable("playmask")
 class Transformer(keras.Model):
-    """A Transformer built from an architecture; called with a dict of tensors, returns a dict.
+    """Transformer (encoder, decoder, or both) as a Keras model from a dict of tensors to another.
 
-    Shapes:  see INPUTS and OUTPUTS
+    It has all its weights, drawn at random, as soon as it exists; `load` gives it a checkpoint's.
+    heads: names of what reads the last hidden states: "mlm", "pool", "nsp", "discriminator", or
+    those of `register_head`.
+    Shapes:  `tokens` int (B, T), and the other INPUTS of `model/inputs.py` -> `hidden` (B, T, D),
+             with the heads' OUTPUTS, such as `logits` (B, R, vocabulary) and `pooled` (B, D)
     Raises:  InputError for unknown or missing inputs and for texts longer than the positions
+    Source:  Vaswani et al. 2017
+
+    Example:
+        >>> tiny = architecture("bert").change(vocabulary=99, width=32, depth=2, attention_heads=2)
+        >>> outputs = Transformer(tiny, heads=["pool"])({"tokens": np.array([[2, 7, 8, 3]])})
+        >>> {name: tuple(output.shape) for name, output in outputs.items()}
+        {'hidden': (1, 4, 32), 'pooled': (1, 32)}
+
     """
 
     def __init__(

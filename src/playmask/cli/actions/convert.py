@@ -22,7 +22,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 BATCH, LENGTH = 2, 16  # the random texts that both models are compared on
 
 
-class Wanted(NamedTuple):
+class Conversion(NamedTuple):
     """What to convert to, and what to take the checkpoint for; None = as it says itself.
 
     files: what `save` takes of the files it writes
@@ -36,24 +36,26 @@ class Wanted(NamedTuple):
     files: dict[str, Any] = {}  # noqa: RUF012
 
 
-def run(path: str, target: Path, wanted: Wanted, *, force: bool) -> tuple[Report, float, int]:
+def run(
+    path: str, target: Path, conversion: Conversion, *, force: bool
+) -> tuple[Report, float, int]:
     """Convert; returns the report, the largest difference of the outputs, and their number."""
-    to, heads, dtype, family, *_ = wanted
-    ignore = split(wanted.ignore) or ()
+    to, heads, dtype, family, *_ = conversion
+    ignore = split(conversion.ignore) or ()
     if dtype is not None and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} here.{nearest(dtype, DTYPES)}")
     source = find(path, family)
-    found = identify(source, family, ignore)
-    dialects = [OURS.name, *FAMILIES[found.family].dialects]
+    report = identify(source, family, ignore)
+    dialects = [OURS.name, *FAMILIES[report.family].dialects]
     if to not in dialects:
-        raise ConfigError(f"{found.family!r} has no format {to!r}.{nearest(to, dialects)}")
+        raise ConfigError(f"{report.family!r} has no format {to!r}.{nearest(to, dialects)}")
     _check_target(source, target, to, force)
-    chosen = heads_in(source, found) if heads is None else _heads(heads)
+    chosen = heads_in(source, report) if heads is None else _heads(heads)
     model = load(path, heads=chosen, dtype=dtype, family=family, ignore=ignore)
     if dtype is not None:
         model.report = _stored_as(model.report, dtype)
-    save(model, target, to, tokenizer=tokenizer_beside(source), **wanted.files)
-    again = load(target, heads=chosen, dtype=dtype, family=found.family, ignore=ignore)
+    save(model, target, to, tokenizer=tokenizer_beside(source), **conversion.files)
+    again = load(target, heads=chosen, dtype=dtype, family=report.family, ignore=ignore)
     difference, values = _compare(model, again)
     if not difference <= 0:
         raise CheckpointError(f"{target} computes something else: by {difference:g} at most.")
@@ -103,18 +105,18 @@ def _stored_as(report: Report, dtype: str) -> Report:
 
 def _compare(one: Transformer, other: Transformer) -> tuple[float, int]:
     """The largest difference of all outputs on random texts, and how many numbers those are."""
-    made = one.architecture
-    length = min(LENGTH, made.limit or LENGTH)
+    architecture = one.architecture
+    length = min(LENGTH, architecture.limit or LENGTH)
     draw = np.random.default_rng(0)
 
     def ids(below: int) -> np.ndarray:
         return draw.integers(0, below, (BATCH, length)).astype("int32")
 
-    inputs: dict[str, Any] = {"tokens": ids(made.vocabulary)}
-    if made.segments:
-        inputs["segments"] = np.sort(ids(made.segment_ids))
-    if made.decoder is not None:
-        inputs["target_tokens"] = ids(made.vocabulary)
+    inputs: dict[str, Any] = {"tokens": ids(architecture.vocabulary)}
+    if architecture.segments:
+        inputs["segments"] = np.sort(ids(architecture.segment_ids))
+    if architecture.decoder is not None:
+        inputs["target_tokens"] = ids(architecture.vocabulary)
     left, right = one(inputs), other(inputs)
     worst, values = 0.0, 0
     for name in left:

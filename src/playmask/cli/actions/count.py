@@ -12,31 +12,32 @@ HEADER = (
 )  # fmt: skip
 
 
-def to_json(found: Counts) -> dict[str, Any]:
+def to_json(counts: Counts) -> dict[str, Any]:
     """The counts for machines; memory in bytes."""
     return {
-        "batch": found.batch,
-        "length": found.length,
-        "parameters": found.parameters,
-        "multiply_adds": found.products,
-        "training_multiply_adds": found.training_products,
-        "activation_bytes": found.memory,
-        "training_activation_bytes": found.training_memory,
+        "batch": counts.batch,
+        "length": counts.length,
+        "parameters": counts.parameters,
+        "multiply_adds": counts.products,
+        "training_multiply_adds": counts.training_products,
+        "activation_bytes": counts.memory,
+        "training_activation_bytes": counts.training_memory,
         "lines": [
-            line._asdict() | {"activations": line.activations * found.size} for line in found.lines
+            line._asdict() | {"activations": line.activations * counts.size}
+            for line in counts.lines
         ],
     }
 
 
-def print_counts(name: str, found: Counts, *, blocks: bool) -> None:
+def print_counts(name: str, counts: Counts, *, blocks: bool) -> None:
     """Draw the table: a line for each sub-layer, then all of them."""
-    lines = found.lines if blocks else alike(found.lines)
-    rows = [_row(line, found) for line in lines]
+    lines = counts.lines if blocks else alike(counts.lines)
+    rows = [_row(line, counts) for line in lines]
     total = (
-        "all", f"{found.parameters:,}", f"{found.products:,}", f"{found.training_products:,}",
-        human(found.memory), human(found.training_memory), "100.0 %",
+        "all", f"{counts.parameters:,}", f"{counts.products:,}", f"{counts.training_products:,}",
+        human(counts.memory), human(counts.training_memory), "100.0 %",
     )  # fmt: skip
-    title = f"{name}: {found.batch} × {found.length} tokens"
+    title = f"{name}: {counts.batch} × {counts.length} tokens"
     print_table(title, [*rows, total], header=HEADER, numbers=True)
 
 
@@ -54,7 +55,7 @@ def alike(lines: tuple[Line, ...]) -> list[Line]:
     ]
 
 
-def _row(line: Line, found: Counts) -> tuple[str, ...]:
+def _row(line: Line, counts: Counts) -> tuple[str, ...]:
     """A line; a forward pass gives its memory back before the next one, training keeps it."""
     count = int(line.name.split(" × ")[1]) if " × " in line.name else 1
     return (
@@ -62,7 +63,7 @@ def _row(line: Line, found: Counts) -> tuple[str, ...]:
         f"{line.parameters:,}",
         f"{line.products:,}",
         f"{(1 + BACKWARD) * line.products:,}",
-        human(line.activations // count * found.size),
-        human(line.activations * found.size),
-        f"{line.products / max(found.products, 1):.1%}".replace("%", " %"),
+        human(line.activations // count * counts.size),
+        human(line.activations * counts.size),
+        f"{line.products / max(counts.products, 1):.1%}".replace("%", " %"),
     )

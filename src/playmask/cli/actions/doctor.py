@@ -103,14 +103,14 @@ def _speeds(findings: Findings, hints: Hints) -> None:
     """What each installed backend makes of this machine; the fastest is not always the default."""
     import keras
 
-    chosen, found = keras.backend.backend(), {}
+    chosen, rates = keras.backend.backend(), {}
     for backend in dict.fromkeys((chosen, *BACKENDS)):
         if _version(backend) is None:
             continue
-        found[backend] = matmul_speed.measured(backend, SECONDS)
-        told = ", ".join(f"{rate / 1e9:,.0f} in {name}" for name, rate in found[backend].items())
-        findings[f"speed of {backend}"] = f"{told} (GFLOP/s, products of matrices)"
-    hints += matmul_speed.advice(found, chosen)
+        rates[backend] = matmul_speed.measured(backend, SECONDS)
+        listed = ", ".join(f"{rate / 1e9:,.0f} in {name}" for name, rate in rates[backend].items())
+        findings[f"speed of {backend}"] = f"{listed} (GFLOP/s, products of matrices)"
+    hints += matmul_speed.advice(rates, chosen)
 
 
 def _machine(findings: Findings, hints: Hints) -> None:

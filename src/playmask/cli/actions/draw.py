@@ -29,9 +29,9 @@ class Toy(NamedTuple):
     sites: dict[str, Any]
 
     @classmethod
-    def read(cls, order: str, length: int | None, given: Mapping[str, str | None]) -> "Toy":
+    def read(cls, order: str, length: int | None, options: Mapping[str, str | None]) -> "Toy":
         """Make a toy text of the options; an order that nothing is given for gets its example."""
-        sites = {name: numbers(f"--{name}", value) for name, value in given.items()}
+        sites = {name: numbers(f"--{name}", value) for name, value in options.items()}
         if order in EXAMPLES:
             name, example = EXAMPLES[order]
             if length is None and not any(sites.values()):
@@ -75,9 +75,9 @@ def draw_mask(toy: Toy, *, window: int | None, same_text: bool, out: Path | None
 
 def numbers(name: str, option: str | None) -> list[int] | None:
     """Read an option that is a list of whole numbers with commas."""
-    found = split(option)
-    if found is None:
+    parts = split(option)
+    if parts is None:
         return None
-    if not all(part.isdecimal() for part in found):
+    if not all(part.isdecimal() for part in parts):
         raise ConfigError(f"{name} is {option!r}; whole numbers are expected, such as 0,0,1.")
-    return [int(part) for part in found]
+    return [int(part) for part in parts]

@@ -59,8 +59,8 @@ def run(name: str, wish: Wish) -> None:
                 watch=watch,
             )
     except KeyboardInterrupt:
-        kept = f"what is finished is kept in {wish.out}; the same command goes on"
-        raise Interrupted(f"interrupted; {kept}") from None
+        state = f"what is finished is kept in {wish.out}; the same command goes on"
+        raise Interrupted(f"interrupted; {state}") from None
     for task in experiment.tasks:
         header, rows = reports.numbers(task, results)
         if rows:
@@ -80,8 +80,8 @@ class Spoken(Watch):
         note(f"{_title(trial, number, count)}{': kept' if cached else ''}")
 
     def step(self, doing: str, part: float) -> None:
-        """Stop, if that was asked for."""
-        if self.stopping.asked:
+        """Stop, if that was requested."""
+        if self.stopping.requested:
             raise KeyboardInterrupt
 
 

@@ -13,26 +13,26 @@ COLOURFUL = ("truecolor", "256")  # consoles that can mix colours; 16 of them ar
 DIGITS = 6
 
 
-def print_explanation(found: Explanation) -> None:
+def print_explanation(explanation: Explanation) -> None:
     """Print the texts on coloured backgrounds; where there is no colour, as a table."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
-    texts = [found.pieces(source) for source in range(len(found.texts))]
+    texts = [explanation.pieces(source) for source in range(len(explanation.texts))]
     if console.color_system not in COLOURFUL or console.no_color:
         rows = [(visible(p), _number(s)) for pieces in texts for p, s in pieces if p.strip()]
-        print_table(visible(found.title), rows, numbers=True)
+        print_table(visible(explanation.title), rows, numbers=True)
     else:
         top = strongest(texts)
-        console.print(Text(visible(found.title), style="bold"))
+        console.print(Text(visible(explanation.title), style="bold"))
         for pieces in texts:
             parts = [(visible(piece), _style(score, top)) for piece, score in pieces]
             console.print("", Text.assemble(*parts), sep="\n")
         cells = [(" ", f"on {tint(2 * i / (CELLS - 1) - 1)}") for i in range(CELLS)]
         scale = Text.assemble(f"against {-top:.3g} ", *cells, f" {top:+.3g} for")
         console.print("", scale, sep="\n")
-    for note in found.notes:
+    for note in explanation.notes:
         print(note)
 
 
@@ -45,19 +45,20 @@ def _style(score: float | None, top: float) -> str:
     return f"{QUIET} on {PAPER}" if score is None else f"{INK} on {tint(score / top)}"
 
 
-def to_json(found: Explanation) -> dict[str, Any]:
+def to_json(explanation: Explanation) -> dict[str, Any]:
     """An explanation as JSON values; spans are of the text or the pair."""
     sources = ("text", "pair")
-    rows = zip(found.tokens, found.sources, found.spans, found.scores, strict=True)
+    e = explanation
+    rows = zip(e.tokens, e.sources, e.spans, e.scores, strict=True)
     return {
-        **dict(zip(sources, found.texts, strict=False)),
-        "answer": found.answer,
-        "value": round(found.value, DIGITS),
-        "baseline": found.baseline,
-        "baseline_value": round(found.baseline_value, DIGITS),
-        "steps": found.steps,
-        "gap": round(found.gap, DIGITS),
-        "relative_gap": round(found.relative_gap, DIGITS),
+        **dict(zip(sources, explanation.texts, strict=False)),
+        "answer": explanation.answer,
+        "value": round(explanation.value, DIGITS),
+        "baseline": explanation.baseline,
+        "baseline_value": round(explanation.baseline_value, DIGITS),
+        "steps": explanation.steps,
+        "gap": round(explanation.gap, DIGITS),
+        "relative_gap": round(explanation.relative_gap, DIGITS),
         "tokens": [
             {
                 "token": token,

@@ -83,9 +83,10 @@ def describe_checkpoint(
     source = find(path, family)
     report = identify(source, family, ignore)
     heads = heads_in(source, report)
-    made = report.architecture
-    model = blank(lambda: Transformer(made, heads))
-    report = make_plan(model, source, report, Rows(made.vocabulary, None, None), False).report
+    architecture = report.architecture
+    model = blank(lambda: Transformer(architecture, heads))
+    rows = Rows(architecture.vocabulary, None, None)
+    report = make_plan(model, source, report, rows, False).report
     task = source.directory / TASK
     saved = read_json(task) if task.is_file() else None
     if saved is not None:
@@ -109,38 +110,39 @@ def _tokenizer(source: Source) -> dict[str, Any] | None:
     return {"kind": tokenizer.algorithm.name, "tokens": len(tokenizer)}
 
 
-def print_description(found: Description) -> None:
+def print_description(description: Description) -> None:
     """Draw the description as two tables."""
-    print_table(str(found.source.path), _overview(found))
-    made = found.report.architecture
-    rows = [(f.name, _short(getattr(made, f.name))) for f in dataclasses.fields(made)]
-    print_table("architecture", rows)
+    print_table(str(description.source.path), _overview(description))
+    architecture = description.report.architecture
+    fields = [field.name for field in dataclasses.fields(architecture)]
+    print_table("architecture", [(name, _short(getattr(architecture, name))) for name in fields])
 
 
-def _overview(found: Description) -> list[tuple[str, str]]:
-    report, source = found.report, found.source
-    memory = ", ".join(f"{human(found.parameters * n)} in {kind}" for kind, n in BYTES.items())
-    stored = ", ".join(f"{human(count)} of {kind}" for kind, count in found.stored.items())
+def _overview(description: Description) -> list[tuple[str, str]]:
+    report, source = description.report, description.source
+    parameters = description.parameters
+    memory = ", ".join(f"{human(parameters * n)} in {kind}" for kind, n in BYTES.items())
+    stored = ", ".join(f"{human(count)} of {kind}" for kind, count in description.stored.items())
     rows = [
         ("container", f"{source.container}: {KINDS[source.container]}"),
         ("family", report.family),
         ("dialect", report.dialect),
         ("tensors", f"{len(source.tensors)}: {stored}"),
-        ("parameters", f"{found.parameters:,}"),
+        ("parameters", f"{parameters:,}"),
         ("memory", memory),
-        ("heads", ", ".join(found.heads) or "none"),
-        ("tokenizer", _tokenizer_line(found)),
+        ("heads", ", ".join(description.heads) or "none"),
+        ("tokenizer", _tokenizer_line(description)),
         ("a load", summary(report)),
     ]
-    if found.task is not None:
-        fields = {n: v for n, v in found.task.get("settings", {}).items() if n != "is"}
+    if description.task is not None:
+        fields = {n: v for n, v in description.task.get("settings", {}).items() if n != "is"}
         settings = "; ".join(f"{name} {_value(value)}" for name, value in fields.items())
-        rows.insert(1, ("task", f"{found.task.get('task')}: {settings}"))
+        rows.insert(1, ("task", f"{description.task.get('task')}: {settings}"))
     return rows
 
 
-def _tokenizer_line(found: Description) -> str:
-    tokenizer, rows = found.tokenizer, found.report.architecture.vocabulary
+def _tokenizer_line(description: Description) -> str:
+    tokenizer, rows = description.tokenizer, description.report.architecture.vocabulary
     if tokenizer is None:
         return "none found"
     if "error" in tokenizer:
@@ -156,8 +158,8 @@ def _short(value: Any) -> str:
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return "none" if value is None else str(value)
     fields = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
-    told = ", ".join(f"{f.name}={_short(v)}" for f, v in fields if v != f.default)
-    return f"{type(value).__name__}({told})" if told else type(value).__name__
+    listed = ", ".join(f"{f.name}={_short(v)}" for f, v in fields if v != f.default)
+    return f"{type(value).__name__}({listed})" if listed else type(value).__name__
 
 
 def human(count: float) -> str:

@@ -46,7 +46,7 @@ class Stopping(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = False
+        self.requested = False
         self.before: Any = None
         self.unraisable: Any = None
 
@@ -68,12 +68,12 @@ class Stopping(keras.callbacks.Callback):
             self.unraisable(what)
 
     def _ask(self, number: int, frame: Any) -> None:
-        self.asked = True
+        self.requested = True
         raise KeyboardInterrupt
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Stop, if that was asked for."""
-        if self.asked:
+        """Stop, if that was requested."""
+        if self.requested:
             raise KeyboardInterrupt
 
 

@@ -35,11 +35,11 @@ def convert(
     The result is loaded again, and has to compute the very same as the original.
     """
     from playmask.cli.actions.checkpoint import print_report
-    from playmask.cli.actions.convert import Wanted, run
+    from playmask.cli.actions.convert import Conversion, run
     from playmask.cli.output import note
 
     files = {"container": container, "shard_bytes": shard_bytes}
-    wanted = Wanted(to, heads, dtype, family, ignore, files)
-    report, difference, values = run(source, target, wanted, force=force)
+    conversion = Conversion(to, heads, dtype, family, ignore, files)
+    report, difference, values = run(source, target, conversion, force=force)
     print_report(report)
     note(f"saved in {target}; loaded again, {values:,} outputs differ by at most {difference:g}")

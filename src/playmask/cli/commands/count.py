@@ -28,7 +28,7 @@ def count(
     from playmask.cli.output import print_json
     from playmask.inspection.cost import count as counted
 
-    found = counted(
+    counts = counted(
         architecture(model, family=family),
         heads=tuple(name for name in heads.split(",") if name),
         length=length,
@@ -37,6 +37,6 @@ def count(
         size=2 if half else 4,
     )
     if as_json:
-        print_json(to_json(found))
+        print_json(to_json(counts))
     else:
-        print_counts(model, found, blocks=blocks)
+        print_counts(model, counts, blocks=blocks)

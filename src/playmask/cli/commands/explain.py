@@ -37,11 +37,11 @@ def explain(
 
     task = load_task(task_directory)
     both = text if pair is None else (text, pair)
-    found = integrated_gradients(task, both, answer=answer, baseline=baseline, steps=steps)
+    explanation = integrated_gradients(task, both, answer=answer, baseline=baseline, steps=steps)
     if out is not None:
-        found.draw(out)
+        explanation.draw(out)
         note(f"The explanation is in {out}.")
     if as_json:
-        print_json(to_json(found))
+        print_json(to_json(explanation))
     elif out is None:
-        print_explanation(found)
+        print_explanation(explanation)

@@ -32,10 +32,10 @@ def inspect(
     from playmask.cli.output import print_json
 
     place = Path(path).expanduser() if Path(path).exists() else path
-    found = describe_checkpoint(place, family, split(ignore) or ())
+    description = describe_checkpoint(place, family, split(ignore) or ())
     if as_json:
-        print_json(found.to_json(tensors=tensors))
+        print_json(description.to_json(tensors=tensors))
         return
-    print_description(found)
+    print_description(description)
     if tensors:
-        print_report(found.report)
+        print_report(description.report)

@@ -51,11 +51,11 @@ def search(
     skip = skipped.append if skip_bad else None
     sentences = [e.text for e in input_texts.texts(read_lines(file), str(file), skip)]
     note_skipped(file, skipped)
-    made = _index(task, sentences, index)
+    searchable = _index(task, sentences, index)
     groups: Any = [text] if text else _arriving(sys.stdin.buffer, skip)
     for group in groups:
-        for each, found in zip(group, made.search(group, n, exact=exact), strict=True):
-            answers = [{"sentence": f.sentence, "score": round(f.score, 6)} for f in found]
+        for each, matches in zip(group, searchable.search(group, n, exact=exact), strict=True):
+            answers = [{"sentence": m.sentence, "score": round(m.score, 6)} for m in matches]
             print_json({"text": each, "found": answers}, indent=None)
         sys.stdout.flush()
 
@@ -78,15 +78,15 @@ def _index(
 
     if directory is not None and (directory / SENTENCES).is_file():
         try:
-            kept = SentenceIndex.load(directory, task)
+            stored = SentenceIndex.load(directory, task)
         except CheckpointError as error:
             note(f"{error} This is done now.")
         else:
-            if kept.sentences == sentences:
-                return kept
+            if stored.sentences == sentences:
+                return stored
             note(f"The index in {directory} is of other sentences; it is made anew.")
-    made = task.index(sentences)
+    index = task.index(sentences)
     if directory is not None:
-        made.save(directory)
-        note(f"The index of {len(made):,} sentences is kept in {directory}.")
-    return made
+        index.save(directory)
+        note(f"The index of {len(index):,} sentences is kept in {directory}.")
+    return index

@@ -27,8 +27,8 @@ def read_brat(path: Path, labels: Collection[str] | None, skip_bad: bool) -> Exa
     text = _whole(beside.with_suffix(".txt"))
     lines = [(number, line) for number, line in lines_of(path) if line.startswith("T")]
     flat = text.translate(LINE_ENDS)
-    made = [(number, partial(_of_brat, flat, line, labels)) for number, line in lines]
-    mentions = gather(path, made, skip_bad=skip_bad) if made else Examples[Mention]()
+    numbered = [(number, partial(_of_brat, flat, line, labels)) for number, line in lines]
+    mentions = gather(path, numbered, skip_bad=skip_bad) if numbered else Examples[Mention]()
     whole = gather(path, [(1, lambda: Annotated(text, mentions))], skip_bad=False)
     return Examples(whole, mentions.skipped, whole.places)
 
@@ -45,12 +45,12 @@ def _of_brat(flat: str, line: str, labels: Collection[str] | None) -> Mention:
 
     A discontinuous one reaches from its first part to its last; what is stated of it is not read.
     """
-    found = PART_OF_BRAT.fullmatch(line)
-    if found is None:
+    match = PART_OF_BRAT.fullmatch(line)
+    if match is None:
         raise BadExample(
             f"{line!r:.60} is no line of brat's; 'T1\\tLABEL start end\\ttext' is due."
         )
-    label, start, between, end, stated = found.groups()
+    label, start, between, end, stated = match.groups()
     mention = Mention(int(start), int(end), label)
     if not between:
         check_text(flat, mention.start, mention.end, stated.translate(LINE_ENDS))

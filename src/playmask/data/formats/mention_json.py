@@ -76,11 +76,11 @@ def _is_pairs(places: Any) -> bool:
 
 def _check_inclusive(text: str, first: int, last: int, stated: str) -> None:
     """See that CLUENER's place of a mention is right, or say which one would be."""
-    found = text[max(first, 0) : last + 1]
-    if first >= 0 and found == stated:
+    actual = text[max(first, 0) : last + 1]
+    if first >= 0 and actual == stated:
         return
     start, end = min(places_of(text, stated), key=lambda place: abs(place[0] - first))
     raise BadExample(
-        f"{stated!r:.40} is said to be at [{first}, {last}], where {found!r:.40} stands; "
+        f"{stated!r:.40} is said to be at [{first}, {last}], where {actual!r:.40} stands; "
         f"[{start}, {end - 1}] would be right, as CLUENER counts the last character in."
     )

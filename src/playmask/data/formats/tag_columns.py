@@ -25,22 +25,22 @@ def tags_to_mentions(tags: list[str]) -> list[Mention]:
     A stretch begins at B, at S, or where the label changes, and ends with E, S or the last tag of
     its label: the reading of conlleval.
     """
-    found: list[Mention] = []
+    mentions: list[Mention] = []
     begun: tuple[int, str] | None = None
     for i, tag in enumerate([*tags, "O"]):
         letter, _, label = tag.partition("-")
         goes_on = begun is not None and letter in (*INSIDE, *END) and begun[1] == label
         if begun is not None and not goes_on:
-            found.append(Mention(begun[0], i, begun[1]))
+            mentions.append(Mention(begun[0], i, begun[1]))
             begun = None
         if letter == "O":
             continue
         if begun is None:
             begun = (i, label)
         if letter in (*END, *SINGLE):
-            found.append(Mention(begun[0], i + 1, begun[1]))
+            mentions.append(Mention(begun[0], i + 1, begun[1]))
             begun = None
-    return found
+    return mentions
 
 
 def read_tag_columns(path: Path) -> Numbered[Annotated]:

@@ -6,6 +6,7 @@ from playmask.model.parts.by_block import ByBlock, choices
 from playmask.model.parts.condensing import Linformer, TokenMixing
 from playmask.model.parts.context import ContextAttention, PseudoSelf
 from playmask.model.parts.convolution import DynamicConvolution, LightConvolution
+from playmask.model.parts.dense_synthesizer import DenseSynthesizer, FactorizedDense, MeshDense
 from playmask.model.parts.disentangled import Disentangled
 from playmask.model.parts.dot import Dot
 from playmask.model.parts.learned import Hierarchical, Learned
@@ -13,32 +14,14 @@ from playmask.model.parts.mixture import Mixture, mix
 from playmask.model.parts.nezha import Nezha
 from playmask.model.parts.normalizations import NORMALIZATIONS
 from playmask.model.parts.part import Host, Look, Mixer, Part, Sizes
+from playmask.model.parts.position_names import POSITIONS, read_position
 from playmask.model.parts.projections import Gated, Glu, Projections, Separate
+from playmask.model.parts.random_synthesizer import FactorizedRandom, RandomSynthesizer
 from playmask.model.parts.residual_scores import ResidualScores
 from playmask.model.parts.rotary import Rotary, StoredRotary
 from playmask.model.parts.sinusoidal import Sinusoidal
-from playmask.model.parts.synthesizer import (
-    DenseSynthesizer,
-    FactorizedDense,
-    FactorizedRandom,
-    MeshDense,
-    RandomSynthesizer,
-    Synthesizer,
-)
+from playmask.model.parts.synthesizer import Synthesizer
 from playmask.model.parts.talking_heads import TalkingHeads
-
-POSITIONS: dict[str, Part | None] = {
-    "learned": Learned(),
-    "hierarchical": Hierarchical(),
-    "sinusoidal": Sinusoidal(),
-    "rotary": Rotary(),
-    "nezha": Nezha(),
-    "buckets": Buckets(),
-    "alibi": Alibi(),
-    "disentangled": Disentangled(),
-    "none": None,
-}
-"""Position parts by the name accepted in `position=`."""
 
 __all__ = [
     "NORMALIZATIONS",
@@ -80,4 +63,5 @@ __all__ = [
     "TokenMixing",
     "choices",
     "mix",
+    "read_position",
 ]

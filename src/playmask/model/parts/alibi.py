@@ -9,11 +9,20 @@ from playmask.model.recipes import recipe
 
 @recipe
 class Alibi(Part):
-    """Takes slope · distance from every score; head n of N has the slope 2^(-8n/N), n from 1.
+    """Attention with linear biases (ALiBi): takes slope · distance from every score.
 
-    The distance counts both ways, so that it also suits models that see what follows. Where N is
-    no power of two, the missing slopes are every second one of the next power's, as published.
+    Head n of N has the slope 2^(-8n/N), n from 1; where N is no power of two, the missing slopes
+    are every second one of the next power's, as published. The distance counts both ways, so that
+    it also suits models that see what follows. It has no weights, and no longest text.
+    Shapes: the biases are (B, N, T, S)
+    Units:  nats per token of distance
     Source: Press et al. 2022, §3 and its program's `get_slopes`
+
+    Example:
+        >>> from playmask.model.parts.alibi import slopes
+        >>> slopes(4), load(path, position=Alibi()).architecture.limit
+        ((0.25, 0.0625, 0.015625, 0.00390625), None)
+
     """
 
     distances = True

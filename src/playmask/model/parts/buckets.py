@@ -14,12 +14,19 @@ from playmask.model.recipes import recipe
 
 @recipe
 class Buckets(Part):
-    """Adds a learned number for the bucket into which the distance from query to key falls.
+    """Relative position bias of T5: adds a learned number for the bucket of a key's distance.
 
     Half of the buckets hold one distance each, the rest grow logarithmically up to `longest`.
     bidirectional: half of all buckets are for keys after the query; otherwise those all fall
     into the bucket of distance 0. One table serves all blocks of a stack.
+    Weights: count·N a stack.
+    Shapes: the biases are (B, N, T, S)
     Source: Raffel et al. 2020, §2.1; reproduces `relative_attention_bias` of T5
+
+    Example:
+        >>> ops.convert_to_numpy(Buckets().of(np.array([-200, -9, -1, 0, 1, 9]))).tolist()
+        [15, 8, 1, 0, 17, 24]
+
     """
 
     count: int = 32

@@ -20,6 +20,7 @@ class ByBlock(Generic[T]):
         >>> windows = ByBlock(some=((0, Ordered()),), rest=Ordered() & Window(64))
         >>> windows.of(0), windows.of(1) == windows.rest
         (Ordered(), True)
+
     """
 
     some: tuple[tuple[int, T], ...]

@@ -12,42 +12,36 @@ from keras import ops
 from playmask.model.activations import gelu
 from playmask.model.masks import NEVER, Sites, Tensor
 from playmask.model.parts.head_axis import from_groups, to_groups
-from playmask.model.parts.part import (
-    Condensed,
-    Host,
-    Look,
-    Part,
-    Sizes,
-    check_counts,
-    name_for,
-)
-from playmask.model.parts.positioned import rows
+from playmask.model.parts.part import Condensed, Host, Look, Part, Sizes, name_for
+from playmask.model.parts.positioned import Limited, rows
 from playmask.model.recipes import recipe
 
 
-class _Condensing(Part):
+class _Condensing(Limited):
     """What both share: one order, and a table with a row for each position."""
 
-    length: int
     size: int
     orders = ("full",)
+    counts = ("size", "length")
     kind: ClassVar[str]
-
-    @property
-    def limit(self) -> int:
-        """How many positions there are."""
-        return self.length
-
-    def __post_init__(self) -> None:
-        check_counts(self, "size", "length")
 
 
 @recipe
 class Linformer(_Condensing):
-    """The dot product with `size` condensed keys and values: softmax(q (E k)ᵀ / √H) F v.
+    """Linformer: the dot product with `size` condensed keys and values, softmax(q (E k)ᵀ / √H) F v.
 
-    E and F are (length, size), the same for all heads; padding counts nothing.
-    Weights: 2·length·size a block.  Source: Wang et al. 2020, eq. 7 ("headwise" sharing)
+    E and F are (length, size), the same for all heads; padding counts nothing. It follows the
+    order "full" only, without a cache.
+    Weights: 2·length·size a block.
+    Shapes: q (B, N, T, H); E k (B, N, size, H) -> scores (B, N, T, size)
+    Source: Wang et al. 2020, eq. 7 ("headwise" sharing)
+
+    Example:
+        >>> linear = load(path, attention=Linformer(size=4))
+        >>> out = linear({"tokens": np.arange(1, 21)[None]}, attention=True)
+        >>> tuple(out["attention"][0].shape)  # 20 queries, 4 keys
+        (1, 2, 20, 4)
+
     """
 
     size: int = 128
@@ -63,11 +57,21 @@ class Linformer(_Condensing):
 
 @recipe
 class TokenMixing(_Condensing):
-    """MLP-Mixer's mixing of tokens: W₂ gelu(W₁ x + b₁) + b₂ along the text, without a softmax.
+    """Token mixing of MLP-Mixer: W₂ gelu(W₁ x + b₁) + b₂ along the text, without a softmax.
 
     All channels are mixed in the same way; there are no projections. It is a condensation into
-    `size` places by W₁, spread out again by W₂.
-    Weights: 2·length·size + size + length a block.  Source: Tolstikhin et al. 2021, eq. 1
+    `size` places by W₁, spread out again by W₂. It follows the order "full" only, without a cache.
+    Weights: 2·length·size + size + length a block.
+    Shapes: x (B, 1, S, D) -> (B, 1, T, D)
+    Source: Tolstikhin et al. 2021, eq. 1
+
+    Example:
+        >>> mixer = load(path, attention=TokenMixing(size=8))
+        >>> sorted(mixer.architecture.uses)  # no queries, keys, values
+        []
+        >>> [(fresh.ours[19:], fresh.shape) for fresh in mixer.report.fresh[:2]]
+        [('token_mixing/values', (512, 8)), ('token_mixing/hidden_bias', (8, 1))]
+
     """
 
     size: int = 256

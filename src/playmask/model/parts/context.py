@@ -19,11 +19,20 @@ from playmask.model.recipes import recipe
 
 @recipe
 class PseudoSelf:
-    """The context's keys and values stand in front of the text's own, in the same softmax.
+    """Pseudo-self attention: the context's keys and values stand in front of the text's own.
 
-    Only their projections U_k and U_v, (size, N·H) and (size, N·V) a block, are new. Where queries
-    are turned by their positions (rotary), what they say of the context depends on these too.
-    Source: Ziegler et al. 2019, eq. 4 (pseudo-self attention)
+    They share one softmax. Only their projections U_k and U_v are new. Where queries are turned
+    by their positions (rotary), what they say of the context depends on these too.
+    Weights: size·(N·H + N·V) a block, and the biases.
+    Shapes: the model's input `context` (B, size) or (B, E, size) -> scores (B, N, T, E + S)
+    Source: Ziegler et al. 2019, eq. 4
+
+    Example:
+        >>> inputs = {"tokens": np.array([[2, 7, 8, 3]]), "context": np.ones((1, 5, 6))}
+        >>> out = load(path, context=PseudoSelf(6))(inputs, attention=True)
+        >>> tuple(out["attention"][0].shape)  # 4 queries, 5 + 4 keys
+        (1, 2, 4, 9)
+
     """
 
     size: int
@@ -40,9 +49,19 @@ class PseudoSelf:
 
 @recipe
 class ContextAttention:
-    """An attention to the context of its own, with its own norm, after that to the text.
+    """Cross-attention to the context, with a norm of its own, after the self-attention.
 
+    attention: its content parts.
+    Shapes: the model's input `context` (B, size) or (B, E, size) -> scores (B, N, T, E)
     Source: Ziegler et al. 2019, §3 (context-attention)
+
+    Example:
+        >>> across = load(path, context=ContextAttention(6))
+        >>> tokens, first, second = np.array([[2, 7, 3]]), np.zeros((1, 6)), np.ones((1, 6))
+        >>> a, b = (across({"tokens": tokens, "context": c})["hidden"] for c in (first, second))
+        >>> a.shape == (1, 3, 32), bool(np.allclose(a, b))
+        (True, False)
+
     """
 
     size: int

@@ -19,11 +19,20 @@ from playmask.model.recipes import recipe
 
 @recipe
 class LightConvolution(Part):
-    """Scores the keys from `before` sites before the query to `after` after it, by distance.
+    """Lightweight convolution: scores keys near the query by their distance, and no other.
 
+    before, after: how many sites on each side of the query it reaches.
     Weights: (before + 1 + after)·N a block.
+    Shapes: scores (B, N, T, S)
     Source: Wu et al. 2019, §3. What lies beyond the ends of a text has no share here; fairseq's
             `LightweightConv1d` counts zeros there
+
+    Example:
+        >>> light = load(path, attention=LightConvolution(before=1, after=0))
+        >>> weights = light({"tokens": np.array([[2, 7, 8]])}, attention=True)["attention"][0]
+        >>> (ops.convert_to_numpy(weights)[0, 0] > 0).astype(int).tolist()
+        [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
+
     """
 
     before: int = 3
@@ -47,11 +56,19 @@ class LightConvolution(Part):
 
 @recipe
 class DynamicConvolution(LightConvolution):
-    """The same with a kernel that is computed from the query's hidden state.
+    """Dynamic convolution: a light one whose kernel is computed from the query's hidden state.
 
+    before, after: how many sites on each side of the query it reaches.
     Weights: D·(before + 1 + after)·N a block.
+    Shapes: x (B, T, D) -> scores (B, N, T, S)
     Source: Wu et al. 2019, §4. The kernel comes from the hidden state that the block gets, where
             fairseq computes it from what a gated linear unit has made of that
+
+    Example:
+        >>> dynamic = load(path, attention=DynamicConvolution(before=1, after=1))
+        >>> [(fresh.ours[9:], fresh.shape) for fresh in dynamic.report.fresh[:1]]
+        [('attention/dynamic_convolution/kernels/kernel', (32, 6))]
+
     """
 
     kind: ClassVar[str] = "dynamic_convolution"

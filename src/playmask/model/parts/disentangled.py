@@ -38,6 +38,7 @@ class Disentangled(Part):
         >>> a = architecture("bert").change(attention=Dot(terms=3), position=Disentangled())
         >>> a.limit, a.uses >= {"query", "key"}
         (None, True)
+
     """
 
     buckets: int = 256

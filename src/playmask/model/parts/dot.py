@@ -12,11 +12,19 @@ FEW = 16  # queries
 
 @recipe
 class Dot(Part):
-    """Scores a key by its dot product with the query, divided by √H unless `scale` is off (T5).
+    """Scaled dot-product attention: scores a key by its dot product with the query, over √H.
 
-    terms: how many sums of scores share the scale, divided by √(terms·H) then (DeBERTa: 3).
+    scale: off, the product is not divided (T5); terms: how many sums of scores share the scale,
+    divided by √(terms·H) then (DeBERTa: 3).
     Shapes: q (B, N, T, H); k (B, N, S, H) -> (B, N, T, S)
     Source: Vaswani et al. 2017, eq. 1
+
+    Example:
+        >>> Dot().factor(64), Dot(scale=False).factor(64)
+        (0.125, 1.0)
+        >>> architecture("t5").attention
+        (Dot(scale=False, terms=1),)
+
     """
 
     scale: bool = True

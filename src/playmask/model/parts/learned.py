@@ -12,11 +12,19 @@ from playmask.model.recipes import recipe
 
 @recipe
 class Learned(Part):
-    """Positions as a learned table for `size` of them, added to the token embedding.
+    """Learned absolute position embeddings: a table of `size` rows, added to the token embedding.
 
     It has nothing to say inside the attention. offset: rows of the table before that of position
     0; padding is then not counted and takes the row before it (RoBERTa: pad id 1, so 2).
+    Weights: (size + offset)·E.
+    Shapes: positions int32 (B, T) -> (B, T, E)
     Source: Devlin et al. 2018; reproduces `bert/embeddings/position_embeddings`
+
+    Example:
+        >>> roberta, valid = Learned(512, offset=2), np.array([[True, True, False]])
+        >>> roberta.limit, ops.convert_to_numpy(roberta.number(valid)).tolist()
+        (512, [[0, 1, -1]])
+
     """
 
     size: int = 512
@@ -41,10 +49,19 @@ class Learned(Part):
 
 @recipe
 class Hierarchical(Part):
-    """A learned table of n rows that reaches n² positions: p = i·n + j is α·u_i + (1 - α)·u_j.
+    """Hierarchical position embeddings: a learned table of n rows that reaches n² positions.
 
-    u = (row - α·row_0) / (1 - α), so that the first n positions are the table's own rows.
+    Position i·n + j is α·u_i + (1 - α)·u_j, with u = (row - α·row_0) / (1 - α), so that the first
+    n positions are the table's own rows.
+    Weights: size·E.
+    Shapes: positions int32 (B, T) -> (B, T, E)
     Source: Su 2020 (kexue 7947); reproduces bert4keras `hierarchical_position`
+
+    Example:
+        >>> longer = load(path, position="hierarchical")
+        >>> longer.architecture.limit, longer.report.fresh  # of the 512 rows that there were
+        (262144, ())
+
     """
 
     size: int = 512

@@ -16,12 +16,21 @@ FORMS = ("softmax", "mesh")
 
 @recipe
 class Mixture(Part):
-    """Σ αᵢ · scores of part i, with α = softmax(w), one weight a part and block.
+    """Mixture of Synthesizers: Σ αᵢ · scores of part i, with α = softmax(w) learned by each block.
 
     form: with "mesh" the first part's w stays 0, so that two parts get 1 - sigmoid(w) and
     sigmoid(w); start: what the α begin with (None = all the same), as when a pretrained dot
     product shall at first be heard almost alone.
+    Weights: one for each part a block, and those of the parts.
+    Shapes: scores (B, N, T, S)
+    Raises: ConfigError for fewer than two parts, and for parts that do more than score content
     Source: Tay et al. 2020, §3.4; "mesh" is Mesh TensorFlow's `dense_plus_alpha`
+
+    Example:
+        >>> mixture = Mixture((Dot(), RandomSynthesizer(length=64)), start=(0.9, 0.1))
+        >>> mixture.uses, mixture.limit
+        (('query', 'key', 'value', 'output'), 64)
+
     """
 
     parts: tuple[Part, ...]
@@ -137,5 +146,14 @@ def _weighable(recipe: Part, attention: Host) -> Part:
 
 
 def mix(*parts: Part, form: str = "softmax", start: tuple[float, ...] | None = None) -> Mixture:
-    """Mix parts: mix(Synthesizer("random"), Dot()); see Mixture for form and start."""
+    """Mix the scores of parts with learned weights; `form` and `start` are those of `Mixture`.
+
+    Raises: ConfigError for fewer than two parts, and for parts that do more than score content
+
+    Example:
+        >>> mixed = load(path, attention=mix(Dot(), Synthesizer("random")))
+        >>> [(fresh.ours[9:], fresh.shape) for fresh in mixed.report.fresh[:2]]
+        [('attention/mixture/mix', (2,)), ('attention/mixture/random/scores', (2, 512, 512))]
+
+    """
     return Mixture(tuple(parts), form, tuple(start) if isinstance(start, list) else start)

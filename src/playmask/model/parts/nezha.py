@@ -10,10 +10,20 @@ from playmask.model.recipes import recipe
 
 @recipe
 class Nezha(Part):
-    """Adds to keys and values the sinusoid of the clipped distance from query to key.
+    """Functional relative positions of NEZHA: keys and values get the sinusoid of their distance.
 
-    Shapes: q (B, N, T, H) -> scores (B, N, T, S); weights (B, N, T, S) -> (B, N, T, V)
+    clip: distances beyond it count as this one. It has no weights.
+    Shapes: q (B, N, T, H) -> scores (B, N, T, S); weights (B, N, T, S) -> (B, N, T, V); H and V
+            must be even
+    Units:  clip in tokens
     Source: Wei et al. 2019, eq. 5-7 (the scores' term is divided by √H too)
+
+    Example:
+        >>> architecture("nezha").position
+        Nezha(clip=64)
+        >>> load(path, position=Nezha(clip=16)).architecture.limit is None  # texts of any length
+        True
+
     """
 
     clip: int = 64

@@ -4,9 +4,30 @@ Positions are (1, T) where all rows agree, which is worth a case of its own: the
 once, not once a row.
 """
 
+from typing import ClassVar
+
 from keras import ops
 
 from playmask.model.masks import Sites, Tensor
+from playmask.model.parts.part import Part, check_counts
+
+
+class Limited(Part):
+    """A part that knows the positions below its `length`.
+
+    counts: its fields that are counts, checked when it is made
+    """
+
+    length: int
+    counts: ClassVar[tuple[str, ...]] = ("length",)
+
+    @property
+    def limit(self) -> int:
+        """How many positions there are."""
+        return self.length
+
+    def __post_init__(self) -> None:
+        check_counts(self, *self.counts)
 
 
 def shared(sites: Sites) -> bool:

@@ -75,9 +75,20 @@ def sizes_of(attention: Projecting) -> dict[str, int]:
 
 @recipe
 class Separate(Projections):
-    """A dense layer each for queries, keys and values (Vaswani et al. 2017, §3.2.2).
+    """Query, key and value projections: a dense layer each.
 
-    Without one for values, the hidden states themselves are the values.
+    Those that no part of the attention uses do not exist; without one for values, the hidden
+    states themselves are the values.
+    Shapes: x (B, T, D) -> (B, T, N·H) twice and (B, T, N·V); keys and values of fewer heads where
+            `key_value_heads` says so
+    Source: Vaswani et al. 2017, §3.2.2
+
+    Example:
+        >>> architecture("bert").projections
+        Separate()
+        >>> sorted(architecture("bert").change(attention=Synthesizer("dense")).uses)
+        ['output', 'value']
+
     """
 
     def layers(self, attention: Projecting, dense: Dense) -> dict[str, keras.layers.Layer]:
@@ -93,10 +104,17 @@ class Separate(Projections):
 
 @recipe
 class Glu(Projections):
-    """Values are gated before they are mixed: value(x) · sigmoid(value_gate(x)).
+    """Gated linear unit (GLU) of values, before they are mixed: value(x) · sigmoid(value_gate(x)).
 
     It is what stands before light and dynamic convolutions.
+    Shapes: x (B, T, D) -> values (B, T, N·V); queries and keys as of `Separate`
     Source: Wu et al. 2019, §5 (the gated linear unit of Dauphin et al. 2017)
+
+    Example:
+        >>> gated = load(path, attention=LightConvolution(), projections=Glu())
+        >>> [(fresh.ours[9:], fresh.shape) for fresh in gated.report.fresh[:1]]
+        [('attention/value_gate/kernel', (32, 32))]
+
     """
 
     uses = ("value", "output")
@@ -115,11 +133,18 @@ class Glu(Projections):
 
 @recipe
 class Gated(Projections):
-    """The gated attention unit: gate, values and a small shared vector from one dense layer.
+    """Gated attention unit (GAU): gate, values and a small shared vector from one dense layer.
 
     Queries and keys are the shared vector, scaled (and shifted, where there are biases) number
     by number; what no part uses is not there. The unit is attention and feed-forward in one.
+    Shapes: x (B, T, D) -> queries, keys (B, T, H); values, gate (B, T, V)
     Source: Hua et al. 2022, §3; reproduces GAU-α (`gau/i_dense` is gate, values, shared)
+
+    Example:
+        >>> gau = architecture("gau_alpha")
+        >>> gau.projections, gau.feedforward, gau.attention_heads
+        (Gated(), False, 1)
+
     """
 
     uses = ("value", "output")

@@ -7,9 +7,20 @@ from playmask.model.recipes import recipe
 
 @recipe
 class ResidualScores(Part):
-    """Adds the previous block's scores, which hold those of all blocks before it.
+    """Residual attention (RealFormer): adds the previous block's scores to a block's own.
 
+    These hold the scores of all blocks before it. It has no weights, and stands beside a part
+    that scores.
+    Shapes: scores (B, N, T, S)
     Source: He et al. 2020 (RealFormer), eq. 3. bert4keras since March 2023 adds one block only.
+
+    Example:
+        >>> residual = load(path, attention=(Dot(), ResidualScores()))
+        >>> both = [m({"tokens": np.arange(6)[None]}, attention=True) for m in (model, residual)]
+        >>> pairs = zip(*(outputs["attention"] for outputs in both))
+        >>> [bool(np.allclose(plain, added)) for plain, added in pairs]  # from the second block on
+        [True, False]
+
     """
 
     heeds = True

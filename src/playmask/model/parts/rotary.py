@@ -24,6 +24,7 @@ class Rotary(Part):
         >>> a = architecture("bert").change(position=Rotary(base=500000.0, halves=True))
         >>> a.position.halves, a.limit
         (True, None)
+
     """
 
     base: float = 10000.0

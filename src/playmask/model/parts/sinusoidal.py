@@ -38,9 +38,18 @@ def sinusoids(positions: Tensor, size: int, base: float = 10000.0) -> Tensor:
 
 @recipe
 class Sinusoidal(Part):
-    """Fixed positions added to the token embedding, for texts of any length.
+    """Sinusoidal position encoding: fixed sines and cosines added to the token embedding.
 
+    It has no weights, and no longest text. base: the longest wave is 2π·base tokens.
+    Shapes: positions int32 (B, T) -> (B, T, E); E must be even
     Source: Vaswani et al. 2017, §3.5
+
+    Example:
+        >>> waves = Sinusoidal().table(4, name="positions", dtype="float32")(np.array([[0, 1]]))
+        >>> print(ops.convert_to_numpy(waves).round(2))
+        [[[0.   1.   0.   1.  ]
+          [0.84 0.54 0.01 1.  ]]]
+
     """
 
     base: float = 10000.0

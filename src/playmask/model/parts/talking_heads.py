@@ -13,14 +13,25 @@ from playmask.model.recipes import recipe
 
 @recipe
 class TalkingHeads(Mixer):
-    """Mixes scores over heads (P_l), masks and softmaxes them, and mixes the weights (P_w).
+    """Talking-heads attention: mixes scores over heads before the softmax, and weights after it.
 
-    before, after: whether the scores, and the weights, are mixed; key_heads, value_heads: how many
-    heads queries and keys, and values have (None = as many as the softmax: attention_heads).
+    before, after: whether the scores (by P_l), and the weights (by P_w), are mixed; key_heads,
+    value_heads: how many heads queries and keys, and values have (None = as many as the softmax:
+    attention_heads).
     Both matrices begin as the identity, so that a pretrained model starts as it was; between
     different numbers of heads each head begins as one of the others, with a little noise.
     Masks and biases come after P_l. The weights after P_w may be negative and sum to anything.
-    Weights: key_heads·N + N·value_heads a block.  Source: Shazeer et al. 2020, §4
+    Weights: key_heads·N + N·value_heads a block.
+    Shapes: scores (B, key_heads, T, S) -> (B, N, T, S); weights -> (B, value_heads, T, S)
+    Source: Shazeer et al. 2020, §4
+
+    Example:
+        >>> talking, inputs = load(path, mixer=TalkingHeads()), {"tokens": np.array([[2, 7, 3]])}
+        >>> bool(np.allclose(talking(inputs)["hidden"], model(inputs)["hidden"], atol=1e-5))
+        True
+        >>> [(fresh.ours[9:], fresh.shape) for fresh in talking.report.fresh[:1]]
+        [('attention/logits_mixer/kernel', (2, 2))]
+
     """
 
     before: bool = True

@@ -9,15 +9,20 @@ from playmask.runtime.train.hooks import Step, StepHook
 
 
 class FastGradientMethod(StepHook):
-    """Adds the loss on embeddings moved by epsilon along their gradient, each text by its own.
+    """Adversarial training by the fast gradient method (FGM), as a hook of `fit`.
 
+    Adds the loss on embeddings moved by epsilon along their gradient, each text by its own.
     Units:  epsilon, the length of a text's move
     Raises: ConfigError for an epsilon that is not above 0
     Source: Miyato et al. 2017, eq. 5; Su 2020 (kexue 7234)
 
     Example:
-        >>> FastGradientMethod(epsilon=0.5).epsilon
-        0.5
+        >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
+        >>> data, hooks = [("味道不错", "good"), ("太失望", "bad")] * 4, [FastGradientMethod()]
+        >>> history = task.fit(data, epochs=1, callbacks=hooks, verbose=0)
+        >>> history["loss"][0] > 1  # of two classes, without it about ln 2
+        True
+
     """
 
     def __init__(self, epsilon: float = 1.0) -> None:

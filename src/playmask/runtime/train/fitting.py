@@ -147,8 +147,8 @@ class Backup(keras.callbacks.Callback):
 
     def take_up(self, network: keras.Model) -> int:
         """Restore weights and optimizer; returns how many epochs were finished."""
-        found = sorted(self.folder.glob(self.PATTERN), key=_finished)
-        if not found:
+        saved = sorted(self.folder.glob(self.PATTERN), key=_finished)
+        if not saved:
             return 0
         if (self.folder / DATA).read_text() != self.data:
             raise ConfigError(
@@ -156,8 +156,8 @@ class Backup(keras.callbacks.Callback):
                 "same ones. Begin anew instead."
             )
         network.optimizer.build(network.trainable_variables)
-        network.load_weights(found[-1])
-        return _finished(found[-1])
+        network.load_weights(saved[-1])
+        return _finished(saved[-1])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write this epoch, then drop those before."""

@@ -25,6 +25,7 @@ class StepHook(keras.callbacks.Callback):
         >>> data = [("味道不错", "good"), ("太失望", "bad")] * 4
         >>> sorted(task.fit(data, epochs=1, callbacks=[Twice()], verbose=0))
         ['accuracy', 'loss']
+
     """
 
     def add_loss(self, step: "Step") -> Any | None:

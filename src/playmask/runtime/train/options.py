@@ -15,8 +15,10 @@ class TrainingOptions(Options):
     Raises:  ConfigError for a value that cannot be
 
     Example:
-        >>> TrainingOptions(epochs=5, learning_rate=1e-3).batch_size
-        32
+        >>> options = TrainingOptions(epochs=5, learning_rate=1e-3)
+        >>> options.batch_size, options.change(batch_size=16).epochs
+        (32, 5)
+
     """
 
     epochs: int = option(default=3, text="Passes over the data.", minimum=1)

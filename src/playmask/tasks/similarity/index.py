@@ -29,7 +29,18 @@ class Found(NamedTuple):
 
 
 class SentenceIndex:
-    """Sentences with a search for their vectors (HNSW, of the library usearch)."""
+    """Nearest-neighbour search of sentences by the cosine of their vectors (HNSW, by usearch).
+
+    `of` makes an index, `search` asks it, `save` and `load` keep it in a directory.
+    Raises:  ConfigError where usearch is not installed
+
+    Example:
+        >>> encoder = SentenceEncoder.new(model, max_length=16, language_model=0)
+        >>> index = SentenceIndex.of(encoder, ["花呗怎么还款？", "今天下雨"])
+        >>> [(match.sentence, round(match.score, 4)) for match in index.search("今天下雨", n=1)]
+        [('今天下雨', 1.0)]
+
+    """
 
     def __init__(self, encoder: Encoder, sentences: list[str], vectors: Any) -> None:
         self.encoder, self.sentences, self.vectors = encoder, sentences, vectors
