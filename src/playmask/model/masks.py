@@ -47,6 +47,7 @@ class Mask:
     """
 
     def __call__(self, queries: Sites, keys: Sites) -> Tensor:
+        """Which keys each query may look at: bool (B, T, S)."""
         raise NotImplementedError
 
     def __and__(self, other: "Mask") -> "Mask":

@@ -136,6 +136,7 @@ class WordEngine(Engine):
         }
 
     def tokenize(self, texts: list[str]) -> list[TokenizedText]:
+        """Cut texts into words, and those that the vocabulary lacks into characters."""
         fold = character_folding(**self._options)
         folded = [map_characters(text, fold) for text in texts]
         words = [list(segment(text.text, self._words)) for text in folded]
