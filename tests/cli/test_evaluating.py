@@ -67,7 +67,7 @@ def test_tasks_without_answers_or_classes_say_so(tmp_path):
     out = tmp_path / "out"
     result = call("train", "language-model", texts, "--out", out, *SMALL, "--epochs", 1)
     assert result.exit_code == 0, result.stderr
-    said = "is measured by its loss; --output is not for it"
+    said = "compares no answers; --output is not for it"
     assert said in complaint(call("evaluate", out, texts, "--output", tmp_path / "a.jsonl"))
     pairs = write_table(tmp_path / "a.tsv", [("一", "二", "1"), ("三", "四", "2")] * 4)
     result = call("train", "pair", pairs, "--out", tmp_path / "pair", *SMALL, "--epochs", 1)

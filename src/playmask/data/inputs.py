@@ -51,16 +51,16 @@ def read_table(
 ) -> Examples[Example]:
     """Read a table of texts or pairs.
 
-    is_label: whether a cell may be what a text is labelled with; separator: as of `read_examples`;
     pairs: whether the task takes pairs; None where nobody knows. It decides what the second of
     two nameless columns is; else what it holds does: nothing but labels, or the texts' pairs.
+    is_label: whether a cell may be a label; separator: between the labels of a text
     """
     examples = read_examples(
         path, labelled=False, separator=separator, columns=columns, skip_bad=skip_bad
     )
     if pairs or columns or not _two_nameless_columns(path, examples):
         return examples
-    odd = next((e.pair for e in examples if not is_label(e.pair or "")), None)
+    odd = next((e.pair for e in examples if not is_label(str(e.pair))), None)
     if odd is None:
         labelled = (Example(e.text, None, e.pair) for e in examples)
         return Examples(labelled, examples.skipped, examples.places, examples.path)

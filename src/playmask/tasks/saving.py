@@ -19,6 +19,7 @@ from playmask.model.architecture import Architecture
 from playmask.model.recipes import from_json, to_json
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill, undisturbed
+from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.registry import SETTINGS, task_class
 from playmask.tasks.settings import TaskSettings
 from playmask.tokenizers import Tokenizer
@@ -99,7 +100,7 @@ def _described(task: Any) -> dict[str, Any]:
     return {"format": FORMAT, "task": task.name, "settings": to_json(task.settings), **training}
 
 
-def read_settings(directory: Path) -> tuple[TaskSettings, Any]:
+def read_settings(directory: Path) -> tuple[TaskSettings, TrainingOptions | None]:
     """The settings of the task that a directory holds, and its last training's options or None.
 
     Raises: CheckpointError where there is no task, or one of another format
@@ -108,18 +109,22 @@ def read_settings(directory: Path) -> tuple[TaskSettings, Any]:
     if not path.is_file():
         raise CheckpointError(f"There is no task in {directory}: it has no {TASK}.")
     saved = read_json(path)
-    name, number = saved.get("task"), saved.get("format")
-    if number != FORMAT or name not in SETTINGS:
+    name, number = str(saved.get("task")), saved.get("format")
+    if number != FORMAT:
         raise CheckpointError(
             f"{path} holds a task {name!r} of format {number!r}; this playmask reads format "
-            f"{FORMAT}.{nearest(str(name), SETTINGS)}"
+            f"{FORMAT}."
         )
+    if name not in SETTINGS:
+        raise CheckpointError(f"{path} holds a task {name!r}.{nearest(name, SETTINGS)}")
     try:
         settings, training = (from_json(saved.get(key)) for key in ("settings", "training"))
     except (ConfigError, TypeError) as error:
         raise CheckpointError(f"{path}: {error}") from None
     if not isinstance(settings, SETTINGS[name]):
         raise CheckpointError(f"{path}: The settings are {settings!r:.60}, not those of {name!r}.")
+    if training is not None and not isinstance(training, TrainingOptions):
+        raise CheckpointError(f"{path}: `training` is {training!r:.60}, not TrainingOptions.")
     return settings, training
 
 

@@ -6,7 +6,7 @@ quick. A field without a help text is learnt from the training data, or is for p
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options
@@ -20,7 +20,7 @@ class TaskSettings(Options):
     """What makes a task of a model; each task has a recipe of its own, derived from this.
 
     task: the name of the task, in task.json and as a command; summary, data, usage: what `playmask
-    train` says of it
+    train` says of it; labels: of tasks that have some
     Raises: ConfigError for a value that cannot be
     """
 
@@ -30,17 +30,17 @@ class TaskSettings(Options):
     usage: ClassVar[str] = "predict {out} --text …"
 
     max_length: int
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        labels = getattr(self, "labels", ())
-        if labels:
-            if isinstance(labels, str) or not isinstance(labels, Iterable):
-                raise ConfigError(f"labels are {labels!r:.60}; a list of names is due.")
-            object.__setattr__(self, "labels", tuple(str(label) for label in labels))
+        labels: Any = self.labels
+        if isinstance(labels, str) or not isinstance(labels, Iterable):
+            raise ConfigError(f"labels are {labels!r:.60}; a list of names is due.")
+        names = tuple(map(str, labels))
+        if len({*names}) < len(names) or not all(map(str.strip, names)):
+            raise ConfigError(f"Each label needs a name, and is needed once; received {[*names]}.")
+        object.__setattr__(self, "labels", names)
         super().__post_init__()
-        labels = getattr(self, "labels", ())
-        if len(set(labels)) < len(labels):
-            raise ConfigError(f"Each label is needed once; received {list(labels)}.")
 
     @property
     def row_length(self) -> int:

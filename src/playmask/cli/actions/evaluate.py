@@ -35,7 +35,7 @@ def run(request: Request) -> None:
         task.metric(request.metric)  # refuses what there is not, before anything is read
     if not task.scores_answers and (request.output or request.confusion):
         option = "--output" if request.output else "--confusion"
-        raise ConfigError(f"A task {task.name!r} is measured by its loss; {option} is not for it.")
+        raise ConfigError(f"A task {task.name!r} compares no answers; {option} is not for it.")
     data, skip_bad = request.data, request.skip_bad
     examples = task.read_references(data, columns=split(request.columns), skip_bad=skip_bad)
     note_skipped(data, examples.skipped)

@@ -100,7 +100,6 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     task = load_task(job.out) if going_on else new_task(kind, settings, options, examples)
     examples = _check(task, job.train, examples, skip_bad=job.skip_bad)
     if job.validation is not None and checks is not None:
-        task.settings = task.learn(task.settings, examples)
         checks = _check(task, job.validation, checks, skip_bad=job.skip_bad)
     _announce(task, options, examples, checks)
     if going_on and (job.out / HISTORY).exists():
@@ -151,7 +150,7 @@ def _announce(
 ) -> None:
     beside = f", {len(checks):,} for validation" if checks is not None else ""
     names = (name for example in examples for name in task.names(example))
-    labels = counted(getattr(task.settings, "labels", ()), names)
+    labels = counted(task.settings.labels, names)
     note(f"data: {len(examples):,} examples for training{beside}{labels}")
     origin = "new" if options["new"] else "pretrained"
     count = task.network.count_params()

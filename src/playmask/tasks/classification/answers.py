@@ -45,14 +45,24 @@ class MultiPrediction(NamedTuple):
 class AnswerSpace(ABC):
     """What a task answers with: its logits, its loss, its targets, and how answers are scored.
 
-    size: the logits of a text
+    size: the logits of a text; separator: what stands between several labels in a table
     """
 
     size: int
+    separator: str | None = None
 
     @abstractmethod
     def check(self, label: Any) -> Any:
         """The label of an example as it is learnt; raises BadExample where it cannot be."""
+
+    def is_label(self, cell: str) -> bool:
+        """Whether the cell of a table may be a text's label, or its labels."""
+        parts = [part.strip() for part in cell.split(self.separator)] if self.separator else []
+        try:
+            self.check([part for part in parts if part] if self.separator else cell.strip())
+        except BadExample:
+            return False
+        return True
 
     @abstractmethod
     def targets(self, labels: Sequence[Any]) -> Array:
@@ -176,11 +186,11 @@ class SeveralLabels(AnswerSpace):
     each label by itself
     """
 
-    def __init__(self, labels: Sequence[str], loss: str = "softmax") -> None:
+    def __init__(self, labels: Sequence[str], loss: str = "softmax", separator: str = "|") -> None:
         if not labels:
             raise ConfigError("A classifier of several labels needs one label at least.")
         self.labels, self.size, self.binary = labels, len(labels), loss == "binary"
-        self.index = {label: i for i, label in enumerate(labels)}
+        self.index, self.separator = {label: i for i, label in enumerate(labels)}, separator
 
     def check(self, label: Any) -> tuple[str, ...]:
         """A list of labels, perhaps of none, each once."""

@@ -46,7 +46,7 @@ class TextClassifier(TextTask[ClassifierSettings]):
     def space_of(settings: ClassifierSettings) -> AnswerSpace:
         """One label, or several."""
         if settings.multiple:
-            return SeveralLabels(settings.labels, settings.loss)
+            return SeveralLabels(settings.labels, settings.loss, settings.separator)
         return OneLabel(settings.labels)
 
     @classmethod

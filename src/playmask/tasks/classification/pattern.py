@@ -9,20 +9,20 @@ import numpy as np
 from keras import ops
 
 from playmask.data.examples import Example, Examples
+from playmask.data.gathering import BadExample
 from playmask.data.readers import read_examples
-from playmask.errors import ConfigError, DataError
+from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel
-from playmask.tasks.classification.settings import PatternSettings
+from playmask.tasks.classification.settings import MASK, PAIR, TEXT, PatternSettings
 from playmask.tasks.classification.text_task import TextTask, learn_labels
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer
 
-MASK, TEXT, PAIR = "[MASK]", "{text}", "{pair}"
 NAMES = re.compile(r"(\[MASK\]|\{text\}|\{pair\})")
 
 
@@ -94,7 +94,6 @@ class PatternClassifier(TextTask[PatternSettings]):
             raise ConfigError("A pattern is filled by an encoder that sees the text whole.")
         if tokenizer.mask is None:
             raise ConfigError(f"The tokenizer has no token for gaps, such as {MASK}.")
-        _check_pattern(settings.pattern)
         OneLabel(settings.labels)  # refuses labels that are no choice
         return PatternNetwork(transformer, _tokens_of_words(tokenizer, settings))
 
@@ -124,24 +123,37 @@ class PatternClassifier(TextTask[PatternSettings]):
 
     @classmethod
     def learn(cls, settings: PatternSettings, examples: Examples[Any]) -> PatternSettings:
-        """The labels, where none were named, and whether texts are pairs."""
-        settings = learn_labels(settings, examples, (example.label for example in examples))
-        return super().learn(settings, examples)
+        """The labels, where none were named; the pattern says whether texts are pairs."""
+        return learn_labels(settings, examples, (example.label for example in examples))
+
+    def check_pair(self, is_pair: bool, text: str) -> None:
+        """See that a pair comes where the pattern has a place for one, and only there."""
+        if is_pair != self.settings.pairs:
+            name = "no place" if is_pair else "a place"
+            raise BadExample(f"The pattern has {name} for a {PAIR}; this came: {text!r:.60}.")
+
+    def check_length(self) -> None:
+        """See that the pattern leaves room for a text."""
+        super().check_length()
+        self._room()
+
+    def _room(self) -> int:
+        """The tokens that the pattern leaves for texts."""
+        head, _, end, _ = self.tokenizer.frame
+        fixed = len(head) + len(end) + sum(len(piece.ids) for piece in self._pieces())
+        longest = self.settings.max_length
+        if fixed >= longest:
+            raise ConfigError(f"max_length is {longest}, but the pattern alone has {fixed} tokens.")
+        return longest - fixed
 
     def rows(self, examples: Sequence[Example]) -> list[Row]:
         """The pattern around each text, which is cut where the whole is too long."""
-        pieces = self._pieces()
+        self.check_pairs(examples)
+        pieces, room = self._pieces(), self._room()
         head, _, end, _ = self.tokenizer.frame
-        fixed = len(head) + len(end) + sum(len(piece.ids) for piece in pieces)
-        room = self.settings.max_length - fixed
-        if room < 1:
-            raise ConfigError(
-                f"max_length is {self.settings.max_length}, but the pattern alone has {fixed} "
-                "tokens."
-            )
         texts = {TEXT: [example.text for example in examples]}
-        if any(piece.name == PAIR for piece in pieces):
-            texts[PAIR] = [_pair_of(i, example) for i, example in enumerate(examples)]
+        if self.settings.pairs:
+            texts[PAIR] = [str(example.pair) for example in examples]
         encodings = [self.tokenizer.encode(each, special=False) for each in texts.values()]
         rows = []
         for parts in zip(*encodings, strict=True):
@@ -189,20 +201,6 @@ def _fitted(texts: list[list[int]], room: int) -> list[list[int]]:
         others = max((size for i, size in enumerate(sizes) if i != longest), default=0)
         sizes[longest] -= min(sum(sizes) - room, max(sizes[longest] - others, 1))
     return [ids[:size] for ids, size in zip(texts, sizes, strict=True)]
-
-
-def _pair_of(i: int, example: Example) -> str:
-    if example.pair is None:
-        raise DataError(f"Text {i} is one text, but the pattern has a place for a {PAIR}.")
-    return example.pair
-
-
-def _check_pattern(pattern: str) -> None:
-    """See that a pattern has one gap and a place for the text."""
-    if pattern.count(MASK) != 1 or pattern.count(TEXT) != 1 or pattern.count(PAIR) > 1:
-        raise ConfigError(
-            f"The pattern is {pattern!r:.60}; one {MASK}, one {TEXT}, at most one {PAIR} are due."
-        )
 
 
 def _tokens_of_words(tokenizer: Tokenizer, settings: PatternSettings) -> np.ndarray:

@@ -28,7 +28,7 @@ class Numbers(AnswerSpace):
     """Numbers, each learnt as so many standard deviations from its mean, by the squared error."""
 
     def __init__(self, settings: RegressorSettings) -> None:
-        self.size = settings.numbers
+        self.size, self.separator = settings.numbers, settings.separator
         self.mean = np.array(settings.mean or (0.0,) * self.size)
         self.deviation = np.array(settings.deviation or (1.0,) * self.size)
 
@@ -41,7 +41,7 @@ class Numbers(AnswerSpace):
 
     def targets(self, labels: Sequence[Any]) -> Array:
         """The numbers in standard deviations: float32 (texts, numbers)."""
-        scaled: Array = (np.array(labels, "float32") - self.mean) / self.deviation
+        scaled: Array = (np.array(labels, "float64") - self.mean) / self.deviation
         return scaled.astype("float32")
 
     @property
@@ -127,8 +127,10 @@ class TextRegressor(TextTask[RegressorSettings]):
         skip_bad: bool = False,
     ) -> Examples[Example]:
         """Read texts, or pairs, and their numbers, from a table or JSON lines."""
-        separator, space = settings.separator, Numbers(settings)
-        examples = read_examples(path, separator=separator, columns=columns, skip_bad=skip_bad)
+        space = Numbers(settings)
+        examples = read_examples(
+            path, separator=space.separator, columns=columns, skip_bad=skip_bad
+        )
 
         def numbered(example: Example) -> Example:
             return example._replace(label=space.check(example.label))
@@ -140,11 +142,11 @@ class TextRegressor(TextTask[RegressorSettings]):
         """The mean and the deviation of each number at first, and whether texts are pairs."""
         if settings.mean:  # a further training goes on in the same units
             return super().learn(settings, examples)
-        numbers = np.array([example.label for example in examples])
-        deviation = numbers.std(axis=0)
-        if not deviation.all():
-            same = numbers[0, int(np.argmin(deviation))]
-            raise DataError(f"All texts have the score {same:g}; there is nothing to learn.")
-        mean = tuple(numbers.mean(axis=0).tolist())
-        settings = settings.change(mean=mean, deviation=tuple(deviation.tolist()))
+        numbers = np.array([example.label for example in examples], "float64")
+        same = numbers.min(axis=0) == numbers.max(axis=0)  # their deviation may be rounded above 0
+        if same.any():
+            score = numbers[0, int(np.argmax(same))]
+            raise DataError(f"All texts have the score {score:g}; there is nothing to learn.")
+        mean, deviation = numbers.mean(axis=0).tolist(), numbers.std(axis=0).tolist()
+        settings = settings.change(mean=mean, deviation=deviation)
         return super().learn(settings, examples)

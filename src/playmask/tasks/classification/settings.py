@@ -1,24 +1,30 @@
 """Settings of the tasks that read a text, or a pair of texts, in one row."""
 
+import math
 from typing import ClassVar, Literal
 
+from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
 from playmask.tasks.settings import CUT, LABELS, TaskSettings
 
 Pooling = Literal["mean_max", "mean", "first", "last", "pooled"]
 POOLING = "How hidden states become one vector:"
+MASK, TEXT, PAIR = "[MASK]", "{text}", "{pair}"  # what a pattern holds
 
 
 class TextSettings(TaskSettings):
     """Settings of tasks that read a text, or a pair of them, in one row.
 
-    pairs: whether they are pairs, None where nobody knows yet; labels: what the texts may be
-    labelled with; separator: what stands between several labels in a table
+    pairs: whether they are pairs, None where nobody knows yet
     """
 
     pairs: bool | None
-    labels: tuple[str, ...] = ()
-    separator: str | None = None
+
+
+def check_separator(separator: str) -> None:
+    """See that a separator of labels is some character."""
+    if not separator:
+        raise ConfigError("The separator is empty; a character such as '|' is due.")
 
 
 @recipe
@@ -42,12 +48,17 @@ class ClassifierSettings(TextSettings):
     dropout: float = option(default=0.1)
     pairs: bool | None = option(default=None)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_separator(self.separator)
+
 
 @recipe
 class RegressorSettings(TextSettings):
     """Settings of a TextRegressor.
 
     numbers: how many each text, or pair, has; mean, deviation: of each number in the training data
+    Raises: ConfigError for means or deviations that are not so many, or not finite
     """
 
     task: ClassVar[str] = "regress"
@@ -63,13 +74,23 @@ class RegressorSettings(TextSettings):
     deviation: tuple[float, ...] = option(default=())
     pairs: bool | None = option(default=None)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_separator(self.separator)
+        for name, each in (("mean", self.mean), ("deviation", self.deviation)):
+            if len(each) not in (0, self.numbers) or not all(map(math.isfinite, each)):
+                raise ConfigError(f"{name} is {each}; {self.numbers} finite numbers are due.")
+        if not all(each > 0 for each in self.deviation):
+            raise ConfigError(f"A deviation is above 0; received {self.deviation}.")
+
 
 @recipe
 class PatternSettings(TextSettings):
     """Settings of a PatternClassifier (PET): the gap of a pattern is filled by a label's word.
 
     pattern: holds {text}, perhaps {pair}, and one [MASK], which is as wide as the words; words: of
-    the labels, in their order (default: the labels themselves)
+    the labels, in their order (default: the labels themselves); pairs: as the pattern has it
+    Raises: ConfigError for a pattern without a text or a gap, or words without labels
     """
 
     task: ClassVar[str] = "pattern"
@@ -83,3 +104,15 @@ class PatternSettings(TextSettings):
     )
     max_length: int = option(default=128, text=CUT, minimum=4)
     pairs: bool | None = option(default=None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        pattern = self.pattern
+        if pattern.count(MASK) != 1 or pattern.count(TEXT) != 1 or pattern.count(PAIR) > 1:
+            raise ConfigError(
+                f"The pattern is {pattern!r:.60}; one {MASK}, one {TEXT}, at most one {PAIR} are "
+                "due."
+            )
+        if self.words and not self.labels:
+            raise ConfigError("words are those of labels, in their order; name the labels too.")
+        object.__setattr__(self, "pairs", PAIR in pattern)

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +28,8 @@ T = TypeVar("T", bound=TextSettings)
 class TextTask(Task[T], Generic[T]):
     """A task that reads a text, or a pair of texts, in one row, and answers from one space."""
 
+    _space: tuple[T, AnswerSpace] | None = None
+
     @staticmethod
     @abstractmethod
     def space_of(settings: T) -> AnswerSpace:
@@ -36,8 +37,10 @@ class TextTask(Task[T], Generic[T]):
 
     @property
     def space(self) -> AnswerSpace:
-        """What the task answers with."""
-        return self.space_of(self.settings)
+        """What the task answers with; made once for the settings, which training may change."""
+        if self._space is None or self._space[0] is not self.settings:
+            self._space = self.settings, self.space_of(self.settings)
+        return self._space[1]
 
     # Examples
 
@@ -49,10 +52,10 @@ class TextTask(Task[T], Generic[T]):
         other = pair[0] if pair else None
         if not isinstance(text, str) or not isinstance(other, str | None):
             raise BadExample(f"It is {example!r:.80}; texts are str.")
-        self._check_pair(other is not None, text)
+        self.check_pair(other is not None, text)
         return Example(text, other, self.space.check(label))
 
-    def _check_pair(self, is_pair: bool, text: str) -> None:
+    def check_pair(self, is_pair: bool, text: str) -> None:
         """See that a pair comes where the task was trained on pairs, and only there."""
         if self.settings.pairs not in (None, is_pair):
             names = ("single texts", "pairs")
@@ -74,13 +77,17 @@ class TextTask(Task[T], Generic[T]):
 
     # The network
 
-    def rows(self, examples: Sequence[Example]) -> list[Row]:
-        """Tokens and segments of each example; raises DataError for texts among pairs."""
+    def check_pairs(self, examples: Sequence[Example]) -> None:
+        """See that the task takes each of some texts, or pairs; raises DataError for others."""
         for i, example in enumerate(examples):
             try:
-                self._check_pair(example.pair is not None, example.text)
+                self.check_pair(example.pair is not None, example.text)
             except BadExample as error:
                 raise DataError(f"Text {i}: {error}") from None
+
+    def rows(self, examples: Sequence[Example]) -> list[Row]:
+        """Tokens and segments of each example; raises DataError for texts among pairs."""
+        self.check_pairs(examples)
         texts = [example.text for example in examples]
         pairs: Any = [example.pair for example in examples]
         if all(pair is None for pair in pairs):
@@ -146,24 +153,14 @@ class TextTask(Task[T], Generic[T]):
         self, path: Path, *, columns: Columns = None, skip_bad: bool = False
     ) -> Examples[Example]:
         """Read a table of texts or pairs; the task knows which, and the labels that may follow."""
-        settings = self.settings
         return read_table(
             path,
             columns,
-            pairs=settings.pairs,
-            is_label=self._is_label,
-            separator=settings.separator,
+            pairs=self.settings.pairs,
+            is_label=self.space.is_label,
+            separator=self.space.separator,
             skip_bad=skip_bad,
         )
-
-    def _is_label(self, cell: str) -> bool:
-        """Whether a cell of a table holds what a text may be labelled with."""
-        several = tuple(part.strip() for part in cell.split(self.settings.separator or None))
-        for label in (cell.strip(), several):
-            with suppress(BadExample):
-                self.space.check(label)
-                return True
-        return False
 
     def answer_json(self, example: Example, answer: Any) -> Fields:
         """What stands for an answer in JSON."""
@@ -177,13 +174,14 @@ class TextTask(Task[T], Generic[T]):
 def learn_labels(settings: T, examples: Examples[Example], names: Iterable[str]) -> T:
     """The settings with the labels that occur, where none were named.
 
-    Raises: DataError where there is no choice between them, or hardly a text has the label of
-            another
+    Raises: DataError where there is none, or hardly a text has the label of another
     """
     if settings.labels:
         return settings
     labels = ordered(names)
     where = "" if examples.path is None else f"{examples.path}: "
+    if not labels:
+        raise DataError(f"{where}No text has a label; there is nothing to learn.")
     if len(labels) > max(20, len(examples) // 2):
         raise DataError(
             f"{where}There are {len(labels)} labels in {len(examples)} lines; if the columns are "

@@ -154,12 +154,6 @@ class Extractor(Task[E], Generic[E]):
         scores: Scores = self.metric(metric)(self._as_examples(examples, answers), examples)
         return scores._asdict()
 
-    def metric(self, name: str | None = None) -> Any:
-        """The rule to score answers by that has a name; without one, the default."""
-        if name is None and not self.metrics:
-            return next(iter(self.content.metrics.values()))
-        return super().metric(name)
-
     def report(self, examples: Sequence[Any], answers: Sequence[Any]) -> ClassReport:
         """Scores of each label, place and label just so; and which was taken for which."""
         predictions, targets = (

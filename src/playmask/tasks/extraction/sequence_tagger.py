@@ -30,6 +30,7 @@ class SequenceTagger(Extractor[TaggerSettings]):
 
     settings_class = TaggerSettings
     content: ClassVar[Content] = MENTIONS
+    metrics: ClassVar[Mapping[str, Any]] = MENTIONS.metrics
     methods: ClassVar[Mapping[str, type[Method[Any]]]] = {"tags": Tagging}
     submission = staticmethod(write_cluener)
 

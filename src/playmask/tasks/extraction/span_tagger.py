@@ -28,5 +28,6 @@ class SpanTagger(Extractor[SpanSettings]):
 
     settings_class = SpanSettings
     content: ClassVar[Content] = MENTIONS
+    metrics: ClassVar[Mapping[str, Any]] = MENTIONS.metrics
     methods: ClassVar[Mapping[str, type[Method[Any]]]] = {"pointer": SpanScoring}
     submission = staticmethod(write_cluener)

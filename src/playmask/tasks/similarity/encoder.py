@@ -195,7 +195,7 @@ class SentenceEncoder(Task[EncoderSettings]):
         cosines: npt.NDArray[np.float32] = np.sum(one * other, axis=1)
         return cosines
 
-    def predict(self, texts: Any, **options: Any) -> Any:
+    def predict(self, texts: Any) -> Any:
         """The vector of a text, the similarity of a pair, or those of a list of either."""
         if isinstance(texts, (str, tuple)):
             return self.predict([texts])[0]

@@ -37,6 +37,14 @@ def check_pair(example: Any) -> Example:
     return Example(*both, number)
 
 
+def check_scored(example: Any) -> Example:
+    """A pair of sentences with its score, as (text, pair, score)."""
+    pair = check_pair(example)
+    if pair.label is None:
+        raise BadExample("It has no score; all pairs need one.")
+    return pair
+
+
 def scores_of(examples: Sequence[Example]) -> npt.NDArray[np.float64]:
     """The scores of pairs that have them: (examples,)."""
     return np.array([float(example.label) for example in examples])
@@ -68,8 +76,6 @@ class Scale(AnswerSpace):
 
     def check(self, label: Any) -> float:
         """A number."""
-        if label is None:
-            raise BadExample("It has no score; all pairs need one.")
         (number,) = numbers_of(label)
         return number
 
@@ -150,12 +156,12 @@ class SentencePair(TextTask[PairSettings]):
         skip_bad: bool = False,
     ) -> Examples[Example]:
         """Read scored pairs from a table or JSON lines."""
-        return read_sentences(path, columns=columns, skip_bad=skip_bad)
+        examples = read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad)
+        return check_all(examples, check_scored, skip_bad=skip_bad)
 
     def check(self, example: Any) -> Example:
         """An Example, or (text, pair, score)."""
-        text, pair, score = check_pair(example)
-        return Example(text, pair, self.space.check(score))
+        return check_scored(example)
 
     @classmethod
     def learn(cls, settings: PairSettings, examples: Examples[Any]) -> PairSettings:

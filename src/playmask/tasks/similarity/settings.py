@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
 from playmask.tasks.classification.settings import POOLING, Pooling, TextSettings
 from playmask.tasks.settings import CUT, TaskSettings
@@ -34,7 +35,10 @@ class EncoderSettings(TaskSettings):
 
 @recipe
 class PairSettings(TextSettings):
-    """Settings of a SentencePair; scale: the lowest and the highest score."""
+    """Settings of a SentencePair; scale: the lowest and the highest score.
+
+    Raises: ConfigError for a scale that does not go up
+    """
 
     task: ClassVar[str] = "pair"
     summary: ClassVar[str] = "Train a model that scores how similar two sentences are."
@@ -46,3 +50,8 @@ class PairSettings(TextSettings):
     dropout: float = option(default=0.1)
     scale: tuple[float, ...] = option(default=(0.0, 1.0))
     pairs: bool | None = option(default=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.scale) != 2 or not self.scale[0] < self.scale[1]:
+            raise ConfigError(f"scale is {self.scale}; the lowest and the highest score are due.")

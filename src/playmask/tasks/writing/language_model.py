@@ -214,15 +214,10 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
         targets = following(inputs["tokens"])
         return inputs, targets, weights[:, None] * following(counts).astype("float32")
 
-    def evaluate(
-        self, data: Any, *, metric: str | None = None, skip_bad: bool = False
-    ) -> dict[str, float]:
+    def evaluate_examples(self, examples: Sequence[Example]) -> dict[str, float]:
         """Loss (nats per token) and perplexity on texts."""
-        if metric is not None:
-            self.metric(metric)
-        examples = self.read(data, skip_bad=skip_bad)
         loss, _ = self.token_scores(examples)
-        return {"loss": loss, "perplexity": math.exp(loss), "examples": len(examples)}
+        return {"loss": loss, "perplexity": math.exp(loss)}
 
     def prompts(self, texts: Sequence[str], condition: Any = None) -> PromptRows:
         """The texts begun; condition: a label or a vector, one for all or one each."""

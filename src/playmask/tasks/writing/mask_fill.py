@@ -185,16 +185,6 @@ class MaskFill(TokenTask[MaskFillSettings]):
         inputs |= {"tokens": masked, "read": places}
         return inputs, np.take_along_axis(tokens, places, 1), weights[:, None] * there
 
-    def evaluate(
-        self, data: Any, *, metric: str | None = None, skip_bad: bool = False
-    ) -> dict[str, float]:
-        """Loss (nats) and accuracy on hidden tokens, the same ones each time."""
-        if metric is not None:
-            self.metric(metric)
-        examples = self.read(data, skip_bad=skip_bad)
-        loss, accuracy = self.token_scores(examples)
-        return {"loss": loss, "accuracy": accuracy, "examples": len(examples)}
-
     def answer_json(self, example: Example, answer: Any) -> Fields:
         """The fills of each gap, with their probabilities."""
         return {

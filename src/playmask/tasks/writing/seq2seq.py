@@ -124,24 +124,14 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
         """Which token comes next, everywhere in a target."""
         return self.form.prepare(batch)
 
-    def evaluate(
-        self,
-        data: Any,
-        *,
-        metric: str | None = None,
-        skip_bad: bool = False,
-        exact: bool = False,
-        **options: Any,
+    def evaluate_examples(
+        self, examples: Sequence[Example], *, exact: bool = False, **options: Any
     ) -> dict[str, float]:
         """Loss (nats per target token) and the accuracy of each token after the true ones.
 
         exact: also write the targets, and count those that are the same; options: of `predict`
         """
-        if metric is not None:
-            self.metric(metric)
-        examples = self.read(data, skip_bad=skip_bad)
-        loss, accuracy = self.token_scores(examples)
-        scores = {"loss": loss, "accuracy": accuracy}
+        scores = super().evaluate_examples(examples)
         if exact:
             ids = self.form.targets([str(example.pair) for example in examples])
             targets = [self.tokenizer.decode(each) for each in ids]
@@ -149,7 +139,7 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
             scores["exact"] = float(
                 np.mean([one == other for one, other in zip(written, targets, strict=True)])
             )
-        return {**scores, "examples": len(examples)}
+        return scores
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How likely the answer is a text's target; without one, the target that is written."""

@@ -65,6 +65,20 @@ class TokenTask(Task[S], Generic[S]):
         nats, count, right = map(float, total)
         return nats / max(count, 1.0), right / max(count, 1.0)
 
+    def evaluate(
+        self, data: Any, *, metric: str | None = None, skip_bad: bool = False, **options: Any
+    ) -> dict[str, float]:
+        """Measure the next tokens of labelled examples; options: of `evaluate_examples`."""
+        if metric is not None:
+            self.metric(metric)
+        examples = self.read_references(data, skip_bad=skip_bad)
+        return {**self.evaluate_examples(examples, **options), "examples": len(examples)}
+
+    def evaluate_examples(self, examples: Sequence[Any]) -> dict[str, float]:
+        """Loss (nats per token) and accuracy, of tokens that `prepare` draws the same each time."""
+        loss, accuracy = self.token_scores(examples)
+        return {"loss": loss, "accuracy": accuracy}
+
     def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
         """The log-probability of an answer's tokens, each after those before it, in nats: (B,)."""
         return log_probability(outputs["logits"], *targets)
