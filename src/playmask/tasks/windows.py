@@ -49,6 +49,11 @@ class Window(NamedTuple):
         offsets, shift = self.encoding.offsets, self.head - self.first
         return offsets[first + shift][0], offsets[last + shift][1]
 
+    def covers(self, first: int, last: int) -> bool:
+        """Whether the text's tokens first … last stand for any characters of it."""
+        start, end = self.place(first, last)
+        return start < end
+
     def tokens_of(self, start: int, end: int) -> "Cut | None":
         """Its tokens that the characters start … end - 1 touch; None if they touch none."""
         offsets = self.offsets

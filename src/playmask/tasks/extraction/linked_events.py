@@ -98,7 +98,8 @@ class LinkedEvents(Method[EventSettings]):
         groups: dict[str, list[Node]] = defaultdict(list)
         for (label, first, last), score in scores.spans.items():
             type_, role = joined(self.labels[label])
-            groups[type_].append(Node(score, first, last, role))
+            if window.covers(first, last):
+                groups[type_].append(Node(score, first, last, role))
         for type_, parts in groups.items():
             nodes = sorted(parts, reverse=True)[:NODES]
             links = _links(nodes, scores)

@@ -46,6 +46,8 @@ class RelationMethod(Method[RelationSettings]):
         """Relations, whose objects are put together from their slots."""
         slots: dict[tuple[int, Place, str], dict[str, list[tuple[Slot, float]]]] = {}
         for window, (label, *spans, score) in self.pairs(windows, outputs):
+            if not all(window.covers(*span) for span in spans):
+                continue
             subject, thing = (window.place(*span) for span in spans)
             predicate, name = joined(self.labels[label])
             group = slots.setdefault((window.text, subject, predicate), {})

@@ -131,8 +131,9 @@ class SpanScoring(Method[SpanSettings]):
         self, window: Window, output: Mapping[str, npt.NDArray[Any]]
     ) -> Iterator[tuple[int, int, Mention]]:
         for (label, first, last), score in spans_of(window, output).items():
-            place = window.place(first, last)
-            yield first, last, Mention(*place, self.labels[label], logistic(score))
+            if window.covers(first, last):
+                place = window.place(first, last)
+                yield first, last, Mention(*place, self.labels[label], logistic(score))
 
 
 def spans_of(

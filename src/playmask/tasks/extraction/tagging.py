@@ -134,8 +134,9 @@ class Tagging(Method[Any]):
             before, behind = tagged.before[window.head :], tagged.behind[window.head :]
             for start, end, label, _ in tags_to_mentions(tags):
                 chance = float(np.exp(min(0.0, before[start] + behind[end - 1])))
-                place = (places[start][0], places[end - 1][1])
-                mentions.append((window.text, Mention(*place, label, chance)))
+                first, last = places[start][0], places[end - 1][1]
+                if first < last:
+                    mentions.append((window.text, Mention(first, last, label, chance)))
         return mentions
 
     @cached_property
