@@ -68,9 +68,7 @@ def everything(task):
 )
 def test_nothing_is_found_in_no_characters(words, name, labels, example, options):
     body = playmask.build(TINY.change(vocabulary=len(words), pad=words.pad))
-    task = getattr(playmask, name).new(
-        body, labels, tokenizer=words, max_length=16, **options
-    )
+    task = getattr(playmask, name).new(body, labels, tokenizer=words, max_length=16, **options)
     outputs = everything(task)
     task.predictor = lambda rows: [outputs for _ in rows]
     assert task.predict(TEXT)

@@ -155,3 +155,24 @@ def test_a_task_json_that_cannot_be(tmp_path, change, message):
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}), encoding="utf-8")
     with pytest.raises(CheckpointError, match=message):
         playmask.load_task(tmp_path)
+
+
+def test_a_label_that_is_no_number_is_no_name(tmp_path):
+    file = tmp_path / "a.jsonl"
+    rows = [{"text": "一", "label": label} for label in (float("nan"), 1.5, 2)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    kind = playmask.TextClassifier
+    with pytest.raises(DataError, match=r"a\.jsonl:1: The label is nan; a string or a number"):
+        kind.parse(kind.settings_class(), file)
+    examples = kind.parse(kind.settings_class(), file, skip_bad=True)
+    assert [example.label for example in examples] == ["1.5", "2"]
+
+
+def test_a_training_that_is_refused_changes_no_settings():
+    """A regressor that forgot its mean would answer in other units than before."""
+    task = new_task("TextRegressor")
+    task.fit([("一", 1), ("二", 3)], epochs=1, verbose=0)
+    before = task.settings
+    with pytest.raises(DataError, match="which is no number"):
+        task.fit([("一", 100), ("二", 300)], [("一", "many")], epochs=1, verbose=0)
+    assert task.settings == before and task.settings.mean == (2,)

@@ -5,6 +5,7 @@ Every line is checked before anything is returned; an error names the file and t
 
 import csv
 import json
+import math
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -254,7 +255,8 @@ def _names(label: Any, separator: str | None) -> tuple[str, ...]:
 
 
 def _name(label: Any) -> str:
-    if isinstance(label, bool) or not isinstance(label, str | int | float):
+    number = isinstance(label, int | float) and not isinstance(label, bool)
+    if not isinstance(label, str) and not (number and math.isfinite(label)):
         raise BadExample(f"The label is {label!r:.60}; a string or a number is expected.")
     return str(label).strip()
 

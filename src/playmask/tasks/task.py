@@ -15,7 +15,7 @@ from playmask.checkpoints.source import WEIGHTS
 from playmask.data.examples import Examples
 from playmask.data.gathering import read_checked
 from playmask.data.inputs import read_table
-from playmask.errors import ConfigError
+from playmask.errors import ConfigError, DataError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Batches, Row
@@ -311,17 +311,17 @@ class Task(ABC, Generic[S]):
         """
         options = (options or TrainingOptions()).change(**changes)
         examples = self.read(train_data, skip_bad=skip_bad)
-        self.settings = self.learn(self.settings, examples)
-        checks = None if validation is None else self.read(validation, skip_bad=skip_bad)
+        before, self.settings = self.settings, self.learn(self.settings, examples)
+        try:
+            checks = None if validation is None else self.read(validation, skip_bad=skip_bad)
+        except DataError:
+            self.settings = before  # nothing was learnt
+            raise
         self.training = options
+        plan = TrainingPlan(options, resume=resume, data=fingerprint(examples))
+        folder = None if directory is None else Path(directory)
         return fit_network(
-            self,
-            examples,
-            checks,
-            TrainingPlan(options, resume=resume, data=fingerprint(examples)),
-            directory=None if directory is None else Path(directory),
-            callbacks=list(callbacks),
-            verbose=verbose,
+            self, examples, checks, plan, directory=folder, callbacks=[*callbacks], verbose=verbose
         )
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
