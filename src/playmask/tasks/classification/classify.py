@@ -7,14 +7,10 @@ from typing import Any
 from playmask.data.examples import Example, Examples
 from playmask.data.readers import read_examples
 from playmask.errors import DataError
-from playmask.model.transformer import Transformer
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel, SeveralLabels
-from playmask.tasks.classification.network import ClassifierNetwork
-from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.classification.settings import ClassifierSettings
 from playmask.tasks.classification.text_task import TextTask, learn_labels
-from playmask.tasks.task import Columns, Fields
-from playmask.tokenizers import Tokenizer
+from playmask.tasks.task import Columns
 
 
 class TextClassifier(TextTask[ClassifierSettings]):
@@ -37,25 +33,12 @@ class TextClassifier(TextTask[ClassifierSettings]):
 
     settings_class = ClassifierSettings
 
-    @classmethod
-    def model_options(cls, settings: ClassifierSettings) -> Fields:
-        """The head that the pooling needs."""
-        return {"heads": heads_of(settings.pooling)}
-
     @staticmethod
     def space_of(settings: ClassifierSettings) -> AnswerSpace:
         """One label, or several."""
         if settings.multiple:
             return SeveralLabels(settings.labels, settings.loss, settings.separator)
         return OneLabel(settings.labels)
-
-    @classmethod
-    def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: ClassifierSettings
-    ) -> ClassifierNetwork:
-        """Build the network around a Transformer."""
-        size = cls.space_of(settings).size
-        return ClassifierNetwork(transformer, size, settings.pooling, settings.dropout)
 
     @property
     def labels(self) -> tuple[str, ...]:

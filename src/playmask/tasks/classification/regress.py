@@ -13,15 +13,11 @@ from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
 from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, numbers_of
-from playmask.tasks.classification.network import ClassifierNetwork
-from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.classification.settings import RegressorSettings
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.objective import squared_error
-from playmask.tasks.task import Columns, Fields
-from playmask.tokenizers import Tokenizer
+from playmask.tasks.task import Columns
 
 
 class Numbers(AnswerSpace):
@@ -100,22 +96,10 @@ class TextRegressor(TextTask[RegressorSettings]):
     settings_class = RegressorSettings
     best: ClassVar[str | None] = "pearson"
 
-    @classmethod
-    def model_options(cls, settings: RegressorSettings) -> Fields:
-        """The head that the pooling needs."""
-        return {"heads": heads_of(settings.pooling)}
-
     @staticmethod
     def space_of(settings: RegressorSettings) -> AnswerSpace:
         """So many numbers."""
         return Numbers(settings)
-
-    @classmethod
-    def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: RegressorSettings
-    ) -> ClassifierNetwork:
-        """Build the network around a Transformer: a logit for each number."""
-        return ClassifierNetwork(transformer, settings.numbers, settings.pooling, settings.dropout)
 
     @classmethod
     def parse(

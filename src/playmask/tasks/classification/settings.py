@@ -15,10 +15,13 @@ MASK, TEXT, PAIR = "[MASK]", "{text}", "{pair}"  # what a pattern holds
 class TextSettings(TaskSettings):
     """Settings of tasks that read a text, or a pair of them, in one row.
 
-    pairs: whether they are pairs, None where nobody knows yet
+    pairs: whether they are pairs, None where nobody knows yet; pooling, dropout: of the vector that
+    a text becomes, in tasks that make one of it
     """
 
     pairs: bool | None
+    pooling: Pooling = "mean_max"
+    dropout: float = 0.1
 
 
 def check_separator(separator: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -13,20 +14,27 @@ from playmask.data.gathering import BadExample
 from playmask.data.inputs import read_table
 from playmask.errors import DataError, InputError
 from playmask.model.masks import Tensor
+from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Row
 from playmask.tasks.classification.answers import AnswerSpace
+from playmask.tasks.classification.network import ClassifierNetwork
+from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.classification.settings import TextSettings
 from playmask.tasks.network import Encoded
 from playmask.tasks.objective import Objective
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.task import Columns, Fields, Task
+from playmask.tokenizers import Tokenizer
 
 Text = str | tuple[str, str]
 T = TypeVar("T", bound=TextSettings)
 
 
 class TextTask(Task[T], Generic[T]):
-    """A task that reads a text, or a pair of texts, in one row, and answers from one space."""
+    """A task that reads a text, or a pair of texts, in one row, and answers from one space.
+
+    Its network pools the row into one vector, where it has none of its own.
+    """
 
     _space: tuple[T, AnswerSpace] | None = None
 
@@ -41,6 +49,19 @@ class TextTask(Task[T], Generic[T]):
         if self._space is None or self._space[0] is not self.settings:
             self._space = self.settings, self.space_of(self.settings)
         return self._space[1]
+
+    @classmethod
+    def model_options(cls, settings: T) -> Fields:
+        """The head that the pooling needs."""
+        return {"heads": heads_of(settings.pooling)}
+
+    @classmethod
+    def build_network(
+        cls, transformer: Transformer, tokenizer: Tokenizer, settings: T
+    ) -> keras.Model:
+        """Build the network around a Transformer: a logit for each that the answers need."""
+        size = cls.space_of(settings).size
+        return ClassifierNetwork(transformer, size, settings.pooling, settings.dropout)
 
     # Examples
 

@@ -14,15 +14,11 @@ from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
 from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, numbers_of
-from playmask.tasks.classification.network import ClassifierNetwork
-from playmask.tasks.classification.pooling import heads_of
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.objective import binary_crossentropy
 from playmask.tasks.similarity.settings import PairSettings
-from playmask.tasks.task import Columns, Fields
-from playmask.tokenizers import Tokenizer
+from playmask.tasks.task import Columns
 
 
 def check_pair(example: Any) -> Example:
@@ -129,22 +125,10 @@ class SentencePair(TextTask[PairSettings]):
     settings_class = PairSettings
     best: ClassVar[str | None] = "spearman"
 
-    @classmethod
-    def model_options(cls, settings: PairSettings) -> Fields:
-        """The head that the pooling needs."""
-        return {"heads": heads_of(settings.pooling)}
-
     @staticmethod
     def space_of(settings: PairSettings) -> AnswerSpace:
         """A scale."""
         return Scale(settings)
-
-    @classmethod
-    def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: PairSettings
-    ) -> ClassifierNetwork:
-        """Build the network around a Transformer: one logit, of the place on the scale."""
-        return ClassifierNetwork(transformer, 1, settings.pooling, settings.dropout)
 
     @classmethod
     def parse(
