@@ -1,14 +1,12 @@
 """Readers of TSV, CSV, JSONL and plain lines: what they take, and how they refuse."""
 
 import gzip
-import io
 import random
 from pathlib import Path
 
 import pytest
 
 from playmask.data.examples import Example, ordered
-from playmask.data.lines import iter_texts
 from playmask.data.readers import read_examples
 from playmask.errors import DataError, InputError
 
@@ -150,22 +148,6 @@ def test_bad_arguments(write):
 def test_control_characters_and_line_separators_stay_in_the_text(write):
     for text in ("a\0b", "a\x85b", "a\u2028b", "a\rb", "a\x0bb"):
         assert read_examples(write("a.tsv", f"{text}\t1\n")) == [(text, None, "1")]
-
-
-def test_a_stream_is_read_as_it_comes():
-    def lines():
-        yield b"\xef\xbb\xbf\xe7\x94\xb2\r\n"
-        yield "乙\n"
-        raise KeyboardInterrupt
-
-    texts = iter_texts(lines())
-    assert next(texts) == "甲"
-    assert next(texts) == "乙"
-    assert list(iter_texts(io.StringIO("甲\n乙\n\n\n"))) == ["甲", "乙"]
-    with pytest.raises(DataError, match="<stdin>:2: The line is empty"):
-        list(iter_texts(io.StringIO("甲\n\n乙")))
-    with pytest.raises(DataError, match="pipe:1: Byte 1 of the line is not UTF-8"):
-        list(iter_texts(io.BytesIO(b"\xff\n"), "pipe"))
 
 
 def test_labels_are_sorted_as_numbers_where_all_are():

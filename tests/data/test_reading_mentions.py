@@ -7,7 +7,7 @@ import pytest
 
 from playmask.data.annotated import Annotated, Mention
 from playmask.data.formats.tag_columns import tags_to_mentions
-from playmask.data.mentions import labels_of_mentions, read_mentions
+from playmask.data.mentions import read_mentions
 from playmask.errors import DataError, InputError
 
 TEXT = "高勇在中国北京"
@@ -36,7 +36,6 @@ def columns(text, tags, between=" "):
 def test_columns(tmp_path, name, tags, between):
     path = write(tmp_path / name, columns(TEXT, tags, between) + "\n" + columns("好", "O"))
     assert read_mentions(path) == [Annotated(TEXT, (NAME, PLACE)), Annotated("好")]
-    assert labels_of_mentions(read_mentions(path)) == ["LOC", "NAME"]
 
 
 def test_words_are_joined_by_spaces(tmp_path):

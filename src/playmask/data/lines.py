@@ -11,22 +11,6 @@ Line = tuple[int, str]
 Report = Callable[[int, str], None]  # called with the line number and the reason of a bad line
 
 
-def iter_texts(stream: Iterable[str | bytes], name: str = "<stdin>") -> Iterator[str]:
-    """Yield the texts of a stream, one per line, as they arrive.
-
-    Raises:  DataError naming the line if one is empty (blank lines may end the stream) or, in a
-             stream of bytes, not UTF-8
-    """
-
-    def report(number: int, reason: str) -> None:
-        raise DataError(f"{name}:{number}: {reason}")
-
-    for number, line in numbered(stream, report):
-        if not line.strip():
-            report(number, "The line is empty; each line must hold one text.")
-        yield line
-
-
 def read_lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a file as bytes."""
     number = 0

@@ -4,7 +4,7 @@ A mention is text[start:end]. Columns of tags (CoNLL, BIO, BMES), JSON lines, CL
 read; where a file states a mention's text too, it must be the one at the place.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from playmask.data.annotated import Annotated, check_mentions
@@ -60,8 +60,3 @@ def read_mentions(
         raise unknown_format(path, (*COLUMNS, *OBJECTS, TABLE, ".ann"))
     checked = ((number, lambda make=make: check_mentions(make(), labels)) for number, make in texts)
     return gather(path, checked, skip_bad=skip_bad)
-
-
-def labels_of_mentions(examples: Iterable[Annotated]) -> list[str]:
-    """List the labels that occur, sorted."""
-    return sorted({mention.label for example in examples for mention in example.mentions})
