@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -76,7 +76,24 @@ def load_reader(path: str | Path, *, family: str | None = None, **options: Any) 
     return load(path, family=family, **options)
 
 
-def save_task(task: Any, directory: str | Path) -> Path:
+class Saved(Protocol):
+    """A task that is saved: a network around a Transformer, a tokenizer, settings, its training."""
+
+    network: keras.Model
+    tokenizer: Tokenizer
+    settings: Any
+    training: Any
+
+    @property
+    def transformer(self) -> Transformer:
+        """The Transformer inside."""
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+
+
+def save_task(task: Saved, directory: str | Path) -> Path:
     """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
 
     The new weights are gathered first; then the old ones go, and the new ones come last, in one
@@ -94,7 +111,7 @@ def save_task(task: Any, directory: str | Path) -> Path:
     return directory
 
 
-def _described(task: Any) -> dict[str, Any]:
+def _described(task: Saved) -> dict[str, Any]:
     """What task.json holds: the task, its settings, and how it was trained last."""
     training = {} if task.training is None else {"training": to_json(task.training)}
     return {"format": FORMAT, "task": task.name, "settings": to_json(task.settings), **training}

@@ -11,6 +11,7 @@ from playmask.files import write_lines
 from playmask.inspection.draw import confusion_picture, confusion_text
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.saving import load_task
+from playmask.tasks.task import Task
 
 WIDEST = 20  # classes of a confusion matrix in the terminal
 
@@ -57,7 +58,9 @@ def run(request: Request) -> None:
         note(f"The confusion matrix is {request.confusion}")
 
 
-def _lines(task: Any, examples: Sequence[Any], answers: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def _lines(
+    task: Task[Any], examples: Sequence[Any], answers: Sequence[Any]
+) -> Iterator[dict[str, Any]]:
     """Each example with its target and the task's answer."""
     for example, answer in zip(examples, answers, strict=True):
         yield {

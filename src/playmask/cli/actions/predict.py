@@ -13,6 +13,7 @@ from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
 from playmask.errors import ConfigError, DataError
 from playmask.tasks.saving import load_task
+from playmask.tasks.task import Task
 
 
 class Request(NamedTuple):
@@ -66,7 +67,7 @@ def _check(request: Request) -> None:
         raise DataError(f"{file} {what}.")
 
 
-def _groups(task: Any, request: Request, skipped: list[str] | None) -> Iterable[list[Any]]:
+def _groups(task: Task[Any], request: Request, skipped: list[str] | None) -> Iterable[list[Any]]:
     """Where the texts come from, in groups to predict together."""
     file, text = request.file, request.text
     if text:
@@ -78,7 +79,7 @@ def _groups(task: Any, request: Request, skipped: list[str] | None) -> Iterable[
 
 
 def inputs_in(
-    task: Any, path: Path, columns: str | None, skipped: list[str] | None
+    task: Task[Any], path: Path, columns: str | None, skipped: list[str] | None
 ) -> Iterable[Any]:
     """The inputs of a file: those of a table, or one text per line; bad ones go to `skipped`."""
     if not is_table(path):
@@ -91,7 +92,7 @@ def inputs_in(
     return table
 
 
-def _print(task: Any, group: Sequence[Any], answers: Sequence[Any]) -> None:
+def _print(task: Task[Any], group: Sequence[Any], answers: Sequence[Any]) -> None:
     """Print one line of JSON for each example of a group."""
     for example, answer in zip(group, answers, strict=True):
         fields = {**task.example_json(example), **task.answer_json(example, answer)}

@@ -34,6 +34,7 @@ from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.registry import task_class
 from playmask.tasks.saving import TASK, load_task, read_settings
 from playmask.tasks.settings import TaskSettings
+from playmask.tasks.task import Task
 
 FILES = (TASK, ARCHITECTURE, "tokenizer.json", WEIGHTS, HISTORY, RUN, CURVE)
 
@@ -138,7 +139,9 @@ def _read(
     return examples, checks, settings
 
 
-def _check(task: Any, path: Path, examples: Examples[Any], *, skip_bad: bool) -> Examples[Any]:
+def _check(
+    task: Task[Any], path: Path, examples: Examples[Any], *, skip_bad: bool
+) -> Examples[Any]:
     """Those of a file's examples that the task can learn."""
     checked: Examples[Any] = task.read(examples, skip_bad=skip_bad)
     note_skipped(path, checked.skipped[len(examples.skipped) :])
@@ -146,7 +149,7 @@ def _check(task: Any, path: Path, examples: Examples[Any], *, skip_bad: bool) ->
 
 
 def _announce(
-    task: Any, options: Options, examples: Examples[Any], checks: Examples[Any] | None
+    task: Task[Any], options: Options, examples: Examples[Any], checks: Examples[Any] | None
 ) -> None:
     beside = f", {len(checks):,} for validation" if checks is not None else ""
     names = (name for example in examples for name in task.names(example))
@@ -168,7 +171,7 @@ def _clear(out: Path, *, everything: bool) -> None:
 
 
 def _fit(
-    task: Any,
+    task: Task[Any],
     examples: Examples[Any],
     checks: Examples[Any] | None,
     options: Options,
