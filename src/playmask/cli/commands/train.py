@@ -56,6 +56,7 @@ class TaskCommands(TyperGroup):
         info = CommandInfo(
             name=cmd_name,
             callback=_training(settings),
+            short_help=settings.summary,
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         )
         return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
