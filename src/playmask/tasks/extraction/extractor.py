@@ -19,7 +19,6 @@ from playmask.runtime.batches import Batch, Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.extraction.content import Content, Marked
-from playmask.tasks.extraction.mentions import MENTIONS
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import ExtractionSettings
 from playmask.tasks.network import Encoded
@@ -171,7 +170,7 @@ class Extractor(Task[E], Generic[E]):
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How surely the surest mention of a label is one; without a label, the surest of all."""
-        if self.content is not MENTIONS:
+        if not self.method.scores_mentions:
             raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no mentions.")
         text = one_text(texts, self.name)
         window, *more = self.windows([text])

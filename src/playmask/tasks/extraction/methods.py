@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import keras
 import numpy as np
@@ -18,7 +18,12 @@ E = TypeVar("E", bound=ExtractionSettings)
 
 
 class Method(ABC, Generic[E]):
-    """A way to extract; it knows its network and its settings, and no task."""
+    """A way to extract; it knows its network and its settings, and no task.
+
+    scores_mentions: whether what it finds are mentions, each with a score that can be explained
+    """
+
+    scores_mentions: ClassVar[bool] = False
 
     def __init__(self, network: keras.Model, settings: E) -> None:
         self.network, self.settings = network, settings

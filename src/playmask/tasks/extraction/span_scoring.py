@@ -1,7 +1,7 @@
 """Extraction by scores for spans: every span of tokens gets a score for each label."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -80,6 +80,8 @@ def target_spans(
 
 class SpanScoring(Method[SpanSettings]):
     """Spans with scores above 0; they may overlap or hold one another."""
+
+    scores_mentions: ClassVar[bool] = True
 
     @staticmethod
     def build_network(transformer: Transformer, settings: SpanSettings) -> SpanNetwork:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -64,6 +64,8 @@ class TaggerNetwork(TaskNetwork):
 
 class Tagging(Method[Any]):
     """Tags for tokens; mentions are runs of them, and stand apart."""
+
+    scores_mentions: ClassVar[bool] = True
 
     def __init__(self, network: keras.Model, settings: Settings) -> None:
         super().__init__(network, settings)
