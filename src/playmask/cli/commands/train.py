@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -11,10 +11,9 @@ from typer.core import TyperGroup
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
-from playmask.cli.options import NewModel, Parameters, parameter, parameters_of
-from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.registry import SETTINGS
-from playmask.tasks.settings import TaskSettings
+if TYPE_CHECKING:
+    from playmask.cli.options import Parameters
+    from playmask.tasks.settings import TaskSettings
 
 NEEDED = inspect.Parameter.empty
 
@@ -23,22 +22,27 @@ def _flag(name: str, text: str) -> tuple[Any, bool]:
     return Annotated[bool, Option(name, help=text)], False
 
 
-FIRST: Parameters = {
-    "out": (Annotated[Path, Option(help="The folder the task is saved in.")], NEEDED),
-    "validation": parameter(Path, "Data of the same form that tell the best epoch."),
-    "model": parameter(str, "A pretrained model: a path or a hub's name."),
-    "family": parameter(str, "The model's family, where it does not tell itself."),
-    "new": parameter(bool, "Start from a small random model.", "--new"),
-    **parameters_of(TrainingOptions, "epochs", "batch_size", "learning_rate"),
-}
-LAST: Parameters = {
-    "columns": parameter(str, "Of the files, such as label,text,_."),
-    **parameters_of(TrainingOptions, "seed", "warm_up", "weight_decay", "clip", "multiplier"),
-    **parameters_of(NewModel),
-    "skip_bad": _flag("--skip-bad", "Leave bad lines out."),
-    "resume": _flag("--resume", "Go on after an interruption."),
-    "force": _flag("--force", "Replace the task that --out holds; it goes at once."),
-}
+def _parameters(settings: "type[TaskSettings]") -> "Parameters":
+    """The arguments and options of a task's command; recipes are imported when it is asked for."""
+    from playmask.cli.options import NewModel, parameter, parameters_of
+    from playmask.runtime.train.options import TrainingOptions
+
+    return {
+        "train": (Annotated[Path, Argument(metavar="TRAIN", help=settings.data)], NEEDED),
+        "out": (Annotated[Path, Option(help="The folder the task is saved in.")], NEEDED),
+        "validation": parameter(Path, "Data of the same form that tell the best epoch."),
+        "model": parameter(str, "A pretrained model: a path or a hub's name."),
+        "family": parameter(str, "The model's family, where it does not tell itself."),
+        "new": parameter(bool, "Start from a small random model.", "--new"),
+        **parameters_of(TrainingOptions, "epochs", "batch_size", "learning_rate"),
+        **parameters_of(settings),
+        "columns": parameter(str, "Of the files, such as label,text,_."),
+        **parameters_of(TrainingOptions, "seed", "warm_up", "weight_decay", "clip", "multiplier"),
+        **parameters_of(NewModel),
+        "skip_bad": _flag("--skip-bad", "Leave bad lines out."),
+        "resume": _flag("--resume", "Go on after an interruption."),
+        "force": _flag("--force", "Replace the task that --out holds; it goes at once."),
+    }
 
 
 class TaskCommands(TyperGroup):
@@ -46,10 +50,14 @@ class TaskCommands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the tasks."""
+        from playmask.tasks.registry import SETTINGS
+
         return [*SETTINGS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a task, or None where there is none."""
+        from playmask.tasks.registry import SETTINGS
+
         settings = SETTINGS.get(cmd_name)
         if settings is None:
             return None
@@ -70,7 +78,7 @@ def _train() -> None:
     """Train a task on data of your own."""
 
 
-def _training(settings: type[TaskSettings]) -> Callable[..., None]:
+def _training(settings: "type[TaskSettings]") -> Callable[..., None]:
     """What the command of a task does; its options are those of all tasks and its settings."""
 
     def train(**options: Any) -> None:
@@ -79,13 +87,7 @@ def _training(settings: type[TaskSettings]) -> Callable[..., None]:
 
         run(settings, Job(**{field: options.pop(field) for field in Job._fields}), options)
 
-    file = Annotated[Path, Argument(metavar="TRAIN", help=settings.data)]
-    parameters: Parameters = {
-        "train": (file, NEEDED),
-        **FIRST,
-        **parameters_of(settings),
-        **LAST,
-    }
+    parameters = _parameters(settings)
     train.__doc__ = (
         f"{settings.summary}\n\nThe best epoch is kept. Everything that can be wrong is said "
         "before training begins."
