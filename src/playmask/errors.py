@@ -4,6 +4,7 @@ They subclass the builtin that fits, so that `except ValueError` keeps working.
 """
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 
@@ -22,6 +23,8 @@ class PlaymaskError(Exception):
 
     """
 
+    _keras_call_info_injected = True  # Keras then leaves the sentence as it is
+
 
 class CheckpointError(PlaymaskError, ValueError):
     """A checkpoint is damaged, foreign, or does not fit the model."""
@@ -37,6 +40,15 @@ class DataError(PlaymaskError, ValueError):
 
 class InputError(PlaymaskError, ValueError):
     """A model, tokenizer or predictor was given inputs it cannot take."""
+
+
+def brief(value: object) -> str:
+    """Show a value of any size and depth in a few words of an error message."""
+    return _BRIEF.repr(value)
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 80
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -13,6 +13,8 @@ from playmask.errors import CheckpointError
 PathLike = str | os.PathLike[str]
 JsonObject = dict[str, Any]
 
+STAND_IN = 64  # bytes from which a stand-in for a file is known
+
 
 def make_directory(directory: Path) -> None:
     """Make a directory to save into; raises CheckpointError where a file has its name."""
@@ -37,12 +39,42 @@ def write_json(file: Path, value: Any) -> None:
 def read_json(file: Path) -> JsonObject:
     """Read a JSON object; raises CheckpointError naming the file where it is something else."""
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        content = file.read_bytes()
     except (ValueError, OSError) as error:
         raise CheckpointError(f"{file} is not readable as JSON: {error}.") from error
+    refuse_stand_in(file, content[:STAND_IN])
+    value = parse_json(file, content)
     if not isinstance(value, dict):
         raise CheckpointError(f"{file} holds a JSON {type(value).__name__}, not an object.")
     return value
+
+
+def parse_json(file: Path, content: bytes | str) -> Any:
+    """Parse the JSON that a file holds; raises CheckpointError naming the file where it is none."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise CheckpointError(
+            f"{file} is not readable as JSON: its lists and objects are nested too deeply."
+        ) from None
+    except ValueError as error:
+        raise CheckpointError(f"{file} is not readable as JSON: {error}.") from error
+
+
+def refuse_stand_in(file: Path, start: bytes) -> None:
+    """Refuse a file that only stands in for the real one, by the STAND_IN bytes it starts with.
+
+    Raises: CheckpointError for a pointer of Git LFS, and for a web page
+    """
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise CheckpointError(
+            f"{file} is a Git LFS pointer, not the file itself; run `git lfs pull` in its "
+            "repository, or download the file."
+        )
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise CheckpointError(
+            f"{file} is a web page, not the file that it should be; download the file itself."
+        )
 
 
 def write_bytes(file: Path, content: bytes) -> None:

@@ -1,18 +1,21 @@
 """Lazy mappings from tensor name to numpy array, which every checkpoint file is opened as."""
 
 import difflib
-import json
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from playmask.errors import CheckpointError
-from playmask.files import PathLike
+from playmask.errors import CheckpointError, brief
+from playmask.files import STAND_IN, PathLike, read_json, refuse_stand_in
 
 T = TypeVar("T")
+
+PIECE = 1 << 20  # numbers that are compared at once
+MOST_AXES = 32
+LONGEST_NAME = 255  # bytes of a file's name, in every usual file system
 
 
 class Spec(NamedTuple):
@@ -25,6 +28,21 @@ class Spec(NamedTuple):
     def nbytes(self) -> int:
         """Size of the values in bytes (a Python int, so it cannot overflow)."""
         return size(self.shape) * self.dtype.itemsize
+
+
+def stored_spec(shape: Sequence[Any], dtype: np.dtype) -> Spec:
+    """The shape and dtype that a file says a tensor has.
+
+    Raises: ValueError where no array can have them
+    """
+    if len(shape) > MOST_AXES:
+        raise ValueError(f"it has {len(shape)} axes, where {MOST_AXES} are the most")
+    if not all(type(n) is int and 0 <= n < 1 << 62 for n in shape):
+        raise ValueError(f"its shape {brief(shape)} is impossible")
+    spec = Spec(tuple(shape), dtype)
+    if size(tuple(max(n, 1) for n in shape)) * dtype.itemsize >= 1 << 62:
+        raise ValueError(f"its shape {brief(shape)} is impossible")
+    return spec
 
 
 class Tensors(Mapping[str, np.ndarray]):
@@ -128,16 +146,12 @@ def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> ShardedTensors:
 
     Raises:  CheckpointError naming the shard that is missing, or the tensor that its shard lacks
     """
-    try:
-        home = json.loads(path.read_bytes())["weight_map"]
-        foreign = [file for file in home.values() if Path(file).name != file]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    home = _weight_map(path)
+    foreign = next((file for file in home.values() if not _is_file_name(file)), None)
+    if foreign is not None:
         raise CheckpointError(
-            f"{path} is no index of shards: it should be JSON with a 'weight_map' "
-            f"from tensor name to file name ({type(error).__name__}: {error})."
-        ) from error
-    if foreign:
-        raise CheckpointError(f"{path} names {foreign[0]!r}, which is not a file name beside it.")
+            f"{path} names {brief(foreign)}, which is not a file name beside it."
+        )
     files = sorted(set(home.values()))
     missing = [file for file in files if not (path.parent / file).is_file()]
     if missing:
@@ -152,6 +166,27 @@ def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> ShardedTensors:
                 f"{path} says that tensor {name!r} is in {file}, but that file lacks it."
             )
     return ShardedTensors(path, shards, home)
+
+
+def _weight_map(path: Path) -> dict[str, str]:
+    """The file's name for each tensor's that an index holds."""
+    try:
+        home = read_json(path).get("weight_map")
+    except CheckpointError as error:
+        raise CheckpointError(f"{path.name} is no index of shards: {error}") from error
+    if not isinstance(home, dict) or not all(isinstance(file, str) for file in home.values()):
+        raise CheckpointError(
+            f"{path} is no index of shards: it should be JSON with a 'weight_map' from tensor name "
+            f"to file name, not {brief(home)}."
+        )
+    return home
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether a file beside another may be called so."""
+    if not _is_text(name) or "\0" in name:
+        return False
+    return len(name.encode()) <= LONGEST_NAME and Path(name).name == name
 
 
 def locate(path: PathLike, stem: str, suffix: str) -> Path:
@@ -187,15 +222,32 @@ def mapped(path: Path) -> np.ndarray:
     try:
         if path.stat().st_size == 0:  # the operating system refuses to map nothing
             return np.zeros(0, np.uint8)
-        return np.memmap(path, np.uint8, "c").view(np.ndarray)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+        buffer = np.memmap(path, np.uint8, "c").view(np.ndarray)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}.") from error
+    refuse_stand_in(path, buffer[:STAND_IN].tobytes())
+    return buffer
 
 
 def view(buffer: np.ndarray, spec: Spec) -> np.ndarray:
     """See uint8 bytes as an array of `spec`, without a copy where they are aligned."""
     array = buffer.view(spec.dtype).reshape(spec.shape)
     return array if array.flags.aligned else array.copy()
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two tensors have the same values, compared in pieces of a few megabytes."""
+    if one.shape != other.shape:
+        return False
+    if one.dtype == other.dtype and one.__array_interface__ == other.__array_interface__:
+        return True  # views of the same bytes, as PyTorch stores what is tied
+    bits: Callable[[np.ndarray], np.ndarray] = raw
+    if one.dtype != other.dtype:
+        bits = lambda array: array.astype("float64")  # noqa: E731
+    one, other = np.atleast_1d(one), np.atleast_1d(other)
+    rows = max(1, PIECE * len(one) // max(1, one.size))
+    pieces = (slice(start, start + rows) for start in range(0, len(one), rows))
+    return all(np.array_equal(bits(one[piece]), bits(other[piece])) for piece in pieces)
 
 
 def raw(array: np.ndarray) -> np.ndarray:

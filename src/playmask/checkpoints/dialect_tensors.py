@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from playmask.checkpoints.containers import Spec, Tensors
-from playmask.checkpoints.load_plan import OURS, dialect_of
+from playmask.checkpoints.load_plan import OURS, dialect_of, readings_of
 from playmask.checkpoints.load_report import Report
 from playmask.errors import CheckpointError
 from playmask.families.names import Dialect, Rule
@@ -46,8 +46,9 @@ class DialectTensors(Tensors):
         origin = _origin(model.report, dialect)
         self._pieces: dict[str, list[TensorPiece]] = {}
         for ours, variable in weights_by_name(model).items():
-            rule, names = _named(ours, dialect)
-            name, stored = origin.get(ours, (names[0], None))
+            readings = _readings(ours, model, dialect)
+            theirs, stored = origin.get(ours, ("", None))
+            rule, name = next((r for r in readings if r[1] == theirs), readings[0])
             self._pieces.setdefault(name, []).append(TensorPiece(rule, variable, stored))
         for name, pieces in self._pieces.items():
             pieces.sort(key=lambda piece: piece.rule.piece or (0, 1))
@@ -90,13 +91,14 @@ def _origin(report: Report | None, dialect: Dialect) -> dict[str, tuple[str, np.
     return {item.ours: (item.theirs, item.dtype) for item in report.loaded}
 
 
-def _named(ours: str, dialect: Dialect) -> tuple[Rule, list[str]]:
-    hit = (Rule(ours, ours), [ours]) if dialect is OURS else dialect.rule_for(ours)
-    if hit is None:
+def _readings(ours: str, model: Transformer, dialect: Dialect) -> list[tuple[Rule, str]]:
+    """What one of our weights may be stored as: its rules and names, the usual first."""
+    readings = readings_of(ours, dialect, model.architecture.vocabulary_head.tied)
+    if not readings:
         raise CheckpointError(
             f"The dialect {dialect.name!r} has no name for {ours}; save as 'playmask'."
         )
-    return hit
+    return readings
 
 
 def _cast_if_exact(value: np.ndarray, dtype: np.dtype | None) -> np.ndarray:

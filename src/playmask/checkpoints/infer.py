@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from playmask.checkpoints.source import Source
-from playmask.errors import CheckpointError, ConfigError, nearest
+from playmask.errors import CheckpointError, ConfigError, brief, nearest
 from playmask.families import FAMILIES, Family
-from playmask.families.names import Dialect
+from playmask.families.names import TOKENS, Dialect
 
 BODY = ("embeddings/", "blocks/", "decoder/")
 """What the names of weights start with that are no heads."""
@@ -41,7 +41,7 @@ def infer(source: Source, family: str | None = None) -> Guess:
             raise CheckpointError(_misfit(source, guesses, family))
     if not fitting:
         raise CheckpointError(_misfit(source, guesses))
-    declared = source.config.get("model_type")
+    declared = _model_type(source)
     best = _narrowed([g for g in fitting if g.named == fitting[0].named], source)
     if len(best) > 1:
         names = ", ".join(guess.family.name for guess in best)
@@ -60,7 +60,7 @@ def infer(source: Source, family: str | None = None) -> Guess:
 
 def _narrowed(best: list[Guess], source: Source) -> list[Guess]:
     """Of several that name all tensors, those that most speaks for, one sign after the other."""
-    declared, config = source.config.get("model_type"), set(source.config)
+    declared, config = _model_type(source), set(source.config)
     most = max(guess.filled for guess in best)
     for sign in (
         lambda guess: declared in guess.family.model_types,
@@ -70,6 +70,16 @@ def _narrowed(best: list[Guess], source: Source) -> list[Guess]:
     ):
         best = [guess for guess in best if sign(guess)] or best
     return best
+
+
+def _model_type(source: Source) -> str | None:
+    """What the configuration says the model is."""
+    declared = source.config.get("model_type")
+    if declared is not None and not isinstance(declared, str):
+        raise ConfigError(
+            f"{source.directory}: model_type is {brief(declared)}; a string such as 'bert' is due."
+        )
+    return declared
 
 
 def _declared(guess: Guess, declared: str) -> bool:
@@ -97,13 +107,13 @@ def _fits(guess: Guess, source: Source) -> bool:
     needs = guess.family.needs
     if needs and not any(re.search(needs, name) for name in source.tensors):
         return False
-    hit = guess.dialect.rule_for("embeddings/tokens/embeddings")
-    return hit is not None and any(n in source.tensors for n in hit[1]) and guess.named > 0.5
+    tables = guess.dialect.readings(TOKENS, tied=True)
+    return any(name in source.tensors for _, name in tables) and guess.named > 0.5
 
 
 def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> str:
-    some = ", ".join(list(source.tensors)[:3]) or "no tensors"
-    declared = source.config.get("model_type")
+    some = ", ".join(map(brief, list(source.tensors)[:3])) or "no tensors"
+    declared = _model_type(source)
     says = f"; its configuration says model_type {declared!r}" if declared else ""
     start = f"{source.path} holds {len(source.tensors)} tensors ({some}, …){says}"
     if family is not None:

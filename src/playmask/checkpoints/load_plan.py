@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from playmask.checkpoints.containers import same
 from playmask.checkpoints.load_report import Fresh, Ignored, Loaded, Report
-from playmask.checkpoints.resize import OUTPUT, VOCABULARY, Rows, resize_weight
+from playmask.checkpoints.resize import VOCABULARY, Rows, resize_weight
 from playmask.checkpoints.source import Source
 from playmask.errors import CheckpointError
 from playmask.families import FAMILIES
-from playmask.families.names import Dialect, Rule
+from playmask.families.names import OUTPUT, TOKENS, Dialect, Rule, Transpose
 from playmask.model.architecture import Architecture
 from playmask.model.heads import HEADS
 from playmask.model.parts import Dot, Gated
@@ -65,11 +66,15 @@ class Plan(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A checkpoint, the dialect it is named in, and the shapes of our weights as it has them."""
+    """A checkpoint, the dialect it is named in, and the shapes of our weights as it has them.
+
+    tied: whether its vocabulary head scores with the token table
+    """
 
     source: Source
     dialect: Dialect
     shapes: Shapes
+    tied: bool
 
 
 class Changes(NamedTuple):
@@ -97,17 +102,24 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
     if model.architecture != report.architecture:
         original = _shapes(blank(lambda: Transformer(report.architecture, model.head_names)))
     changes = Changes(report.architecture, model.architecture, rows, resize)
-    stored = Stored(source, dialect_of(report), original)
+    tied = report.architecture.vocabulary_head.tied
+    stored = Stored(source, dialect_of(report), original, tied)
     stored_as = _stored_as(model.architecture, report.architecture)
     decisions = [_decide(n, stored_as(n), shape, stored, changes) for n, shape in shapes.items()]
     steps = [item for item in decisions if isinstance(item, Step)]
     fresh = [item for item in decisions if isinstance(item, Fresh)]
     wrong = [item for item in decisions if isinstance(item, str)] + _half_heads(steps, fresh)
-    used = {step.theirs for step in steps}
-    ignored, unknown = _unused(source, stored.dialect, used, shapes, report)
+    used = {stored_as(step.ours): step.theirs for step in steps}
+    ignored, unknown = _unused(stored, used, model, report)
     _refuse(wrong + unknown, source, report)
     loaded = [Loaded(s.ours, s.theirs, *source.tensors.spec(s.theirs), note=s.note) for s in steps]
-    done = replace(report, loaded=tuple(loaded), fresh=tuple(fresh), ignored=tuple(ignored))
+    done = replace(
+        report,
+        loaded=tuple(loaded),
+        fresh=tuple(fresh),
+        ignored=tuple(ignored),
+        notes=(*report.notes, *filter(None, map(_note, steps))),
+    )
     return Plan(steps, done)
 
 
@@ -118,7 +130,7 @@ def _decide(
 
     origin: our name of the weight in the checkpoint's own architecture
     """
-    match = _find_tensor(origin, stored.dialect, stored.source)
+    match = _find_tensor(origin, stored)
     if match is None:
         reason = _why_fresh(origin, stored.shapes)
         return Fresh(ours, shape, reason) if reason else f"{ours} {shape} is not in the checkpoint"
@@ -217,15 +229,22 @@ def _without(array: np.ndarray, pieces: Pieces) -> np.ndarray:
     return np.concatenate([part for part, size in zip(parts, new, strict=True) if size], axis=-1)
 
 
-def _find_tensor(ours: str, dialect: Dialect, source: Source) -> tuple[Rule, str] | None:
+def readings_of(ours: str, dialect: Dialect, tied: bool) -> list[tuple[Rule, str]]:
+    """The tensors that one of our weights may be stored as, each with its rule, the usual first."""
+    return [(Rule(ours, ours), ours)] if dialect is OURS else dialect.readings(ours, tied)
+
+
+def _find_tensor(ours: str, stored: Stored) -> tuple[Rule, str] | None:
     """The rule and the tensor for one of our weights."""
-    if dialect is OURS:
-        return (Rule(ours, ours), ours) if ours in source.tensors else None
-    hit = dialect.rule_for(ours)
-    if hit is None:
-        return None
-    rule, names = hit
-    return next(((rule, name) for name in names if name in source.tensors), None)
+    readings = readings_of(ours, stored.dialect, stored.tied)
+    return next((reading for reading in readings if reading[1] in stored.source.tensors), None)
+
+
+def _note(step: Step) -> str | None:
+    """Say where a weight was read from its tied copy, since the usual tensor is not there."""
+    if step.ours == TOKENS and step.rule.ops[-1:] == (Transpose(),) and len(step.rule.ops) > 1:
+        return f"the token embedding is {step.theirs}, which is tied to it and stored in its place"
+    return None
 
 
 def _shape_after(rule: Rule, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -249,46 +268,46 @@ def _half_heads(steps: list[Step], fresh: list[Fresh]) -> list[str]:
 
 
 def _unused(
-    source: Source, dialect: Dialect, used: set[str], shapes: Shapes, report: Report
+    stored: Stored, used: dict[str, str], model: Transformer, report: Report
 ) -> tuple[list[Ignored], list[str]]:
     """Say for each tensor that fills nothing why; what nobody can explain is wrong."""
     ignored, unknown = [], []
-    for theirs in source.tensors:
-        if theirs in used:
+    tensors, filling, shapes = stored.source.tensors, set(used.values()), _shapes(model)
+    for theirs in tensors:
+        if theirs in filling:
             continue
-        reason = _why_unused(theirs, dialect, shapes, report)
+        ours = theirs if stored.dialect is OURS else stored.dialect.ours_for(theirs)
+        first = used.get(ours or "")
+        if first is not None and not same(tensors[theirs], tensors[first]):
+            unknown.append(f"{theirs} and {first} are both {ours}, but with other values")
+            continue
+        reason = f"a copy of {first}" if first else _why_unused(
+            theirs, ours, stored, shapes, model
+        )
         if reason is None:
-            shape = source.tensors.spec(theirs).shape
-            unknown.append(f"{theirs} {shape} belongs to no weight of it")
+            unknown.append(f"{theirs} {tensors.spec(theirs).shape} belongs to no weight of it")
         else:
             ignored.append(Ignored(theirs, reason))
-    ignored += [Ignored(name, reason) for name, reason in source.tensors.unreadable.items()]
+    ignored += [Ignored(name, reason) for name, reason in tensors.unreadable.items()]
     return ignored, unknown
 
 
-def _why_unused(theirs: str, dialect: Dialect, shapes: Shapes, report: Report) -> str | None:
+def _why_unused(
+    theirs: str, ours: str | None, stored: Stored, shapes: Shapes, model: Transformer
+) -> str | None:
+    """Why a tensor, named after one of our weights or none, fills nothing; None = without reason."""
+    dialect, head = stored.dialect, (ours or "").split("/")[0]
     reason = dialect.reason_to_ignore(theirs)
     if reason is not None:
         return reason
-    ours = theirs if dialect is OURS else dialect.ours_for(theirs)
-    if ours == OUTPUT and report.architecture.vocabulary_head.tied:
+    if ours == OUTPUT and stored.tied and dialect is not OURS:  # as `own_output` has compared
         return "tied: a copy of the token embedding"
     if ours in shapes:
-        return "another copy of a tensor, or of another shape than asked for"
-    if ours is not None and ours.split("/")[0] in HEADS:
-        return f"the head {ours.split('/')[0]!r} was not asked for"
-    if ours is not None and not _beyond(ours, report.architecture):
+        return "of another shape than asked for"
+    if ours in stored.shapes:
         return "not in the changed architecture"
-    if re.search(dialect.body, theirs):
+    if head in HEADS and head not in model.heads:
+        return f"the head {head!r} was not asked for"
+    if ours is not None or re.search(dialect.body, theirs):
         return None
-    return f"not part of a {report.family} model"
-
-
-def _beyond(ours: str, stored: Architecture) -> bool:
-    """Whether a weight is of a block that the checkpoint's own architecture does not have."""
-    block, decoder = BLOCK.match(ours), DECODER.match(ours)
-    if block is not None:
-        return int(block[1]) not in stored.block_map
-    return decoder is not None and (
-        stored.decoder is None or int(decoder[1]) >= stored.decoder.depth
-    )
+    return f"not part of a {model.architecture.family} model"

@@ -37,7 +37,8 @@ class Ignored(NamedTuple):
 class Report:
     """Where a model's weights come from.
 
-    config: the checkpoint's own configuration; architecture: what it describes before changes.
+    config: the checkpoint's own configuration; architecture: what it describes before changes;
+    notes: what was guessed where the checkpoint is ambiguous, or contradicts itself.
     """
 
     path: str
@@ -48,12 +49,14 @@ class Report:
     loaded: tuple[Loaded, ...] = field(default=(), repr=False)
     fresh: tuple[Fresh, ...] = field(default=(), repr=False)
     ignored: tuple[Ignored, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         lines = [
             f"{self.path}: family {self.family}, dialect {self.dialect}; {len(self.loaded)} "
             f"weights loaded, {len(self.fresh)} fresh, {len(self.ignored)} tensors ignored"
         ]
+        lines += [f"  note     {note}" for note in self.notes]
         lines += [f"  fresh    {item.ours} {item.shape}: {item.reason}" for item in self.fresh]
         lines += [f"  ignored  {item.theirs}: {item.reason}" for item in self.ignored]
         return "\n".join(lines)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from playmask.errors import ConfigError
+from playmask.families.names import OUTPUT, TOKENS
 
-OUTPUT = "mlm/output/kernel"  # of models whose vocabulary head is not tied to the embedding
-
-VOCABULARY = {"embeddings/tokens/embeddings": 0, "mlm/bias": 0, OUTPUT: 1}
+VOCABULARY = {TOKENS: 0, "mlm/bias": 0, OUTPUT: 1}
 """Our weights with one row per token, and the axis of those rows."""
 
 Compound = Sequence[int] | tuple[Sequence[int], Sequence[float]]

@@ -7,8 +7,11 @@ from typing import Any
 
 from playmask.checkpoints import bundle, hub, megatron, safetensors, torch_zip
 from playmask.checkpoints.containers import Tensors
-from playmask.errors import CheckpointError
+from playmask.checkpoints.wrappers import Unwrapped, prefix_of
+from playmask.errors import CheckpointError, ConfigError, brief
 from playmask.files import read_json
+from playmask.model.architecture import Architecture
+from playmask.model.heads import with_needed
 
 ARCHITECTURE, WEIGHTS = "architecture.json", "weights.safetensors"
 CONFIGS = ("config.json", "bert_config.json")
@@ -26,7 +29,8 @@ class Source:
     """A checkpoint as it lies on disk.
 
     container: "playmask", "google" (a TensorFlow checkpoint), "huggingface" (PyTorch's tensors) or
-    "megatron" (the ranks of a parallel model); directory: where its configuration lies.
+    "megatron" (the ranks of a parallel model); directory: where its configuration lies; prefix:
+    what stood before the tensors' names and was taken off.
     """
 
     path: Path
@@ -34,6 +38,31 @@ class Source:
     container: str
     config: dict[str, Any]
     tensors: Tensors
+    prefix: str = ""
+
+
+def read_description(
+    file: Path, config: dict[str, Any]
+) -> tuple[Architecture, tuple[str, ...]]:
+    """The architecture and the heads that the content of an architecture.json describes.
+
+    Raises: CheckpointError naming the file where it is of another format, or lacks something
+    """
+    if config.get("format") != 1:
+        raise CheckpointError(
+            f"{file} is of playmask's format {brief(config.get('format'))}; this version reads "
+            "format 1."
+        )
+    for key in ("architecture", "heads"):
+        if key not in config:
+            raise CheckpointError(f"{file} lacks {key!r}, so it is not whole; save the model again.")
+    heads = config["heads"]
+    if not isinstance(heads, list) or not all(isinstance(head, str) for head in heads):
+        raise CheckpointError(f"{file}: heads is {brief(heads)}, where a list of names is due.")
+    try:
+        return Architecture.from_json(config["architecture"]), with_needed(heads)
+    except ConfigError as error:
+        raise CheckpointError(f"{file}: {error}") from error
 
 
 def find(path: str | Path, family: str | None = None) -> Source:
@@ -43,9 +72,13 @@ def find(path: str | Path, family: str | None = None) -> Source:
     Raises: CheckpointError where there is none, or more than one
     """
     source = _open(path)
-    if family is None or source.container == "playmask":
+    if source.container == "playmask":
         return source
-    file = _config_file(source.directory, family)
+    prefix = prefix_of(source.path, source.container, source.tensors)
+    if prefix:
+        tensors = Unwrapped(source.path, source.tensors, prefix)
+        source = replace(source, tensors=tensors, prefix=prefix)
+    file = None if family is None else _config_file(source.directory, family)
     return source if file is None else replace(source, config=read_json(file))
 
 

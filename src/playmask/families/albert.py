@@ -102,7 +102,7 @@ def huggingface_blocks() -> list[Rule]:
     rules += pairs("mlm/norm", "predictions.LayerNorm", TORCH_NORM)
     rules += transposed("nsp/dense", "sop_classifier.classifier")
     rules += transposed("mlm/output", "predictions.decoder")[:1]
-    return [*rules, Rule("mlm/bias", "predictions.bias")]
+    return [*rules, Rule("mlm/bias", "predictions.bias", copies=("predictions.decoder.bias",))]
 
 
 def embeddings(rules: list[Rule]) -> list[Rule]:
@@ -138,7 +138,6 @@ ALBERT = Family(
         "huggingface": huggingface(
             [*embeddings(huggingface_names("albert.")), *huggingface_blocks()],
             "albert.",
-            ((r"^predictions\.decoder\.bias$", "a copy of predictions.bias"),),
         ),
     },
     frozenset({"albert"}),

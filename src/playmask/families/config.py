@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from playmask.errors import ConfigError, nearest
+from playmask.errors import ConfigError, PlaymaskError, nearest
+from playmask.families.values import check_value
 from playmask.model.architecture import Architecture
 from playmask.model.norms import Around, Norm
 from playmask.model.parts.by_block import choices, each
@@ -119,29 +120,45 @@ class Configuration:
     to_fields: Callable[[Architecture, str], Fields]
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def read(self, config: Mapping[str, Any], ignore: Iterable[str] = ()) -> Architecture:
+    def read(
+        self, config: Mapping[str, Any], ignore: Iterable[str] = (), *, tied: bool | None = None
+    ) -> Architecture:
         """Translate a configuration into an architecture.
 
+        tied: whether the vocabulary head is the token table, where the tensors have decided it
         Raises: ConfigError for an unknown key, with the nearest known one, and for missing ones
         """
         table = {key.theirs: key for key in self.keys}
         fields = {}
         for name, value in config.items():
             if name in table:
+                check_value(name, table[name].ours, value)
                 fields[table[name].ours] = table[name].read(value)
             elif name not in HARMLESS and name not in ignore:
                 raise ConfigError(
                     f"The configuration has a key {name!r} that the family {self.family!r} does "
                     f"not know.{nearest(name, table)} Pass ignore=[{name!r}] if it does not matter."
                 )
-        missing = [names for names in map(_either, self.required) if not names & set(fields)]
+        present = {name for name, value in fields.items() if value is not None}
+        missing = [names for names in map(_either, self.required) if not names & present]
         if missing:
             theirs = [
                 " or ".join(repr(key.theirs) for key in self.keys if key.ours in names)
                 for names in missing
             ]
             raise ConfigError(f"The configuration lacks {', '.join(theirs)}.")
-        return self.from_fields(fields)
+        return self._architecture(fields if tied is None else {**fields, "tied": tied})
+
+    def _architecture(self, fields: Fields) -> Architecture:
+        """The architecture that fields describe, each of which is of its kind."""
+        try:
+            return self.from_fields(fields)
+        except PlaymaskError:
+            raise
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"The configuration's values do not go together ({error})."
+            ) from error
 
     def write(self, architecture: Architecture, dialect: str) -> dict[str, Any]:
         """Translate an architecture into a dialect's configuration."""

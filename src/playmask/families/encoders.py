@@ -198,7 +198,7 @@ def huggingface_heads(root: str = "bert.") -> list[Rule]:
         *transposed("pool/dense", f"{root}pooler.dense"),
         *transposed("mlm/transform", "cls.predictions.transform.dense"),
         *pairs("mlm/norm", "cls.predictions.transform.LayerNorm", TORCH_NORM),
-        Rule("mlm/bias", "cls.predictions.bias"),
+        Rule("mlm/bias", "cls.predictions.bias", copies=("cls.predictions.decoder.bias",)),
         Rule("mlm/output/kernel", "cls.predictions.decoder.weight", TRANSPOSED),
         *transposed("nsp/dense", "cls.seq_relationship"),
     ]
@@ -221,7 +221,6 @@ GOOGLE_IGNORED = (
 
 HUGGINGFACE_IGNORED = (
     (r"embeddings\.(position_ids|token_type_ids)$", "a constant"),
-    (r"^cls\.predictions\.decoder\.bias$", "a copy of cls.predictions.bias"),
     (r"^(classifier|qa_outputs|dropout)\.", "the head of another task"),
 )
 

@@ -41,13 +41,15 @@ class Rule:
 
     {i} stands for the block, in theirs with a format such as {i:0>2} where it is padded; piece:
     (index, count) where the weight is one of several equal pieces along the tensor's last axis,
-    as queries, keys and values often are; ops come before the cut.
+    as queries, keys and values often are; ops come before the cut; copies: other names under
+    which programs store the same tensor besides, or instead.
     """
 
     ours: str
     theirs: str
     ops: tuple[Op, ...] = ()
     piece: tuple[int, int] | None = None
+    copies: tuple[str, ...] = ()
 
     def read(self, theirs: np.ndarray) -> np.ndarray:
         """Bring a checkpoint's tensor into our layout."""
@@ -66,6 +68,9 @@ class Rule:
             theirs = op.write(theirs)
         return theirs
 
+
+TOKENS = "embeddings/tokens/embeddings"
+OUTPUT = "mlm/output/kernel"  # of models whose vocabulary head is not tied to the token table
 
 INDEX = re.compile(r"\{i(?::.*?)?\}")  # the block's number in a rule's name
 
@@ -94,7 +99,7 @@ class Dialect:
         """Their names and rules by what remains of a name without its numbers."""
         spelled: dict[str, list[tuple[str, Rule]]] = {}
         for rule in self.rules:
-            for name in self._spellings(rule.theirs):
+            for name in self._names(rule):
                 spelled.setdefault(_letters(INDEX.sub("0", name)), []).append((name, rule))
         return spelled
 
@@ -106,8 +111,24 @@ class Dialect:
                 f"{ours} is named by {len(hits)} rules of {self.name!r}, not one."
             )
         for match, rule in hits:
-            return rule, [n.format(**match.groupdict()) for n in self._spellings(rule.theirs)]
+            return rule, [n.format(**match.groupdict()) for n in self._names(rule)]
         return None
+
+    def readings(self, ours: str, tied: bool = False) -> list[tuple[Rule, str]]:
+        """The tensors that one of our weights may be read from, each with its rule, the usual first.
+
+        tied: the output layer is the token table, which may then be stored under either name
+        """
+        hit = self.rule_for(ours)
+        if hit is None:
+            return []
+        rule, names = hit
+        readings = [(rule, name) for name in names]
+        output = self.rule_for(OUTPUT) if tied and ours == TOKENS else None
+        if output is not None:
+            turned = Rule(ours, output[0].theirs, (*output[0].ops, Transpose()))
+            readings += [(turned, name) for name in output[1]]
+        return readings
 
     def names_of(self, ours: str) -> list[str]:
         """The names that one of our weights may have in a checkpoint."""
@@ -133,6 +154,11 @@ class Dialect:
         counted = [name for name in names if self.reason_to_ignore(name) is None]
         named = sum(self.ours_for(name) is not None for name in counted)
         return named / len(counted) if counted else 0.0
+
+    def _names(self, rule: Rule) -> Iterator[str]:
+        """All names of a rule's tensor, those of copies last."""
+        for name in (rule.theirs, *rule.copies):
+            yield from self._spellings(name)
 
     def _spellings(self, theirs: str) -> Iterator[str]:
         """The usual name, then those with pieces replaced by their aliases."""

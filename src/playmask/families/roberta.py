@@ -57,7 +57,7 @@ def rules() -> list[Rule]:
         *transposed("mlm/transform", "lm_head.dense"),
         *pairs("mlm/norm", "lm_head.layer_norm", TORCH_NORM),
         *transposed("mlm/output", "lm_head.decoder")[:1],
-        Rule("mlm/bias", "lm_head.bias"),
+        Rule("mlm/bias", "lm_head.bias", copies=("lm_head.decoder.bias",)),
     ]
 
 
@@ -71,11 +71,7 @@ ROBERTA = Family(
         from_fields=from_fields,
         to_fields=to_fields,
     ),
-    {
-        "huggingface": huggingface(
-            rules(), "roberta.", ((r"^lm_head\.decoder\.bias$", "a copy of lm_head.bias"),)
-        )
-    },
+    {"huggingface": huggingface(rules(), "roberta.")},
     frozenset({"roberta", "xlm-roberta", "camembert"}),
     heads=("pool", "mlm"),
     models="RoBERTa (English), XLM-RoBERTa, CamemBERT",

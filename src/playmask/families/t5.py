@@ -18,7 +18,7 @@ from playmask.families.config import (
 )
 from playmask.families.encoders import GOOGLE_IGNORED, transposed
 from playmask.families.family import Family
-from playmask.families.names import Dialect, Rule, Transpose
+from playmask.families.names import TOKENS, Dialect, Rule, Transpose
 from playmask.model.architecture import Architecture, Decoder, VocabularyHead
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import Buckets, Dot
@@ -220,10 +220,14 @@ def google_rules(feedforward: dict[str, str], norm: str, final: str) -> list[Rul
     return rules
 
 
+SHARED = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+"""What Hugging Face's programs call the one token table besides."""
+
+
 def huggingface_rules(feedforward: dict[str, str]) -> list[Rule]:
     """The names of Hugging Face's T5 and mT5."""
     rules = [
-        Rule("embeddings/tokens/embeddings", "shared.weight"),
+        Rule(TOKENS, "shared.weight", copies=SHARED),
         *transposed("mlm/output", "lm_head")[:1],
     ]
     for stack, sublayers in SUBLAYERS.items():
@@ -242,7 +246,6 @@ def huggingface_rules(feedforward: dict[str, str]) -> list[Rule]:
 
 
 IGNORED = (
-    (r"^(encoder|decoder)\.embed_tokens\.weight$", "tied: a copy of the token embedding"),
     (
         r"^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$",
         "a bug of early programs: no trained model has it",

@@ -1,0 +1,83 @@
+"""The prefix that a wrapper put before the names of a model's tensors.
+
+PyTorch's DataParallel writes `module.`, torch.compile `_orig_mod.`, and a class of one's own
+whatever it calls the model inside.
+"""
+
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from playmask.checkpoints.containers import Spec, Tensors
+from playmask.errors import CheckpointError
+from playmask.families import FAMILIES
+from playmask.families.names import OUTPUT, TOKENS
+
+ENDS = (".", "/")
+"""What a prefix ends with."""
+
+
+class Unwrapped(Tensors):
+    """The tensors of another mapping by their names without a prefix, where they have it."""
+
+    def __init__(self, path: Path, tensors: Tensors, prefix: str) -> None:
+        self._theirs: dict[str, str] = {}
+        for name in tensors:
+            short = name.removeprefix(prefix)
+            if short in self._theirs:
+                raise CheckpointError(
+                    f"{path} has both {self._theirs[short]!r} and {name!r}; without the prefix "
+                    f"{prefix!r} they are one. Save the tensors of one model alone."
+                )
+            self._theirs[short] = name
+        specs: dict[str, Spec] = {short: tensors.spec(name) for short, name in self._theirs.items()}
+        super().__init__(path, specs, tensors.unreadable)
+        self._tensors = tensors
+
+    def _load(self, name: str) -> np.ndarray:
+        return self._tensors[self._theirs[name]]
+
+
+def prefix_of(path: Path, container: str, tensors: Tensors) -> str:
+    """The prefix before the token table's name, "" where it has none or there is no such table.
+
+    Raises: CheckpointError naming the prefixes, where models stand under several
+    """
+    for ours in (TOKENS, OUTPUT):
+        tables = _names(container, ours)
+        if not tables.isdisjoint(tensors):
+            return ""
+        prefixes = _shortest({prefix for name in tensors for prefix in _before(name, tables)})
+        if len(prefixes) > 1:
+            counts = (f"{p!r} ({sum(n.startswith(p) for n in tensors)} tensors)" for p in prefixes)
+            raise CheckpointError(
+                f"{path} holds {len(prefixes)} models, under the prefixes {', '.join(counts)}; "
+                "save the tensors of one of them alone, without its prefix."
+            )
+        if prefixes:
+            return prefixes[0]
+    return ""
+
+
+def _before(name: str, tables: Collection[str]) -> set[str]:
+    """What stands before a table's name in a tensor's, where it ends with one."""
+    starts = {i + 1 for i, letter in enumerate(name) if letter in ENDS}
+    return {name[:start] for start in starts if name[start:] in tables}
+
+
+def _shortest(prefixes: set[str]) -> list[str]:
+    """Those that do not go on from a shorter one: of `module.` and `module.bert.` the first."""
+    return sorted(
+        prefix
+        for prefix in prefixes
+        if not any(prefix != other and prefix.startswith(other) for other in prefixes)
+    )
+
+
+@cache
+def _names(container: str, ours: str) -> frozenset[str]:
+    """All names that the families of a container have for one of our weights."""
+    dialects = (family.dialects.get(container) for family in FAMILIES.values())
+    return frozenset(name for d in dialects if d is not None for name in d.names_of(ours))

@@ -1,0 +1,63 @@
+"""What the values of a configuration's keys may be, by the field that each sets."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from playmask.errors import ConfigError, brief
+
+LARGEST = 1 << 31
+"""What every size stays below, so that no product of two overflows."""
+
+
+class Kind(NamedTuple):
+    """What a value must be: in words, and as a function that tells."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and -LARGEST < value < LARGEST
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and abs(value) < LARGEST
+
+
+COUNT = Kind("a whole number from 1", lambda value: _whole(value) and value >= 1)
+OPTIONAL = Kind("a whole number from 1, or null", lambda value: value is None or COUNT.fits(value))
+ROWS = Kind("a whole number from 0", lambda value: _whole(value) and value >= 0)
+ID = Kind("a whole number, or null", lambda value: value is None or _whole(value))
+NUMBER = Kind("a number from 0", lambda value: _number(value) and value >= 0)
+FLAG = Kind("true or false", lambda value: value is None or value in (True, False))
+TEXT = Kind("a string", lambda value: isinstance(value, str))
+ACTIVATION = Kind(
+    "the name of an activation, or a list of two",
+    lambda value: TEXT.fits(value)
+    or (isinstance(value, list) and len(value) == 2 and all(map(TEXT.fits, value))),
+)
+
+KINDS = {
+    **dict.fromkeys(("vocabulary", "width", "depth", "attention_heads", "n_embd"), COUNT),
+    **dict.fromkeys(("position", "rows", "buckets", "groups", "inner_groups"), COUNT),
+    **dict.fromkeys(("embedding_size", "key_size", "value_size", "own_key_size"), OPTIONAL),
+    **dict.fromkeys(("inner", "decoder_depth", "longest"), OPTIONAL),
+    **dict.fromkeys(("segments", "tasks"), ROWS),
+    "pad": ID,
+    **dict.fromkeys(("dropout", "attention_dropout", "embedding_pdrop"), NUMBER),
+    **dict.fromkeys(("initializer_range", "epsilon", "factor"), NUMBER),
+    **dict.fromkeys(("tied", "scaled", "decodes", "relative", "uses_tasks", "shared"), FLAG),
+    **dict.fromkeys(("rotary_value", "bias", "attention_scale"), FLAG),
+    "activation": ACTIVATION,
+    "projection": Kind("a string, or null", lambda value: value is None or TEXT.fits(value)),
+    **dict.fromkeys(("pooler_activation", "position_type", "normalization", "norm_type"), TEXT),
+}
+"""By field; a field that is not here may be anything, since nothing is read from it."""
+
+
+def check_value(key: str, field: str, value: Any) -> None:
+    """Refuse a value that a configuration's key cannot have; raises ConfigError."""
+    kind = KINDS.get(field)
+    if kind is not None and not kind.fits(value):
+        raise ConfigError(f"{key} is {brief(value)}, where {kind.words} is due.")
