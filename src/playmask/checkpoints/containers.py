@@ -149,9 +149,7 @@ def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> ShardedTensors:
     home = _weight_map(path)
     foreign = next((file for file in home.values() if not _is_file_name(file)), None)
     if foreign is not None:
-        raise CheckpointError(
-            f"{path} names {brief(foreign)}, which is not a file name beside it."
-        )
+        raise CheckpointError(f"{path} names {brief(foreign)}, which is not a file name beside it.")
     files = sorted(set(home.values()))
     missing = [file for file in files if not (path.parent / file).is_file()]
     if missing:

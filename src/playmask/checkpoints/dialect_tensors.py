@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from playmask.checkpoints.containers import Spec, Tensors
-from playmask.checkpoints.load_plan import OURS, dialect_of, readings_of
+from playmask.checkpoints.load_plan import dialect_of, readings_of
 from playmask.checkpoints.load_report import Report
 from playmask.errors import CheckpointError
 from playmask.families.names import Dialect, Rule

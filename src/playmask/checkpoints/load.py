@@ -14,6 +14,7 @@ from playmask.checkpoints.infer import Guess, infer
 from playmask.checkpoints.load_plan import (
     BLOCK,
     DECODER,
+    NO_HEAD,
     OURS,
     RESIZE,
     Plan,
@@ -148,7 +149,7 @@ def load(
     policy = policy_of(dtype)
     model = blank(lambda: Transformer(changed, chosen, dtype=policy))
     plan = make_plan(model, source, report, rows, resize)
-    _warn_of_reshaped(plan)
+    _warn_of_fresh(plan, heads)
     tokenizer, ignored = _tokenizer(source, keep_tokens)
     _fill(model, source, plan)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
@@ -165,15 +166,28 @@ def _changed(report: Report, like: str | None, rows: Rows, changes: Fields) -> A
     return changed
 
 
-def _warn_of_reshaped(plan: Plan) -> None:
-    """Warn of weights that are not loaded because their shape was changed."""
+def _warn_of_fresh(plan: Plan, heads: str | Sequence[str] | None) -> None:
+    """Warn of weights that are not loaded: their shape was changed, or nobody drew them on purpose.
+
+    A head that was named may be there to be trained; but one that is there by default, or that a
+    family cannot do without to generate, is a published tensor that is missing.
+    """
     reshaped = [item for item in plan.report.fresh if RESIZE in item.reason]
+    absent = [item for item in plan.report.fresh if item.reason.startswith(NO_HEAD)]
+    messages = []
     if reshaped:
-        warnings.warn(
+        messages.append(
             f"{len(reshaped)} weights start fresh, since the checkpoint has them in another shape "
-            f"({reshaped[0].ours}: {reshaped[0].reason}); see model.report.",
-            stacklevel=4,  # the line that calls load, past its context manager
+            f"({reshaped[0].ours}: {reshaped[0].reason}); see model.report."
         )
+    if absent and (heads is None or _generates(FAMILIES[plan.report.family].base)):
+        head = absent[0].ours.split("/")[0]
+        messages.append(
+            f"{plan.report.path} has no {head!r} head ({absent[0].ours} is missing), so it is "
+            "drawn at random; pass heads=[] to load the model without it."
+        )
+    for message in messages:
+        warnings.warn(message, stacklevel=4)  # the line that calls load, past its context manager
 
 
 def _like(report: Report, like: str | None) -> Architecture:
@@ -211,9 +225,13 @@ def _tokenizer(
 
 def _heads(heads: str | Sequence[str] | None, architecture: Architecture) -> tuple[str, ...]:
     if heads is None:
-        generates = architecture.order in GENERATING or architecture.decoder is not None
-        return ("mlm",) if generates else ()
+        return ("mlm",) if _generates(architecture) else ()
     return (heads,) if isinstance(heads, str) else tuple(heads)
+
+
+def _generates(architecture: Architecture) -> bool:
+    """Whether a model generates texts, and so has a vocabulary head by default."""
+    return architecture.order in GENERATING or architecture.decoder is not None
 
 
 def identify(source: Source, family: str | None, ignore: Iterable[str]) -> Report:

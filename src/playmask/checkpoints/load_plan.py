@@ -32,6 +32,7 @@ OURS = Dialect(
 BLOCK = re.compile(r"blocks/(\d+)/")
 DECODER = re.compile(r"decoder/(\d+)/")
 RESIZE = "resize=True would fit it"
+NO_HEAD = "the checkpoint has no head"
 NEW = "new: the checkpoint's architecture has no such weight"
 POSITIONS = "embeddings/positions/embeddings"
 
@@ -257,7 +258,7 @@ def _why_fresh(ours: str, original: Shapes) -> str | None:
     head = ours.split("/")[0]
     if ours not in original:
         return NEW
-    return f"the checkpoint has no head {head!r}" if head in HEADS else None
+    return f"{NO_HEAD} {head!r}" if head in HEADS else None
 
 
 def _half_heads(steps: list[Step], fresh: list[Fresh]) -> list[str]:
@@ -281,9 +282,7 @@ def _unused(
         if first is not None and not same(tensors[theirs], tensors[first]):
             unknown.append(f"{theirs} and {first} are both {ours}, but with other values")
             continue
-        reason = f"a copy of {first}" if first else _why_unused(
-            theirs, ours, stored, shapes, model
-        )
+        reason = f"a copy of {first}" if first else _why_unused(theirs, ours, stored, shapes, model)
         if reason is None:
             unknown.append(f"{theirs} {tensors.spec(theirs).shape} belongs to no weight of it")
         else:
@@ -295,7 +294,7 @@ def _unused(
 def _why_unused(
     theirs: str, ours: str | None, stored: Stored, shapes: Shapes, model: Transformer
 ) -> str | None:
-    """Why a tensor, named after one of our weights or none, fills nothing; None = without reason."""
+    """Why a tensor, named after one of our weights or none, fills nothing; None = no reason."""
     dialect, head = stored.dialect, (ours or "").split("/")[0]
     reason = dialect.reason_to_ignore(theirs)
     if reason is not None:

@@ -41,9 +41,7 @@ class Source:
     prefix: str = ""
 
 
-def read_description(
-    file: Path, config: dict[str, Any]
-) -> tuple[Architecture, tuple[str, ...]]:
+def read_description(file: Path, config: dict[str, Any]) -> tuple[Architecture, tuple[str, ...]]:
     """The architecture and the heads that the content of an architecture.json describes.
 
     Raises: CheckpointError naming the file where it is of another format, or lacks something
@@ -55,7 +53,9 @@ def read_description(
         )
     for key in ("architecture", "heads"):
         if key not in config:
-            raise CheckpointError(f"{file} lacks {key!r}, so it is not whole; save the model again.")
+            raise CheckpointError(
+                f"{file} lacks {key!r}, so it is not whole; save the model again."
+            )
     heads = config["heads"]
     if not isinstance(heads, list) or not all(isinstance(head, str) for head in heads):
         raise CheckpointError(f"{file}: heads is {brief(heads)}, where a list of names is due.")

@@ -34,8 +34,10 @@ FLAG = Kind("true or false", lambda value: value is None or value in (True, Fals
 TEXT = Kind("a string", lambda value: isinstance(value, str))
 ACTIVATION = Kind(
     "the name of an activation, or a list of two",
-    lambda value: TEXT.fits(value)
-    or (isinstance(value, list) and len(value) == 2 and all(map(TEXT.fits, value))),
+    lambda value: (
+        TEXT.fits(value)
+        or (isinstance(value, list) and len(value) == 2 and all(map(TEXT.fits, value)))
+    ),
 )
 
 KINDS = {
