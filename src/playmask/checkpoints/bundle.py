@@ -40,7 +40,12 @@ class Bundle(Tensors):
         self._entries = entries
         self._files = [(shard, containers.mapped(shard)) for shard in shards]
         self._verified: set[BundleEntry] = set()
+        total = sum(len(buffer) for _, buffer in self._files)
         for name, entry in entries.items():
+            if entry.spec.nbytes > total:
+                raise CheckpointError(
+                    f"{path}: tensor {name!r} has {entry.spec.nbytes} bytes, its files {total}."
+                )
             for part in [each for _, each in entry.slices] or [entry]:
                 file, buffer = self._files[part.shard]
                 if part.offset + part.spec.nbytes > len(buffer):

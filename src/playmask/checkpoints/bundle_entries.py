@@ -4,7 +4,6 @@ Source: tensorflow/core/protobuf/tensor_bundle.proto; the keys of slices come fr
         core/util/saved_tensor_slice_util.cc
 """
 
-import itertools
 import struct
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import ml_dtypes
 import numpy as np
 
-from playmask.checkpoints.containers import Spec
+from playmask.checkpoints.containers import Spec, size, stored_spec
 from playmask.checkpoints.sstable import DAMAGE
 from playmask.errors import CheckpointError
 from playmask.protobuf import BYTES, FIXED32, field, integer, integer_field, parse, submessages
@@ -33,6 +32,7 @@ NUMBERS = {  # of tensorflow/core/framework/types.proto
     np.dtype("bool"): 10,
 }
 DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
+MOST_SLICES = 1000
 FOREIGN = {7: "a string", 8: "complex64", 18: "complex128", 20: "a resource", 21: "a variant"}
 
 
@@ -84,9 +84,7 @@ def _entry(key: bytes, value: bytes, count: int, records: dict[bytes, bytes]) ->
     """Read the BundleEntryProto of one tensor; that of a partitioned one lists its slices."""
     message = parse(value)
     dims = [dim for shape in submessages(message, 2) for dim in submessages(parse(shape), 2)]
-    spec = Spec(tuple(integer(parse(dim), 1) for dim in dims), DTYPES[integer(message, 1)])
-    if len(dims) > 32 or max(*spec.shape, spec.nbytes, 0) >= 1 << 62:
-        raise ValueError(f"its shape {spec.shape} is impossible")
+    spec = stored_spec([integer(parse(dim), 1) for dim in dims], DTYPES[integer(message, 1)])
     if 7 in message:
         return BundleEntry(spec, slices=_slices(key, spec, submessages(message, 7), count, records))
     shard, length = integer(message, 3), integer(message, 5)
@@ -100,6 +98,8 @@ def _slices(
     key: bytes, spec: Spec, protos: list[bytes], count: int, records: dict[bytes, bytes]
 ) -> tuple[tuple[tuple[slice, ...], BundleEntry], ...]:
     """Find the stored parts of a partitioned variable, which must tile it exactly."""
+    if len(protos) > MOST_SLICES:
+        raise ValueError(f"it has {len(protos)} slices, where {MOST_SLICES} are the most")
     parts = []
     for proto in protos:
         extents = [parse(extent) for extent in submessages(parse(proto), 1)]
@@ -115,16 +115,22 @@ def _slices(
         if part.spec != (tuple(s.stop - s.start for s in where), spec.dtype) or part.slices:
             raise ValueError(f"its slice {bounds} is stored as {part.spec.dtype} {part.spec.shape}")
         parts.append((where, part))
-    inside = all(
-        s.stop <= dim for where, _ in parts for s, dim in zip(where, spec.shape, strict=True)
-    )
-    overlap = any(
-        all(s.start < t.stop and t.start < s.stop for s, t in zip(one, two, strict=True))
-        for (one, _), (two, _) in itertools.combinations(parts, 2)
-    )
-    if not inside or overlap or sum(part.spec.nbytes for _, part in parts) != spec.nbytes:
+    if not _tile([where for where, _ in parts], spec.shape):
         raise ValueError("its slices do not tile it")
     return tuple(parts)
+
+
+def _tile(slices: list[tuple[slice, ...]], shape: tuple[int, ...]) -> bool:
+    """Whether slices cover a shape, none of them over another."""
+    if any(s.stop > dim for where in slices for s, dim in zip(where, shape, strict=True)):
+        return False
+    overlaps = ~np.eye(len(slices), dtype=bool)
+    for axis in range(len(shape)):
+        start = np.array([where[axis].start for where in slices])
+        stop = np.array([where[axis].stop for where in slices])
+        overlaps &= (start[:, None] < stop[None]) & (start[None] < stop[:, None])
+    sizes = [size(tuple(s.stop - s.start for s in where)) for where in slices]
+    return not overlaps.any() and sum(sizes) == size(shape)
 
 
 def _slice_key(name: bytes, bounds: list[tuple[int, int]]) -> bytes:

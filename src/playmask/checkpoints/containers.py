@@ -36,7 +36,7 @@ def stored_spec(shape: Sequence[Any], dtype: np.dtype) -> Spec:
     Raises: ValueError where no array can have them
     """
     if len(shape) > MOST_AXES:
-        raise ValueError(f"it has {len(shape)} axes, where {MOST_AXES} are the most")
+        raise ValueError(f"its shape of {len(shape)} axes is impossible ({MOST_AXES} are the most)")
     if not all(type(n) is int and 0 <= n < 1 << 62 for n in shape):
         raise ValueError(f"its shape {brief(shape)} is impossible")
     spec = Spec(tuple(shape), dtype)

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from playmask.checkpoints.containers import Spec
+from playmask.checkpoints.containers import MOST_AXES, Spec, stored_spec
 from playmask.errors import CheckpointError
 
-LIMIT = 1 << 24  # bytes; the pickle of a model with 1,000 tensors takes 0.1 MB
+LIMIT = 1 << 22  # bytes; the pickle of a model with 1,000 tensors takes 0.1 MB
 STORAGES = {
     "FloatStorage": np.dtype("<f4"),
     "DoubleStorage": np.dtype("<f8"),
@@ -206,7 +206,7 @@ def _view(
     if (
         type(shape) is not tuple
         or type(strides) is not tuple
-        or not len(shape) == len(strides) <= 32
+        or not len(shape) == len(strides) <= MOST_AXES
     ):
         raise TypeError("a tensor has no proper shape")
     _natural(offset, *shape, *strides)
@@ -216,7 +216,7 @@ def _view(
         raise ValueError(
             f"a tensor of shape {shape} reaches element {reach} of the {available} in its storage"
         )
-    return View(storage, Spec(shape, dtype), offset, strides)
+    return View(storage, stored_spec(shape, dtype), offset, strides)
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> View:

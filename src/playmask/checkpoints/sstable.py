@@ -18,6 +18,9 @@ MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 FOOTER = 48
 TRAILER = 5  # a block's compression byte and checksum
 BLOCK = 262144
+GROWTH = 32
+"""By how much all keys of a table, written out, may be larger than it; a prefix is shared by 16."""
+LONGEST = 1 << 24  # bytes; the index of a model with 1,000 tensors takes 0.1 MB
 DAMAGE = (IndexError, ValueError, struct.error)  # what reading damaged bytes raises
 
 
@@ -42,19 +45,28 @@ def read_table(path: Path) -> dict[bytes, bytes]:
     Raises:  CheckpointError if the file is foreign, truncated, compressed or altered
     """
     if not is_table(path):
+        mapped(path)  # which knows a pointer or a web page
         raise CheckpointError(
             f"{path} is not the index of a TensorFlow checkpoint: it does not end in that format's "
             "mark, so it is cut short or another kind of file."
         )
     file = mapped(path)
+    if len(file) > LONGEST:
+        raise CheckpointError(f"{path} takes {len(file)} bytes, more than any model's index needs.")
     footer = file[-FOOTER:].tobytes()
     try:
         *empty, i = _handle(footer, 0)
         *index, _ = _handle(footer, i)
         _read_block(path, file, *empty)
         records: dict[bytes, bytes] = {}
-        for _, handle in _records(_read_block(path, file, *index)):
-            records.update(_records(_read_block(path, file, *_handle(handle, 0)[:2])))
+        place, budget = 0, GROWTH * len(file) + BLOCK
+        for _, handle in _records(_read_block(path, file, *index), budget):
+            offset, size, _ = _handle(handle, 0)
+            if offset < place:
+                raise ValueError("its blocks do not follow each other")
+            place = offset + size
+            for key, value in _records(_read_block(path, file, offset, size), budget):
+                records[key], budget = value, budget - len(key)
     except CheckpointError:
         raise
     except DAMAGE as error:
@@ -84,8 +96,11 @@ def _read_block(path: Path, file: np.ndarray, offset: int, size: int) -> bytes:
     return block[:size]
 
 
-def _records(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Walk the records of a block, whose keys share prefixes with the key before."""
+def _records(block: bytes, budget: int) -> Iterator[tuple[bytes, bytes]]:
+    """Walk the records of a block, whose keys share prefixes with the key before.
+
+    budget: the bytes that all its keys may take
+    """
     (restarts,) = struct.unpack("<I", block[-4:])
     end = len(block) - 4 * (restarts + 1)
     if end < 0:
@@ -96,7 +111,9 @@ def _records(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         own, i = read_varint(block, i)
         length, i = read_varint(block, i)
         key = read_bytes(key, 0, shared) + read_bytes(block, i, own)
-        i += own
+        i, budget = i + own, budget - len(key)
+        if budget < 0:
+            raise ValueError("the prefixes that its keys share make them far longer than it is")
         yield key, read_bytes(block, i, length)
         i += length
 

@@ -29,7 +29,10 @@ ALIGNMENT = 64
 LARGE = 1 << 30
 """Bytes from which on a member's header gets a zip64 field (which 2**32 need)."""
 
-DAMAGE = (ValueError, LookupError, TypeError, AttributeError, EOFError, struct.error)
+DAMAGE = (
+    ValueError, LookupError, TypeError, AttributeError, EOFError, struct.error, OverflowError,
+    RecursionError,
+)  # fmt: skip
 
 
 class StoredBytes(NamedTuple):
@@ -107,7 +110,19 @@ def _read_file(path: Path, under: Sequence[str]) -> TorchTensors:
         ) from error
 
 
+def _directory_bytes(buffer: np.ndarray) -> int:
+    """How large a zip file says that its directory is, in the record at its end."""
+    tail = buffer[-(1 << 16) - 100 :].tobytes()
+    for mark, form in ((b"PK\6\6", "<40xQ"), (b"PK\5\6", "<12xI")):  # zip64's record first
+        at = tail.rfind(mark)
+        if at >= 0 and at + struct.calcsize(form) <= len(tail):
+            return int(struct.unpack_from(form, tail, at)[0])
+    return 0
+
+
 def _read_zip(path: Path, buffer: np.ndarray) -> Content:
+    if _directory_bytes(buffer) > LIMIT:
+        raise ValueError("its directory is larger than any model needs")
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
     pickles = [name for name in members if name.count("/") < 2 and Path(name).name == "data.pkl"]

@@ -115,7 +115,7 @@ class Dialect:
         return None
 
     def readings(self, ours: str, tied: bool = False) -> list[tuple[Rule, str]]:
-        """The tensors that one of our weights may be read from, each with its rule, the usual first.
+        """The tensors that one of our weights may be read from, with their rules, the usual first.
 
         tied: the output layer is the token table, which may then be stored under either name
         """

@@ -6,7 +6,7 @@
 from types import NoneType
 from typing import Any
 
-from playmask.errors import ConfigError, nearest
+from playmask.errors import ConfigError, brief, nearest
 from playmask.model.masks import ORDERS, Mask, Ordered
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
@@ -43,12 +43,19 @@ BIASED = (
 """The dense layers that `bias` may name."""
 
 
+DEEPEST = 10_000  # blocks
+LARGEST = (1 << 31) - 1  # what any size may be
+
+
 def check(a: Any) -> None:
     """Refuse sizes, names and combinations that cannot be; raises ConfigError for the first."""
     for name in ("vocabulary", "width", "depth", "attention_heads", "inner"):
         size = getattr(a, name)
-        if not isinstance(size, int) or size < 1:
-            raise ConfigError(f"{name} must be a whole number of at least 1, not {size!r}.")
+        if not _is_count(size):
+            raise ConfigError(f"{name} must be a whole number of at least 1, not {brief(size)}.")
+    depths = (a.depth, 1 if a.decoder is None else a.decoder.depth)
+    if not all(_is_count(depth) and depth <= DEEPEST for depth in depths):
+        raise ConfigError(f"depth must be from 1 to {DEEPEST}, not {brief(max(depths, key=str))}.")
     if a.width % a.attention_heads and None in (a.key_size, a.value_size):
         raise ConfigError(
             f"width {a.width} does not divide by {a.attention_heads} attention_heads; "
@@ -56,15 +63,20 @@ def check(a: Any) -> None:
         )
     for name in ("key_size", "value_size", "embedding_size"):
         size = getattr(a, name)
-        if size is not None and (not isinstance(size, int) or size < 1):
-            raise ConfigError(f"{name} must be None or a whole number from 1, not {size!r}.")
+        if size is not None and not _is_count(size):
+            raise ConfigError(f"{name} must be None or a whole number from 1, not {brief(size)}.")
     for name in ("dropout", "attention_dropout"):
-        if not 0 <= getattr(a, name) < 1:
-            raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(a, name)!r}.")
+        rate = getattr(a, name)
+        if not isinstance(rate, (int, float)) or not 0 <= rate < 1:
+            raise ConfigError(f"{name} must be from 0 to below 1, not {brief(rate)}.")
     _check_by_block(a)
     _check_choices(a)
     _check_heads(a)
     _check_mask(a)
+
+
+def _is_count(size: Any) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= LARGEST
 
 
 def _check_by_block(a: Any) -> None:
@@ -188,8 +200,15 @@ def _check_mask(a: Any) -> None:
             f"There is no order {a.order!r}.{nearest(a.order, known)} "
             "An order of your own is made known with playmask.register_order."
         )
+    if not isinstance(a.order, str) and not callable(a.order):
+        raise ConfigError(f"order must be the name of one, or a function, not {brief(a.order)}.")
     if len(a.block_map) != a.depth:
         raise ConfigError(f"sharing maps {len(a.block_map)} blocks, but the depth is {a.depth}.")
+    for block in a.block_map:
+        if not isinstance(block, int) or not 0 <= block < a.depth:
+            raise ConfigError(
+                f"sharing maps a block to {brief(block)}; the blocks are 0 to {a.depth - 1}."
+            )
 
 
 def check_projections(a: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.errors import InputError
+from playmask.errors import ConfigError, InputError, brief
 from playmask.model.activations import activation
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
@@ -29,6 +29,12 @@ class Norm:
     kind: str = "layer"
     scale: bool = True
     shift: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("layer", "rms"):
+            raise ConfigError(f"A norm is of the kind 'layer' or 'rms', not {self.kind!r}.")
+        if not isinstance(self.epsilon, (int, float)) or not 0 <= self.epsilon < 1:
+            raise ConfigError(f"epsilon must be from 0 to below 1, not {brief(self.epsilon)}.")
 
     @property
     def shifts(self) -> bool:

@@ -1,6 +1,8 @@
 """Recipes: frozen, hashable values that describe a piece of a model and travel through JSON."""
 
 import dataclasses
+import math
+from functools import cache
 from types import NoneType, UnionType
 from typing import (
     Any,
@@ -14,7 +16,7 @@ from typing import (
     get_type_hints,
 )
 
-from playmask.errors import ConfigError, nearest
+from playmask.errors import ConfigError, brief, nearest
 
 T = TypeVar("T")
 _KINDS: dict[str, type] = {}
@@ -99,9 +101,14 @@ def _check_option(field: "dataclasses.Field[Any]", hint: Any, value: Any) -> Non
         raise ConfigError(f"{field.name} is from {minimum}, not {value!r}.")
 
 
+_PLAIN: dict[Any, tuple[type, ...]] = {
+    int: (int,), float: (int, float), str: (str,), bool: (bool,)
+}  # fmt: skip
+
+
 def _is_a(value: Any, hint: Any) -> bool:
     """Whether a value is of one of the plain types; a whole number is a float too, no bool is."""
-    plain = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(hint)
+    plain = _PLAIN.get(hint)
     if plain is None:
         return True
     return isinstance(value, plain) and (hint is bool or not isinstance(value, bool))
@@ -145,18 +152,63 @@ def to_json(value: Any) -> Any:
 def from_json(value: Any) -> Any:
     """Read what `to_json` wrote; lists come back as tuples.
 
-    Raises: ConfigError for a kind or a field that does not exist.
+    Raises: ConfigError for a kind or a field that does not exist or is missing, and for a value of
+            another type than its field's
     """
+    try:
+        return _from_json(value)
+    except RecursionError:
+        raise ConfigError("Recipes are nested too deeply.") from None
+
+
+def _from_json(value: Any) -> Any:
     if isinstance(value, list):
-        return tuple(from_json(item) for item in value)
+        return tuple(map(_from_json, value))
     if not isinstance(value, dict):
         return value
     fields = dict(value)
     kind = fields.pop("is", None)
-    if kind not in _KINDS:
-        raise ConfigError(f"There is no recipe of the kind {kind!r}.{nearest(str(kind), _KINDS)}")
-    known = {f.name for f in dataclasses.fields(_KINDS[kind])}
+    if not isinstance(kind, str) or kind not in _KINDS:
+        name = brief(kind)
+        raise ConfigError(f"There is no recipe of the kind {name}.{nearest(name, _KINDS)}")
+    cls: Any = _KINDS[kind]
+    known, hints = {field.name: field for field in dataclasses.fields(cls)}, _hints(cls)
     for name in fields:
         if name not in known:
-            raise ConfigError(f"{kind} has no field {name!r}.{nearest(name, known)}")
-    return _KINDS[kind](**{name: from_json(item) for name, item in fields.items()})
+            raise ConfigError(f"{kind} has no field {brief(name)}.{nearest(name, known)}")
+    for name, field in known.items():
+        if name not in fields and field.default is field.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{kind} lacks the field {name!r}.")
+    values = {name: _from_json(item) for name, item in fields.items()}
+    for name, item in values.items():
+        if not _fits(item, hints.get(name, Any)):
+            raise ConfigError(f"{name} of {kind} cannot be {brief(item)}.")
+    return cls(**values)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """The types of a recipe's fields; none of options, which check them by themselves."""
+    try:
+        return {} if issubclass(cls, Options) else get_type_hints(cls)
+    except NameError:  # a class of one's own whose annotations name what only its module knows
+        return {}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value that came from JSON is of a field's type, as far as that is known."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is Literal:
+        return value in inner
+    if origin is tuple and isinstance(value, tuple):
+        repeated = inner[-1] is ...
+        each = inner[:1] * len(value) if repeated else inner
+        return len(each) == len(value) and all(map(_fits, value, each))
+    if hint is float and isinstance(value, float):
+        return math.isfinite(value)
+    kind = origin or hint
+    if kind in _PLAIN:
+        return _is_a(value, kind)
+    return not isinstance(kind, type) or isinstance(value, kind)

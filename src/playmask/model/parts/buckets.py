@@ -8,8 +8,11 @@ import numpy as np
 from keras import ops
 
 from playmask.model.masks import Sites, Tensor
-from playmask.model.parts.part import Host, Part, name_for
+from playmask.model.parts.part import Host, Part, check_counts, name_for
 from playmask.model.recipes import recipe
+
+MOST = 1 << 20
+"""What `longest` is at most: so long is the table from distances to buckets."""
 
 
 @recipe
@@ -32,6 +35,10 @@ class Buckets(Part):
     count: int = 32
     longest: int = 128
     bidirectional: bool = True
+
+    def __post_init__(self) -> None:
+        check_counts(self, "count")
+        check_counts(self, "longest", most=MOST)
 
     once = True
     distances = True

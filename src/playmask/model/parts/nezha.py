@@ -3,9 +3,12 @@
 from keras import ops
 
 from playmask.model.masks import Sites, Tensor
-from playmask.model.parts.part import Host, Look, Part, Sizes
+from playmask.model.parts.part import Host, Look, Part, Sizes, check_counts
 from playmask.model.parts.sinusoidal import check_even, sinusoids
 from playmask.model.recipes import recipe
+
+MOST = 1 << 16
+"""What `clip` is at most: the table of its sinusoids is computed anew in every call."""
 
 
 @recipe
@@ -29,6 +32,9 @@ class Nezha(Part):
     clip: int = 64
 
     distances = True
+
+    def __post_init__(self) -> None:
+        check_counts(self, "clip", most=MOST)
 
     def make(self, attention: Host) -> Part:
         """Itself; raises ConfigError where a distance's vector cannot be sines and cosines."""

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import keras
 from keras import ops
 
-from playmask.errors import ConfigError
+from playmask.errors import ConfigError, brief
 from playmask.model.masks import Sites, Tensor
 
 
@@ -179,14 +179,17 @@ def adds_to_embedding(part: Any) -> bool:
     return getattr(type(part), "table", Part.table) is not Part.table
 
 
-def check_counts(recipe: Any, *names: str, least: int = 1) -> None:
-    """Raise ConfigError where a field is no whole number from `least`, nor None by default."""
+def check_counts(recipe: Any, *names: str, least: int = 1, most: int | None = None) -> None:
+    """Raise ConfigError where a field is no whole number in a range, nor None by default."""
     for name in names:
         count, default = getattr(recipe, name), getattr(type(recipe), name, least)
-        if (count, default) != (None, None) and (not isinstance(count, int) or count < least):
-            kind = type(recipe).__name__
+        if (count, default) == (None, None):
+            continue
+        upper = "" if most is None else f" to {most}"
+        if not isinstance(count, int) or not least <= count <= (most or count):
             raise ConfigError(
-                f"{name} of {kind} must be a whole number from {least}, not {count!r}."
+                f"{name} of {type(recipe).__name__} must be a whole number from {least}{upper}, "
+                f"not {brief(count)}."
             )
 
 
