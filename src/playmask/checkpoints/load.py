@@ -14,7 +14,7 @@ from playmask.checkpoints.infer import infer
 from playmask.checkpoints.load_plan import RESIZE, Plan, Step, make_plan
 from playmask.checkpoints.load_report import Ignored, Report
 from playmask.checkpoints.resize import Compound, Rows
-from playmask.checkpoints.source import Source, find
+from playmask.checkpoints.source import Source, find, verifying
 from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
 from playmask.families import FAMILIES
 from playmask.families.config import Fields
@@ -132,6 +132,7 @@ def load(
     changes |= {name: value for name, value in orders.items() if value is not None}
     rows = Rows(report.architecture.vocabulary, keep_tokens, compound_tokens)
     changed = _changed(report, like, rows, changes)
+    verified = verifying(source.directory)
     chosen = _heads(heads, changed)
     if heads is None and source.container == "playmask":
         chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
@@ -140,6 +141,7 @@ def load(
     plan = make_plan(model, source, report, rows, resize)
     _warn_of_reshaped(plan)
     tokenizer, ignored = _tokenizer(source, keep_tokens)
+    verified()
     _fill(model, source, plan)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer
