@@ -13,7 +13,8 @@ SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
     ("errors",),
-    ("files", "metrics", "protobuf"),
+    ("checksums", "files", "metrics", "protobuf"),
+    ("commits",),
     ("model",),
     ("data", "families", "labelling", "runtime", "tokenizers"),
     ("checkpoints", "generation"),

@@ -30,6 +30,10 @@ class CheckpointError(PlaymaskError, ValueError):
     """A checkpoint is damaged, foreign, or does not fit the model."""
 
 
+class WriteError(CheckpointError, OSError):
+    """Something cannot be written, as on a full disk; what was there is unchanged."""
+
+
 class ConfigError(PlaymaskError, ValueError):
     """A configuration or an argument names something that does not exist or cannot be."""
 
@@ -49,6 +53,8 @@ def brief(value: object) -> str:
 
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 80
+class TrainingError(PlaymaskError, ArithmeticError):
+    """A training has gone wrong: its loss or its weights are no longer finite."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

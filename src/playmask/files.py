@@ -8,19 +8,39 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from playmask.errors import CheckpointError
+from playmask.errors import CheckpointError, PlaymaskError, WriteError
 
 PathLike = str | os.PathLike[str]
 JsonObject = dict[str, Any]
 
 STAND_IN = 64  # bytes from which a stand-in for a file is known
+STAGING = ".playmask-staging-"
+"""What the names of the folders begin with that a save writes into before its commit."""
 
 
 def make_directory(directory: Path) -> None:
     """Make a directory to save into; raises CheckpointError where a file has its name."""
     if directory.exists() and not directory.is_dir():
         raise CheckpointError(f"{directory} is a file; a model is saved into a directory.")
-    directory.mkdir(parents=True, exist_ok=True)
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses, as a full disk, into one sentence on a path.
+
+    Raises: WriteError
+    """
+    try:
+        yield
+    except PlaymaskError:
+        raise
+    except OSError as error:
+        place = Path(*(part for part in path.parts if not part.startswith(STAGING)))
+        raise WriteError(
+            f"{place} cannot be written: {error.strerror or error}. What was there is unchanged."
+        ) from error
 
 
 def write_lines(file: Path, values: Iterable[Any]) -> None:
@@ -99,9 +119,10 @@ def replacing(*paths: PathLike) -> Iterator[list[Path]]:
     mark = uuid.uuid4().hex[:8]
     temporary = [target.with_name(f".{target.name}.{mark}.tmp") for target in targets]
     try:
-        yield temporary
-        for source, target in zip(temporary, targets, strict=True):
-            os.replace(source, target)
+        with writing(targets[-1]):
+            yield temporary
+            for source, target in zip(temporary, targets, strict=True):
+                os.replace(source, target)
     finally:
         for source in temporary:
             source.unlink(missing_ok=True)

@@ -97,7 +97,8 @@ def test_any_number_of_ranks_is_the_model_they_were_cut_from(count, tmp_path):
 def test_a_round_trip_is_exact_and_of_one_rank(dtype, tmp_path):
     put(tmp_path / "in", 2, dtype=dtype)
     playmask.save(playmask.load(tmp_path / "in"), tmp_path / "out", "megatron")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["config.json", rank_file(0)]
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == ["checksums.json", "config.json", rank_file(0)]
     assert_same(find(tmp_path / "out").tensors, of_rank(0, 1, dtype))
     written = json.loads((tmp_path / "out" / "config.json").read_text())
     assert written == json.loads((ORACLE / "config.json").read_text())

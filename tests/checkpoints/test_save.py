@@ -98,6 +98,7 @@ def test_playmasks_own_directory(tmp_path):
     playmask.save(model, tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "architecture.json",
+        "checksums.json",
         "weights.safetensors",
     ]
     again = playmask.load(tmp_path)

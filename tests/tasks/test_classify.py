@@ -69,7 +69,8 @@ def test_it_learns_saves_loads_and_predicts_the_same(tmp_path):
     assert again.evaluate(reviews(100, seed=9)) == after
     assert playmask.load(tmp_path).architecture == task.transformer.architecture
     files = {p.name for p in tmp_path.iterdir()}
-    assert files == {"task.json", "architecture.json", "tokenizer.json", "weights.safetensors"}
+    own = {"task.json", "architecture.json", "tokenizer.json", "weights.safetensors"}
+    assert files == {*own, "checksums.json"}
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first"])

@@ -24,7 +24,7 @@ from playmask.checkpoints.load_plan import (
 )
 from playmask.checkpoints.load_report import Ignored, Report
 from playmask.checkpoints.resize import Compound, Rows
-from playmask.checkpoints.source import ARCHITECTURE, Source, find, read_description
+from playmask.checkpoints.source import ARCHITECTURE, Source, find, read_description, verifying
 from playmask.checkpoints.tying import own_output
 from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
 from playmask.families import FAMILIES
@@ -143,6 +143,7 @@ def load(
     changes |= {name: value for name, value in orders.items() if value is not None}
     rows = Rows(report.architecture.vocabulary, keep_tokens, compound_tokens)
     changed = _changed(report, like, rows, changes)
+    verified = verifying(source.directory)
     chosen = _heads(heads, changed)
     if heads is None and source.container == "playmask":
         chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
@@ -151,6 +152,7 @@ def load(
     plan = make_plan(model, source, report, rows, resize)
     _warn_of_fresh(plan, heads)
     tokenizer, ignored = _tokenizer(source, keep_tokens)
+    verified()
     _fill(model, source, plan)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer

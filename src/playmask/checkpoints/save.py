@@ -12,11 +12,13 @@ from playmask.checkpoints import bundle, megatron, safetensors, shards, torch_zi
 from playmask.checkpoints.dialect_tensors import DialectTensors
 from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import ARCHITECTURE, TORCH_FILES, WEIGHTS
+from playmask.checksums import read_manifest
+from playmask.commits import committing, recover
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
-from playmask.files import make_directory, write_json
+from playmask.files import write_json
 from playmask.model.transformer import Transformer
-from playmask.tokenizers import Tokenizer
+from playmask.tokenizers import Tokenizer, vocabulary_files
 
 TENSORFLOW_PREFIX = "bert_model.ckpt"
 
@@ -61,7 +63,10 @@ def save(
     container: str | None = None,
     shard_bytes: int | None = None,
 ) -> Path:
-    """Save a model, and its tokenizer where it has one, into a directory.
+    """Save a model, and its tokenizer where it has one, into a directory, whole or not at all.
+
+    The files are replaced together: after a kill, or on a full disk, the older ones are all there,
+    or the new ones. checksums.json lists their sizes and checksums, which a load verifies.
 
     dialect: "playmask" (architecture.json, weights.safetensors, tokenizer.json), "google"
     (bert_config.json, a TensorFlow checkpoint, vocab.txt), "huggingface" (config.json,
@@ -71,13 +76,13 @@ def save(
     container, shard_bytes: for "huggingface", "bin" writes pytorch_model.bin instead, and what is
     larger than shard_bytes is written as several files with an index.
     Raises: CheckpointError for an unknown dialect, a weight that it has no name for, a choice
-    that its configuration cannot express, or a directory that holds another checkpoint;
-    ConfigError for a container or shard_bytes that the dialect does not have
+    that its configuration cannot express, a directory that holds another checkpoint; ConfigError
+    for a container or shard_bytes that the dialect does not have; WriteError
 
     Example:
         >>> folder = playmask.save(model, "saved", "huggingface")
         >>> sorted(file.name for file in folder.iterdir())
-        ['config.json', 'model.safetensors', 'tokenizer.json', 'vocab.txt']
+        ['checksums.json', 'config.json', 'model.safetensors', 'tokenizer.json', 'vocab.txt']
         >>> playmask.load(folder).report.dialect
         'huggingface'
 
@@ -96,16 +101,18 @@ def save(
     config = _config(model, dialect, tensors)
     parts = shards.split(tensors, shard_bytes) if shard_bytes else []
     place = shards.index_of(file) if len(parts) > 1 else file
+    recover(directory)
     _check_place(directory, {place.name, f"{place.name}.index", files.config})
     tokenizer = tokenizer or model.tokenizer
-    make_directory(directory)
-    if len(parts) > 1:
-        shards.write(file, tensors, parts, files.write)
-    else:
-        files.write(file, tensors)
-    write_json(directory / files.config, config)
-    if tokenizer is not None:
-        tokenizer.save(directory, vocab=dialect != "playmask")
+    older = read_manifest(directory, damaged={}).among(vocabulary_files.PARTS)
+    with committing(directory, [*older, *shards.listed(place)]) as staging:
+        if len(parts) > 1:
+            shards.write(staging / files.weights, tensors, parts, files.write)
+        else:
+            files.write(staging / files.weights, tensors)
+        write_json(staging / files.config, config)
+        if tokenizer is not None:
+            tokenizer.save(staging, vocab=dialect != "playmask")
     return directory
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from playmask.checkpoints.containers import Spec, Subset, Tensors
-from playmask.files import replacing
+from playmask.files import write_json
 
 
 def index_of(file: Path) -> Path:
@@ -39,32 +39,24 @@ def write(
     shards: list[dict[str, Spec]],
     write_file: Callable[[Path, Mapping[str, np.ndarray]], None],
 ) -> None:
-    """Write shards beside where `file` would be, then the index, then take away older shards.
-
-    Whatever fails before all are written, the older checkpoint stays.
-    """
+    """Write shards beside where `file` would be, then the index that lists them."""
     index, count = index_of(file), len(shards)
     names = [f"{file.stem}-{i:05d}-of-{count:05d}{file.suffix}" for i in range(1, count + 1)]
     home = {name: at for at, shard in zip(names, shards, strict=True) for name in shard}
     total = sum(spec.nbytes for shard in shards for spec in shard.values())
     listing = {"metadata": {"total_size": total}, "weight_map": dict(sorted(home.items()))}
-    older = _listed(index)
-    with replacing(*map(file.with_name, names), index) as temporary:
-        for place, shard in zip(temporary, shards, strict=False):  # the index has none
-            write_file(place, Subset(place, tensors, shard))
-        temporary[-1].write_text(json.dumps(listing, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        if older & set(names):  # no moment in which the old index lists new shards
-            index.unlink()
-    for name in older - set(names):
-        file.with_name(name).unlink(missing_ok=True)
+    for name, shard in zip(names, shards, strict=True):
+        place = file.with_name(name)
+        write_file(place, Subset(place, tensors, shard))
+    write_json(index, listing)
 
 
-def _listed(index: Path) -> set[str]:
+def listed(index: Path) -> set[str]:
     """The shards of an older checkpoint, where they lie beside its index and are named as ours."""
     try:
-        listed = set(json.loads(index.read_bytes())["weight_map"].values())
+        names = set(json.loads(index.read_bytes())["weight_map"].values())
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return set()
     stem, suffix = index.name.removesuffix(".index.json").split(".")
     name = re.compile(rf"{stem}-\d{{5}}-of-\d{{5}}\.{suffix}")
-    return {item for item in listed if isinstance(item, str) and name.fullmatch(item)}
+    return {item for item in names if isinstance(item, str) and name.fullmatch(item)}

@@ -1,6 +1,7 @@
 """Finding a checkpoint on disk: its container, its configuration, its tensors."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ from typing import Any
 from playmask.checkpoints import bundle, hub, megatron, safetensors, torch_zip
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.wrappers import Unwrapped, prefix_of
+from playmask.checksums import read_manifest
+from playmask.commits import recover
 from playmask.errors import CheckpointError, ConfigError, brief
 from playmask.files import read_json
 from playmask.model.architecture import Architecture
 from playmask.model.heads import with_needed
+from playmask.tokenizers import vocabulary_files
 
 ARCHITECTURE, WEIGHTS = "architecture.json", "weights.safetensors"
 CONFIGS = ("config.json", "bert_config.json")
@@ -22,6 +26,11 @@ TORCH_FILES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+CONFIG_PARTS = (ARCHITECTURE, *CONFIGS)
+WEIGHT_PARTS = (
+    WEIGHTS, "model*.safetensors", "pytorch_model*.bin", "*.index.json", "*.ckpt.*", "mp_rank_*",
+)  # fmt: skip
+"""Patterns of the names of what `save` writes, besides the tokenizer's files."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +91,21 @@ def find(path: str | Path, family: str | None = None) -> Source:
     return source if file is None else replace(source, config=read_json(file))
 
 
+def verifying(directory: Path) -> Callable[[], None]:
+    """Compare a checkpoint's files with the directory's checksums.json, if it has one.
+
+    The weights are read in a thread, beside other work; what is returned waits for the verdict.
+
+    Raises: CheckpointError for a file that is not what was saved
+    """
+    manifest = read_manifest(directory)
+    manifest.verify(manifest.among((*CONFIG_PARTS, *vocabulary_files.PARTS)))
+    return manifest.verifying(manifest.among(WEIGHT_PARTS))
+
+
 def _open(path: str | Path) -> Source:
     place = Path(path).expanduser()
+    recover(place if place.is_dir() else place.parent)
     if not place.exists() and not _is_prefix(place):
         if hub.is_name(path):
             place = hub.download(str(path))

@@ -1,6 +1,5 @@
 """Saving and loading of tasks: their weights by name, and the directory that holds one."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,9 +11,11 @@ from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import architecture as architecture_of
 from playmask.checkpoints.load import in_dtype, load, policy_of
 from playmask.checkpoints.save import check_can_be_saved, describe
-from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, verifying
+from playmask.checksums import read_manifest
+from playmask.commits import committing, recover
 from playmask.errors import CheckpointError, ConfigError, nearest
-from playmask.files import make_directory, read_json, write_json
+from playmask.files import read_json, write_json
 from playmask.model.architecture import Architecture
 from playmask.model.recipes import from_json, to_json
 from playmask.model.transformer import Transformer, weights_by_name
@@ -42,10 +43,8 @@ def arrays_of(network: keras.Model) -> dict[str, np.ndarray]:
     }
 
 
-def fill_weights(
-    network: keras.Model, tensors: Tensors, put: Callable[[Any, np.ndarray], Any]
-) -> None:
-    """Give every weight its tensor, after seeing that each has one of its shape."""
+def check_weights(network: keras.Model, tensors: Tensors) -> None:
+    """See that every weight has a tensor of its shape, and that there are no others."""
     weights = all_weights(network)
     odd = sorted(set(weights) ^ set(tensors))
     if odd:
@@ -58,15 +57,22 @@ def fill_weights(
             raise CheckpointError(
                 f"{tensors.path}: {name} has the shape {shape}, the task needs {variable.shape}."
             )
-    arrays = {name: tensors[name] for name in weights}
-    for name, variable in weights.items():
-        put(variable, arrays[name])
+
+
+def save_weights(network: keras.Model, directory: Path) -> None:
+    """Write a network's weights into the directory of a task that is saved already."""
+    with committing(directory) as staging:
+        safetensors.write(staging / WEIGHTS, arrays_of(network))
 
 
 def assign_weights(network: keras.Model, directory: Path) -> None:
     """Give a network the weights of a directory."""
+    recover(directory)
+    read_manifest(directory).verify([WEIGHTS])
     tensors = safetensors.read(directory / WEIGHTS)
-    fill_weights(network, tensors, lambda variable, array: variable.assign(array))
+    check_weights(network, tensors)
+    for name, variable in all_weights(network).items():
+        variable.assign(tensors[name])
 
 
 def load_reader(path: str | Path, *, family: str | None = None, **options: Any) -> Transformer:
@@ -96,18 +102,15 @@ class Saved(Protocol):
 def save_task(task: Saved, directory: str | Path) -> Path:
     """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
 
-    The new weights are gathered first; then the old ones go, and the new ones come last, in one
-    file: a directory never holds half of one task and half of another.
+    They are replaced together, whatever comes between, and checksums.json lists them.
     """
     check_can_be_saved(task.transformer)
     directory = Path(directory)
-    make_directory(directory)
-    arrays = arrays_of(task.network)
-    (directory / WEIGHTS).unlink(missing_ok=True)
-    write_json(directory / TASK, _described(task))
-    write_json(directory / ARCHITECTURE, describe(task.transformer))
-    task.tokenizer.save(directory)
-    safetensors.write(directory / WEIGHTS, arrays)
+    with committing(directory) as staging:
+        write_json(staging / TASK, _described(task))
+        write_json(staging / ARCHITECTURE, describe(task.transformer))
+        task.tokenizer.save(staging)
+        safetensors.write(staging / WEIGHTS, arrays_of(task.network))
     return directory
 
 
@@ -122,6 +125,7 @@ def read_settings(directory: Path) -> tuple[TaskSettings, TrainingOptions | None
 
     Raises: CheckpointError where there is no task, or one of another format
     """
+    recover(directory)
     path = directory / TASK
     if not path.is_file():
         raise CheckpointError(f"There is no task in {directory}: it has no {TASK}.")
@@ -159,6 +163,8 @@ def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
     """
     directory = Path(directory)
     settings, training = read_settings(directory)
+    read_manifest(directory).verify([TASK])
+    verified = verifying(directory)
     held = read_json(directory / ARCHITECTURE)
     architecture, heads = Architecture.from_json(held["architecture"]), held["heads"]
     tokenizer, kind = Tokenizer.load(directory), task_class(settings.task)
@@ -168,7 +174,11 @@ def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
         return kind.build_network(transformer, tokenizer, settings)
 
     network = blank(build)
-    fill_weights(network, safetensors.read(directory / WEIGHTS), fill)
+    tensors = safetensors.read(directory / WEIGHTS)
+    check_weights(network, tensors)
+    verified()
+    for name, variable in all_weights(network).items():
+        fill(variable, tensors[name])
     network.transformer.tokenizer = tokenizer
     in_dtype(network.transformer, dtype)
     task = kind(network, tokenizer, settings)

@@ -10,8 +10,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from playmask.checkpoints import safetensors
-from playmask.checkpoints.source import WEIGHTS
 from playmask.data.examples import Examples
 from playmask.data.gathering import read_checked
 from playmask.data.inputs import read_table
@@ -27,7 +25,7 @@ from playmask.tasks.explaining import Question, among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
 from playmask.tasks.objective import Objective
 from playmask.tasks.reports import ClassReport
-from playmask.tasks.saving import arrays_of, assign_weights, load_reader, save_task
+from playmask.tasks.saving import assign_weights, load_reader, save_task, save_weights
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.training import fingerprint, fit_network
 from playmask.tokenizers import Encoding, Tokenizer
@@ -306,8 +304,8 @@ class Task(ABC, Generic[S]):
         interrupted; callbacks: of Keras, StepHooks among them. The best epoch has the highest
         `best` of the task on (at most 1,000 of) the validation data ("val_f1" in the history), or
         the lowest loss where it names none; without validation data it is the last one.
-        Raises: DataError for a bad example; ConfigError for an option that cannot be;
-                KeyboardInterrupt passes, with the best epoch kept
+        Raises: DataError for a bad example; ConfigError for an option that cannot be; TrainingError
+                for a loss that is not finite; KeyboardInterrupt passes, with the best epoch kept
         """
         options = (options or TrainingOptions()).change(**changes)
         examples = self.read(train_data, skip_bad=skip_bad)
@@ -343,7 +341,7 @@ class Task(ABC, Generic[S]):
 
     def save_weights(self, directory: Path) -> None:
         """Write the weights of a task that is saved already, whole or not at all."""
-        safetensors.write(directory / WEIGHTS, arrays_of(self.network))
+        save_weights(self.network, directory)
 
     def load_weights(self, directory: Path) -> None:
         """Take back the weights that were saved."""

@@ -7,6 +7,7 @@ from typing import Literal, overload
 
 import numpy as np
 
+from playmask.commits import committing
 from playmask.errors import InputError
 from playmask.files import JsonObject, PathLike, write_bytes
 from playmask.tokenizers import frames, vocabulary_files
@@ -103,13 +104,13 @@ class Tokenizer:
         Returns: the directory, so that load(save(directory)) gives the tokenizer back
         """
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
         content = self._content()
         originals = self.algorithm.files(content) if vocab else {}
-        for name, original in originals.items():
-            write_bytes(directory / name, original)
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-        write_bytes(directory / "tokenizer.json", text.encode())
+        with committing(directory, manifest=False) as staging:
+            for name, original in originals.items():
+                write_bytes(staging / name, original)
+            write_bytes(staging / "tokenizer.json", text.encode())
         return directory
 
     def keep(self, keep_tokens: Ids) -> "Tokenizer":

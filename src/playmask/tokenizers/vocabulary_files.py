@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from playmask.checksums import read_manifest
+from playmask.commits import recover
 from playmask.errors import ConfigError, DataError
 from playmask.files import JsonObject, PathLike
 from playmask.tokenizers import bpe, sentencepiece, sentencepiece_model, wordpiece
@@ -17,6 +19,9 @@ READABLE = (
     "tokenizer.json, vocab.txt, spiece.model (or another .model), or vocab.json with merges.txt"
 )
 CONFIG = "tokenizer_config.json"
+PARTS = (*NAMES, "merges.txt", CONFIG)
+"""Patterns of the names of a tokenizer's files."""
+
 BY_WORDS = {  # tokenizer_class of tokenizer_config.json -> words
     "RoFormerTokenizer": "jieba",
     "RoFormerTokenizerFast": "jieba",
@@ -47,9 +52,14 @@ def read(
     """Read a tokenizer as the content of a tokenizer.json, from a directory or one of its files.
 
     Returns: the content, and the file it came from
-    Raises:  ConfigError if there is no such file; DataError naming file and line if it is damaged
+    Raises:  ConfigError if there is no such file; DataError naming file and line if it is damaged;
+             CheckpointError if it is not what was saved with the files beside it
     """
-    file = _find(Path(path))
+    path = Path(path)
+    recover(path if path.is_dir() else path.parent)
+    file = _find(path)
+    manifest = read_manifest(file.parent)
+    manifest.verify(manifest.among(PARTS))
     reader = READERS.get(file.suffix)
     if reader is None:
         raise ConfigError(f"{file} is not a tokenizer file; give {READABLE}.")

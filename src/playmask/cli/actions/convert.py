@@ -13,6 +13,7 @@ from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import Source, find
 from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
 from playmask.cli.input_texts import split
+from playmask.commits import contents
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.model.transformer import Transformer
@@ -71,7 +72,7 @@ def _check_target(source: Source, target: Path, to: str, force: bool) -> None:
         raise ConfigError(f"{target} is a file; DST is a folder.")
     if target.resolve() == source.directory.resolve():
         raise ConfigError(f"{target} is where the checkpoint lies; give another folder.")
-    held = sorted(p.name for p in target.iterdir()) if target.is_dir() else []
+    held = contents(target)
     if held and not force:
         raise ConfigError(f"{target} is not empty (it holds {held[0]}); --force writes into it.")
     if (target / TASK).exists():

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from playmask.checkpoints import architecture
 from playmask.cli import input_texts
 from playmask.cli.guard import complain
+from playmask.commits import recover
 from playmask.data.lines import read_lines
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
@@ -113,6 +114,7 @@ def open_writer(path: str, dtype: str | None = None) -> Writer:
 
     Raises: ConfigError for tasks and models that write no texts
     """
+    recover(path)
     if (Path(path) / TASK).is_file():
         task = load_task(path, dtype=dtype)
         if not isinstance(task, (LanguageModel, Seq2Seq, SentenceEncoder)):

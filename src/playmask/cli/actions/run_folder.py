@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
 from playmask.cli.options import NewModel
 from playmask.cli.output import note
+from playmask.commits import contents, recover
 from playmask.errors import ConfigError
 from playmask.files import read_json
 from playmask.model.recipes import Options as Recipe
-from playmask.runtime.train.fitting import BACKUP
+from playmask.runtime.train.fitting import finished_epochs, is_finished
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.saving import TASK
 from playmask.tasks.settings import TaskSettings
@@ -40,12 +41,13 @@ def check_out(job: Job, model: str | None) -> bool:
     out = job.out
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out} is a file; --out is a folder.")
+    recover(out)
     if job.resume and job.force:
         raise ConfigError("--resume goes on, --force begins anew; give one of them.")
     if model and Path(model).exists() and out.resolve() in _with_parents(Path(model)):
         raise ConfigError(f"{out} holds the model itself; give another --out.")
     held = next((name for name in (TASK, WEIGHTS, ARCHITECTURE) if (out / name).exists()), None)
-    if not (job.resume or job.force or is_ours(out)) and out.is_dir() and any(out.iterdir()):
+    if not (job.resume or job.force or is_ours(out)) and contents(out):
         raise ConfigError(f"{out} holds other files; give a new folder as --out, or --force.")
     if not job.resume:
         if held and not job.force:
@@ -56,7 +58,7 @@ def check_out(job: Job, model: str | None) -> bool:
         return False
     if held and _is_finished(out):
         raise ConfigError(f"The training in {out} is finished; --force begins it anew.")
-    return (out / TASK).exists() and (out / WEIGHTS).exists()
+    return (out / TASK).exists() and finished_epochs(out) is not None
 
 
 def _with_parents(path: Path) -> tuple[Path, Path]:
@@ -65,8 +67,8 @@ def _with_parents(path: Path) -> tuple[Path, Path]:
 
 def _is_finished(out: Path) -> bool:
     if (out / RUN).exists():
-        return bool(read_json(out / RUN).get("finished"))
-    return not (out / BACKUP).exists()
+        return bool(read_json(out / RUN).get("finished")) or is_finished(out)
+    return finished_epochs(out) is None
 
 
 def settle(job: Job, options: Options, settings: type[TaskSettings]) -> Options:

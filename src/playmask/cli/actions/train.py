@@ -1,6 +1,5 @@
 """Training a task from the command line: everything is checked before it begins."""
 
-import shutil
 import signal
 import sys
 import threading
@@ -10,7 +9,7 @@ from typing import Any, Self
 
 import keras
 
-from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
+from playmask.checkpoints.source import WEIGHTS
 from playmask.cli.actions.new_task import counted, new_task
 from playmask.cli.actions.run_folder import (
     CURVE,
@@ -27,16 +26,14 @@ from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_skipped, print_table
 from playmask.data.examples import Examples
 from playmask.errors import ConfigError
-from playmask.files import read_json, write_json
+from playmask.files import make_directory, write_json
 from playmask.inspection.draw import training_curve
-from playmask.runtime.train.fitting import BACKUP, HISTORY, best_epoch
+from playmask.runtime.train.fitting import best_epoch, finished_epochs
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.registry import task_class
-from playmask.tasks.saving import TASK, load_task, read_settings
+from playmask.tasks.saving import load_task, read_settings
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
-
-FILES = (TASK, ARCHITECTURE, "tokenizer.json", WEIGHTS, HISTORY, RUN, CURVE)
 
 
 class Stopping(keras.callbacks.Callback):
@@ -103,9 +100,8 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     if job.validation is not None and checks is not None:
         checks = _check(task, job.validation, checks, skip_bad=job.skip_bad)
     _announce(task, options, examples, checks)
-    if going_on and (job.out / HISTORY).exists():
-        done = len(read_json(job.out / HISTORY)["loss"])
-        note(f"going on after epoch {done} of {options['epochs']}")
+    if going_on:
+        note(f"going on after epoch {finished_epochs(job.out)} of {options['epochs']}")
     history = _fit(task, examples, checks, options, job.out, going_on)
     write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
     training_curve(history, job.out / CURVE)
@@ -161,15 +157,6 @@ def _announce(
     note(f"learning rate: {options['learning_rate']:g}, {options['epochs']} epochs")
 
 
-def _clear(out: Path, *, everything: bool) -> None:
-    """Drop what another training left, so that the folder never mixes two."""
-    out.mkdir(parents=True, exist_ok=True)
-    if everything and is_ours(out):
-        for name in FILES:
-            (out / name).unlink(missing_ok=True)
-        shutil.rmtree(out / BACKUP, ignore_errors=True)
-
-
 def _fit(
     task: Task[Any],
     examples: Examples[Any],
@@ -178,8 +165,12 @@ def _fit(
     out: Path,
     going_on: bool,
 ) -> dict[str, list[float]]:
+    older = (out / WEIGHTS).exists()
+
     def begin() -> None:
-        _clear(out, everything=not going_on)
+        if not going_on and is_ours(out):
+            (out / CURVE).unlink(missing_ok=True)
+        make_directory(out)
         write_json(out / RUN, {"format": 1, "finished": False, "options": options})
 
     beginning = Beginning(begin)
@@ -199,8 +190,9 @@ def _fit(
         state = f"the best epoch so far is saved in {out}; go on with --resume"
         if not beginning.begun:
             state = "training had not begun, nothing has changed"
-        elif not (out / WEIGHTS).exists():
+        elif finished_epochs(out) is None:
             state = "no epoch was complete yet, nothing is kept"
+            state += " but the task that was there before" if older else ""
         raise Interrupted(f"interrupted; {state}") from None
 
 

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
+from playmask.checksums import read_manifest
+from playmask.commits import committing, recover
 from playmask.errors import CheckpointError, ConfigError, InputError
-from playmask.files import make_directory, read_json, replacing, write_json
+from playmask.files import read_json, write_json
 from playmask.tasks.texts import texts_of
 
 SENTENCES, VECTORS = "sentences.json", "vectors.usearch"
@@ -86,10 +88,9 @@ class SentenceIndex:
     def save(self, directory: str | Path) -> Path:
         """Save into a directory: sentences.json and vectors.usearch, both replaced at once."""
         directory = Path(directory)
-        make_directory(directory)
-        with replacing(directory / VECTORS, directory / SENTENCES) as (vectors, sentences):
-            self.vectors.save(str(vectors))
-            write_json(sentences, {"format": 1, "sentences": self.sentences})
+        with committing(directory) as staging:
+            self.vectors.save(str(staging / VECTORS))
+            write_json(staging / SENTENCES, {"format": 1, "sentences": self.sentences})
         return directory
 
     @classmethod
@@ -99,6 +100,8 @@ class SentenceIndex:
         Raises: CheckpointError where there is none, or another encoder made it
         """
         directory = Path(directory)
+        recover(directory)
+        read_manifest(directory).verify([SENTENCES, VECTORS])
         if not (directory / SENTENCES).is_file():
             raise CheckpointError(f"There is no index in {directory}: it has no {SENTENCES}.")
         sentences = read_json(directory / SENTENCES).get("sentences") or []

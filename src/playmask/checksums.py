@@ -1,0 +1,132 @@
+"""The manifest of a saved directory: sizes and checksums of its parts, which a load verifies."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import google_crc32c
+
+from playmask.errors import CheckpointError
+
+CHECKSUMS, FORMAT = "checksums.json", 1
+CHUNK = 1 << 20
+"""Bytes read at once: from so many on, google_crc32c lets other threads run."""
+
+
+class Part(NamedTuple):
+    """A file's size in bytes and its CRC-32C, as eight hexadecimal digits."""
+
+    size: int
+    crc32c: str
+
+    @classmethod
+    def of(cls, path: Path) -> "Part":
+        """Read a file."""
+        size, crc = 0, 0
+        with path.open("rb", buffering=0) as file:
+            while chunk := file.read(CHUNK):
+                size, crc = size + len(chunk), google_crc32c.extend(crc, chunk)
+        return cls(size, f"{crc:08x}")
+
+
+class Manifest(NamedTuple):
+    """What a directory says of its files, by name; nothing where it has no checksums.json."""
+
+    directory: Path
+    parts: Mapping[str, Part]
+
+    def among(self, patterns: Iterable[str]) -> list[str]:
+        """The names of its files that match any of some patterns, as "*.json"."""
+        return [name for name in self.parts if any(fnmatchcase(name, p) for p in patterns)]
+
+    def verify(self, names: Iterable[str]) -> None:
+        """Compare files with what the manifest says; names that it does not list are passed over.
+
+        Raises: CheckpointError for one that is missing, or of another size or checksum
+        """
+        for name in (name for name in names if name in self.parts):
+            path, right = self.directory / name, self.parts[name]
+            if not path.is_file():
+                raise self._refusal(f"{path} is missing, which {CHECKSUMS} beside it lists")
+            size = path.stat().st_size
+            if size != right.size:
+                raise self._refusal(f"{path} has {size} bytes, {CHECKSUMS} says {right.size}")
+            crc = Part.of(path).crc32c
+            if crc != right.crc32c:
+                raise self._refusal(
+                    f"{path} has the checksum {crc}, {CHECKSUMS} says {right.crc32c}"
+                )
+
+    def verifying(self, names: Iterable[str]) -> Callable[[], None]:
+        """Verify in a thread, beside other work; what is returned waits for the verdict."""
+        verdict: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                verdict.set_result(self.verify(names))
+            except BaseException as error:
+                verdict.set_exception(error)
+
+        threading.Thread(target=run, daemon=True, name="playmask-checksums").start()
+        return verdict.result
+
+    def _refusal(self, reason: str) -> CheckpointError:
+        return CheckpointError(
+            f"{reason}: it is damaged, or of another save than the files beside it. Copy or save "
+            f"all of them again; if it was changed on purpose, delete {self.directory / CHECKSUMS}."
+        )
+
+
+def manifest_text(parts: Mapping[str, Part]) -> str:
+    """The content of checksums.json, which has a checksum too."""
+    files = {name: part._asdict() for name, part in sorted(parts.items())}
+    content = {"format": FORMAT, "files": files, "crc32c": _own_checksum(files)}
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def read_manifest(directory: Path, damaged: Mapping[str, Part] | None = None) -> Manifest:
+    """Read a directory's checksums.json; one that another program wrote says nothing.
+
+    damaged: what a damaged one is taken for, instead of an error
+    Raises: CheckpointError where it is damaged, or of a newer format
+    """
+    file = directory / CHECKSUMS
+    try:
+        text = file.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return Manifest(directory, {})
+    except (OSError, ValueError) as error:
+        return _damaged(file, str(error), damaged)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return _damaged(file, str(error), damaged)
+    if not isinstance(content, dict) or not {"format", "files", "crc32c"} <= content.keys():
+        return Manifest(directory, {})
+    if content["format"] != FORMAT:
+        return _damaged(file, f"its format is {content['format']!r}, not {FORMAT}", damaged)
+    if content["crc32c"] != _own_checksum(content["files"]):
+        return _damaged(file, "its own checksum does not fit", damaged)
+    try:
+        parts = {name: Part(int(p["size"]), p["crc32c"]) for name, p in content["files"].items()}
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        return _damaged(file, f"{type(error).__name__}: {error}", damaged)
+    return Manifest(directory, parts)
+
+
+def _damaged(file: Path, reason: str, instead: Mapping[str, Part] | None) -> Manifest:
+    if instead is not None:
+        return Manifest(file.parent, instead)
+    raise CheckpointError(
+        f"{file} is damaged ({reason}), so nothing beside it can be verified; copy or save all "
+        "again, or delete it if the files beside it are right."
+    )
+
+
+def _own_checksum(files: Any) -> str:
+    text = json.dumps(files, ensure_ascii=False, sort_keys=True)
+    return f"{google_crc32c.value(text.encode()):08x}"

@@ -1,0 +1,84 @@
+"""Stopping a training whose loss is no longer finite."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from playmask.errors import TrainingError
+from playmask.runtime.train.options import TrainingOptions
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Stops a training at the step whose loss is NaN or infinite, and says what to try.
+
+    Where Keras hands the losses of steps over in threads, while the next steps run, so it stays:
+    the loop does not wait for them, and a step or two later the training stops.
+
+    Raises: TrainingError
+    """
+
+    async_safe = True  # for Keras: the end of a step may be seen in another thread
+
+    def __init__(self, options: TrainingOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.epoch = 0
+        self.losses: dict[int, float] = {}
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Begin to count steps."""
+        self.epoch, self.losses = epoch, {}
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Note a loss that is not finite: that of the epoch so far, as one of its steps is not."""
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            self.losses[batch] = loss
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Stop where a step had none; only the one after next, as threads may change places."""
+        if self.losses and batch - min(self.losses) > 1:
+            self._stop()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Stop where one of the last steps had none."""
+        if self.losses:
+            self._stop()
+
+    def _stop(self) -> None:
+        step = min(self.losses)
+        raise TrainingError(
+            f"The loss is {self.losses[step]} at step {step + 1} of epoch {self.epoch + 1}, so the "
+            f"training stopped; what was kept is of the epochs before. {advice(self.options)}"
+        )
+
+
+def check_epoch(
+    epoch: int, logs: Mapping[str, Any], weights: Sequence[np.ndarray], options: TrainingOptions
+) -> None:
+    """See that an epoch has left finite weights and no NaN as its validation loss.
+
+    Raises: TrainingError
+    """
+    if math.isnan(logs.get("val_loss", 0.0)):
+        state = "The validation loss is nan"
+    elif not all(np.isfinite(array).all() for array in weights):
+        state = "Weights are no longer finite numbers"
+    else:
+        return
+    raise TrainingError(
+        f"{state} after epoch {epoch + 1}, so the training stopped; what was kept is of the epochs "
+        f"before. {advice(options)}"
+    )
+
+
+def advice(options: TrainingOptions) -> str:
+    """What to try next."""
+    clip = "" if options.clip else ", clip=1.0"
+    return (
+        f"Try a lower learning_rate (it was {options.learning_rate:g}; a tenth of that){clip}, a "
+        "longer warm_up, and float32 or bfloat16 where the model was loaded in float16."
+    )
