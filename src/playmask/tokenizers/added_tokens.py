@@ -219,7 +219,7 @@ def merge(
                 f"{where} gives {text!r:.60} the id {number}, {sources.get(text, source)} gives "
                 f"it {before}; one of them is of another tokenizer."
             )
-        if names.get(number, text) != text:
+        if names.get(number) not in (None, "", text):
             other = names[number]
             raise DataError(
                 f"{where} gives {text!r:.60} the id {number}, which {other!r:.60} has in "

@@ -125,7 +125,7 @@ class PieceEngine:
         own = {piece.text for piece in model.pieces}
         self.outside = frozenset(token.id for token in self.added if token.content not in own)
         self._pieces = [*model.pieces, *_further(self.added, len(model.pieces))]
-        self.vocabulary = tuple(piece.text.partition(UNREACHABLE)[0] for piece in self._pieces)
+        self.vocabulary = tuple(piece.text for piece in self._pieces)
         self._size = added_tokens.own_size(self.outside, len(self._pieces))
         model = model._replace(pieces=self._pieces[: self._size])
         self._processor = sentencepiece.SentencePieceProcessor()
@@ -261,7 +261,7 @@ def _further(tokens: Iterable[AddedToken], size: int) -> list[Piece]:
     names = {token.id: token.content for token in tokens if token.id >= size}
     numbers = range(size, max(names, default=-1) + 1)
     return [
-        Piece(names[n], 0.0, CONTROL) if n in names else Piece(f"{UNREACHABLE}{n}", 0.0, UNUSED)
+        Piece(names[n], 0.0, CONTROL) if n in names else Piece(f"<empty {n}>", 0.0, UNUSED)
         for n in numbers
     ]
 

@@ -60,11 +60,14 @@ def read(
     declared = read_beside(file.parent)
     content = checked(content, file, declared)
     roles = {"roles": declared.roles} if declared.roles else {}
-    notes = roles | (content["model"].get(NOTES) or {})
+    model = content["model"]
+    if model.get("unk_token") not in model["vocab"] and declared.roles.get("unk") in model["vocab"]:
+        model["unk_token"] = declared.roles["unk"]
+    notes = roles | (model.get(NOTES) or {})
     segmenter = BY_WORDS.get(str(config.get("tokenizer_class"))) if cut is None else cut
     if cut is not None or "words" not in notes:
         notes["words"] = segmenter or None
-    content["model"][NOTES] = notes
+    model[NOTES] = notes
     return (with_markers(content, markers, file) if markers else content), file
 
 

@@ -91,18 +91,16 @@ def add(
     unknown = model.get("unk_token")
     hide = {name for name in concealed if name in model["vocab"] and name != unknown}
     vocab = {name + UNREACHABLE if name in hide else name: n for name, n in model["vocab"].items()}
-    return _filled(model | {"vocab": rows_for(tokens, model["vocab"]) | vocab})
+    return add_beside(model | {"vocab": vocab}, [t for t in tokens if t.content not in hide])
 
 
 def add_beside(
     model: JsonObject, tokens: Iterable[AddedToken], concealed: Collection[str] = ()
 ) -> JsonObject:
     """Add tokens that no merge makes to the model of a tokenizer.json, and fill ids."""
-    return _filled(model | {"vocab": model["vocab"] | rows_for(tokens, model["vocab"])})
-
-
-def _filled(model: JsonObject) -> JsonObject:
-    vocab = model["vocab"]
+    rows = rows_for(tokens, model["vocab"])
+    placed = set(rows.values())  # an empty row becomes the token's
+    vocab = {name: n for name, n in model["vocab"].items() if n not in placed} | rows
     holes = set(range(max(vocab.values(), default=-1) + 1)).difference(vocab.values())
     return model | {"vocab": vocab | {f"{UNREACHABLE}{hole}": hole for hole in holes}}
 
@@ -117,7 +115,9 @@ def files(content: JsonObject) -> dict[str, bytes]:
     """Write vocab.txt; what it cannot hold, such as lower-casing, is left to tokenizer.json."""
     vocab = content["model"]["vocab"]
     tokens = (name.partition(UNREACHABLE)[0] for name in sorted(vocab, key=vocab.__getitem__))
-    return {"vocab.txt": "".join(f"{token}\n" for token in tokens).encode()}
+    # an added token with spaces leaves its line empty; what it is stands in added_tokens.json
+    lines = (token if len(token.split()) < 2 else "" for token in tokens)
+    return {"vocab.txt": "".join(f"{line}\n" for line in lines).encode()}
 
 
 def engine(content: JsonObject, algorithm: Algorithm) -> Engine:
