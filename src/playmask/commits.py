@@ -62,6 +62,12 @@ def committing(
             _unlock(alive)
 
 
+def destination(directory: PathLike) -> Path:
+    """Where the files of a staging folder will be; any other directory is its own."""
+    directory = Path(directory)
+    return directory.parent if directory.name.startswith(STAGING) else directory
+
+
 def recover(directory: PathLike) -> None:
     """Finish what a killed save had committed; who reads what `committing` wrote calls this first.
 

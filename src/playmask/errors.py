@@ -46,6 +46,10 @@ class InputError(PlaymaskError, ValueError):
     """A model, tokenizer or predictor was given inputs it cannot take."""
 
 
+class TrainingError(PlaymaskError, ArithmeticError):
+    """A training has gone wrong: its loss or its weights are no longer finite."""
+
+
 def brief(value: object) -> str:
     """Show a value of any size and depth in a few words of an error message."""
     return _BRIEF.repr(value)
@@ -53,8 +57,6 @@ def brief(value: object) -> str:
 
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 80
-class TrainingError(PlaymaskError, ArithmeticError):
-    """A training has gone wrong: its loss or its weights are no longer finite."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

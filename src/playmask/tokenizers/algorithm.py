@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from playmask.files import JsonObject
+from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.encoding import TokenizedText
 
 ROLES = ("pad", "unk", "cls", "sep", "mask")
@@ -49,6 +50,8 @@ class TokenizerEngine(Protocol):
 
     notes:      our entry in the model of tokenizer.json
     vocabulary: the tokens in the order of their ids
+    added:      the tokens that were added to them
+    outside:    the ids of those that the vocabulary's own file lacks
     hidden:     the ids that stand for no text
     textual:    those special ones that stand for some nevertheless
     required:   the ids without which it cannot encode every text
@@ -56,6 +59,8 @@ class TokenizerEngine(Protocol):
 
     notes: JsonObject
     vocabulary: tuple[str, ...]
+    added: tuple[AddedToken, ...]
+    outside: frozenset[int]
     hidden: frozenset[int]
     textual: frozenset[int]
     required: frozenset[int]
@@ -88,9 +93,9 @@ class Algorithm:
     styles:   the families of models that use it; the first that fits, else the last
     engine:   the engine, made from the content and the algorithm
     files:    the original program's files, name -> content, from the content of tokenizer.json
-    join:     the text that tokens make, special tokens left out
+    join:     the text that tokens make, special tokens left out; some are texts as they are
     stem:     the piece of text a token stands for, without its continuation mark
-    add:      the model with further tokens, token -> id, some of which no text may reach
+    add:      the model with rows for added tokens, some of its own concealed from texts
     keep:     the model with only these ids, in this order
     required: the ids of the model without which some texts cannot be encoded
     support:  the ids that the model needs to come to some tokens, besides themselves
@@ -104,11 +109,9 @@ class Algorithm:
     styles: tuple[Style, ...]
     engine: Callable[[JsonObject, "Algorithm"], TokenizerEngine]
     files: Callable[[JsonObject], dict[str, bytes]]
-    join: Callable[[list[str]], str]
+    join: Callable[[list[str], Collection[str]], str]
     stem: Callable[[str], str]
-    add: Callable[[JsonObject, dict[str, int], Collection[str]], JsonObject] = (
-        lambda model, tokens, hidden: model
-    )
+    add: Callable[[JsonObject, Iterable[AddedToken], Collection[str]], JsonObject] = _unchanged
     keep: Callable[[JsonObject, list[int]], JsonObject] = _unchanged
     required: Callable[[JsonObject], Iterable[int]] = _nothing
     support: Callable[[JsonObject, set[int]], Iterable[int]] = _nothing

@@ -9,15 +9,17 @@ with ftfy, in that it cuts them as BERT does; so do other programs that load it.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from playmask.errors import DataError
 from playmask.files import JsonObject
+from playmask.tokenizers.added_tokens import UNREACHABLE
 from playmask.tokenizers.algorithm import Algorithm, Style
-from playmask.tokenizers.engine import UNREACHABLE, Engine
-from playmask.tokenizers.wordpiece import add
+from playmask.tokenizers.engine import Engine
+from playmask.tokenizers.file_contents import read_text_lines
+from playmask.tokenizers.wordpiece import add_beside
 
 END = "</w>"
 SPACE = "Ġ"
@@ -37,17 +39,27 @@ def byte_letters() -> dict[int, str]:
 BYTES = {letter: byte for byte, letter in byte_letters().items()}
 
 
-def join_bytes(tokens: list[str]) -> str:
-    """Write tokens as text; bytes that are no UTF-8 become U+FFFD."""
+def join_bytes(tokens: list[str], whole: Collection[str] = ()) -> str:
+    """Write tokens as text; bytes that are no UTF-8 become U+FFFD.
+
+    whole: tokens that are texts as they are, not letters of bytes
+    """
     encoded = bytearray()
-    for letter in "".join(tokens):
-        encoded += bytes([BYTES[letter]]) if letter in BYTES else letter.encode()
+    for token in tokens:
+        if token in whole:
+            encoded += token.encode()
+            continue
+        for letter in token:
+            encoded += bytes([BYTES[letter]]) if letter in BYTES else letter.encode()
     return encoded.decode("utf-8", errors="replace")
 
 
-def join_letters(tokens: list[str]) -> str:
-    """Write tokens as text, with a space after each that ends a word."""
-    return "".join(tokens).replace(END, " ").strip()
+def join_letters(tokens: list[str], whole: Collection[str] = ()) -> str:
+    """Write tokens as text, with a space after each that ends a word.
+
+    whole: tokens that are texts as they are
+    """
+    return "".join(t if t in whole else t.replace(END, " ") for t in tokens).strip()
 
 
 def keep(model: JsonObject, ids: list[int]) -> JsonObject:
@@ -121,7 +133,7 @@ BYTE_BPE = Algorithm(
     files=files,
     join=join_bytes,
     stem=lambda token: token.removeprefix(SPACE),
-    add=add,
+    add=add_beside,
     keep=keep,
     required=letters,
     support=support,
@@ -141,7 +153,7 @@ LETTER_BPE = Algorithm(
     files=files,
     join=join_letters,
     stem=lambda token: token.removesuffix(END),
-    add=add,
+    add=add_beside,
     keep=keep,
     support=support,
     decoder={"type": "BPEDecoder", "suffix": END},
@@ -191,11 +203,7 @@ def read_merges(path: Path, vocab: dict[str, Any]) -> list[tuple[str, str]]:
     Raises: DataError naming the line that is not two tokens whose join is a token
     """
     pairs = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-        try:
-            text = line.decode("utf-8").removesuffix("\r")
-        except UnicodeDecodeError:
-            raise DataError(f"{path}, line {number}: {line!r:.60} is not UTF-8.") from None
+    for number, text in enumerate(read_text_lines(path), start=1):
         if not text or (number == 1 and text.startswith("#version")):
             continue
         parts = text.split(" ")
@@ -210,20 +218,3 @@ def read_merges(path: Path, vocab: dict[str, Any]) -> list[tuple[str, str]]:
             )
         pairs.append((parts[0], parts[1]))
     return pairs
-
-
-def checked_vocab(vocab: dict[str, Any], path: Path) -> dict[str, int]:
-    """Refuse a vocab.json that does not give every token an id of its own.
-
-    Raises: DataError naming the token
-    """
-    tokens: dict[int, str] = {}
-    for token, number in vocab.items():
-        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-            raise DataError(f"{path}: {token!r:.60} has the id {number!r:.60}, not a whole number.")
-        if number in tokens:
-            raise DataError(
-                f"{path}: {token!r:.60} and {tokens[number]!r:.60} both have id {number}."
-            )
-        tokens[number] = token
-    return vocab

@@ -6,16 +6,16 @@ users write.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import tokenizers
 
+from playmask.errors import InputError
 from playmask.files import JsonObject
+from playmask.tokenizers import added_tokens
+from playmask.tokenizers.added_tokens import NOTES, UNREACHABLE
 from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.encoding import Span, TokenizedText
-
-UNREACHABLE = "\0"  # ends, or begins, the name of a token that no text may reach
-NOTES = "playmask"  # our entry in `model`: the one place where `tokenizers` takes unknown keys
 
 _OURS = {"truncation": None, "padding": None, "post_processor": None, "decoder": None}
 
@@ -23,65 +23,78 @@ _OURS = {"truncation": None, "padding": None, "post_processor": None, "decoder":
 class Engine:
     """One engine of `tokenizers`, the special tokens plain vocabulary to it.
 
+    Added tokens that texts may have are its own business; those that the vocabulary lacks have a
+    row there that no text reaches, and what the engine calls them is translated to that row's id.
+
     vocabulary: the tokens in the order of their ids
+    added:      the tokens that were added to them
+    outside:    the ids of those that the vocabulary's file lacks
     hidden:     the ids that stand for no text
-    textual:      those special ones that stand for some nevertheless
+    textual:    those special ones that stand for some nevertheless
     required:   the ids without which it cannot encode every text
     """
 
-    def __init__(self, content: JsonObject, algorithm: Algorithm) -> None:
+    def __init__(
+        self, content: JsonObject, algorithm: Algorithm, *, matches_added: bool = True
+    ) -> None:
+        model = content["model"]
         self.algorithm = algorithm
-        self.notes: JsonObject = content["model"].get(NOTES) or {}
-        known = content.get("added_tokens") or []
-        self._special = {token["content"]: token["id"] for token in known if token["special"]}
-        plain = [token for token in known if not token["special"]]
-        everything = {token["content"]: token["id"] for token in known}
-        model = algorithm.add(content["model"], everything, self._special.keys())
-        content = content | _OURS | {"added_tokens": plain, "model": model}
+        self.notes: JsonObject = model.get(NOTES) or {}
+        self.added = added_tokens.of(content)
+        self.reachable = added_tokens.reachable(self.added, self.notes)
+        own = added_tokens.ids_of(model)
+        self.outside = frozenset(token.id for token in self.added if token.content not in own)
+        concealed = {token.content for token in self.added if token not in self.reachable}
+        model = algorithm.add(model, self.added, concealed)
+        rows = [token.json() for token in self.reachable] if matches_added else []
+        content = content | _OURS | {"added_tokens": rows, "model": model}
         self.raw = tokenizers.Tokenizer.from_str(json.dumps(content))
-        names = self.raw.get_vocab()
+        names = self.raw.get_vocab(with_added_tokens=False)
         self.vocabulary = tuple(
             name.partition(UNREACHABLE)[0] for name in sorted(names, key=names.__getitem__)
         )
-        self.hidden = frozenset(self._special.values())
+        self.hidden = frozenset(token.id for token in self.added if token.special)
         self.textual: frozenset[int] = frozenset()
         self.required = frozenset(algorithm.required(model))
-        self._reachable = {token: names[token] for token in names if UNREACHABLE not in token}
+        self._words = {token: names[token] for token in names if UNREACHABLE not in token}
+        self._ids = self._words | {token.content: token.id for token in self.added}
+        self._texts = frozenset(token.content for token in self.added if not token.special)
+        called = {self.raw.token_to_id(t.content): t.id for t in self.reachable} if rows else {}
+        self._translation = {raw: n for raw, n in called.items() if raw != n}
+        self._stripping = frozenset(t.id for t in self.reachable if t.lstrip or t.rstrip)
 
     def find(self, token: str) -> int | None:
         """Look up the id of a token; None if it is not in the vocabulary."""
-        return self._reachable.get(token, self._special.get(token))
+        return self._ids.get(token)
 
     def tokenize(self, texts: list[str]) -> list[TokenizedText]:
         """Tokenise texts, several of them on all cores."""
-        if len(texts) == 1:  # one text alone is not worth waking other threads for
-            raw = [self.raw.encode(texts[0], add_special_tokens=False)]
-        else:
-            raw = self.raw.encode_batch(texts, add_special_tokens=False)
+        try:
+            if len(texts) == 1:  # one text alone is not worth waking other threads for
+                raw = [self.raw.encode(texts[0], add_special_tokens=False)]
+            else:
+                raw = self.raw.encode_batch(texts, add_special_tokens=False)
+        except Exception as error:  # such as an unknown word where there is no unknown token
+            raise InputError(f"The tokenizer cannot encode this text: {error}.") from None
         return [self._tokenized(*row) for row in zip(texts, raw, strict=True)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Write ids as text."""
-        return self.algorithm.join([self.vocabulary[number] for number in ids])
+        return self.algorithm.join([self.vocabulary[number] for number in ids], self._texts)
 
     def content(self) -> JsonObject:
         """Describe it as tokenizer.json does, without what surrounds texts."""
-        content: JsonObject = json.loads(self.raw.to_str())
-        model = content["model"] | ({NOTES: self.notes} if self.notes else {})
-        if isinstance(model["vocab"], list):
-            model["vocab"] = [[name.removesuffix(UNREACHABLE), n] for name, n in model["vocab"]]
-        tokens = content["added_tokens"] + added(self._special)
-        return content | {"added_tokens": tokens, "model": model}
+        size = added_tokens.own_size(self.outside, len(self.vocabulary))
+        return self._content(lambda name, number: name.removesuffix(UNREACHABLE), size)
 
     def keep(self, ids: list[int]) -> JsonObject:
         """Describe it with only these ids, in this order."""
-        content = self.content()
-        new = {old: place for place, old in enumerate(ids)}
-        tokens = [
-            one | {"id": new[one["id"]]} for one in content["added_tokens"] if one["id"] in new
-        ]
+        content = self._content(
+            lambda name, number: name if number in self.outside else name.removesuffix(UNREACHABLE),
+            len(self.vocabulary),
+        )
         return content | {
-            "added_tokens": tokens,
+            "added_tokens": added_tokens.renumbered(self.added, ids),
             "model": self.algorithm.keep(content["model"], ids),
         }
 
@@ -92,12 +105,44 @@ class Engine:
             *self.algorithm.support(json.loads(self.raw.to_str())["model"], ids),
         }
 
+    def _content(self, rename: Callable[[str, int], str], size: int) -> JsonObject:
+        """Describe it with the names of its first ids changed, the others being added tokens."""
+        content: JsonObject = json.loads(self.raw.to_str())
+        model = content["model"] | ({NOTES: self.notes} if self.notes else {})
+        vocab = model["vocab"]
+        if isinstance(vocab, list):
+            rows = enumerate(vocab[:size])
+            model["vocab"] = [[rename(name, n), score] for n, (name, score) in rows]
+        else:
+            model["vocab"] = {rename(name, n): n for name, n in vocab.items() if n < size}
+        return content | {"added_tokens": [t.json() for t in self.added], "model": model}
+
     def _tokenized(self, text: str, raw: tokenizers.Encoding) -> TokenizedText:
-        if not self.algorithm.space:
-            return TokenizedText(raw.ids, lambda: raw.offsets)
-        return TokenizedText(
-            raw.ids, lambda: trimmed(text, raw.tokens, raw.offsets, self.algorithm.space)
-        )
+        ids = raw.ids
+        if self._translation:
+            ids = [self._translation.get(number, number) for number in ids]
+        if not self.algorithm.space and not self._stripping:
+            return TokenizedText(ids, lambda: raw.offsets)
+        return TokenizedText(ids, lambda: self._spans(text, ids, raw))
+
+    def _spans(self, text: str, ids: list[int], raw: tokenizers.Encoding) -> list[Span]:
+        """Find the span of each token without the spaces around it."""
+        spans, space = raw.offsets, self.algorithm.space
+        if space:
+            spans = trimmed(text, raw.tokens, spans, space)
+        if not self._stripping:
+            return spans
+        rows = zip(ids, spans, strict=True)
+        return [stripped(text, span) if n in self._stripping else span for n, span in rows]
+
+
+def stripped(text: str, span: Span) -> Span:
+    """Take white space off both ends of a span, which an added token may take along."""
+    start, stop = span
+    part = text[start:stop]
+    if not part.strip():
+        return span
+    return start + len(part) - len(part.lstrip()), stop - len(part) + len(part.rstrip())
 
 
 def trimmed(
@@ -123,10 +168,3 @@ def _trim(text: str, token: str, span: Span, space: str, blank: Callable[[str], 
         return span
     first = letters[0] if token.startswith(space) else start
     return first, letters[-1] + 1 if token.endswith(space) else stop
-
-
-def added(tokens: Mapping[str, int], *, special: bool = True) -> list[JsonObject]:
-    """Write tokens, token -> id, as the `added_tokens` of tokenizer.json."""
-    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-    rows = sorted(tokens.items(), key=lambda row: row[1])
-    return [{"id": n, "content": token, **plain, "special": special} for token, n in rows]

@@ -1,16 +1,16 @@
 """The registry of tokenization algorithms, and which one a tokenizer.json is of."""
 
-from playmask.errors import ConfigError, DataError
+from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.files import JsonObject, PathLike
-from playmask.tokenizers.algorithm import Algorithm, Style, TokenizerEngine
+from playmask.tokenizers.added_tokens import NOTES
+from playmask.tokenizers.algorithm import ROLES, Algorithm, Style, TokenizerEngine
 from playmask.tokenizers.bpe import BYTE_BPE, LETTER_BPE
-from playmask.tokenizers.engine import NOTES
+from playmask.tokenizers.content_checks import checked
 from playmask.tokenizers.sentencepiece import METASPACE, SENTENCEPIECE
 from playmask.tokenizers.word_segmentation import check_segmenter
 from playmask.tokenizers.wordpiece import WORDPIECE
 
 ALGORITHMS = (WORDPIECE, SENTENCEPIECE, BYTE_BPE, LETTER_BPE, METASPACE)  # the first that claims it
-TYPES = ("WordPiece", "BPE", "Unigram")  # `type` of the model in tokenizer.json
 
 
 def engine_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, TokenizerEngine]:
@@ -18,13 +18,8 @@ def engine_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, Tokeniz
 
     Raises: DataError if it is of an unknown algorithm, or damaged
     """
-    model = content.get("model") or {}
-    if model.get("type") not in TYPES or not isinstance(model.get("vocab"), dict | list):
-        raise DataError(
-            f"{source} has a model of type {model.get('type')!r}; "
-            f"playmask reads {', '.join(TYPES)}."
-        )
-    words = (model.get(NOTES) or {}).get("words")
+    content = checked(content, source)
+    words = (content["model"].get(NOTES) or {}).get("words")
     try:
         algorithm = next(algorithm for algorithm in ALGORITHMS if algorithm.claims(content))
         if words:
@@ -35,20 +30,30 @@ def engine_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, Tokeniz
                 )
             check_segmenter(words)
         return algorithm, algorithm.engine(content, algorithm)
-    except ConfigError:
+    except PlaymaskError:
         raise
-    except Exception as error:  # the engines raise bare Exception
-        raise DataError(f"{source} is not a valid tokenizer.json: {error!r:.200}.") from error
+    except BaseException as error:  # the engines raise bare Exception, and panic with another
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise DataError(f"{source} is not a valid tokenizer.json: {error!r:.200}.") from error
+        raise
 
 
 def style_of(algorithm: Algorithm, engine: TokenizerEngine, source: PathLike) -> Style:
-    """Find the family's special tokens by those that the vocabulary has.
+    """Find the family's special tokens by those that the vocabulary has, or that files declare.
 
+    A declared token counts where the vocabulary has it, and no other role is its.
     Raises: DataError naming those that are missing
     """
     style = next(
         (style for style in algorithm.styles if style.fits(engine.find)), algorithm.styles[-1]
     )
+    others = {token: role for role, token in style.special.items()}
+    declared = {
+        role: token
+        for role, token in (engine.notes.get("roles") or {}).items()
+        if role in ROLES and engine.find(token) is not None and others.get(token, role) == role
+    }
+    style = style._replace(special=style.special | declared)
     needed = (style.special[role] for role in style.needed)
     missing = [token for token in needed if engine.find(token) is None]
     if missing:

@@ -14,12 +14,22 @@ from collections.abc import Collection, Iterable
 from functools import partial
 
 from playmask.files import JsonObject
-from playmask.tokenizers import bpe, sentencepiece_model, wordpiece
+from playmask.tokenizers import added_tokens, bpe, sentencepiece_model, wordpiece
+from playmask.tokenizers.added_token_splitter import AddedTokenSplitter
+from playmask.tokenizers.added_tokens import NOTES, UNREACHABLE, AddedToken, ids_of, rows_for
 from playmask.tokenizers.algorithm import Algorithm, Style
 from playmask.tokenizers.encoding import Span, TokenizedText
-from playmask.tokenizers.engine import NOTES, UNREACHABLE, Engine, trimmed
+from playmask.tokenizers.engine import Engine, trimmed
 from playmask.tokenizers.sentencepiece_json import SPACE, merging, model_of, specification
-from playmask.tokenizers.sentencepiece_model import BYTE, CONTROL, UNKNOWN, Model, Piece
+from playmask.tokenizers.sentencepiece_model import (
+    BYTE,
+    CONTROL,
+    UNKNOWN,
+    UNUSED,
+    USER,
+    Model,
+    Piece,
+)
 from playmask.tokenizers.word_segmentation import (
     AlignedText,
     character_folding,
@@ -68,17 +78,21 @@ _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _QUOTES = re.compile("``|''|.", re.DOTALL)
 
 
-def join(tokens: list[str]) -> str:
-    """Write tokens as text; bytes that are no UTF-8 become U+FFFD."""
+def join(tokens: list[str], whole: Collection[str] = ()) -> str:
+    """Write tokens as text; bytes that are no UTF-8 become U+FFFD.
+
+    whole: tokens that are texts as they are, neither bytes nor with marks for spaces
+    """
     text, pending = "", bytearray()
     for token in [*tokens, ""]:
         byte = _BYTE.fullmatch(token)
-        if byte:
+        if byte and token not in whole:
             pending.append(int(byte[1], 16))
             continue
-        text += pending.decode("utf-8", errors="replace") + token
+        text += pending.decode("utf-8", errors="replace")
+        text += token if token in whole else token.replace(SPACE, " ")
         pending.clear()
-    return text.replace(SPACE, " ").removeprefix(" ")
+    return text if tokens and tokens[0] in whole else text.removeprefix(" ")
 
 
 def with_extra_ids(model: Model, style: Style, count: int | None) -> Model:
@@ -106,21 +120,31 @@ class PieceEngine:
         import sentencepiece
 
         model = model_of(content)
+        self.notes = {k: v for k, v in content["model"][NOTES].items() if k != "sentencepiece"}
+        self.added = added_tokens.of(content)
+        own = {piece.text for piece in model.pieces}
+        self.outside = frozenset(token.id for token in self.added if token.content not in own)
+        self._pieces = [*model.pieces, *_further(self.added, len(model.pieces))]
+        self.vocabulary = tuple(piece.text for piece in self._pieces)
+        self._size = added_tokens.own_size(self.outside, len(self._pieces))
+        model = model._replace(pieces=self._pieces[: self._size])
         self._processor = sentencepiece.SentencePieceProcessor()
         self._processor.LoadFromSerializedProto(sentencepiece_model.write(model))
-        self.notes = {k: v for k, v in content["model"][NOTES].items() if k != "sentencepiece"}
-        self.vocabulary = tuple(piece.text for piece in model.pieces)
         self._ids = {token: number for number, token in enumerate(self.vocabulary)}
         types = {
-            algorithm: frozenset(
-                n for n, piece in enumerate(model.pieces) if piece.type == algorithm
-            )
-            for algorithm in (UNKNOWN, CONTROL, BYTE)
+            kind: frozenset(n for n, piece in enumerate(self._pieces) if piece.type == kind)
+            for kind in (UNKNOWN, CONTROL, BYTE, USER)
         }
         self._bytes = types[BYTE] if model.byte_fallback else frozenset()
         self._blanks: dict[str, bool] = {}
         self.required = types[UNKNOWN] | self._bytes
-        self.hidden = types[UNKNOWN] | types[CONTROL]
+        plain = {token.id for token in self.added if not token.special}
+        special = {token.id for token in self.added if token.special}
+        self.hidden = (types[UNKNOWN] | types[CONTROL] | special) - plain
+        self._texts = frozenset(self.vocabulary[n] for n in plain - types[USER])
+        reachable = added_tokens.reachable(self.added, self.notes)
+        splits = [token for token in reachable if token.id not in types[USER]]  # it finds its own
+        self._splitter = AddedTokenSplitter(splits, content["normalizer"]) if splits else None
         self._line = self._ids.get("<cls>") if self.notes.get("words") else None
         self.textual = frozenset() if self._line is None else frozenset({self._line})
 
@@ -130,6 +154,11 @@ class PieceEngine:
 
     def tokenize(self, texts: list[str]) -> list[TokenizedText]:
         """Tokenise texts, several of them on all cores."""
+        if self._splitter is None:
+            return self._tokenized(texts)
+        return self._splitter.tokenize(texts, self._tokenized)
+
+    def _tokenized(self, texts: list[str]) -> list[TokenizedText]:
         ready = [self._prepared(text) for text in texts]
         inputs = [
             text if aligned is None else aligned.text
@@ -148,7 +177,7 @@ class PieceEngine:
 
     def decode(self, ids: Iterable[int]) -> str:
         """Write ids as text; in word mode as CPM does."""
-        text = join([self.vocabulary[number] for number in ids])
+        text = join([self.vocabulary[number] for number in ids], self._texts)
         if not self.notes.get("words"):
             return text
         text = text.replace("<cls>", WORD_LINE).replace(" ", "")
@@ -156,12 +185,14 @@ class PieceEngine:
 
     def content(self) -> JsonObject:
         """Describe it as tokenizer.json does."""
-        return specification(self._model(), self.notes)
+        content = specification(self._model(), self.notes)
+        return content | {"added_tokens": [token.json() for token in self.added]}
 
     def keep(self, ids: list[int]) -> JsonObject:
         """Describe it with only these ids, in this order."""
-        model = self._model()
-        return specification(model._replace(pieces=[model.pieces[n] for n in ids]), self.notes)
+        pieces = [self._pieces[number] for number in ids]
+        content = specification(self._model()._replace(pieces=pieces), self.notes)
+        return content | {"added_tokens": added_tokens.renumbered(self.added, ids)}
 
     def support(self, ids: set[int]) -> set[int]:
         """Return the ids that must stay too, so that these tokens are still reached."""
@@ -225,6 +256,16 @@ class PieceEngine:
         return self._blanks[letter]
 
 
+def _further(tokens: Iterable[AddedToken], size: int) -> list[Piece]:
+    """Make the pieces of the added tokens above a model's own, which find nothing in texts."""
+    names = {token.id: token.content for token in tokens if token.id >= size}
+    numbers = range(size, max(names, default=-1) + 1)
+    return [
+        Piece(names[n], 0.0, CONTROL) if n in names else Piece(f"<empty {n}>", 0.0, UNUSED)
+        for n in numbers
+    ]
+
+
 def _folded(text: str, *, lowercase: bool, accents: bool, quotes: bool) -> AlignedText:
     """Change a text as ALBERT does: `` and '' to ", no accents, lower case."""
     fold = character_folding(lowercase=lowercase, accents=accents, form="NFKD")
@@ -253,16 +294,20 @@ def files(content: JsonObject) -> dict[str, bytes]:
     return {"spiece.model": sentencepiece_model.write(model._replace(pieces=own))}
 
 
-def add_pieces(model: JsonObject, tokens: dict[str, int], hidden: Collection[str]) -> JsonObject:
-    """Add tokens to the Unigram or BPE model of a tokenizer.json; no text reaches the hidden."""
+def add_pieces(
+    model: JsonObject, tokens: Iterable[AddedToken], concealed: Collection[str] = ()
+) -> JsonObject:
+    """Add tokens to the Unigram or BPE model of a tokenizer.json; no text reaches the concealed."""
     if isinstance(model["vocab"], dict):
-        return wordpiece.add(model, tokens)
-    vocab = list(model["vocab"])
-    size = max(tokens.values(), default=-1) + 1
+        return wordpiece.add_beside(model, tokens)
+    names = ids_of(model)
+    hide = set(concealed) - {model["vocab"][n][0] for n in [model.get("unk_id")] if n is not None}
+    vocab = [[name + UNREACHABLE if name in hide else name, n] for name, n in model["vocab"]]
+    rows = {number: name for name, number in rows_for(tokens, names).items()}
+    size = max(rows, default=-1) + 1
     vocab += [[f"{UNREACHABLE}{place}", 0.0] for place in range(len(vocab), size)]
-    for token, place in tokens.items():
-        mark = UNREACHABLE if token in hidden else ""
-        vocab[place] = [token + mark, vocab[place][1]]
+    for place, name in rows.items():
+        vocab[place] = [name, vocab[place][1]]
     return model | {"vocab": vocab}
 
 
@@ -275,9 +320,7 @@ def keep_pieces(model: JsonObject, ids: list[int]) -> JsonObject:
 
 
 def _required(model: JsonObject) -> list[int]:
-    vocab = model["vocab"]
-    names = vocab if isinstance(vocab, dict) else [row[0] for row in vocab]
-    bytes_ = [n for n, name in enumerate(names) if _BYTE.fullmatch(name)]
+    bytes_ = [n for name, n in ids_of(model).items() if _BYTE.fullmatch(name)]
     unknown = [] if model.get("unk_id") is None else [model["unk_id"]]
     return [*unknown, *(bytes_ if model.get("byte_fallback") else [])]
 

@@ -5,11 +5,12 @@ What `tokenizers` has no place for is in our notes: the types of the pieces, how
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 from playmask.files import JsonObject
 from playmask.tokenizers import sentencepiece_model as proto
-from playmask.tokenizers.engine import NOTES, added
+from playmask.tokenizers.added_tokens import NOTES, AddedToken
 from playmask.tokenizers.sentencepiece_model import CONTROL, NORMAL, UNKNOWN, USER, Model, Piece
 
 SPACE = "▁"
@@ -40,7 +41,7 @@ def specification(model: Model, notes: dict[str, Any]) -> JsonObject:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": added(special) + added(plain, special=False),
+        "added_tokens": [*_added(special, special=True), *_added(plain, special=False)],
         "normalizer": _normalizer(model, notes.get("fold")),
         "pre_tokenizer": {**_metaspace(scheme), "split": not inside},
         "post_processor": None,
@@ -50,6 +51,10 @@ def specification(model: Model, notes: dict[str, Any]) -> JsonObject:
             NOTES: {**notes, "sentencepiece": ours},
         },
     }
+
+
+def _added(tokens: dict[str, int], *, special: bool) -> list[JsonObject]:
+    return [AddedToken(text, n, special=special).json() for text, n in tokens.items()]
 
 
 def model_of(content: JsonObject) -> Model:
@@ -107,7 +112,8 @@ def merging(model: Model) -> JsonObject:
     """Write every way to make a piece from two others as a merge, the best pieces first."""
     vocab = {piece.text: number for number, piece in enumerate(model.pieces)}
     whole = sorted((p for p in model.pieces if p.type == NORMAL), key=lambda piece: -piece.score)
-    splits = ((p.text[:k], p.text[k:]) for p in whole for k in range(1, len(p.text)))
+    sizes = sorted({len(text) for text in vocab if text})
+    splits = ((p.text[:k], p.text[k:]) for p in whole for k in takewhile(len(p.text).__gt__, sizes))
     return {
         "type": "BPE",
         "dropout": None,

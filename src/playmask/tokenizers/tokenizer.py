@@ -1,19 +1,20 @@
 """The tokenizer: text to ids and back, with the offsets of every token."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
 
 from playmask.commits import committing
-from playmask.errors import InputError
+from playmask.errors import ConfigError, InputError
 from playmask.files import JsonObject, PathLike, write_bytes
-from playmask.tokenizers import frames, vocabulary_files
+from playmask.tokenizers import added_tokens, frames, vocabulary_files
+from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.algorithm import ROLES
 from playmask.tokenizers.encoding import Encoding, Frame
-from playmask.tokenizers.engine import added
 from playmask.tokenizers.registry import engine_of, style_of
 from playmask.tokenizers.text_checks import check_texts
 from playmask.tokenizers.truncation import Truncate, Truncation
@@ -71,19 +72,24 @@ class Tokenizer:
         *,
         lowercase: bool | None = None,
         words: Literal["jieba", False] | None = None,
+        markers: Sequence[str] = (),
     ) -> "Tokenizer":
         """Load a tokenizer from a directory or a file.
 
         In a directory the first of these is read: tokenizer.json, vocab.txt (WordPiece), the
-        `.model` file (SentencePiece), vocab.json with merges.txt (BPE).
+        `.model` file (SentencePiece), vocab.json with merges.txt (BPE). What files beside it add
+        (added_tokens.json, tokenizer_config.json, special_tokens_map.json) is added.
 
         lowercase: for vocab.txt and `.model`; else `do_lower_case` of the tokenizer_config.json
                    beside it, else True for vocab.txt and ALBERT, right for Chinese and for
                    "uncased" models. A cased model has to say so.
         words:     "jieba" cuts texts into words first, as WoBERT and CPM do; else as the files say
-        Raises:    ConfigError if there is no such file, DataError if it is damaged
+        markers:   special tokens that texts may have, such as those around entities: "[E1]" in
+                   a text is then that token. Added tokens that are not special always are.
+        Raises:    ConfigError if there is no such file or marker, DataError if one is damaged, or
+                   two of them say different things
         """
-        return Tokenizer(*vocabulary_files.read(path, lowercase, words))
+        return Tokenizer(*vocabulary_files.read(path, lowercase, words, markers))
 
     @classmethod
     def from_texts(
@@ -100,16 +106,21 @@ class Tokenizer:
     def save(self, directory: PathLike, *, vocab: bool = False) -> Path:
         """Write tokenizer.json, which `tokenizers` reads too, and the original file if asked.
 
-        vocab:   whether to write vocab.txt, spiece.model, or vocab.json and merges.txt beside it
+        vocab:   whether to write vocab.txt, spiece.model, or vocab.json and merges.txt beside it,
+                 and what these lack into added_tokens.json and tokenizer_config.json
         Returns: the directory, so that load(save(directory)) gives the tokenizer back
         """
         directory = Path(directory)
         content = self._content()
         originals = self.algorithm.files(content) if vocab else {}
+        engine = self._engine
+        reachable = added_tokens.reachable(engine.added, engine.notes)
+        beside = [one for one in engine.added if one.id in engine.outside or one in reachable]
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         with committing(directory, manifest=False) as staging:
             for name, original in originals.items():
                 write_bytes(staging / name, original)
+            added_tokens.write_beside(staging, beside, always=bool(originals))
             write_bytes(staging / "tokenizer.json", text.encode())
         return directory
 
@@ -138,6 +149,31 @@ class Tokenizer:
         tokens = [self.vocabulary[number] for number in ids]
         content = self._engine.keep(ids)
         return Tokenizer(content | {"post_processor": frames.write(frame, tokens)})
+
+    def extend(self, tokens: Mapping[str, int] | Sequence[str]) -> "Tokenizer":
+        """Make the tokenizer with further tokens, which texts have wherever they are written.
+
+        tokens: a list, numbered from len(self) on, or token -> id
+        Raises: ConfigError if one is no text, or is in the vocabulary already
+
+        Example:
+            >>> extended = tokenizer.extend(["[E1]", "[/E1]"])
+            >>> extended.tokens(extended.encode("[E1]天[/E1]气", special=False).ids)
+            ['[E1]', '天', '[/E1]', '气']
+        """
+        if isinstance(tokens, str) or not isinstance(tokens, Mapping | Sequence):
+            raise ConfigError(f"tokens is {tokens!r:.60}; give a list of them, such as ['[E1]'].")
+        if not isinstance(tokens, Mapping):
+            tokens = dict(zip(tokens, count(len(self)), strict=False))
+        for token in tokens:
+            if self.token_to_id(token) is not None:
+                raise ConfigError(f"{token!r:.60} is in the vocabulary already.")
+        rows = [
+            AddedToken(token, number, normalized=True, special=False).json()
+            for token, number in tokens.items()
+        ]
+        content = self._content()
+        return Tokenizer(content | {"added_tokens": [*content["added_tokens"], *rows]})
 
     def support(self, keep_tokens: Iterable[int]) -> list[int]:
         """Complete ids by those they are reached through: bytes, and what they are merged from.
@@ -266,11 +302,12 @@ class Tokenizer:
     def _content(self) -> JsonObject:
         """Describe it as a tokenizer.json, complete for other programs."""
         content = self._engine.content()
-        known = {token["content"] for token in content["added_tokens"]}
-        tokens = {self.vocabulary[n]: n for n in self.special.values()}
-        special = added({token: n for token, n in tokens.items() if token not in known})
+        tokens = {
+            number: AddedToken(self.vocabulary[number], number) for number in self.special.values()
+        }
+        tokens |= {token.id: token for token in self._engine.added}
         return content | {
-            "added_tokens": sorted(content["added_tokens"] + special, key=lambda one: one["id"]),
+            "added_tokens": [tokens[number].json() for number in sorted(tokens)],
             "post_processor": frames.write(self._frame, self.vocabulary),
             "decoder": self.algorithm.decoder,
         }

@@ -1,7 +1,6 @@
 """Reading and writing a tokenizer's files."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +9,9 @@ from playmask.commits import recover
 from playmask.errors import ConfigError, DataError
 from playmask.files import JsonObject, PathLike
 from playmask.tokenizers import bpe, sentencepiece, sentencepiece_model, wordpiece
-from playmask.tokenizers.engine import NOTES
+from playmask.tokenizers.added_tokens import BESIDE, CONFIG, MAP, NOTES, read_beside, with_markers
+from playmask.tokenizers.content_checks import check_ids, checked
+from playmask.tokenizers.file_contents import read_content, read_json_object
 from playmask.tokenizers.sentencepiece_json import specification
 
 MODELS = ("spiece.model", "sentencepiece.model", "chinese_vocab.model")
@@ -18,8 +19,7 @@ NAMES = ("tokenizer.json", "vocab.txt", *MODELS, "*.model", "vocab.json")  # the
 READABLE = (
     "tokenizer.json, vocab.txt, spiece.model (or another .model), or vocab.json with merges.txt"
 )
-CONFIG = "tokenizer_config.json"
-PARTS = (*NAMES, "merges.txt", CONFIG)
+PARTS = (*NAMES, "merges.txt", BESIDE, MAP, CONFIG)
 """Patterns of the names of a tokenizer's files."""
 
 BY_WORDS = {  # tokenizer_class of tokenizer_config.json -> words
@@ -48,6 +48,7 @@ def read(
     path: PathLike,
     lowercase: bool | None = None,
     cut: Literal["jieba", False] | None = None,
+    markers: Sequence[str] = (),
 ) -> tuple[JsonObject, Path]:
     """Read a tokenizer as the content of a tokenizer.json, from a directory or one of its files.
 
@@ -65,13 +66,18 @@ def read(
         raise ConfigError(f"{file} is not a tokenizer file; give {READABLE}.")
     config = _config(file)
     content = reader(file, lowercase, config)
-    model = content.get("model")
-    if isinstance(model, dict):
-        notes = model.get(NOTES) or {}
-        segmenter = BY_WORDS.get(str(config.get("tokenizer_class"))) if cut is None else cut
-        if cut is not None or "words" not in notes:
-            model[NOTES] = notes | {"words": segmenter or None}
-    return content, file
+    declared = read_beside(file.parent)
+    content = checked(content, file, declared)
+    roles = {"roles": declared.roles} if declared.roles else {}
+    model = content["model"]
+    if model.get("unk_token") not in model["vocab"] and declared.roles.get("unk") in model["vocab"]:
+        model["unk_token"] = declared.roles["unk"]
+    notes = roles | (model.get(NOTES) or {})
+    segmenter = BY_WORDS.get(str(config.get("tokenizer_class"))) if cut is None else cut
+    if cut is not None or "words" not in notes:
+        notes["words"] = segmenter or None
+    model[NOTES] = notes
+    return (with_markers(content, markers, file) if markers else content), file
 
 
 def _find(path: Path) -> Path:
@@ -101,7 +107,7 @@ def _choose(directory: Path) -> Path | None:
 def _config(file: Path) -> dict[str, Any]:
     """Read the tokenizer_config.json beside a tokenizer's file, empty where there is none."""
     beside = file.with_name(CONFIG)
-    config = _json(beside) if beside.is_file() else {}
+    config = read_json_object(beside) if beside.is_file() else {}
     if file.name == NAMES[0]:  # it says all this itself
         return config
     for key in FLAGS:
@@ -113,22 +119,10 @@ def _config(file: Path) -> dict[str, Any]:
     return config
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 at byte {error.start}.") from None
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}: not JSON ({error.msg}).") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path} holds a {type(content).__name__}; it must be a JSON object.")
-    return content
-
-
 def _read_json(path: Path, lowercase: bool | None, config: JsonObject) -> dict[str, Any]:
     """Read tokenizer.json, or vocab.json with the merges.txt beside it."""
     beside = path.with_name("merges.txt")
-    content = _json(path)
+    content = read_json_object(path)
     pair = "model" not in content and beside.is_file()
     if lowercase is not None:
         raise ConfigError(
@@ -137,9 +131,9 @@ def _read_json(path: Path, lowercase: bool | None, config: JsonObject) -> dict[s
         )
     if not pair:
         return content
-    vocab = bpe.checked_vocab(content, path)
-    merges = bpe.read_merges(beside, vocab)
-    return bpe.specification(vocab, merges, prefix_space=bool(config.get("add_prefix_space")))
+    check_ids(content, str(path))
+    merges = bpe.read_merges(beside, content)
+    return bpe.specification(content, merges, prefix_space=bool(config.get("add_prefix_space")))
 
 
 def _read_txt(path: Path, lowercase: bool | None, config: JsonObject) -> dict[str, Any]:
@@ -159,7 +153,7 @@ def _read_txt(path: Path, lowercase: bool | None, config: JsonObject) -> dict[st
 def _read_model(path: Path, lowercase: bool | None, config: JsonObject) -> dict[str, Any]:
     """Read a SentencePiece model, changed as its family and its configuration say."""
     try:
-        model = sentencepiece_model.read(path.read_bytes())
+        model = sentencepiece_model.read(read_content(path))
     except (ValueError, IndexError) as error:
         raise DataError(f"{path} is not a whole SentencePiece model: {error}.") from None
     if model.type not in (sentencepiece_model.UNIGRAM, sentencepiece_model.BPE):

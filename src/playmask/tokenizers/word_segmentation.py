@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from playmask.errors import ConfigError
 from playmask.files import JsonObject
+from playmask.tokenizers.added_token_splitter import AddedTokenSplitter
 from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.encoding import Span, TokenizedText
 from playmask.tokenizers.engine import Engine
@@ -122,24 +123,29 @@ class WordEngine(Engine):
     """
 
     def __init__(self, content: JsonObject, algorithm: Algorithm, words: str) -> None:
-        super().__init__(content, algorithm)
-        self._words = words
+        super().__init__(content, algorithm, matches_added=False)
+        self._segmenter = words
         normalizer = content["normalizer"] or {}
+        reachable = self.reachable
+        self._splitter = AddedTokenSplitter(reachable, normalizer or None) if reachable else None
         lowercase = bool(normalizer.get("lowercase"))
         strip = normalizer.get("strip_accents")
         accents = not (lowercase if strip is None else strip)
         self._options: dict[str, Any] = {"lowercase": lowercase, "accents": accents}
         self._whole = {  # no special token: jieba cuts at brackets
-            token: number
-            for token, number in self._reachable.items()
-            if algorithm.stem(token) == token
+            token: number for token, number in self._words.items() if algorithm.stem(token) == token
         }
 
     def tokenize(self, texts: list[str]) -> list[TokenizedText]:
         """Cut texts into words, and those that the vocabulary lacks into characters."""
+        if self._splitter is None:
+            return self._tokenized_words(texts)
+        return self._splitter.tokenize(texts, self._tokenized_words)
+
+    def _tokenized_words(self, texts: list[str]) -> list[TokenizedText]:
         fold = character_folding(**self._options)
         folded = [map_characters(text, fold) for text in texts]
-        words = [list(segment(text.text, self._words)) for text in folded]
+        words = [list(segment(text.text, self._segmenter)) for text in folded]
         rest = [[word for word in row if word not in self._whole] for row in words]
         raw = self.raw.encode_batch(rest, is_pretokenized=True, add_special_tokens=False)
         return [self._joined(*row) for row in zip(folded, words, raw, strict=True)]

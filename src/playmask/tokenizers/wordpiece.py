@@ -10,10 +10,11 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from playmask.errors import DataError
 from playmask.files import JsonObject
+from playmask.tokenizers.added_tokens import UNREACHABLE, AddedToken, rows_for
 from playmask.tokenizers.algorithm import Algorithm, Style
-from playmask.tokenizers.engine import UNREACHABLE, Engine
+from playmask.tokenizers.engine import Engine
+from playmask.tokenizers.file_contents import read_text_lines
 from playmask.tokenizers.word_segmentation import WordEngine
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
@@ -53,18 +54,20 @@ def stem(token: str) -> str:
     return token.removeprefix("##")
 
 
-def join(tokens: list[str]) -> str:
+def join(tokens: list[str], whole: Collection[str] = ()) -> str:
     """Write tokens as text: no spaces around Chinese characters, words apart, pieces joined.
 
     Tokens in brackets, such as [SEP] and [unused1], are left out.
+    whole: tokens that are words as they are, in brackets too
     Source: reproduces bert4keras `Tokenizer.decode`; "n't" and the like also before punctuation
     """
     text = ""
     for token in tokens:
         alone = len(token) == 1
-        if token.startswith("[") and token.endswith("]"):
+        word = token in whole
+        if token.startswith("[") and token.endswith("]") and not word:
             continue
-        if token.startswith("##"):
+        if token.startswith("##") and not word:
             text += token[2:]
         elif alone and is_ideograph(token):
             text += token
@@ -78,12 +81,26 @@ def join(tokens: list[str]) -> str:
     return re.sub(r"(\d\.) (\d)", r"\1\2", text).strip()
 
 
-def add(model: JsonObject, tokens: dict[str, int], hidden: Collection[str] = ()) -> JsonObject:
+def add(
+    model: JsonObject, tokens: Iterable[AddedToken], concealed: Collection[str] = ()
+) -> JsonObject:
     """Add tokens to the model of a tokenizer.json, and fill ids that have none.
 
-    hidden: tokens that no text may reach; none can, since they are no words
+    concealed: tokens that no text may reach, which as words of the vocabulary it could
     """
-    vocab = model["vocab"] | tokens
+    unknown = model.get("unk_token")
+    hide = {name for name in concealed if name in model["vocab"] and name != unknown}
+    vocab = {name + UNREACHABLE if name in hide else name: n for name, n in model["vocab"].items()}
+    return add_beside(model | {"vocab": vocab}, [t for t in tokens if t.content not in hide])
+
+
+def add_beside(
+    model: JsonObject, tokens: Iterable[AddedToken], concealed: Collection[str] = ()
+) -> JsonObject:
+    """Add tokens that no merge makes to the model of a tokenizer.json, and fill ids."""
+    rows = rows_for(tokens, model["vocab"])
+    placed = set(rows.values())  # an empty row becomes the token's
+    vocab = {name: n for name, n in model["vocab"].items() if n not in placed} | rows
     holes = set(range(max(vocab.values(), default=-1) + 1)).difference(vocab.values())
     return model | {"vocab": vocab | {f"{UNREACHABLE}{hole}": hole for hole in holes}}
 
@@ -98,7 +115,9 @@ def files(content: JsonObject) -> dict[str, bytes]:
     """Write vocab.txt; what it cannot hold, such as lower-casing, is left to tokenizer.json."""
     vocab = content["model"]["vocab"]
     tokens = (name.partition(UNREACHABLE)[0] for name in sorted(vocab, key=vocab.__getitem__))
-    return {"vocab.txt": "".join(f"{token}\n" for token in tokens).encode()}
+    # an added token with spaces leaves its line empty; what it is stands in added_tokens.json
+    lines = (token if len(token.split()) < 2 else "" for token in tokens)
+    return {"vocab.txt": "".join(f"{line}\n" for line in lines).encode()}
 
 
 def engine(content: JsonObject, algorithm: Algorithm) -> Engine:
@@ -136,7 +155,7 @@ def specification(
     strip_accents: None means as lowercase
     """
     tokens = list(tokens)
-    last = {token: number for number, token in enumerate(tokens) if token}
+    last = {t: n for n, t in enumerate(tokens) if t and UNREACHABLE not in t}
     vocab = {
         token if last.get(token) == number else f"{token}{UNREACHABLE}{number}": number
         for number, token in enumerate(tokens)
@@ -171,16 +190,8 @@ def read_lines(path: Path) -> list[str]:
 
     Raises: DataError naming the line that is not UTF-8
     """
-    tokens = []
-    for number, line in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")):
-        try:
-            token = line.decode("utf-8").rstrip("\r")
-        except UnicodeDecodeError:
-            raise DataError(
-                f"{path}, line {number + 1}: {line!r} is not UTF-8; save the vocabulary as UTF-8."
-            ) from None
-        # the Chinese BERT's line 344 is U+2028, a space to Python
-        tokens.append((token.split() or [token])[0])
+    # the Chinese BERT's line 344 is U+2028, a space to Python
+    tokens = [(line.split() or [line])[0] for line in read_text_lines(path)]
     while tokens and not tokens[-1].strip():
         tokens.pop()
     return tokens

@@ -1,0 +1,86 @@
+"""Checks of what a tokenizer.json holds, before an engine is made of it."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from playmask.errors import DataError
+from playmask.files import JsonObject, PathLike
+from playmask.tokenizers import added_tokens
+from playmask.tokenizers.added_tokens import NOTES, Declared
+
+TYPES = ("WordPiece", "BPE", "Unigram")  # `type` of the model in tokenizer.json
+_NOTES: dict[str, type | tuple[type, ...]] = {"markers": list, "roles": dict, "sentencepiece": dict}
+
+
+def checked(content: JsonObject, source: PathLike, declared: Declared | None = None) -> JsonObject:
+    """Check a tokenizer.json, and put the added tokens of the files beside it into it.
+
+    Raises: DataError naming the entry that cannot be
+    """
+    model = content.get("model")
+    kind = model.get("type") if isinstance(model, dict) else None
+    if not isinstance(model, dict) or kind not in TYPES or not _is_vocabulary(model):
+        raise DataError(
+            f"{source} has a model of type {kind!r:.60}; playmask reads {', '.join(TYPES)}."
+        )
+    notes = model.get(NOTES) or {}
+    right = isinstance(notes, dict) and all(
+        isinstance(notes.get(key, kinds()), kinds) for key, kinds in _NOTES.items()
+    )
+    if not right:
+        raise DataError(f"{source} is not a valid tokenizer.json: its {NOTES} is {notes!r:.60}.")
+    where = f"{source} is not a valid tokenizer.json"
+    ids = model["vocab"] if isinstance(model["vocab"], dict) else _ids_of_rows(model, where)
+    check_ids(ids, where)
+    own = added_tokens.parse(content.get("added_tokens"), source)
+    tokens = added_tokens.merge(ids, own, declared or Declared([], {}, {}), source)
+    return content | {"added_tokens": [token.json() for token in tokens]}
+
+
+def _is_vocabulary(model: JsonObject) -> bool:
+    """Tell whether a model has a vocabulary of the sort that its type has."""
+    vocab = model.get("vocab")
+    return isinstance(vocab, list if model["type"] == "Unigram" else dict)
+
+
+def _ids_of_rows(model: JsonObject, where: str) -> dict[str, int]:
+    """Number the rows of a Unigram model's vocabulary: [token, log-probability] each."""
+    ids: dict[str, int] = {}
+    for number, row in enumerate(model["vocab"]):
+        if not isinstance(row, list | tuple) or len(row) != 2 or not _is_row(*row):
+            raise DataError(f"{where}: row {number} of its vocab is {row!r:.60}.")
+        if row[0] in ids:
+            raise DataError(
+                f"{where}: {row[0]!r:.60} has the ids {ids[row[0]]} and {number} in its vocab."
+            )
+        ids[row[0]] = number
+    return ids
+
+
+def _is_row(token: object, score: object) -> bool:
+    number = isinstance(score, int | float) and not isinstance(score, bool)
+    return isinstance(token, str) and number and math.isfinite(score)
+
+
+def check_ids(vocabulary: Mapping[str, Any], where: str) -> None:
+    """Refuse a vocabulary that does not give every token an id of its own.
+
+    Raises: DataError naming the token
+    """
+    tokens: dict[int, str] = {}
+    for token, number in vocabulary.items():
+        if type(number) is not int or number < 0:
+            raise DataError(
+                f"{where}: {token!r:.60} has the id {number!r:.60}, not a whole number."
+            )
+        if number in tokens:
+            raise DataError(
+                f"{where}: {token!r:.60} and {tokens[number]!r:.60} both have id {number}."
+            )
+        tokens[number] = token
+    try:
+        "".join(vocabulary).encode()
+    except UnicodeEncodeError:
+        token = next(token for token in vocabulary if not added_tokens.encodes(token))
+        raise DataError(f"{where}: {token!r:.60} has half a surrogate pair in it.") from None

@@ -1,0 +1,70 @@
+"""Contents of a tokenizer's files: bytes, lines and JSON, or one sentence about what lies there."""
+
+import json
+from pathlib import Path
+
+from playmask.errors import ConfigError, DataError
+from playmask.files import JsonObject
+
+BOM = b"\xef\xbb\xbf"
+POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def read_content(path: Path) -> bytes:
+    """Read a file, refusing the pointer that Git LFS leaves where it fetched no content.
+
+    Raises: ConfigError if it cannot be read, DataError if it is a pointer
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    if content.startswith(POINTER):
+        raise DataError(
+            f"{path} is a Git LFS pointer, not the file itself; fetch it with `git lfs pull`."
+        )
+    return content
+
+
+def read_text_lines(path: Path) -> list[str]:
+    r"""Read the lines of a UTF-8 file that end in \n, \r\n, or all in \r, as those of old Macs do.
+
+    Raises: DataError naming the line that is not UTF-8, or has both sorts of ends
+    """
+    content = read_content(path).removeprefix(BOM)
+    end = b"\n" if b"\n" in content else b"\r"
+    lines = []
+    for number, row in enumerate(content.split(end), start=1):
+        try:
+            line = row.decode("utf-8").rstrip("\r")
+        except UnicodeDecodeError:
+            raise DataError(
+                f"{path}, line {number}: {row!r:.60} is not UTF-8; save the file as UTF-8."
+            ) from None
+        if "\r" in line:
+            raise DataError(
+                f"{path}, line {number}: {line!r:.60} has a carriage return inside, which ends a "
+                "line for some programs; end every line in the same way."
+            )
+        lines.append(line)
+    return lines
+
+
+def read_json_object(path: Path) -> JsonObject:
+    """Read a file that is one JSON object.
+
+    Raises: DataError naming file and line if it is something else
+    """
+    try:
+        value = json.loads(read_content(path).removeprefix(BOM).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 at byte {error.start}.") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {error.lineno}: not JSON ({error.msg}).") from None
+    except RecursionError:
+        raise DataError(f"{path} is JSON of too many levels, one inside the other.") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise DataError(f"{path} is not readable JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path} holds a {type(value).__name__}; it must be a JSON object.")
+    return value
