@@ -5,6 +5,8 @@ from playmask.data.gathering import BadExample
 Place = tuple[int, int]
 """The characters start … end - 1 of a text."""
 
+MOST = 10_000  # places of a name that is located by its matches
+
 
 def check_place(text: str, start: int, end: int) -> None:
     """See that there is such a place in a text."""
@@ -50,6 +52,8 @@ def _all(text: str, stated: str) -> list[Place]:
     places, start = [], text.find(stated)
     while start >= 0 and stated:
         places.append((start, start + len(stated)))
+        if len(places) > MOST:
+            raise BadExample(f"{stated!r:.40} stands more than {MOST:,} times in the text.")
         start = text.find(stated, start + 1)
     return places
 
