@@ -6,7 +6,6 @@ They subclass the builtin that fits, so that `except ValueError` keeps working.
 import difflib
 from collections.abc import Iterable
 
-
 LISTED = 24  # known names in a message
 LONGEST = 80  # characters of a name that others are compared with
 

@@ -16,7 +16,7 @@ Columns = Sequence[str] | None
 # The names under which files give the three fields; the first one present is taken.
 NAMES = {
     "text": "text text_a text1 sentence sentence1 review content premise question1 query comment "
-    "review_text comment_text review_body tweet utterance message document sentence_a s1 "
+    "review_text comment_text review_body tweet utterance message document data sentence_a s1 "
     "文本 句子 评论 内容 评论内容 文本内容 正文 评价 评价内容 文本1 句子1".split(),
     "pair": "pair text_b text2 sentence2 hypothesis question2 sentence_b s2 文本2 句子2".split(),
     "label": "label labels class category score gold_label label_name sentiment intent rating stars "
@@ -162,9 +162,7 @@ def _as_said(
     return Naming(fields, tuple(columns), header, named=True)
 
 
-def _by_name(
-    path: Path, first: Sequence[str], layout: Layout, columns: Sequence[str]
-) -> Naming:
+def _by_name(path: Path, first: Sequence[str], layout: Layout, columns: Sequence[str]) -> Naming:
     cells, places = [*map(plain, first)], {}
     for each in columns:
         field, mark, name = (part.strip() for part in each.partition("="))
@@ -185,7 +183,9 @@ def _check_once(path: Path, cells: Sequence[str], places: Mapping[str, int]) -> 
     counts = Counter(map(plain, cells))
     twice = next((cells[i] for i in places.values() if counts[plain(cells[i])] > 1), None)
     if twice is not None:
-        raise DataError(f"{path}:1: Two columns are called {twice!r}; each needs a name of its own.")
+        raise DataError(
+            f"{path}:1: Two columns are called {twice!r}; each needs a name of its own."
+        )
 
 
 def _names_fields(cells: Sequence[str], places: Mapping[str, int], layout: Layout) -> bool:
@@ -230,22 +230,18 @@ def _is_number(cell: str) -> bool:
 def _counts(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """Whether the first of several columns is nothing but whole numbers, each another."""
     numbers = [row[0] for row in (first, *others) if len(row) > 2]
-    return (
-        len(numbers) > 2
-        and all(map(str.isdecimal, numbers))
-        and len({*numbers}) == len(numbers)
-    )
+    return len(numbers) > 2 and all(map(str.isdecimal, numbers)) and len({*numbers}) == len(numbers)
 
 
 def _guess(count: int, layout: Layout) -> Iterable[str]:
     """What so many columns may be."""
     names = layout.columns.get(count)
-    return names or (*["_"] * max(count - 2, 0), *(layout.names[f][0] for f in layout.needed))[:count]
+    return (
+        names or (*["_"] * max(count - 2, 0), *(layout.names[f][0] for f in layout.needed))[:count]
+    )
 
 
-def _unnamed(
-    path: Path, cells: Sequence[str], layout: Layout, missing: Sequence[str]
-) -> DataError:
+def _unnamed(path: Path, cells: Sequence[str], layout: Layout, missing: Sequence[str]) -> DataError:
     """The error for a header in which fields are not named as they are known."""
     names = " and ".join(layout.names[field][0] for field in missing)
     needed = [layout.names[field][0] for field in layout.needed]

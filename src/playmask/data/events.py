@@ -123,7 +123,9 @@ def _of_object(fields: dict[str, Any]) -> Report:
     name = next((name for name in ("event_list", "events") if name in fields), None)
     listed = fields.get(name or "")
     if not isinstance(listed, list):
-        raise BadExample(f"It has {sorted(fields)!s:.200}; `event_list` or `events` is due, perhaps [].")
+        raise BadExample(
+            f"It has {sorted(fields)!s:.200}; `event_list` or `events` is due, perhaps []."
+        )
     read = _of_duee if name == "event_list" else _of_places
     return Report(text, tuple(read(text, item) for item in listed), str(fields.get("id", "")))
 

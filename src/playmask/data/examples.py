@@ -54,6 +54,12 @@ class Examples(list[E], Generic[E]):
         checked = self._checked[1]
         return len(checked) == len(self) and all(map(operator.is_, checked, self))
 
+    def replaced(self, examples: Iterable[Any]) -> "Examples[Any]":
+        """Others in the places of these, one for each, with the same notes."""
+        others = Examples(examples, self.skipped, self.places, self.path)
+        others.notes = self.notes
+        return others
+
     def part(self, which: slice) -> "Examples[E]":
         """Some of the examples, checked where all are."""
         some = Examples(self[which], places=self.places[which], path=self.path)

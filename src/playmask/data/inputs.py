@@ -75,7 +75,8 @@ def read_table(
     two nameless columns is; else what it holds does: nothing but labels, or the texts' pairs.
     is_label: whether a cell may be a label; separator: between the labels of a text
     """
-    layout = PLAIN._replace(separator=separator, **({"columns": SINGLE} if pairs is False else {}))
+    columned = PLAIN._replace(columns=SINGLE) if pairs is False else PLAIN
+    layout = columned._replace(separator=separator)
     examples, naming = read_by(path, Plan(layout, None, columns, None, skip_bad))
     if pairs or naming is not None or suffix_of(path) in OBJECTS:
         return examples

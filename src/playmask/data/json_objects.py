@@ -21,9 +21,7 @@ SPACE = re.compile(r"[\s,]*")
 DECODER = json.JSONDecoder()
 
 
-def objects_of(
-    path: Path, make: Callable[[Fields], T], columns: Columns = None
-) -> Numbered[T]:
+def objects_of(path: Path, make: Callable[[Fields], T], columns: Columns = None) -> Numbered[T]:
     """What a function makes of each object of a file; exports of tools come as plain objects.
 
     columns: "field=name" for a field that has another name in the file

@@ -17,6 +17,15 @@ def check_place(text: str, start: int, end: int) -> None:
         )
 
 
+def trimmed(text: str, start: int, end: int) -> Place:
+    """A place without the white space at its ends; raises BadExample where nothing else is."""
+    part = text[start:end]
+    begin = start + len(part) - len(part.lstrip())
+    if begin >= end:
+        raise BadExample(f"A mention ({start} to {end}) holds nothing but white space.")
+    return begin, start + len(part.rstrip())
+
+
 def check_text(text: str, start: int, end: int, stated: str) -> None:
     """See that a mention's text is the one at its place, or say what is wrong with the place."""
     actual = text[start:end]

@@ -83,7 +83,7 @@ def read_passages(
     is a text, or an object with `text` and perhaps `start` (or `answer_start`): there it must
     stand. Where the start is missing, or -1, the answer is wherever its text stands.
 
-    located: False = the answers' texts alone are wanted, to compare others with
+    located: False = an answer may stand nowhere: its text is there to compare others with
     skip_bad: leave bad questions out and list them in `.skipped`
     Raises: DataError naming the file and the question's id, or line
     """
@@ -166,7 +166,7 @@ def _asked(fields: dict[str, Any], *, located: bool) -> Asked:
     if impossible and listed:
         raise BadExample("The question is called impossible, but it has answers.")
     answers = [_answer(each) for each in listed]
-    places = {place for each in answers for place in _places(text, *each)} if located else set()
+    places = {place for each in answers for place in _places(text, *each, located=located)}
     name = "" if fields.get("id") is None else str(fields["id"])
     texts = tuple(stated for stated, _ in answers)
     return Asked(question, text, texts, tuple(sorted(places)), name, impossible)
@@ -184,8 +184,14 @@ def _answer(listed: Any) -> tuple[str, int]:
     return stated, start
 
 
-def _places(text: str, stated: str, start: int) -> list[Place]:
-    if start < 0:
-        return places_of(text, stated)
-    check_text(text, start, start + len(stated), stated)
+def _places(text: str, stated: str, start: int, *, located: bool) -> list[Place]:
+    """Where an answer stands; nowhere, where it need not be located and is not as it is said."""
+    try:
+        if start < 0:
+            return places_of(text, stated)
+        check_text(text, start, start + len(stated), stated)
+    except BadExample:
+        if located:
+            raise
+        return []
     return [(start, start + len(stated))]

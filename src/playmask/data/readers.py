@@ -4,18 +4,27 @@ Every line is checked before anything is returned; an error names the file and t
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.data.columns import (
-    ALONE, LABELLED, PAIRS, PLAIN, Columns, Layout, Naming, pick, plain
+    ALONE,
+    LABELLED,
+    PAIRS,
+    PLAIN,
+    Columns,
+    Layout,
+    Naming,
+    pick,
+    plain,
 )  # fmt: skip
 from playmask.data.examples import Example, Examples
 from playmask.data.gathering import (
     BadExample,
     Numbered,
+    check_all,
     check_labels,
     gather,
     same_label,
@@ -24,6 +33,7 @@ from playmask.data.gathering import (
 )
 from playmask.data.json_objects import objects_of
 from playmask.data.tables import (
+    BadRow,
     Fields,
     checked,
     fasttext_rows,
@@ -36,7 +46,7 @@ from playmask.errors import InputError
 
 FORMATS = {".tsv": "tsv", ".data": "tsv", ".txt": "tsv", ".csv": "csv"}
 FORMATS |= dict.fromkeys((".jsonl", ".json", ".ndjson"), "jsonl")
-SHOWN = 200  # characters of names that an error quotes
+SHOWN, LISTED = 200, 8  # characters of names that an error quotes, names that it lists
 
 
 def read_examples(
@@ -69,6 +79,29 @@ def read_examples(
     layout = (LABELLED if labelled else PLAIN)._replace(separator=separator)
     plan = Plan(layout, labels, columns, header, skip_bad, lines=not labelled and columns is None)
     return read_by(Path(path), plan)[0]
+
+
+def read_single(
+    path: str | Path, *, columns: Columns = None, skip_bad: bool = False
+) -> Examples[Example]:
+    """Read single texts, one a line in a .txt; labels beside them are left out.
+
+    Raises: DataError naming file and line, also for a text that has another beside it
+    """
+    return check_all(
+        read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad),
+        _single,
+        skip_bad=skip_bad,
+    )
+
+
+def _single(example: Example) -> Example:
+    if example.pair is not None:
+        raise BadExample(
+            f"There is a second column ({example.pair!r:.40}), and single texts are due; say which "
+            "is the text, such as --columns text,_."
+        )
+    return Example(example.text)
 
 
 def read_pairs(
@@ -126,8 +159,8 @@ def _rows(
     if kind == "tsv" and is_fasttext(path):
         return None, fasttext_rows(lines_in(path))
     if plan.lines and suffix_of(path) == ".txt":
-        layout, rows = plan.layout, ((i, [x]) for i, x in lines_in(path))
-        return named_rows(path, rows, layout, None, plan.header or False, notes)
+        each = ((i, x if isinstance(x, BadRow) else [x]) for i, x in lines_in(path))
+        return named_rows(path, each, plan.layout, None, plan.header or False, notes)
     rows = rows_of(path, quoted=kind == "csv", notes=notes)
     return named_rows(path, rows, plan.layout, plan.columns, plan.header, notes)
 
@@ -147,9 +180,7 @@ def _of_row(row: Any, make: Any) -> Example:
     return example
 
 
-def _example(
-    fields: Mapping[str, Any], layout: Layout, labels: Collection[str] | None
-) -> Example:
+def _example(fields: Mapping[str, Any], layout: Layout, labels: Collection[str] | None) -> Example:
     """Check the fields of one line, which may bear any of their known names."""
     values = {field: pick(fields, names) for field, names in layout.names.items()}
     text, pair, label = values["text"], values["pair"], values.get("label")
@@ -162,7 +193,7 @@ def _example(
         elif field in layout.needed:
             raise BadExample(
                 f"The names {[*fields]!s:.{SHOWN}} are none of a {names[0]}: "
-                f"{', '.join(names)!s:.{SHOWN}}; another is said as --columns {names[0]}=NAME."
+                f"{', '.join(names[:LISTED])} …; another is said as --columns {names[0]}=NAME."
             )
     several = _labels(label, layout.separator)
     if several is None:

@@ -12,7 +12,7 @@ from itertools import chain, groupby, islice, product
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from playmask.data.columns import NAMES, Columns, pick
+from playmask.data.columns import Columns
 from playmask.data.examples import Examples
 from playmask.data.formats.joining import joining_of
 from playmask.data.formats.tag_columns import TAG, begins_document, tags_to_mentions

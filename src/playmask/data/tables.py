@@ -147,9 +147,7 @@ def _notes(naming: Naming, first: Sequence[str], number: int) -> list[str]:
     return [f"columns that are not read: {', '.join(unread):.200}"] if unread else []
 
 
-def _by_field(
-    rows: Iterable[Row], layout: Layout, naming: Naming | None
-) -> Iterator[Fields]:
+def _by_field(rows: Iterable[Row], layout: Layout, naming: Naming | None) -> Iterator[Fields]:
     first = {field: names[0] for field, names in layout.names.items()}
     fields = None if naming is None else tuple(first.get(f or "") for f in naming.fields)
     shown: Sequence[str] = () if naming is None else naming.shown

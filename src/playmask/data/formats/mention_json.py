@@ -13,7 +13,7 @@ from playmask.data.offsets import check_text, places_of
 
 Fields = dict[str, Any]
 
-TEXTS = [*NAMES["text"], "data"]
+TEXTS = NAMES["text"]
 LISTS = ("mentions", "entities", "spans")
 EXPORTED = (*LISTS, "label", "labels", "annotations")
 """Under which names lists of mentions stand, those of doccano and Label Studio among them."""
@@ -52,7 +52,9 @@ def mentions_of_object(fields: Fields, join: Join = "script") -> Annotated:
         return Annotated(text, _of_cluener(text, labels))
     name = next((name for name in EXPORTED if fields.get(name) is not None), None)
     if name is None:
-        raise BadExample(f"Of {', '.join(LISTS)} there is none; an empty list says that nothing is.")
+        raise BadExample(
+            f"Of {', '.join(LISTS)} there is none; an empty list says that nothing is."
+        )
     if not isinstance(fields[name], list):
         raise BadExample(f"`{name}` is {fields[name]!r:.60}; a list of mentions is due.")
     items = (each for item in fields[name] for each in _of_one_label(item))
@@ -104,7 +106,9 @@ def mention_of_item(text: str, item: Any) -> Mention:
         for key in ("start", "end", "label", "text")
     )
     if type(start) is not int or type(end) is not int:
-        raise BadExample(f"A mention goes from {start!r:.40} to {end!r:.40}; whole numbers are due.")
+        raise BadExample(
+            f"A mention goes from {start!r:.40} to {end!r:.40}; whole numbers are due."
+        )
     if isinstance(stated, str):
         check_text(text, start, end, stated)
     if not isinstance(label, str):

@@ -55,9 +55,7 @@ def read_mention_table(
         raise DataError(f"{path}:1: The columns are {shown}; text, start, end and label are due.")
     if naming is not None and not naming.header:
         rows = _again(first, rows)
-    named = (
-        (i, row, {} if isinstance(row, BadRow) else _named(fields, row)) for i, row in rows
-    )
+    named = ((i, row, {} if isinstance(row, BadRow) else _named(fields, row)) for i, row in rows)
     for text, group in groupby(named, key=lambda each: each[2].get("text", "")):
         lines = [*group]
         yield lines[0][0], partial(_of_rows, text, lines, len(fields), labels)

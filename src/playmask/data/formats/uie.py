@@ -37,9 +37,7 @@ def read_uie(path: Path, notes: list[str]) -> Numbered[Annotated]:
         yield lines[0][0], partial(_of_lines, text, lines, notes)
 
 
-def _of_lines(
-    text: str, lines: Iterable[tuple[int | str, Fields]], notes: list[str]
-) -> Annotated:
+def _of_lines(text: str, lines: Iterable[tuple[int | str, Fields]], notes: list[str]) -> Annotated:
     mentions: list[Mention] = []
     for place, fields in lines:
         with on_line(place):
