@@ -7,6 +7,9 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
+LISTED = 24  # known names in a message
+LONGEST = 80  # characters of a name that others are compared with
+
 
 class PlaymaskError(Exception):
     """Base class of the library's errors: one sentence says what came, where, and the way out.
@@ -62,10 +65,12 @@ _BRIEF.maxstring = _BRIEF.maxother = 80
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name is nearest, as the end of an error message.
 
-    Returns: " Did you mean 'x'?" or " Known: 'a', 'b'." where nothing is near.
+    Returns: " Did you mean 'x'?" or " Known: 'a', 'b'." where nothing is near; of many the first
     """
     known = sorted(known)
-    match = difflib.get_close_matches(name, known, 1, 0.6)
+    short = [each for each in known if len(each) <= LONGEST]
+    match = difflib.get_close_matches(name, short, 1, 0.6) if len(name) <= LONGEST else []
     if match:
         return f" Did you mean {match[0]!r}?"
-    return f" Known: {', '.join(map(repr, known))}."
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return f" Known: {', '.join(f'{each!r:.{LONGEST}}' for each in known[:LISTED])}{more}."

@@ -99,7 +99,7 @@ def test_prediction_input(write):
         ("a.jsonl", '["丙", "1"]', "A list came"),
         ("a.jsonl", '{"txt": "丙", "label": 1}', r"names \['txt', 'label'\] are none of a text"),
         ("a.jsonl", '{"text": ["丙"], "label": 1}', r"text is \['丙'\]; a string"),
-        ("a.jsonl", '{"text": "丙", "label": true}', "label is True; a string or a number"),
+        ("a.jsonl", '{"text": "丙", "label": {"a": 1}}', "label is {'a': 1}; a string or a number"),
         ("a.jsonl", '{"text": "丙", "label": null}', "label is missing"),
         ("a.jsonl", '{"text": "a\\ud83d", "label": "好评"}', "Character 2 of the text is half"),
     ],

@@ -43,7 +43,7 @@ def score(track, found, examples):
     """F1 by the rule of a track, 1 at most."""
     rule = task_class(track.task).metrics[track.name]
     if track.task == "read":
-        return reading_scores(found, {each.id: each.answers for each in examples}, rule).f1 / 100
+        return reading_scores(found, {each.id: each.answers for each in examples}, rule).f1
     return rule([found[each.text] for each in examples], examples).f1
 
 
@@ -53,7 +53,7 @@ def test_runs(baselines, name, tmp_path, capsys):
     baselines.main(name, epochs=1, limit=6, width=32, out=tmp_path)
     results = json.loads((tmp_path / name / "results.json").read_text())
     assert results["loss"] > 0 and results["seconds of training"] > 0
-    assert results["learnt"] == 4 and results["examples"] == 2 and 0 <= results["f1"] <= 100
+    assert results["learnt"] == 4 and results["examples"] == 2 and 0 <= results["f1"] <= 1
     assert "loss" in capsys.readouterr().out
     assert (tmp_path / name / "task.json").is_file()
     asked = baselines.parts_of(baselines.TRACKS[name], limit=6).test

@@ -13,10 +13,12 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from playmask.data.gathering import BadLine
 from playmask.errors import PlaymaskError
 
 DEBUG = "--debug"
 FAULT, WRONG, INTERRUPTED = 1, 2, 130
+SKIP = " --skip-bad leaves such lines out."
 
 
 class Interrupted(Exception):
@@ -71,7 +73,7 @@ def complain(message: str) -> None:
 def _explain(error: Exception) -> tuple[int, str]:
     """The exit code for an error, and the line that tells the user."""
     if isinstance(error, PlaymaskError):
-        return WRONG, str(error)
+        return WRONG, f"{error}{SKIP if isinstance(error, BadLine) else ''}"
     if hasattr(error, "format_message"):  # a usage error of the command line's parser
         return _explain_usage(error)
     if isinstance(error, OSError) and error.strerror:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from playmask.data.examples import Example
+from playmask.data.inputs import is_table, read_table
 from playmask.data.lines import numbered, read_lines
 from playmask.errors import DataError
 
@@ -83,6 +84,23 @@ def lines(path: Path, skipped: list[str] | None) -> Iterator[Example]:
     if not count:
         first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
         raise DataError(f"{path}: The file holds no usable text{first}.")
+
+
+def in_file(path: Path, skipped: list[str] | None) -> Iterator[Example]:
+    """Yield the texts of a file: one per line, or those of a table; bad lines go to `skipped`."""
+    if not is_table(path):
+        yield from texts(read_lines(path), str(path), None if skipped is None else skipped.append)
+        return
+    table = read_table(path, skip_bad=skipped is not None)
+    pair = next((each.pair for each in table if each.pair is not None), None)
+    if pair is not None:
+        raise DataError(
+            f"{path} has a second column ({pair!r:.40}), and single texts are due; name the columns "
+            "by a first line, such as text and label, or give one text per line."
+        )
+    if skipped is not None:
+        skipped += table.skipped
+    yield from table
 
 
 def groups(examples: Iterable[Example]) -> Iterator[list[Example]]:

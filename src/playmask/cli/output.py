@@ -24,6 +24,12 @@ def note_skipped(name: object, skipped: Sequence[str]) -> None:
         note(f"{name}: {lines} skipped ({first})")
 
 
+def note_all(name: object, notes: Sequence[str]) -> None:
+    """Tell what was guessed of a file, or changed in its examples."""
+    for each in notes:
+        note(f"{name}: {each}")
+
+
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Write JSON, unwrapped and uncoloured."""
     print(json.dumps(value, ensure_ascii=False, indent=indent))

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from playmask.data.columns import Columns
 from playmask.data.examples import Examples
 from playmask.data.gathering import (
     OBJECTS,
@@ -16,11 +17,10 @@ from playmask.data.gathering import (
     field,
     filled,
     gather,
-    objects_of,
-    refuse_columns,
     suffix_of,
     unknown_format,
 )
+from playmask.data.json_objects import objects_of
 from playmask.data.offsets import Place, check_place, check_text, places_of
 
 TRIGGER = "trigger"  # the role of the words that tell of the event
@@ -93,7 +93,7 @@ def read_events(
     path: str | Path,
     *,
     labels: Collection[str] | None = None,
-    columns: None = None,
+    columns: Columns = None,
     skip_bad: bool = False,
 ) -> Examples[Report]:
     """Read texts with events from .json or .jsonl, `.gz` may follow.
@@ -105,10 +105,9 @@ def read_events(
     Raises: DataError naming file and line, also where no good text is left
     """
     path = Path(path)
-    refuse_columns(path, columns)
     if suffix_of(path) not in OBJECTS:
         raise unknown_format(path, OBJECTS)
-    reports = objects_of(path, _of_object)
+    reports = objects_of(path, _of_object, columns)
     checked = ((number, lambda make=make: check_events(make(), labels)) for number, make in reports)
     return gather(path, checked, skip_bad=skip_bad)
 
@@ -124,7 +123,9 @@ def _of_object(fields: dict[str, Any]) -> Report:
     name = next((name for name in ("event_list", "events") if name in fields), None)
     listed = fields.get(name or "")
     if not isinstance(listed, list):
-        raise BadExample(f"It has {sorted(fields)}; `event_list` or `events` is due, perhaps [].")
+        raise BadExample(
+            f"It has {sorted(fields)!s:.200}; `event_list` or `events` is due, perhaps []."
+        )
     read = _of_duee if name == "event_list" else _of_places
     return Report(text, tuple(read(text, item) for item in listed), str(fields.get("id", "")))
 
@@ -154,8 +155,10 @@ def _aliases(stated: Any) -> tuple[str, ...]:
 def _located(text: str, item: Mapping[str, Any], name: str, index: str) -> list[Place]:
     """Where something stands: at the index that is given, else wherever its text is."""
     stated, start = field(item, (name,), "An event"), item.get(index)
-    if type(start) is not int or start < 0:
+    if start is None or (type(start) is int and start < 0):
         return places_of(text, stated)
+    if type(start) is not int:
+        raise BadExample(f"The `{index}` of {stated!r:.40} is {start!r:.40}; a number is due.")
     check_text(text, start, start + len(stated), stated)
     return [(start, start + len(stated))]
 

@@ -25,7 +25,7 @@ class Examples(list[E], Generic[E]):
     """The examples of a file in its order; `skipped` tells why each left-out line was bad.
 
     path: the file, where they are of one; places: where each example stands in it: the line where
-    it begins, or its name there
+    it begins, or its name there; notes: what was guessed of the file, or changed in examples
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Examples(list[E], Generic[E]):
         self.skipped = list(skipped)
         self.places = list(places)
         self.path = path
+        self.notes: list[str] = []
         self._checked: tuple[object, tuple[E, ...]] | None = None
 
     def mark_checked(self, check: object) -> Self:
@@ -52,6 +53,12 @@ class Examples(list[E], Generic[E]):
             return False
         checked = self._checked[1]
         return len(checked) == len(self) and all(map(operator.is_, checked, self))
+
+    def replaced(self, examples: Iterable[Any]) -> "Examples[Any]":
+        """Others in the places of these, one for each, with the same notes."""
+        others = Examples(examples, self.skipped, self.places, self.path)
+        others.notes = self.notes
+        return others
 
     def part(self, which: slice) -> "Examples[E]":
         """Some of the examples, checked where all are."""

@@ -1,6 +1,6 @@
 """Gathering the examples of a file, each checked; bad ones are an error or left out and listed."""
 
-import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -9,23 +9,33 @@ from typing import Any, TypeVar
 
 from playmask.data.examples import Examples
 from playmask.data.lines import numbered, read_lines
-from playmask.errors import DataError, InputError, PlaymaskError, nearest
+from playmask.errors import DataError, PlaymaskError, nearest
 
 T = TypeVar("T")
+NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 Numbered = Iterable[tuple[int | str, Callable[[], T]]]
 """What makes each example of a file, with the line where it begins, or the name it has there."""
 
 OBJECTS = (".json", ".jsonl", ".ndjson")
 
+UNFORESEEN = (
+    TypeError, ValueError, LookupError, AttributeError, RecursionError, ArithmeticError
+)  # fmt: skip
+"""What comes of data whose form no check foresaw."""
+
 
 class BadExample(DataError):
     """The reason why one example cannot be used; line: where it is, if not where that begins."""
 
-    line: int | None = None
+    line: int | str | None = None
+
+
+class BadLine(DataError):
+    """A bad example of a file, with its place there: what `skip_bad` would have left out."""
 
 
 @contextmanager
-def on_line(number: int) -> Iterator[None]:
+def on_line(number: int | str) -> Iterator[None]:
     """Name the line of what is bad inside."""
     try:
         yield
@@ -57,7 +67,7 @@ def gather(
             where = f"Example {number}" if path is None else f"{path}:{error.line or number}"
             reason = f"{where}: {error}"
             if not skip_bad:
-                raise DataError(reason) from None
+                raise BadLine(reason) from None
             skipped.append(reason)
     if not examples:
         first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
@@ -79,7 +89,9 @@ def check_all(
     places = held.places if len(held.places) == len(held) else range(len(held))
     makers = ((place, partial(check, each)) for place, each in zip(places, held, strict=True))
     path = held.path if len(held.places) == len(held) else None
-    return gather(path, makers, skip_bad=skip_bad, skipped=[*held.skipped])
+    checked = gather(path, makers, skip_bad=skip_bad, skipped=[*held.skipped])
+    checked.notes = [*held.notes]
+    return checked
 
 
 def read_checked(
@@ -88,28 +100,37 @@ def read_checked(
     checks: Sequence[Callable[[Any], T]],
     *,
     skip_bad: bool = False,
+    remarks: Callable[[Examples[Any], Examples[T]], Iterable[str]] = lambda before, after: (),
 ) -> Examples[T]:
     """Examples of a file, or of a sequence, each checked once.
 
-    checks: the one that is due, and others that are as good: what one of them has checked stays
+    checks: the one that is due, and others that are as good: what one of them has checked stays;
+    remarks: notes on the examples as they came and as they are now
     """
     if isinstance(data, Examples) and any(map(data.is_checked, checks)):
         return data
     examples = parse(data) if isinstance(data, (str, Path)) else data
-    return check_all(examples, checks[0], skip_bad=skip_bad).mark_checked(checks[0])
+    examples = examples if isinstance(examples, Examples) else Examples(examples)
+    checked = check_all(examples, checks[0], skip_bad=skip_bad).mark_checked(checks[0])
+    checked.notes += remarks(examples, checked)
+    return checked
 
 
 def check_characters(example: T) -> T:
-    """See that the texts of an example hold whole characters."""
+    """See that the texts of an example hold whole characters, labels and what is inside too."""
     if isinstance(example, tuple):
         names = getattr(example, "_fields", ["text"] * len(example))
-        for name, text in zip(names, example, strict=True):
-            if isinstance(text, str):
-                _check_characters(name, text)
+        for name, value in zip(names, example, strict=True):
+            if isinstance(value, str):
+                _check_characters(name, value)
+            elif isinstance(value, tuple):
+                check_characters(value)
     return example
 
 
 def _check_characters(name: str, text: str) -> None:
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -124,9 +145,21 @@ def _made(make: Callable[[], T]) -> T:
         return make()
     except PlaymaskError:
         raise
-    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        reason = f"It is not of the form that is due ({type(error).__name__}: {error})."
+    except UNFORESEEN as error:
+        reason = f"It is not of the form that is due ({type(error).__name__}: {error!s:.200})."
         raise BadExample(reason) from error
+
+
+def same_label(name: str, labels: Collection[str]) -> str:
+    """The one of some labels that a name means: itself, or the only one that is the same number."""
+    if name in labels or (number := _number(name)) is None:
+        return name
+    same = [label for label in labels if _number(label) == number]
+    return same[0] if len(same) == 1 else name
+
+
+def _number(name: str) -> float | None:
+    return float(name) if NUMBER.fullmatch(name) else None
 
 
 def check_labels(names: Iterable[str], labels: Collection[str] | None, what: str = "label") -> None:
@@ -147,12 +180,6 @@ def filled(text: Any, what: str = "text") -> str:
     return text
 
 
-def refuse_columns(path: Path, columns: Any) -> None:
-    """Say that a file is no table."""
-    if columns is not None:
-        raise InputError(f"{path}: columns= is for a .csv.")
-
-
 def suffix_of(path: Path) -> str:
     """What names a file's format: its suffix, that before a `.gz`."""
     name = path.stem if path.suffix.lower() == ".gz" else path.name
@@ -164,7 +191,8 @@ def unknown_format(path: Path, known: Iterable[str]) -> DataError:
     next(read_lines(path), None)
     suffix = suffix_of(path)
     names = ", ".join(known)
-    return DataError(f"{path}: The format {suffix!r} is unknown; known are {names} (+ .gz).")
+    book = " A workbook is to be saved as .csv (UTF-8)." if suffix.startswith(".xls") else ""
+    return DataError(f"{path}: The format {suffix!r} is unknown; known are {names} (+ .gz).{book}")
 
 
 def lines_of(path: Path, *, ends: bool = False) -> Iterator[tuple[int, str]]:
@@ -174,22 +202,6 @@ def lines_of(path: Path, *, ends: bool = False) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}:{number}: {reason}")
 
     return numbered(read_lines(path), report, ends=ends)
-
-
-def objects_of(path: Path, make: Callable[[dict[str, Any]], T]) -> Numbered[T]:
-    """What a function makes of the object on each line of a file of JSON lines."""
-    for number, line in lines_of(path):
-        yield number, partial(_of_line, line, make)
-
-
-def _of_line(line: str, make: Callable[[dict[str, Any]], T]) -> T:
-    try:
-        fields = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise BadExample(f"The line is not JSON ({error}).") from None
-    if not isinstance(fields, dict):
-        raise BadExample(f"The line is {line!r:.60}; an object is due.")
-    return make(fields)
 
 
 def field(fields: Mapping[str, Any], names: Iterable[str], of: str = "The object") -> str:

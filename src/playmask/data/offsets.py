@@ -5,6 +5,8 @@ from playmask.data.gathering import BadExample
 Place = tuple[int, int]
 """The characters start … end - 1 of a text."""
 
+MOST = 10_000  # places of a name that is located by its matches
+
 
 def check_place(text: str, start: int, end: int) -> None:
     """See that there is such a place in a text."""
@@ -13,6 +15,15 @@ def check_place(text: str, start: int, end: int) -> None:
             f"A mention goes from {start} to {end}, but the text has {len(text)} characters; "
             "offsets are from 0, the end behind the last one."
         )
+
+
+def trimmed(text: str, start: int, end: int) -> Place:
+    """A place without the white space at its ends; raises BadExample where nothing else is."""
+    part = text[start:end]
+    begin = start + len(part) - len(part.lstrip())
+    if begin >= end:
+        raise BadExample(f"A mention ({start} to {end}) holds nothing but white space.")
+    return begin, start + len(part.rstrip())
 
 
 def check_text(text: str, start: int, end: int, stated: str) -> None:
@@ -50,6 +61,8 @@ def _all(text: str, stated: str) -> list[Place]:
     places, start = [], text.find(stated)
     while start >= 0 and stated:
         places.append((start, start + len(stated)))
+        if len(places) > MOST:
+            raise BadExample(f"{stated!r:.40} stands more than {MOST:,} times in the text.")
         start = text.find(stated, start + 1)
     return places
 

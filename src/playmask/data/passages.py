@@ -5,11 +5,12 @@ JSON; playmask's own has a question on each line.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from playmask.data.columns import Columns
 from playmask.data.examples import Examples
 from playmask.data.gathering import (
     OBJECTS,
@@ -18,11 +19,10 @@ from playmask.data.gathering import (
     field,
     filled,
     gather,
-    lines_of,
-    objects_of,
     suffix_of,
 )
-from playmask.data.lines import read_lines
+from playmask.data.json_objects import objects_of
+from playmask.data.lines import numbered, read_lines, read_whole
 from playmask.data.offsets import Place, check_place, check_text, places_of
 from playmask.errors import DataError, InputError
 
@@ -72,7 +72,7 @@ def read_passages(
     path: str | Path,
     *,
     located: bool = True,
-    columns: Sequence[str] | None = None,
+    columns: Columns = None,
     skip_bad: bool = False,
 ) -> Examples[Asked]:
     """Read questions about passages, from .json or .jsonl (.gz).
@@ -83,38 +83,37 @@ def read_passages(
     is a text, or an object with `text` and perhaps `start` (or `answer_start`): there it must
     stand. Where the start is missing, or -1, the answer is wherever its text stands.
 
-    located: False = the answers' texts alone are wanted, to compare others with
+    located: False = an answer may stand nowhere: its text is there to compare others with
     skip_bad: leave bad questions out and list them in `.skipped`
     Raises: DataError naming the file and the question's id, or line
     """
     path = Path(path)
-    if columns is not None:
-        raise InputError(f"{path}: columns= is for tables; passages are read from JSON.")
+    if columns is not None and not all("=" in each for each in columns):
+        raise InputError(
+            f"{path}: columns= is for tables; the fields of passages, which are read from JSON, are "
+            "named as FIELD=NAME."
+        )
     if suffix_of(path) not in OBJECTS:
         if path.exists():
             next(read_lines(path), None)  # that it is a folder is the plainer error
         raise DataError(f"{path}: The format is none of {', '.join(OBJECTS)} (+ .gz).")
     make = partial(_asked, located=located)
     held = _whole(path) if suffix_of(path) == ".json" else None
-    questions = objects_of(path, make) if held is None else _of_squad(path, held, make)
+    questions = objects_of(path, make, columns) if held is None else _of_squad(path, held, make)
     return gather(path, _numbered(questions), skip_bad=skip_bad)
 
 
 def _whole(path: Path) -> list[Any] | None:
-    """The list `data` of a file that is one object; None where each line is one."""
+    """The list `data` of a file that is one object; None where each line, or item, is one."""
+    line = next((line for _, line in numbered(read_lines(path), lambda *bad: None)), "")
     try:
-        held = json.loads(b"".join(read_lines(path)))
-    except UnicodeDecodeError:
-        for _ in lines_of(path):  # names the line that is not UTF-8
-            pass
-        raise DataError(f"{path}: The file is not UTF-8.") from None
-    except (json.JSONDecodeError, RecursionError) as error:
-        first = next((line for _, line in lines_of(path)), "")
+        held = json.loads(line)
+    except (ValueError, RecursionError):
+        text = read_whole(path).lstrip("\ufeff")
         try:
-            json.loads(first)
-        except (json.JSONDecodeError, RecursionError):
-            raise DataError(f"{path}: The file is not JSON ({error}).") from None
-        return None
+            held = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}: The file is not JSON ({error!s:.200}).") from None
     if not isinstance(held, dict) or "data" not in held:
         return None
     if not isinstance(held["data"], list):
@@ -167,7 +166,7 @@ def _asked(fields: dict[str, Any], *, located: bool) -> Asked:
     if impossible and listed:
         raise BadExample("The question is called impossible, but it has answers.")
     answers = [_answer(each) for each in listed]
-    places = {place for each in answers for place in _places(text, *each)} if located else set()
+    places = {place for each in answers for place in _places(text, *each, located=located)}
     name = "" if fields.get("id") is None else str(fields["id"])
     texts = tuple(stated for stated, _ in answers)
     return Asked(question, text, texts, tuple(sorted(places)), name, impossible)
@@ -185,8 +184,14 @@ def _answer(listed: Any) -> tuple[str, int]:
     return stated, start
 
 
-def _places(text: str, stated: str, start: int) -> list[Place]:
-    if start < 0:
-        return places_of(text, stated)
-    check_text(text, start, start + len(stated), stated)
+def _places(text: str, stated: str, start: int, *, located: bool) -> list[Place]:
+    """Where an answer stands; nowhere, where it need not be located and is not as it is said."""
+    try:
+        if start < 0:
+            return places_of(text, stated)
+        check_text(text, start, start + len(stated), stated)
+    except BadExample:
+        if located:
+            raise
+        return []
     return [(start, start + len(stated))]

@@ -1,66 +1,52 @@
-"""Readers of texts: TSV, CSV and JSONL files, plain or gzipped, and lines from a stream.
+"""Readers of texts: tables (TSV, CSV, fastText's lines) and JSON, plain or gzipped.
 
 Every line is checked before anything is returned; an error names the file and the line.
 """
 
-import csv
-import json
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from playmask.data.columns import (
+    ALONE,
+    LABELLED,
+    PAIRS,
+    PLAIN,
+    Columns,
+    Layout,
+    Naming,
+    pick,
+    plain,
+)  # fmt: skip
 from playmask.data.examples import Example, Examples
-from playmask.data.gathering import BadExample, check_labels, gather, suffix_of
-from playmask.data.lines import Line, Report, numbered, read_lines
-from playmask.errors import DataError, InputError, nearest
+from playmask.data.gathering import (
+    BadExample,
+    Numbered,
+    check_all,
+    check_labels,
+    gather,
+    same_label,
+    suffix_of,
+    unknown_format,
+)
+from playmask.data.json_objects import objects_of
+from playmask.data.tables import (
+    BadRow,
+    Fields,
+    checked,
+    fasttext_rows,
+    is_fasttext,
+    lines_in,
+    named_rows,
+    rows_of,
+)
+from playmask.errors import InputError
 
-# The names under which files give the three fields; the first one present is taken.
-NAMES = {
-    "text": "text text_a text1 sentence sentence1 review content premise 文本 句子 评论".split(),
-    "pair": "pair text_b text2 sentence2 hypothesis 文本2 句子2".split(),
-    "label": "label labels class category score 标签 类别 分类 分数".split(),
-}
-FIELD = {name: field for field, names in NAMES.items() for name in names}
-IGNORED = {"id", "qid", "idx", "index", "guid", "_"}
-COLUMNS = {2: ("text", "label"), 3: ("text", "pair", "label")}
-UNLABELLED = {1: ("text",), 2: ("text", "pair"), 3: ("text", "pair", "label")}
-SOURCES = {
-    "text": "source src input question text 源文 问题".split(),
-    "pair": "target tgt output answer summary pair 目标 译文 答案 摘要".split(),
-    "label": NAMES["label"],
-}
 FORMATS = {".tsv": "tsv", ".data": "tsv", ".txt": "tsv", ".csv": "csv"}
 FORMATS |= dict.fromkeys((".jsonl", ".json", ".ndjson"), "jsonl")
-
-
-class Layout(NamedTuple):
-    """What the lines of a file hold.
-
-    names: those of each field, the first one present is taken; columns: of a table that names
-    none, by their number; needed: the fields that no line may lack; separator: what stands between
-    the labels of a text that may have several (None = it has one)
-    """
-
-    names: dict[str, list[str]]
-    columns: dict[int, tuple[str, ...]]
-    needed: tuple[str, ...]
-    separator: str | None = None
-
-    @property
-    def field(self) -> dict[str, str]:
-        """The field of each name."""
-        return {name: field for field, names in self.names.items() for name in names}
-
-
-LABELLED = Layout(NAMES, COLUMNS, ("text", "label"))
-PLAIN = Layout(NAMES, UNLABELLED, ("text",))
-PAIRS = Layout(SOURCES, {2: ("source", "target")}, ("text", "pair"))
-ALONE = Layout(SOURCES, {1: ("source",), 2: ("source", "target")}, ("text",))
-
-
-Row = tuple[int, list[str]]
+SHOWN, LISTED = 200, 8  # characters of names that an error quotes, names that it lists
 
 
 def read_examples(
@@ -69,34 +55,60 @@ def read_examples(
     labelled: bool = True,
     labels: Collection[str] | None = None,
     separator: str | None = None,
-    columns: Sequence[str] | None = None,
+    columns: Columns = None,
     header: bool | None = None,
     skip_bad: bool = False,
 ) -> Examples[Example]:
     """Read the examples of a file, all of them or none.
 
     The suffix names the format; `.gz` may follow it. TSV and CSV hold `text, label` or
-    `text, pair, label`, unless `columns` (with "_" for a column to ignore) or a first line made of
-    known column names says otherwise; `header` forces or denies that line. JSONL holds one
-    object a line. Fields of a TSV are taken literally; those of a CSV may be quoted (RFC 4180).
+    `text, pair, label`, unless a first line that names these columns, or `columns`, says otherwise:
+    in their order ("_" for one to ignore), or as "text=NAME" by what the header calls them. `header`
+    forces or denies a line of names. JSON holds one object a line, or an array of them; what Label
+    Studio and doccano write is read, and fastText's lines. Fields of a TSV are taken literally;
+    those of a CSV may be quoted (RFC 4180).
 
     labelled: False reads input for prediction: `text` or `text, pair`; a `.txt` then holds one
-        text per line. A label that a named column or a JSONL key gives is kept.
+        text per line. A label that a named column or a JSON key gives is kept.
     labels: the labels allowed
-    separator: what stands between the labels of a text, which may have several or none; JSONL may
+    separator: what stands between the labels of a text, which may have several or none; JSON may
         have lists of them. Each example's label then is a tuple.
     skip_bad: leave bad lines out and list them in `.skipped`
     Raises:  DataError naming file and line, also where no good line is left
     """
     layout = (LABELLED if labelled else PLAIN)._replace(separator=separator)
-    return _read(path, layout, labels, columns, header, skip_bad)
+    plan = Plan(layout, labels, columns, header, skip_bad, lines=not labelled and columns is None)
+    return read_by(Path(path), plan)[0]
+
+
+def read_single(
+    path: str | Path, *, columns: Columns = None, skip_bad: bool = False
+) -> Examples[Example]:
+    """Read single texts, one a line in a .txt; labels beside them are left out.
+
+    Raises: DataError naming file and line, also for a text that has another beside it
+    """
+    return check_all(
+        read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad),
+        _single,
+        skip_bad=skip_bad,
+    )
+
+
+def _single(example: Example) -> Example:
+    if example.pair is not None:
+        raise BadExample(
+            f"There is a second column ({example.pair!r:.40}), and single texts are due; say which "
+            "is the text, such as --columns text,_."
+        )
+    return Example(example.text)
 
 
 def read_pairs(
     path: str | Path,
     *,
     targets: bool = True,
-    columns: Sequence[str] | None = None,
+    columns: Columns = None,
     header: bool | None = None,
     skip_bad: bool = False,
 ) -> Examples[Example]:
@@ -105,158 +117,122 @@ def read_pairs(
     targets: False reads input for prediction, where targets may be missing
     Raises:  DataError naming file and line, also where no good line is left
     """
-    return _read(path, PAIRS if targets else ALONE, None, columns, header, skip_bad)
+    layout = PAIRS if targets else ALONE
+    return read_by(Path(path), Plan(layout, None, columns, header, skip_bad))[0]
 
 
-def _read(
-    path: str | Path,
-    layout: Layout,
-    labels: Collection[str] | None,
-    columns: Sequence[str] | None,
-    header: bool | None,
-    skip_bad: bool,
-) -> Examples[Example]:
-    """Read the lines of a file by its layout, all of them or none."""
-    path, skipped = Path(path), []
+class Plan(NamedTuple):
+    """How a file is read; fields as of `read_examples`; lines: a .txt has one text a line."""
 
-    def report(number: int, reason: str) -> None:
-        reason = f"{path}:{number}: {reason}"
-        if not skip_bad:
-            raise DataError(reason)
-        skipped.append(reason)
-
-    lines = numbered(read_lines(path), report)
-    kind = _kind(path, plain=layout.columns is UNLABELLED and columns is None)
-    if kind == "jsonl":
-        if columns is not None or header is not None:
-            raise InputError(f"{path}: columns= and header= are for TSV and CSV, not for JSONL.")
-        objects = _json_objects(lines, report)
-    else:
-        rows = csv_rows(lines, report) if kind == "csv" else _split_rows(lines, kind)
-        header = False if kind == "txt" and header is None else header
-        objects = _named(rows, layout, columns, header, report)
-    makers = ((number, partial(_example, fields, layout, labels)) for number, fields in objects)
-    return gather(path, makers, skip_bad=skip_bad, skipped=skipped)
+    layout: Layout
+    labels: Collection[str] | None = None
+    columns: Columns = None
+    header: bool | None = None
+    skip_bad: bool = False
+    lines: bool = False
 
 
-def _kind(path: Path, *, plain: bool) -> str:
-    """Tell the format by the suffix; `plain` reads a .txt as one text per line."""
+def read_by(path: Path, plan: Plan) -> tuple[Examples[Example], Naming | None]:
+    """The examples of a file, and what the columns of a table are, where they are named."""
     suffix = suffix_of(path)
     if suffix not in FORMATS:
-        next(read_lines(path), None)  # a missing file is the plainer error
-        known = ", ".join(FORMATS)
-        raise DataError(f"{path}: The format {suffix!r} is unknown; known are {known} (+ .gz).")
-    return "txt" if suffix == ".txt" and plain else FORMATS[suffix]
+        raise unknown_format(path, FORMATS)
+    notes: list[str] = []
+    naming = None
+    makers: Numbered[Example]
+    make = partial(_example, layout=plan.layout, labels=plan.labels)
+    if FORMATS[suffix] == "jsonl":
+        if plan.header is not None:
+            raise InputError(f"{path}: header= is for TSV and CSV, not for JSONL.")
+        makers = objects_of(path, make, _json_columns(plan))
+    else:
+        naming, rows = _rows(path, plan, FORMATS[suffix], notes)
+        makers = ((number, partial(_of_row, row, make)) for number, row in rows)
+    examples = gather(path, makers, skip_bad=plan.skip_bad)
+    examples.notes = notes
+    return examples, naming
 
 
-def _split_rows(lines: Iterator[Line], kind: str) -> Iterator[Row]:
-    for number, line in lines:
-        yield number, line.split("\t") if kind == "tsv" else [line]
+def _rows(
+    path: Path, plan: Plan, kind: str, notes: list[str]
+) -> tuple[Naming | None, Iterator[Fields]]:
+    if kind == "tsv" and is_fasttext(path):
+        return None, fasttext_rows(lines_in(path))
+    if plan.lines and suffix_of(path) == ".txt":
+        each = ((i, x if isinstance(x, BadRow) else [x]) for i, x in lines_in(path))
+        return named_rows(path, each, plan.layout, None, plan.header or False, notes)
+    rows = rows_of(path, quoted=kind == "csv", notes=notes)
+    return named_rows(path, rows, plan.layout, plan.columns, plan.header, notes)
 
 
-def csv_rows(lines: Iterator[Line], report: Report) -> Iterator[Row]:
-    """Yield CSV rows, which may span lines, with the number of their first line."""
-    last = 0
-
-    def feed() -> Iterator[str]:
-        nonlocal last
-        for number, line in lines:
-            last = number
-            yield line if line.endswith("\n") else line + "\n"
-
-    reader = csv.reader(feed(), strict=True)
-    while True:
-        first = last + 1
-        try:
-            yield first, next(reader) or [""]
-        except StopIteration:
-            return
-        except csv.Error as error:
-            report(first, f"The CSV quoting is broken: {error}.")
+def _json_columns(plan: Plan) -> Columns:
+    """The names of JSON's fields, of which those that are known need no field before them."""
+    known = plan.layout.field
+    return None if plan.columns is None else [
+        each if "=" in each or plain(each) not in known
+        else f"{plan.layout.names[known[plain(each)]][0]}={each}"
+        for each in plan.columns if each != "_"
+    ]  # fmt: skip
 
 
-def _named(
-    rows: Iterator[Row],
-    layout: Layout,
-    columns: Sequence[str] | None,
-    header: bool | None,
-    report: Report,
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Name the cells of each row by `columns`, by the header line, or by their number."""
-    known = layout.field
-    for name in columns or ():
-        if name not in known and name not in IGNORED:
-            raise InputError(f"columns= names {name!r}.{nearest(name, known)}")
-    for count, (number, row) in enumerate(rows):
-        if count == 0:
-            names = [cell.strip().lower() for cell in row]
-            if header is None:
-                header = "text" in map(known.get, names) and {*names} <= {*known, *IGNORED}
-            if header:
-                columns = columns or names
-                continue
-        if not any(cell.strip() for cell in row):
-            report(number, "The line is empty.")
-        elif columns is not None and len(columns) != len(row):
-            expected = f"{len(columns)} as before ({', '.join(columns)})"
-            report(number, f"The number of columns is {len(row)}, not {expected}.")
-        elif columns := columns or layout.columns.get(len(row)):
-            yield number, dict(zip(columns, row, strict=True))
-        else:
-            report(number, f"The number of columns is {len(row)}, {_expected(layout)}.")
+def _of_row(row: Any, make: Any) -> Example:
+    example: Example = make(checked(row))
+    return example
 
 
-def _expected(layout: Layout) -> str:
-    known = layout.columns.items()
-    return "not " + " or ".join(f"{count} ({', '.join(names)})" for count, names in known)
-
-
-def _json_objects(lines: Iterator[Line], report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in lines:
-        try:
-            value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            report(number, f"The line is not JSON ({error}); each line must hold one object.")
-            continue
-        if isinstance(value, dict):
-            yield number, value
-        else:
-            report(number, f"A {type(value).__name__} came; each line must hold one JSON object.")
-
-
-def _example(fields: dict[str, Any], layout: Layout, labels: Collection[str] | None) -> Example:
+def _example(fields: Mapping[str, Any], layout: Layout, labels: Collection[str] | None) -> Example:
     """Check the fields of one line, which may bear any of their known names."""
-    values: list[Any] = [
-        next((fields[name] for name in names if fields.get(name) is not None), None)
-        for names in layout.names.values()
-    ]
-    text, pair, label = values
-    for name, value in (("text", text), ("pair", pair)):
-        names = layout.names[name]
+    values = {field: pick(fields, names) for field, names in layout.names.items()}
+    text, pair, label = values["text"], values["pair"], values.get("label")
+    if "label" not in layout.names and isinstance(pair, list) and len(pair) == 1:
+        (pair,) = pair  # doccano's targets
+    for field, value in (("text", text), ("pair", pair)):
+        names = layout.names[field]
         if value is not None:
             _check_text(names[0], value)
-        elif name in layout.needed:
-            raise BadExample(f"The names {[*fields]} are none of a {names[0]}: {', '.join(names)}.")
-    if label is None or (layout.separator is None and not str(label).strip()):
+        elif field in layout.needed:
+            raise BadExample(
+                f"The names {[*fields]!s:.{SHOWN}} are none of a {names[0]}: "
+                f"{', '.join(names[:LISTED])} …; another is said as --columns {names[0]}=NAME."
+            )
+    several = _labels(label, layout.separator)
+    if several is None:
         if "label" in layout.needed:
             raise BadExample("The label is missing.")
         return Example(text, pair)
-    several = _names(label, layout.separator)
+    if labels is not None:
+        several = tuple(same_label(name, labels) for name in several)
     check_labels(several, labels)
     return Example(text, pair, several[0] if layout.separator is None else several)
 
 
-def _names(label: Any, separator: str | None) -> tuple[str, ...]:
-    """A label as one name, or as several where there is a separator."""
-    if separator is None:
-        return (_name(label),)
-    listed = label if isinstance(label, list) else _name(label).split(separator)
-    return tuple(name for name in map(_name, listed) if name)
+def _labels(label: Any, separator: str | None) -> tuple[str, ...] | None:
+    """A label as one name, or as several where there is a separator; None where there is none."""
+    if isinstance(label, dict) and "choices" in label:  # Label Studio's, of several choices
+        label = label["choices"]
+    if separator is not None:
+        if label is None:
+            return None
+        listed = label if isinstance(label, list) else _name(label).split(separator)
+        return tuple(name for name in map(_name, listed) if name)
+    if isinstance(label, list) and len(label) < 2:
+        label = label[0] if label else None
+    if isinstance(label, list) and all(isinstance(each, str) for each in label):
+        raise BadExample(
+            f"The text has the labels {label!r:.60}; texts of several are learnt by --multiple."
+        )
+    if label is None or not str(label).strip():
+        return None
+    return (_name(label),)
 
 
 def _name(label: Any) -> str:
-    number = isinstance(label, int | float) and not isinstance(label, bool)
-    if not isinstance(label, str) and not (number and math.isfinite(label)):
+    """The name of a label: JSON's true and false, and whole numbers without a fraction, as such."""
+    if isinstance(label, bool):
+        return str(label).lower()
+    if isinstance(label, float) and math.isfinite(label):
+        return str(int(label)) if label.is_integer() and abs(label) < 1e15 else str(label)
+    if not isinstance(label, str | int):
         raise BadExample(f"The label is {label!r:.60}; a string or a number is expected.")
     return str(label).strip()
 

@@ -5,15 +5,17 @@ such as who played (饰演) which role in which film. DuIE, WebNLG's triples, Co
 playmask's own JSON are read.
 """
 
-from ast import literal_eval
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, groupby, product
+from itertools import chain, groupby, islice, product
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from playmask.data.columns import Columns
 from playmask.data.examples import Examples
-from playmask.data.formats.tag_columns import TAG, tags_to_mentions
+from playmask.data.formats.joining import joining_of
+from playmask.data.formats.tag_columns import TAG, begins_document, tags_to_mentions
 from playmask.data.gathering import (
     OBJECTS,
     BadExample,
@@ -23,15 +25,16 @@ from playmask.data.gathering import (
     filled,
     gather,
     lines_of,
-    objects_of,
     on_line,
-    refuse_columns,
     suffix_of,
     unknown_format,
 )
+from playmask.data.json_objects import objects_of
 from playmask.data.offsets import Place, check_place, check_text, places_of
+from playmask.errors import InputError
 from playmask.metrics.relations import Triple
 
+MOST = 1 << 16  # relations of a text
 VALUE = "@value"  # the name of an object's main slot, as in DuIE
 
 
@@ -106,7 +109,7 @@ def read_relations(
     path: str | Path,
     *,
     labels: Collection[str] | None = None,
-    columns: None = None,
+    columns: Columns = None,
     skip_bad: bool = False,
 ) -> Examples[Related]:
     """Read texts with relations; the suffix names the format, and `.gz` may follow it.
@@ -122,11 +125,12 @@ def read_relations(
     Raises: DataError naming file and line, also where no good text is left
     """
     path = Path(path)
-    refuse_columns(path, columns)
     suffix = suffix_of(path)
+    if suffix not in OBJECTS and columns is not None:
+        raise InputError(f"{path}: columns= is for a .csv.")
     examples: Numbered[Related]
     if suffix in OBJECTS:
-        examples = objects_of(path, _of_object)
+        examples = objects_of(path, _of_object, columns)
     elif suffix == ".txt":
         examples = _documents(path)
     else:
@@ -151,8 +155,17 @@ def _of_object(fields: dict[str, Any]) -> Related:
     text = field(fields, ("text",))
     for name, read in LISTS.items():
         if isinstance(listed := fields.get(name), list):
-            return Related(text, tuple(chain.from_iterable(read(text, item) for item in listed)))
-    raise BadExample(f"It has {sorted(fields)}; of {', '.join(LISTS)} one is due, perhaps empty.")
+            every = chain.from_iterable(read(text, item) for item in listed)
+            relations = tuple(islice(every, MOST + 1))
+            if len(relations) > MOST:
+                raise BadExample(
+                    f"Names that stand often in the text make more than {MOST:,} relations; state "
+                    "their places."
+                )
+            return Related(text, relations)
+    raise BadExample(
+        f"It has {sorted(fields)!s:.200}; of {', '.join(LISTS)} one is due, perhaps empty."
+    )
 
 
 def _of_spo(text: str, item: Any) -> Iterable[Relation]:
@@ -229,27 +242,27 @@ def _documents(path: Path) -> Numbered[Related]:
 
     def document(line: tuple[int, str]) -> int:
         nonlocal count
-        count += line[1].startswith("#doc")
+        count += begins_document(line[1])
         return count
 
     for _, group in groupby(lines_of(path), key=document):
-        rows = [(number, line.split("\t")) for number, line in group if line[:4] != "#doc"]
+        rows = [(number, line.split("\t")) for number, line in group if not begins_document(line)]
         rows = [(number, row) for number, row in rows if row != [""]]
         if rows:
             yield rows[0][0], partial(_of_rows, rows)
 
 
 def _of_rows(rows: Sequence[tuple[int, list[str]]]) -> Related:
-    """Tokens joined by spaces; a relation stands at the last tokens of its two ends."""
+    """Tokens joined by their script; a relation stands at the last tokens of its two ends."""
     joins = []
     for number, row in rows:
         with on_line(number):
             joins.append(_joins(row, len(rows)))
     tokens = [row[1] for _, row in rows]
-    starts = [sum(map(len, tokens[:i])) + i for i in range(len(tokens))]
+    text, places = joining_of(tokens).text_of(tokens)
     names: dict[int, Place] = {}
     for first, behind, *_ in tags_to_mentions([row[2] for _, row in rows]):
-        names[behind - 1] = (starts[first], starts[behind - 1] + len(tokens[behind - 1]))
+        names[behind - 1] = (places[first][0], places[behind - 1][1])
     relations = []
     for i, each in enumerate(joins):
         for predicate, other in each:
@@ -259,15 +272,15 @@ def _of_rows(rows: Sequence[tuple[int, list[str]]]) -> Related:
                     f"{predicate} joins the tokens {i} and {other}, but no mention ends at {wrong}."
                 )
             relations.append(Relation(names[i], predicate, (Slot(VALUE, *names[other]),)))
-    return Related(" ".join(tokens), tuple(relations))
+    return Related(text, tuple(relations))
 
 
 def _joins(row: list[str], count: int) -> list[tuple[str, int]]:
     """Which relations a token has, and with which other ones."""
     try:
         _, _, tag, names, ends = row
-        both = [*zip(literal_eval(names), literal_eval(ends), strict=True)]
-    except (ValueError, SyntaxError, TypeError):
+        both = [*zip(json.loads(names.replace("'", '"')), json.loads(ends), strict=True)]
+    except (ValueError, TypeError, RecursionError):
         raise BadExample(
             f"The line is {' '.join(row)!r:.60}; number, token, tag, [relations] and [tokens] are "
             "due."

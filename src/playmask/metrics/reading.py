@@ -23,7 +23,7 @@ class Rule(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Per cent over all questions; skipped: how many of them have no answer and count 0."""
+    """Means over all questions, 0 to 1; skipped: how many have no answer and count 0."""
 
     f1: float
     exact: float
@@ -47,7 +47,7 @@ def reading_scores(
             exact += any(rule.plain(prediction) == rule.plain(each) for each in right)
     count = max(len(targets), 1)
     skipped = sum(question not in answers for question in targets)
-    return Reading(100 * f1 / count, 100 * exact / count, len(targets), skipped)
+    return Reading(f1 / count, exact / count, len(targets), skipped)
 
 
 def token_f1(prediction: Sequence[str], target: Sequence[str]) -> float:

@@ -12,7 +12,7 @@ from keras import ops
 
 from playmask.data.examples import Examples
 from playmask.data.gathering import read_checked
-from playmask.data.inputs import read_table
+from playmask.data.inputs import is_table, read_table
 from playmask.errors import ConfigError, DataError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
@@ -118,6 +118,21 @@ class Task(ABC, Generic[S]):
         """An example to be measured on, where learning asks more of it."""
         return self.check(example)
 
+    def learnable(self, references: Examples[Any]) -> Examples[Any]:
+        """Those of examples to be measured on, or what of them, that can be learnt from."""
+        return references
+
+    def remarks(self, before: Examples[Any], after: Examples[Any]) -> Iterable[str]:
+        """Notes on what checking has changed in examples."""
+        return ()
+
+    def end_notes(self, examples: Sequence[Any]) -> Iterable[str]:
+        """Notes on what of examples cannot be found, since no token's ends meet it.
+
+        In training they are among the notes of the examples, as soon as these are encoded.
+        """
+        return ()
+
     @classmethod
     def names(cls, example: Any) -> Iterable[str]:
         """The labels that an example has."""
@@ -160,6 +175,13 @@ class Task(ABC, Generic[S]):
         return None
 
     # What it is given in files, and how answers stand in them
+
+    def reads_lines(self, path: Path) -> bool:
+        """Whether a file holds one text per line; else it is read by `read_inputs`.
+
+        Raises: DataError for a format that holds no texts
+        """
+        return not is_table(path)
 
     def read_inputs(
         self, path: Path, *, columns: Columns = None, skip_bad: bool = False
@@ -245,18 +267,24 @@ class Task(ABC, Generic[S]):
     def read(self, data: Any, *, skip_bad: bool = False, columns: Columns = None) -> Examples[Any]:
         """Read labelled examples from a file, or check those of a sequence, each once.
 
-        skip_bad: leave bad ones out and list them in `.skipped`
+        skip_bad: leave bad ones out and list them in `.skipped`; `.notes` say what was guessed of
+        the file, or changed in examples
         Raises: DataError for a bad example, and where there is none
         """
-        parse = partial(self.parse, self.settings, columns=columns, skip_bad=skip_bad)
-        return read_checked(data, parse, (self.check,), skip_bad=skip_bad)
+        return self._read(self.parse, (self.check,), data, skip_bad, columns)
 
     def read_references(
         self, data: Any, *, skip_bad: bool = False, columns: Columns = None
     ) -> Examples[Any]:
         """Read examples to be measured on, as `read` does; learning may ask more of them."""
-        parse = partial(self.parse_references, self.settings, columns=columns, skip_bad=skip_bad)
-        return read_checked(data, parse, (self.check_reference, self.check), skip_bad=skip_bad)
+        checks = (self.check_reference, self.check)
+        return self._read(self.parse_references, checks, data, skip_bad, columns)
+
+    def _read(
+        self, parse: Any, checks: Any, data: Any, skip_bad: bool, columns: Columns
+    ) -> Examples[Any]:
+        parse = partial(parse, self.settings, columns=columns, skip_bad=skip_bad)
+        return read_checked(data, parse, checks, skip_bad=skip_bad, remarks=self.remarks)
 
     def metric(self, name: str | None = None) -> Any:
         """The rule to score answers by that has a name; without one, the default."""
@@ -311,7 +339,9 @@ class Task(ABC, Generic[S]):
         examples = self.read(train_data, skip_bad=skip_bad)
         before, self.settings = self.settings, self.learn(self.settings, examples)
         try:
-            checks = None if validation is None else self.read(validation, skip_bad=skip_bad)
+            checks = (
+                None if validation is None else self.read_references(validation, skip_bad=skip_bad)
+            )
         except DataError:
             self.settings = before  # nothing was learnt
             raise

@@ -20,11 +20,19 @@ def fingerprint(examples: Iterable[Any]) -> str:
     return hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
 
 
+def measured(checks: Sequence[Any]) -> slice:
+    """Which validation examples an epoch is measured on: every second, third … of more than MEASURED."""
+    return slice(None, None, -(-len(checks) // MEASURED) or None)
+
+
 class Fitted(Trainable, Protocol):
     """What is trained on examples: it makes batches of them."""
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
         """Padded batches of examples."""
+
+    def learnable(self, references: Examples[Any]) -> Examples[Any]:
+        """Those of examples to be measured on that can be learnt from."""
 
 
 def fit_network(
@@ -41,14 +49,13 @@ def fit_network(
     options = plan.options
     keras.utils.set_random_seed(options.seed)
     size, seed = options.batch_size, options.seed
-    every = 1 if checks is None else -(-len(checks) // MEASURED)  # of more examples, the second, …
     price = price_of(task.network.count_params(), passes=3) / options.epochs
     return train(
         task,
         task.batches(examples, size, seed=seed, shuffle=True, price=price),
-        None if checks is None else task.batches(checks, size, shuffle=False),
+        None if checks is None else task.batches(task.learnable(checks), size, shuffle=False),
         plan,
-        checks=() if checks is None else checks.part(slice(None, None, every)),
+        checks=() if checks is None else checks.part(measured(checks)),
         directory=directory,
         callbacks=callbacks,
         verbose=verbose,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_skipped, print_json, print_table
+from playmask.cli.output import note, note_all, note_skipped, print_json, print_table
 from playmask.errors import ConfigError
 from playmask.files import write_lines
 from playmask.inspection.draw import confusion_picture, confusion_text
@@ -40,6 +40,7 @@ def run(request: Request) -> None:
     data, skip_bad = request.data, request.skip_bad
     examples = task.read_references(data, columns=split(request.columns), skip_bad=skip_bad)
     note_skipped(data, examples.skipped)
+    note_all(data, [*examples.notes, *task.end_notes(examples)])
     report = None
     if task.scores_answers:
         answers = task.answer(examples)

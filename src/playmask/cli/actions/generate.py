@@ -11,7 +11,6 @@ from playmask.checkpoints import architecture
 from playmask.cli import input_texts
 from playmask.cli.guard import complain
 from playmask.commits import recover
-from playmask.data.lines import read_lines
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
 from playmask.generation.generate import TARGETS
@@ -145,7 +144,7 @@ def _groups(prompts: list[str] | None, file: Path | None) -> Iterable[list[str]]
     if file is None or str(file) == "-":
         groups: Iterable[Any] = input_texts.arriving(sys.stdin.buffer, None)
     else:
-        groups = input_texts.groups(input_texts.texts(read_lines(file), str(file), None))
+        groups = input_texts.groups(input_texts.in_file(file, None))
     return ([example.text for example in group] for group in groups)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from playmask.cli import input_texts
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_skipped
+from playmask.cli.output import note, note_all, note_skipped
 from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
 from playmask.errors import ConfigError, DataError
@@ -61,7 +61,7 @@ def _check(request: Request) -> None:
         if any(not item.strip() for item in value or ()):
             raise ConfigError(f"A {name} is empty.")
     if request.columns and (file is None or not is_table(file)):
-        raise ConfigError("--columns is for a .tsv or .csv file.")
+        raise ConfigError("--columns is for a table (.tsv, .csv, .jsonl …).")
     if file and str(file) != "-" and not file.is_file():
         what = "is a folder; name one of its files" if file.is_dir() else "does not exist"
         raise DataError(f"{file} {what}.")
@@ -82,13 +82,14 @@ def inputs_in(
     task: Task[Any], path: Path, columns: str | None, skipped: list[str] | None
 ) -> Iterable[Any]:
     """The inputs of a file: those of a table, or one text per line; bad ones go to `skipped`."""
-    if not is_table(path):
+    if task.reads_lines(path):
         return input_texts.lines(path, skipped)
     table: Examples[Any] = task.read_inputs(
         path, columns=split(columns), skip_bad=skipped is not None
     )
     if skipped is not None:
         skipped += table.skipped
+    note_all(path, table.notes)
     return table
 
 

@@ -23,7 +23,7 @@ from playmask.cli.actions.run_folder import (
 )
 from playmask.cli.guard import Interrupted
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_skipped, print_table
+from playmask.cli.output import note, note_all, note_skipped, print_table
 from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
@@ -34,6 +34,7 @@ from playmask.tasks.registry import task_class
 from playmask.tasks.saving import load_task, read_settings
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
+from playmask.tasks.training import measured
 
 
 class Stopping(keras.callbacks.Callback):
@@ -96,9 +97,9 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     settings = _saved(settings_class, job.out) if going_on else options_of(settings_class, options)
     examples, checks, settings = _read(kind, job, settings)
     task = load_task(job.out) if going_on else new_task(kind, settings, options, examples)
-    examples = _check(task, job.train, examples, skip_bad=job.skip_bad)
+    examples = _check(task.read, job.train, examples, skip_bad=job.skip_bad)
     if job.validation is not None and checks is not None:
-        checks = _check(task, job.validation, checks, skip_bad=job.skip_bad)
+        checks = _check(task.read_references, job.validation, checks, skip_bad=job.skip_bad)
     _announce(task, options, examples, checks)
     if going_on:
         note(f"going on after epoch {finished_epochs(job.out)} of {options['epochs']}")
@@ -106,7 +107,8 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
     training_curve(history, job.out / CURVE)
     best = best_epoch(history, task.best)
-    _print_result(history, best, job.out, settings.usage.format(out=job.out))
+    shares = measured_shares(task, checks)
+    _print_result(history, best, shares, job.out, settings.usage.format(out=job.out))
 
 
 def _saved(settings_class: type[TaskSettings], out: Path) -> TaskSettings:
@@ -126,21 +128,24 @@ def _read(
     reading: dict[str, Any] = {"columns": split(job.columns), "skip_bad": job.skip_bad}
     examples = kind.parse(settings, job.train, **reading)
     note_skipped(job.train, examples.skipped)
+    note_all(job.train, examples.notes)
     settings = kind.learn(settings, examples)
     if job.validation is None:
         note("no --validation: the last epoch is kept, not the best")
         return examples, None, settings
-    checks = kind.parse(settings, job.validation, **reading)
+    checks = kind.parse_references(settings, job.validation, **reading)
     note_skipped(job.validation, checks.skipped)
+    note_all(job.validation, checks.notes)
     return examples, checks, settings
 
 
 def _check(
-    task: Task[Any], path: Path, examples: Examples[Any], *, skip_bad: bool
+    read: Callable[..., Examples[Any]], path: Path, examples: Examples[Any], *, skip_bad: bool
 ) -> Examples[Any]:
-    """Those of a file's examples that the task can learn."""
-    checked: Examples[Any] = task.read(examples, skip_bad=skip_bad)
+    """Those of a file's examples that the task can learn, or be measured on."""
+    checked = read(examples, skip_bad=skip_bad)
     note_skipped(path, checked.skipped[len(examples.skipped) :])
+    note_all(path, checked.notes[len(examples.notes) :])
     return checked
 
 
@@ -166,8 +171,11 @@ def _fit(
     going_on: bool,
 ) -> dict[str, list[float]]:
     older = (out / WEIGHTS).exists()
+    noted = [(each, len(each.notes)) for each in (examples, checks) if each is not None]
 
     def begin() -> None:
+        for each, count in noted:
+            note_all(each.path, each.notes[count:])
         if not going_on and is_ours(out):
             (out / CURVE).unlink(missing_ok=True)
         make_directory(out)
@@ -196,13 +204,24 @@ def _fit(
         raise Interrupted(f"interrupted; {state}") from None
 
 
-def _print_result(history: dict[str, list[float]], best: int, out: Path, use: str) -> None:
-    """Show the metrics of the epoch that was kept."""
+def measured_shares(task: Task[Any], checks: Examples[Any] | None) -> dict[str, str]:
+    """Of which metric a part of the validation data is the measure, and of how many examples."""
+    part = 0 if checks is None else len(checks.part(measured(checks)))
+    if checks is None or task.best is None or part == len(checks):
+        return {}
+    return {task.best: f"{task.best} (on {part:,} of the {len(checks):,} for validation)"}
+
+
+def _print_result(
+    history: dict[str, list[float]], best: int, shares: dict[str, str], out: Path, use: str
+) -> None:
+    """Show the metrics of the epoch that was kept; shares: the names of those of a part."""
     done = len(history["loss"])
     rows = []
     for name in dict.fromkeys(name.removeprefix("val_") for name in history):
         both = (history.get(name), history.get(f"val_{name}"))
-        rows.append([name, *(f"{v[best]:.4f}" if v and len(v) > best else "–" for v in both)])
+        shown = shares.get(name, name)
+        rows.append([shown, *(f"{v[best]:.4f}" if v and len(v) > best else "–" for v in both)])
     header = ("", "training", "validation")
     print_table(f"kept: epoch {best + 1} of {done}", rows, header=header, numbers=True)
     note(f"saved in {out}; try it: playmask {use}")

@@ -38,7 +38,6 @@ def search(
     from playmask import load_task
     from playmask.cli import input_texts
     from playmask.cli.output import note_skipped, print_json
-    from playmask.data.lines import read_lines
     from playmask.errors import ConfigError
     from playmask.tasks import SentenceEncoder
 
@@ -49,7 +48,7 @@ def search(
         raise ConfigError(f"{task_directory} is a task {task.name!r}, which makes no vectors.")
     skipped: list[str] = []
     skip = skipped.append if skip_bad else None
-    sentences = [e.text for e in input_texts.texts(read_lines(file), str(file), skip)]
+    sentences = [e.text for e in input_texts.in_file(file, skipped if skip_bad else None)]
     note_skipped(file, skipped)
     searchable = _index(task, sentences, index)
     groups: Any = [text] if text else _arriving(sys.stdin.buffer, skip)

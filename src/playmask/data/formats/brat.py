@@ -12,7 +12,7 @@ from playmask.data.gathering import (
     gather,
     lines_of,
 )
-from playmask.data.lines import read_lines
+from playmask.data.lines import read_whole
 from playmask.data.offsets import check_text
 
 PART_OF_BRAT = re.compile(r"T\d+\t(\S+) (\d+) ((?:\d+;\d+ )*)(\d+)\t(.*)", re.DOTALL)
@@ -24,20 +24,13 @@ LINE_ENDS = str.maketrans("\r\n", "  ")
 def read_brat(path: Path, labels: Collection[str] | None, skip_bad: bool) -> Examples[Annotated]:
     """The text of a .txt and the mentions of its .ann; a bad one alone is left out."""
     beside = path.with_suffix("") if path.suffix.lower() == ".gz" else path
-    text = _whole(beside.with_suffix(".txt"))
+    text = read_whole(beside.with_suffix(".txt"))  # line ends as they are: brat counts them
     lines = [(number, line) for number, line in lines_of(path) if line.startswith("T")]
     flat = text.translate(LINE_ENDS)
     numbered = [(number, partial(_of_brat, flat, line, labels)) for number, line in lines]
     mentions = gather(path, numbered, skip_bad=skip_bad) if numbered else Examples[Mention]()
     whole = gather(path, [(1, lambda: Annotated(text, mentions))], skip_bad=False)
-    return Examples(whole, mentions.skipped, whole.places)
-
-
-def _whole(path: Path) -> str:
-    """The text of a file of UTF-8, its line ends as they are: brat counts them."""
-    for _ in lines_of(path):  # names the line that is not UTF-8
-        pass
-    return b"".join(read_lines(path)).decode()
+    return Examples(whole, mentions.skipped, whole.places, path)
 
 
 def _of_brat(flat: str, line: str, labels: Collection[str] | None) -> Mention:

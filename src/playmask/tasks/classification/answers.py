@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from playmask.data.gathering import BadExample
+from playmask.data.gathering import BadExample, same_label
 from playmask.errors import ConfigError, nearest
 from playmask.labelling.losses import HIDDEN, MultilabelCrossentropy
 from playmask.metrics.classification import (
@@ -269,7 +269,7 @@ def numbers_of(value: Any) -> tuple[float, ...]:
 
 
 def _known(label: Any, labels: Mapping[str, int]) -> str:
-    name = str(label)
+    name = same_label(str(label), labels)
     if name not in labels:
         raise BadExample(f"It has the label {label!r}.{nearest(name, labels)}")
     return name

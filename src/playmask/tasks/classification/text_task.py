@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.data.examples import Example, Examples, ordered
-from playmask.data.gathering import BadExample
+from playmask.data.gathering import NUMBER, BadExample
 from playmask.data.inputs import read_table
 from playmask.errors import DataError, InputError
 from playmask.model.masks import Tensor
@@ -26,6 +26,8 @@ from playmask.tasks.reports import ClassReport
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tokenizers import Tokenizer
 
+PAIRED = "which give --pair, or a file of two columns, text and pair"
+SEPARATORS = "|,;，；、"  # what may stand between several labels
 Text = str | tuple[str, str]
 T = TypeVar("T", bound=TextSettings)
 
@@ -82,7 +84,7 @@ class TextTask(Task[T], Generic[T]):
             names = ("single texts", "pairs")
             raise BadExample(
                 f"The task was trained on {names[not is_pair]}, "
-                f"{'which give --pair' if not is_pair else 'without a second text'}; "
+                f"{PAIRED if not is_pair else 'without a second text'}; "
                 f"this came: {text!r:.60}."
             )
 
@@ -203,12 +205,38 @@ def learn_labels(settings: T, examples: Examples[Example], names: Iterable[str])
     where = "" if examples.path is None else f"{examples.path}: "
     if not labels:
         raise DataError(f"{where}No text has a label; there is nothing to learn.")
-    if len(labels) > max(20, len(examples) // 2):
+    check_learnt(labels, examples, where, several=getattr(settings, "multiple", False))
+    return settings.change(labels=tuple(labels))
+
+
+def check_learnt(
+    labels: Sequence[str], examples: Sequence[Example], where: str, *, several: bool
+) -> None:
+    """See that the labels of examples are classes: no scores, no texts, no lists of classes."""
+    texts = {example.text for example in examples}
+    if len(labels) > max(20, len(examples) // 2) or 2 * len(texts) < len(labels):
         raise DataError(
             f"{where}There are {len(labels)} labels in {len(examples)} lines; if the columns are "
             "the other way round, give --columns label,text."
         )
-    return settings.change(labels=tuple(labels))
+    if len(labels) > 2 and all(map(NUMBER.fullmatch, labels)) and any(float(x) % 1 for x in labels):
+        raise DataError(
+            f"{where}The labels are scores, {labels[0]} to {labels[-1]}; playmask train regress (or "
+            "pair, for similarity) learns scores. As classes they are to be named: --labels."
+        )
+    for separator in SEPARATORS:
+        listed = [label for label in labels if separator in label.strip(separator)]
+        parts = {part.strip() for label in labels for part in label.split(separator)}
+        alone = next(
+            (each for each in listed if {*map(str.strip, each.split(separator))} <= {*labels}), None
+        )
+        if alone is not None or (listed and len(parts) < len(labels)):
+            how = "" if several else "--multiple "
+            raise DataError(
+                f"{where}The label {alone or listed[0]!r} seems to be several labels; a text may "
+                f"have several with {how}--separator {separator!r}. As one class it is to be named: "
+                "--labels."
+            )
 
 
 def unlabelled(i: int, text: Any) -> Example:

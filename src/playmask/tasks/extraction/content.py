@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from playmask.data.annotated import Mention
 from playmask.data.examples import Examples
+from playmask.data.offsets import Place
 from playmask.metrics.sets import Scores
 
 DIGITS = 6
@@ -25,8 +26,10 @@ class Content(NamedTuple):
     (text, items); check: sees that the items of an example have labels that are known; items,
     names: those of an example, and their labels; labelled: items as (label, key …), which are
     compared class by class; metrics: rules to score predictions by, both as examples, the default
-    first; json: the fields of a text's items; mark: what shows them in a text; subject: a label of
-    marks besides those of the task
+    first; json: the fields of a text's items; mark: what shows them in a text; places: where what
+    is found stands; moved: an example whose places a function has changed; known: one without what
+    is of labels other than some; subject: a label of marks besides those of the task; options:
+    settings that the reader takes
     """
 
     parse: Callable[..., Examples[Any]]
@@ -38,7 +41,11 @@ class Content(NamedTuple):
     metrics: Mapping[str, Callable[[Sequence[Any], Sequence[Any]], Scores]]
     json: Callable[[str, Sequence[Any]], Fields]
     mark: Callable[[str, Sequence[Any]], Marked]
+    places: Callable[[Any], Iterable[Place]]
+    moved: Callable[[Any, Callable[[Place], Place]], Any]
+    known: Callable[[Any, Collection[str]], Any]
     subject: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 def place_json(text: str, start: int, end: int) -> Fields:

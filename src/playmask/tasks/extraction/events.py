@@ -1,12 +1,13 @@
 """Extracting events: what happens in a text of any length, and who takes part in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from playmask.data.annotated import Mention
 from playmask.data.events import (
     TRIGGER,
     Event,
+    Part,
     Report,
     check_events,
     label_of,
@@ -14,6 +15,7 @@ from playmask.data.events import (
     read_events,
 )
 from playmask.data.gathering import BadExample
+from playmask.data.offsets import Place
 from playmask.data.submissions import write_duee
 from playmask.metrics.events import Argument, duee_scores
 from playmask.metrics.sets import Scores, set_scores
@@ -123,6 +125,26 @@ def mark_events(text: str, events: Sequence[Event]) -> Marked:
     return Marked(marks_once(marks), lines)
 
 
+def _moved(example: Report, move: Callable[[Place], Place]) -> Report:
+    """A text whose events' parts stand where a function puts them."""
+    events = (
+        event._replace(
+            parts=tuple(Part(*move((part.start, part.end)), *part[2:]) for part in event.parts)
+        )
+        for event in example.events
+    )
+    return Report(example.text, events, example.id)
+
+
+def _known(example: Report, labels: Collection[str]) -> Report:
+    """A text without the parts of other labels, and without events that have no others."""
+    events = []
+    for event in example.events:
+        parts = tuple(p for p in event.parts if label_of(event.type, p.role) in labels)
+        events += [event._replace(parts=parts)] if parts else []
+    return Report(example.text, events, example.id)
+
+
 EVENTS = Content(
     parse=read_events,
     example_of=reported,
@@ -142,6 +164,11 @@ EVENTS = Content(
     },
     json=events_json,
     mark=mark_events,
+    places=lambda example: (
+        (part.start, part.end) for event in example.events for part in event.parts
+    ),
+    moved=_moved,
+    known=_known,
 )
 
 
@@ -169,7 +196,3 @@ class EventExtractor(Extractor[EventSettings]):
         "tags": TaggedEvents,
     }
     submission = staticmethod(write_duee)
-
-    def check_reference(self, example: Any) -> Report:
-        """Roles that were not learnt are to be found too."""
-        return reported(example)

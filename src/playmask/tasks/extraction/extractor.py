@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from playmask.data.examples import Examples
-from playmask.data.inputs import read_texts
+from playmask.data.inputs import is_table, read_texts, refuse_tags
+from playmask.data.offsets import trimmed
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.items import label_confusions
 from playmask.metrics.sets import Scores, label_scores
@@ -17,6 +18,13 @@ from playmask.model.parts import Rotary
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Row
 from playmask.runtime.predictor import Predictor
+from playmask.tasks.example_notes import (
+    Located,
+    add_notes,
+    token_end_notes,
+    trimming_notes,
+    unlearnt_notes,
+)
 from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.extraction.content import Content, Marked
 from playmask.tasks.extraction.methods import Method
@@ -80,11 +88,47 @@ class Extractor(Task[E], Generic[E]):
         cls, settings: E, path: str | Path, *, columns: Columns = None, skip_bad: bool = False
     ) -> Examples[Any]:
         """Read texts with what is in them."""
-        return cls.content.parse(path, columns=columns, skip_bad=skip_bad)
+        options = {name: getattr(settings, name) for name in cls.content.options}
+        return cls.content.parse(path, columns=columns, skip_bad=skip_bad, **options)
 
     def check(self, example: Any) -> Any:
         """An example of the task's labels, also from (text, items)."""
-        return self.content.check(self.content.example_of(example), self.labels)
+        return self.content.check(self.check_reference(example), self.labels)
+
+    def check_reference(self, example: Any) -> Any:
+        """An example of any labels: what was not learnt is to be found too.
+
+        White space at the ends of what is marked is no part of it.
+        """
+        example = self.content.example_of(example)
+        text = example.text
+        if all(trimmed(text, *place) == place for place in self.content.places(example)):
+            return example
+        return self.content.moved(example, lambda place: trimmed(text, *place))
+
+    def remarks(self, before: Examples[Any], after: Examples[Any]) -> list[str]:
+        """How much was trimmed, and which labels were not learnt."""
+        return [
+            *trimming_notes(before, after, self._located),
+            *unlearnt_notes((name for each in after for name in self.names(each)), self.labels),
+        ]
+
+    def end_notes(self, examples: Sequence[Any]) -> list[str]:
+        """What no token's ends meet."""
+        windows = self.windows([example.text for example in examples])
+        return token_end_notes(windows, examples, self._located)
+
+    def _located(self, example: Any) -> Located:
+        example = self.content.example_of(example)
+        return Located(example.text, [*self.content.places(example)])
+
+    def learnable(self, references: Examples[Any]) -> Examples[Any]:
+        """The references without what is of labels that were not learnt."""
+        labels = {*self.labels}
+        return references.replaced(
+            each if labels.issuperset(self.names(each)) else self.content.known(each, labels)
+            for each in references
+        )
 
     @classmethod
     def names(cls, example: Any) -> Iterable[str]:
@@ -111,6 +155,7 @@ class Extractor(Task[E], Generic[E]):
     def encode_examples(self, examples: Sequence[Any]) -> Encoded:
         """A row for each window of each example, and what is to be learnt there."""
         windows = self.windows([example.text for example in examples])
+        add_notes(examples, token_end_notes(windows, examples, self._located))
         rows = [self.inputs(window.encoding) for window in windows]
         return Encoded(rows, self.method.targets(windows, examples))
 
@@ -195,6 +240,11 @@ class Extractor(Task[E], Generic[E]):
         return self.method.mention_score(outputs, *targets)
 
     # Files
+
+    def reads_lines(self, path: Path) -> bool:
+        """Whether a file holds one text per line; one of tokens and tags is refused."""
+        refuse_tags(path)
+        return not is_table(path)
 
     def read_inputs(
         self, path: Path, *, columns: Columns = None, skip_bad: bool = False

@@ -55,4 +55,12 @@ MENTIONS = Content(
     metrics={"exact": mention_scores},
     json=mentions_json,
     mark=lambda text, mentions: Marked([*mentions], []),
+    places=lambda example: ((mention.start, mention.end) for mention in example.mentions),
+    moved=lambda example, move: Annotated(
+        example.text, [Mention(*move(m[:2]), *m[2:]) for m in example.mentions]
+    ),
+    known=lambda example, labels: Annotated(
+        example.text, [mention for mention in example.mentions if mention.label in labels]
+    ),
+    options=("join",),
 )

@@ -1,14 +1,16 @@
 """Extracting relations: who stands in which relation to what, in texts of any length."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from playmask.data.annotated import Mention
 from playmask.data.gathering import BadExample
+from playmask.data.offsets import Place
 from playmask.data.relations import (
     VALUE,
     Related,
     Relation,
+    Slot,
     check_relations,
     label_of,
     labels_of,
@@ -100,6 +102,35 @@ def mark_relations(text: str, relations: Sequence[Relation]) -> Marked:
     return Marked(marks_once(marks), lines)
 
 
+def _places(example: Related) -> Iterable[Place]:
+    """Where subjects and slots stand."""
+    for relation in example.relations:
+        yield relation.subject
+        yield from ((slot.start, slot.end) for slot in relation.object)
+
+
+def _moved(example: Related, move: Callable[[Place], Place]) -> Related:
+    """A text whose subjects and slots stand where a function puts them."""
+    relations = (
+        relation._replace(
+            subject=move(relation.subject),
+            object=tuple(Slot(name, *move((start, end))) for name, start, end in relation.object),
+        )
+        for relation in example.relations
+    )
+    return Related(example.text, relations)
+
+
+def _known(example: Related, labels: Collection[str]) -> Related:
+    """A text without the slots of other labels, and without relations that have no others."""
+    relations = []
+    for relation in example.relations:
+        both = zip(relation.object, labels_of(relation), strict=True)
+        slots = tuple(slot for slot, label in both if label in labels)
+        relations += [relation._replace(object=slots)] if slots else []
+    return Related(example.text, relations)
+
+
 RELATIONS = Content(
     parse=read_relations,
     example_of=related,
@@ -110,6 +141,9 @@ RELATIONS = Content(
     metrics={"exact": relations_in_words, "duie": relations_by_duie},
     json=relations_json,
     mark=mark_relations,
+    places=_places,
+    moved=_moved,
+    known=_known,
     subject=(SUBJECT,),
 )
 
@@ -138,7 +172,3 @@ class RelationExtractor(Extractor[RelationSettings]):
         "casrel": CasRel,
     }
     submission = staticmethod(write_duie)
-
-    def check_reference(self, example: Any) -> Related:
-        """Relations that were not learnt are to be found too."""
-        return related(example)

@@ -39,12 +39,13 @@ class SequenceTagger(Extractor[TaggerSettings]):
         """The tags, in the order of the logits; the first is that of no mention."""
         return tags_of(self.settings)
 
-    def check(self, example: Any) -> Annotated:
-        """An Annotated of the task's labels whose mentions stand apart, or (text, mentions)."""
-        annotated: Annotated = super().check(example)
+    def check_reference(self, example: Any) -> Annotated:
+        """An Annotated whose mentions stand apart, or (text, mentions)."""
+        annotated: Annotated = super().check_reference(example)
         for one, other in pairwise(annotated.mentions):
             if other.start < one.end:
                 raise BadExample(
-                    f"{one[:3]} and {other[:3]} overlap, but a token has one tag; use a SpanTagger."
+                    f"{one[:3]} and {other[:3]} overlap, but a token has one tag; use a SpanTagger "
+                    "(playmask train spans)."
                 )
         return annotated

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
+from playmask.data.formats.joining import Join
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
 from playmask.tasks.settings import LABELS, WINDOW, TaskSettings
@@ -9,6 +10,7 @@ from playmask.tasks.settings import LABELS, WINDOW, TaskSettings
 Tagger = Literal["crf", "memm", "softmax"]
 Scheme = Literal["bio", "bmes"]
 Pointer = Literal["efficient", "global"]
+JOIN = "What stands between the tokens of files of tags:"
 MENTIONS = "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's .ann."
 
 
@@ -57,6 +59,7 @@ class TaggerSettings(ExtractionSettings):
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     max_length: int = option(default=128, text=WINDOW, minimum=8)
     method: Literal["tags"] = option(default="tags")
+    join: Join = option(default="script", text=JOIN)
     tagger: Tagger = option(default="crf", text="What decodes the tags.")
     scheme: Scheme = option(default="bio", text="The tags' letters.")
     dropout: float = option(default=0.1)
@@ -77,6 +80,7 @@ class SpanSettings(ExtractionSettings):
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     max_length: int = option(default=128, text=WINDOW, minimum=8)
     method: Literal["pointer"] = option(default="pointer")
+    join: Join = option(default="script", text=JOIN)
     pointer: Pointer = option(default="efficient", text="What scores the spans.")
     size: int = option(default=64)
     dropout: float = option(default=0.1)

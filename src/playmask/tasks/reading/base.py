@@ -11,10 +11,17 @@ import numpy.typing as npt
 from playmask.data.examples import Examples
 from playmask.data.gathering import BadExample, check_all
 from playmask.data.inputs import read_questions
+from playmask.data.offsets import trimmed
 from playmask.data.passages import Asked, read_passages
 from playmask.data.submissions import write_answers
-from playmask.errors import ConfigError, InputError
+from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.reading import CMRC, DUREADER, SQUAD, reading_scores
+from playmask.tasks.example_notes import (
+    Located,
+    add_notes,
+    token_end_notes,
+    trimming_notes,
+)
 from playmask.tasks.reading.settings import PassageSettings
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.windows import Window, windows_over
@@ -90,7 +97,38 @@ class Reader(Task[R], Generic[R]):
             raise BadExample(f"It is {example!r:.60}, not an Asked.")
         if not example.answers and not example.impossible:
             raise BadExample(f"The question {example.question!r:.40} has no answer.")
-        return self.check_room(example)
+        places = tuple(trimmed(example.text, *place) for place in example.places)
+        return self.check_room(
+            example if places == example.places else example._replace(places=places)
+        )
+
+    def learnable(self, references: Examples[Any]) -> Examples[Any]:
+        """The questions whose answers have places, or that have none.
+
+        Raises: DataError where there is no such question
+        """
+        places = references.places
+        some = [(p, e) for p, e in zip(places, references, strict=True) if e.places or e.impossible]
+        if not some:
+            where = "" if references.path is None else f"{references.path}: "
+            raise DataError(f"{where}No question has an answer that stands in its passage.")
+        learnt = Examples([e for _, e in some], (), [p for p, _ in some], references.path)
+        learnt.notes = references.notes
+        return learnt
+
+    def remarks(self, before: Examples[Any], after: Examples[Any]) -> list[str]:
+        """How much was trimmed."""
+        return trimming_notes(before, after, _located)
+
+    def end_notes(self, examples: Sequence[Any]) -> list[str]:
+        """Answers that no token's ends meet."""
+        return token_end_notes(self.windows(examples), examples, _located)
+
+    def learnt_windows(self, examples: Sequence[Asked]) -> list[Window]:
+        """The windows of questions that are learnt; their notes say what cannot be found there."""
+        windows = self.windows(examples)
+        add_notes(examples, token_end_notes(windows, examples, _located))
+        return windows
 
     def check_room(self, example: Q) -> Q:
         """A question, also without its answers, that leaves room for its passage."""
@@ -155,7 +193,7 @@ class Reader(Task[R], Generic[R]):
     def measure(
         self, examples: Sequence[Asked], answers: Sequence[Answer], metric: str | None = None
     ) -> dict[str, float]:
-        """F1 and exact matches, in per cent, by the rule of a competition: dureader, cmrc, squad.
+        """F1 and exact matches, 0 to 1, by the rule of a competition: dureader, cmrc, squad.
 
         An impossible question's right answer is the empty text.
         """
@@ -203,6 +241,11 @@ class Reader(Task[R], Generic[R]):
             first = merged.setdefault(stated, Answer(stated, start, end, 0.0))
             merged[stated] = first._replace(score=min(first.score + chance, 1.0))
         return sorted(merged.values(), key=lambda answer: -answer.score)
+
+
+def _located(question: Asked) -> Located:
+    """The passage, and where its answers stand."""
+    return Located(question.text, question.places)
 
 
 def check_answers(task: Reader[Any], longest: int) -> None:

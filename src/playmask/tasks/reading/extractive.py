@@ -120,7 +120,7 @@ class ReadingComprehension(Reader[ReaderSettings]):
         One that shows no more than a part of an answer teaches nothing, nor does a longer answer.
         """
         rows, numbers = [], []
-        for window in self.windows(examples):
+        for window in self.learnt_windows(examples):
             right, parts = [], False
             for place in examples[window.text].places:
                 ends = window.whole(*place)

@@ -99,7 +99,7 @@ class CopyingReader(Reader[CopyingSettings]):
         One that shows no more than a part of an answer teaches nothing, nor does a longer answer.
         """
         short, sources, answers = self._short(examples), [], []
-        for window in self.windows(examples):
+        for window in self.learnt_windows(examples):
             question = examples[window.text]
             whole = [
                 question.text[slice(*place)]

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.data.examples import Example, Examples, ordered
-from playmask.data.gathering import BadExample, filled
-from playmask.data.readers import read_examples
+from playmask.data.gathering import BadExample, filled, suffix_of
+from playmask.data.readers import read_examples, read_single
 from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.generation.generate import check
 from playmask.model.transformer import Transformer
@@ -113,13 +113,15 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
         """Read texts, with labels where the condition is one."""
         if settings.condition == "vector":
             raise DataError(f"{path}: A file holds no vectors; give (text, vector) pairs.")
-        return read_examples(
-            path,
-            labelled=settings.condition is not None,
-            labels=settings.labels or None,
-            columns=columns,
-            skip_bad=skip_bad,
-        )
+        if settings.condition is None:
+            return read_single(path, columns=columns, skip_bad=skip_bad)
+        labels = settings.labels or None
+        return read_examples(path, labels=labels, columns=columns, skip_bad=skip_bad)
+
+    def reads_lines(self, path: Path) -> bool:
+        """Whether a file holds one text per line, as training reads it."""
+        plain = self.settings.condition is None and suffix_of(path) == ".txt"
+        return plain or super().reads_lines(path)
 
     @classmethod
     def names(cls, example: Example) -> Iterable[str]:

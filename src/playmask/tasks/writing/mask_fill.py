@@ -11,8 +11,8 @@ import numpy.typing as npt
 from keras import ops
 
 from playmask.data.examples import Example, Examples
-from playmask.data.gathering import filled
-from playmask.data.readers import read_examples
+from playmask.data.gathering import filled, suffix_of
+from playmask.data.readers import read_single
 from playmask.errors import ConfigError, InputError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
@@ -117,7 +117,11 @@ class MaskFill(TokenTask[MaskFillSettings]):
         skip_bad: bool = False,
     ) -> Examples[Example]:
         """Read texts."""
-        return read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad)
+        return read_single(path, columns=columns, skip_bad=skip_bad)
+
+    def reads_lines(self, path: Path) -> bool:
+        """Whether a file holds one text per line, as training reads it."""
+        return suffix_of(path) == ".txt" or super().reads_lines(path)
 
     def check(self, example: Any) -> Example:
         """A text, or an Example of one."""
