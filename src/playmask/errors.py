@@ -39,6 +39,14 @@ class InputError(PlaymaskError, ValueError):
     """A model, tokenizer or predictor was given inputs it cannot take."""
 
 
+class BusyError(PlaymaskError, RuntimeError):
+    """A model is used where it cannot be now: another thread trains it, or the process forked."""
+
+
+class NotFiniteError(PlaymaskError, ArithmeticError):
+    """What was computed is NaN or infinite: weights are damaged, or a dtype's range is left."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name is nearest, as the end of an error message.
 
