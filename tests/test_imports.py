@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
-    ("errors",),
+    ("errors", "private", "rooms"),
     ("checksums", "files", "metrics", "protobuf"),
     ("commits",),
     ("model",),
@@ -27,7 +27,7 @@ LAYERS = (
 """From the bottom up: what stands on a line may import from the lines above it only."""
 
 MODEL = (
-    ("activations", "old_names", "recipes"),
+    ("activations", "forks", "old_names", "recipes"),
     ("masks",),
     ("dense",),
     ("norms",),

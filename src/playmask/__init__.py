@@ -8,12 +8,15 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from playmask.private import private_cache
+from playmask.rooms import opened
+
 if "keras" not in sys.modules:
     # Before Keras is imported: a fresh Keras would pick TensorFlow and remember it.
     os.environ.setdefault("KERAS_BACKEND", "jax")
     # What JAX compiles is kept between runs: seconds for each shape, the first time only.
-    _cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(_cache, "playmask", "jax"))
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and (_cache := private_cache("jax")):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 __version__ = "0.1.0"
@@ -133,13 +136,16 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
+_open = opened(__name__)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'playmask' has no attribute {name!r}")
+        return _open(name)
     value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOME]
+    return [*__all__, "__version__"]

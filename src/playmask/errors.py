@@ -49,8 +49,12 @@ class InputError(PlaymaskError, ValueError):
     """A model, tokenizer or predictor was given inputs it cannot take."""
 
 
-class TrainingError(PlaymaskError, ArithmeticError):
-    """A training has gone wrong: its loss or its weights are no longer finite."""
+class BusyError(PlaymaskError, RuntimeError):
+    """A model is used where it cannot be now: another thread trains it, or the process forked."""
+
+
+class NotFiniteError(PlaymaskError, ArithmeticError):
+    """What was computed is NaN or infinite: weights are damaged, or a dtype's range is left."""
 
 
 def brief(value: object) -> str:

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from playmask.errors import ConfigError, InputError
-from playmask.generation.search import FORBIDDEN, Sample
+from playmask.errors import ConfigError, InputError, NotFiniteError
+from playmask.generation.search import FORBIDDEN, NOT_FINITE, Sample
 from playmask.model.masks import Tensor
 from playmask.model.rng import uniform
 from playmask.model.transformer import Transformer
+from playmask.runtime.access import reading
 from playmask.runtime.batches import bucket, buckets, pad
 from playmask.runtime.compiled import Compiled
 
@@ -63,6 +64,7 @@ def fill(
     filled, scores = run(texts.inputs(), gaps, texts.barred, texts.mask, np.int32(iterations))
     filled, scores = map(keras.ops.convert_to_numpy, (filled, scores))
     there = gaps >= 0
+    _check_finite(np.isnan(scores[there]))
     return Filled(
         texts.rows(filled),
         [scores[i][there[i]].tolist() for i in range(len(tokens))],
@@ -106,13 +108,15 @@ def gibbs(
     draw = Sample(temperature=temperature, top_k=top_k)
     run = _program(model, ("gibbs", draw), lambda model: _drawing(model, draw))
     inputs, snapshots, step = texts.inputs(), [], 0
-    while step < steps:
-        until = min(steps, step + (every or steps))
-        seeds = np.array([seed, step], "int32")
-        drawn = run(inputs, gaps, texts.barred, texts.mask, seeds, np.int32(until))
-        inputs = {**inputs, "tokens": keras.ops.convert_to_numpy(drawn)}
-        snapshots.append(texts.rows(inputs["tokens"]))
-        step = until
+    with reading(run.weights):
+        while step < steps:
+            until = min(steps, step + (every or steps))
+            seeds = np.array([seed, step], "int32")
+            drawn, lost = run(inputs, gaps, texts.barred, texts.mask, seeds, np.int32(until))
+            _check_finite(keras.ops.convert_to_numpy(lost))
+            inputs = {**inputs, "tokens": keras.ops.convert_to_numpy(drawn)}
+            snapshots.append(texts.rows(inputs["tokens"]))
+            step = until
     return snapshots
 
 
@@ -196,12 +200,12 @@ def _program(
     model: Transformer, name: Hashable, make: Callable[[Transformer], Callable[..., Any]]
 ) -> Compiled:
     """A compiled function of a model, kept as long as it lives with these weights."""
-    programs = _PROGRAMS.setdefault(model, {})
+    programs = _PROGRAMS.setdefault(model, {})  # threads that come at once compile the same one
     key = (name, tuple(id(variable) for variable in model.variables))
-    if key not in programs:
-        proxy: Any = weakref.proxy(model)  # what is kept for a model must not keep it alive
-        programs[key] = Compiled(model, make(proxy))
-    return programs[key]
+    if key in programs:
+        return programs[key]
+    proxy: Any = weakref.proxy(model)  # what is kept for a model must not keep it alive
+    return programs.setdefault(key, Compiled(model, make(proxy)))
 
 
 def _logs(
@@ -249,16 +253,21 @@ def _filling(model: Transformer) -> Callable[..., tuple[Tensor, Tensor]]:
     return run
 
 
-def _drawing(model: Transformer, draw: Sample) -> Callable[..., Tensor]:
-    """Gibbs sampling: inputs, places (B, M), … -> tokens (B, T)."""
+def _check_finite(lost: npt.NDArray[Any]) -> None:
+    if lost.any():
+        raise NotFiniteError(NOT_FINITE)
+
+
+def _drawing(model: Transformer, draw: Sample) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Gibbs sampling: inputs, places (B, M), … -> tokens (B, T), and where logits were NaN (B,)."""
 
     def run(
         inputs: Inputs, places: Tensor, barred: Tensor, mask: Tensor, seeds: Tensor, until: Tensor
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         count = ops.sum(ops.cast(places >= 0, "int32"), axis=1, keepdims=True)
         rows = ops.arange(places.shape[0], dtype="int32")
 
-        def step(i: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        def step(i: Tensor, tokens: Tensor, lost: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             dice = uniform(seeds[0], i, rows, size=1)
             which = ops.minimum(ops.cast(dice * ops.cast(count, "float32"), "int32"), count - 1)
             place = ops.take_along_axis(places, which, axis=1)
@@ -267,9 +276,12 @@ def _drawing(model: Transformer, draw: Sample) -> Callable[..., Tensor]:
             draws = uniform(seeds[0] + 1, i, rows, size=logs.shape[-1])[:, None]
             race = draw.filtered(logs) - ops.log(-ops.log1p(-draws))
             drawn = ops.cast(ops.argmax(race, axis=-1), "int32")
-            return i + 1, _written(masked, place, drawn)
+            lost = ops.logical_or(lost, ops.isnan(logs[:, 0, 0]))  # one NaN makes all NaN
+            return i + 1, _written(masked, place, drawn), lost
 
-        start = (seeds[1], ops.cast(inputs["tokens"], "int32"))
-        return ops.while_loop(lambda i, *_: i < until, step, start)[1]
+        none = ops.zeros(places.shape[0], "bool")
+        start = (seeds[1], ops.cast(inputs["tokens"], "int32"), none)
+        _, tokens, lost = ops.while_loop(lambda i, *_: i < until, step, start)
+        return tokens, lost
 
     return run

@@ -8,14 +8,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from playmask.errors import ConfigError, InputError, nearest
+from playmask.errors import BusyError, ConfigError, InputError, NotFiniteError, nearest
 from playmask.generation.constraints import Constraint
 from playmask.generation.decoding_options import DecodingOptions
 from playmask.generation.loop import CallInputs, Loop, State
 from playmask.generation.prompts import SIZES, Prompts, Rows, checked_row, several, taken
-from playmask.generation.search import LOST, Greedy, Search
+from playmask.generation.search import LOST, NOT_FINITE, Greedy, Search
 from playmask.generation.steering import Steering
 from playmask.model.transformer import Transformer
+from playmask.runtime.access import reading, weights_of
 from playmask.runtime.batches import bucket, buckets, pad
 from playmask.runtime.compiled import Compiled
 
@@ -92,12 +93,13 @@ def generate(
     options = DecodingOptions(max_tokens, min_tokens, search or Greedy(), end, constrain, steer)
     count, own = len(prompts.tokens), {"condition": condition, "context": context}
     results: list[ScoredTexts] = [[]] * count
-    for batch in prompts.batches(batch_size):
-        inputs = taken(own, batch, count)
-        session = session_of(prompts.take(batch), options.take(batch, count), inputs)
-        session.advance()
-        for index, texts in zip(batch, session.texts(), strict=True):
-            results[index] = texts
+    with reading(weights_of(model)):
+        for batch in prompts.batches(batch_size):
+            inputs = taken(own, batch, count)
+            session = session_of(prompts.take(batch), options.take(batch, count), inputs)
+            session.advance()
+            for index, texts in zip(batch, session.texts(), strict=True):
+                results[index] = texts
     return Generated.of(results)
 
 
@@ -112,9 +114,8 @@ class Generator:
     @classmethod
     def of(cls, model: Transformer) -> "Generator":
         """The generator of a model, made when it is first asked for."""
-        if model not in _GENERATORS:
-            _GENERATORS[model] = cls(model)
-        return _GENERATORS[model]
+        known = _GENERATORS.get(model)
+        return known or _GENERATORS.setdefault(model, cls(model))  # of two threads one makes it
 
     @property
     def traces(self) -> int:
@@ -142,8 +143,9 @@ class Generator:
         )
         search, steps = options.search, bucket(options.max_tokens, LENGTHS)
         begin, advance = self._programs(model, search, constraints, steps, options.steer)
-        state = begin(prompt, call, np.arange(size) >= count)
-        return Session(advance, state, call, search, options.max_tokens, count)
+        with reading(begin.weights):
+            state = begin.run(prompt, call, np.arange(size) >= count)
+            return Session(advance, state, call, search, options.max_tokens, count)
 
     def _check_sizes(self, model: Transformer, prompts: Prompts, most: int) -> None:
         a, longest = model.architecture, max(map(len, prompts.tokens))
@@ -194,17 +196,15 @@ class Generator:
         # Weights of another kind, as after quantising, make another program.
         weights = tuple(id(variable) for variable in model.variables)
         key = (search, constraints, steps, steer, weights)
-        if key not in self._compiled:
-            if steer is not None and search.lanes > 1:
-                raise ConfigError(f"Steering is for one text a prompt, not for {search!r}.")
-            own: Any = weakref.proxy(model)  # what is kept for a model must not keep it alive
-            forward = None if steer is None else steer.step(own)
-            loop = Loop(own, search, constraints, steps=steps, forward=forward)
-            self._compiled[key] = (
-                Compiled(model, loop.begin),
-                Compiled(model, loop.advance, donate=(0,)),
-            )
-        return self._compiled[key]
+        if key in self._compiled:
+            return self._compiled[key]
+        if steer is not None and search.lanes > 1:
+            raise ConfigError(f"Steering is for one text a prompt, not for {search!r}.")
+        own: Any = weakref.proxy(model)  # what is kept for a model must not keep it alive
+        forward = None if steer is None else steer.step(own)
+        loop = Loop(own, search, constraints, steps=steps, forward=forward)
+        programs = Compiled(model, loop.begin), Compiled(model, loop.advance, donate=(0,))
+        return self._compiled.setdefault(key, programs)  # threads compile the same one
 
 
 _GENERATORS: "weakref.WeakKeyDictionary[Transformer, Generator]" = weakref.WeakKeyDictionary()
@@ -225,6 +225,7 @@ class Session:
         self.state, self.search = state, search
         self._program, self._call = program, call
         self.max_tokens, self.count = max_tokens, count
+        self._version = self._weights_version()
 
     @property
     def done(self) -> bool:
@@ -237,12 +238,23 @@ class Session:
         until = self.max_tokens
         if tokens is not None:
             until = min(until, int(self.state.step) + tokens)
-        self.state = self._program(self.state, self._call, np.int32(until))
+        with reading(self._program.weights):
+            if self._weights_version() != self._version:
+                raise BusyError(
+                    "The model's weights have changed since the text was begun, by a training or "
+                    "`load_weights`; begin it anew."
+                )
+            self.state = self._program.run(self.state, self._call, np.int32(until))
+
+    def _weights_version(self) -> list[int]:
+        return [each.version for each in self._program.weights]
 
     def texts(self) -> list[ScoredTexts]:
         """For each prompt its texts so far with their scores, the best first."""
         light = self.state._replace(cache={}, constraints=())
         state = keras.tree.map_structure(keras.ops.convert_to_numpy, light)
+        if np.isnan(state.scores[: self.count]).any():
+            raise NotFiniteError(NOT_FINITE)
         texts, scores = self.search.results(state)
         return [
             [

@@ -168,6 +168,7 @@ class Loop:
     def _choose(self, logits: Tensor, state: State, call: CallInputs) -> State:
         """Let the constraints weigh what may come, and the search choose."""
         logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        lost = ops.any(ops.isnan(logs[..., 0]), axis=-1, keepdims=True)  # one NaN makes all NaN
         early = ops.logical_and(
             state.step < call.least, is_end(ops.arange(logs.shape[-1]), call.ends)
         )
@@ -193,7 +194,7 @@ class Loop:
             step=state.step + 1,
             tokens=chosen.tokens,
             texts=chosen.texts,
-            scores=chosen.scores,
+            scores=ops.where(lost, float("nan"), chosen.scores),  # for `Session.texts` to refuse
             ended=chosen.ended,
             done=chosen.done,
             ancestors=_grown(state.ancestors, chosen.parents, state.step),

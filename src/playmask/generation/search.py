@@ -15,6 +15,10 @@ from playmask.model.recipes import recipe
 from playmask.model.rng import uniform
 
 FORBIDDEN = -1e9  # the logarithm of the chance of what may not come
+NOT_FINITE = (
+    "The model's logits are NaN. Its weights are damaged, as after a training that diverged, or "
+    "numbers leave the range of its dtype; float32 has the largest."
+)
 LOST = FORBIDDEN / 2  # a score below this belongs to nobody
 
 Own = dict[str, Tensor]

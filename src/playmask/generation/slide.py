@@ -8,6 +8,7 @@ from playmask.generation.generate import Generated, ends_of, generate
 from playmask.generation.prompts import Rows, taken
 from playmask.generation.search import Greedy, Search
 from playmask.model.transformer import Transformer
+from playmask.runtime.access import reading, weights_of
 
 
 def slide(
@@ -49,25 +50,28 @@ def slide(
     texts: list[list[int]] = [[] for _ in tokens]
     scores = [0.0 for _ in tokens]
     going, done = list(range(len(texts))), 0
-    while going and done < max_tokens:
-        windows = [_window([*tokens[i], *texts[i]], limit, window) for i in going]
-        count = min(max_tokens - done, limit - max(map(len, windows)) + 1)
-        continued = generate(
-            model,
-            windows,
-            max_tokens=count,
-            min_tokens=min(max(min_tokens - done, 0), count),
-            search=search,
-            end=end,
-            seed=[seed + i + done * len(texts) for i in going],
-            **{**options, **taken(rows, going, len(texts))},
-        )
-        done += count
-        for i, text, score in zip(going, continued.tokens, continued.scores, strict=True):
-            texts[i] += text[0]
-            scores[i] += score[0]
-        short = [i for i, text in zip(going, continued.tokens, strict=True) if len(text[0]) < count]
-        going = [i for i in going if i not in short and texts[i][-1] not in ends]
+    with reading(weights_of(model)):
+        while going and done < max_tokens:
+            windows = [_window([*tokens[i], *texts[i]], limit, window) for i in going]
+            count = min(max_tokens - done, limit - max(map(len, windows)) + 1)
+            continued = generate(
+                model,
+                windows,
+                max_tokens=count,
+                min_tokens=min(max(min_tokens - done, 0), count),
+                search=search,
+                end=end,
+                seed=[seed + i + done * len(texts) for i in going],
+                **{**options, **taken(rows, going, len(texts))},
+            )
+            done += count
+            for i, text, score in zip(going, continued.tokens, continued.scores, strict=True):
+                texts[i] += text[0]
+                scores[i] += score[0]
+            short = [
+                i for i, text in zip(going, continued.tokens, strict=True) if len(text[0]) < count
+            ]
+            going = [i for i in going if i not in short and texts[i][-1] not in ends]
     return Generated([[text] for text in texts], [[score] for score in scores])
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.errors import ConfigError, InputError
+from playmask.errors import BusyError, ConfigError, InputError
 from playmask.model import cache as kv_cache
 from playmask.model.architecture import Architecture
 from playmask.model.block import Stack
 from playmask.model.dense import Dense
 from playmask.model.embeddings import Embeddings
+from playmask.model.forks import check_process
 from playmask.model.heads import HEADS, Reading, with_needed
 from playmask.model.inputs import (
     Inputs,
@@ -30,6 +31,11 @@ from playmask.model.scene import Attended, Context, Scene
 PREDICT = (
     "Keras' predict loses a model's weights on JAX after one bad input. Call the model with a dict "
     "of arrays, model({'tokens': …}), or use playmask.Predictor for rows of any length."
+)
+
+TRAINED = (
+    "The model is being trained in another thread, and its weights are not whole before that ends; "
+    "wait for `fit`, or use another copy of the model meanwhile (load it once more)."
 )
 
 Memory = tuple[
@@ -60,6 +66,7 @@ class Transformer(keras.Model):
     def __init__(
         self, architecture: Architecture, heads: Sequence[str] = (), **options: Any
     ) -> None:
+        check_process()
         options.setdefault("name", "transformer")
         super().__init__(**options)
         self.architecture = a = architecture
@@ -81,6 +88,17 @@ class Transformer(keras.Model):
             self.decoder = Stack(a.decoding, a.decoder, name="decoder", dtype=policy)
         self.heads = {name: HEADS[name](a, name=name, dtype=policy) for name in with_needed(heads)}
         self.build(None)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Run the model, in a process that can."""
+        check_process()
+        try:
+            return super().__call__(*arguments, **options)
+        except TypeError:
+            # Keras on JAX takes the values out of a model that it trains.
+            if any(variable._value is None for variable in self.variables):
+                raise BusyError(TRAINED) from None
+            raise
 
     def build(self, shape: Any = None) -> None:
         """Create all weights; a Transformer is built as soon as it exists."""
@@ -249,6 +267,10 @@ class Transformer(keras.Model):
             "name": self.name,
             "dtype": self.dtype_policy.name,
         }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it as Keras does, with its tokenizer and its report."""
+        return (*super().__reduce__(), {"tokenizer": self.tokenizer, "report": self.report})
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Transformer":

@@ -1,1 +1,5 @@
 """What runs models: batches, compiled functions, predictors, training."""
+
+from playmask.rooms import opened
+
+__getattr__ = opened(__name__)

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 import keras
 
-from playmask.errors import ConfigError
+from playmask.errors import BusyError, ConfigError
+from playmask.model.transformer import TRAINED
+from playmask.runtime.access import reading, weights_of
 
 Function = Callable[..., Any]
 T = TypeVar("T")
@@ -20,17 +22,25 @@ class Compiled:
     """Just-in-time compilation of a function of a model, once per shape, thread-safe.
 
     donate: the positions of arguments that are not used again, whose memory the results may take.
-    `traces` counts how often it was compiled; 0 on PyTorch, which runs as it reads.
+    `traces` counts how often it was compiled; 0 on PyTorch, which runs as it reads. `weights` are
+    what a call reads, in one state of theirs (see `access.py`).
+    Raises: BusyError where another thread trains the model
     """
 
     def __init__(self, model: keras.Model, function: Function, donate: Sequence[int] = ()) -> None:
         self.traces = 0
+        self.weights = weights_of(model)
         self._run = for_backend(_BACKENDS)(model, function, self._count, donate)
         self._known: set[Any] = set()
         self._lock = threading.Lock()
 
     def __call__(self, *arguments: Any) -> Any:
         """Run; the first call of each shape compiles while other threads wait."""
+        with reading(self.weights):
+            return self.run(*arguments)
+
+    def run(self, *arguments: Any) -> Any:
+        """The same for a caller who reads the weights already, in whatever thread."""
         shapes = keras.tree.map_structure(lambda x: (tuple(x.shape), str(x.dtype)), arguments)
         key = str(shapes)
         if key in self._known:
@@ -58,7 +68,19 @@ def _jax(
             return function(*arguments)
 
     jitted = jax.jit(run, donate_argnums=[position + 1 for position in donate])
-    return lambda *arguments: jitted([variable.value for variable in variables], *arguments)
+
+    def call(*arguments: Any) -> Any:
+        values: list[Any] = []
+        try:
+            values.extend(variable.value for variable in variables)
+            return jitted(values, *arguments)
+        except (TypeError, RuntimeError):
+            # A training of Keras alone, which nobody announces, takes the values out of a model.
+            if len(values) < len(variables) or any(value.is_deleted() for value in values):
+                raise BusyError(TRAINED) from None
+            raise
+
+    return call
 
 
 def _tensorflow(

@@ -6,10 +6,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from playmask.errors import InputError, nearest
-from playmask.runtime.batches import Row, buckets, pad
+from playmask.errors import NotFiniteError
+from playmask.model.inputs import check_inputs
+from playmask.model.transformer import Transformer
+from playmask.runtime.access import reading
+from playmask.runtime.batches import buckets
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches, price_of
+from playmask.runtime.row_inputs import (
+    CONTEXT,
+    MEMORY,
+    READ,
+    TARGET,
+    Bounds,
+    CheckedRow,
+    InputRow,
+    check_row,
+    stacked,
+)
 from playmask.runtime.threads import FifoSemaphore, ordered_map
 
 Output = dict[str, np.ndarray]
@@ -22,13 +36,15 @@ that two fill each other's gaps; PyTorch gives each thread as many more as there
 class Predictor:
     """Batched inference over rows of any length; returns one output per row, in their order.
 
-    function: (inputs: dict of (B, T)) -> dict of (B, …) (default: the model itself); limits: for
-    each input the number its integers must stay below, such as {"tokens": vocabulary};
-    maximum: the longest row; tokens: about how many a batch has, padding included; per_token: the
-    outputs that have one value for each token, whose padding is cut off. Rows are padded with 0;
-    "valid" tells the model what is padding.
-    Shapes: row {name: T integers} -> {name: (…), or (T, …) where per_token}
-    Raises: InputError naming the row, before anything runs
+    function: (inputs: dict of (B, …)) -> dict of (B, …) (default: the model itself); limits: for
+    each input the number its integers must stay below, such as {"tokens": vocabulary}, where it is
+    not that of the architecture; maximum: the longest row; tokens: about how many a batch has,
+    padding included; per_token: the outputs that have one value for each token, whose padding is
+    cut off. A row has any of the model's INPUTS but the cache, as one row of a batch. All is padded
+    with 0; "valid" and its like tell the model what is padding.
+    Shapes: row {name: (T), (T, …), (C) …} -> {name: (…), or (T, …) where per_token}
+    Raises: InputError naming the row, before anything runs; NotFiniteError for outputs that are no
+            numbers; BusyError where another thread trains the model
 
     Example:
         >>> limits = {"tokens": model.architecture.vocabulary}
@@ -43,16 +59,24 @@ class Predictor:
         self,
         model: keras.Model,
         *,
-        limits: Mapping[str, int],
+        limits: Mapping[str, int] | None = None,
         maximum: int = 512,
         tokens: int = BATCH_TOKENS,
         per_token: Collection[str] = (),
         function: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
-        self.limits = dict(limits)
+        transformer = getattr(model, "transformer", model)
+        architecture = getattr(transformer, "architecture", None)
+        whole = isinstance(model, Transformer) and function is None
+        self._checked = architecture if whole else None  # what else the inputs must go with
+        self._bounds = Bounds.of(architecture, limits or {})
+        self.limits = self._bounds.limits
         self.per_token = frozenset(per_token)
         self.lengths = buckets(maximum)
         self.tokens = tokens
+        others = buckets(1 << 20, smallest=4)
+        targets = buckets(self._bounds.limits.get("target_positions", 1 << 20))
+        self._lengths = {TARGET: targets, CONTEXT: others, MEMORY: others, READ: others}
         self._known: set[int] = set()  # lengths that were used before
         self._slots = FifoSemaphore(AT_ONCE)
         self._price = price_of(model.count_params())
@@ -63,69 +87,70 @@ class Predictor:
         """How many shapes were compiled so far."""
         return self._run.traces
 
-    def __call__(self, rows: Sequence[Row]) -> list[Output]:
+    def __call__(self, rows: Sequence[InputRow]) -> list[Output]:
         """Run all rows, those of about one length together."""
-        lengths = self._check(rows)
+        checked = self._check(rows)
         results: list[Output] = [{} for _ in rows]
         batches = plan_batches(
-            lengths, self.lengths, known=self._known, tokens=self.tokens, price=self._price
+            [row.length for row in checked],
+            self.lengths,
+            known=self._known,
+            tokens=self.tokens,
+            price=self._price,
         )
 
         def run(batch: PlannedBatch) -> Output:
-            return self._batch([rows[i] for i in batch.rows], batch)
+            return self._batch([checked[i] for i in batch.rows], batch)
 
-        for batch, outputs in zip(batches, ordered_map(run, batches, AT_ONCE), strict=True):
-            self._known.add(batch.length)
-            for place, index in enumerate(batch.rows):
-                results[index] = self._row(outputs, place, lengths[index])
+        with reading(self._run.weights):
+            both = zip(batches, ordered_map(run, batches, AT_ONCE), strict=True)
+            for batch, outputs in both:
+                self._known.add(batch.length)
+                finite = all(map(_finite, outputs.values()))
+                for place, index in enumerate(batch.rows):
+                    results[index] = self._row(outputs, place, checked[index])
+                    if not finite:
+                        _check_finite(index, results[index])
         return results
 
-    def _batch(self, rows: list[Row], batch: PlannedBatch) -> Output:
+    def _check(self, rows: Sequence[InputRow]) -> list[CheckedRow]:
+        """Refuse what the model cannot take."""
+        checked: list[CheckedRow] = []
+        for i, row in enumerate(rows):
+            first = checked[0] if checked else None
+            checked.append(check_row(i, row, first, self._bounds, self.lengths[-1]))
+        if checked and self._checked is not None:
+            inputs = {name: array[None] for name, array in checked[0].arrays.items()}
+            check_inputs(inputs, self._checked)
+        return checked
+
+    def _batch(self, rows: list[CheckedRow], batch: PlannedBatch) -> Output:
         """Pad rows to the shape of their batch, and run them."""
         padded = [*rows, *[rows[0]] * (batch.size - len(rows))]
-        inputs = {name: pad([row[name] for row in padded], batch.length) for name in rows[0]}
-        sizes = np.array([len(row["tokens"]) for row in padded])
-        inputs["valid"] = np.arange(batch.length) < sizes[:, None]
+        inputs = stacked(padded, batch.length, self._lengths)
         with self._slots.slot():
-            outputs = self._run(inputs)
+            outputs = self._run.run(inputs)
             return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
 
-    def _row(self, outputs: Output, place: int, length: int) -> Output:
+    def _row(self, outputs: Output, place: int, row: CheckedRow) -> Output:
         """One row's outputs, without the padding of its batch."""
         return {
-            name: value[place, :length] if name in self.per_token else value[place]
+            name: value[place, : row.count(name)] if name in self.per_token else value[place]
             for name, value in outputs.items()
         }
 
-    def _check(self, rows: Sequence[Row]) -> list[int]:
-        """Refuse what the model cannot take; return the rows' lengths."""
-        return [self._check_row(i, row, rows[0]) for i, row in enumerate(rows)]
 
-    def _check_row(self, i: int, row: Row, first: Row) -> int:
-        if not isinstance(row, Mapping) or "tokens" not in row:
-            raise InputError(f"Row {i} is no dict with 'tokens' but {row!r:.80}.")
-        if set(row) != set(first):
-            raise InputError(f"Row {i} has the inputs {sorted(row)}, row 0 {sorted(first)}.")
-        length = len(row["tokens"])
-        if not 0 < length <= self.lengths[-1]:
-            raise InputError(
-                f"Row {i} has {length} tokens; a row has 1 to {self.lengths[-1]}."
-                + (" Cut it (max_length), or use windows (stride)." if length else "")
-            )
-        for name, values in row.items():
-            self._check_values(i, name, values, length)
-        return length
+def _finite(value: Any) -> bool:
+    """Whether no number is NaN or +inf; -inf may be the logarithm of no chance."""
+    inexact = value.dtype.kind in "fV"  # bfloat16 is a V
+    return not (inexact and value.size) or bool(np.max(value) < np.inf)
 
-    def _check_values(self, i: int, name: str, values: Sequence[int], length: int) -> None:
-        if name not in self.limits:
-            raise InputError(f"Row {i} has an input {name!r}.{nearest(name, self.limits)}")
-        if len(values) != length:
-            raise InputError(f"Row {i} has {length} tokens but {len(values)} {name}.")
-        array = np.asarray(values)
-        if array.ndim != 1 or array.dtype.kind not in "iu":
-            raise InputError(f"Row {i}: {name} must be whole numbers, not {values!r:.80}.")
-        if array.min() < 0 or array.max() >= self.limits[name]:
-            wrong = array.min() if array.min() < 0 else array.max()
-            raise InputError(
-                f"Row {i}: {name} holds {wrong}; the model takes 0 to {self.limits[name] - 1}."
+
+def _check_finite(i: int, outputs: Output) -> None:
+    for name, value in outputs.items():
+        if not _finite(value):
+            raise NotFiniteError(
+                f"Row {i}: the model's output {name!r} holds NaN or inf. Its weights are damaged, "
+                "as after a training that diverged, or numbers leave the range of its dtype; "
+                "float32 has the largest."
             )

@@ -13,21 +13,22 @@ from keras import ops
 from playmask.data.examples import Examples
 from playmask.data.gathering import read_checked
 from playmask.data.inputs import is_table, read_table
-from playmask.errors import ConfigError, DataError
+from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
+from playmask.runtime.access import one_state, writing
 from playmask.runtime.batches import Batch, Batches, Row
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.predictor import Predictor
-from playmask.runtime.train.fitting import TrainingPlan
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.explaining import Question, among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
 from playmask.tasks.objective import Objective
+from playmask.tasks.pickling import reduced
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.saving import assign_weights, load_reader, save_task, save_weights
 from playmask.tasks.settings import TaskSettings
-from playmask.tasks.training import fingerprint, fit_network
+from playmask.tasks.training import fit_task
 from playmask.tokenizers import Encoding, Tokenizer
 
 S = TypeVar("S", bound=TaskSettings)
@@ -48,6 +49,12 @@ class Task(ABC, Generic[S]):
     best: ClassVar[str | None] = None  # of `evaluate`, highest in the best epoch; None: lowest loss
     fresh: ClassVar[Mapping[str, Any]] = {}  # changes of the architecture of a small new model
     submission: ClassVar[Callable[..., None] | None] = None  # writes answers as a competition does
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Whatever a task's answers take, they read one state of its weights."""
+        super().__init_subclass__(**options)
+        for name in {"predict", "evaluate"} & vars(cls).keys():
+            setattr(cls, name, one_state(vars(cls)[name]))
 
     def __init__(self, network: keras.Model, tokenizer: Tokenizer, settings: S) -> None:
         self.network = network
@@ -174,8 +181,6 @@ class Task(ABC, Generic[S]):
         """Scores by class, where there are classes."""
         return None
 
-    # What it is given in files, and how answers stand in them
-
     def reads_lines(self, path: Path) -> bool:
         """Whether a file holds one text per line; else it is read by `read_inputs`.
 
@@ -206,8 +211,6 @@ class Task(ABC, Generic[S]):
         """What stands for the right answer in JSON."""
         return {"target": example.label}
 
-    # What explanations ask
-
     def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """How strongly the outputs speak for each answer: (B,) each; the highest is the answer.
 
@@ -228,8 +231,6 @@ class Task(ABC, Generic[S]):
     def slopes(self) -> Compiled:
         """The score of an answer and its gradient, see `slopes_of`."""
         return slopes_of(self)
-
-    # What all tasks share
 
     @property
     def name(self) -> str:
@@ -297,6 +298,7 @@ class Task(ABC, Generic[S]):
         """What the task answers to each of some examples."""
         return self.predict([self.input_of(example) for example in examples])
 
+    @one_state
     def evaluate(
         self, data: Any, *, metric: str | None = None, skip_bad: bool = False
     ) -> dict[str, float]:
@@ -332,25 +334,16 @@ class Task(ABC, Generic[S]):
         interrupted; callbacks: of Keras, StepHooks among them. The best epoch has the highest
         `best` of the task on (at most 1,000 of) the validation data ("val_f1" in the history), or
         the lowest loss where it names none; without validation data it is the last one.
-        Raises: DataError for a bad example; ConfigError for an option that cannot be; TrainingError
-                for a loss that is not finite; KeyboardInterrupt passes, with the best epoch kept
+        Predictions that run in other threads are waited for; those that come later are refused.
+        Raises: DataError for a bad example; ConfigError for an option that cannot be; BusyError
+                where another thread trains it; NotFiniteError for a loss that is not finite;
+                KeyboardInterrupt passes, with the best epoch kept
         """
         options = (options or TrainingOptions()).change(**changes)
-        examples = self.read(train_data, skip_bad=skip_bad)
-        before, self.settings = self.settings, self.learn(self.settings, examples)
-        try:
-            checks = (
-                None if validation is None else self.read_references(validation, skip_bad=skip_bad)
-            )
-        except DataError:
-            self.settings = before  # nothing was learnt
-            raise
-        self.training = options
-        plan = TrainingPlan(options, resume=resume, data=fingerprint(examples))
-        folder = None if directory is None else Path(directory)
-        return fit_network(
-            self, examples, checks, plan, directory=folder, callbacks=[*callbacks], verbose=verbose
-        )
+        own: Fields = {"resume": resume, "directory": directory, "callbacks": callbacks}
+        own |= {"skip_bad": skip_bad, "verbose": verbose}
+        with writing(self.network, lasts=True):
+            return fit_task(self, (train_data, validation), options, **own)
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
         """Padded batches of examples, as the network learns them; options of `Batches`."""
@@ -365,14 +358,19 @@ class Task(ABC, Generic[S]):
             **options,
         )
 
+    __reduce__ = reduced
+
+    @one_state
     def save(self, directory: str | Path) -> Path:
         """Save into a directory, see `save_task`."""
         return save_task(self, directory)
 
+    @one_state
     def save_weights(self, directory: Path) -> None:
         """Write the weights of a task that is saved already, whole or not at all."""
         save_weights(self.network, directory)
 
     def load_weights(self, directory: Path) -> None:
-        """Take back the weights that were saved."""
-        assign_weights(self.network, directory)
+        """Take back the weights that were saved, when the predictions that run are done."""
+        with writing(self.network):
+            assign_weights(self.network, directory)

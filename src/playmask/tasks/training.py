@@ -8,9 +8,11 @@ from typing import Any, Protocol
 import keras
 
 from playmask.data.examples import Examples
+from playmask.errors import DataError
 from playmask.runtime.batches import Batches
 from playmask.runtime.planning import price_of
 from playmask.runtime.train.fitting import Trainable, TrainingPlan, train
+from playmask.runtime.train.options import TrainingOptions
 
 MEASURED = 1000  # validation examples at most on which an epoch is measured
 
@@ -26,13 +28,64 @@ def measured(checks: Sequence[Any]) -> slice:
 
 
 class Fitted(Trainable, Protocol):
-    """What is trained on examples: it makes batches of them."""
+    """What is trained on examples: it reads them, learns settings from them, makes batches."""
+
+    settings: Any
+    training: TrainingOptions | None
+
+    def read(self, data: Any, *, skip_bad: bool = False) -> Examples[Any]:
+        """Read labelled examples."""
+
+    def read_references(self, data: Any, *, skip_bad: bool = False) -> Examples[Any]:
+        """Read labelled examples to be measured on."""
+
+    def learn(self, settings: Any, examples: Examples[Any]) -> Any:
+        """The settings, with what only examples say."""
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
         """Padded batches of examples."""
 
     def learnable(self, references: Examples[Any]) -> Examples[Any]:
         """Those of examples to be measured on that can be learnt from."""
+
+
+def fit_task(
+    task: Fitted,
+    data: tuple[Any, Any],
+    options: TrainingOptions,
+    *,
+    resume: bool,
+    skip_bad: bool,
+    directory: str | Path | None,
+    callbacks: Iterable[keras.callbacks.Callback],
+    verbose: Any,
+) -> dict[str, list[float]]:
+    """Train a task on what is to be learnt and, perhaps, validated; arguments as of `Task.fit`."""
+    examples, checks = _learnt(task, *data, skip_bad=skip_bad)
+    task.training = options
+    return fit_network(
+        task,
+        examples,
+        checks,
+        TrainingPlan(options, resume=resume, data=fingerprint(examples)),
+        directory=None if directory is None else Path(directory),
+        callbacks=[*callbacks],
+        verbose=verbose,
+    )
+
+
+def _learnt(
+    task: Fitted, train_data: Any, validation: Any, *, skip_bad: bool
+) -> tuple[Examples[Any], Examples[Any] | None]:
+    """Read the examples of a training, and learn the settings that they alone say."""
+    examples = task.read(train_data, skip_bad=skip_bad)
+    before, task.settings = task.settings, task.learn(task.settings, examples)
+    try:
+        checks = task.read_references(validation, skip_bad=skip_bad) if validation is not None else None
+        return examples, checks
+    except DataError:
+        task.settings = before  # nothing was learnt
+        raise
 
 
 def fit_network(

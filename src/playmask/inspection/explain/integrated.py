@@ -14,6 +14,7 @@ import numpy as np
 
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.inspection.explain.explanation import Explanation
+from playmask.runtime.access import reading, weights_of
 from playmask.runtime.batches import bucket, pad
 from playmask.tasks.explaining import Question
 from playmask.tasks.task import Task
@@ -57,6 +58,14 @@ def integrated_gradients(
     texts = tuple(text) if isinstance(text, (tuple, list)) else (text,)
     if len(texts) not in (1, 2) or not all(isinstance(part, str) for part in texts):
         raise InputError(f"A text or a pair of texts is explained, not {text!r:.60}.")
+    with reading(weights_of(task.network)):
+        return _explained(task, texts, answer, baseline, steps)
+
+
+def _explained(
+    task: Task[Any], texts: tuple[str, ...], answer: str | None, baseline: str | None, steps: int
+) -> Explanation:
+    """The same, when texts and steps are checked."""
     question = task.question(texts, answer)
     baseline = _baseline(task, baseline)
     line = _line(task, question, baseline)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from playmask.errors import TrainingError
+from playmask.errors import NotFiniteError
 from playmask.runtime.train.options import TrainingOptions
 
 
@@ -17,7 +17,7 @@ class FiniteLoss(keras.callbacks.Callback):
     Where Keras hands the losses of steps over in threads, while the next steps run, so it stays:
     the loop does not wait for them, and a step or two later the training stops.
 
-    Raises: TrainingError
+    Raises: NotFiniteError
     """
 
     async_safe = True  # for Keras: the end of a step may be seen in another thread
@@ -50,7 +50,7 @@ class FiniteLoss(keras.callbacks.Callback):
 
     def _stop(self) -> None:
         step = min(self.losses)
-        raise TrainingError(
+        raise NotFiniteError(
             f"The loss is {self.losses[step]} at step {step + 1} of epoch {self.epoch + 1}, so the "
             f"training stopped; what was kept is of the epochs before. {advice(self.options)}"
         )
@@ -61,7 +61,7 @@ def check_epoch(
 ) -> None:
     """See that an epoch has left finite weights and no NaN as its validation loss.
 
-    Raises: TrainingError
+    Raises: NotFiniteError
     """
     if math.isnan(logs.get("val_loss", 0.0)):
         state = "The validation loss is nan"
@@ -69,7 +69,7 @@ def check_epoch(
         state = "Weights are no longer finite numbers"
     else:
         return
-    raise TrainingError(
+    raise NotFiniteError(
         f"{state} after epoch {epoch + 1}, so the training stopped; what was kept is of the epochs "
         f"before. {advice(options)}"
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from playmask.runtime.access import writing
 from playmask.runtime.gradients import with_gradient
 
 Tensors = dict[str, Any]
@@ -82,6 +83,11 @@ class OpenStep(keras.Model):
 
     hooks: Sequence[StepHook] = ()
     transformer: Any
+
+    def fit(self, *arguments: Any, **options: Any) -> Any:
+        """Keras' fit, which has the weights alone: other threads are refused meanwhile."""
+        with writing(self, lasts=True):
+            return super().fit(*arguments, **options)
 
     def task_loss(self, targets: Any, outputs: Tensors, weights: Any) -> Any:
         """The compiled losses of outputs: a scalar."""

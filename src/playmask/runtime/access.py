@@ -1,0 +1,181 @@
+"""Access to a model's weights: any number of readers at once, or one writer alone.
+
+A prediction reads one state of the weights from its beginning to its end: a training or a reload
+waits until those that run are done. Who comes while a training has the weights is refused, since
+that lasts; who comes while others are put in their place waits. No deadlock can come of it: a
+thread that holds anything waits only for writers that write already, and these wait for nobody.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, Protocol, TypeVar, cast
+
+import keras
+
+from playmask.errors import BusyError
+from playmask.model.forks import check_process
+from playmask.model.transformer import TRAINED, Transformer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INSIDE = (
+    "New weights cannot be put into a model from within a prediction, which would wait for its own "
+    "end; fit or load when it is done."
+)
+
+
+class Writer:
+    """One that has claimed weights; lasts: who comes meanwhile is refused, not kept waiting."""
+
+    def __init__(self, model: keras.Model, *, lasts: bool) -> None:
+        self.model, self.lasts = model, lasts
+        self.writes = False  # it still waits for readers
+
+
+class Weights:
+    """Who uses the weights of one model: readers, or a writer; version: how often it was written.
+
+    Its state changes under one condition for all weights, so that several are claimed at once.
+    """
+
+    changed = threading.Condition()
+
+    def __init__(self) -> None:
+        self.readers: set[object] = set()
+        self.writer: Writer | None = None
+        self.version = 0
+
+
+class _Held(threading.local):
+    """The weights that this thread reads or writes."""
+
+    reads: tuple[Weights, ...] = ()
+    writes: tuple[Weights, ...] = ()
+
+
+_HELD = _Held()
+_WEIGHTS: "weakref.WeakKeyDictionary[keras.Model, tuple[Weights, ...]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def weights_of(model: keras.Model) -> tuple[Weights, ...]:
+    """The weights that a model shares with others: of the Transformers in it, or else its own."""
+    known = _WEIGHTS.get(model)
+    if known is not None:
+        return known
+    inside = [each for each in model._flatten_layers() if isinstance(each, Transformer)]
+    others = [each for each in inside if each is not model]
+    if others:
+        several = tuple(each for other in others for each in weights_of(other))
+    else:
+        several = (Weights(),)
+    with Weights.changed:
+        return _WEIGHTS.setdefault(model, several)
+
+
+@contextmanager
+def reading(weights: Sequence[Weights]) -> Iterator[None]:
+    """Read weights in one state of theirs.
+
+    Raises: BusyError where another thread trains them, or the process was forked
+    """
+    check_process()
+    new = [each for each in weights if each not in _HELD.reads and each not in _HELD.writes]
+    if not new:
+        _bring_back(weights)
+        yield
+        return
+    reads, reader = _HELD.reads, object()
+    try:
+        with Weights.changed:
+            Weights.changed.wait_for(lambda: _may_read(new))
+            for each in new:
+                each.readers.add(reader)
+        _HELD.reads = (*reads, *new)
+        yield
+    finally:  # also on Ctrl-C, whenever it comes
+        _HELD.reads = reads
+        with Weights.changed:
+            for each in new:
+                each.readers.discard(reader)
+            if any(each.writer for each in new):
+                Weights.changed.notify_all()
+
+
+def _may_read(weights: Sequence[Weights]) -> bool:
+    """Whether no writer is before this thread; one that holds something passes those who wait."""
+    writers = [each.writer for each in weights if each.writer is not None]
+    if any(writer.lasts for writer in writers):
+        raise BusyError(TRAINED)
+    holds = bool(_HELD.reads or _HELD.writes)
+    return not any(writer.writes or not holds for writer in writers)
+
+
+def _bring_back(weights: Sequence[Weights]) -> None:
+    """Put into a model what its own training has, which Keras on JAX holds outside of it."""
+    for each in weights:
+        sync = each.writer and getattr(each.writer.model, "jax_state_sync", None)
+        if sync and each in _HELD.writes:
+            sync()
+
+
+@contextmanager
+def writing(model: keras.Model, *, lasts: bool = False) -> Iterator[None]:
+    """Have a model's weights alone, to change them: when the predictions that run are done.
+
+    lasts: whether others are refused meanwhile, as by a training, and not kept waiting
+    Raises: BusyError where another thread trains them, or within a prediction
+    """
+    check_process()
+    weights = weights_of(model)
+    if all(each in _HELD.writes for each in weights):
+        yield
+        return
+    if _HELD.reads:
+        raise BusyError(INSIDE)
+    new = [each for each in weights if each not in _HELD.writes]
+    before, writer = _HELD.writes, Writer(model, lasts=lasts)
+    try:
+        with Weights.changed:
+            Weights.changed.wait_for(lambda: _may_claim(new))
+            for each in new:
+                each.writer = writer
+            Weights.changed.wait_for(lambda: not any(each.readers for each in new))
+            writer.writes = True
+        _HELD.writes = (*before, *new)
+        yield
+    finally:
+        _HELD.writes = before
+        with Weights.changed:
+            for each in new:
+                if each.writer is writer:
+                    each.writer, each.version = None, each.version + writer.writes
+            Weights.changed.notify_all()
+
+
+def _may_claim(weights: Sequence[Weights]) -> bool:
+    writers = [each.writer for each in weights if each.writer is not None]
+    if any(writer.lasts for writer in writers):
+        raise BusyError(TRAINED)
+    return not writers
+
+
+class Networked(Protocol):
+    """Something around a network, whose weights it uses."""
+
+    network: keras.Model
+
+
+def one_state(method: F) -> F:
+    """Let a method of something with a network read one state of its weights, all through."""
+
+    @wraps(method)
+    def run(self: Networked, *arguments: Any, **options: Any) -> Any:
+        with reading(weights_of(self.network)):
+            return method(self, *arguments, **options)
+
+    return cast(F, run)
