@@ -13,7 +13,7 @@ SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
     ("errors",),
-    ("files", "metrics", "protobuf"),
+    ("files", "metrics", "protobuf", "untrusted"),
     ("model",),
     ("data", "families", "labelling", "runtime", "tokenizers"),
     ("checkpoints", "generation"),
