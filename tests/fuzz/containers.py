@@ -8,7 +8,10 @@ import pickle
 import random
 import struct
 import subprocess
+import tempfile
 import zipfile
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fuzz.damage import Damage, damage_json, of_bytes, of_text
@@ -69,7 +72,7 @@ def of_index(data: bytes, draw: random.Random) -> Damage:
         return of_bytes(data, draw)
     if chance < 0.53:
         return Damage(prefix_bomb(draw), "keys that share long prefixes", False)
-    records = _records(data)
+    records = dict(_records(data))
     for _ in range(draw.choice((1, 1, 2, 5))):
         key = draw.choice(sorted(records))
         change = draw.randrange(4)
@@ -83,14 +86,13 @@ def of_index(data: bytes, draw: random.Random) -> Damage:
     return Damage(sstable.write_table(sorted(records.items())), "records of the table", False)
 
 
+@cache
 def _records(data: bytes) -> dict[bytes, bytes]:
-    """The records of a small table: those of its only block."""
-    footer = data[-sstable.FOOTER :]
-    *_, i = sstable._handle(footer, 0)
-    offset, size, _ = sstable._handle(footer, i)
-    ((_, handle),) = sstable._records(data[offset : offset + size])
-    offset, size, _ = sstable._handle(handle, 0)
-    return dict(sstable._records(data[offset : offset + size]))
+    """The records of a table."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return sstable.read_table(Path(file.name))
 
 
 def prefix_bomb(draw: random.Random) -> bytes:

@@ -34,11 +34,12 @@ class Server:
 
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, "-c", SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.errors,
             env=environment,
         )
         self.pending = b""
@@ -49,7 +50,7 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
+        for stream in (self.process.stdin, self.process.stdout, self.errors):
             assert stream is not None
             stream.close()
 
@@ -63,12 +64,15 @@ class Server:
         answer = self._line(SECONDS + PATIENCE) if begun else None
         if answer:
             return Outcome(*json.loads(answer))
-        self.process.kill()
+        if answer is None:
+            self.process.kill()
         code = self.process.wait()
-        kind = "hangs" if answer is None and begun else f"the process ended with {code}"
+        self.errors.seek(0)
+        details = self.errors.read().decode(errors="replace")
         if not begun:
-            raise RuntimeError(f"{name}: the good files do not load ({code})")
-        return Outcome(name, seed, "fault", "", time.perf_counter() - start, 0, kind)
+            raise RuntimeError(f"{name}: the good files do not load ({code}):\n{details}")
+        kind = "hangs" if answer is None else f"the process ended with {code}"
+        return Outcome(name, seed, "fault", "", time.perf_counter() - start, 0, kind, details)
 
     def _line(self, seconds: float) -> bytes | None:
         """A line of what it answers; empty where it has died, None where it is silent."""

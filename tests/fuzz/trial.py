@@ -99,6 +99,8 @@ def damaged(name: str, seed: int) -> tuple[Files, damage.Damage, str]:
     target = draw.choice(sorted(reader.targets or good(name)))
     damaging = reader.kinds.get(target) or KINDS.get(Path(target).suffix, damage.of_bytes)
     result = damaging(good(name)[target], draw)
+    while result.data == good(name)[target]:
+        result = damaging(good(name)[target], draw)
     return {**good(name), target: result.data}, result, target
 
 

@@ -92,7 +92,7 @@ def status(run: Callable[[], None], *, debug: bool = False) -> int:
 def show_warnings() -> None:
     """Let a warning be a note, in place of two lines of source."""
 
-    def show(message: Any, category: Any, filename: Any, lineno: Any, *_: Any) -> None:
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
         note(f"playmask: {message}")
 
     warnings.showwarning = show
