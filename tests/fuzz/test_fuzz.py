@@ -90,7 +90,7 @@ def plant(monkeypatch):
         for cached in (trial.good, trial.right):
             cached.cache_clear()
 
-    monkeypatch.setattr(trial, "SECONDS", 0.5)
+    monkeypatch.setattr(trial, "SECONDS", 2.0)
     monkeypatch.setattr(trial, "MEMORY", 1 << 26)
     yield of
     for cached in (trial.good, trial.right):
