@@ -4,7 +4,7 @@ BIN := .venv/bin
 BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-experiments test-matrix test-backends test-all test-wheel \
+.PHONY: demo test test-fuzz reliability test-slow test-experiments test-matrix test-backends test-all test-wheel \
 	benchmark benchmark-smoke check format clean
 
 demo: .venv/ready
@@ -12,6 +12,16 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# Every reader on damaged, lying and huge files, 1,000 of them in two minutes, or TRIES.
+TRIES ?= 1000
+test-fuzz: .venv/ready
+	PLAYMASK_FUZZ=$(TRIES) $(BIN)/python -m pytest -m fuzz -rA
+
+# The fuzzer at its large size, kills at every file operation, threads; writes docs/reliability.md.
+reliability: TRIES = 20000
+reliability: .venv/ready
+	$(BIN)/python tests/reliability.py --tries $(TRIES)
 
 # Real pretrained model and data set (PLAYMASK_DATA); says why where it skips.
 test-slow: .venv/ready

@@ -13,7 +13,7 @@ SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
     ("errors", "private", "rooms"),
-    ("checksums", "files", "metrics", "protobuf"),
+    ("checksums", "files", "metrics", "protobuf", "untrusted"),
     ("commits",),
     ("model",),
     ("data", "families", "labelling", "runtime", "tokenizers"),

@@ -29,6 +29,7 @@ NAMES = (
     "laboratory.md",
     "own_model.md",
     "own_task.md",
+    "reliability.md",
     "seeing.md",
     "similarity.md",
     "tokenizers.md",

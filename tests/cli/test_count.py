@@ -1,6 +1,7 @@
 """`playmask count`: the table, JSON, and what it refuses."""
 
 import json
+import re
 
 from cli.commands import call
 
@@ -12,6 +13,12 @@ def test_the_table_adds_up():
     assert result.exit_code == 0, result.stderr
     assert "2 × 16 tokens" in result.stdout and "blocks/*/attention × 2" in result.stdout
     assert "100.0 %" in result.stdout.rstrip().splitlines()[-1]
+
+
+def test_no_two_columns_have_one_name():
+    head = call("count", CHECKPOINT, "--length", "16").stdout.splitlines()[2]
+    names = [name for name in re.split("  +", head.strip()) if name]
+    assert len(names) == len(set(names)) == 6 and "activations in training" in names
 
 
 def test_json_and_blocks():

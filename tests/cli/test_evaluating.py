@@ -61,6 +61,27 @@ def test_extractions_too(tagger, tmp_path):
     assert (tmp_path / "a.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
 
 
+def test_the_title_is_whole(task, data):
+    """However long it is beside the table."""
+    title, blank, *_ = call("evaluate", task, data / "valid.tsv").stdout.splitlines()
+    assert (title, blank) == (f"{task} on {data / 'valid.tsv'}", "")
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("--confusion", "a.gif", "format is 'gif'"),
+        ("--confusion", "none/a.png", "cannot be written"),
+        ("--output", "none/a.jsonl", "cannot be written"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_read(
+    task, tmp_path, option, name, said
+):
+    nowhere = tmp_path / "nowhere.tsv"
+    assert said in complaint(call("evaluate", task, nowhere, option, tmp_path / name))
+
+
 def test_tasks_without_answers_or_classes_say_so(tmp_path):
     texts = tmp_path / "texts.txt"
     texts.write_text("今天下雨\n明天天晴\n" * 8, encoding="utf-8")
@@ -76,5 +97,6 @@ def test_tasks_without_answers_or_classes_say_so(tmp_path):
     assert "by class" not in result.stdout
     line = json.loads((tmp_path / "b.jsonl").read_text(encoding="utf-8").splitlines()[0])
     assert line["target"] == {"score": 1.0} and 1 <= line["answer"]["score"] <= 2
-    wrong = call("evaluate", tmp_path / "pair", pairs, "--confusion", tmp_path / "c.png")
+    nowhere = tmp_path / "nowhere.tsv"  # it is refused before anything is read
+    wrong = call("evaluate", tmp_path / "pair", nowhere, "--confusion", tmp_path / "c.png")
     assert "has no classes; --confusion is not for it" in complaint(wrong)

@@ -1,8 +1,10 @@
 """Exit codes, one line for each error, and the quick help."""
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import typer
@@ -73,7 +75,11 @@ def test_version():
         ("inspect", "Missing argument"),
         ("predict a b c", "unexpected extra argument"),
         ("inspet x", "No such command 'inspet'"),
-        ("train clasify x", "No such command 'clasify'"),
+        ("train clasify x", "No such command 'clasify'. Did you mean 'classify'? See"),
+        ("train regres x", "Did you mean 'regress'? See playmask train --help."),
+        ("trian x", "Did you mean 'train'? See playmask --help."),
+        ("draw msak lm", "Did you mean 'mask'?"),
+        ("xyzzy", "Known: 'annotate', 'convert'"),
         ("inspect /nowhere/at/all", "There is no checkpoint at /nowhere/at/all"),
         ("predict /nowhere --text 好", "There is no task in /nowhere"),
         ("convert a b", "Missing option '--to'"),
@@ -102,6 +108,10 @@ def test_a_real_process():
     assert done.stderr.count("\n") == 1
 
 
+class Panic(BaseException):
+    """As libraries in Rust raise it."""
+
+
 def raising(error):
     def run():
         raise error
@@ -114,6 +124,24 @@ def raising(error):
     [
         (ConfigError("a\nb"), 2, "playmask: a b\n"),
         (PermissionError(13, "Permission denied", "f"), 2, "playmask: f: Permission denied.\n"),
+        (
+            OSError(28, "No space left on device", "f"),
+            2,
+            "playmask: f: The disk is full; make room",
+        ),
+        (OSError(18, "Cross-device link", "f", None, "g"), 2, "playmask: f -> g: Cross-device"),
+        (OSError(12, "Cannot allocate memory"), 2, "smaller --batch-size"),
+        (OSError("odd"), 2, "playmask: odd.\n"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), 2, "smaller --batch-size"),
+        (
+            ModuleNotFoundError("No module", name="torch"),
+            2,
+            "'torch' is not installed: pip install",
+        ),
+        (ModuleNotFoundError("No module", name="playmask.x"), 1, "internal error"),
+        (RecursionError("too deep"), 1, "This is a bug of playmask: please report"),
+        (Panic("at the disco"), 1, "internal error (Panic: at the disco)"),
+        (ConfigError("a\x1b[2J\u202eb\x00"), 2, r"playmask: a\x1b[2J\u202eb\x00"),
         (KeyError("x"), 1, "internal error (KeyError: 'x'); run with --debug"),
         (MemoryError(), 2, "smaller --batch-size"),
         (KeyboardInterrupt(), 130, "playmask: interrupted\n"),
@@ -124,3 +152,52 @@ def test_how_errors_end(error, code, said, capsys):
     assert status(raising(error)) == code
     err = capsys.readouterr().err
     assert said in err and err.count("\n") <= 1
+
+
+FULL = Path("/dev/full")
+
+
+def shell(line, **options):
+    """A line of the shell in which playmask is the real program."""
+    program = f"{sys.executable} -c 'from playmask.cli import main; main()'"
+    line = line.replace("playmask", program)
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, **options)
+
+
+@pytest.mark.parametrize("line", ["", " --help", " families --markdown", " draw mask lm"])
+def test_nobody_reads_on(line):
+    """As with `playmask | head -1`, or nobody at all."""
+    for reader in ("head -1", "true"):
+        done = shell(f"playmask{line} | {reader}; exit ${{PIPESTATUS[0]}}")
+        assert done.stderr == "" and done.returncode in (0, 2), done.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="a device of Linux")
+def test_a_full_disk_is_one_line():
+    done = shell("playmask draw mask lm > /dev/full")
+    assert done.returncode == 2
+    assert (
+        done.stderr == "playmask: The disk is full; make room, then run the same command again.\n"
+    )
+
+
+@pytest.mark.parametrize(("line", "code"), [("draw mask lm", 0), ("draw mask lmm", 2), ("", 2)])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams(line, code, closed):
+    done = shell(f"playmask {line} {closed}")
+    assert done.returncode == code and "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_missing_package_is_named():
+    done = shell("playmask count bert", env={**os.environ, "KERAS_BACKEND": "nonsense"})
+    assert done.returncode in (1, 2) and done.stderr.startswith("playmask: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_warning_is_a_note(tmp_path):
+    code = (
+        "import warnings; from playmask.cli.guard import show_warnings; show_warnings();"
+        "warnings.warn('odd \\x1b[2J name')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == "playmask: odd \\x1b[2J name\n"

@@ -7,14 +7,21 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command (default: the process's own arguments); leaves with SystemExit."""
-    from playmask.cli.app import app
+    from playmask.cli.guard import INTERRUPTED, show_warnings, status
 
-    try:
+    def run() -> None:
+        from playmask.cli.app import app
+
         app(arguments)
+
+    show_warnings()
+    try:
+        sys.exit(status(run))
     except SystemExit as leaving:
-        if leaving.code != 130:
+        if leaving.code != INTERRUPTED:
             raise
         # After Ctrl-C, threads of the backend may still be at work and crash while Python ends.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(130)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(INTERRUPTED)

@@ -23,6 +23,7 @@ from playmask.cli.commands import (
     train,
 )
 from playmask.cli.guard import Commands
+from playmask.cli.output import print_text
 
 app = typer.Typer(
     name="playmask",
@@ -53,7 +54,7 @@ app.command("doctor")(doctor.doctor)
 
 def _version(requested: bool) -> None:
     if requested:
-        typer.echo(f"playmask {playmask.__version__}")
+        print_text(f"playmask {playmask.__version__}")
         raise typer.Exit()
 
 

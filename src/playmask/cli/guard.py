@@ -1,31 +1,48 @@
 """What stands around every command: one line for each error, and the exit code.
 
-0 done; 1 a fault of playmask; 2 a fault in what was given; 130 interrupted.
+0 done; 1 a fault of playmask; 2 a fault in what was given, or of the machine; 130 interrupted.
 """
 
-import contextlib
-import os
+import errno
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
+from playmask.cli.output import abandon, complain, flush, note, print_text, print_traceback
 from playmask.data.gathering import BadLine
-from playmask.errors import PlaymaskError
+from playmask.errors import PlaymaskError, nearest
 
 DEBUG = "--debug"
 FAULT, WRONG, INTERRUPTED = 1, 2, 130
 SKIP = " --skip-bad leaves such lines out."
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MEMORY_FULL = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "t allocate memory")
+"""What the backends say, whose errors have no class of their own."""
+SHOWN = 300  # characters of an error that nobody foresaw
 
 
 class Interrupted(Exception):
     """Ctrl-C, with a sentence on what was kept."""
 
 
-class Commands(TyperGroup):
+class Suggesting(TyperGroup):
+    """A group of commands that names the nearest one where there is none of a name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """The command that a line names, and the rest of the line."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            ctx.fail(f"No such command {name!r}.{nearest(name, self.list_commands(ctx))}")
+        resolved: tuple[Any, Any, list[str]] = super().resolve_command(ctx, args)
+        return resolved
+
+
+class Commands(Suggesting):
     """The group of all commands; whatever one raises ends here."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
@@ -34,65 +51,93 @@ class Commands(TyperGroup):
         _speak_utf8()
 
         def run() -> None:
-            with self.make_context("playmask", line) as context:
-                self.invoke(context)
+            try:
+                with self.make_context("playmask", line) as context:
+                    self.invoke(context)
+            except Exception as error:
+                if type(error).__name__ != "NoArgsIsHelpError":
+                    raise
+                print_text(error.format_message())  # type: ignore[attr-defined]
+                raise typer.Exit(WRONG) from None
 
         sys.exit(status(run, debug=debug))
 
 
 def status(run: Callable[[], None], *, debug: bool = False) -> int:
-    """Run something and turn how it ended into an exit code, with one line on stderr."""
+    """Run something and turn how it ended into an exit code, with one line on stderr.
+
+    Every error that a command can end in comes through here.
+    """
     try:
         run()
-        sys.stdout.flush()
+        flush()
         return 0
     except typer.Exit as leaving:
         return leaving.exit_code
     except BrokenPipeError:
-        _silence_stdout()
         return 0
     except (KeyboardInterrupt, typer.Abort, Interrupted) as stop:
         complain(str(stop) or "interrupted")
         return INTERRUPTED
-    except Exception as error:
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of a library in Rust is no Exception
         if debug:
-            traceback.print_exc()
+            print_traceback(traceback.format_exc())
         code, line = _explain(error)
-        if line:
-            complain(line)
+        complain(line)
         return code
+    finally:
+        abandon()
 
 
-def complain(message: str) -> None:
-    """Write one line to stderr, whatever line ends the message has."""
-    if sys.stdout.isatty():
-        print(flush=True)  # a progress bar may stand in the middle of its line
-    print("playmask:", " ".join(message.split("\n")), file=sys.stderr, flush=True)
+def show_warnings() -> None:
+    """Let a warning be a note, in place of two lines of source."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        note(f"playmask: {message}")
+
+    warnings.showwarning = show
 
 
-def _explain(error: Exception) -> tuple[int, str]:
+def _explain(error: BaseException) -> tuple[int, str]:
     """The exit code for an error, and the line that tells the user."""
+    text = f"{type(error).__name__}: {error}"
     if isinstance(error, PlaymaskError):
         return WRONG, f"{error}{SKIP if isinstance(error, BadLine) else ''}"
     if hasattr(error, "format_message"):  # a usage error of the command line's parser
-        return _explain_usage(error)
-    if isinstance(error, OSError) and error.strerror:
-        name = f"{error.filename}: " if error.filename else ""
-        return WRONG, f"{name}{error.strerror}."
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return WRONG, _explain_usage(error)
+    full = any(words in text for words in MEMORY_FULL)
+    if full or isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM:
         return WRONG, "The memory is full; a smaller --batch-size or --max-length needs less."
-    said = (str(error).splitlines() or [""])[0][:300]
-    return FAULT, f"internal error ({type(error).__name__}: {said}); run with {DEBUG} to see where."
+    if isinstance(error, OSError):
+        return WRONG, _explain_machine(error)
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("playmask"):
+        return WRONG, f"The package {error.name!r} is not installed: pip install {error.name}."
+    first = (text.splitlines() or [""])[0][:SHOWN]
+    return FAULT, (
+        f"internal error ({first}); run with {DEBUG} to see where. This is a bug of playmask: "
+        "please report that line and what it shows to the project."
+    )
 
 
-def _explain_usage(error: Any) -> tuple[int, str]:
-    if type(error).__name__ == "NoArgsIsHelpError":
-        print(error.format_message())
-        return WRONG, ""
+def _explain_machine(error: OSError) -> str:
+    """What the operating system refused: a file, a folder, room on a disk."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    where = f"{' -> '.join(names)}: " if names else ""
+    if error.errno in DISK_FULL:
+        return f"{where}The disk is full; make room, then run the same command again."
+    reason = error.strerror or str(error) or "The operating system refused it"
+    return f"{where}{reason.rstrip('.')}."
+
+
+def _explain_usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "playmask"
-    message = error.format_message().rstrip(".")
-    return WRONG, f"{message}; see {path} --help."
+    message = error.format_message()
+    if message.endswith("?"):
+        return f"{message} See {path} --help."
+    return f"{message.rstrip('.')}; see {path} --help."
 
 
 def _without_debug(line: Sequence[str]) -> tuple[list[str], bool]:
@@ -110,9 +155,3 @@ def _speak_utf8() -> None:
             sys.stdout.reconfigure(errors="replace")
         else:
             sys.stdout.reconfigure(encoding="utf-8")
-
-
-def _silence_stdout() -> None:
-    """Nobody reads on; keep the interpreter from complaining about it at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -23,7 +23,7 @@ def fingerprint(examples: Iterable[Any]) -> str:
 
 
 def measured(checks: Sequence[Any]) -> slice:
-    """Which validation examples an epoch is measured on: every second, third … of more than MEASURED."""
+    """Which validation examples an epoch is measured on: of more than MEASURED every second, …"""
     return slice(None, None, -(-len(checks) // MEASURED) or None)
 
 
@@ -81,7 +81,9 @@ def _learnt(
     examples = task.read(train_data, skip_bad=skip_bad)
     before, task.settings = task.settings, task.learn(task.settings, examples)
     try:
-        checks = task.read_references(validation, skip_bad=skip_bad) if validation is not None else None
+        checks = (
+            task.read_references(validation, skip_bad=skip_bad) if validation is not None else None
+        )
         return examples, checks
     except DataError:
         task.settings = before  # nothing was learnt

@@ -8,7 +8,8 @@ from playmask.cli.output import print_table
 from playmask.inspection.cost import BACKWARD, Counts, Line
 
 HEADER = (
-    "", "parameters", "multiply-adds", "in training", "activations", "in training", "share"
+    "", "parameters", "multiply-adds", "multiply-adds in training", "activations",
+    "activations in training", "share",
 )  # fmt: skip
 
 

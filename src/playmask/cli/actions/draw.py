@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from playmask.cli.input_texts import split
-from playmask.cli.output import note
+from playmask.cli.output import note, print_text
 from playmask.errors import ConfigError
 from playmask.inspection.draw import mask_picture
 from playmask.model.masks import Ordered, SameText, Window
@@ -65,7 +65,7 @@ def draw_mask(toy: Toy, *, window: int | None, same_text: bool, out: Path | None
         mask &= SameText()
         title.append("same text")
     if out is None:
-        print(mask.draw(toy.rises(), **toy.sites))
+        print_text(mask.draw(toy.rises(), **toy.sites))
         return
     grid = mask.grid(toy.rises(), **toy.sites)
     labels = [str(site) for site in range(len(grid))]

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_all, note_skipped, print_json, print_table
+from playmask.cli.output import note, note_all, note_skipped, print_json, print_table, print_text
 from playmask.errors import ConfigError
 from playmask.files import write_lines
 from playmask.inspection.draw import confusion_picture, confusion_text
+from playmask.inspection.draw.sheet import check_picture
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.saving import load_task
 from playmask.tasks.task import Task
@@ -32,11 +33,7 @@ class Request(NamedTuple):
 def run(request: Request) -> None:
     """Measure a task, and show what it measured."""
     task = load_task(request.task_directory)
-    if request.metric:
-        task.metric(request.metric)  # refuses what there is not, before anything is read
-    if not task.scores_answers and (request.output or request.confusion):
-        option = "--output" if request.output else "--confusion"
-        raise ConfigError(f"A task {task.name!r} compares no answers; {option} is not for it.")
+    _check(task, request)
     data, skip_bad = request.data, request.skip_bad
     examples = task.read_references(data, columns=split(request.columns), skip_bad=skip_bad)
     note_skipped(data, examples.skipped)
@@ -46,8 +43,6 @@ def run(request: Request) -> None:
         answers = task.answer(examples)
         scores = {**task.measure(examples, answers, request.metric), "examples": len(examples)}
         report = task.report(examples, answers)
-        if request.confusion and report is None:
-            raise ConfigError(f"A task {task.name!r} has no classes; --confusion is not for it.")
         if request.output:
             write_lines(request.output, _lines(task, examples, answers))
             note(f"{len(answers):,} answers, each beside the right one, are in {request.output}")
@@ -57,6 +52,21 @@ def run(request: Request) -> None:
     if request.confusion and report is not None:
         confusion_picture(report.matrix, report.names, request.confusion, title=str(data))
         note(f"The confusion matrix is {request.confusion}")
+
+
+def _check(task: Task[Any], request: Request) -> None:
+    """Refuse what the task cannot do, or nobody can write, before anything is read."""
+    if request.metric:
+        task.metric(request.metric)
+    if not task.scores_answers and (request.output or request.confusion):
+        option = "--output" if request.output else "--confusion"
+        raise ConfigError(f"A task {task.name!r} compares no answers; {option} is not for it.")
+    if request.confusion and task.report([], []) is None:
+        raise ConfigError(f"A task {task.name!r} has no classes; --confusion is not for it.")
+    if request.confusion:
+        check_picture(request.confusion)
+    if request.output and not request.output.absolute().parent.is_dir():
+        raise ConfigError(f"{request.output} cannot be written: its folder does not exist.")
 
 
 def _lines(
@@ -87,7 +97,7 @@ def _print(request: Request, scores: dict[str, Any], report: ClassReport | None)
     header = ("class", "precision", "recall", "F1", "support")
     print_table("by class", rows, header=header, numbers=True)
     if len(report.names) <= WIDEST:
-        print(confusion_text(report.matrix, report.names))
+        print_text(confusion_text(report.matrix, report.names))
     else:
         note(f"{len(report.names)} classes are too many for a matrix here; --confusion draws it")
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from playmask.cli.actions.train import Stopping
 from playmask.cli.guard import Interrupted
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, print_table
+from playmask.cli.output import note, print_table, progress_bars
 from playmask.errors import ConfigError, nearest
 from playmask.experiments import EXPERIMENTS
 from playmask.experiments import report as reports
@@ -112,10 +112,7 @@ def _watching() -> Iterator[Watch]:
         if not sys.stderr.isatty():
             yield Spoken(stopping)
             return
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        with progress_bars() as progress:
             yield Shown(stopping, progress)
 
 

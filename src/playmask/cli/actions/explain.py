@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from playmask.cli.output import print_table
+from playmask.cli.output import console, print_styled, print_table, print_text
 from playmask.inspection.draw.attributions import strongest
 from playmask.inspection.draw.colours import INK, PAPER, QUIET, tint
-from playmask.inspection.draw.terminal import visible
 from playmask.inspection.explain import Explanation
 
 CELLS = 21  # of the scale
@@ -15,25 +14,23 @@ DIGITS = 6
 
 def print_explanation(explanation: Explanation) -> None:
     """Print the texts on coloured backgrounds; where there is no colour, as a table."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    output = console()
     texts = [explanation.pieces(source) for source in range(len(explanation.texts))]
-    if console.color_system not in COLOURFUL or console.no_color:
-        rows = [(visible(p), _number(s)) for pieces in texts for p, s in pieces if p.strip()]
-        print_table(visible(explanation.title), rows, numbers=True)
+    if output.color_system not in COLOURFUL or output.no_color:
+        rows = [(piece, _number(s)) for pieces in texts for piece, s in pieces if piece.strip()]
+        print_table(explanation.title, rows, numbers=True)
     else:
         top = strongest(texts)
-        console.print(Text(visible(explanation.title), style="bold"))
+        print_styled(Text(explanation.title, style="bold"))
         for pieces in texts:
-            parts = [(visible(piece), _style(score, top)) for piece, score in pieces]
-            console.print("", Text.assemble(*parts), sep="\n")
+            parts = [(piece, _style(score, top)) for piece, score in pieces]
+            print_styled(Text(), Text.assemble(*parts))
         cells = [(" ", f"on {tint(2 * i / (CELLS - 1) - 1)}") for i in range(CELLS)]
-        scale = Text.assemble(f"against {-top:.3g} ", *cells, f" {top:+.3g} for")
-        console.print("", scale, sep="\n")
-    for note in explanation.notes:
-        print(note)
+        print_styled(Text(), Text.assemble(f"against {-top:.3g} ", *cells, f" {top:+.3g} for"))
+    for line in explanation.notes:
+        print_text(line)
 
 
 def _number(score: float | None) -> str:

@@ -1,6 +1,5 @@
 """Generating from the command line: which model writes, how, from which prompts."""
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 
 from playmask.checkpoints import architecture
 from playmask.cli import input_texts
-from playmask.cli.guard import complain
+from playmask.cli.output import complain, print_json_lines, print_text
 from playmask.commits import recover
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
@@ -171,7 +170,7 @@ def _typed() -> Iterator[str]:
         try:
             line = input("> ")
         except EOFError:
-            print()
+            print_text("")
             return
         if line.strip():
             yield line
@@ -186,7 +185,6 @@ def _answer(writer: Writer, prompts: list[str], manner: Manner, number: int) -> 
     written = writer.write(prompts, **manner.of(number))
     for prompt, texts in zip(prompts, written, strict=True):
         _print_texts(writer, prompt, texts[: manner.texts], as_json=manner.as_json)
-    sys.stdout.flush()
 
 
 def _begun(writer: Writer, prompt: str) -> str:
@@ -196,20 +194,19 @@ def _begun(writer: Writer, prompt: str) -> str:
 
 def _print_pieces(begun: str, pieces: Iterable[str]) -> None:
     for i, piece in enumerate(pieces):
-        sys.stdout.write(begun + piece if i == 0 else piece)
-        sys.stdout.flush()
+        print_text(begun + piece if i == 0 else piece, end="")
         begun = ""
-    print(begun, flush=True)
+    print_text(begun)
 
 
 def _print_texts(writer: Writer, prompt: str, texts: list[Written], *, as_json: bool) -> None:
     if not as_json:
         for one in texts:
-            print(_begun(writer, prompt) + one.text)
+            print_text(_begun(writer, prompt) + one.text)
         return
     fields = {
         "prompt": prompt,
         "texts": [one.text for one in texts],
         "scores": [round(one.score, DIGITS) for one in texts],
     }
-    print(json.dumps(fields, ensure_ascii=False))
+    print_json_lines([fields])

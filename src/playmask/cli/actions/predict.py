@@ -1,6 +1,5 @@
 """Predicting from the command line: where texts come from, and how answers are written."""
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 from playmask.cli import input_texts
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_all, note_skipped
+from playmask.cli.output import note, note_all, note_skipped, print_json_lines
 from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
 from playmask.errors import ConfigError, DataError
@@ -95,7 +94,7 @@ def inputs_in(
 
 def _print(task: Task[Any], group: Sequence[Any], answers: Sequence[Any]) -> None:
     """Print one line of JSON for each example of a group."""
-    for example, answer in zip(group, answers, strict=True):
-        fields = {**task.example_json(example), **task.answer_json(example, answer)}
-        sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    print_json_lines(
+        {**task.example_json(example), **task.answer_json(example, answer)}
+        for example, answer in zip(group, answers, strict=True)
+    )

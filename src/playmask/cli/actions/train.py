@@ -23,7 +23,7 @@ from playmask.cli.actions.run_folder import (
 )
 from playmask.cli.guard import Interrupted
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_all, note_skipped, print_table
+from playmask.cli.output import is_terminal, no_results, note, note_all, note_skipped, print_table
 from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
@@ -183,7 +183,7 @@ def _fit(
 
     beginning = Beginning(begin)
     try:
-        with Stopping() as stopping:
+        with Stopping() as stopping, no_results():
             history: dict[str, list[float]] = task.fit(
                 examples,
                 checks,
@@ -191,7 +191,7 @@ def _fit(
                 directory=out,
                 resume=going_on,
                 callbacks=[beginning, stopping],
-                verbose=1 if sys.stdout.isatty() else 2,
+                verbose=1 if is_terminal(sys.stderr) else 2,
             )
             return history
     except KeyboardInterrupt:

@@ -23,14 +23,13 @@ def annotate(
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
 ) -> None:
     """Mark mentions, relations or events in texts, in the terminal or on a page."""
-    from rich.console import Console
+    from rich.text import Text
 
     from playmask import load_task
     from playmask.cli.actions.predict import inputs_in
-    from playmask.cli.output import note, note_skipped
+    from playmask.cli.output import note, note_skipped, print_styled
     from playmask.errors import ConfigError
     from playmask.inspection.draw.mentions import in_terminal, mention_page
-    from playmask.inspection.draw.terminal import visible
     from playmask.tasks.extraction.extractor import Extractor
 
     if bool(text) == bool(file):
@@ -55,8 +54,6 @@ def annotate(
         mention_page(marked, task.marks, out, title=file.name if file else "", notes=[about])
         note(f"The page is {out}.")
         return
-    console = Console(highlight=False)
     for each, mentions, lines in marked:
-        console.print(in_terminal(each, mentions, task.marks))
-        for line in lines:
-            console.print(f"  {visible(line)}", markup=False)
+        below = [Text(f"  {line}") for line in lines]
+        print_styled(in_terminal(each, mentions, task.marks), *below)

@@ -20,10 +20,11 @@ def demo(
     The data are Chinese reviews that come along; takes about 3 minutes on 2 cores.
     """
     from playmask.cli.guard import Interrupted
-    from playmask.cli.output import note
+    from playmask.cli.output import no_results, note
     from playmask.experiments.demo import run
 
     try:
-        run(out, data=data, say=note)
+        with no_results():
+            run(out, data=data, say=note)
     except KeyboardInterrupt:
         raise Interrupted("interrupted; the demo begins anew next time") from None

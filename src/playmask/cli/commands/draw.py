@@ -6,7 +6,11 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-app = typer.Typer(help="Draw a mask, or what a model looks at.", no_args_is_help=True)
+from playmask.cli.guard import Suggesting
+
+app = typer.Typer(
+    cls=Suggesting, help="Draw a mask, or what a model looks at.", no_args_is_help=True
+)
 
 OUT = "A .png or .svg; without it, the drawing is for the terminal."
 
@@ -63,7 +67,7 @@ def attention(
     one head over a short text, a cell for each pair. Of an encoder-decoder, the encoder.
     """
     from playmask.cli.actions.draw import numbers
-    from playmask.cli.output import note
+    from playmask.cli.output import note, print_text
     from playmask.inspection.attention_maps import draw_attention
     from playmask.tasks.saving import load_reader
 
@@ -71,6 +75,6 @@ def attention(
     model = load_reader(path, family=family)
     maps = draw_attention(model, text, out, pair=pair, layers=layers, heads=heads)
     if out is None:
-        typer.echo(str(maps))
+        print_text(str(maps))
     else:
         note(f"The picture is in {out}.")

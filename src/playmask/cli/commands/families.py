@@ -13,11 +13,11 @@ def families(
 ) -> None:
     """Tell which families load, from which formats, with which masks and heads."""
     from playmask.cli.actions.families_table import HEADER, markdown_table, rows
-    from playmask.cli.output import print_json, print_table
+    from playmask.cli.output import print_json, print_table, print_text
 
     if as_json:
         print_json([dict(zip(HEADER, row, strict=True)) for row in rows()])
     elif markdown:
-        typer.echo(markdown_table())
+        print_text(markdown_table())
     else:
         print_table("families", rows(), header=HEADER)

@@ -37,7 +37,7 @@ def search(
 
     from playmask import load_task
     from playmask.cli import input_texts
-    from playmask.cli.output import note_skipped, print_json
+    from playmask.cli.output import note_skipped, print_json_lines
     from playmask.errors import ConfigError
     from playmask.tasks import SentenceEncoder
 
@@ -53,10 +53,14 @@ def search(
     searchable = _index(task, sentences, index)
     groups: Any = [text] if text else _arriving(sys.stdin.buffer, skip)
     for group in groups:
-        for each, matches in zip(group, searchable.search(group, n, exact=exact), strict=True):
-            answers = [{"sentence": m.sentence, "score": round(m.score, 6)} for m in matches]
-            print_json({"text": each, "found": answers}, indent=None)
-        sys.stdout.flush()
+        answers = searchable.search(group, n, exact=exact)
+        print_json_lines(_answer(*both) for both in zip(group, answers, strict=True))
+
+
+def _answer(text: str, matches: Any) -> dict[str, Any]:
+    """What is printed of a text: the sentences that are similar to it."""
+    similar = [{"sentence": m.sentence, "score": round(m.score, 6)} for m in matches]
+    return {"text": text, "found": similar}
 
 
 def _arriving(stream: Any, skip: Any) -> Any:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
-from typer.core import TyperGroup
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
+
+from playmask.cli.guard import Suggesting
 
 if TYPE_CHECKING:
     from playmask.cli.options import Parameters
@@ -45,7 +46,7 @@ def _parameters(settings: "type[TaskSettings]") -> "Parameters":
     }
 
 
-class TaskCommands(TyperGroup):
+class TaskCommands(Suggesting):
     """A command for each registered task, made when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from playmask.errors import InputError
 from playmask.inspection.draw.colours import INK, PAPER, QUIET, SIGNED, VISIBLE, tint
 from playmask.inspection.draw.sheet import RESOLUTION, TEXT, TITLE, Sheet, drawing
+from playmask.untrusted import OBEYED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,7 +136,8 @@ class _Canvas:
         return end
 
     def _shown(self, text: str) -> str:
-        return text if text.isspace() else self.sheet.drawable(text)
+        blank = text.isspace() and not OBEYED.search(text)
+        return text if blank else self.sheet.drawable(text)
 
 
 def _measure(sheet: Sheet) -> Callable[[str, float], float]:

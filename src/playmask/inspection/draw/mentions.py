@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from playmask.inspection.draw.colours import INK, MARKS, QUIET
 from playmask.inspection.draw.page import escaped, write_page
-from playmask.inspection.draw.terminal import visible
+from playmask.untrusted import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STYLE = f"""
 p.text span {{ padding: 0.18em 0.1em; }}
 p.text small {{ color: {QUIET}; font-size: 0.62em; padding: 0 0.25em; }}
-ul.told {{ color: {QUIET}; font-size: 0.85em; margin: 0 0 1.4em; }}
+ul.lines {{ color: {QUIET}; font-size: 0.85em; margin: 0 0 1.4em; }}
 footer b {{ font-weight: normal; color: {INK}; border-radius: 0.15em; padding: 0.1em 0.4em; }}"""
 BAR = 0.16  # em: the line below a span for each mention that it is in besides the first
 
@@ -102,7 +102,7 @@ def mention_page(
 
 def _lines(lines: Sequence[str]) -> str:
     items = "".join(f"<li>{escaped(line)}</li>" for line in lines)
-    return f'<ul class="told">{items}</ul>' if lines else ""
+    return f'<ul class="lines">{items}</ul>' if lines else ""
 
 
 def _marked(text: str, mentions: Sequence[Marked], colours: dict[str, str]) -> str:

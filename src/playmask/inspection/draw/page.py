@@ -1,6 +1,5 @@
 """Pages that stand alone: texts on coloured backgrounds, the number under the pointer."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from playmask.inspection.draw.attributions import Pieces, check, strongest
 from playmask.inspection.draw.colours import FAINT, INK, PAPER, QUIET, SIGNED, VISIBLE, tint
 from playmask.inspection.draw.sheet import write_whole
+from playmask.untrusted import spelled
 
 STYLE = f"""\
 :root {{ color-scheme: light; }}
@@ -103,7 +103,5 @@ def _span(piece: str, score: float | None, top: float) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text as HTML; control characters, which no page may hold, are written out."""
-    bad = (unicodedata.category(c) == "Cc" and c not in "\t\n\r" for c in text)
-    characters = (f"\\x{ord(c):02x}" if out else c for c, out in zip(text, bad, strict=True))
-    return escape("".join(characters)).replace("\r", "&#13;")
+    """A text as HTML; what a browser would obey, or no page may hold, is written out."""
+    return escape(spelled(text, keep="\t\n\r")).replace("\r", "&#13;")

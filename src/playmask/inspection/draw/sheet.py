@@ -38,11 +38,23 @@ class Sheet:
 
     def save(self, path: str | Path) -> None:
         """Write the picture, as what its suffix says."""
-        form = Path(path).suffix.lower().removeprefix(".")
-        if form not in ("png", "svg"):
-            raise InputError(f"{path}: The picture's format is {form!r}; .png or .svg is expected.")
-        options: dict[str, Any] = {"format": form, "dpi": RESOLUTION, "bbox_inches": "tight"}
+        options: dict[str, Any] = {"dpi": RESOLUTION, "bbox_inches": "tight"}
+        options["format"] = check_picture(path)
         write_whole(path, lambda beside: self.figure.savefig(beside, **options))
+
+
+def check_picture(path: str | Path) -> str:
+    """The format of a picture that can be written to a path.
+
+    Raises: InputError for a suffix that names none, or a folder that does not exist
+    """
+    path = Path(path)
+    form = path.suffix.lower().removeprefix(".")
+    if form not in ("png", "svg"):
+        raise InputError(f"{path}: The picture's format is {form!r}; .png or .svg is expected.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: The file cannot be written (No such folder: {path.parent}).")
+    return form
 
 
 def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:

@@ -2,13 +2,9 @@
 
 import unicodedata
 
+from playmask.untrusted import visible
+
 SHADES = " ░▒▓█"  # from nothing to all
-
-
-def visible(text: str) -> str:
-    """A text without control characters but line ends: a terminal would obey them."""
-    bad = (unicodedata.category(c) == "Cc" and c != "\n" for c in text)
-    return "".join("�" if out else c for c, out in zip(text, bad, strict=True))
 
 
 def width_of(text: str) -> int:
@@ -34,7 +30,7 @@ def cut(text: str, columns: int) -> str:
 
 def fitted(text: str, columns: int) -> str:
     """Fill a text up with spaces to so many columns, or cut it to them."""
-    text = visible(text).replace("\n", "�")
+    text = visible(text, keep="")
     if width_of(text) > columns:
         text = cut(text, columns - 1) + "…"
     return text + " " * (columns - width_of(text))

@@ -1,0 +1,515 @@
+"""What is fuzzed: every reader with good files of its own, and what must hold where it loads."""
+
+import gzip
+import json
+import random
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import playmask
+from fuzz import containers, damage
+from fuzz.damage import Damage
+from playmask.checkpoints import bundle, megatron, safetensors, torch_zip
+from playmask.checkpoints.load import identify
+from playmask.checkpoints.source import find
+from playmask.data.events import read_events
+from playmask.data.inputs import read_questions, read_sources, read_table, read_texts
+from playmask.data.mentions import read_mentions
+from playmask.data.passages import read_passages
+from playmask.data.readers import read_examples, read_pairs
+from playmask.data.relations import read_relations
+from playmask.tasks.saving import load_task, read_settings
+from playmask.tokenizers import Tokenizer
+
+TESTS = Path(__file__).parents[1]
+ORACLES, FIXTURES = TESTS / "oracles", TESTS / "checkpoints" / "fixtures"
+Files = Mapping[str, bytes]
+Damaging = Callable[[bytes, random.Random], Damage]
+
+KINDS: dict[str, Damaging] = {
+    ".index": containers.of_index,
+    ".safetensors": containers.of_safetensors,
+    ".bin": containers.of_zip,
+    ".pt": containers.of_zip,
+    ".json": damage.of_json,
+    ".jsonl": damage.of_json,
+    ".gz": containers.of_gzip,
+    **dict.fromkeys((".txt", ".tsv", ".csv", ".bio", ".ann"), damage.of_text),
+}
+"""How a file is damaged, by its suffix; all others byte by byte."""
+
+
+class WrongLoad(Exception):
+    """What was loaded cannot be right."""
+
+
+class Reader(NamedTuple):
+    """A reader under test.
+
+    files: the good ones; read: reads a folder of them, and raises WrongLoad for what cannot be
+    right; share: how often it is tried, beside the others; targets: the files that are damaged
+    (default: all); exact: whether bytes that were damaged are refused, or else do not matter;
+    kinds: how some of the files are damaged, where their suffix does not tell
+    """
+
+    files: Callable[[], Files]
+    read: Callable[[Path, random.Random], Any]
+    share: float = 1.0
+    targets: tuple[str, ...] = ()
+    exact: bool = False
+    kinds: Mapping[str, Damaging] = {}
+
+
+def files_in(folder: Path, *names: str) -> Files:
+    """The files of a folder, those of some names or all."""
+    paths = [folder / name for name in names] or sorted(p for p in folder.rglob("*") if p.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def write_files(folder: Path, files: Files) -> None:
+    """Write files into a folder."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+@cache
+def written(write: Callable[[Path], Any]) -> Files:
+    """What a function writes into an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder))
+        return files_in(Path(folder))
+
+
+# Weights
+
+
+def tensors_of(tensors: Any) -> dict[str, tuple[Any, ...]]:
+    """All tensors, read whole."""
+    values = {}
+    for name in tensors:
+        array, spec = tensors[name], tensors.spec(name)
+        if (array.shape, array.dtype) != tuple(spec):
+            raise WrongLoad(f"{name} is {array.dtype} {array.shape}, and said to be {spec}")
+        values[name] = array.shape, str(array.dtype), np.array(array).tobytes()
+    return values
+
+
+@cache
+def small_tensors() -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(0)
+    shapes = {"a/kernel": (3, 4), "a/bias": (4,), "b": (), "c/empty": (0, 2), "d": (5, 2, 2)}
+    return {name: draw.normal(size=shape).astype("float32") for name, shape in shapes.items()}
+
+
+def sharded(folder: Path) -> None:
+    """Two safetensors with an index."""
+    tensors, home = small_tensors(), {}
+    for part in range(2):
+        file = f"model-{part + 1:05}-of-00002.safetensors"
+        names = [*tensors][part::2]
+        safetensors.write(folder / file, {name: tensors[name] for name in names})
+        home |= dict.fromkeys(names, file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": home}))
+
+
+def ranks(folder: Path) -> None:
+    """Two ranks of Megatron's."""
+    draw = np.random.default_rng(0)
+    shapes = {
+        "word_embeddings.weight": (4, 8),
+        "transformer.layers.0.attention.query_key_value.weight": (12, 8),
+        "transformer.layers.0.attention.dense.weight": (8, 4),
+        "transformer.layers.0.mlp.dense_h_to_4h.bias": (16,),
+    }
+    for rank in range(2):
+        tensors = {name: draw.normal(size=s).astype("float32") for name, s in shapes.items()}
+        torch_zip.write(folder / megatron.RANK.format(rank), tensors, under="module")
+
+
+CONTAINERS = {
+    "bundle": Reader(
+        lambda: files_in(FIXTURES, "one.ckpt.index", "one.ckpt.data-00000-of-00001"),
+        lambda folder, _: tensors_of(bundle.read(folder / "one.ckpt")),
+        exact=True,
+    ),
+    "bundle of three": Reader(
+        lambda: files_in(FIXTURES, *(p.name for p in FIXTURES.glob("three.ckpt*"))),
+        lambda folder, _: tensors_of(bundle.read(folder / "three.ckpt")),
+        exact=True,
+    ),
+    "bundle V1": Reader(
+        lambda: files_in(FIXTURES, "v1.ckpt"),
+        lambda folder, _: tensors_of(bundle.read(folder / "v1.ckpt")),
+        0.2,
+        kinds={"v1.ckpt": containers.of_index},
+    ),
+    "safetensors": Reader(
+        lambda: written(lambda f: safetensors.write(f / "model.safetensors", small_tensors())),
+        lambda folder, _: tensors_of(safetensors.read(folder)),
+        2,
+    ),
+    "sharded safetensors": Reader(
+        lambda: written(sharded), lambda folder, _: tensors_of(safetensors.read(folder))
+    ),
+    "zip": Reader(
+        lambda: files_in(FIXTURES, "zip.bin"),
+        lambda folder, _: tensors_of(torch_zip.read(folder / "zip.bin")),
+        1.5,
+        exact=True,
+    ),
+    "stream": Reader(
+        lambda: files_in(FIXTURES, "stream.bin"),
+        lambda folder, _: tensors_of(torch_zip.read(folder / "stream.bin")),
+        1.5,
+        kinds={"stream.bin": containers.of_stream},
+    ),
+    "training checkpoint": Reader(
+        lambda: files_in(FIXTURES, "training.bin"),
+        lambda folder, _: tensors_of(torch_zip.read(folder / "training.bin")),
+        exact=True,
+    ),
+    "megatron": Reader(
+        lambda: written(ranks), lambda folder, _: tensors_of(megatron.read(folder)), exact=True
+    ),
+}
+
+
+# Configurations and whole models
+
+CONFIGS = {
+    f"{path.parent.name}/{path.name}": path
+    for path in sorted(ORACLES.glob("*/*"))
+    if (path / "config.json").is_file()
+}
+
+
+def identified(folder: Path, draw: random.Random) -> Any:
+    """The architecture of a checkpoint, which nothing is loaded for."""
+    return identify(find(folder), None, ()).architecture.to_json()
+
+
+def loaded(folder: Path, draw: random.Random) -> Any:
+    """A whole model, its weights by name, and that it computes."""
+    model = playmask.load(folder)
+    return {name: np.array(w.value) for name, w in sorted(weights_of(model).items())} and None
+
+
+def weights_of(model: Any) -> Any:
+    from playmask.model.transformer import weights_by_name
+
+    return weights_by_name(model)
+
+
+def tiny_model(folder: Path) -> None:
+    """A small model in playmask's own format, with its tokenizer."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    tokenizer = Tokenizer.from_texts(["今天天气好，the cat sat"], minimum=1)
+    architecture = playmask.architecture("bert").change(
+        vocabulary=len(tokenizer), pad=tokenizer.pad, width=8, depth=1, attention_heads=2, inner=16
+    )
+    playmask.save(playmask.build(architecture, "mlm"), folder, tokenizer=tokenizer)
+
+
+def tiny_task(folder: Path) -> None:
+    """A small classifier."""
+    tiny_model(folder)
+    model = playmask.load(folder)
+    playmask.TextClassifier.new(model, ["好", "坏"], max_length=16).save(folder)
+
+
+def described(folder: Path, draw: random.Random) -> Any:
+    """What `playmask inspect` shows."""
+    from playmask.cli.actions.inspect import describe_checkpoint
+
+    return json.dumps(describe_checkpoint(folder).to_json(tensors=True))
+
+
+MODELS = {
+    **{
+        f"config of {name}": Reader(partial(files_in, path), identified, 0.15, ("config.json",))
+        for name, path in CONFIGS.items()
+    },
+    "architecture.json": Reader(lambda: written(tiny_model), identified, 3, ("architecture.json",)),
+    "task.json": Reader(
+        lambda: written(tiny_task),
+        lambda folder, _: read_settings(folder) and None,
+        2,
+        ("task.json",),
+    ),
+    "load, playmask": Reader(lambda: written(tiny_model), loaded, 0.5),
+    "load, huggingface": Reader(
+        partial(
+            files_in, ORACLES / "transformers" / "bert_mlm", "config.json", "model.safetensors"
+        ),
+        loaded,
+        0.4,
+    ),
+    "load, google": Reader(
+        partial(
+            files_in,
+            ORACLES / "bert4keras" / "albert",
+            *("config.json", "model.ckpt.index", "model.ckpt.data-00000-of-00001"),
+        ),
+        loaded,
+        0.4,
+    ),
+    "load_task": Reader(lambda: written(tiny_task), lambda f, _: load_task(f) and None, 0.5),
+    "inspect": Reader(lambda: written(tiny_task), described, 0.4),
+}
+
+
+# Tokenizers
+
+TEXTS = ("今天天气好，the Cat sat. 1²", "", " ", "[CLS] </s> \x00 \u3000", "𠮷👨\u200d👩é" * 3)
+
+
+def tokenized(folder: Path, draw: random.Random) -> None:
+    """A tokenizer that encodes, decodes, and is saved the same."""
+    tokenizer = Tokenizer.load(folder)
+    for text in TEXTS:
+        ids = tokenizer.encode(text).ids
+        if not all(0 <= n < len(tokenizer) for n in ids):
+            raise WrongLoad(f"{text!r} has ids {ids[:9]} with {len(tokenizer)} tokens")
+        tokenizer.decode(ids)
+
+
+def words(folder: Path) -> None:
+    """A WordPiece tokenizer.json."""
+    Tokenizer.from_texts(["今天天气好，the cat sat on the mat"], minimum=1).save(folder)
+
+
+def vocabulary(folder: Path) -> None:
+    """BERT's vocab.txt with what stands beside it."""
+    Tokenizer.from_texts(["今天天气好，the cat sat on the mat"], minimum=1).save(folder, vocab=True)
+    (folder / "tokenizer.json").unlink()
+    marks = {"do_lower_case": True, "tokenizer_class": "BertTokenizer", "strip_accents": None}
+    marks["added_tokens_decoder"] = {"40": {"content": "[e1]", "special": True, "lstrip": False}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(marks))
+    (folder / "added_tokens.json").write_text(json.dumps({"[e1]": 40}))
+    marks = {"cls_token": "[CLS]", "additional_special_tokens": ["[e1]"], "unk_token": "[UNK]"}
+    (folder / "special_tokens_map.json").write_text(json.dumps(marks))
+
+
+def byte_pairs(folder: Path) -> None:
+    """GPT-2's vocab.json and merges.txt."""
+    from playmask.tokenizers.bpe import BYTES
+
+    letters = sorted(BYTES)
+    merges = [("t", "h"), ("th", "e"), ("Ġ", "the")]
+    tokens = [*letters, *("".join(pair) for pair in merges), "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
+    (folder / "merges.txt").write_text(
+        "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8"
+    )
+
+
+def pieces(name: str, folder: Path) -> None:
+    """A SentencePiece model."""
+    import sys
+
+    sys.path.append(str(TESTS / "tokenizers"))
+    import piece_models
+
+    (folder / "spiece.model").write_bytes(piece_models.model(name))
+
+
+def pieces_as_json(name: str, folder: Path) -> None:
+    """The same as a tokenizer.json."""
+    with tempfile.TemporaryDirectory() as other:
+        pieces(name, Path(other))
+        Tokenizer.load(other).save(folder)
+
+
+def byte_pairs_as_json(folder: Path) -> None:
+    """GPT-2's as a tokenizer.json."""
+    with tempfile.TemporaryDirectory() as other:
+        byte_pairs(Path(other))
+        Tokenizer.load(other).save(folder)
+
+
+WRITERS: dict[str, Callable[[Path], Any]] = {
+    "tokenizer.json, WordPiece": words,
+    "tokenizer.json, BPE": byte_pairs_as_json,
+    "tokenizer.json, Unigram": partial(pieces_as_json, "albert"),
+    "tokenizer.json, SentencePiece's BPE": partial(pieces_as_json, "bpe"),
+    "vocab.txt": vocabulary,
+    "vocab.json": byte_pairs,
+    "spiece.model, ALBERT": partial(pieces, "albert"),
+    "spiece.model, T5": partial(pieces, "t5"),
+}
+TOKENIZERS = {
+    name: Reader(partial(written, write), tokenized, 1.5) for name, write in WRITERS.items()
+}
+
+
+# Data
+
+
+def whole(examples: Iterable[Any]) -> None:
+    """See that all strings can be written, and that spans lie in their texts."""
+    for example in examples:
+        for value in strings_in(example):
+            value.encode()
+        for mention in getattr(example, "mentions", ()):
+            if not 0 <= mention.start < mention.end <= len(example.text):
+                raise WrongLoad(f"{mention} is not in a text of {len(example.text)} characters")
+
+
+def strings_in(value: Any) -> Iterable[str]:
+    """All strings of nested tuples, lists and dicts."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from strings_in([*value.keys(), *value.values()])
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from strings_in(each)
+
+
+def data(
+    read: Callable[..., Any], name: str, content: str, *also: tuple[str, str], **options: Any
+) -> Reader:
+    """A reader of data on a file, and others beside it."""
+
+    def files() -> Files:
+        held = {key: text.encode() for key, text in ((name, content), *also)}
+        return {k: gzip.compress(v, mtime=0) if k.endswith(".gz") else v for k, v in held.items()}
+
+    def run(folder: Path, draw: random.Random) -> None:
+        whole(read(folder / name, skip_bad=draw.random() < 0.5, **options))
+
+    return Reader(files, run)
+
+
+def jsonl(*values: Any) -> str:
+    return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+
+
+TABLE = "text\tlabel\n今天好\tgood\n明天坏\tbad\nthe cat\tgood\n"
+CSV = 'text,label\n"今天,好",good\n明天坏,bad\n"two\nlines",good\n'
+PAIR = "一\t二\t1\n三\t四\t0\n五\t六\t1\n"
+TAGS = "王 B-PER\n芳 I-PER\n在 O\n\n-DOCSTART- O\n\nU.N. S-ORG\nofficial O\n"
+MENTIONS = jsonl(
+    {"text": "王芳在北京", "mentions": [{"start": 0, "end": 2, "label": "PER", "text": "王芳"}]},
+    {"text": "北京", "entities": [[0, 2, "LOC"]]},
+)
+CLUENER = jsonl(
+    {"text": "王芳在北京", "label": {"name": {"王芳": [[0, 1]]}, "address": {"北京": [[3, 4]]}}}
+)
+MENTION_TABLE = (
+    "text,start,end,label,mention\n王芳在北京,0,2,PER,王芳\n王芳在北京,3,5,LOC,北京\n好,,,,\n"
+)
+BRAT = "T1\tPER 0 2\t王芳\nT2\tLOC 3 5\t北京\nR1\tin Arg1:T1 Arg2:T2\n"
+RELATIONS = jsonl(
+    {"text": "王芳在北京", "spo_list": [{"subject": "王芳", "predicate": "在", "object": "北京"}]},
+    {"text": "王芳在北京", "triple_list": [["王芳", "在", "北京"]]},
+    {
+        "text": "王芳在北京",
+        "relations": [
+            {
+                "subject": {"start": 0, "end": 2},
+                "predicate": "在",
+                "object": {"@value": {"start": 3, "end": 5}},
+            }
+        ],
+    },
+)
+CONLL04 = (
+    "#doc 1\n0\tJohn\tB-Peop\t['Live_In']\t[2]\n1\tin\tO\t['N']\t[1]\n2\tRome\tB-Loc\t['N']\t[2]\n"
+)
+EVENTS = jsonl(
+    {
+        "text": "王芳昨天在北京结婚",
+        "event_list": [
+            {
+                "event_type": "结婚",
+                "trigger": "结婚",
+                "trigger_start_index": 7,
+                "arguments": [{"role": "人", "argument": "王芳", "argument_start_index": 0}],
+            }
+        ],
+    }
+)
+SQUAD = json.dumps(
+    {
+        "data": [
+            {
+                "paragraphs": [
+                    {
+                        "context": "京有高勇在。",
+                        "qas": [
+                            {
+                                "id": "Q1",
+                                "question": "谁？",
+                                "answers": [{"text": "高勇", "answer_start": 2}],
+                            }
+                        ],
+                    }
+                ]
+            }
+        ]
+    }
+)
+ASKED = jsonl({"question": "谁？", "text": "京有高勇在。", "answers": ["高勇"], "id": "1"})
+LABELLED = jsonl(
+    {"text": "今天好", "label": "good"},
+    {"text": "明天坏", "label": ["bad", "sad"]},
+    {"text": "x", "label": 1.5},
+)
+
+DATA = {
+    "labelled .tsv": data(read_examples, "a.tsv", TABLE),
+    "labelled .csv": data(read_examples, "a.csv", CSV),
+    "labelled .jsonl": data(read_examples, "a.jsonl", LABELLED, separator="|"),
+    "labelled .tsv.gz": data(read_examples, "a.tsv.gz", TABLE),
+    "pairs .tsv": data(read_examples, "a.tsv", PAIR),
+    "sources .tsv": data(read_pairs, "a.tsv", "源\t标\n一\t二\n"),
+    "inputs .csv": data(read_table, "a.csv", CSV),
+    "inputs .tsv of sources": data(read_sources, "a.tsv", "一\n三\t四\n"),
+    "inputs .jsonl": data(read_texts, "a.jsonl", jsonl({"text": "今天", "id": 3}, {"text": "好"})),
+    "mentions .bio": data(read_mentions, "a.bio", TAGS),
+    "mentions .jsonl": data(read_mentions, "a.jsonl", MENTIONS),
+    "mentions of CLUENER": data(read_mentions, "a.json", CLUENER),
+    "mentions .csv": data(read_mentions, "a.csv", MENTION_TABLE),
+    "mentions .ann": data(read_mentions, "a.ann", BRAT, ("a.txt", "王芳在北京\n")),
+    "relations .jsonl": data(read_relations, "a.jsonl", RELATIONS),
+    "relations of CoNLL04": data(read_relations, "a.txt", CONLL04),
+    "events .jsonl": data(read_events, "a.jsonl", EVENTS),
+    "passages of SQuAD": data(read_passages, "a.json", SQUAD),
+    "passages .jsonl": data(read_passages, "a.jsonl", ASKED),
+    "questions .json": data(read_questions, "a.json", SQUAD),
+}
+
+
+# What else is kept in a folder
+
+
+class OneVector:
+    """An encoder to whom all sentences are the same."""
+
+    def encode(self, texts: Any) -> np.ndarray:
+        return np.full((len(texts), 4), 0.5, "float32")
+
+
+def index(folder: Path) -> None:
+    """An index of sentences."""
+    playmask.SentenceIndex.of(OneVector(), ["今天", "明天"]).save(folder)
+
+
+def searched(folder: Path, draw: random.Random) -> None:
+    found = playmask.SentenceIndex.load(folder, OneVector()).search("今天", 2)
+    whole(found)
+
+
+OTHERS = {"index of sentences": Reader(lambda: written(index), searched)}
+
+READERS: dict[str, Reader] = {**CONTAINERS, **MODELS, **TOKENIZERS, **DATA, **OTHERS}
