@@ -8,6 +8,9 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from playmask.habits import HABITS, hint
+from playmask.lazy import submodule
+
 if "keras" not in sys.modules:
     # Before Keras is imported: a fresh Keras would pick TensorFlow and remember it.
     os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -134,12 +137,14 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'playmask' has no attribute {name!r}")
-    value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    if name in _HOME:
+        value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in HABITS["playmask"]:
+        raise AttributeError(hint("playmask", **{name: None}))
+    return submodule("playmask", name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOME]
+    return ["__version__", *_HOME]

@@ -104,7 +104,10 @@ def test_any_token_can_be_a_marker(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"added_tokens.json": {"[e1]": 5}}, r"added_tokens.json gives '\[e1\]' the id 5, which 'a'"),
+        (
+            {"added_tokens.json": {"[e1]": 5}},
+            r"added_tokens.json gives '\[e1\]' the id 5, which 'a'",
+        ),
         ({"added_tokens.json": {"a": 17}}, r"gives 'a' the id 17, .*vocab.txt gives it 5"),
         ({"added_tokens.json": {"x": 17, "y": 17}}, "gives 'y' the id 17, which 'x' has in"),
         (
@@ -240,9 +243,12 @@ def test_texts_are_cut_as_by_tokenizers(kind, names, flags, texts):
                 assert text[slice(*span)] == text[slice(*theirs)].strip()
     saved = Tokenizer(json.loads(json.dumps(tokenizer._content())))
     assert saved.encode(texts) == tokenizer.encode(texts)
-    assert tokenizers.Tokenizer.from_str(json.dumps(tokenizer._content())).encode(
-        texts[0], add_special_tokens=False
-    ).ids == tokenizer.encode(texts[0], special=False).ids
+    assert (
+        tokenizers.Tokenizer.from_str(json.dumps(tokenizer._content()))
+        .encode(texts[0], add_special_tokens=False)
+        .ids
+        == tokenizer.encode(texts[0], special=False).ids
+    )
     order = [*range(size, len(tokenizer)), *range(size)]
     pruned = tokenizer.keep(order)
     for text in texts:

@@ -7,8 +7,9 @@ from typing import Any
 
 from playmask.checkpoints import bundle, hub, megatron, safetensors, torch_zip
 from playmask.checkpoints.containers import Tensors
-from playmask.errors import CheckpointError
+from playmask.errors import CheckpointError, ConfigError
 from playmask.files import read_json
+from playmask.habits import hint
 
 ARCHITECTURE, WEIGHTS = "architecture.json", "weights.safetensors"
 CONFIGS = ("config.json", "bert_config.json")
@@ -40,8 +41,12 @@ def find(path: str | Path, family: str | None = None) -> Source:
     """Open the checkpoint at a directory, a prefix, a weights file, or a hub's name.
 
     family: where several configurations lie there, the one whose name says most of it is taken
-    Raises: CheckpointError where there is none, or more than one
+    Raises: CheckpointError where there is none, or more than one; ConfigError for the path of a
+            configuration
     """
+    name = Path(path).name
+    if name.endswith(".json") and not name.endswith(".index.json"):
+        raise ConfigError(hint("load", path))
     source = _open(path)
     if family is None or source.container == "playmask":
         return source

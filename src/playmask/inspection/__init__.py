@@ -1,1 +1,5 @@
 """Looking into models: costs, attention maps, explanations, pictures."""
+
+from playmask.lazy import find_submodules
+
+find_submodules(__name__)

@@ -113,9 +113,7 @@ def merging(model: Model) -> JsonObject:
     vocab = {piece.text: number for number, piece in enumerate(model.pieces)}
     whole = sorted((p for p in model.pieces if p.type == NORMAL), key=lambda piece: -piece.score)
     sizes = sorted({len(text) for text in vocab if text})
-    splits = (
-        (p.text[:k], p.text[k:]) for p in whole for k in takewhile(len(p.text).__gt__, sizes)
-    )
+    splits = ((p.text[:k], p.text[k:]) for p in whole for k in takewhile(len(p.text).__gt__, sizes))
     return {
         "type": "BPE",
         "dropout": None,

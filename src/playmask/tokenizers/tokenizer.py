@@ -10,6 +10,7 @@ import numpy as np
 
 from playmask.errors import ConfigError, InputError
 from playmask.files import JsonObject, PathLike, write_bytes
+from playmask.habits import hint, hinting
 from playmask.tokenizers import added_tokens, frames, vocabulary_files
 from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.algorithm import ROLES
@@ -44,12 +45,16 @@ class Tokenizer:
 
     """
 
+    @hinting("Tokenizer")
     def __init__(self, content: JsonObject, source: PathLike = "the tokenizer") -> None:
         """Make a tokenizer from the content of a tokenizer.json.
 
         source: where it came from, for errors
-        Raises: DataError if the content is of an unknown algorithm, or damaged
+        Raises: DataError if the content is of an unknown algorithm, or damaged; ConfigError for a
+                path, which `load` takes
         """
+        if not isinstance(content, dict):
+            raise ConfigError(hint("Tokenizer", content))
         self.algorithm, self._engine = engine_of(content, source)
         self.vocabulary: tuple[str, ...] = self._engine.vocabulary
         self._style = style_of(self.algorithm, self._engine, source)
@@ -65,6 +70,7 @@ class Tokenizer:
         self._hidden = {*self._engine.hidden, *self.special.values()} - self._engine.textual
 
     @classmethod
+    @hinting("Tokenizer.load")
     def load(
         cls,
         path: PathLike,
@@ -116,7 +122,7 @@ class Tokenizer:
         for name, original in originals.items():
             write_bytes(directory / name, original)
         engine = self._engine
-        reachable = added_tokens.reachable(engine.added, engine.notes)
+        reachable = frozenset(added_tokens.reachable(engine.added, engine.notes))
         beside = [one for one in engine.added if one.id in engine.outside or one in reachable]
         added_tokens.write_beside(directory, beside, always=bool(originals))
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
@@ -229,6 +235,7 @@ class Tokenizer:
         stride: int,
     ) -> list[list[Encoding]]: ...
 
+    @hinting("Tokenizer.encode")
     def encode(
         self,
         text: str | Texts,
@@ -301,7 +308,9 @@ class Tokenizer:
     def _content(self) -> JsonObject:
         """Describe it as a tokenizer.json, complete for other programs."""
         content = self._engine.content()
-        tokens = {number: AddedToken(self.vocabulary[number], number) for number in self.special.values()}
+        tokens = {
+            number: AddedToken(self.vocabulary[number], number) for number in self.special.values()
+        }
         tokens |= {token.id: token for token in self._engine.added}
         return content | {
             "added_tokens": [tokens[number].json() for number in sorted(tokens)],

@@ -133,9 +133,7 @@ class WordEngine(Engine):
         accents = not (lowercase if strip is None else strip)
         self._options: dict[str, Any] = {"lowercase": lowercase, "accents": accents}
         self._whole = {  # no special token: jieba cuts at brackets
-            token: number
-            for token, number in self._words.items()
-            if algorithm.stem(token) == token
+            token: number for token, number in self._words.items() if algorithm.stem(token) == token
         }
 
     def tokenize(self, texts: list[str]) -> list[TokenizedText]:

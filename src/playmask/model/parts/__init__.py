@@ -1,5 +1,6 @@
 """What can take part in the attention; one file a part."""
 
+from playmask.lazy import find_submodules
 from playmask.model.parts.alibi import Alibi
 from playmask.model.parts.buckets import Buckets
 from playmask.model.parts.by_block import ByBlock, choices
@@ -65,3 +66,5 @@ __all__ = [
     "mix",
     "read_position",
 ]
+
+find_submodules(__name__)
