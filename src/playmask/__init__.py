@@ -8,8 +8,9 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from playmask.habits import HABITS, hint
+from playmask.lazy import submodule
 from playmask.private import private_cache
-from playmask.rooms import opened
 
 if "keras" not in sys.modules:
     # Before Keras is imported: a fresh Keras would pick TensorFlow and remember it.
@@ -136,15 +137,14 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
-_open = opened(__name__)
-
-
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        return _open(name)
-    value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    if name in _HOME:
+        value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in HABITS["playmask"]:
+        raise AttributeError(hint("playmask", **{name: None}))
+    return submodule("playmask", name)
 
 
 def __dir__() -> list[str]:

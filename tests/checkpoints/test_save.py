@@ -140,7 +140,8 @@ def test_the_tokenizer_goes_along(dialect, tmp_path):
 def test_a_tokenizer_that_cannot_be_read_is_no_hindrance(tmp_path):
     shutil.copytree(GOOGLE, tmp_path, dirs_exist_ok=True)
     (tmp_path / "vocab.txt").write_text("only\nwords\n")
-    model = playmask.load(tmp_path)
+    with pytest.warns(UserWarning, match=r"vocab.txt has 2 tokens but not \[PAD\]"):
+        model = playmask.load(tmp_path)
     assert model.tokenizer is None
     assert "[CLS]" in {i.theirs: i.reason for i in model.report.ignored}["the tokenizer"]
 

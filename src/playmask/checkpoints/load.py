@@ -22,18 +22,19 @@ from playmask.checkpoints.load_plan import (
     dialect_of,
     make_plan,
 )
-from playmask.checkpoints.load_report import Ignored, Report
-from playmask.checkpoints.resize import Compound, Rows
+from playmask.checkpoints.load_report import Report
+from playmask.checkpoints.resize import Compounds, Rows
 from playmask.checkpoints.source import ARCHITECTURE, Source, find, read_description, verifying
+from playmask.checkpoints.tokenizer_beside import tokenizer_beside
 from playmask.checkpoints.tying import own_output
-from playmask.errors import CheckpointError, ConfigError, PlaymaskError, nearest
+from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.families.config import Fields
+from playmask.habits import hint, hinting
 from playmask.model.architecture import Architecture
 from playmask.model.masks import Mask
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill, fill_all, undisturbed
-from playmask.tokenizers import Tokenizer, vocabulary_files
 
 DTYPES = (
     "float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16", "int8",
@@ -102,6 +103,7 @@ def in_dtype(model: Transformer, dtype: DType | None) -> Transformer:
     return model
 
 
+@hinting("load")
 @undisturbed()
 def load(
     path: str | Path,
@@ -113,7 +115,7 @@ def load(
     dtype: DType | None = None,
     like: str | None = None,
     keep_tokens: Sequence[int] | None = None,
-    compound_tokens: Sequence[Compound] | None = None,
+    compound_tokens: Compounds | None = None,
     resize: bool = False,
     copy: bool = False,
     ignore: Iterable[str] = (),
@@ -127,7 +129,8 @@ def load(
     like: "bert4keras" computes what that program does where it differs from the trained model
     (T5's cross-attention bias and scale, epsilons, gelu; see docs/families.md);
     dtype: to hold weights and compute in, see DTYPES; keep_tokens: old ids in new order;
-    compound_tokens: new tokens as means of old ones; resize: fit weights to changed sizes instead
+    compound_tokens: new tokens as means of old ones, which texts have by their names if it is a
+    dict, else where they read as their parts do; resize: fit weights to changed sizes instead
     of drawing them; copy: read all weights into memory now, where they else may stay in the mapped
     file, and change (or end the process) with it when another program writes into it;
     ignore: configuration keys to overlook; changes: fields of the architecture.
@@ -140,6 +143,8 @@ def load(
         ('lm', 0)
 
     """
+    if message := hint("load", **changes):
+        raise ConfigError(message)
     source = find(path, family)
     report = identify(source, family, ignore)
     orders = {"order": order, "mask": mask}
@@ -154,7 +159,7 @@ def load(
     model = blank(lambda: Transformer(changed, chosen, dtype=policy))
     plan = make_plan(model, source, report, rows, resize)
     _warn_of_fresh(plan, heads)
-    tokenizer, ignored = _tokenizer(source, keep_tokens)
+    tokenizer, ignored = tokenizer_beside(source, rows)
     verified()
     _fill(model, source, plan, copy)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
@@ -192,7 +197,7 @@ def _warn_of_fresh(plan: Plan, heads: str | Sequence[str] | None) -> None:
             "drawn at random; pass heads=[] to load the model without it."
         )
     for message in messages:
-        warnings.warn(message, stacklevel=4)  # the line that calls load, past its context manager
+        warnings.warn(message, stacklevel=5)  # the line that calls load, past its decorators
 
 
 def _like(report: Report, like: str | None) -> Architecture:
@@ -213,19 +218,6 @@ def _check_order(report: Report, changed: Architecture) -> None:
         f"The order of {report.family!r} stays {report.architecture.order!r}, not "
         f"{changed.order!r}: {family.one_order}."
     )
-
-
-def _tokenizer(
-    source: Source, keep_tokens: Sequence[int] | None
-) -> tuple[Tokenizer | None, list[Ignored]]:
-    """The tokenizer that lies beside the weights, pruned as they are; or why there is none."""
-    if not vocabulary_files.present(source.directory):
-        return None, []
-    try:
-        tokenizer = Tokenizer.load(source.directory)
-        return tokenizer if keep_tokens is None else tokenizer.keep(keep_tokens), []
-    except PlaymaskError as error:
-        return None, [Ignored("the tokenizer", str(error))]
 
 
 def _heads(heads: str | Sequence[str] | None, architecture: Architecture) -> tuple[str, ...]:

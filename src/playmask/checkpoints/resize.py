@@ -1,6 +1,6 @@
 """Edits of weights while they load: selected rows, compound tokens, other sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +12,21 @@ VOCABULARY = {TOKENS: 0, "mlm/bias": 0, OUTPUT: 1}
 """Our weights with one row per token, and the axis of those rows."""
 
 Compound = Sequence[int] | tuple[Sequence[int], Sequence[float]]
+Compounds = Sequence[Compound] | Mapping[str, Compound]
 
 
 @dataclass(frozen=True)
 class Rows:
     """Which rows of the vocabulary are kept, and which new ones are means of them.
 
-    keep: old ids in new order, or None for all; compound: for each new token the new ids it
-    stands for, or (ids, weights). Source: bert4keras' keep_tokens and compound_tokens
+    keep: old ids in new order, or None for all; compound: for each new token (or each name of
+    one) the new ids it stands for, or (ids, weights). Source: bert4keras' keep_tokens and
+    compound_tokens
     """
 
     vocabulary: int
     keep: Sequence[int] | None = None
-    compound: Sequence[Compound] | None = None
+    compound: Compounds | None = None
 
     def __post_init__(self) -> None:
         if self.keep is not None:
@@ -36,18 +38,45 @@ class Rows:
                     f"{ids.max(initial=0)}."
                 )
 
-        for item in self.compound or ():
-            ids = np.asarray(item[0] if isinstance(item[0], Sequence) else item)
-            if not len(ids) or ids.min() < 0 or ids.max() >= self.old_rows:
+        for item in self.compounds:
+            if not self._is_compound(item):
                 raise ConfigError(
                     f"compound_tokens must list ids from 0 to {self.old_rows - 1} (after "
                     f"keep_tokens), or (ids, weights), for each new token; received {item!r:.80}."
                 )
 
+    def _is_compound(self, item: object) -> bool:
+        """Tell whether something is a list of ids that stay, or ids and as many weights."""
+        try:
+            ids, weights = _split(item)  # type: ignore[arg-type]
+            numbers = np.asarray(ids)
+            shape = numbers.shape if weights is None else np.asarray(weights, "float64").shape
+        except (TypeError, ValueError, IndexError):
+            return False
+        if numbers.ndim != 1 or not len(numbers) or numbers.dtype.kind not in "iu":
+            return False
+        return shape == numbers.shape and numbers.min() >= 0 and numbers.max() < self.old_rows
+
+    @property
+    def compounds(self) -> list[Compound]:
+        """What each new token is a mean of."""
+        compound = self.compound if self.compound is not None else ()
+        return [*(compound.values() if isinstance(compound, Mapping) else compound)]
+
+    @property
+    def names(self) -> list[str]:
+        """The texts of the new tokens, empty where they have none."""
+        return [*self.compound] if isinstance(self.compound, Mapping) else []
+
+    @property
+    def parts(self) -> list[np.ndarray]:
+        """The ids that each new token stands for."""
+        return [np.asarray(_split(item)[0]) for item in self.compounds]
+
     @property
     def change_anything(self) -> bool:
         """Whether the vocabulary does not stay as it is."""
-        return self.keep is not None or bool(self.compound)
+        return self.keep is not None or bool(self.compounds)
 
     @property
     def old_rows(self) -> int:
@@ -57,16 +86,16 @@ class Rows:
     @property
     def size(self) -> int:
         """The vocabulary's new size."""
-        return self.old_rows + len(self.compound or ())
+        return self.old_rows + len(self.compounds)
 
     def take(self, table: np.ndarray, axis: int = 0) -> np.ndarray:
         """Take the rows along an axis: (vocabulary, …) -> (size, …)."""
         if axis:
             return np.moveaxis(self.take(np.moveaxis(table, axis, 0)), 0, axis)
         rows = table if self.keep is None else table[np.asarray(self.keep)]
-        if not self.compound:
+        if not self.compounds:
             return rows
-        new = [_mean(rows, item) for item in self.compound]
+        new = [_mean(rows, item) for item in self.compounds]
         return np.concatenate([rows, np.stack(new).astype(table.dtype)])
 
     def pad(self, pad: int | None) -> int | None:
@@ -77,8 +106,16 @@ class Rows:
         return ids.index(pad) if pad in ids else None
 
 
+def _split(item: Compound) -> tuple[Sequence[int], Sequence[float] | None]:
+    """The ids and the weights of a compound token."""
+    if isinstance(item[0], Sequence | np.ndarray):
+        ids, weights = item
+        return ids, weights  # type: ignore[return-value]
+    return item, None  # type: ignore[return-value]
+
+
 def _mean(table: np.ndarray, item: Compound) -> np.ndarray:
-    ids, weights = item if isinstance(item[0], Sequence) else (item, None)
+    ids, weights = _split(item)
     return np.average(np.asarray(table[np.asarray(ids)], "float32"), axis=0, weights=weights)
 
 

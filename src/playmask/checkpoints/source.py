@@ -13,6 +13,7 @@ from playmask.checksums import read_manifest
 from playmask.commits import recover
 from playmask.errors import CheckpointError, ConfigError, brief
 from playmask.files import read_json
+from playmask.habits import hint
 from playmask.model.architecture import Architecture
 from playmask.model.heads import with_needed
 from playmask.tokenizers import vocabulary_files
@@ -78,8 +79,12 @@ def find(path: str | Path, family: str | None = None) -> Source:
     """Open the checkpoint at a directory, a prefix, a weights file, or a hub's name.
 
     family: where several configurations lie there, the one whose name says most of it is taken
-    Raises: CheckpointError where there is none, or more than one
+    Raises: CheckpointError where there is none, or more than one; ConfigError for the path of a
+            configuration
     """
+    name = Path(path).name
+    if name.endswith(".json") and not name.endswith(".index.json"):
+        raise ConfigError(hint("load", path))
     source = _open(path)
     if source.container == "playmask":
         return source

@@ -1,5 +1,5 @@
 """Examples: what they are, the files that hold them, and how those are read."""
 
-from playmask.rooms import opened
+from playmask.lazy import find_submodules
 
-__getattr__ = opened(__name__)
+find_submodules(__name__)

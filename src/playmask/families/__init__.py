@@ -14,6 +14,7 @@ from playmask.families.roberta import ROBERTA
 from playmask.families.roformer import ROFORMER
 from playmask.families.roformer_v2 import ROFORMER_V2
 from playmask.families.t5 import MT5, T5, T5_1_1
+from playmask.lazy import find_submodules
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -38,3 +39,5 @@ FAMILIES: dict[str, Family] = {
 }
 
 __all__ = ["FAMILIES", "Family"]
+
+find_submodules(__name__)

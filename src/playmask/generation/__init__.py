@@ -17,6 +17,7 @@ from playmask.generation.search import Greedy, Sample, Search
 from playmask.generation.slide import slide
 from playmask.generation.sql import sql
 from playmask.generation.stream import Piece, stream
+from playmask.lazy import find_submodules
 
 __all__ = [
     "Automaton",
@@ -42,3 +43,5 @@ __all__ = [
     "sql",
     "stream",
 ]
+
+find_submodules(__name__)

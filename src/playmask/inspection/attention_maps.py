@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from playmask.checkpoints.tokenizer_beside import why_no_tokenizer
 from playmask.errors import ConfigError, InputError
 from playmask.inspection import draw
 from playmask.inspection.draw.terminal import cut, fitted, shade, width_of
@@ -122,7 +123,7 @@ def attention_maps(model: Transformer, text: str, pair: str | None = None) -> At
     """
     if model.tokenizer is None:
         raise ConfigError(
-            "The model has no tokenizer: none lay beside its weights. Give it one: "
+            f"The model has no tokenizer ({why_no_tokenizer(model)}). Give it one: "
             "model.tokenizer = playmask.Tokenizer.load(…)."
         )
     if not isinstance(text, str):

@@ -1,5 +1,5 @@
 """Scores of extractions by the rules of their fields and competitions, as pure functions."""
 
-from playmask.rooms import opened
+from playmask.lazy import find_submodules
 
-__getattr__ = opened(__name__)
+find_submodules(__name__)

@@ -92,17 +92,6 @@ class Transformer(keras.Model):
         self.heads = {name: HEADS[name](a, name=name, dtype=policy) for name in with_needed(heads)}
         self.build(None)
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """Run the model, in a process that can."""
-        check_process()
-        try:
-            return super().__call__(*arguments, **options)
-        except TypeError:
-            # Keras on JAX takes the values out of a model that it trains.
-            if any(variable._value is None for variable in self.variables):
-                raise BusyError(TRAINED) from None
-            raise
-
     def build(self, shape: Any = None) -> None:
         """Create all weights; a Transformer is built as soon as it exists."""
         if self.built:
@@ -116,10 +105,17 @@ class Transformer(keras.Model):
                 layer.build(hidden)
 
     def __call__(self, inputs: Inputs, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Run the model; ids that it has no rows for are refused where they can be seen."""
+        """Run the model, in a process that can; ids without rows are refused where they are seen."""
+        check_process()
         check_inputs(inputs, self.architecture)
         check_values(inputs, self.architecture)
-        outputs: dict[str, Any] = super().__call__(inputs, *arguments, **options)
+        try:
+            outputs: dict[str, Any] = super().__call__(inputs, *arguments, **options)
+        except TypeError:
+            # Keras on JAX takes the values out of a model that it trains.
+            if any(variable._value is None for variable in self.variables):
+                raise BusyError(TRAINED) from None
+            raise
         return outputs
 
     def call(

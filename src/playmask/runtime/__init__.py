@@ -1,5 +1,5 @@
 """What runs models: batches, compiled functions, predictors, training."""
 
-from playmask.rooms import opened
+from playmask.lazy import find_submodules
 
-__getattr__ = opened(__name__)
+find_submodules(__name__)

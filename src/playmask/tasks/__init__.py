@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Any
 
+from playmask.lazy import submodule
 from playmask.tasks.registry import TASKS
 
 _HOME = {
@@ -23,7 +24,7 @@ __all__ = ["TASKS", *_HOME]
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'playmask.tasks' has no attribute {name!r}")
+        return submodule(__name__, name)
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from playmask.checkpoints.tokenizer_beside import why_no_tokenizer
 from playmask.errors import ConfigError, InputError
 from playmask.model.keras_files import load_whole
 from playmask.model.transformer import PREDICT, Transformer
@@ -50,10 +51,7 @@ def open_model(
         model = load(model)
     tokenizer = tokenizer or model.tokenizer
     if tokenizer is None:
-        raise ConfigError(
-            "The model has no tokenizer (no tokenizer.json, vocab.txt, *.model, or vocab.json with "
-            "merges.txt lay beside it); pass one."
-        )
+        raise ConfigError(f"The model has no tokenizer ({why_no_tokenizer(model)}); pass one.")
     if len(tokenizer) > model.architecture.vocabulary:
         raise ConfigError(
             f"The tokenizer has {len(tokenizer)} tokens, the model only "

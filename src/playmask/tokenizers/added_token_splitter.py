@@ -71,7 +71,10 @@ def _joined(text: str, parts: list[Part], between: list[TokenizedText]) -> Token
     """Put tokenised parts and added tokens in the order of the text."""
     rest = iter(between)
     pieces = [(number, span, None if number is not None else next(rest)) for number, span in parts]
-    ids = [one for number, _, piece in pieces for one in ([number] if piece is None else piece.ids)]
+    ids: list[int] = []
+    for number, _, piece in pieces:
+        ids += [] if number is None else [number]
+        ids += [] if piece is None else piece.ids
 
     def offsets() -> list[Span]:
         spans: list[Span] = []

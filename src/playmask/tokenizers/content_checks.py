@@ -10,7 +10,6 @@ from playmask.tokenizers import added_tokens
 from playmask.tokenizers.added_tokens import NOTES, Declared
 
 TYPES = ("WordPiece", "BPE", "Unigram")  # `type` of the model in tokenizer.json
-_NOTES: dict[str, type | tuple[type, ...]] = {"markers": list, "roles": dict, "sentencepiece": dict}
 
 
 def checked(content: JsonObject, source: PathLike, declared: Declared | None = None) -> JsonObject:
@@ -25,10 +24,7 @@ def checked(content: JsonObject, source: PathLike, declared: Declared | None = N
             f"{source} has a model of type {kind!r:.60}; playmask reads {', '.join(TYPES)}."
         )
     notes = model.get(NOTES) or {}
-    right = isinstance(notes, dict) and all(
-        isinstance(notes.get(key, kinds()), kinds) for key, kinds in _NOTES.items()
-    )
-    if not right:
+    if not isinstance(notes, dict) or not _are_notes(**notes):
         raise DataError(f"{source} is not a valid tokenizer.json: its {NOTES} is {notes!r:.60}.")
     where = f"{source} is not a valid tokenizer.json"
     ids = model["vocab"] if isinstance(model["vocab"], dict) else _ids_of_rows(model, where)
@@ -42,6 +38,13 @@ def _is_vocabulary(model: JsonObject) -> bool:
     """Tell whether a model has a vocabulary of the sort that its type has."""
     vocab = model.get("vocab")
     return isinstance(vocab, list if model["type"] == "Unigram" else dict)
+
+
+def _are_notes(*, markers: object = (), roles: object = None, **_: object) -> bool:
+    """Tell whether our own entry names tokens where it should."""
+    texts = [*markers] if isinstance(markers, list | tuple) else [markers]
+    texts += [*roles.values()] if isinstance(roles, dict) else [roles or ""]
+    return all(isinstance(text, str) for text in texts)
 
 
 def _ids_of_rows(model: JsonObject, where: str) -> dict[str, int]:
@@ -59,8 +62,9 @@ def _ids_of_rows(model: JsonObject, where: str) -> dict[str, int]:
 
 
 def _is_row(token: object, score: object) -> bool:
-    number = isinstance(score, int | float) and not isinstance(score, bool)
-    return isinstance(token, str) and number and math.isfinite(score)
+    if not isinstance(token, str) or not isinstance(score, int | float):
+        return False
+    return not isinstance(score, bool) and math.isfinite(score)
 
 
 def check_ids(vocabulary: Mapping[str, Any], where: str) -> None:

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Never, TypeVar
+
+from playmask.errors import ConfigError
+from playmask.habits import hint
 
 Span = tuple[int, int]
 WHOLE = (slice(None),)
@@ -132,6 +135,9 @@ class Encoding:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __iter__(self) -> Never:
+        raise ConfigError(hint("Encoding", self.ids))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Encoding):

@@ -44,7 +44,7 @@ class Engine:
         self.reachable = added_tokens.reachable(self.added, self.notes)
         own = added_tokens.ids_of(model)
         self.outside = frozenset(token.id for token in self.added if token.content not in own)
-        concealed = {token.content for token in self.added if token not in self.reachable}
+        concealed = {token.content for token in self.added} - {t.content for t in self.reachable}
         model = algorithm.add(model, self.added, concealed)
         rows = [token.json() for token in self.reachable] if matches_added else []
         content = content | _OURS | {"added_tokens": rows, "model": model}

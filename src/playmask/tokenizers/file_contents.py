@@ -1,6 +1,7 @@
 """Contents of a tokenizer's files: bytes, lines and JSON, or one sentence about what lies there."""
 
 import json
+import sys
 from pathlib import Path
 
 from playmask.errors import ConfigError, DataError
@@ -23,6 +24,8 @@ def read_content(path: Path) -> bytes:
         raise DataError(
             f"{path} is a Git LFS pointer, not the file itself; fetch it with `git lfs pull`."
         )
+    if content[:64].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise DataError(f"{path} is a web page, not the file itself; download the file.")
     return content
 
 
@@ -55,16 +58,18 @@ def read_json_object(path: Path) -> JsonObject:
 
     Raises: DataError naming file and line if it is something else
     """
+    content = read_content(path).removeprefix(BOM)
     try:
-        value = json.loads(read_content(path).removeprefix(BOM).decode("utf-8"))
+        value = json.loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 at byte {error.start}.") from None
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {error.lineno}: not JSON ({error.msg}).") from None
     except RecursionError:
         raise DataError(f"{path} is JSON of too many levels, one inside the other.") from None
-    except ValueError as error:  # an integer of thousands of digits
-        raise DataError(f"{path} is not readable JSON: {error}.") from None
+    except ValueError:  # Python reads no integer of more digits
+        limit = sys.get_int_max_str_digits()
+        raise DataError(f"{path} holds a number of more than {limit} digits.") from None
     if not isinstance(value, dict):
         raise DataError(f"{path} holds a {type(value).__name__}; it must be a JSON object.")
     return value

@@ -6,7 +6,8 @@ from playmask.tokenizers.added_tokens import NOTES
 from playmask.tokenizers.algorithm import ROLES, Algorithm, Style, TokenizerEngine
 from playmask.tokenizers.bpe import BYTE_BPE, LETTER_BPE
 from playmask.tokenizers.content_checks import checked
-from playmask.tokenizers.sentencepiece import METASPACE, SENTENCEPIECE
+from playmask.tokenizers.metaspace import METASPACE
+from playmask.tokenizers.sentencepiece import SENTENCEPIECE
 from playmask.tokenizers.word_segmentation import check_segmenter
 from playmask.tokenizers.wordpiece import WORDPIECE
 

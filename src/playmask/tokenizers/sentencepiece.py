@@ -5,7 +5,7 @@ tokenizer.json: they are equal to its own in every corner. `Engine` over the sam
 what other programs make of it, differs in these: the charsmap is applied by grapheme and to its
 shortest match; pieces for bytes, unused and control ones are found in texts as they are written;
 of two segmentations of nearly the same score the other may win.
-A file that other programs wrote (METASPACE) is read as they do.
+A file that other programs wrote is read as they do (`metaspace.py`).
 The original ALBERT also cuts a comma off a number; no other program does, nor is it done here.
 """
 
@@ -14,12 +14,12 @@ from collections.abc import Collection, Iterable
 from functools import partial
 
 from playmask.files import JsonObject
-from playmask.tokenizers import added_tokens, bpe, sentencepiece_model, wordpiece
+from playmask.tokenizers import added_tokens, bpe, sentencepiece_model
 from playmask.tokenizers.added_token_splitter import AddedTokenSplitter
-from playmask.tokenizers.added_tokens import NOTES, UNREACHABLE, AddedToken, ids_of, rows_for
+from playmask.tokenizers.added_tokens import NOTES, AddedToken
 from playmask.tokenizers.algorithm import Algorithm, Style
 from playmask.tokenizers.encoding import Span, TokenizedText
-from playmask.tokenizers.engine import Engine, trimmed
+from playmask.tokenizers.engine import trimmed
 from playmask.tokenizers.sentencepiece_json import SPACE, merging, model_of, specification
 from playmask.tokenizers.sentencepiece_model import (
     BYTE,
@@ -74,7 +74,7 @@ DECODER = {
 }
 
 _SIGNS = str.maketrans(" \n", WORD_SPACE + WORD_LINE)
-_BYTE = re.compile("<0x([0-9A-F]{2})>")
+BYTE_PIECE = re.compile("<0x([0-9A-F]{2})>")
 _QUOTES = re.compile("``|''|.", re.DOTALL)
 
 
@@ -85,7 +85,7 @@ def join(tokens: list[str], whole: Collection[str] = ()) -> str:
     """
     text, pending = "", bytearray()
     for token in [*tokens, ""]:
-        byte = _BYTE.fullmatch(token)
+        byte = BYTE_PIECE.fullmatch(token)
         if byte and token not in whole:
             pending.append(int(byte[1], 16))
             continue
@@ -294,41 +294,6 @@ def files(content: JsonObject) -> dict[str, bytes]:
     return {"spiece.model": sentencepiece_model.write(model._replace(pieces=own))}
 
 
-def add_pieces(
-    model: JsonObject, tokens: Iterable[AddedToken], concealed: Collection[str] = ()
-) -> JsonObject:
-    """Add tokens to the Unigram or BPE model of a tokenizer.json; no text reaches the concealed."""
-    if isinstance(model["vocab"], dict):
-        return wordpiece.add_beside(model, tokens)
-    names = ids_of(model)
-    hide = set(concealed) - {model["vocab"][n][0] for n in [model.get("unk_id")] if n is not None}
-    vocab = [[name + UNREACHABLE if name in hide else name, n] for name, n in model["vocab"]]
-    rows = {number: name for name, number in rows_for(tokens, names).items()}
-    size = max(rows, default=-1) + 1
-    vocab += [[f"{UNREACHABLE}{place}", 0.0] for place in range(len(vocab), size)]
-    for place, name in rows.items():
-        vocab[place] = [name, vocab[place][1]]
-    return model | {"vocab": vocab}
-
-
-def keep_pieces(model: JsonObject, ids: list[int]) -> JsonObject:
-    """Keep only these ids in the Unigram or BPE model of a tokenizer.json."""
-    if isinstance(model["vocab"], dict):
-        return bpe.keep(model, ids)
-    unknown = {} if model.get("unk_id") is None else {"unk_id": ids.index(model["unk_id"])}
-    return model | {"vocab": [model["vocab"][old] for old in ids], **unknown}
-
-
-def _required(model: JsonObject) -> list[int]:
-    bytes_ = [n for name, n in ids_of(model).items() if _BYTE.fullmatch(name)]
-    unknown = [] if model.get("unk_id") is None else [model["unk_id"]]
-    return [*unknown, *(bytes_ if model.get("byte_fallback") else [])]
-
-
-def _support(model: JsonObject, ids: set[int]) -> Iterable[int]:
-    return bpe.support(model, ids) if model["type"] == "BPE" else ()
-
-
 SENTENCEPIECE = Algorithm(
     name="SentencePiece",
     claims=lambda content: "sentencepiece" in (content["model"].get(NOTES) or {}),
@@ -339,19 +304,4 @@ SENTENCEPIECE = Algorithm(
     stem=lambda token: token.strip(SPACE),
     decoder=DECODER,
     words=True,
-)
-METASPACE = Algorithm(
-    name="SentencePiece as tokenizer.json",
-    claims=lambda content: content["model"].get("type") in ("Unigram", "BPE"),
-    styles=STYLES,
-    engine=Engine,
-    files=lambda content: {},
-    join=join,
-    stem=lambda token: token.strip(SPACE),
-    add=add_pieces,
-    keep=keep_pieces,
-    required=_required,
-    support=_support,
-    space=SPACE,
-    decoder=DECODER,
 )

@@ -11,6 +11,7 @@ import numpy as np
 from playmask.commits import committing
 from playmask.errors import ConfigError, InputError
 from playmask.files import JsonObject, PathLike, write_bytes
+from playmask.habits import hint, hinting
 from playmask.tokenizers import added_tokens, frames, vocabulary_files
 from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.algorithm import ROLES
@@ -45,12 +46,16 @@ class Tokenizer:
 
     """
 
+    @hinting("Tokenizer")
     def __init__(self, content: JsonObject, source: PathLike = "the tokenizer") -> None:
         """Make a tokenizer from the content of a tokenizer.json.
 
         source: where it came from, for errors
-        Raises: DataError if the content is of an unknown algorithm, or damaged
+        Raises: DataError if the content is of an unknown algorithm, or damaged; ConfigError for a
+                path, which `load` takes
         """
+        if not isinstance(content, dict):
+            raise ConfigError(hint("Tokenizer", content))
         self.algorithm, self._engine = engine_of(content, source)
         self.vocabulary: tuple[str, ...] = self._engine.vocabulary
         self._style = style_of(self.algorithm, self._engine, source)
@@ -66,6 +71,7 @@ class Tokenizer:
         self._hidden = {*self._engine.hidden, *self.special.values()} - self._engine.textual
 
     @classmethod
+    @hinting("Tokenizer.load")
     def load(
         cls,
         path: PathLike,
@@ -114,7 +120,7 @@ class Tokenizer:
         content = self._content()
         originals = self.algorithm.files(content) if vocab else {}
         engine = self._engine
-        reachable = added_tokens.reachable(engine.added, engine.notes)
+        reachable = frozenset(added_tokens.reachable(engine.added, engine.notes))
         beside = [one for one in engine.added if one.id in engine.outside or one in reachable]
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         with committing(directory, manifest=False) as staging:
@@ -230,6 +236,7 @@ class Tokenizer:
         stride: int,
     ) -> list[list[Encoding]]: ...
 
+    @hinting("Tokenizer.encode")
     def encode(
         self,
         text: str | Texts,

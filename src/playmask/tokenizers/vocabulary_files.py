@@ -152,8 +152,9 @@ def _read_txt(path: Path, lowercase: bool | None, config: JsonObject) -> dict[st
 
 def _read_model(path: Path, lowercase: bool | None, config: JsonObject) -> dict[str, Any]:
     """Read a SentencePiece model, changed as its family and its configuration say."""
+    content = read_content(path)
     try:
-        model = sentencepiece_model.read(read_content(path))
+        model = sentencepiece_model.read(content)
     except (ValueError, IndexError) as error:
         raise DataError(f"{path} is not a whole SentencePiece model: {error}.") from None
     if model.type not in (sentencepiece_model.UNIGRAM, sentencepiece_model.BPE):

@@ -9,7 +9,7 @@ from tokenizers import trainers
 
 from playmask.errors import ConfigError
 from playmask.tokenizers.text_checks import check_texts
-from playmask.tokenizers.wordpiece import SPECIAL, specification
+from playmask.tokenizers.wordpiece import LONGEST_WORD, SPECIAL, specification
 
 
 def train_wordpiece(
@@ -45,7 +45,8 @@ def _word_counts(texts: Iterable[str], engine: tokenizers.Tokenizer) -> Counter[
     words: Counter[str] = Counter()
     for chunk, count in chunks.items():
         for word, _ in engine.pre_tokenizer.pre_tokenize_str(chunk):
-            words[word] += count
+            if len(word) <= LONGEST_WORD:  # longer ones are [UNK], whatever was learnt from them
+                words[word] += count
     return words
 
 

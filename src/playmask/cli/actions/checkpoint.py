@@ -6,9 +6,8 @@ from playmask.checkpoints.load_plan import OURS, dialect_of
 from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.source import Source
 from playmask.cli.output import print_table
-from playmask.errors import ConfigError
 from playmask.model.heads import HEADS
-from playmask.tokenizers import Tokenizer
+from playmask.tokenizers import Tokenizer, vocabulary_files
 
 
 def heads_in(source: Source, report: Report) -> tuple[str, ...]:
@@ -24,10 +23,8 @@ def heads_in(source: Source, report: Report) -> tuple[str, ...]:
 
 def tokenizer_beside(source: Source) -> Tokenizer | None:
     """The tokenizer that lies with a checkpoint, None where there is none."""
-    try:
-        return Tokenizer.load(source.directory)
-    except ConfigError:
-        return None
+    present = vocabulary_files.present(source.directory)
+    return Tokenizer.load(source.directory) if present else None
 
 
 def print_report(report: Report) -> None:

@@ -8,6 +8,7 @@ from playmask.inspection.draw.confusions import confusion_picture, confusion_tex
 from playmask.inspection.draw.curves import training_curve
 from playmask.inspection.draw.matrices import attention_picture, mask_picture
 from playmask.inspection.draw.page import attribution_page
+from playmask.lazy import find_submodules
 
 __all__ = [
     "attention_picture",
@@ -18,3 +19,5 @@ __all__ = [
     "mask_picture",
     "training_curve",
 ]
+
+find_submodules(__name__)

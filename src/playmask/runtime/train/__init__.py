@@ -1,5 +1,5 @@
 """Training: the loop, its options, its optimizers and what joins its steps."""
 
-from playmask.rooms import opened
+from playmask.lazy import find_submodules
 
-__getattr__ = opened(__name__)
+find_submodules(__name__)

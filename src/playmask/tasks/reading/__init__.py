@@ -1,1 +1,5 @@
 """Tasks that answer questions about passages."""
+
+from playmask.lazy import find_submodules
+
+find_submodules(__name__)

@@ -1,0 +1,78 @@
+"""The tokenizer beside a checkpoint's weights, changed as their vocabulary is."""
+
+import warnings
+
+import numpy as np
+
+from playmask.checkpoints.load_report import Ignored
+from playmask.checkpoints.resize import Rows
+from playmask.checkpoints.source import Source
+from playmask.errors import ConfigError, PlaymaskError
+from playmask.model.transformer import Transformer
+from playmask.tokenizers import Tokenizer, vocabulary_files
+
+TOKENIZER = "the tokenizer"  # what a report calls it
+BROKEN = "\ufffd"  # in a text whose bytes are no characters
+
+
+def tokenizer_beside(source: Source, rows: Rows) -> tuple[Tokenizer | None, list[Ignored]]:
+    """Load the tokenizer that lies beside the weights, and change it as their rows are.
+
+    One that cannot be read, or has no ids for such rows, is left out with a warning, for the
+    report to repeat: the weights are right without it.
+    """
+    if not vocabulary_files.present(source.directory):
+        return None, []
+    try:
+        tokenizer = Tokenizer.load(source.directory)
+        if rows.keep is not None:
+            tokenizer = tokenizer.keep(rows.keep)
+        texts, ignored = _texts(tokenizer, rows)
+        return (tokenizer.extend(texts) if texts else tokenizer), ignored
+    except PlaymaskError as error:
+        message = f"The tokenizer in {source.directory} is left out, and the model has none: "
+        warnings.warn(f"{message}{error}", stacklevel=5)  # the line that calls load
+        return None, [Ignored(TOKENIZER, str(error))]
+
+
+def why_no_tokenizer(model: Transformer) -> str:
+    """Say why a model has no tokenizer, as part of an error message."""
+    ignored = () if model.report is None else model.report.ignored
+    reasons = [item.reason.rstrip(".") for item in ignored if item.theirs == TOKENIZER]
+    absent = "no tokenizer.json, vocab.txt, *.model, or vocab.json with merges.txt lay beside it"
+    return f"the one beside it was left out: {reasons[0]}" if reasons else absent
+
+
+def _texts(tokenizer: Tokenizer, rows: Rows) -> tuple[dict[str, int], list[Ignored]]:
+    """Choose what texts compound tokens stand for: their names, or what they are made of."""
+    if rows.compounds and len(tokenizer) > rows.old_rows:
+        raise ConfigError(
+            f"the tokenizer has {len(tokenizer)} tokens and the weights {rows.old_rows} rows, so "
+            "that compound tokens have no ids of their own."
+        )
+    names = rows.names or [tokenizer.decode(_ids(tokenizer, part)) for part in rows.parts]
+    texts: dict[str, int] = {}
+    ignored = []
+    for number, text in enumerate(names, rows.old_rows):
+        if (
+            text
+            and BROKEN not in text
+            and text not in texts
+            and tokenizer.token_to_id(text) is None
+        ):
+            texts[text] = number
+        else:
+            reason = f"no text reaches it, since {text!r:.60} is not a text of its own"
+            ignored.append(Ignored(f"compound token {number}", reason))
+    if ignored:
+        warnings.warn(
+            f"{len(ignored)} compound tokens are reached by no text ({ignored[0].theirs}: "
+            f"{ignored[0].reason}); name them: compound_tokens={{'[E1]': …}}.",
+            stacklevel=6,  # the line that calls load
+        )
+    return texts, ignored
+
+
+def _ids(tokenizer: Tokenizer, part: np.ndarray) -> list[int]:
+    """Return the ids of a compound token's parts that the tokenizer has."""
+    return [number for number in part.tolist() if number < len(tokenizer)]

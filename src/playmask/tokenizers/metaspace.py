@@ -1,0 +1,63 @@
+"""SentencePiece as other programs write it into a tokenizer.json, read as they read it."""
+
+from collections.abc import Collection, Iterable
+
+from playmask.files import JsonObject
+from playmask.tokenizers import bpe, wordpiece
+from playmask.tokenizers.added_tokens import UNREACHABLE, AddedToken, ids_of, rows_for
+from playmask.tokenizers.algorithm import Algorithm
+from playmask.tokenizers.engine import Engine
+from playmask.tokenizers.sentencepiece import BYTE_PIECE, DECODER, STYLES, join
+from playmask.tokenizers.sentencepiece_json import SPACE
+
+
+def add_pieces(
+    model: JsonObject, tokens: Iterable[AddedToken], concealed: Collection[str] = ()
+) -> JsonObject:
+    """Add tokens to the Unigram or BPE model of a tokenizer.json; no text reaches the concealed."""
+    if isinstance(model["vocab"], dict):
+        return wordpiece.add_beside(model, tokens)
+    names = ids_of(model)
+    hide = set(concealed) - {model["vocab"][n][0] for n in [model.get("unk_id")] if n is not None}
+    vocab = [[name + UNREACHABLE if name in hide else name, n] for name, n in model["vocab"]]
+    rows = {number: name for name, number in rows_for(tokens, names).items()}
+    size = max(rows, default=-1) + 1
+    vocab += [[f"{UNREACHABLE}{place}", 0.0] for place in range(len(vocab), size)]
+    for place, name in rows.items():
+        vocab[place] = [name, vocab[place][1]]
+    return model | {"vocab": vocab}
+
+
+def keep_pieces(model: JsonObject, ids: list[int]) -> JsonObject:
+    """Keep only these ids in the Unigram or BPE model of a tokenizer.json."""
+    if isinstance(model["vocab"], dict):
+        return bpe.keep(model, ids)
+    unknown = {} if model.get("unk_id") is None else {"unk_id": ids.index(model["unk_id"])}
+    return model | {"vocab": [model["vocab"][old] for old in ids], **unknown}
+
+
+def _required(model: JsonObject) -> list[int]:
+    bytes_ = [n for name, n in ids_of(model).items() if BYTE_PIECE.fullmatch(name)]
+    unknown = [] if model.get("unk_id") is None else [model["unk_id"]]
+    return [*unknown, *(bytes_ if model.get("byte_fallback") else [])]
+
+
+def _support(model: JsonObject, ids: set[int]) -> Iterable[int]:
+    return bpe.support(model, ids) if model["type"] == "BPE" else ()
+
+
+METASPACE = Algorithm(
+    name="SentencePiece as tokenizer.json",
+    claims=lambda content: content["model"].get("type") in ("Unigram", "BPE"),
+    styles=STYLES,
+    engine=Engine,
+    files=lambda content: {},
+    join=join,
+    stem=lambda token: token.strip(SPACE),
+    add=add_pieces,
+    keep=keep_pieces,
+    required=_required,
+    support=_support,
+    space=SPACE,
+    decoder=DECODER,
+)
