@@ -141,8 +141,8 @@ def load(
     plan = make_plan(model, source, report, rows, resize)
     _warn_of_reshaped(plan)
     tokenizer, ignored = _tokenizer(source, keep_tokens)
-    verified()
     _fill(model, source, plan)
+    verified()
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer
     return in_dtype(model, dtype)

@@ -176,9 +176,9 @@ def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
     network = blank(build)
     tensors = safetensors.read(directory / WEIGHTS)
     check_weights(network, tensors)
-    verified()
     for name, variable in all_weights(network).items():
         fill(variable, tensors[name])
+    verified()
     network.transformer.tokenizer = tokenizer
     in_dtype(network.transformer, dtype)
     task = kind(network, tokenizer, settings)
