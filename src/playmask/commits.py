@@ -46,8 +46,9 @@ def committing(
     with writing(directory):
         fresh = not directory.exists()
         make_directory(directory)
-        staging, alive = _stage(directory)
+        staging, alive = directory / f"{STAGING}{uuid.uuid4().hex[:8]}", None
         try:
+            alive = _stage(directory, staging)
             yield staging
             parts = {name: _flushed(staging / name) for name in _files(staging)}
             manifest |= (directory / CHECKSUMS).exists()
@@ -88,9 +89,8 @@ def contents(directory: PathLike) -> list[str]:
     return sorted(path.name for path in directory.iterdir() if not path.name.startswith(STAGING))
 
 
-def _stage(directory: Path) -> tuple[Path, int | None]:
+def _stage(directory: Path, staging: Path) -> int | None:
     """Make a staging folder, locked while this save lives; those of dead saves go."""
-    staging = directory / f"{STAGING}{uuid.uuid4().hex[:8]}"
     with _locked(directory):
         _roll_forward(directory)
         for other in directory.glob(f"{STAGING}*"):
@@ -99,7 +99,7 @@ def _stage(directory: Path) -> tuple[Path, int | None]:
                 shutil.rmtree(other, ignore_errors=True)
             _unlock(lock)
         staging.mkdir()
-        return staging, _lock(staging, wait=False)
+        return _lock(staging, wait=False)
 
 
 def _commit(

@@ -9,7 +9,8 @@ import pytest
 
 import playmask
 from comparing import numpy_of
-from playmask.errors import ConfigError
+from playmask.errors import ConfigError, TrainingError
+from playmask.runtime.train.averages import averages
 from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.optimizers import adamw
 from playmask.tasks import training
@@ -102,6 +103,155 @@ def test_of_many_examples_some_are_measured(monkeypatch):
     _, asked = scripted(task)
     task.fit(TRAIN[:32], CHECKS, **PLAN | {"epochs": 1})
     assert asked == [8]  # each fourth of 32
+
+
+class Averaging(keras.optimizers.AdamW):
+    """An optimizer that averages the weights, as it is built for `compile`."""
+
+    def __init__(self, rate=3e-3, **options):
+        super().__init__(rate, use_ema=True, ema_momentum=0.9, **options)
+
+
+def averaging(task, **options):
+    """Train a task with an optimizer of one's own, which averages."""
+    compile_it = task.compile
+    task.compile = lambda optimizer: compile_it(Averaging(**options))
+    return task
+
+
+class Peeking(keras.callbacks.Callback):
+    """The weights, and their averages, at the ends of epochs."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights, self.averages = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        optimizer = self.model.optimizer
+        pairs = averages(optimizer)
+        both = {v.path: (numpy_of(v.value).copy(), numpy_of(a.value).copy()) for v, a in pairs}
+        self.weights.append({name: pair[0] for name, pair in both.items()})
+        self.averages.append({name: pair[1] for name, pair in both.items()})
+
+
+@pytest.mark.parametrize("more", [(), (keras.callbacks.SwapEMAWeights(),)])
+@pytest.mark.parametrize("directory", [False, True])
+def test_averages_are_measured_validated_and_kept(more, directory, tmp_path):
+    """In the network and on disk; the training itself goes on from the weights."""
+    task, peeking = averaging(new_task("crf")), Peeking()
+    weighed, _ = scripted(task)
+    options = PLAN | ({"directory": tmp_path} if directory else {})
+    history = task.fit(TRAIN, CHECKS, callbacks=[*more, peeking], **options)
+    paths = {v.path: v for v in task.network.trainable_variables}
+    assert peeking.averages[1].keys() == paths.keys()
+    for name, average in peeking.averages[1].items():  # of the best epoch
+        assert np.array_equal(numpy_of(paths[name].value), average), name
+        assert not np.array_equal(average, peeking.weights[1][name]) or not average.any(), name
+    assert same(weights_of(task), weighed[1])
+    if directory:
+        assert same(weights_of(playmask.load_task(tmp_path)), weighed[1])
+    task.compile(Averaging())
+    again = task.network.evaluate(task.batches(CHECKS, PLAN["batch_size"], shuffle=False),
+                                  verbose=0, return_dict=True)  # fmt: skip
+    assert again["loss"] == pytest.approx(history["val_loss"][1], rel=1e-4)
+    plain = new_task("crf")
+    scripted(plain)
+    seen = Peeking()
+    compile_it = plain.compile
+    plain.compile = lambda _: compile_it(Averaging())
+    plain.fit(TRAIN, **PLAN, callbacks=[seen])
+    last = [np.concatenate([w.ravel() for w in p.weights[-1].values()]) for p in (peeking, seen)]
+    assert np.array_equal(*last)  # what is measured in between changes nothing
+
+
+def test_averages_survive_an_interruption(tmp_path):
+    task = averaging(new_task("crf"))
+    scripted(task)
+    with pytest.raises(KeyboardInterrupt):
+        task.fit(TRAIN, CHECKS, directory=tmp_path, callbacks=[Watching(stop=2)], **PLAN)
+    resumed, peeking = averaging(new_task("crf", seed=99)), Peeking()
+    scripted(resumed, (0.9, 0.1))
+    resumed.fit(TRAIN, CHECKS, directory=tmp_path, resume=True, callbacks=[peeking], **PLAN)
+    whole, reference = averaging(new_task("crf")), Peeking()
+    scripted(whole, (0.2, 0.6, 0.9, 0.1))
+    whole.fit(TRAIN, CHECKS, callbacks=[reference], **PLAN)
+    for name, average in reference.averages[2].items():
+        assert np.allclose(peeking.averages[0][name], average, atol=2e-3), name
+    kept = playmask.load_task(tmp_path)
+    assert same(weights_of(kept), weights_of(resumed))
+    paths = {v.path: v for v in resumed.network.trainable_variables}
+    assert all(
+        np.array_equal(numpy_of(paths[name].value), value)
+        for name, value in peeking.averages[0].items()
+    )
+
+
+class Spoiling(playmask.StepHook):
+    """Makes the loss infinite, or not a number, from some step of an epoch on."""
+
+    def __init__(self, value, epoch, step):
+        super().__init__()
+        self.value, self.at = value, (epoch, step)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            network = self.model
+            if keras.backend.backend() == "jax" and not network._jax_state_synced:
+                network.jax_state_sync()
+            weight = network.trainable_variables[-1]
+            weight.assign(keras.ops.full(weight.shape, self.value))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(("epoch", "step"), [(0, 0), (1, 1), (2, 3)])
+def test_a_loss_that_is_not_finite_stops_the_training(value, epoch, step, tmp_path):
+    task = new_task("crf")
+    begin = weights_of(task)
+    weighed, _ = scripted(task)
+    data = DATA[:64] * 2
+    place = f"at step {step + 1} of epoch {epoch + 1}, .*Try a low"
+    with pytest.raises(TrainingError, match=place):
+        task.fit(data, CHECKS, directory=tmp_path, callbacks=[Spoiling(value, epoch, step)], **PLAN)
+    best = {0: begin, 1: None, 2: None}[epoch]
+    if best is None:
+        best = weighed[epoch - 1]
+        assert same(weights_of(playmask.load_task(tmp_path)), best)
+        assert len(json.loads((tmp_path / "training.json").read_text())["loss"]) == epoch
+    else:
+        assert not (tmp_path / "weights.safetensors").exists()
+    assert same(weights_of(task), best)
+
+
+class Exploding(playmask.StepHook):
+    """After the update of every step the weights are infinite; the loss was still a number."""
+
+    def after_update(self, network):
+        weight = network.trainable_variables[-1]
+        weight.assign(weight * float("inf"))
+
+
+def test_weights_that_are_not_finite_after_the_last_step_are_not_kept(tmp_path):
+    task = new_task("crf")
+    options = PLAN | {"epochs": 1}
+    with pytest.raises(TrainingError, match="Weights are no longer finite numbers after epoch 1"):
+        task.fit(TRAIN[:1], callbacks=[Exploding()], directory=tmp_path, **options)
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_a_validation_loss_that_is_no_number_stops_the_training():
+    task = new_task("crf")
+    scripted(task)
+    evaluate = task.network.evaluate
+
+    def spoilt(*arguments, **options):
+        return evaluate(*arguments, **options) | {"loss": float("nan")}
+
+    task.network.evaluate = spoilt
+    with pytest.raises(TrainingError, match="The validation loss is nan after epoch 1"):
+        task.fit(TRAIN, CHECKS, **PLAN)
 
 
 def test_without_validation_nothing_is_measured():

@@ -160,8 +160,8 @@ def load(
     plan = make_plan(model, source, report, rows, resize)
     _warn_of_fresh(plan, heads)
     tokenizer, ignored = tokenizer_beside(source, rows)
-    verified()
     _fill(model, source, plan, copy)
+    verified()
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer
     return in_dtype(model, dtype)

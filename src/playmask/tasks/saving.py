@@ -177,9 +177,9 @@ def load_task(directory: str | Path, *, dtype: Any = None, copy: bool = False) -
     network = blank(build)
     tensors = safetensors.read(directory / WEIGHTS)
     check_weights(network, tensors)
-    verified()
     values = [(v, partial(tensors.__getitem__, n)) for n, v in all_weights(network).items()]
     fill_all(values, copy=copy)
+    verified()
     network.transformer.tokenizer = tokenizer
     in_dtype(network.transformer, dtype)
     task = kind(network, tokenizer, settings)

@@ -26,21 +26,27 @@ class FiniteLoss(keras.callbacks.Callback):
         super().__init__()
         self.options = options
         self.epoch = 0
-        self.losses: dict[int, float] = {}
+        self.losses: dict[int, float] = {}  # those that are not finite, by step
+        self.ended: set[int] = set()
+        self.checked = 0  # steps, all those before the first whose end was not seen yet
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Begin to count steps."""
-        self.epoch, self.losses = epoch, {}
+        self.epoch, self.losses, self.ended, self.checked = epoch, {}, set(), 0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Note a loss that is not finite: that of the epoch so far, as one of its steps is not."""
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             self.losses[batch] = loss
+        self.ended.add(batch)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Stop where a step had none; only the one after next, as threads may change places."""
-        if self.losses and batch - min(self.losses) > 1:
+        """Stop where a step had none and those before are seen: threads may change places."""
+        while self.checked in self.ended:
+            self.ended.remove(self.checked)
+            self.checked += 1
+        if self.losses and min(self.losses) < self.checked:
             self._stop()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -101,9 +101,10 @@ class SentenceIndex:
         """
         directory = Path(directory)
         recover(directory)
-        read_manifest(directory).verify([SENTENCES, VECTORS])
         if not (directory / SENTENCES).is_file():
             raise CheckpointError(f"There is no index in {directory}: it has no {SENTENCES}.")
+        if (directory / VECTORS).is_file():
+            read_manifest(directory).verify([SENTENCES, VECTORS])
         sentences = read_json(directory / SENTENCES).get("sentences") or []
         vectors = _library().restore(str(directory / VECTORS))
         if not sentences or vectors is None or len(vectors) != len(sentences):
