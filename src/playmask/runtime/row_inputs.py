@@ -104,10 +104,8 @@ class CheckedRow(NamedTuple):
 
     def count(self, output: str) -> int:
         """Of an output with one value for each token, how many it has for this row."""
-        sizes = self.sizes
-        if output == "logits" and READ in sizes:
-            return sizes[READ]
-        return sizes[TARGET] if TARGET in sizes and output != "memory" else self.length
+        axes = {"logits": (READ, TARGET), "memory": (MEMORY,)}.get(output, (TARGET,))
+        return next((self.sizes[axis] for axis in axes if axis in self.sizes), self.length)
 
 
 def check_row(

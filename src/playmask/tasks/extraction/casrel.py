@@ -98,7 +98,7 @@ class SubjectNetwork(TaskNetwork):
         chance = chance * likely(begins)
         objects = ops.exp(self._objects(hidden, first, last))
         objects = ops.where(valid[:, None, :, None, None], objects, 0.0)
-        there = ops.cast(chance > 0, objects.dtype)[..., None, None, None]
+        there = ops.where(chance <= 0, 0.0, 1.0)[..., None, None, None]
         objects = ops.transpose(objects, (0, 1, 3, 4, 2)) * there
         flat = ops.reshape(objects, (-1, first.shape[1] * self.labels, 2, length))
         begins, places = ops.top_k(
@@ -129,8 +129,8 @@ def _at(hidden: Tensor, places: Tensor) -> Tensor:
 
 
 def likely(chances: Tensor) -> Tensor:
-    """Probabilities, 0 where they are not likely."""
-    return ops.where(chances > LIKELY, chances, 0.0)
+    """Probabilities, 0 where they are not likely; NaN stays, for the predictor to refuse."""
+    return ops.where(chances <= LIKELY, 0.0, chances)
 
 
 def nearest_end(chances: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,7 +139,7 @@ def nearest_end(chances: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
     Shapes: chances (B, K, T); first int (B, K) -> int (B, K), (B, K)
     """
     places = ops.arange(chances.shape[-1], dtype=first.dtype)
-    ends = ops.logical_and(chances > LIKELY, places >= first[..., None])
+    ends = ops.logical_and(likely(chances) != 0, places >= first[..., None])
     last = ops.cast(ops.argmax(ops.cast(ends, "int32"), axis=-1), first.dtype)
     chance = ops.take_along_axis(chances, last[..., None], axis=-1)[..., 0]
     return last, ops.where(ops.any(ends, axis=-1), chance, 0.0)

@@ -14,6 +14,7 @@ from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.similarity import correlation, retrieval
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
+from playmask.runtime.access import one_state
 from playmask.runtime.batches import Batch, Batches, Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import DIGITS
@@ -187,6 +188,7 @@ class SentenceEncoder(Task[EncoderSettings]):
         size = self.transformer.architecture.width * self.network.pooling.widths
         return np.array([output["vectors"] for output in outputs], "float32").reshape(-1, size)
 
+    @one_state
     def similarity(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
         """The cosine of the vectors of each pair, -1 to 1: float32 (pairs,)."""
         if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
