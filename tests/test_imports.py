@@ -27,7 +27,7 @@ LAYERS = (
 """From the bottom up: what stands on a line may import from the lines above it only."""
 
 MODEL = (
-    ("activations", "forks", "old_names", "recipes"),
+    ("activations", "forks", "keras_files", "old_names", "recipes"),
     ("masks",),
     ("dense",),
     ("norms",),
@@ -37,7 +37,7 @@ MODEL = (
     ("cache", "feedforward", "rng"),
     ("scene",),
     ("kernels",),
-    ("attention", "embeddings", "heads", "inputs"),
+    ("attention", "embeddings", "heads", "input_values", "inputs"),
     ("cross_attention",),
     ("block",),
     ("transformer",),

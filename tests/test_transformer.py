@@ -1,16 +1,20 @@
 """The forward pass: who sees whom, with and without a cache, against plain numpy."""
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from comparing import TINY, error, numpy_of, tiny, tokens
-from playmask.errors import ConfigError, InputError
+from playmask.errors import CheckpointError, ConfigError, InputError
 from playmask.model.architecture import Architecture
 from playmask.model.masks import Ordered, SameText, Strict, Window
-from playmask.model.parts import Dot, Mixer, Part
+from playmask.model.parts import Dot, Learned, Mixer, Part
 from playmask.model.recipes import recipe
 from playmask.model.transformer import Transformer, weights_by_name
 
@@ -419,3 +423,111 @@ def test_architectures_travel_through_json():
     assert Architecture.from_json(json.loads(json.dumps(a.to_json()))) == a
     with pytest.raises(ConfigError, match="cannot be saved"):
         TINY.change(order=lambda segments: segments).to_json()
+
+
+# Ids that no table has
+
+
+BEYOND = [
+    ({"tokens": np.array([[1, 40]])}, r"tokens\[0, 1\] is 40, but the ids .* are 0 to 39"),
+    ({"tokens": np.array([[1, 2], [3, -1]])}, r"tokens\[1, 1\] is -1"),
+    ({"tokens": np.array([[1.5, 2.0]])}, "tokens are whole numbers, as int32; received float64"),
+    ({"tokens": np.ones((1, 2), "complex64")}, "received complex64"),
+    ({"tokens": np.array([["a"]])}, "tokens are whole numbers"),
+    ({"tokens": [[1, 2]]}, "tokens is a list; give an array"),
+    ({"tokens": np.ones((1, 2), int), "segments": np.array([[0, 2]])}, r"segments\[0, 1\] is 2"),
+    ({"tokens": np.ones((1, 2), int), "positions": np.array([[0, 20]])}, "positions are 0 to 19"),
+    ({"tokens": np.ones((1, 2), int), "positions": np.array([[-1, 0]])}, "positions are 0 to 19"),
+    ({"tokens": np.ones((1, 2), int), "read": np.array([[2]])}, "sites of the text are 0 to 1"),
+]
+
+
+@pytest.mark.parametrize(("inputs", "message"), BEYOND)
+@pytest.mark.parametrize("kind", [np.asarray, keras.ops.convert_to_tensor])
+def test_rows_that_are_not_there_are_refused(kind, inputs, message):
+    if kind is not np.asarray and np.asarray(inputs["tokens"]).dtype.kind in "cU":
+        pytest.skip("no backend makes such a tensor of ids")
+    held = {k: v if isinstance(v, list) else kind(v) for k, v in inputs.items()}
+    message = message.replace("float64", r"float\d\d")
+    with pytest.raises(InputError, match=message) as error:
+        tiny(heads=("mlm",))(held)
+    assert "\x1b" not in str(error.value) and "Exception encountered" not in str(error.value)
+
+
+def test_what_a_model_has_rows_for_is_taken():
+    model = tiny(heads=("mlm",))
+    ids = np.array([[0, 39, 1, 2]])
+    inputs = {
+        "tokens": ids,
+        "segments": np.array([[0, 1, 1, 0]]),
+        "positions": np.array([[0, 19, 3, 3]]),
+        "read": np.array([[0, 3]]),
+    }
+    assert model(inputs)["logits"].shape == (1, 2, 40)
+    assert tiny(segments=0)({"tokens": ids, "segments": ids})["hidden"].shape == (1, 4, 24)
+    assert tiny(position="rotary")({"tokens": ids, "positions": ids + 900})["hidden"].shape
+    roberta = tiny(position=Learned(20, offset=2))
+    assert roberta({"tokens": ids, "positions": np.array([[-1, 0, 1, 19]])})["hidden"].shape
+
+
+def test_refusals_of_layers_reach_the_caller_as_they_are():
+    """Keras would wrap them in coloured lines and the arguments' shapes."""
+    for inputs in ({"tokens": np.ones((1, 21), "int32")}, {"token": np.ones((1, 2))}):
+        with pytest.raises(InputError) as error:
+            tiny()(inputs)
+        assert "\x1b" not in str(error.value) and "\n" not in str(error.value)
+
+
+# dtype, and Keras' files of weights
+
+
+def test_float64_is_refused_where_it_would_be_float32():
+    if keras.backend.backend() != "jax":
+        hidden = Transformer(TINY, dtype="float64")({"tokens": tokens(1, 3)})["hidden"]
+        assert keras.backend.standardize_dtype(hidden.dtype) == "float64"
+        return
+    for dtype in ("float64", keras.DTypePolicy("float64")):
+        with pytest.raises(ConfigError, match="JAX_ENABLE_X64=1"):
+            Transformer(TINY, dtype=dtype)
+    keras.config.set_dtype_policy("float64")
+    try:
+        with pytest.raises(ConfigError, match="JAX_ENABLE_X64=1"):
+            Transformer(TINY)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+DOUBLE = """
+import numpy as np, playmask
+a = playmask.architecture("bert").change(vocabulary=9, width=8, depth=1, attention_heads=2, inner=8)
+model = playmask.build(a, dtype="float64")
+print(model({"tokens": np.ones((1, 2), int)})["hidden"].dtype, model.weights[0].dtype)
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the others have it always")
+def test_float64_where_it_is_switched_on():
+    environment = os.environ | {"JAX_ENABLE_X64": "1"}
+    command = [sys.executable, "-c", DOUBLE]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout == "float64 float64\n", done.stderr
+
+
+def test_weights_of_keras_files_are_all_loaded_or_refused(tmp_path):
+    model, other = tiny(seed=1), tiny(seed=2)
+    ids = {"tokens": tokens(1, 4)}
+    model.save_weights(tmp_path / "x.weights.h5")
+    other.load_weights(tmp_path / "x.weights.h5")
+    assert error(other(ids)["hidden"], model(ids)["hidden"]) == 0
+    foreign = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    foreign.save_weights(tmp_path / "foreign.weights.h5")
+    with pytest.raises(CheckpointError, match=r"foreign.weights.h5 has not the weights"):
+        other.load_weights(tmp_path / "foreign.weights.h5")
+    with h5py.File(tmp_path / "best_model.h5", "w") as file:  # as Keras 2 writes it
+        file.attrs["layer_names"] = [b"Embedding-Token"]
+        file.create_group("Embedding-Token").attrs["weight_names"] = []
+    for options in ({"by_name": True}, {}, {"by_name": True, "skip_mismatch": True}):
+        with pytest.raises(CheckpointError, match=r"best_model.h5 is none of Keras 3's files"):
+            other.load_weights(tmp_path / "best_model.h5", **options)
+    with pytest.raises(CheckpointError, match="by_name is for files of Keras 2"):
+        other.load_weights(tmp_path / "x.weights.h5", by_name=True)

@@ -410,3 +410,33 @@ def test_keras_works_as_ever_after_a_load():
     assert np.abs(after - before).max() > 0
     stored = bundle.read(GOOGLE / "model.ckpt")["bert/encoder/layer_0/attention/self/query/kernel"]
     assert np.array_equal(stored, before)  # the file's own mapping did not move with training
+
+
+# A file that changes under a loaded model
+
+
+OVER = """
+import sys, numpy as np, playmask
+from pathlib import Path
+file = Path(sys.argv[1]) / "weights.safetensors"
+model = playmask.load(sys.argv[1], copy=sys.argv[2] == "copy")
+ids = {"tokens": np.array([[5, 17, 60, 3]], "int32")}
+with file.open("r+b") as other:  # as another program that writes in place
+    other.seek(file.stat().st_size // 2)
+    other.write(bytes(file.stat().st_size // 2))
+    if sys.argv[3] == "cut":
+        other.truncate(100)
+before = playmask.load(sys.argv[4])(ids)["hidden"]
+print(bool(np.abs(np.asarray(model(ids)["hidden"]) - np.asarray(before)).max() == 0))
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the others copy always")
+@pytest.mark.parametrize("harm", ["write", "cut"])
+def test_a_copy_does_not_change_with_its_file(harm, tmp_path):
+    sizes = {"vocabulary": 80, "width": 64, "depth": 1, "attention_heads": 2, "inner": 64}
+    model = playmask.build(playmask.architecture("bert").change(**sizes))
+    paths = [str(playmask.save(model, tmp_path / name)) for name in ("x", "y")]
+    command = [sys.executable, "-c", OVER, paths[0], "copy", harm, paths[1]]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr

@@ -40,7 +40,11 @@ def filled(monkeypatch) -> list:
     """Every weight that got a value."""
     found: list = []
     fill = LOADING.fill_all
-    monkeypatch.setattr(LOADING, "fill_all", lambda values: (found.extend(values), fill(values)))
+    monkeypatch.setattr(
+        LOADING,
+        "fill_all",
+        lambda values, **options: (found.extend(values), fill(values, **options)),
+    )
     return found
 
 

@@ -182,7 +182,7 @@ def _weight_map(path: Path) -> dict[str, str]:
 
 def _is_file_name(name: str) -> bool:
     """Whether a file beside another may be called so."""
-    if not _is_text(name) or "\0" in name:
+    if not _is_text(name) or "\0" in name or name in ("", ".", ".."):
         return False
     return len(name.encode()) <= LONGEST_NAME and Path(name).name == name
 

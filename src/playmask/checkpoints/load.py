@@ -115,6 +115,7 @@ def load(
     keep_tokens: Sequence[int] | None = None,
     compound_tokens: Sequence[Compound] | None = None,
     resize: bool = False,
+    copy: bool = False,
     ignore: Iterable[str] = (),
     **changes: Any,
 ) -> Transformer:
@@ -127,7 +128,9 @@ def load(
     (T5's cross-attention bias and scale, epsilons, gelu; see docs/families.md);
     dtype: to hold weights and compute in, see DTYPES; keep_tokens: old ids in new order;
     compound_tokens: new tokens as means of old ones; resize: fit weights to changed sizes instead
-    of drawing them; ignore: configuration keys to overlook; changes: fields of the architecture.
+    of drawing them; copy: read all weights into memory now, where they else may stay in the mapped
+    file, and change (or end the process) with it when another program writes into it;
+    ignore: configuration keys to overlook; changes: fields of the architecture.
     `model.report` says what became of each weight.
     Raises: CheckpointError, ConfigError; no model is returned partly filled
 
@@ -153,7 +156,7 @@ def load(
     _warn_of_fresh(plan, heads)
     tokenizer, ignored = _tokenizer(source, keep_tokens)
     verified()
-    _fill(model, source, plan)
+    _fill(model, source, plan, copy)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer
     return in_dtype(model, dtype)
@@ -289,12 +292,13 @@ def _described(
     return read(source.config, ignore, tied=False), [note]
 
 
-def _fill(model: Transformer, source: Source, plan: Plan) -> None:
+def _fill(model: Transformer, source: Source, plan: Plan, copy: bool) -> None:
     """Verify every tensor, then give each weight its value; few are held at a time."""
     for name in dict.fromkeys(step.theirs for step in plan.steps):
         source.tensors[name]  # the last thing that may fail; what it gives goes at once
     weights = weights_by_name(model)
-    fill_all([(weights[step.ours], partial(_value, source, step)) for step in plan.steps])
+    values = [(weights[step.ours], partial(_value, source, step)) for step in plan.steps]
+    fill_all(values, copy=copy)
     for item in plan.report.fresh:
         fill(weights[item.ours])
 

@@ -64,7 +64,9 @@ def check_inputs(inputs: Inputs, architecture: Architecture) -> None:
         )
     for name in inputs:
         if name not in INPUTS:
-            raise InputError(f"There is no input {name!r}.{nearest(name, INPUTS)}")
+            raise InputError(f"There is no input {name!r}.{nearest(str(name), INPUTS)}")
+        if isinstance(inputs[name], (list, tuple)):
+            raise InputError(f"{name} is a list; give an array, such as np.array(…) makes of it.")
     decodes = architecture.decoder is not None
     if not decodes and (foreign := [n for n in inputs if n.startswith((TARGET, "memory"))]):
         raise InputError(f"{foreign[0]!r} is for models with a decoder; this one has none.")

@@ -14,6 +14,7 @@ from playmask.model.dense import Dense
 from playmask.model.embeddings import Embeddings
 from playmask.model.forks import check_process
 from playmask.model.heads import HEADS, Reading, with_needed
+from playmask.model.input_values import check_values
 from playmask.model.inputs import (
     Inputs,
     check_inputs,
@@ -24,6 +25,7 @@ from playmask.model.inputs import (
     source,
     valid_of,
 )
+from playmask.model.keras_files import load_whole
 from playmask.model.masks import NEVER, Mask, Ordered, SameText, Sites, Tensor
 from playmask.model.parts import ContextAttention
 from playmask.model.scene import Attended, Context, Scene
@@ -74,6 +76,7 @@ class Transformer(keras.Model):
         self.report: Any = None
         self.tokenizer: Any = None
         policy = self.dtype_policy
+        _check_dtype(policy)
         self.embeddings = Embeddings(a, name="embeddings", dtype=policy)
         self.decoder_embeddings = self.embeddings
         if a.decoder is not None and a.decoder.embeds:
@@ -112,6 +115,13 @@ class Transformer(keras.Model):
             if layer is not None:
                 layer.build(hidden)
 
+    def __call__(self, inputs: Inputs, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Run the model; ids that it has no rows for are refused where they can be seen."""
+        check_inputs(inputs, self.architecture)
+        check_values(inputs, self.architecture)
+        outputs: dict[str, Any] = super().__call__(inputs, *arguments, **options)
+        return outputs
+
     def call(
         self, inputs: Inputs, training: bool = False, attention: bool = False
     ) -> dict[str, Any]:
@@ -130,6 +140,10 @@ class Transformer(keras.Model):
     def predict(self, *arguments: Any, **options: Any) -> Any:
         """Refused: Keras' predict on JAX loses the weights after one bad input."""
         raise InputError(PREDICT)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **options: Any) -> None:
+        """Load what `save_weights` wrote; raises CheckpointError for other programs' files."""
+        load_whole(super().load_weights, filepath, skip_mismatch=skip_mismatch, **options)
 
     def quantize(self, mode: Any = None, config: Any = None, filters: Any = None) -> None:
         """Keras' quantisation, of dense layers and of the tables of tokens and segments.
@@ -276,6 +290,20 @@ class Transformer(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Transformer":
         """Make the model that `get_config` described."""
         return cls(**{**config, "architecture": Architecture.from_json(config["architecture"])})
+
+
+def _check_dtype(policy: Any) -> None:
+    """Refuse float64 where JAX would compute in float32 without a word."""
+    if "float64" not in (policy.variable_dtype, policy.compute_dtype):
+        return
+    if keras.backend.backend() == "jax":
+        import jax
+
+        if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+            raise ConfigError(
+                "JAX has float64 only where it is switched on: set JAX_ENABLE_X64=1 before Python "
+                "starts, or call jax.config.update('jax_enable_x64', True)."
+            )
 
 
 def _can_be_quantized(layer: keras.layers.Layer) -> bool:

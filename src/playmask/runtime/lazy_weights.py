@@ -69,18 +69,19 @@ def fill(variable: Any, value: np.ndarray | None = None) -> None:
         variable._deferred_initialize()
 
 
-def fill_all(values: Sequence[tuple[Any, Callable[[], np.ndarray]]]) -> None:
+def fill_all(values: Sequence[tuple[Any, Callable[[], np.ndarray]]], *, copy: bool = False) -> None:
     """Give blank variables their first values, each made by its function, in threads.
 
     JAX uses an array's memory as it is, where it can: a memory-mapped weight is then read when
     it is first used, and its file must only ever be replaced, never written into.
+    copy: into memory of their own, so that nothing done to the file later is seen
     """
     device = _device()
 
     def lent(pair: tuple[Any, Callable[[], np.ndarray]]) -> Any:
         variable, value = pair
         with device():
-            return _lend(value(), np.dtype(variable.dtype))
+            return _lend(value(), np.dtype(variable.dtype), copy)
 
     for (variable, _), value in zip(values, ordered_map(lent, values, AT_ONCE), strict=True):
         variable._initializer = lambda shape, dtype, value=value: value
@@ -97,23 +98,24 @@ def _device() -> Callable[[], AbstractContextManager[None]]:
     return lambda: jax.default_device(chosen)
 
 
-def _lend(array: np.ndarray, dtype: np.dtype) -> Any:
+def _lend(array: np.ndarray, dtype: np.dtype, copy: bool) -> Any:
     """Hand an array to the backend without the copies that Keras makes where it need not."""
     if keras.backend.backend() == "torch":
         return _torch(array, dtype)
     if keras.backend.backend() == "jax":
-        return _jax(array, dtype)
+        return _jax(array, dtype, copy)
     return array.astype(dtype, copy=False)  # TensorFlow copies it into its own memory, always
 
 
-def _jax(array: np.ndarray, dtype: np.dtype) -> Any:
+def _jax(array: np.ndarray, dtype: np.dtype, copy: bool) -> Any:
     """See an array as JAX's, or a copy of it: JAX's own are slower, and wait with their source."""
     import jax
 
     if array.flags.f_contiguous and not array.flags.c_contiguous:
         transposed = jax.device_put(array.astype(dtype, copy=False))  # twice as fast as numpy
         return transposed.block_until_ready()
-    if array.dtype != dtype or not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
+    lies = array.flags.c_contiguous and not array.ctypes.data % ALIGNMENT
+    if copy or array.dtype != dtype or not lies:
         array = _aligned(array, dtype)
     return jax.device_put(array, may_alias=True)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from playmask.errors import ConfigError, InputError
+from playmask.model.keras_files import load_whole
 from playmask.model.transformer import PREDICT, Transformer
 from playmask.runtime.batches import Row
 from playmask.runtime.train.hooks import OpenStep
@@ -22,6 +23,10 @@ class TaskNetwork(OpenStep):
 
     def build(self, shape: Any = None) -> None:
         """Create the task's own weights, where it has any."""
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **options: Any) -> None:
+        """Load what `save_weights` wrote, as a Transformer does."""
+        load_whole(super().load_weights, filepath, skip_mismatch=skip_mismatch, **options)
 
     def predict(self, *arguments: Any, **options: Any) -> Any:
         """Refused, as a Transformer's."""

@@ -1,5 +1,6 @@
 """Saving and loading of tasks: their weights by name, and the directory that holds one."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,15 +12,14 @@ from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import architecture as architecture_of
 from playmask.checkpoints.load import in_dtype, load, policy_of
 from playmask.checkpoints.save import check_can_be_saved, describe
-from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, verifying
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_description, verifying
 from playmask.checksums import read_manifest
 from playmask.commits import committing, recover
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.files import read_json, write_json
-from playmask.model.architecture import Architecture
 from playmask.model.recipes import from_json, to_json
 from playmask.model.transformer import Transformer, weights_by_name
-from playmask.runtime.lazy_weights import blank, fill, undisturbed
+from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.registry import SETTINGS, task_class
 from playmask.tasks.settings import TaskSettings
@@ -150,10 +150,11 @@ def read_settings(directory: Path) -> tuple[TaskSettings, TrainingOptions | None
 
 
 @undisturbed()
-def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
+def load_task(directory: str | Path, *, dtype: Any = None, copy: bool = False) -> Any:
     """Load a task of any kind from the directory it was saved in.
 
-    dtype: to hold its Transformer's weights and compute in, as of `playmask.load`
+    dtype, copy: to hold its Transformer's weights and compute in, and whether to read all weights
+    into memory now, as of `playmask.load`
     Raises: CheckpointError where there is none, or only half of one
 
     Example:
@@ -165,8 +166,8 @@ def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
     settings, training = read_settings(directory)
     read_manifest(directory).verify([TASK])
     verified = verifying(directory)
-    held = read_json(directory / ARCHITECTURE)
-    architecture, heads = Architecture.from_json(held["architecture"]), held["heads"]
+    description = directory / ARCHITECTURE
+    architecture, heads = read_description(description, read_json(description))
     tokenizer, kind = Tokenizer.load(directory), task_class(settings.task)
 
     def build() -> keras.Model:
@@ -177,8 +178,8 @@ def load_task(directory: str | Path, *, dtype: Any = None) -> Any:
     tensors = safetensors.read(directory / WEIGHTS)
     check_weights(network, tensors)
     verified()
-    for name, variable in all_weights(network).items():
-        fill(variable, tensors[name])
+    values = [(v, partial(tensors.__getitem__, n)) for n, v in all_weights(network).items()]
+    fill_all(values, copy=copy)
     network.transformer.tokenizer = tokenizer
     in_dtype(network.transformer, dtype)
     task = kind(network, tokenizer, settings)
