@@ -70,6 +70,7 @@ class Reader(NamedTuple):
     targets: tuple[str, ...] = ()
     exact: bool = False
     kinds: Mapping[str, Damaging] = {}
+    writes: bool = False
 
 
 def files_in(folder: Path, *names: str) -> Files:
