@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 LISTED = 24  # known names in a message
 LONGEST = 80  # characters of a name that others are compared with
+SENTENCE = 1_000  # characters of a message: a file may hold names of any length
 
 
 class PlaymaskError(Exception):
@@ -27,6 +28,14 @@ class PlaymaskError(Exception):
     """
 
     _keras_call_info_injected = True  # Keras then leaves the sentence as it is
+
+    def __str__(self) -> str:
+        """The sentence; one that quotes too much has its beginning and its end."""
+        sentence = super().__str__()
+        cut = 2 * SENTENCE // 3
+        if len(sentence) <= SENTENCE:
+            return sentence
+        return f"{sentence[:cut]} … {sentence[cut + 3 - SENTENCE :]}"
 
 
 class CheckpointError(PlaymaskError, ValueError):

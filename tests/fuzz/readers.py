@@ -1,5 +1,6 @@
 """What is fuzzed: every reader with good files of its own, and what must hold where it loads."""
 
+import contextlib
 import gzip
 import json
 import random
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from typer.testing import CliRunner
 
 import playmask
 from fuzz import containers, damage
@@ -17,14 +19,18 @@ from fuzz.damage import Damage
 from playmask.checkpoints import bundle, megatron, safetensors, torch_zip
 from playmask.checkpoints.load import identify
 from playmask.checkpoints.source import find
+from playmask.cli.app import app
+from playmask.cli.guard import WRONG
 from playmask.data.events import read_events
 from playmask.data.inputs import read_questions, read_sources, read_table, read_texts
 from playmask.data.mentions import read_mentions
 from playmask.data.passages import read_passages
 from playmask.data.readers import read_examples, read_pairs
 from playmask.data.relations import read_relations
+from playmask.errors import ConfigError
 from playmask.tasks.saving import load_task, read_settings
 from playmask.tokenizers import Tokenizer
+from playmask.untrusted import OBEYED
 
 TESTS = Path(__file__).parents[1]
 ORACLES, FIXTURES = TESTS / "oracles", TESTS / "checkpoints" / "fixtures"
@@ -54,7 +60,8 @@ class Reader(NamedTuple):
     files: the good ones; read: reads a folder of them, and raises WrongLoad for what cannot be
     right; share: how often it is tried, beside the others; targets: the files that are damaged
     (default: all); exact: whether bytes that were damaged are refused, or else do not matter;
-    kinds: how some of the files are damaged, where their suffix does not tell
+    kinds: how some of the files are damaged, where their suffix does not tell; writes: whether it
+    changes files of its own
     """
 
     files: Callable[[], Files]
@@ -63,6 +70,7 @@ class Reader(NamedTuple):
     targets: tuple[str, ...] = ()
     exact: bool = False
     kinds: Mapping[str, Damaging] = {}
+    writes: bool = False
 
 
 def files_in(folder: Path, *names: str) -> Files:
@@ -510,6 +518,59 @@ def searched(folder: Path, draw: random.Random) -> None:
     whole(found)
 
 
+# Commands, which end with 1 where an exception is not playmask's own
+
+
+@cache
+def reviews() -> Files:
+    """A classifier that the command line trained on a file beside it, and may go on with."""
+
+    def write(folder: Path) -> None:
+        tiny_model(folder / "model")
+        (folder / "a.tsv").write_text(TABLE, encoding="utf-8")
+        line = ["train", "classify", "a.tsv", "--model", "model", "--out", "out", "--epochs", "1"]
+        with contextlib.chdir(folder):
+            call(*line, "--validation", "a.tsv", "--max-length", "8")
+        run = json.loads((folder / "out" / "run.json").read_text())
+        run["options"]["epochs"] += 1
+        (folder / "out" / "run.json").write_text(json.dumps(run | {"finished": False}))
+
+    return written(write)
+
+
+def call(*line: str) -> None:
+    """Run a command in this process; it may refuse, in one line, and nothing else."""
+    result = CliRunner().invoke(app, line)
+    said = [each for each in result.stderr.splitlines() if each.startswith("playmask: ")]
+    if result.exit_code == WRONG and len(said) == 1:
+        raise ConfigError(said[0])
+    if result.exit_code != 0:
+        raise WrongLoad(f"exit code {result.exit_code}: {result.stderr[-2000:]}")
+    if OBEYED.search((result.stdout + result.stderr).replace("\n", "").replace("\t", "")):
+        raise WrongLoad("characters that a terminal obeys")
+
+
+def command(*line: str, share: float = 0.3, targets: tuple[str, ...] = ()) -> Reader:
+    """A command as a reader of the files of `reviews`."""
+
+    def read(folder: Path, draw: random.Random) -> None:
+        call(*line)
+
+    return Reader(reviews, read, share, targets, writes=True)
+
+
+COMMANDS = {
+    "playmask inspect": command("inspect", "out", "--tensors"),
+    "playmask count": command("count", "model", "--length", "8"),
+    "playmask predict": command("predict", "out", "a.tsv"),
+    "playmask evaluate": command("evaluate", "out", "a.tsv", "--skip-bad"),
+    "playmask draw attention": command("draw", "attention", "out", "今天天气好"),
+    "playmask train --resume": command(
+        "train", "classify", "a.tsv", "--out", "out", "--resume", share=0.1
+    ),
+}
+
+
 OTHERS = {"index of sentences": Reader(lambda: written(index), searched)}
 
-READERS: dict[str, Reader] = {**CONTAINERS, **MODELS, **TOKENIZERS, **DATA, **OTHERS}
+READERS: dict[str, Reader] = {**CONTAINERS, **MODELS, **TOKENIZERS, **DATA, **OTHERS, **COMMANDS}

@@ -60,9 +60,10 @@ class Server:
         start = time.perf_counter()
         self.process.stdin.write(f"{seed} {name}\n".encode())
         self.process.stdin.flush()
-        begun = self._line(STARTING)
-        answer = self._line(SECONDS + PATIENCE) if begun else None
-        if answer:
+        begun = answer = self._line(STARTING)
+        if begun:
+            answer = self._line(SECONDS + PATIENCE)
+        if begun and answer:
             return Outcome(*json.loads(answer))
         if answer is None:
             self.process.kill()
