@@ -129,10 +129,7 @@ class Task(ABC, Generic[S]):
         return ()
 
     def end_notes(self, examples: Sequence[Any]) -> Iterable[str]:
-        """Notes on what of examples cannot be found, since no token's ends meet it.
-
-        In training they are among the notes of the examples, as soon as these are encoded.
-        """
+        """Notes on what no token's ends meet; in training, encoding adds them to the examples'."""
         return ()
 
     @classmethod
@@ -179,10 +176,7 @@ class Task(ABC, Generic[S]):
     # What it is given in files, and how answers stand in them
 
     def reads_lines(self, path: Path) -> bool:
-        """Whether a file holds one text per line; else it is read by `read_inputs`.
-
-        Raises: DataError for a format that holds no texts
-        """
+        """Whether a file holds one text per line; else it is read by `read_inputs`."""
         return not is_table(path)
 
     def read_inputs(
@@ -341,9 +335,8 @@ class Task(ABC, Generic[S]):
         examples = self.read(train_data, skip_bad=skip_bad)
         before, self.settings = self.settings, self.learn(self.settings, examples)
         try:
-            checks = (
-                None if validation is None else self.read_references(validation, skip_bad=skip_bad)
-            )
+            read = partial(self.read_references, skip_bad=skip_bad)
+            checks = None if validation is None else read(validation)
         except DataError:
             self.settings = before  # nothing was learnt
             raise
