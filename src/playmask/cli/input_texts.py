@@ -95,8 +95,8 @@ def in_file(path: Path, skipped: list[str] | None) -> Iterator[Example]:
     pair = next((each.pair for each in table if each.pair is not None), None)
     if pair is not None:
         raise DataError(
-            f"{path} has a second column ({pair!r:.40}), and single texts are due; name the columns "
-            "by a first line, such as text and label, or give one text per line."
+            f"{path} has a second column ({pair!r:.40}), and single texts are due; name the "
+            "columns by a first line, such as text and label, or give one text per line."
         )
     if skipped is not None:
         skipped += table.skipped

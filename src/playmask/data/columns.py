@@ -19,8 +19,8 @@ NAMES = {
     "review_text comment_text review_body tweet utterance message document data sentence_a s1 "
     "文本 句子 评论 内容 评论内容 文本内容 正文 评价 评价内容 文本1 句子1".split(),
     "pair": "pair text_b text2 sentence2 hypothesis question2 sentence_b s2 文本2 句子2".split(),
-    "label": "label labels class category score gold_label label_name sentiment intent rating stars "
-    "polarity target_label 标签 类别 分类 分数 情感 情感倾向 情绪 意图 评分 得分 星级".split(),
+    "label": "label labels class category score gold_label label_name sentiment intent rating "
+    "stars polarity target_label 标签 类别 分类 分数 情感 情感倾向 情绪 意图 评分 得分 星级".split(),
 }
 SOURCES = {
     "text": "source src input question text 源文 原文 输入 问题".split(),
@@ -143,9 +143,9 @@ def _as_said(
     known = layout.field
     for name in columns:
         if plain(name) not in known and name not in IGNORED:
+            near = nearest(name, [each for names in layout.names.values() for each in names])
             raise InputError(
-                f"columns= names {name!r}.{nearest(name, [n for f in layout.names.values() for n in f])} "
-                "A column of another name is said as text=NAME."
+                f"columns= names {name!r}.{near} A column of another name is said as text=NAME."
             )
     cells = [*map(plain, first)]
     chosen = [name for name in columns if plain(name) in known]

@@ -61,6 +61,8 @@ def parsed(line: str) -> Any:
         raise BadExample(
             f"The line is not JSON ({error!s:.200}); each line must hold one object."
         ) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise BadExample(f"It is not of the form that is due ({error!s:.200}).") from None
 
 
 def _of_value(value: Any, make: Callable[[Fields], T], names: Mapping[str, str]) -> T:

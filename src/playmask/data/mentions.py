@@ -37,9 +37,9 @@ def read_mentions(
 ) -> Examples[Annotated]:
     """Read texts with mentions; the suffix names the format, and `.gz` may follow it.
 
-    .bio, .bmes, .conll, .txt, .tsv …: a token and its tag on each line, an empty line, -DOCSTART- or
-    #doc between texts; more columns may stand between. Bare letters (B, M, E, S) mark words, and so
-    do spaces in a .txt, .seg or .utf8 of Chinese without tags: their label is "word".
+    .bio, .bmes, .conll, .txt, .tsv …: a token and its tag on each line, an empty line, -DOCSTART-
+    or #doc between texts; more columns may stand between. Bare letters (B, M, E, S) mark words, and
+    so do spaces in a .txt, .seg or .utf8 of Chinese without tags: their label is "word".
     .json, .jsonl: objects with `text` and `mentions` (or `entities`, `spans`), each an object with
     `start`, `end` (behind the last character), `label` and perhaps `text`; CLUENER's `label`, which
     counts its ends otherwise; exports of doccano and Label Studio; UIE's prompts; `tokens` with

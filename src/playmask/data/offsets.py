@@ -5,7 +5,7 @@ from playmask.data.gathering import BadExample
 Place = tuple[int, int]
 """The characters start … end - 1 of a text."""
 
-MOST = 10_000  # places of a name that is located by its matches
+MOST, LETTERS = 10_000, 1 << 20  # places of a name that is located by its matches; their letters
 
 
 def check_place(text: str, start: int, end: int) -> None:
@@ -61,8 +61,8 @@ def _all(text: str, stated: str) -> list[Place]:
     places, start = [], text.find(stated)
     while start >= 0 and stated:
         places.append((start, start + len(stated)))
-        if len(places) > MOST:
-            raise BadExample(f"{stated!r:.40} stands more than {MOST:,} times in the text.")
+        if len(places) > min(MOST, 1 + LETTERS // len(stated)):
+            raise BadExample(f"{stated!r:.40} stands too often in the text; state its place.")
         start = text.find(stated, start + 1)
     return places
 

@@ -90,8 +90,8 @@ def read_passages(
     path = Path(path)
     if columns is not None and not all("=" in each for each in columns):
         raise InputError(
-            f"{path}: columns= is for tables; the fields of passages, which are read from JSON, are "
-            "named as FIELD=NAME."
+            f"{path}: columns= is for tables; the fields of passages, which are read from JSON, "
+            "are named as FIELD=NAME."
         )
     if suffix_of(path) not in OBJECTS:
         if path.exists():

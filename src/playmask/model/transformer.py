@@ -105,7 +105,7 @@ class Transformer(keras.Model):
                 layer.build(hidden)
 
     def __call__(self, inputs: Inputs, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Run the model, in a process that can; ids without rows are refused where they are seen."""
+        """Run the model; ids without rows are refused where their values are at hand."""
         check_process()
         check_inputs(inputs, self.architecture)
         check_values(inputs, self.architecture)

@@ -134,10 +134,7 @@ class Task(ABC, Generic[S]):
         return ()
 
     def end_notes(self, examples: Sequence[Any]) -> Iterable[str]:
-        """Notes on what of examples cannot be found, since no token's ends meet it.
-
-        In training they are among the notes of the examples, as soon as these are encoded.
-        """
+        """Notes on what no token's ends meet; in training, encoding adds them to the examples'."""
         return ()
 
     @classmethod
@@ -182,10 +179,7 @@ class Task(ABC, Generic[S]):
         return None
 
     def reads_lines(self, path: Path) -> bool:
-        """Whether a file holds one text per line; else it is read by `read_inputs`.
-
-        Raises: DataError for a format that holds no texts
-        """
+        """Whether a file holds one text per line; else it is read by `read_inputs`."""
         return not is_table(path)
 
     def read_inputs(

@@ -23,7 +23,7 @@ def fingerprint(examples: Iterable[Any]) -> str:
 
 
 def measured(checks: Sequence[Any]) -> slice:
-    """Which validation examples an epoch is measured on: of more than MEASURED every second, …"""
+    """Which validation examples an epoch is measured on: at most MEASURED, spread evenly."""
     return slice(None, None, -(-len(checks) // MEASURED) or None)
 
 

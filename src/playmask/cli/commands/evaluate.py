@@ -10,7 +10,7 @@ def evaluate(
     task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled, as for training.")],
     columns: Annotated[
-        str | None, typer.Option(help="The file's columns, such as text,label; _ is ignored.")
+        str | None, typer.Option(help="The file's columns: text,label,_ in order, or text=NAME.")
     ] = None,
     metric: Annotated[
         str | None, typer.Option(help="How answers are scored, where a task knows several ways.")

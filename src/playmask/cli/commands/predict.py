@@ -23,7 +23,7 @@ def predict(
         list[str] | None, typer.Option(help="The second text of each --text, for pairs.")
     ] = None,
     columns: Annotated[
-        str | None, typer.Option(help="The table's columns, such as text,pair; _ is ignored.")
+        str | None, typer.Option(help="The table's columns: text,pair,_ in order, or text=NAME.")
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
     submission: Annotated[

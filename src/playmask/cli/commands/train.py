@@ -37,7 +37,7 @@ def _parameters(settings: "type[TaskSettings]") -> "Parameters":
         "new": parameter(bool, "Start from a small random model.", "--new"),
         **parameters_of(TrainingOptions, "epochs", "batch_size", "learning_rate"),
         **parameters_of(settings),
-        "columns": parameter(str, "Of the files, such as label,text,_."),
+        "columns": parameter(str, "Of the files: label,text,_ in order, or text=NAME,label=NAME."),
         **parameters_of(TrainingOptions, "seed", "warm_up", "weight_decay", "clip", "multiplier"),
         **parameters_of(NewModel),
         "skip_bad": _flag("--skip-bad", "Leave bad lines out."),

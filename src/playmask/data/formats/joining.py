@@ -12,6 +12,7 @@ SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDT
 """How the names of characters begin in Unicode whose scripts put no spaces between words."""
 
 SEVERAL = re.compile(r"[^\W_]{2}")  # letters or digits beside each other
+ERRORS = 0.1  # of the tokens of other letters, those of several in a file of characters, at most
 PUNCTUATION = frozenset("，。、；：？！“”‘’（）《》〈〉【】「」『』〔〕…—～·￥")
 
 
@@ -52,8 +53,8 @@ def joining_of(tokens: Iterable[str], join: Join = "script") -> Joining:
     """How the tokens of a file join.
 
     join: "nothing", "space", or "script": nothing where tokens are characters, which is so where
-    some are white space, or where some are Chinese and none has several other letters; else a
-    space between tokens neither of which is Chinese where they meet
+    some are white space or Chinese, and hardly one has several other letters; else a space between
+    tokens neither of which is Chinese where they meet
     """
     if join == "script" and not _are_characters(tokens):
         return Joining(by_script)
@@ -61,10 +62,15 @@ def joining_of(tokens: Iterable[str], join: Join = "script") -> Joining:
 
 
 def _are_characters(tokens: Iterable[str]) -> bool:
-    chinese = spaces = False
+    """Whether tokens are characters; a few that are several count as errors of the file."""
+    spaceless = spaces = several = single = 0
     for token in tokens:
-        spaceless = any(map(is_spaceless, token))
-        if not spaceless and SEVERAL.search(token):
-            return False
-        chinese, spaces = chinese or spaceless, spaces or token.isspace()
-    return chinese or spaces
+        if any(map(is_spaceless, token)):
+            spaceless += 1
+        elif token.isspace():
+            spaces += 1
+        elif SEVERAL.search(token):
+            several += 1
+        elif token.isalnum():
+            single += 1
+    return bool(spaceless or spaces) and several <= ERRORS * (several + single)

@@ -1,4 +1,4 @@
-"""Words that stand apart by spaces, a text on each line, as corpora of word segmentation have it."""
+"""Words that stand apart by spaces, a text on each line: corpora of word segmentation."""
 
 from functools import partial
 from itertools import islice

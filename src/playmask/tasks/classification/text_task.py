@@ -221,8 +221,8 @@ def check_learnt(
         )
     if len(labels) > 2 and all(map(NUMBER.fullmatch, labels)) and any(float(x) % 1 for x in labels):
         raise DataError(
-            f"{where}The labels are scores, {labels[0]} to {labels[-1]}; playmask train regress (or "
-            "pair, for similarity) learns scores. As classes they are to be named: --labels."
+            f"{where}The labels are scores, {labels[0]} to {labels[-1]}; playmask train regress "
+            "(or pair, for similarity) learns scores. As classes they are to be named: --labels."
         )
     for separator in SEPARATORS:
         listed = [label for label in labels if separator in label.strip(separator)]
@@ -233,9 +233,9 @@ def check_learnt(
         if alone is not None or (listed and len(parts) < len(labels)):
             how = "" if several else "--multiple "
             raise DataError(
-                f"{where}The label {alone or listed[0]!r} seems to be several labels; a text may "
-                f"have several with {how}--separator {separator!r}. As one class it is to be named: "
-                "--labels."
+                f"{where}The label {alone or listed[0]!r:.80} seems to be several labels; a text "
+                f"may have several with {how}--separator {separator!r}. As one class it is to be "
+                "named: --labels."
             )
 
 
