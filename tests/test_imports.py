@@ -128,7 +128,7 @@ def test_the_model_wing_needs_nothing_but_errors():
         if unit_of(module) == "model"
         for other, _ in imports(module, ast.walk(tree_of(module)))
     }
-    assert rooms == {"model", "errors", "lazy"}
+    assert rooms == {"model", "errors"}
 
 
 def test_no_module_imports_itself_in_a_circle():
