@@ -92,17 +92,6 @@ class Transformer(keras.Model):
         self.heads = {name: HEADS[name](a, name=name, dtype=policy) for name in with_needed(heads)}
         self.build(None)
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """Run the model, in a process that can."""
-        check_process()
-        try:
-            return super().__call__(*arguments, **options)
-        except TypeError:
-            # Keras on JAX takes the values out of a model that it trains.
-            if any(variable._value is None for variable in self.variables):
-                raise BusyError(TRAINED) from None
-            raise
-
     def build(self, shape: Any = None) -> None:
         """Create all weights; a Transformer is built as soon as it exists."""
         if self.built:
@@ -115,12 +104,18 @@ class Transformer(keras.Model):
             if layer is not None:
                 layer.build(hidden)
 
-    def __call__(self, inputs: Inputs, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Run the model; ids that it has no rows for are refused where they can be seen."""
+    def __call__(self, inputs: Inputs, *arguments: Any, **options: Any) -> Any:
+        """Run the model, in a process that can; ids that it has no rows for are refused."""
+        check_process()
         check_inputs(inputs, self.architecture)
         check_values(inputs, self.architecture)
-        outputs: dict[str, Any] = super().__call__(inputs, *arguments, **options)
-        return outputs
+        try:
+            return super().__call__(inputs, *arguments, **options)
+        except TypeError:
+            # Keras on JAX takes the values out of a model that it trains.
+            if any(variable._value is None for variable in self.variables):
+                raise BusyError(TRAINED) from None
+            raise
 
     def call(
         self, inputs: Inputs, training: bool = False, attention: bool = False
