@@ -15,7 +15,7 @@ from playmask.tokenizers import added_tokens, frames, vocabulary_files
 from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.algorithm import ROLES
 from playmask.tokenizers.encoding import Encoding, Frame
-from playmask.tokenizers.registry import engine_of, style_of
+from playmask.tokenizers.registry import parts_of
 from playmask.tokenizers.text_checks import check_texts
 from playmask.tokenizers.truncation import Truncate, Truncation
 from playmask.tokenizers.wordpiece import specification
@@ -55,9 +55,8 @@ class Tokenizer:
         """
         if not isinstance(content, dict):
             raise ConfigError(hint("Tokenizer", content))
-        self.algorithm, self._engine = engine_of(content, source)
+        self.algorithm, self._engine, self._style = parts_of(content, source)
         self.vocabulary: tuple[str, ...] = self._engine.vocabulary
-        self._style = style_of(self.algorithm, self._engine, source)
         ids = {role: self.token_to_id(token) for role, token in self._style.special.items()}
         self.special = {role: number for role, number in ids.items() if number is not None}
         self.pad, self.unk, self.cls, self.sep, self.mask = map(self.special.get, ROLES)
