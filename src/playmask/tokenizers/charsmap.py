@@ -19,10 +19,10 @@ def check_charsmap(blob: bytes) -> None:
     if not blob:
         return
     size = int.from_bytes(blob[:4], "little")
-    units = np.frombuffer(blob[4 : 4 + size // 4 * 4], "<u4")
-    texts = np.frombuffer(blob[4 + size :], np.uint8)
-    if size % 4 or not len(units) or len(units) * 4 < size or not len(texts) or texts[-1]:
+    if size % 4 or not size or 4 + size >= len(blob) or blob[-1]:
         raise ValueError(f"its normalisation rules are cut off at byte {len(blob)}")
+    units = np.frombuffer(blob[4 : 4 + size], "<u4")
+    texts = np.frombuffer(blob[4 + size :], np.uint8)
     leaves = (units & _LEAF).astype(bool)
     inner = units[~leaves].astype("int64")
     nodes = np.flatnonzero(~leaves) ^ ((inner >> 10) << ((inner & 512) >> 6))
