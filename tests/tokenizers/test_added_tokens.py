@@ -349,7 +349,12 @@ def test_extended(tmp_path):
     assert len(extended) == 19 and extended.special == tokenizer.special
     assert Tokenizer.load(extended.save(tmp_path)).encode("猫a") == extended.encode("猫a")
     assert tokenizer.extend({"x y": 20}).encode("x y", special=False).ids == [20]
-    for tokens, message in ((["a"], "'a' is in the vocabulary"), ("[E1]", "give a list")):
+    for tokens, message in (
+        (["a"], "'a' is in the vocabulary"),
+        (["x", "y", "x"], "'x' is in the vocabulary already, or comes twice"),
+        ("[E1]", "give a list"),
+        ([["x"]], "give a list"),
+    ):
         with pytest.raises(ConfigError, match=message):
             tokenizer.extend(tokens)
     with pytest.raises(DataError, match=r"added_tokens\[5\]"):

@@ -159,19 +159,15 @@ class Tokenizer:
 
         tokens: a list, numbered from len(self) on, or token -> id
         Raises: ConfigError if one is no text, or is in the vocabulary already
-
-        Example:
-            >>> extended = tokenizer.extend(["[E1]", "[/E1]"])
-            >>> extended.tokens(extended.encode("[E1]天[/E1]气", special=False).ids)
-            ['[E1]', '天', '[/E1]', '气']
         """
-        if isinstance(tokens, str) or not isinstance(tokens, Mapping | Sequence):
+        texts = [tokens] if isinstance(tokens, str) else [*tokens]
+        if isinstance(tokens, str) or not all(isinstance(token, str) for token in texts):
             raise ConfigError(f"tokens is {tokens!r:.60}; give a list of them, such as ['[E1]'].")
         if not isinstance(tokens, Mapping):
-            tokens = dict(zip(tokens, count(len(self)), strict=False))
-        for token in tokens:
-            if self.token_to_id(token) is not None:
-                raise ConfigError(f"{token!r:.60} is in the vocabulary already.")
+            tokens = dict(zip(texts, count(len(self)), strict=False))
+        for token in texts:
+            if self.token_to_id(token) is not None or texts.count(token) > 1:
+                raise ConfigError(f"{token!r:.60} is in the vocabulary already, or comes twice.")
         rows = [
             AddedToken(token, number, normalized=True, special=False).json()
             for token, number in tokens.items()
