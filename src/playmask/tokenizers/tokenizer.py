@@ -1,6 +1,7 @@
 """The tokenizer: text to ids and back, with the offsets of every token."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -165,8 +166,8 @@ class Tokenizer:
             raise ConfigError(f"tokens is {tokens!r:.60}; give a list of them, such as ['[E1]'].")
         if not isinstance(tokens, Mapping):
             tokens = dict(zip(texts, count(len(self)), strict=False))
-        for token in texts:
-            if self.token_to_id(token) is not None or texts.count(token) > 1:
+        for token, occurrences in Counter(texts).items():
+            if self.token_to_id(token) is not None or occurrences > 1:
                 raise ConfigError(f"{token!r:.60} is in the vocabulary already, or comes twice.")
         rows = [
             AddedToken(token, number, normalized=True, special=False).json()
