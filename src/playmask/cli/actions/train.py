@@ -28,7 +28,8 @@ from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
 from playmask.inspection.draw import training_curve
-from playmask.runtime.train.fitting import best_epoch, finished_epochs
+from playmask.runtime.train.backup import finished_epochs
+from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.registry import task_class
 from playmask.tasks.saving import load_task, read_settings
