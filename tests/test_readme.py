@@ -30,6 +30,7 @@ NAMES = (
     "own_model.md",
     "own_task.md",
     "seeing.md",
+    "serving.md",
     "similarity.md",
     "tokenizers.md",
 )
