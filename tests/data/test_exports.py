@@ -72,11 +72,28 @@ def test_a_task_of_label_studio_is_all_it_says(tmp_path):
     assert relation.object[0][1:] == (3, 5)
 
 
+def test_relations_of_doccano(tmp_path):
+    ends = {"start_offset": 0, "end_offset": 2}, {"start_offset": 3, "end_offset": 5}
+    entities = [{"id": i, "label": "X", **end} for i, end in enumerate(ends)]
+    fields = {"text": TEXT, "entities": entities}
+    joins = [{"id": 9, "from_id": 0, "to_id": 1, "type": "住"}]
+    path = write(tmp_path / "a.jsonl", fields | {"relations": joins}, fields | {"relations": []})
+    first, second = read_relations(path)
+    [relation] = first.relations
+    assert (relation.subject, relation.predicate, relation.object[0][1:]) == ((0, 2), "住", (3, 5))
+    assert not second.relations
+    path = write(tmp_path / "a.jsonl", fields | {"relations": [joins[0] | {"to_id": 7}]})
+    with pytest.raises(DataError, match="a.jsonl:1: A relation joins the entities 0 and 7"):
+        read_relations(path)
+
+
 def test_annotations_that_differ_or_are_not_there(tmp_path):
     two = LABEL_STUDIO | {"annotations": [{"result": RESULT}, {"result": RESULT[:1]}]}
     with pytest.raises(DataError, match="a.json:item 2: .* 2 annotations that differ"):
         read_mentions(write(tmp_path / "a.json", LABEL_STUDIO, two, array=True))
-    dropped = LABEL_STUDIO | {"annotations": [{"result": RESULT}, {"result": [], "was_cancelled": True}]}
+    dropped = LABEL_STUDIO | {
+        "annotations": [{"result": RESULT}, {"result": [], "was_cancelled": True}]
+    }
     assert read_mentions(write(tmp_path / "a.json", dropped))[0].mentions == (PER, LOC)
     with pytest.raises(DataError, match="Of mentions, entities, spans there is none"):
         read_mentions(write(tmp_path / "a.json", LABEL_STUDIO | {"annotations": []}))
@@ -100,10 +117,17 @@ def test_prompts_of_uie(tmp_path):
     ]
     none = {"content": "好", "prompt": "人名", "result_list": []}
     examples = read_mentions(write(tmp_path / "a.txt.json", *lines[:1], none, *lines[1:]))
-    assert examples == [Annotated(TEXT, (Mention(0, 2, "人名"), Mention(3, 5, "地名"))), Annotated("好")]
+    assert examples == [
+        Annotated(TEXT, (Mention(0, 2, "人名"), Mention(3, 5, "地名"))),
+        Annotated("好"),
+    ]
     assert "left out" in examples.notes[0]
     with pytest.raises(DataError, match=r"a.json:2: .*it stands at 0"):
-        bad = {"content": TEXT, "prompt": "人名", "result_list": [{"text": "张三", "start": 1, "end": 3}]}
+        bad = {
+            "content": TEXT,
+            "prompt": "人名",
+            "result_list": [{"text": "张三", "start": 1, "end": 3}],
+        }
         read_mentions(write(tmp_path / "a.json", none, bad))
 
 
@@ -118,7 +142,9 @@ def test_tags_without_names_say_what_is_due(tmp_path):
 
 def test_fields_of_json_are_named(tmp_path):
     path = write(tmp_path / "a.jsonl", {"body": "好", "verdict": "正"})
-    with pytest.raises(DataError, match=r"\['body', 'verdict'\] are none of a text: .*--columns text=NAME"):
+    with pytest.raises(
+        DataError, match=r"\['body', 'verdict'\] are none of a text: .*--columns text=NAME"
+    ):
         read_examples(path)
     assert read_examples(path, columns=["text=body", "label=verdict"]) == [("好", None, "正")]
     with pytest.raises(DataError, match="'bod' is none of them"):

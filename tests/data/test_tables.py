@@ -1,4 +1,4 @@
-"""Tables: which columns are read, by headers of every kind; delimiters; what is refused, and how."""
+"""Tables: which columns are read, by headers of every kind; delimiters; what is refused."""
 
 import pytest
 
@@ -66,13 +66,13 @@ ROWS = "很好,1\n坏了,0\n"
 @pytest.mark.parametrize(
     "content, columns, message",
     [
-        ("评语,好坏\n" + ROWS, None, r"called '评语', '好坏', of which none .* --columns text=评语,label=好坏\.$"),
+        ("评语,好坏\n" + ROWS, None, r"'评语', '好坏', of which none .* text=评语,label=好坏\.$"),
         ("编号,评语,好坏\n1,很好,正\n2,坏了,负\n", None, "--columns text=评语,label=好坏"),
         ("comment_x,toxic\n" + ROWS, None, "called 'comment_x', 'toxic'"),
         ("text,toxic\n" + ROWS, None, "none is known as label; .*--columns text=text,label=toxic"),
-        ("1,很好,正\n2,坏了,负\n3,一般,负\n", None, "only numbers the lines; .*--columns _,text,label"),
+        ("1,很好,正\n2,坏了,负\n3,一般,负\n", None, "only numbers the lines; .*_,text,label"),
         ("text,text,label\na,b,1\n", None, "Two columns are called 'text'"),
-        ("评语,好坏\n" + ROWS, ["text=评论", "label=好坏"], r"names the column '评论'; .*\['评语', '好坏'\]"),
+        ("评语,好坏\n" + ROWS, ["text=评论", "label=好坏"], r"'评论'; .*\['评语', '好坏'\]"),
         (ROWS, ["texts=x"], r"FIELD=NAME is due, of the fields text, pair, label"),
         (ROWS, ["评语", "label"], "said as text=NAME"),
     ],
@@ -137,7 +137,10 @@ def test_targets_by_every_name(write):
     wanted = [("甲", "乙", None)]
     assert read_pairs(write("a.csv", "id,原文,译文\n1,甲,乙\n")) == wanted
     assert read_pairs(write("a.jsonl", '{"text": "甲", "label": ["乙"]}')) == wanted
-    assert read_pairs(write("a.jsonl", '{"q": "甲", "a": "乙"}'), columns=["source=q", "target=a"]) == wanted
+    assert (
+        read_pairs(write("a.jsonl", '{"q": "甲", "a": "乙"}'), columns=["source=q", "target=a"])
+        == wanted
+    )
 
 
 def test_labels_that_are_the_same_number(write):

@@ -95,7 +95,9 @@ def test_words_between_spaces(tmp_path, name):
     assert "words between spaces" in examples.notes[0]
 
 
-@pytest.mark.parametrize("text", ["张三在北京。\n我爱你\n", "He saw her .\nI ran .\n", "张 B-X\n三 四 五\n"])
+@pytest.mark.parametrize(
+    "text", ["张三在北京。\n我爱你\n", "He saw her .\nI ran .\n", "张 B-X\n三 四 五\n"]
+)
 def test_texts_that_are_neither_tags_nor_words(tmp_path, text):
     with pytest.raises(DataError, match=r"a\.txt:\d: The line is .*a token and a tag"):
         read(tmp_path, text, "a.txt")

@@ -70,7 +70,9 @@ def test_an_end_inside_a_token_is_counted_and_named(kind):
     assert checked.notes == []
     task.encode_examples(checked)  # as in training
     [note] = checked.notes
-    assert f"1 of {4 if kind in ('relations', 'events') else 2} mentions begin or end inside" in note
+    assert (
+        f"1 of {4 if kind in ('relations', 'events') else 2} mentions begin or end inside" in note
+    )
     assert "example 1: 'b' in " in note
     assert task.end_notes(checked) == [note]
 
@@ -101,9 +103,7 @@ def test_labels_that_were_not_learnt_count_as_missed(kind):
     assert "were not learnt count as missed: 'B' (1)" in checked.notes[0]
     learnable = task.learnable(checked)
     assert [m.label for m in learnable[0].mentions] == ["A"]
-    history = task.fit(
-        [examples(kind, (0, 2))] * 8, [other] * 2, **QUICK | {"epochs": 30}
-    )
+    history = task.fit([examples(kind, (0, 2))] * 8, [other] * 2, **QUICK | {"epochs": 30})
     assert task.evaluate([other])["recall"] == 0.5
     assert history["val_f1"][-1] == pytest.approx(2 / 3)
     assert task.report([other], task.answer([other])).by_class["B"].support == 1

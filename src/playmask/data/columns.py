@@ -20,7 +20,7 @@ NAMES = {
     "文本 句子 评论 内容 评论内容 文本内容 正文 评价 评价内容 文本1 句子1".split(),
     "pair": "pair text_b text2 sentence2 hypothesis question2 sentence_b s2 文本2 句子2".split(),
     "label": "label labels class category score gold_label label_name sentiment intent rating "
-    "stars polarity target_label 标签 类别 分类 分数 情感 情感倾向 情绪 意图 评分 得分 星级".split(),
+    "stars polarity target_label 标签 类别 分类 分数 情感 情感倾向 情绪 意图 评分 得分".split(),
 }
 SOURCES = {
     "text": "source src input question text 源文 原文 输入 问题".split(),
@@ -79,13 +79,13 @@ ALONE = Layout(SOURCES, {1: ("source",), 2: ("source", "target")}, ("text",))
 
 
 class Naming(NamedTuple):
-    """What the columns of a table are: the field of each, or None; shown: their names in messages.
+    """What the columns of a table are: the field of each, or None; titles: their names in messages.
 
     header: whether the first line names them; named: whether that, or somebody, has named them
     """
 
     fields: tuple[str | None, ...]
-    shown: tuple[str, ...]
+    titles: tuple[str, ...]
     header: bool
     named: bool
 

@@ -15,7 +15,7 @@ from playmask.checkpoints.source import WEIGHTS
 from playmask.data.examples import Examples
 from playmask.data.gathering import read_checked
 from playmask.data.inputs import is_table, read_table
-from playmask.errors import ConfigError, DataError
+from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Batches, Row
@@ -29,7 +29,7 @@ from playmask.tasks.objective import Objective
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.saving import arrays_of, assign_weights, load_reader, save_task
 from playmask.tasks.settings import TaskSettings
-from playmask.tasks.training import fingerprint, fit_network
+from playmask.tasks.training import batches_of, fingerprint, fit_network, learning_data
 from playmask.tokenizers import Encoding, Tokenizer
 
 S = TypeVar("S", bound=TaskSettings)
@@ -205,10 +205,7 @@ class Task(ABC, Generic[S]):
     # What explanations ask
 
     def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """How strongly the outputs speak for each answer: (B,) each; the highest is the answer.
-
-        It is what explanations explain, so it must be differentiable.
-        """
+        """How strongly the outputs speak for each answer, differentiable: (B,); the best wins."""
         raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no answers.")
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
@@ -263,23 +260,18 @@ class Task(ABC, Generic[S]):
     def read(self, data: Any, *, skip_bad: bool = False, columns: Columns = None) -> Examples[Any]:
         """Read labelled examples from a file, or check those of a sequence, each once.
 
-        skip_bad: leave bad ones out and list them in `.skipped`; `.notes` say what was guessed of
-        the file, or changed in examples
+        skip_bad: leave bad ones out and list them in `.skipped`; `.notes` say what was guessed
         Raises: DataError for a bad example, and where there is none
         """
-        return self._read(self.parse, (self.check,), data, skip_bad, columns)
+        parse = partial(self.parse, self.settings, columns=columns, skip_bad=skip_bad)
+        return read_checked(data, parse, (self.check,), skip_bad=skip_bad, remarks=self.remarks)
 
     def read_references(
         self, data: Any, *, skip_bad: bool = False, columns: Columns = None
     ) -> Examples[Any]:
         """Read examples to be measured on, as `read` does; learning may ask more of them."""
+        parse = partial(self.parse_references, self.settings, columns=columns, skip_bad=skip_bad)
         checks = (self.check_reference, self.check)
-        return self._read(self.parse_references, checks, data, skip_bad, columns)
-
-    def _read(
-        self, parse: Any, checks: Any, data: Any, skip_bad: bool, columns: Columns
-    ) -> Examples[Any]:
-        parse = partial(parse, self.settings, columns=columns, skip_bad=skip_bad)
         return read_checked(data, parse, checks, skip_bad=skip_bad, remarks=self.remarks)
 
     def metric(self, name: str | None = None) -> Any:
@@ -332,14 +324,7 @@ class Task(ABC, Generic[S]):
                 KeyboardInterrupt passes, with the best epoch kept
         """
         options = (options or TrainingOptions()).change(**changes)
-        examples = self.read(train_data, skip_bad=skip_bad)
-        before, self.settings = self.settings, self.learn(self.settings, examples)
-        try:
-            read = partial(self.read_references, skip_bad=skip_bad)
-            checks = None if validation is None else read(validation)
-        except DataError:
-            self.settings = before  # nothing was learnt
-            raise
+        examples, checks = learning_data(self, train_data, validation, skip_bad=skip_bad)
         self.training = options
         plan = TrainingPlan(options, resume=resume, data=fingerprint(examples))
         folder = None if directory is None else Path(directory)
@@ -349,16 +334,7 @@ class Task(ABC, Generic[S]):
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
         """Padded batches of examples, as the network learns them; options of `Batches`."""
-        rows, targets = self.encode_examples(examples)
-        return Batches(
-            rows,
-            targets,
-            batch_size=min(batch_size, len(examples)),
-            lengths=self.predictor.lengths,
-            padding={"tokens": self.transformer.architecture.pad or 0},
-            prepare=self.prepare,
-            **options,
-        )
+        return batches_of(self, examples, batch_size, **options)
 
     def save(self, directory: str | Path) -> Path:
         """Save into a directory, see `save_task`."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import keras
 
 from playmask.data.examples import Examples
+from playmask.errors import DataError
 from playmask.runtime.batches import Batches
 from playmask.runtime.planning import price_of
 from playmask.runtime.train.fitting import Trainable, TrainingPlan, train
@@ -33,6 +34,34 @@ class Fitted(Trainable, Protocol):
 
     def learnable(self, references: Examples[Any]) -> Examples[Any]:
         """Those of examples to be measured on that can be learnt from."""
+
+
+def learning_data(
+    task: Any, train_data: Any, validation: Any, *, skip_bad: bool
+) -> tuple[Examples[Any], Examples[Any] | None]:
+    """The checked examples to learn from, by which the settings learn, and those to measure on."""
+    examples = task.read(train_data, skip_bad=skip_bad)
+    before, task.settings = task.settings, task.learn(task.settings, examples)
+    try:
+        checks = None if validation is None else task.read_references(validation, skip_bad=skip_bad)
+    except DataError:
+        task.settings = before  # nothing was learnt
+        raise
+    return examples, checks
+
+
+def batches_of(task: Any, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+    """Padded batches of examples, as a task's network learns them; options of `Batches`."""
+    rows, targets = task.encode_examples(examples)
+    return Batches(
+        rows,
+        targets,
+        batch_size=min(batch_size, len(examples)),
+        lengths=task.predictor.lengths,
+        padding={"tokens": task.transformer.architecture.pad or 0},
+        prepare=task.prepare,
+        **options,
+    )
 
 
 def fit_network(
