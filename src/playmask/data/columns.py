@@ -214,13 +214,19 @@ def looks_like_header(
     labels = [row[last] for row in others if len(row) == len(first)]
     if not labels or first[last] in labels:
         return False
-    if {*map(plain, first)} & ({*layout.field} | {*map(plain, IDS)}):
-        return True
+    names, known, ids = {*map(plain, first)}, {*layout.field}, {*map(plain, IDS)}
     if "label" not in layout.needed:
-        return False
+        return bool(names & known) and names <= known | ids
+    if names & (known | ids):
+        return True
     if len(labels) > 1 and all(map(_is_number, labels)) and not _is_number(first[last]):
         return True
-    return len(labels) > 8 and min(Counter(labels).values()) > 1
+    return all(map(_is_word, first)) and len(labels) > 8 and min(Counter(labels).values()) > 1
+
+
+def _is_word(cell: str) -> bool:
+    """Whether a cell is an identifier, or a word of a few characters."""
+    return len(cell) <= (LONGEST_NAME if cell.isascii() else 8) and " " not in cell
 
 
 def _is_number(cell: str) -> bool:
