@@ -21,11 +21,11 @@ class ClassReport(NamedTuple):
 
 
 def rule_of(task: str, metrics: Mapping[str, Any], name: str | None) -> Any:
-    """The rule of a task's metrics that has a name; without one, the first.
+    """The rule of a task's metrics that has a name; without one, the first, if there is any.
 
     Raises: ConfigError where there is none
     """
     if name is not None and name not in metrics:
         known = ", ".join(metrics) or "one way alone"
         raise ConfigError(f"There is no metric {name!r}; a task {task!r} knows {known}.")
-    return metrics[name or next(iter(metrics))]
+    return metrics.get(name or next(iter(metrics), ""))

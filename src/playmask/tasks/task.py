@@ -88,9 +88,8 @@ class Task(ABC, Generic[S]):
     @classmethod
     def open(cls, path: str | Path, settings: S | None = None, **options: Any) -> Transformer:
         """Load a pretrained model as the task needs it; options as of `playmask.load`."""
-        return load_reader(
-            path, **{**cls.model_options(settings or cls.settings_class()), **options}
-        )
+        needed = cls.model_options(settings or cls.settings_class())
+        return load_reader(path, **{**needed, **options})
 
     # What a task says of itself
 
@@ -276,7 +275,7 @@ class Task(ABC, Generic[S]):
         return read_checked(data, parse, checks, skip_bad=skip_bad, remarks=self.remarks)
 
     def metric(self, name: str | None = None) -> Any:
-        """The rule to score answers by that has a name; without one, the default."""
+        """The rule to score answers by that has a name; without one, the default, if there is any."""
         return rule_of(self.name, self.metrics, name)
 
     def answer(self, examples: Sequence[Any]) -> Any:
@@ -288,8 +287,7 @@ class Task(ABC, Generic[S]):
         self, data: Any, *, metric: str | None = None, skip_bad: bool = False
     ) -> dict[str, float]:
         """Measure on labelled examples, by one of the task's `metrics` where it has several."""
-        if metric is not None:
-            self.metric(metric)  # refuses what there is not, before anything is read
+        self.metric(metric)  # refuses what there is not, before anything is read
         examples = self.read_references(data, skip_bad=skip_bad)
         scores = self.measure(examples, self.answer(examples), metric)
         return {**scores, "examples": len(examples)}
