@@ -1,6 +1,9 @@
 """The shape of the source: imports point one way, files and functions are small, nothing prints."""
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -128,7 +131,7 @@ def test_the_model_wing_needs_nothing_but_errors():
         if unit_of(module) == "model"
         for other, _ in imports(module, ast.walk(tree_of(module)))
     }
-    assert rooms == {"model", "errors", "lazy"}
+    assert rooms == {"model", "errors"}
 
 
 def test_no_module_imports_itself_in_a_circle():
@@ -250,3 +253,31 @@ def test_the_drawing_of_the_modules_shows_them_all():
     drawing = page.split("<!-- model -->")[1].split("```")[1]
     drawn = [line.split("  ")[0].split() for line in drawing.splitlines()[1:] if line.strip()]
     assert drawn == [list(units) for units in reversed(MODEL)]
+
+
+ORDER = """
+import sys
+try:
+    import keras
+except ModuleNotFoundError as error:
+    assert error.name == "tensorflow"
+import playmask
+try:
+    playmask.load
+except playmask.PlaymaskError as error:
+    print(error)
+"""
+
+
+def test_keras_before_playmask_where_there_is_no_tensorflow(tmp_path):
+    """Nothing of playmask runs while Keras fails; but then it says what to do."""
+    (tmp_path / "tensorflow").mkdir()  # one that cannot be imported, wherever there is another
+    (tmp_path / "tensorflow" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(SOURCE.parent)])
+    environment = {**os.environ, "PYTHONPATH": paths, "KERAS_BACKEND": "tensorflow"}
+    command = [sys.executable, "-c", ORDER]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert "import playmask before Keras" in done.stdout, done.stderr
+    assert "KERAS_BACKEND=jax" in done.stdout

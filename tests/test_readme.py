@@ -31,6 +31,7 @@ NAMES = (
     "own_task.md",
     "reliability.md",
     "seeing.md",
+    "serving.md",
     "similarity.md",
     "tokenizers.md",
 )

@@ -139,12 +139,27 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
+        try:
+            value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
+        except ModuleNotFoundError as error:
+            raise _without_backend(error) from error
         globals()[name] = value
         return value
     if name in HABITS["playmask"]:
         raise AttributeError(hint("playmask", **{name: None}))
     return submodule("playmask", name)
+
+
+def _without_backend(error: ModuleNotFoundError) -> ImportError:
+    """What to do where Keras was set to a backend that is not installed; else the error itself."""
+    from playmask.errors import BackendError
+
+    if error.name not in ("tensorflow", "torch", "jax"):
+        return error
+    return BackendError(
+        f"Keras is set to {error.name}, which is not installed: import playmask before Keras, which "
+        "then runs on JAX, or set KERAS_BACKEND=jax before Python starts."
+    )
 
 
 def __dir__() -> list[str]:

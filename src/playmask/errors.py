@@ -54,6 +54,10 @@ class DataError(PlaymaskError, ValueError):
     """A data file has a bad line; the message names file and line."""
 
 
+class BackendError(PlaymaskError, ImportError):
+    """Keras runs on a backend that is not installed."""
+
+
 class InputError(PlaymaskError, ValueError):
     """A model, tokenizer or predictor was given inputs it cannot take."""
 

@@ -1,10 +1,14 @@
 """One reading of a file by all commands, and what is said of what was guessed, cut or left out."""
 
 import json
+import re
 
 import pytest
 
+import playmask
 from cli.commands import SMALL, call, complaint, reviews, write_table
+from playmask.errors import DataError
+from playmask.tasks import training
 
 
 def write(path, *lines):
@@ -89,9 +93,10 @@ def test_what_was_guessed_is_said(tmp_path):
     assert len(predicted(out, json_lines, "--columns", "text=t")) == 8
 
 
+SEVERAL = "seems to be several labels; .*--multiple --separator"
 LABELS = {
-    "several": (["game,long", "game", "long"] * 4, "'game,long' seems to be several .*--multiple --separator ','"),
-    "several, never alone": (["a、b", "b、c", "a、c", "a、b、c"] * 3, "seems to be several labels; .*--separator '、'"),
+    "several": (["game,long", "game", "long"] * 4, f"'game,long' {SEVERAL} ','"),
+    "several, never alone": (["a、b", "b、c", "a、c", "a、b、c"] * 3, f"{SEVERAL} '、'"),
     "scores": (["0.0", "2.5", "5.0", "4.8"] * 3, "scores, 0.0 to 5.0; playmask train regress"),
     "texts": ([f"第{i}句" for i in range(12)], "the other way round, give --columns label,text"),
 }  # fmt: skip
@@ -103,35 +108,32 @@ def test_labels_that_are_something_else(tmp_path, kind):
     texts = ["好", "坏"] * 6 if kind == "texts" else [f"这是{i}" for i in range(12)]
     file = write_table(tmp_path / "a.tsv", zip(texts, labels, strict=True))
     result = call("train", "classify", file, "--out", tmp_path / "out", *SMALL)
-    import re
-
     assert re.search(message, complaint(result)), result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def learnt(file, **options):
+    """The settings of a classifier after it has read its training data."""
+    kind = playmask.TextClassifier
+    settings = kind.settings_class.of(**options)
+    return kind.learn(settings, kind.parse(settings, file))
 
 
 def test_the_other_separator_of_several_labels(tmp_path):
     rows = [("甲", "game,long"), ("乙", "game"), ("丙", "long")] * 4
     file = write_table(tmp_path / "a.tsv", rows)
-    line = (
-        "train",
-        "classify",
-        file,
-        "--out",
-        tmp_path / "out",
-        *SMALL,
-        "--epochs",
-        1,
-        "--multiple",
-    )
-    assert "may have several with --separator ','" in complaint(call(*line))
-    result = call(*line, "--separator", ",")
-    assert "labels game (8), long (8)" in result.stderr
+    with pytest.raises(DataError, match="may have several with --separator ','"):
+        learnt(file, multiple=True)
+    assert learnt(file, multiple=True, separator=",").labels == ("game", "long")
 
 
 def test_names_that_only_look_like_lists_can_be_named(tmp_path):
     rows = [("甲", "pos"), ("乙", "neg"), ("丙", "pos|neg")] * 4
-    file = write_table(tmp_path / "a.tsv", rows)
-    train("classify", file, tmp_path / "out", "--labels", "pos,neg,pos|neg")
+    names = ("pos", "neg", "pos|neg")
+    assert learnt(write_table(tmp_path / "a.tsv", rows), labels=names).labels == names
+    rows = [("甲", "0.5"), ("乙", "1.0"), ("丙", "1.5")] * 4
+    names = ("0.5", "1.0", "1.5")
+    assert learnt(write_table(tmp_path / "a.tsv", rows), labels=names).labels == names
 
 
 NAMES = [{"start": 0, "end": 2, "label": "PER"}]
@@ -145,16 +147,13 @@ def mentions(path, *labels, text="王芳 在家"):
 
 def test_a_label_that_only_validation_has(tmp_path):
     """It is measured, as by evaluate, and said; no line is refused or left out."""
-    file, valid = (
-        mentions(tmp_path / "a.jsonl", *["PER"] * 8),
-        mentions(tmp_path / "b.jsonl", "PER", "LOC"),
-    )
+    file = mentions(tmp_path / "a.jsonl", *["PER"] * 8)
+    valid, out = mentions(tmp_path / "b.jsonl", "PER", "LOC"), tmp_path / "out"
+    said = train("tag", file, out, "--validation", valid, "--skip-bad", epochs=12)
+    assert "8 examples for training, 2 for validation" in said.stderr
+    assert f"{valid}: labels that were not learnt count as missed: 'LOC' (1)" in said.stderr
+    history = json.loads((out / "training.json").read_text())
     for more in ((), ("--skip-bad",)):
-        out = tmp_path / f"out{len(more)}"
-        said = train("tag", file, out, "--validation", valid, *more, epochs=25)
-        assert "8 examples for training, 2 for validation" in said.stderr
-        assert f"{valid}: labels that were not learnt count as missed: 'LOC' (1)" in said.stderr
-        history = json.loads((out / "training.json").read_text())
         result = call("evaluate", out, valid, "--json", *more)
         measured = json.loads(result.stdout)
         assert measured["examples"] == 2 and "not learnt count as missed" in result.stderr
@@ -186,11 +185,12 @@ def test_places_are_noted_by_train_and_evaluate(tmp_path):
     assert note in call("evaluate", tmp_path / "out", file).stderr
 
 
-def test_a_part_of_the_validation_is_said_where_its_measure_is_printed(tmp_path):
-    file = mentions(tmp_path / "a.jsonl", *["PER"] * 8)
-    valid = mentions(tmp_path / "b.jsonl", *["PER"] * 1500)
+def test_a_part_of_the_validation_is_said_where_its_measure_is_printed(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "MEASURED", 4)
+    file, valid = mentions(tmp_path / "a.jsonl", *["PER"] * 4), tmp_path / "b.jsonl"
+    mentions(valid, *["PER"] * 7)
     shown = train("tag", file, tmp_path / "out", "--validation", valid).stdout
-    assert "f1 (on 750 of the 1,500 for validation)" in shown
+    assert "f1 (on 4 of the 7 for validation)" in shown
     shown = train("tag", file, tmp_path / "out", "--validation", file, "--force").stdout
     assert "f1 " in shown and "of the" not in shown
 

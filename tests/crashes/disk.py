@@ -52,13 +52,14 @@ def before_each(act):
 
 
 def listing(directory):
-    """What tells one state of a directory from another."""
+    """What tells one state of a directory from another; of what is staged, the names."""
     out = []
     for place, folders, names in os.walk(directory):
         for name in (*folders, *names):
             status = os.lstat(Path(place, name))
-            size = -1 if name in folders else status.st_size
-            out.append((place, name, status.st_ino, size, status.st_mtime_ns))
+            staged = ".playmask-staging-" in place or name in folders
+            more = () if staged else (status.st_size, status.st_mtime_ns)
+            out.append((place, name, status.st_ino, *more))
     return sorted(out)
 
 

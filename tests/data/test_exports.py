@@ -72,6 +72,21 @@ def test_a_task_of_label_studio_is_all_it_says(tmp_path):
     assert relation.object[0][1:] == (3, 5)
 
 
+def test_relations_of_doccano(tmp_path):
+    ends = {"start_offset": 0, "end_offset": 2}, {"start_offset": 3, "end_offset": 5}
+    entities = [{"id": i, "label": "X", **end} for i, end in enumerate(ends)]
+    fields = {"text": TEXT, "entities": entities}
+    joins = [{"id": 9, "from_id": 0, "to_id": 1, "type": "住"}]
+    path = write(tmp_path / "a.jsonl", fields | {"relations": joins}, fields | {"relations": []})
+    first, second = read_relations(path)
+    [relation] = first.relations
+    assert (relation.subject, relation.predicate, relation.object[0][1:]) == ((0, 2), "住", (3, 5))
+    assert not second.relations
+    path = write(tmp_path / "a.jsonl", fields | {"relations": [joins[0] | {"to_id": 7}]})
+    with pytest.raises(DataError, match="a.jsonl:1: A relation joins the entities 0 and 7"):
+        read_relations(path)
+
+
 def test_annotations_that_differ_or_are_not_there(tmp_path):
     two = LABEL_STUDIO | {"annotations": [{"result": RESULT}, {"result": RESULT[:1]}]}
     with pytest.raises(DataError, match="a.json:item 2: .* 2 annotations that differ"):

@@ -1,4 +1,4 @@
-"""Tables: which columns are read, by headers of every kind; delimiters; what is refused, and how."""
+"""Tables: which columns are read, by headers of every kind; delimiters; what is refused."""
 
 import pytest
 
@@ -66,13 +66,13 @@ ROWS = "很好,1\n坏了,0\n"
 @pytest.mark.parametrize(
     "content, columns, message",
     [
-        ("评语,好坏\n" + ROWS, None, r"called '评语', '好坏', of which none .* --columns text=评语,label=好坏\.$"),
+        ("评语,好坏\n" + ROWS, None, r"'评语', '好坏', of which none .* text=评语,label=好坏\.$"),
         ("编号,评语,好坏\n1,很好,正\n2,坏了,负\n", None, "--columns text=评语,label=好坏"),
         ("comment_x,toxic\n" + ROWS, None, "called 'comment_x', 'toxic'"),
         ("text,toxic\n" + ROWS, None, "none is known as label; .*--columns text=text,label=toxic"),
-        ("1,很好,正\n2,坏了,负\n3,一般,负\n", None, "only numbers the lines; .*--columns _,text,label"),
+        ("1,很好,正\n2,坏了,负\n3,一般,负\n", None, "only numbers the lines; .*_,text,label"),
         ("text,text,label\na,b,1\n", None, "Two columns are called 'text'"),
-        ("评语,好坏\n" + ROWS, ["text=评论", "label=好坏"], r"names the column '评论'; .*\['评语', '好坏'\]"),
+        ("评语,好坏\n" + ROWS, ["text=评论", "label=好坏"], r"'评论'; .*\['评语', '好坏'\]"),
         (ROWS, ["texts=x"], r"FIELD=NAME is due, of the fields text, pair, label"),
         (ROWS, ["评语", "label"], "said as text=NAME"),
     ],
@@ -89,6 +89,34 @@ def test_what_looks_like_a_header_and_is_none(write):
     assert [e[::2] for e in read_examples(path)] == rows
     assert len(read_examples(write("a.tsv", "label\tx\nb\ty\nc\tx\n"))) == 3
     assert len(read_examples(write("a.csv", "标题党，太差了,0\n很好,1\n"))) == 2
+
+
+def test_words_beside_words_are_no_header(write):
+    rows = [("用户", "使用者"), ("时间", "time"), ("text", "文字")]
+    for i in range(3):
+        turned = rows[i:] + rows[:i]
+        path = write("a.tsv", "".join(f"{one}\t{other}\n" for one, other in turned))
+        assert [e[:2] for e in read_pairs(path)] == turned
+
+
+def test_a_rare_class_may_come_first(write):
+    rows = [(f"第{i}条新闻的标题", f"类{i % 3}") for i in range(30)]
+    rows = [("这是一个很少见的标题", "罕见"), *rows]
+    path = write("a.tsv", "".join(f"{text}\t{label}\n" for text, label in rows))
+    assert len(read_examples(path)) == 31
+    with pytest.raises(DataError, match="'评语', '好坏', of which none"):
+        read_examples(
+            write(
+                "b.tsv", path.read_text("utf-8").replace(rows[0][0], "评语").replace("罕见", "好坏")
+            )
+        )
+
+
+def test_a_wrong_label_lists_few_of_many(write):
+    labels = [f"类别{i}" for i in range(2000)]
+    with pytest.raises(DataError, match="'x' is not one .* and 1976 more") as error:
+        read_examples(write("a.tsv", "好\tx\n"), labels=labels)
+    assert len(str(error.value)) < 600
 
 
 def test_a_long_field_and_a_mark_that_is_never_closed(write):

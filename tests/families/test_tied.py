@@ -11,6 +11,7 @@ from stored import PATHS, arrays_of, config_of, inputs_of, load, rewritten, tens
 import playmask
 from comparing import error, numpy_of
 from oracles import CASES, CLOSE
+from playmask.cli.actions.inspect import describe_checkpoint
 from playmask.errors import CheckpointError
 from playmask.model.transformer import weights_by_name
 
@@ -235,3 +236,9 @@ def test_a_name_with_and_without_the_prefix(tmp_path):
 
     with pytest.raises(CheckpointError, match="both .*'bert.embeddings.LayerNorm.bias'"):
         playmask.load(rewritten(name, tmp_path / "x", add))
+
+
+def test_inspect_shows_what_was_decided(tmp_path):
+    place = wrap(tmp_path / "x", "transformers/gpt2_lm", "module.")
+    (note,) = describe_checkpoint(place).to_json()["notes"]
+    assert note == "the tensors' names began with 'module.', which was taken off"

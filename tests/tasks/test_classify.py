@@ -10,6 +10,7 @@ import playmask
 from comparing import TINY, numpy_of
 from playmask.data.examples import Example
 from playmask.errors import CheckpointError, ConfigError, DataError, InputError
+from playmask.runtime.train import backup
 from playmask.runtime.train.optimizers import adamw
 from playmask.runtime.train.schedules import PiecewiseLinear, warm_up_then_decay
 from playmask.tasks.saving import all_weights
@@ -161,16 +162,16 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path):
 def test_an_interruption_while_the_backup_is_written(tmp_path, monkeypatch):
     """The file of the epoch before is still whole, and the training goes on from it."""
     plan = QUICK | {"epochs": 3, "directory": tmp_path}
-    whole = keras.Model.save_weights
+    whole = backup.write_state
 
-    def cut(self, filepath, overwrite=True):
-        whole(self, filepath, overwrite=overwrite)
-        if "epochs-2" in str(filepath):
-            data = filepath.read_bytes()
-            filepath.write_bytes(data[: len(data) // 2])
+    def cut(file, network):
+        whole(file, network)
+        if "epochs-2" in str(file):
+            data = file.read_bytes()
+            file.write_bytes(data[: len(data) // 2])
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(keras.Model, "save_weights", cut)
+    monkeypatch.setattr(backup, "write_state", cut)
     task = new_task()
     with pytest.raises(KeyboardInterrupt):
         task.fit(reviews(64), reviews(32, seed=1), **plan)

@@ -49,6 +49,11 @@ def test_settings_that_cannot_be(name, options, message):
         new_task(name, **options)
 
 
+def test_labels_are_whole_characters():
+    with pytest.raises(ConfigError, match="half a character"):
+        new_task("TextClassifier", ["a", "\ud83d"])
+
+
 def test_words_are_those_of_named_labels():
     with pytest.raises(ConfigError, match="name the labels too"):
         pattern("{text}[MASK]", labels=[])

@@ -82,6 +82,7 @@ OPTIONS: dict[str, dict] = {
         "user_defined_symbols": ["<|x|>"],
     },
     "plain": {"pad_id": 3},
+    "fairseq": {"pad_id": -1},
     "suffix": {"treat_whitespace_as_suffix": True, "add_dummy_prefix": False},
     "phrases": {
         "split_by_whitespace": False,

@@ -134,7 +134,7 @@ def test_any_token_can_be_a_marker(tmp_path):
         ),
         ({"tokenizer.json": specification(WORDS) | {"added_tokens": {}}}, "must be a list"),
         ({"tokenizer.json": specification(WORDS) | {"added_tokens": [{"id": 17}]}}, "content None"),
-        ({"added_tokens.json": {"a\ud800": 17}}, "must be a text of characters"),
+        ({"added_tokens.json": {"a\ud800": 17}}, "half a surrogate pair"),
     ],
 )
 def test_contradictions_and_damage_are_refused(tmp_path, files, message):
@@ -349,8 +349,23 @@ def test_extended(tmp_path):
     assert len(extended) == 19 and extended.special == tokenizer.special
     assert Tokenizer.load(extended.save(tmp_path)).encode("猫a") == extended.encode("猫a")
     assert tokenizer.extend({"x y": 20}).encode("x y", special=False).ids == [20]
-    for tokens, message in ((["a"], "'a' is in the vocabulary"), ("[E1]", "give a list")):
+    for tokens, message in (
+        (["a"], "'a' is in the vocabulary"),
+        (["x", "y", "x"], "'x' is in the vocabulary already, or comes twice"),
+        ("[E1]", "give a list"),
+        ([["x"]], "give a list"),
+    ):
         with pytest.raises(ConfigError, match=message):
             tokenizer.extend(tokens)
     with pytest.raises(DataError, match=r"added_tokens\[5\]"):
         tokenizer.extend([""])
+
+
+@pytest.mark.parametrize("name", ["t5", "xlnet", "mt5"])
+def test_special_tokens_that_no_file_calls_so_are_not_found(tmp_path, name):
+    (tmp_path / "spiece.model").write_bytes(tiny.model(name))
+    content = Tokenizer.load(tmp_path)._content() | {"added_tokens": []}
+    del content["model"]["playmask"]
+    tokenizer = Tokenizer(content)
+    reached = set(tokenizer.encode("</s> <pad><sep> <mask>", special=False).ids)
+    assert not reached & {n for role, n in tokenizer.special.items() if role != "unk"}

@@ -4,12 +4,15 @@ import contextlib
 import json
 import time
 import tracemalloc
+from base64 import b64encode
 
 import piece_models as tiny
 import pytest
 
 from playmask.errors import ConfigError, DataError, PlaymaskError
+from playmask.protobuf import BYTES, field
 from playmask.tokenizers import Tokenizer
+from playmask.tokenizers.sentencepiece_json import specification as specification_of
 from playmask.tokenizers.sentencepiece_model import Piece, read, write
 from playmask.tokenizers.wordpiece import specification
 
@@ -157,6 +160,30 @@ def test_long_pieces_are_split_in_no_time(tmp_path):
     with contextlib.suppress(PlaymaskError):
         Tokenizer.load(tmp_path)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("place", [0, 5, 6, 7, 1023, 4000, 200_000, 240_000])
+def test_rules_that_lead_out_of_themselves_are_refused(tmp_path, place):
+    """A library would follow them: out of its memory, or into the middle of a character."""
+    model = read(tiny.model("t5"))
+    charsmap = bytearray(model.charsmap)
+    charsmap[place : place + 4] = b"\xff\xfe\xff\xff"
+    charsmap = bytes(charsmap)
+    write_files(tmp_path, {"spiece.model": write(model._replace(charsmap=charsmap))})
+    with pytest.raises(DataError, match="normalisation rules|can't decode"):
+        Tokenizer.load(tmp_path)
+    content = Tokenizer(specification_of(model, {}))._content()
+    content["normalizer"]["normalizers"][0]["precompiled_charsmap"] = b64encode(charsmap).decode()
+    with pytest.raises(DataError, match="normalisation rules|can't decode"):
+        Tokenizer(content)
+
+
+def test_a_model_that_is_damaged_inside_a_field_is_refused(tmp_path):
+    model = read(tiny.model("t5"))
+    damaged = write(model._replace(rest=b"")) + field(2, BYTES, b"\x18\xff") + model.rest
+    write_files(tmp_path, {"spiece.model": damaged})
+    with pytest.raises(DataError, match="it ends inside a number"):
+        Tokenizer.load(tmp_path)
 
 
 def test_many_added_tokens_load_in_no_time():

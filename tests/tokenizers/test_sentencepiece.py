@@ -24,6 +24,7 @@ FRAMES = {
     "cpm": ("a", "a b"),
     "bpe": ("a", "a b"),
     "plain": ("a", "a b"),
+    "fairseq": ("a", "a b"),
     "suffix": ("a", "a b"),
     "phrases": ("a", "a b"),
 }
@@ -336,3 +337,46 @@ def test_the_order_of_files(tmp_path):
     assert Tokenizer.load(tmp_path).sep == 3
     Tokenizer.load(tmp_path / "a.model").save(tmp_path)
     assert Tokenizer.load(tmp_path).sep == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "first"),
+    [
+        ("xlm-roberta", "XLMRobertaTokenizer", ["<s>", "<pad>", "</s>", "<unk>"]),
+        ("xlm-roberta", "XLMRobertaTokenizerFast", ["<s>", "<pad>", "</s>", "<unk>"]),
+        (
+            "camembert",
+            "CamembertTokenizer",
+            ["<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED", "<s>", "</s>"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("by_class", [True, False])
+def test_ids_that_fairseq_numbers_anew(tmp_path, family, name, first, by_class):
+    """Their ids are not the file's; transformers has them as here, in `convert_slow_tokenizer`."""
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(tiny.model("fairseq"))
+    if by_class:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": name}))
+    else:
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": family}))
+    tokenizer, library = Tokenizer.load(tmp_path), tiny.processor("fairseq")
+    own = [library.id_to_piece(n) for n in range(3, library.get_piece_size())]
+    assert tokenizer.vocabulary == (*first, *own, "<mask>")
+    shift = len(first) - 3
+    for text in TEXTS:
+        ids = [n + shift if n > 0 else 3 for n in library.encode(text)]
+        assert tokenizer.encode(text, special=False).ids == ids
+    pair = tokenizer.encode("fox", "the")
+    assert tokenizer.tokens(pair.ids)[0] == "<s>" and pair.segments == [0] * len(pair)
+    assert tokenizer.tokens(pair.ids).count("</s>") == 3
+    assert tokenizer.mask == len(tokenizer) - 1 and tokenizer.pad == 1 and tokenizer.unk == 3
+    saved = tokenizer.save(tmp_path / "new", vocab=True)
+    (saved / "config.json").write_text(json.dumps({"model_type": family}))
+    for again in (saved, saved / "spiece.model"):
+        assert Tokenizer.load(again).encode(TEXTS) == tokenizer.encode(TEXTS)
+
+
+def test_whose_ids_are_guessed_is_said(tmp_path):
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(tiny.model("fairseq"))
+    with pytest.warns(UserWarning, match="read with the ids of xlm-roberta"):
+        assert Tokenizer.load(tmp_path).pad == 1

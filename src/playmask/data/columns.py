@@ -20,7 +20,7 @@ NAMES = {
     "文本 句子 评论 内容 评论内容 文本内容 正文 评价 评价内容 文本1 句子1".split(),
     "pair": "pair text_b text2 sentence2 hypothesis question2 sentence_b s2 文本2 句子2".split(),
     "label": "label labels class category score gold_label label_name sentiment intent rating "
-    "stars polarity target_label 标签 类别 分类 分数 情感 情感倾向 情绪 意图 评分 得分 星级".split(),
+    "stars polarity target_label 标签 类别 分类 分数 情感 情感倾向 情绪 意图 评分 得分".split(),
 }
 SOURCES = {
     "text": "source src input question text 源文 原文 输入 问题".split(),
@@ -79,13 +79,13 @@ ALONE = Layout(SOURCES, {1: ("source",), 2: ("source", "target")}, ("text",))
 
 
 class Naming(NamedTuple):
-    """What the columns of a table are: the field of each, or None; shown: their names in messages.
+    """What the columns of a table are: the field of each, or None; titles: their names in messages.
 
     header: whether the first line names them; named: whether that, or somebody, has named them
     """
 
     fields: tuple[str | None, ...]
-    shown: tuple[str, ...]
+    titles: tuple[str, ...]
     header: bool
     named: bool
 
@@ -214,13 +214,19 @@ def looks_like_header(
     labels = [row[last] for row in others if len(row) == len(first)]
     if not labels or first[last] in labels:
         return False
-    if {*map(plain, first)} & ({*layout.field} | {*map(plain, IDS)}):
-        return True
+    names, known, ids = {*map(plain, first)}, {*layout.field}, {*map(plain, IDS)}
     if "label" not in layout.needed:
-        return False
+        return bool(names & known) and names <= known | ids
+    if names & (known | ids):
+        return True
     if len(labels) > 1 and all(map(_is_number, labels)) and not _is_number(first[last]):
         return True
-    return len(labels) > 8 and min(Counter(labels).values()) > 1
+    return all(map(_is_word, first)) and len(labels) > 8 and min(Counter(labels).values()) > 1
+
+
+def _is_word(cell: str) -> bool:
+    """Whether a cell is an identifier, or a word of a few characters."""
+    return len(cell) <= (LONGEST_NAME if cell.isascii() else 8) and " " not in cell
 
 
 def _is_number(cell: str) -> bool:

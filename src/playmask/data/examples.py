@@ -42,6 +42,16 @@ class Examples(list[E], Generic[E]):
         self.notes: list[str] = []
         self._checked: tuple[object, tuple[E, ...]] | None = None
 
+    @property
+    def source(self) -> str:
+        """The file, as errors about all the examples begin; "" where they are of none."""
+        return "" if self.path is None else f"{self.path}: "
+
+    def place_of(self, i: int) -> str:
+        """Where an example stands, as errors about it begin."""
+        placed = self.path is not None and len(self.places) == len(self)
+        return f"{self.path}:{self.places[i]}" if placed else f"Example {i}"
+
     def mark_checked(self, check: object) -> Self:
         """Remember what has checked these examples; it holds until one of them is exchanged."""
         self._checked = check, tuple(self)

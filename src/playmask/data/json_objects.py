@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from playmask.data.formats.doccano import of_doccano
 from playmask.data.formats.label_studio import of_label_studio
 from playmask.data.gathering import BadExample, Numbered
 from playmask.data.lines import numbered, read_lines, read_whole
@@ -15,6 +16,9 @@ from playmask.errors import DataError, InputError
 T = TypeVar("T")
 Fields = dict[str, Any]
 Columns = Sequence[str] | None
+
+EXPORTS: tuple[Callable[[Fields], Fields], ...] = (of_label_studio, of_doccano)
+"""What makes plain objects of those that annotation tools write; others stay as they are."""
 
 BEGINS_ARRAY = re.compile(r"\s*\[\s*(\{|\]|$)")
 SPACE = re.compile(r"[\s,]*")
@@ -70,10 +74,11 @@ def _of_value(value: Any, make: Callable[[Fields], T], names: Mapping[str, str])
         raise value
     fields = parsed(value) if isinstance(value, str) else value
     if not isinstance(fields, dict):
-        shown = value if isinstance(value, str) else fields
+        stated = value if isinstance(value, str) else fields
         came = type(fields).__name__
-        raise BadExample(f"The line is {shown!r:.60}; an object is due. A {came} came.")
-    fields = of_label_studio(fields)
+        raise BadExample(f"The line is {stated!r:.60}; an object is due. A {came} came.")
+    for export in EXPORTS:
+        fields = export(fields)
     for field, name in names.items():
         if name not in fields:
             raise BadExample(f"The object has {[*fields]!r:.200}; {name!r} is none of them.")

@@ -64,9 +64,9 @@ def read_examples(
     The suffix names the format; `.gz` may follow it. TSV and CSV hold `text, label` or
     `text, pair, label`, unless a first line that names these columns, or `columns`, says otherwise:
     in their order ("_" for one to ignore), or as "text=NAME" by what the header calls them.
-    `header` forces or denies a line of names. JSON holds one object a line, or an array of them; what Label
-    Studio and doccano write is read, and fastText's lines. Fields of a TSV are taken literally;
-    those of a CSV may be quoted (RFC 4180).
+    `header` forces or denies a line of names. JSON holds one object a line, or an array of them;
+    what Label Studio and doccano write is read, and fastText's lines. Fields of a TSV are taken
+    literally; those of a CSV may be quoted (RFC 4180).
 
     labelled: False reads input for prediction: `text` or `text, pair`; a `.txt` then holds one
         text per line. A label that a named column or a JSON key gives is kept.

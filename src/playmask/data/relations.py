@@ -163,6 +163,10 @@ def _of_object(fields: dict[str, Any]) -> Related:
                     "their places."
                 )
             return Related(text, relations)
+    if "prompt" in fields:
+        raise BadExample(
+            "UIE's prompts are read as mentions; export relations from the tool itself."
+        )
     raise BadExample(
         f"It has {sorted(fields)!s:.200}; of {', '.join(LISTS)} one is due, perhaps empty."
     )

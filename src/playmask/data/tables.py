@@ -78,7 +78,10 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def csv_rows(lines: Iterator[Line], delimiter: str = ",") -> Iterator[Row]:
@@ -104,13 +107,20 @@ def csv_rows(lines: Iterator[Line], delimiter: str = ",") -> Iterator[Row]:
             yield from bad
             return
         except csv.Error as error:
-            open_end = "unexpected end" in str(error) or "limit" in str(error)
-            why = f"a quotation mark is open up to line {last}" if open_end else error
-            yield first, BadRow(f"The CSV quoting is broken: {why}.")
+            yield first, BadRow(f"The CSV quoting is broken: {_explained(str(error), last)}.")
             continue
         yield from bad
         bad.clear()
         yield first, row
+
+
+def _explained(error: str, last: int) -> str:
+    """What csv's words mean to somebody who has a file."""
+    if "unexpected end" in error or "limit" in error:
+        return f"a quotation mark is open up to line {last}"
+    if "new-line" in error:
+        return "a line end (CR) stands in a cell without quotation marks"
+    return error
 
 
 def named_rows(
@@ -142,7 +152,7 @@ def _notes(naming: Naming, first: Sequence[str], number: int) -> list[str]:
         for name, field in zip(first, naming.fields, strict=False)
         if field is None and name.strip()
     ]
-    if len(naming.fields) == 1 or naming.shown != tuple(cell.strip() for cell in first):
+    if len(naming.fields) == 1 or naming.titles != tuple(cell.strip() for cell in first):
         return [f"line {number} ({', '.join(first):.80}) is taken for the names of the columns"]
     return [f"columns that are not read: {', '.join(unread):.200}"] if unread else []
 
@@ -150,17 +160,17 @@ def _notes(naming: Naming, first: Sequence[str], number: int) -> list[str]:
 def _by_field(rows: Iterable[Row], layout: Layout, naming: Naming | None) -> Iterator[Fields]:
     first = {field: names[0] for field, names in layout.names.items()}
     fields = None if naming is None else tuple(first.get(f or "") for f in naming.fields)
-    shown: Sequence[str] = () if naming is None else naming.shown
+    titles: Sequence[str] = () if naming is None else naming.titles
     for number, row in rows:
         if isinstance(row, BadRow):
             yield number, row
         elif not any(cell.strip() for cell in row):
             yield number, BadRow("The line is empty.")
         elif fields is not None and len(fields) != len(row):
-            due = f"{len(fields)} as before ({', '.join(shown)})"
+            due = f"{len(fields)} as before ({', '.join(titles)})"
             yield number, BadRow(f"The number of columns is {len(row)}, not {due}.{_hint(row)}")
         elif fields := fields or layout.columns.get(len(row)):
-            shown = shown or [name or "_" for name in fields]
+            titles = titles or [name or "_" for name in fields]
             yield number, {n: cell for n, cell in zip(fields, row, strict=True) if n is not None}
         else:
             known = layout.columns.items()

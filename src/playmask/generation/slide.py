@@ -68,10 +68,9 @@ def slide(
             for i, text, score in zip(going, continued.tokens, continued.scores, strict=True):
                 texts[i] += text[0]
                 scores[i] += score[0]
-            short = [
-                i for i, text in zip(going, continued.tokens, strict=True) if len(text[0]) < count
-            ]
-            going = [i for i in going if i not in short and texts[i][-1] not in ends]
+            both = zip(going, continued.tokens, strict=True)
+            whole = [i for i, (text,) in both if len(text) == count]
+            going = [i for i in whole if texts[i][-1] not in ends]
     return Generated([[text] for text in texts], [[score] for score in scores])
 
 

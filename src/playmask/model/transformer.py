@@ -104,19 +104,18 @@ class Transformer(keras.Model):
             if layer is not None:
                 layer.build(hidden)
 
-    def __call__(self, inputs: Inputs, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Run the model; ids without rows are refused where their values are at hand."""
+    def __call__(self, inputs: Inputs, *arguments: Any, **options: Any) -> Any:
+        """Run the model, in a process that can; ids that it has no rows for are refused."""
         check_process()
         check_inputs(inputs, self.architecture)
         check_values(inputs, self.architecture)
         try:
-            outputs: dict[str, Any] = super().__call__(inputs, *arguments, **options)
+            return super().__call__(inputs, *arguments, **options)
         except TypeError:
             # Keras on JAX takes the values out of a model that it trains.
             if any(variable._value is None for variable in self.variables):
                 raise BusyError(TRAINED) from None
             raise
-        return outputs
 
     def call(
         self, inputs: Inputs, training: bool = False, attention: bool = False

@@ -77,38 +77,61 @@ def weights_of(model: keras.Model) -> tuple[Weights, ...]:
         return _WEIGHTS.setdefault(model, several)
 
 
-@contextmanager
-def reading(weights: Sequence[Weights]) -> Iterator[None]:
-    """Read weights in one state of theirs.
+class reading:  # a context manager as a class: it costs half of one as a generator
+    """Read weights in one state of theirs, inside of `with`.
 
     Raises: BusyError where another thread trains them, or the process was forked
     """
-    check_process()
-    new = [each for each in weights if each not in _HELD.reads and each not in _HELD.writes]
-    if not new:
-        _bring_back(weights)
-        yield
-        return
-    reads, reader = _HELD.reads, object()
-    try:
+
+    __slots__ = ("_before", "_new", "_weights")
+
+    def __init__(self, weights: Sequence[Weights]) -> None:
+        self._weights = weights
+
+    def __enter__(self) -> None:
+        check_process()
+        self._new: list[Weights] = []
+        self._before = reads = _HELD.reads
+        writes = _HELD.writes
+        new = [each for each in self._weights if each not in reads and each not in writes]
+        if new:
+            try:
+                self._claim(new)
+            except BaseException:  # also on Ctrl-C, whenever it comes
+                self._release()
+                raise
+        elif writes:
+            _bring_back(self._weights)
+
+    def __exit__(self, *_: object) -> None:
+        if self._new:
+            self._release()
+
+    def _claim(self, new: list[Weights]) -> None:
         with Weights.changed:
-            Weights.changed.wait_for(lambda: _may_read(new))
+            while not _may_read(new):
+                Weights.changed.wait()
+            self._new = new
             for each in new:
-                each.readers.add(reader)
-        _HELD.reads = (*reads, *new)
-        yield
-    finally:  # also on Ctrl-C, whenever it comes
-        _HELD.reads = reads
+                each.readers.add(self)
+        _HELD.reads = (*self._before, *new)
+
+    def _release(self) -> None:
+        _HELD.reads = self._before
         with Weights.changed:
-            for each in new:
-                each.readers.discard(reader)
-            if any(each.writer for each in new):
+            waits = False
+            for each in self._new:
+                each.readers.discard(self)
+                waits = waits or each.writer is not None
+            if waits:
                 Weights.changed.notify_all()
 
 
 def _may_read(weights: Sequence[Weights]) -> bool:
     """Whether no writer is before this thread; one that holds something passes those who wait."""
     writers = [each.writer for each in weights if each.writer is not None]
+    if not writers:
+        return True
     if any(writer.lasts for writer in writers):
         raise BusyError(TRAINED)
     holds = bool(_HELD.reads or _HELD.writes)

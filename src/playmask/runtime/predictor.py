@@ -143,7 +143,7 @@ class Predictor:
 def _finite(value: Any) -> bool:
     """Whether no number is NaN or +inf; -inf may be the logarithm of no chance."""
     inexact = value.dtype.kind in "fV"  # bfloat16 is a V
-    return not (inexact and value.size) or bool(np.max(value) < np.inf)
+    return not (inexact and value.size) or bool(value.max() < np.inf)
 
 
 def _check_finite(i: int, outputs: Output) -> None:

@@ -29,6 +29,8 @@ class RowInput(NamedTuple):
 
     def axes_of(self, array: Array, *, targets: bool) -> Axes | None:
         """The axes of a value, by how many it has; targets: whether the row has any."""
+        if len(self.axes) == 1:
+            return self.axes[0] if len(self.axes[0]) == array.ndim else None
         fitting = [axes for axes in self.axes if len(axes) == array.ndim]
         return fitting[-1 if targets else 0] if fitting else None
 
@@ -119,7 +121,8 @@ def check_row(
         raise InputError(f"Row {i} is no dict with 'tokens' but {row!r:.80}.")
     if first is not None and row.keys() != first.arrays.keys():
         raise InputError(f"Row {i} has the inputs {sorted(row)}, row 0 {sorted(first.arrays)}.")
-    arrays = {name: _array(i, name, row[name]) for name in (main, *row)}
+    arrays = {main: _array(i, main, row[main])}
+    arrays |= {name: _array(i, name, row[name]) for name in row if name != main}
     length = arrays[main].shape[0] if arrays[main].ndim else 1
     if not 0 < length <= longest:
         raise InputError(
@@ -128,8 +131,9 @@ def check_row(
         )
     sizes: dict[str, int] = {}
     names: dict[str, str] = {}  # of the inputs that the sizes are of
+    targets = "target_tokens" in row
     for name, array in arrays.items():
-        axes = _axes(i, name, array, bounds, targets="target_tokens" in row)
+        axes = _axes(i, name, array, bounds, targets=targets)
         for axis, size in zip(axes, array.shape, strict=True):
             if axis == WIDTH:
                 _check_width(i, name, array, first, bounds)
@@ -185,13 +189,12 @@ def _check_values(i: int, name: str, array: Array, row: CheckedRow, bounds: Boun
         if not np.isfinite(array).all():
             raise InputError(f"Row {i}: {name} holds {array[~np.isfinite(array)][0]}, no number.")
         return
-    limit = bounds.limits.get(name, 1 << 31)
-    if name == "read":
-        limit = row.sizes.get(TARGET, row.length)
-    if ROW_INPUTS.get(name, TOKENWISE).kind == TRUTHS:
-        limit = 2
+    limit = bounds.limits.get(name)
+    if limit is None:
+        limit = 2 if ROW_INPUTS[name].kind == TRUTHS else 1 << 31
+        limit = row.sizes.get(TARGET, row.length) if name == "read" else limit
     low, high = array.min(), array.max()
-    if (low < 0 and name not in RANKS) or high >= limit:
+    if high >= limit or (low < 0 and name not in RANKS):
         wrong = high if high >= limit else low
         raise InputError(f"Row {i}: {name} holds {wrong}; the model takes 0 to {limit - 1}.")
 

@@ -76,9 +76,9 @@ def unlearnt_notes(names: Iterable[str], labels: Sequence[str]) -> list[str]:
     odd = [name for name in counts if name not in {*labels}]
     if not odd:
         return []
-    shown = ", ".join(f"{name!r:.60} ({counts[name]:,})" for name in odd[:LISTED])
+    listed = ", ".join(f"{name!r:.60} ({counts[name]:,})" for name in odd[:LISTED])
     more = f" and {len(odd) - LISTED} more" if len(odd) > LISTED else ""
-    return [f"labels that were not learnt count as missed: {shown}{more}"]
+    return [f"labels that were not learnt count as missed: {listed}{more}"]
 
 
 def _mentions(count: int) -> str:

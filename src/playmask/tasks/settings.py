@@ -39,6 +39,9 @@ class TaskSettings(Options):
         names = tuple(map(str, labels))
         if len({*names}) < len(names) or not all(map(str.strip, names)):
             raise ConfigError(f"Each label needs a name, and is needed once; received {[*names]}.")
+        odd = next((name for name in names if not _is_whole(name)), None)
+        if odd is not None:
+            raise ConfigError(f"The label {odd!r:.60} holds half a character; no file can keep it.")
         object.__setattr__(self, "labels", names)
         super().__post_init__()
 
@@ -46,3 +49,8 @@ class TaskSettings(Options):
     def row_length(self) -> int:
         """Tokens in a row of the network at most."""
         return self.max_length
+
+
+def _is_whole(name: str) -> bool:
+    """Whether a name holds whole characters, none of which is half a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -28,7 +28,7 @@ from playmask.tasks.pickling import reduced
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.saving import assign_weights, load_reader, save_task, save_weights
 from playmask.tasks.settings import TaskSettings
-from playmask.tasks.training import fit_task
+from playmask.tasks.training import batches_of, fit_task
 from playmask.tokenizers import Encoding, Tokenizer
 
 S = TypeVar("S", bound=TaskSettings)
@@ -206,10 +206,7 @@ class Task(ABC, Generic[S]):
         return {"target": example.label}
 
     def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """How strongly the outputs speak for each answer: (B,) each; the highest is the answer.
-
-        It is what explanations explain, so it must be differentiable.
-        """
+        """How strongly the outputs speak for each answer, differentiable: (B,); the best wins."""
         raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no answers.")
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
@@ -262,23 +259,18 @@ class Task(ABC, Generic[S]):
     def read(self, data: Any, *, skip_bad: bool = False, columns: Columns = None) -> Examples[Any]:
         """Read labelled examples from a file, or check those of a sequence, each once.
 
-        skip_bad: leave bad ones out and list them in `.skipped`; `.notes` say what was guessed of
-        the file, or changed in examples
+        skip_bad: leave bad ones out and list them in `.skipped`; `.notes` say what was guessed
         Raises: DataError for a bad example, and where there is none
         """
-        return self._read(self.parse, (self.check,), data, skip_bad, columns)
+        parse = partial(self.parse, self.settings, columns=columns, skip_bad=skip_bad)
+        return read_checked(data, parse, (self.check,), skip_bad=skip_bad, remarks=self.remarks)
 
     def read_references(
         self, data: Any, *, skip_bad: bool = False, columns: Columns = None
     ) -> Examples[Any]:
         """Read examples to be measured on, as `read` does; learning may ask more of them."""
+        parse = partial(self.parse_references, self.settings, columns=columns, skip_bad=skip_bad)
         checks = (self.check_reference, self.check)
-        return self._read(self.parse_references, checks, data, skip_bad, columns)
-
-    def _read(
-        self, parse: Any, checks: Any, data: Any, skip_bad: bool, columns: Columns
-    ) -> Examples[Any]:
-        parse = partial(parse, self.settings, columns=columns, skip_bad=skip_bad)
         return read_checked(data, parse, checks, skip_bad=skip_bad, remarks=self.remarks)
 
     def metric(self, name: str | None = None) -> Any:
@@ -341,16 +333,7 @@ class Task(ABC, Generic[S]):
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
         """Padded batches of examples, as the network learns them; options of `Batches`."""
-        rows, targets = self.encode_examples(examples)
-        return Batches(
-            rows,
-            targets,
-            batch_size=min(batch_size, len(examples)),
-            lengths=self.predictor.lengths,
-            padding={"tokens": self.transformer.architecture.pad or 0},
-            prepare=self.prepare,
-            **options,
-        )
+        return batches_of(self, examples, batch_size, **options)
 
     __reduce__ = reduced
 

@@ -61,7 +61,7 @@ def fit_task(
     verbose: Any,
 ) -> dict[str, list[float]]:
     """Train a task on what is to be learnt and, perhaps, validated; arguments as of `Task.fit`."""
-    examples, checks = _learnt(task, *data, skip_bad=skip_bad)
+    examples, checks = learning_data(task, *data, skip_bad=skip_bad)
     task.training = options
     return fit_network(
         task,
@@ -74,20 +74,32 @@ def fit_task(
     )
 
 
-def _learnt(
-    task: Fitted, train_data: Any, validation: Any, *, skip_bad: bool
+def learning_data(
+    task: Any, train_data: Any, validation: Any, *, skip_bad: bool
 ) -> tuple[Examples[Any], Examples[Any] | None]:
-    """Read the examples of a training, and learn the settings that they alone say."""
+    """The checked examples to learn from, by which the settings learn, and those to measure on."""
     examples = task.read(train_data, skip_bad=skip_bad)
     before, task.settings = task.settings, task.learn(task.settings, examples)
     try:
-        checks = (
-            task.read_references(validation, skip_bad=skip_bad) if validation is not None else None
-        )
-        return examples, checks
+        checks = None if validation is None else task.read_references(validation, skip_bad=skip_bad)
     except DataError:
         task.settings = before  # nothing was learnt
         raise
+    return examples, checks
+
+
+def batches_of(task: Any, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+    """Padded batches of examples, as a task's network learns them; options of `Batches`."""
+    rows, targets = task.encode_examples(examples)
+    return Batches(
+        rows,
+        targets,
+        batch_size=min(batch_size, len(examples)),
+        lengths=task.predictor.lengths,
+        padding={"tokens": task.transformer.architecture.pad or 0},
+        prepare=task.prepare,
+        **options,
+    )
 
 
 def fit_network(

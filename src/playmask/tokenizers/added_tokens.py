@@ -230,7 +230,7 @@ def merge(
             _compare(tokens[text], token, sources[text], where)
             continue
         names[number], tokens[text], sources[text] = text, token, where
-    for text in declared.extra:
+    for text in (*declared.extra, *declared.roles.values()):
         if text in vocabulary and text not in tokens:
             tokens[text] = AddedToken(text, vocabulary[text])
     _warn_of_missing({t: f for t, f in declared.extra.items() if f and t not in tokens})

@@ -1,13 +1,15 @@
 """Checks of what a tokenizer.json holds, before an engine is made of it."""
 
 import math
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from playmask.errors import DataError
 from playmask.files import JsonObject, PathLike
 from playmask.tokenizers import added_tokens
 from playmask.tokenizers.added_tokens import NOTES, Declared
+from playmask.tokenizers.charsmap import check_charsmap
 
 TYPES = ("WordPiece", "BPE", "Unigram")  # `type` of the model in tokenizer.json
 
@@ -29,9 +31,25 @@ def checked(content: JsonObject, source: PathLike, declared: Declared | None = N
     where = f"{source} is not a valid tokenizer.json"
     ids = model["vocab"] if isinstance(model["vocab"], dict) else _ids_of_rows(model, where)
     check_ids(ids, where)
+    if not isinstance(model.get("unk_token"), str | None):
+        raise DataError(f"{where}: its unk_token is {model['unk_token']!r:.60}.")
+    try:
+        for charsmap in _charsmaps(content.get("normalizer")):
+            check_charsmap(b64decode(charsmap))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: {error}.") from None
     own = added_tokens.parse(content.get("added_tokens"), source)
     tokens = added_tokens.merge(ids, own, declared or Declared([], {}, {}), source)
     return content | {"added_tokens": [token.json() for token in tokens]}
+
+
+def _charsmaps(normalizer: object) -> Iterator[str]:
+    """Find the compiled rules among the steps of a normalizer."""
+    if isinstance(normalizer, dict):
+        if normalizer.get("type") == "Precompiled":
+            yield normalizer.get("precompiled_charsmap") or ""
+        for step in normalizer.get("normalizers") or ():
+            yield from _charsmaps(step)
 
 
 def _is_vocabulary(model: JsonObject) -> bool:

@@ -74,8 +74,10 @@ class Engine:
                 raw = [self.raw.encode(texts[0], add_special_tokens=False)]
             else:
                 raw = self.raw.encode_batch(texts, add_special_tokens=False)
-        except Exception as error:  # such as an unknown word where there is no unknown token
-            raise InputError(f"The tokenizer cannot encode this text: {error}.") from None
+        except BaseException as error:  # such as an unknown word where there is no unknown token
+            if is_of_library(error):
+                raise InputError(f"The tokenizer cannot encode this text: {error}.") from None
+            raise
         return [self._tokenized(*row) for row in zip(texts, raw, strict=True)]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -134,6 +136,11 @@ class Engine:
             return spans
         rows = zip(ids, spans, strict=True)
         return [stripped(text, span) if n in self._stripping else span for n, span in rows]
+
+
+def is_of_library(error: BaseException) -> bool:
+    """Tell whether `tokenizers` raised an error: a bare Exception, or what its panics become."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def stripped(text: str, span: Span) -> Span:

@@ -70,6 +70,17 @@ def read_json_object(path: Path) -> JsonObject:
     except ValueError:  # Python reads no integer of more digits
         limit = sys.get_int_max_str_digits()
         raise DataError(f"{path} holds a number of more than {limit} digits.") from None
+    if b"\\ud" in content.lower():
+        _refuse_half_characters(path, value)
     if not isinstance(value, dict):
         raise DataError(f"{path} holds a {type(value).__name__}; it must be a JSON object.")
     return value
+
+
+def _refuse_half_characters(path: Path, value: object) -> None:
+    """Refuse text that is written as half a surrogate pair, which no file can hold."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        place = error.object[max(error.start - 20, 0) : error.end + 20]
+        raise DataError(f"{path} has half a surrogate pair, in {place!r}.") from None

@@ -18,7 +18,7 @@ def read(
     """
     try:
         names = _names(entry)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # whatever comes of entries of other types
         raise DataError(f"{source}: its post_processor cannot be read ({error!r:.80}).") from None
     if names is None:
         return None

@@ -1,11 +1,12 @@
 """The registry of tokenization algorithms, and which one a tokenizer.json is of."""
 
-from playmask.errors import ConfigError, DataError, PlaymaskError
+from playmask.errors import ConfigError, DataError, InputError, PlaymaskError
 from playmask.files import JsonObject, PathLike
-from playmask.tokenizers.added_tokens import NOTES
+from playmask.tokenizers.added_tokens import NOTES, AddedToken
 from playmask.tokenizers.algorithm import ROLES, Algorithm, Style, TokenizerEngine
 from playmask.tokenizers.bpe import BYTE_BPE, LETTER_BPE
 from playmask.tokenizers.content_checks import checked
+from playmask.tokenizers.engine import is_of_library
 from playmask.tokenizers.metaspace import METASPACE
 from playmask.tokenizers.sentencepiece import SENTENCEPIECE
 from playmask.tokenizers.word_segmentation import check_segmenter
@@ -14,12 +15,34 @@ from playmask.tokenizers.wordpiece import WORDPIECE
 ALGORITHMS = (WORDPIECE, SENTENCEPIECE, BYTE_BPE, LETTER_BPE, METASPACE)  # the first that claims it
 
 
-def engine_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, TokenizerEngine]:
-    """Make the engine for the content of a tokenizer.json.
+def parts_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, TokenizerEngine, Style]:
+    """Make the engine for the content of a tokenizer.json, whose special tokens no text reaches.
 
     Raises: DataError if it is of an unknown algorithm, or damaged
     """
     content = checked(content, source)
+    algorithm, engine = _engine(content, source)
+    style = style_of(algorithm, engine, source)
+    exposed = _exposed(engine, style)
+    if exposed:
+        rows = [token.json() for token in (*engine.added, *exposed)]
+        algorithm, engine = _engine(content | {"added_tokens": rows}, source)
+    return algorithm, engine, style
+
+
+def _exposed(engine: TokenizerEngine, style: Style) -> list[AddedToken]:
+    """Find the special tokens that texts reach, since the file does not say that they are."""
+    ids = {token: engine.find(token) for role, token in style.special.items() if role != "unk"}
+    known = {token.content for token in engine.added}
+    plain = [AddedToken(t, n) for t, n in ids.items() if n is not None and t not in known]
+    try:
+        rows = engine.tokenize([token.content for token in plain])
+    except InputError:  # a text that is no token of its own
+        return []
+    return [token for token, row in zip(plain, rows, strict=True) if token.id in row.ids]
+
+
+def _engine(content: JsonObject, source: PathLike) -> tuple[Algorithm, TokenizerEngine]:
     words = (content["model"].get(NOTES) or {}).get("words")
     try:
         algorithm = next(algorithm for algorithm in ALGORITHMS if algorithm.claims(content))
@@ -34,7 +57,7 @@ def engine_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, Tokeniz
     except PlaymaskError:
         raise
     except BaseException as error:  # the engines raise bare Exception, and panic with another
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+        if is_of_library(error):
             raise DataError(f"{source} is not a valid tokenizer.json: {error!r:.200}.") from error
         raise
 

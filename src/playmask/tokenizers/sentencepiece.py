@@ -56,6 +56,13 @@ XLNET = Style(
     needed=("pad", "unk", "cls", "sep"),
     frame=((), ("sep",), ("sep", "cls")),
 )
+XLM_ROBERTA = Style(
+    PLAIN | {"cls": "<s>", "sep": "</s>"},
+    needed=("pad", "unk", "cls", "sep"),
+    frame=(("cls",), ("sep", "sep"), ("sep",)),
+    second=0,
+    has=("<mask>",),
+)
 T5 = Style(
     PLAIN | {"sep": "</s>"},
     needed=("pad", "unk", "sep"),
@@ -63,7 +70,7 @@ T5 = Style(
     second=0,
     lacks=("<s>",),
 )
-STYLES = (ALBERT, CPM, XLNET, T5, Style(PLAIN | {"sep": "</s>"}, needed=("unk",)))
+STYLES = (ALBERT, CPM, XLNET, XLM_ROBERTA, T5, Style(PLAIN | {"sep": "</s>"}, needed=("unk",)))
 
 DECODER = {
     "type": "Sequence",

@@ -7,6 +7,7 @@ import struct
 from typing import NamedTuple
 
 from playmask.protobuf import BYTES, FIXED32, VARINT, Field, field, fields
+from playmask.tokenizers.charsmap import check_charsmap
 
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 TYPES = range(NORMAL, BYTE + 1)
@@ -92,6 +93,10 @@ def read(content: bytes) -> Model:
         raise ValueError(f"it ends after its {len(pieces)} pieces")
     if not any(piece.type == UNKNOWN for piece in pieces):
         raise ValueError(f"it has {len(pieces)} pieces, none of them for what is unknown")
+    check_charsmap(charsmap)
+    for number, _, value in fields(rest):
+        if number in (TRAINER, NORMALIZER) and isinstance(value, bytes):
+            list(fields(value))  # they are read one by one later on
     return Model(pieces, charsmap, rest)
 
 

@@ -1,6 +1,7 @@
 """The tokenizer: text to ids and back, with the offsets of every token."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ from playmask.tokenizers import added_tokens, frames, vocabulary_files
 from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.algorithm import ROLES
 from playmask.tokenizers.encoding import Encoding, Frame
-from playmask.tokenizers.registry import engine_of, style_of
+from playmask.tokenizers.registry import parts_of
 from playmask.tokenizers.text_checks import check_texts
 from playmask.tokenizers.truncation import Truncate, Truncation
 from playmask.tokenizers.wordpiece import specification
@@ -56,9 +57,8 @@ class Tokenizer:
         """
         if not isinstance(content, dict):
             raise ConfigError(hint("Tokenizer", content))
-        self.algorithm, self._engine = engine_of(content, source)
+        self.algorithm, self._engine, self._style = parts_of(content, source)
         self.vocabulary: tuple[str, ...] = self._engine.vocabulary
-        self._style = style_of(self.algorithm, self._engine, source)
         ids = {role: self.token_to_id(token) for role, token in self._style.special.items()}
         self.special = {role: number for role, number in ids.items() if number is not None}
         self.pad, self.unk, self.cls, self.sep, self.mask = map(self.special.get, ROLES)
@@ -161,19 +161,15 @@ class Tokenizer:
 
         tokens: a list, numbered from len(self) on, or token -> id
         Raises: ConfigError if one is no text, or is in the vocabulary already
-
-        Example:
-            >>> extended = tokenizer.extend(["[E1]", "[/E1]"])
-            >>> extended.tokens(extended.encode("[E1]天[/E1]气", special=False).ids)
-            ['[E1]', '天', '[/E1]', '气']
         """
-        if isinstance(tokens, str) or not isinstance(tokens, Mapping | Sequence):
+        texts = [tokens] if isinstance(tokens, str) else [*tokens]
+        if isinstance(tokens, str) or not all(isinstance(token, str) for token in texts):
             raise ConfigError(f"tokens is {tokens!r:.60}; give a list of them, such as ['[E1]'].")
         if not isinstance(tokens, Mapping):
-            tokens = dict(zip(tokens, count(len(self)), strict=False))
-        for token in tokens:
-            if self.token_to_id(token) is not None:
-                raise ConfigError(f"{token!r:.60} is in the vocabulary already.")
+            tokens = dict(zip(texts, count(len(self)), strict=False))
+        for token, occurrences in Counter(texts).items():
+            if self.token_to_id(token) is not None or occurrences > 1:
+                raise ConfigError(f"{token!r:.60} is in the vocabulary already, or comes twice.")
         rows = [
             AddedToken(token, number, normalized=True, special=False).json()
             for token, number in tokens.items()

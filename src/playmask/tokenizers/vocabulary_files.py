@@ -8,7 +8,7 @@ from playmask.checksums import read_manifest
 from playmask.commits import recover
 from playmask.errors import ConfigError, DataError
 from playmask.files import JsonObject, PathLike
-from playmask.tokenizers import bpe, sentencepiece, sentencepiece_model, wordpiece
+from playmask.tokenizers import bpe, fairseq, sentencepiece, sentencepiece_model, wordpiece
 from playmask.tokenizers.added_tokens import BESIDE, CONFIG, MAP, NOTES, read_beside, with_markers
 from playmask.tokenizers.content_checks import check_ids, checked
 from playmask.tokenizers.file_contents import read_content, read_json_object
@@ -159,6 +159,9 @@ def _read_model(path: Path, lowercase: bool | None, config: JsonObject) -> dict[
         raise DataError(f"{path} is not a whole SentencePiece model: {error}.") from None
     if model.type not in (sentencepiece_model.UNIGRAM, sentencepiece_model.BPE):
         raise DataError(f"{path} is of model type {model.type}; playmask reads Unigram and BPE.")
+    beside = path.with_name("config.json")
+    model_type = read_json_object(beside).get("model_type") if beside.is_file() else None
+    model = fairseq.renumbered(model, path, config, model_type)
     style = sentencepiece.style_of(model)
     model = sentencepiece.with_extra_ids(model, style, config.get("extra_ids"))
     albert = style is sentencepiece.ALBERT

@@ -65,6 +65,7 @@ class Description:
             "heads": list(self.heads),
             "tokenizer": self.tokenizer,
             "task": self.task,
+            "notes": list(report.notes),
         }
         if tensors:
             value["loaded"] = [i._asdict() | {"dtype": str(i.dtype)} for i in report.loaded]
@@ -134,6 +135,7 @@ def _overview(description: Description) -> list[tuple[str, str]]:
         ("tokenizer", _tokenizer_line(description)),
         ("a load", summary(report)),
     ]
+    rows += [("note", note) for note in report.notes]
     if description.task is not None:
         fields = {n: v for n, v in description.task.get("settings", {}).items() if n != "is"}
         settings = "; ".join(f"{name} {_value(value)}" for name, value in fields.items())

@@ -11,7 +11,7 @@ from playmask.commits import contents, recover
 from playmask.errors import ConfigError
 from playmask.files import read_json
 from playmask.model.recipes import Options as Recipe
-from playmask.runtime.train.fitting import finished_epochs, is_finished
+from playmask.runtime.train.backup import finished_epochs, is_finished
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.saving import TASK
 from playmask.tasks.settings import TaskSettings

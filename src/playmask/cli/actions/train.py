@@ -28,7 +28,8 @@ from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
 from playmask.inspection.draw import training_curve
-from playmask.runtime.train.fitting import best_epoch, finished_epochs
+from playmask.runtime.train.backup import finished_epochs
+from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.registry import task_class
 from playmask.tasks.saving import load_task, read_settings
@@ -220,8 +221,8 @@ def _print_result(
     rows = []
     for name in dict.fromkeys(name.removeprefix("val_") for name in history):
         both = (history.get(name), history.get(f"val_{name}"))
-        shown = shares.get(name, name)
-        rows.append([shown, *(f"{v[best]:.4f}" if v and len(v) > best else "–" for v in both)])
+        name = shares.get(name, name)
+        rows.append([name, *(f"{v[best]:.4f}" if v and len(v) > best else "–" for v in both)])
     header = ("", "training", "validation")
     print_table(f"kept: epoch {best + 1} of {done}", rows, header=header, numbers=True)
     note(f"saved in {out}; try it: playmask {use}")

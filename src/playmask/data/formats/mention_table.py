@@ -51,8 +51,10 @@ def read_mention_table(
     naming = naming_of(path, [first], LAYOUT, columns, None)
     fields = () if naming is None else naming.fields
     if not {*LAYOUT.needed} <= {*fields}:
-        shown = list(columns or first)
-        raise DataError(f"{path}:1: The columns are {shown}; text, start, end and label are due.")
+        titles = list(columns or first)
+        raise DataError(
+            f"{path}:1: The columns are {titles!s:.200}; text, start, end and label are due."
+        )
     if naming is not None and not naming.header:
         rows = _again(first, rows)
     named = ((i, row, {} if isinstance(row, BadRow) else _named(fields, row)) for i, row in rows)

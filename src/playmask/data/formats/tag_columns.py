@@ -56,9 +56,9 @@ def annotated_tokens(tokens: list[str], tags: list[str], joining: Joining) -> An
 
 def begins_document(line: str) -> bool:
     """Whether a line stands between documents: -DOCSTART-, or #doc and a name without a tag."""
-    cells = line.split()
-    if not cells or line[0].isspace():
+    if not line.startswith((DOCUMENT, "#doc")):
         return False
+    cells = line.split()
     return cells[0] == DOCUMENT or (cells[0] == "#doc" and not TAG.fullmatch(cells[-1]))
 
 

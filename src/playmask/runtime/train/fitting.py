@@ -1,7 +1,5 @@
 """Fitting a task: Keras' own loop, with the best epoch kept and an interrupted run continued."""
 
-import errno
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -9,19 +7,16 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import keras
 import numpy as np
 
-from playmask.checksums import read_manifest
-from playmask.commits import committing, recover
-from playmask.errors import CheckpointError, ConfigError
-from playmask.files import read_json, write_json
+from playmask.commits import committing
+from playmask.errors import ConfigError
 from playmask.runtime.batches import Batches
 from playmask.runtime.train.averages import averaged, swap, swapped_by
+from playmask.runtime.train.backup import HISTORY, Backup, read_history, write_history
 from playmask.runtime.train.finite import FiniteLoss, check_epoch
 from playmask.runtime.train.hooks import OpenStep, StepHook, hooks_among
 from playmask.runtime.train.optimizers import adamw
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.schedules import warm_up_then_decay
-
-HISTORY, BACKUP, DATA = "training.json", ".playmask-training", "data.sha256"
 
 
 class TrainingPlan(NamedTuple):
@@ -125,78 +120,6 @@ def _hooks(network: keras.Model, callbacks: Sequence[Any]) -> list[StepHook]:
             f"{type(network).__name__}, whose steps are Keras' own."
         )
     return hooks
-
-
-class Backup:
-    """What an interrupted training goes on from: one file of weights and optimizer an epoch.
-
-    It is written into the folder that is committed at the epoch's end; its name holds the number of
-    finished epochs. (Keras' BackupAndRestore writes in place: a kill in that moment leaves a file
-    that does not load.)
-    """
-
-    PATTERN = "epochs-*.weights.h5"
-
-    def __init__(self, directory: Path, data: str) -> None:
-        self.directory, self.data = directory, data
-
-    def take_up(self, network: keras.Model) -> int:
-        """Restore weights and optimizer; returns how many epochs were finished."""
-        file = _newest(self.directory)
-        if file is None:
-            return 0
-        manifest = read_manifest(self.directory)
-        manifest.verify([f"{BACKUP}/{file.name}", f"{BACKUP}/{DATA}", HISTORY])
-        known = file.with_name(DATA)
-        data = known.read_text("utf-8", "replace") if known.is_file() else ""
-        if len(data) != len(self.data):
-            raise CheckpointError(
-                f"{known} holds {data[:64]!r}, not the fingerprint of the examples that the "
-                "training was on, so it cannot go on. Begin anew instead."
-            )
-        if data != self.data:
-            raise ConfigError(
-                f"The training in {self.directory} was on other examples; going on needs the "
-                "same ones. Begin anew instead."
-            )
-        network.optimizer.build(network.trainable_variables)
-        network.load_weights(file)
-        return _finished(file)
-
-    def write(self, staging: Path, network: keras.Model, finished: int) -> None:
-        """Write the state after so many epochs, to be committed with what the last one left."""
-        folder = staging / BACKUP
-        folder.mkdir()
-        (folder / DATA).write_text(self.data, "utf-8")
-        try:
-            network.save_weights(folder / self.PATTERN.replace("*", str(finished)))
-        except RuntimeError as error:  # HDF5's, on a full disk
-            raise OSError(errno.ENOSPC, f"the back-up could not be written ({error})") from error
-
-    def names(self) -> list[str]:
-        """The files there are, by their names in the directory."""
-        folder = self.directory / BACKUP
-        return [f"{BACKUP}/{file.name}" for file in folder.iterdir()] if folder.is_dir() else []
-
-
-def finished_epochs(directory: Path) -> int | None:
-    """How many epochs an interrupted training in a directory has finished; None: there is none."""
-    file = _newest(directory)
-    return None if file is None else _finished(file)
-
-
-def is_finished(directory: Path) -> bool:
-    """Whether a training in a directory came to its end: there is a history, and no back-up."""
-    return finished_epochs(directory) is None and (directory / HISTORY).is_file()
-
-
-def _newest(directory: Path) -> Path | None:
-    recover(directory)
-    return max((directory / BACKUP).glob(Backup.PATTERN), key=_finished, default=None)
-
-
-def _finished(file: Path) -> int:
-    return int(file.name.split("-")[1].split(".")[0])
 
 
 def best_epoch(history: Mapping[str, Sequence[float]], measure: str | None) -> int:
@@ -309,20 +232,3 @@ class KeepBest(keras.callbacks.Callback):
             self.model.set_weights(self.best)
         elif self.backup is not None and self.history:
             self.task.load_weights(self.backup.directory)
-
-
-def write_history(directory: Path, history: Mapping[str, Sequence[float]]) -> None:
-    """Write the measures of each epoch; what is not finite stands as null, which JSON has."""
-    finite = {
-        name: [value if math.isfinite(value) else None for value in values]
-        for name, values in history.items()
-    }
-    write_json(directory / HISTORY, finite)
-
-
-def read_history(directory: Path) -> dict[str, list[float]]:
-    """Read the measures of each epoch."""
-    return {
-        name: [math.nan if value is None else float(value) for value in values]
-        for name, values in read_json(directory / HISTORY).items()
-    }

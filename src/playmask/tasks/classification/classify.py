@@ -74,8 +74,8 @@ class TextClassifier(TextTask[ClassifierSettings]):
         names = (name for example in examples for name in cls.names(example))
         settings = learn_labels(settings, examples, names)
         if not settings.multiple and len(settings.labels) < 2:
-            where = "" if examples.path is None else f"{examples.path}: "
             raise DataError(
-                f"{where}There is one label only ({settings.labels[0]!r}); there is no choice."
+                f"{examples.source}There is one label only ({settings.labels[0]!r}); there is no "
+                "choice."
             )
         return super().learn(settings, examples)

@@ -130,7 +130,9 @@ class TextRegressor(TextTask[RegressorSettings]):
         same = numbers.min(axis=0) == numbers.max(axis=0)  # their deviation may be rounded above 0
         if same.any():
             score = numbers[0, int(np.argmax(same))]
-            raise DataError(f"All texts have the score {score:g}; there is nothing to learn.")
+            raise DataError(
+                f"{examples.source}All texts have the score {score:g}; there is nothing to learn."
+            )
         mean, deviation = numbers.mean(axis=0).tolist(), numbers.std(axis=0).tolist()
         settings = settings.change(mean=mean, deviation=deviation)
         return super().learn(settings, examples)

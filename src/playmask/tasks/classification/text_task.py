@@ -94,8 +94,9 @@ class TextTask(Task[T], Generic[T]):
         pairs = [example.pair is not None for example in examples]
         if len({*pairs}) > 1:
             i = pairs.index(False)
-            where = f"{examples.path}:{examples.places[i]}" if examples.path else f"Example {i}"
-            raise DataError(f"{where} is one text among pairs; give all, or none, a pair.")
+            raise DataError(
+                f"{examples.place_of(i)} is one text among pairs; give all, or none, a pair."
+            )
         return settings.change(pairs=pairs[0])
 
     # The network
@@ -202,7 +203,7 @@ def learn_labels(settings: T, examples: Examples[Example], names: Iterable[str])
     if settings.labels:
         return settings
     labels = ordered(names)
-    where = "" if examples.path is None else f"{examples.path}: "
+    where = examples.source
     if not labels:
         raise DataError(f"{where}No text has a label; there is nothing to learn.")
     check_learnt(labels, examples, where, several=getattr(settings, "multiple", False))
@@ -231,11 +232,11 @@ def check_learnt(
             (each for each in listed if {*map(str.strip, each.split(separator))} <= {*labels}), None
         )
         if alone is not None or (listed and len(parts) < len(labels)):
-            how = "" if several else "--multiple "
+            option = "" if several else "--multiple "
             raise DataError(
                 f"{where}The label {alone or listed[0]!r:.80} seems to be several labels; a text "
-                f"may have several with {how}--separator {separator!r}. As one class it is to be "
-                "named: --labels."
+                f"may have several with {option}--separator {separator!r}. As one class it is to "
+                "be named: --labels."
             )
 
 

@@ -142,8 +142,9 @@ class Extractor(Task[E], Generic[E]):
             return settings
         labels = sorted({name for example in examples for name in cls.names(example)})
         if not labels:
-            where = "" if examples.path is None else f"{examples.path}: "
-            raise DataError(f"{where}There are {len(examples)} texts and nothing to find in them.")
+            raise DataError(
+                f"{examples.source}There are {len(examples)} texts and nothing to find in them."
+            )
         return settings.change(labels=tuple(labels))
 
     # The network

@@ -110,8 +110,9 @@ class Reader(Task[R], Generic[R]):
         places = references.places
         some = [(p, e) for p, e in zip(places, references, strict=True) if e.places or e.impossible]
         if not some:
-            where = "" if references.path is None else f"{references.path}: "
-            raise DataError(f"{where}No question has an answer that stands in its passage.")
+            raise DataError(
+                f"{references.source}No question has an answer that stands in its passage."
+            )
         learnt = Examples([e for _, e in some], (), [p for p, _ in some], references.path)
         learnt.notes = references.notes
         return learnt

@@ -130,21 +130,22 @@ class SentenceEncoder(Task[EncoderSettings]):
         """From which score on pairs are similar, where they have scores and nobody has said it."""
         scored = [example.label is not None for example in examples]
         if any(scored) and not all(scored):
-            raise DataError(f"Example {scored.index(False)} has no score; all pairs need one.")
+            place = examples.place_of(scored.index(False))
+            raise DataError(f"{place} has no score; all pairs need one.")
         if settings.similar_from is not None or not all(scored):
             return settings
         return settings.change(similar_from=float(scores_of(examples).max()))
 
     def batches(self, examples: Sequence[Example], batch_size: int, **options: Any) -> Batches:
         """Batches of the similar pairs alone."""
-        least = self.settings.similar_from
+        least, all_of = self.settings.similar_from, examples
         if examples[0].label is not None and least is not None:
             both = zip(examples, scores_of(examples), strict=True)
             examples = [example for example, score in both if score >= least]
         if min(batch_size, len(examples)) < 2:
             raise DataError(
-                f"A batch needs two similar pairs at least, to tell them apart; there are "
-                f"{len(examples)}, and the batch size is {batch_size}."
+                f"{getattr(all_of, 'source', '')}A batch needs two similar pairs at least, to tell "
+                f"them apart; there are {len(examples)}, and the batch size is {batch_size}."
             )
         return super().batches(examples, batch_size, **options)
 

@@ -1,5 +1,6 @@
 """Searching a file of sentences for those similar to a text: an index of their vectors."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
@@ -89,7 +90,7 @@ class SentenceIndex:
         """Save into a directory: sentences.json and vectors.usearch, both replaced at once."""
         directory = Path(directory)
         with committing(directory) as staging:
-            self.vectors.save(str(staging / VECTORS))
+            _write(self.vectors, staging / VECTORS)
             write_json(staging / SENTENCES, {"format": 1, "sentences": self.sentences})
         return directory
 
@@ -119,6 +120,14 @@ class SentenceIndex:
                 "make it anew."
             )
         return cls(encoder, sentences, vectors)
+
+
+def _write(vectors: Any, file: Path) -> None:
+    """Write an index of usearch, which reports a full disk as an error without a name."""
+    try:
+        vectors.save(str(file))
+    except RuntimeError as error:
+        raise OSError(errno.EIO, str(error), str(file)) from error
 
 
 def _library() -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.data.examples import Example, Examples
-from playmask.data.gathering import BadExample, check_all, filled
+from playmask.data.gathering import NUMBER, BadExample, check_all, filled
 from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
@@ -26,6 +26,8 @@ def check_pair(example: Any) -> Example:
     if not isinstance(example, (tuple, list)) or len(example) not in (2, 3):
         raise BadExample(f"It is {example!r:.80}, not (text, pair) or (text, pair, score).")
     text, pair, *score = example
+    if pair is None:
+        raise BadExample(f"It is one text ({text!r:.40}); a pair is two, such as text and pair.")
     both = filled(text), filled(pair, "pair")
     if not score or score[0] is None:
         return Example(*both)
@@ -57,8 +59,13 @@ def read_sentences(
     examples = check_all(examples, check_pair, skip_bad=skip_bad)
     without = next((i for i, e in enumerate(examples) if e.label is None), None)
     if without is not None and any(e.label is not None for e in examples):
-        place = examples.places[without]
-        raise DataError(f"{path}:{place}: The pair has no score; all pairs need one, or none.")
+        place = examples.place_of(without)
+        raise DataError(f"{place}: The pair has no score; all pairs need one, or none.")
+    if len(examples) > 1 and all(NUMBER.fullmatch(str(each.pair)) for each in examples):
+        raise DataError(
+            f"{path}: The second texts are numbers, {examples[0].pair} first; pairs with scores "
+            "have three columns, text, pair and score."
+        )
     return examples
 
 
@@ -153,5 +160,7 @@ class SentencePair(TextTask[PairSettings]):
         scores = scores_of(examples)
         low, high = float(scores.min()), float(scores.max())
         if low == high:
-            raise DataError(f"All pairs have the score {low:g}; there is nothing to learn.")
+            raise DataError(
+                f"{examples.source}All pairs have the score {low:g}; there is nothing to learn."
+            )
         return super().learn(settings.change(scale=(low, high)), examples)
