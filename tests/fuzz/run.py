@@ -23,9 +23,9 @@ sys.path.insert(0, str(TESTS))
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from fuzz.readers import READERS  # noqa: E402
-from fuzz.trial import SECONDS, Outcome, attempt, damaged, right, write_files  # noqa: E402
+from fuzz.trial import Outcome, attempt, damaged, right, write_files  # noqa: E402
 
-STARTING, PATIENCE = 120.0, 20.0  # seconds for a process to start, and for a try after its alarm
+STARTING, PATIENCE = 300.0, 60.0  # seconds for a process to start, and for a try
 SERVER = "from fuzz.trial import serve; serve()"
 
 
@@ -62,7 +62,7 @@ class Server:
         self.process.stdin.flush()
         begun = answer = self._line(STARTING)
         if begun:
-            answer = self._line(SECONDS + PATIENCE)
+            answer = self._line(PATIENCE)
         if begun and answer:
             return Outcome(*json.loads(answer))
         if answer is None:
