@@ -52,8 +52,8 @@ def infer(source: Source, family: str | None = None) -> Guess:
     if family is None and declared is not None and not _declared(best[0], declared):
         raise CheckpointError(
             f"{source.path} declares model_type {brief(declared)}, which is none of playmask's, "
-            f"though its tensors are named like {best[0].family.name}'s; if that is what it is, pass "
-            f"family={best[0].family.name!r}."
+            f"though its tensors are named like {best[0].family.name}'s; if that is what it is, "
+            f"pass family={best[0].family.name!r}."
         )
     return best[0]
 
