@@ -108,6 +108,21 @@ def test_names_that_the_documents_print_resolve_in_a_fresh_process():
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tokenizers.simplified",
+        "model.kernels",
+        "model.parts.dot.Dot",
+        "runtime.train.schedules.PiecewiseLinear",
+        "generation.sql_grammar",
+    ],
+)
+def test_a_name_resolves_before_anything_else_is_imported(name):
+    code = f"import playmask; playmask.{name}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_every_package_finds_its_modules():
     source = ROOT / "src" / "playmask"
     packages = [page for page in source.rglob("__init__.py") if "cli" not in page.parts]

@@ -90,8 +90,10 @@ def check_ids(vocabulary: Mapping[str, Any], where: str) -> None:
 
     Raises: DataError naming the token
     """
+    numbers = vocabulary.values()
+    right = set(map(type, numbers)) <= {int} and min(numbers, default=0) >= 0
     tokens: dict[int, str] = {}
-    for token, number in vocabulary.items():
+    for token, number in () if right and len({*numbers}) == len(numbers) else vocabulary.items():
         if type(number) is not int or number < 0:
             raise DataError(
                 f"{where}: {token!r:.60} has the id {number!r:.60}, not a whole number."
