@@ -219,7 +219,7 @@ def merge(
     Raises: DataError naming both files where one token has two ids, or one id two tokens
     """
     rows = [*((token, str(source)) for token in own), *declared.tokens]
-    used = {token.id for token, _ in rows}
+    used = {token.id for token, _ in rows if token.content not in vocabulary}
     names = {n: name.partition(UNREACHABLE)[0] for name, n in vocabulary.items() if n in used}
     tokens: dict[str, AddedToken] = {}
     sources: dict[str, str] = {}
