@@ -191,8 +191,6 @@ def test_a_part_of_the_validation_is_said_where_its_measure_is_printed(tmp_path,
     mentions(valid, *["PER"] * 7)
     shown = train("tag", file, tmp_path / "out", "--validation", valid).stdout
     assert "f1 (on 4 of the 7 for validation)" in shown
-    shown = train("tag", file, tmp_path / "out", "--validation", file, "--force").stdout
-    assert "f1 " in shown and "of the" not in shown
 
 
 def test_plain_texts_have_no_second_column(tmp_path):
