@@ -104,5 +104,10 @@ def test_names_that_the_documents_print_resolve_in_a_fresh_process():
 def test_every_package_finds_its_modules():
     source = ROOT / "src" / "playmask"
     packages = [page for page in source.rglob("__init__.py") if "cli" not in page.parts]
+    # The model wing needs nothing of playmask but errors, and its modules are imported with it.
     silent = [p for p in packages if "submodule" not in p.read_text(encoding="utf-8")]
-    assert [p.parent.name for p in silent if "experiments" not in p.parts] == ["fonts"]
+    assert [p.parent.name for p in silent if "experiments" not in p.parts] == [
+        "model",
+        "parts",
+        "fonts",
+    ]

@@ -157,8 +157,8 @@ def _without_backend(error: ModuleNotFoundError) -> ImportError:
     if error.name not in ("tensorflow", "torch", "jax"):
         return error
     return BackendError(
-        f"Keras is set to {error.name}, which is not installed: import playmask before Keras, which "
-        "then runs on JAX, or set KERAS_BACKEND=jax before Python starts."
+        f"Keras is set to {error.name}, which is not installed: import playmask before Keras, "
+        "which then runs on JAX, or set KERAS_BACKEND=jax before Python starts."
     )
 
 

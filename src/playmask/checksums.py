@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 import google_crc32c
 import numpy as np
 
-from playmask.errors import CheckpointError
+from playmask.errors import CheckpointError, brief
 
 CHECKSUMS, FORMAT = "checksums.json", 1
 CHUNK = 1 << 20  # bytes read at once where a file cannot be mapped as a whole
@@ -132,12 +132,14 @@ def read_manifest(directory: Path, damaged: Mapping[str, Part] | None = None) ->
     if not isinstance(content, dict) or not {"format", "files", "crc32c"} <= content.keys():
         return Manifest(directory, {})
     if content["format"] != FORMAT:
-        return _damaged(file, f"its format is {content['format']!r}, not {FORMAT}", damaged)
-    if content["crc32c"] != _own_checksum(content["files"]):
-        return _damaged(file, "its own checksum does not fit", damaged)
+        return _damaged(file, f"its format is {brief(content['format'])}, not {FORMAT}", damaged)
     try:
+        if content["crc32c"] != _own_checksum(content["files"]):
+            return _damaged(file, "its own checksum does not fit", damaged)
         parts = {name: Part(int(p["size"]), p["crc32c"]) for name, p in content["files"].items()}
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
+    ) as error:  # fmt: skip
         return _damaged(file, f"{type(error).__name__}: {error}", damaged)
     return Manifest(directory, parts)
 
@@ -153,4 +155,4 @@ def _damaged(file: Path, reason: str, instead: Mapping[str, Part] | None) -> Man
 
 def _own_checksum(files: Any) -> str:
     text = json.dumps(files, ensure_ascii=False, sort_keys=True)
-    return f"{google_crc32c.value(text.encode()):08x}"
+    return f"{google_crc32c.value(text.encode('utf-8', 'surrogatepass')):08x}"

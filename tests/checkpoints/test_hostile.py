@@ -191,6 +191,7 @@ def test_sizes_that_no_tensor_bears_out(name, key, value, tmp_path):
 VALUES = [
     ("transformers/bert_mlm", "attention_probs_dropout_prob", "abc", "a number from 0 is due"),
     ("transformers/bert_mlm", "layer_norm_eps", float("nan"), "layer_norm_eps is nan"),
+    ("transformers/bert_mlm", "initializer_range", 10**400, "a number from 0 is due"),
     ("transformers/bert_mlm", "model_type", ["bert"], r"model_type is \['bert'\]; a string"),
     ("transformers/bert_mlm", "hidden_size", 0, "hidden_size is 0, where a whole number from 1"),
     ("transformers/bert_mlm", "hidden_size", None, "hidden_size is None, where"),

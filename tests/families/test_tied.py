@@ -160,6 +160,25 @@ def test_a_tensor_of_a_part_that_the_configuration_denies_is_refused(tmp_path):
         playmask.load(place)
 
 
+CONSTANTS = [
+    ("transformers/bert_mlm", "bert.embeddings.position_ids", np.arange(40)[None]),
+    ("transformers/bert_mlm", "bert.embeddings.token_type_ids", np.zeros((1, 40), int)),
+    ("transformers/gpt2_lm", "transformer.h.0.attn.bias", np.tri(40, dtype=bool)[None, None]),
+]
+
+
+@pytest.mark.parametrize(("name", "theirs", "value"), CONSTANTS)
+def test_a_constant_is_compared_too(name, theirs, value, tmp_path):
+    def add(value):
+        return lambda tensors: tensors.update({theirs: value})
+
+    model = load(name, rewritten(name, tmp_path / "x", add(value)))
+    assert reasons(model)[theirs].startswith("a constant")
+    other = value[..., ::-1].copy() if value.any() else value + 1
+    with pytest.raises(CheckpointError, match=f"{theirs} has other values than the constant"):
+        load(name, rewritten(name, tmp_path / "y", add(other)))
+
+
 # Heads that are not there
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import playmask
 from comparing import numpy_of
-from playmask.errors import ConfigError, TrainingError
+from playmask.errors import ConfigError, NotFiniteError
 from playmask.runtime.train.averages import averages
 from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.optimizers import adamw
@@ -213,7 +213,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(value, epoch, step, tmp_pa
     weighed, _ = scripted(task)
     data = DATA[:64] * 2
     place = f"at step {step + 1} of epoch {epoch + 1}, .*Try a low"
-    with pytest.raises(TrainingError, match=place):
+    with pytest.raises(NotFiniteError, match=place):
         task.fit(data, CHECKS, directory=tmp_path, callbacks=[Spoiling(value, epoch, step)], **PLAN)
     best = {0: begin, 1: None, 2: None}[epoch]
     if best is None:
@@ -236,7 +236,7 @@ class Exploding(playmask.StepHook):
 def test_weights_that_are_not_finite_after_the_last_step_are_not_kept(tmp_path):
     task = new_task("crf")
     options = PLAN | {"epochs": 1}
-    with pytest.raises(TrainingError, match="Weights are no longer finite numbers after epoch 1"):
+    with pytest.raises(NotFiniteError, match="Weights are no longer finite numbers after epoch 1"):
         task.fit(TRAIN[:1], callbacks=[Exploding()], directory=tmp_path, **options)
     assert not (tmp_path / "weights.safetensors").exists()
 
@@ -250,7 +250,7 @@ def test_a_validation_loss_that_is_no_number_stops_the_training():
         return evaluate(*arguments, **options) | {"loss": float("nan")}
 
     task.network.evaluate = spoilt
-    with pytest.raises(TrainingError, match="The validation loss is nan after epoch 1"):
+    with pytest.raises(NotFiniteError, match="The validation loss is nan after epoch 1"):
         task.fit(TRAIN, CHECKS, **PLAN)
 
 

@@ -28,6 +28,7 @@ ADDED = {
     "rstrip": False,
     "normalized": False,
 }
+FRAME = {"cls": [["[CLS]"], 2], "sep": ["[SEP]", 3]}
 
 
 def write_files(directory, files):
@@ -104,6 +105,10 @@ def test_a_web_page_is_said(tmp_path):
             "'a' has the ids 0 and 1",
         ),
         ({"tokenizer.json": CONTENT | {"post_processor": 5}}, "post_processor cannot be read"),
+        (
+            {"tokenizer.json": CONTENT | {"post_processor": {"type": "BertProcessing", **FRAME}}},
+            "post_processor cannot be read",
+        ),
         ({"tokenizer.json": CONTENT | {"normalizer": {"type": "x"}}}, "not a valid tokenizer.json"),
         (
             {"tokenizer.json": CONTENT | {"model": CONTENT["model"] | {"playmask": [1]}}},
@@ -142,6 +147,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     write_files(tmp_path, {"merges.txt": b""})
     with pytest.raises(ConfigError, match=r"vocab.json cannot be read: No such file"):
         Tokenizer.load(tmp_path / "merges.txt")
+    with pytest.raises(ConfigError, match="cannot be read: File name too long"):
+        Tokenizer.load("x" * 5000)
 
 
 def test_one_long_word_is_learnt_from_in_no_time():
@@ -192,3 +199,10 @@ def test_many_added_tokens_load_in_no_time():
     tokenizer = Tokenizer(CONTENT | {"added_tokens": rows})
     assert tokenizer.encode("<18>", special=False).ids == [25]
     assert time.perf_counter() - start < 6
+
+
+def test_notes_that_cannot_be_are_refused():
+    content = Tokenizer(specification_of(read(tiny.model("albert")), {}))._content()
+    content["model"]["playmask"]["fold"] = {"lower": True}
+    with pytest.raises(DataError, match="not a valid tokenizer.json"):
+        Tokenizer(content)

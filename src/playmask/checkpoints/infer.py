@@ -51,8 +51,8 @@ def infer(source: Source, family: str | None = None) -> Guess:
         )
     if family is None and declared is not None and not _declared(best[0], declared):
         raise CheckpointError(
-            f"{source.path} declares model_type {declared!r}, which is none of playmask's, though "
-            f"its tensors are named like {best[0].family.name}'s; if that is what it is, pass "
+            f"{source.path} declares model_type {brief(declared)}, which is none of playmask's, "
+            f"though its tensors are named like {best[0].family.name}'s; if that is what it is, pass "
             f"family={best[0].family.name!r}."
         )
     return best[0]
@@ -114,7 +114,7 @@ def _fits(guess: Guess, source: Source) -> bool:
 def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> str:
     some = ", ".join(map(brief, list(source.tensors)[:3])) or "no tensors"
     declared = _model_type(source)
-    says = f"; its configuration says model_type {declared!r}" if declared else ""
+    says = f"; its configuration says model_type {brief(declared)}" if declared else ""
     start = f"{source.path} holds {len(source.tensors)} tensors ({some}, …){says}"
     if family is not None:
         other = [g.family.name for g in guesses if g.family.name != family and _fits(g, source)]

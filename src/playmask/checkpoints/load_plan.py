@@ -282,6 +282,10 @@ def _unused(
         if first is not None and not same(tensors[theirs], tensors[first]):
             unknown.append(f"{theirs} and {first} are both {ours}, but with other values")
             continue
+        holds = stored.dialect.constant(theirs)
+        if holds is not None and not holds(tensors[theirs]):
+            unknown.append(f"{theirs} has other values than the constant that it should be")
+            continue
         reason = f"a copy of {first}" if first else _why_unused(theirs, ours, stored, shapes, model)
         if reason is None:
             unknown.append(f"{theirs} {tensors.spec(theirs).shape} belongs to no weight of it")

@@ -18,7 +18,7 @@ from playmask.families.config import (
     with_epsilon,
     write_activation,
 )
-from playmask.families.names import Dialect, Rule, Transpose, pairs
+from playmask.families.names import Dialect, Rule, Transpose, causal, counting, pairs
 from playmask.model.architecture import Architecture
 from playmask.model.parts import Learned
 
@@ -225,6 +225,14 @@ HUGGINGFACE_IGNORED = (
 )
 
 
+CONSTANTS = (
+    (r"position_ids$", counting),
+    (r"token_type_ids$", lambda ids: not ids.any()),
+    (r"\.attn\.bias$", causal),
+)
+"""Buffers that Hugging Face's programs store, and that they compute with where they differ."""
+
+
 def google(rules: list[Rule], root: str = "bert") -> Dialect:
     """The dialect of a TensorFlow checkpoint whose variables start with a root."""
     body = rf"^{root}/(embeddings|encoder|transformer)/"
@@ -245,4 +253,5 @@ def huggingface(
             ("LayerNorm.bias", "LayerNorm.beta"),
         ),
         ignored=(*HUGGINGFACE_IGNORED, *ignored),
+        constants=CONSTANTS,
     )

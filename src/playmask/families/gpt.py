@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from playmask.families.config import Fields, Key, number, read_tanh, write_tanh
 from playmask.families.encoders import (
+    CONSTANTS,
     KEYS,
     TABLE,
     TORCH_KERNEL,
@@ -137,6 +138,7 @@ def huggingface(rules: list[Rule]) -> Dialect:
             (r"^(transformer\.)?(position_ids|token_type_ids)$", "a constant"),
             (r"^(multiple_choice_head|score|classifier)\.", "the head of another task"),
         ),
+        constants=CONSTANTS,
     )
 
 

@@ -1,7 +1,7 @@
 """The grammar of checkpoint names: reversible rules between our names and theirs."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
@@ -75,13 +75,26 @@ OUTPUT = "mlm/output/kernel"  # of models whose vocabulary head is not tied to t
 INDEX = re.compile(r"\{i(?::.*?)?\}")  # the block's number in a rule's name
 
 
+def counting(ids: np.ndarray) -> bool:
+    """Whether positions count from 0: (T,) or (1, T)."""
+    return bool(np.array_equal(ids.reshape(-1), np.arange(ids.size)))
+
+
+def causal(mask: np.ndarray) -> bool:
+    """Whether a mask (1, 1, T, T) shows each site what is before it, and itself."""
+    size = mask.shape[-1] if mask.ndim else 0
+    return mask.size == size * size and bool((mask.reshape(size, size) == np.tri(size)).all())
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How one program names a family's tensors.
 
     aliases: (usual, other) pieces of names: a tensor may also be stored under the name in which
-    usual pieces are replaced; ignored: (pattern, reason) of tensors that no model needs; body:
-    what the names of the encoder itself look like, where an unknown tensor is an error.
+    usual pieces are replaced; ignored: (pattern, reason) of tensors that no model needs; constants:
+    (pattern, test) of those among them whose values playmask computes by itself, so that they must
+    be these; body: what the names of the encoder itself look like, where an unknown tensor is an
+    error.
     """
 
     name: str
@@ -89,6 +102,7 @@ class Dialect:
     body: str
     aliases: tuple[tuple[str, str], ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
+    constants: tuple[tuple[str, Callable[[np.ndarray], bool]], ...] = ()
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], Rule]]:
@@ -148,6 +162,10 @@ class Dialect:
             if re.search(pattern, theirs):
                 return reason
         return None
+
+    def constant(self, theirs: str) -> Callable[[np.ndarray], bool] | None:
+        """What tells whether a constant has its values; None for a tensor that is no constant."""
+        return next((test for p, test in self.constants if re.search(p, theirs)), None)
 
     def knows(self, names: Iterable[str]) -> float:
         """The share of these tensors that the rules name, 0 to 1; ignored ones do not count."""

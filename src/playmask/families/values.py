@@ -1,6 +1,5 @@
 """What the values of a configuration's keys may be, by the field that each sets."""
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ def _whole(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) < LARGEST
+    return type(value) in (int, float) and abs(value) < LARGEST  # which NaN is not
 
 
 COUNT = Kind("a whole number from 1", lambda value: _whole(value) and value >= 1)

@@ -68,9 +68,8 @@ def slide(
             for i, text, score in zip(going, continued.tokens, continued.scores, strict=True):
                 texts[i] += text[0]
                 scores[i] += score[0]
-            both = zip(going, continued.tokens, strict=True)
-            whole = [i for i, (text,) in both if len(text) == count]
-            going = [i for i in whole if texts[i][-1] not in ends]
+            whole = [len(text) == count for (text,) in continued.tokens]
+            going = [i for i, w in zip(going, whole, strict=True) if w and texts[i][-1] not in ends]
     return Generated([[text] for text in texts], [[score] for score in scores])
 
 

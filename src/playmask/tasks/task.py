@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ from playmask.tasks.explaining import Question, among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
 from playmask.tasks.objective import Objective
 from playmask.tasks.pickling import reduced
-from playmask.tasks.reports import ClassReport
+from playmask.tasks.reports import ClassReport, rule_of
 from playmask.tasks.saving import assign_weights, load_reader, save_task, save_weights
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.training import batches_of, fit_task
@@ -178,6 +178,8 @@ class Task(ABC, Generic[S]):
         """Scores by class, where there are classes."""
         return None
 
+    # Files
+
     def reads_lines(self, path: Path) -> bool:
         """Whether a file holds one text per line; else it is read by `read_inputs`."""
         return not is_table(path)
@@ -205,6 +207,8 @@ class Task(ABC, Generic[S]):
         """What stands for the right answer in JSON."""
         return {"target": example.label}
 
+    # Explanations
+
     def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """How strongly the outputs speak for each answer, differentiable: (B,); the best wins."""
         raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no answers.")
@@ -223,6 +227,8 @@ class Task(ABC, Generic[S]):
         """The score of an answer and its gradient, see `slopes_of`."""
         return slopes_of(self)
 
+    # What all tasks share
+
     @property
     def name(self) -> str:
         """The task's name, in task.json and as a command."""
@@ -231,8 +237,7 @@ class Task(ABC, Generic[S]):
     @property
     def transformer(self) -> Transformer:
         """The Transformer inside."""
-        transformer: Transformer = self.network.transformer
-        return transformer
+        return cast(Transformer, self.network.transformer)
 
     def check_length(self) -> None:
         """See that rows are not longer than the model has positions."""
@@ -242,13 +247,9 @@ class Task(ABC, Generic[S]):
 
     def make_predictor(self, function: Any = None) -> Predictor:
         """What runs the network, or a function of it, on texts."""
-        architecture = self.transformer.architecture
-        return Predictor(
-            self.network,
-            limits={"tokens": len(self.tokenizer), "segments": architecture.segment_ids},
-            maximum=self.settings.row_length,
-            function=function,
-        )
+        architecture, maximum = self.transformer.architecture, self.settings.row_length
+        limits = {"tokens": len(self.tokenizer), "segments": architecture.segment_ids}
+        return Predictor(self.network, limits=limits, maximum=maximum, function=function)
 
     def inputs(self, encoding: Encoding) -> Row:
         """Its tokens and their segments, where these are no tokens too."""
@@ -274,11 +275,8 @@ class Task(ABC, Generic[S]):
         return read_checked(data, parse, checks, skip_bad=skip_bad, remarks=self.remarks)
 
     def metric(self, name: str | None = None) -> Any:
-        """The rule to score answers by that has a name; without one, the default."""
-        if name is not None and name not in self.metrics:
-            known = ", ".join(self.metrics) or "one way alone"
-            raise ConfigError(f"There is no metric {name!r}; a task {self.name!r} knows {known}.")
-        return self.metrics[name or next(iter(self.metrics))]
+        """The rule to score answers by that has a name; without one, the default, if there is any."""
+        return rule_of(self.name, self.metrics, name)
 
     def answer(self, examples: Sequence[Any]) -> Any:
         """What the task answers to each of some examples."""
@@ -289,8 +287,7 @@ class Task(ABC, Generic[S]):
         self, data: Any, *, metric: str | None = None, skip_bad: bool = False
     ) -> dict[str, float]:
         """Measure on labelled examples, by one of the task's `metrics` where it has several."""
-        if metric is not None:
-            self.metric(metric)  # refuses what there is not, before anything is read
+        self.metric(metric)  # refuses what there is not, before anything is read
         examples = self.read_references(data, skip_bad=skip_bad)
         scores = self.measure(examples, self.answer(examples), metric)
         return {**scores, "examples": len(examples)}

@@ -18,11 +18,11 @@ def read(
     """
     try:
         names = _names(entry)
+        missing = [token for part in (names or ())[:3] for token in part if find(token) is None]
     except Exception as error:  # whatever comes of entries of other types
         raise DataError(f"{source}: its post_processor cannot be read ({error!r:.80}).") from None
     if names is None:
         return None
-    missing = [token for part in names[:3] for token in part if find(token) is None]
     if missing:
         raise DataError(
             f"{source}: its post_processor puts {missing[0]!r} around texts, which is not in the "

@@ -128,6 +128,8 @@ class PieceEngine:
 
         model = model_of(content)
         self.notes = {k: v for k, v in content["model"][NOTES].items() if k != "sentencepiece"}
+        if self.notes.get("fold"):
+            _folded("", **self.notes["fold"])  # so that what cannot be is refused now
         self.added = added_tokens.of(content)
         own = {piece.text for piece in model.pieces}
         self.outside = frozenset(token.id for token in self.added if token.content not in own)

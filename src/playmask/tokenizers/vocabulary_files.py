@@ -81,9 +81,13 @@ def read(
 
 
 def _find(path: Path) -> Path:
-    if path.is_file():
-        return path
-    if not path.is_dir():
+    try:
+        if path.is_file():
+            return path
+        there = path.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise ConfigError(f"{str(path)[:200]} cannot be read: {error.strerror}.") from None
+    if not there:
         raise ConfigError(f"{path} does not exist; give a directory with {READABLE}.")
     file = _choose(path)
     if file is not None:

@@ -94,7 +94,7 @@ def state_of(network: keras.Model) -> dict[str, Any]:
 
 def write_state(file: Path, network: keras.Model) -> None:
     """Write a training's state as the bytes of arrays, whatever their dtype is."""
-    arrays = {
+    arrays: dict[str, Any] = {
         name: np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value)).reshape(-1)
         for name, variable in state_of(network).items()
     }
