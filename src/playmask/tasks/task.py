@@ -275,7 +275,7 @@ class Task(ABC, Generic[S]):
         return read_checked(data, parse, checks, skip_bad=skip_bad, remarks=self.remarks)
 
     def metric(self, name: str | None = None) -> Any:
-        """The rule to score answers by that has a name; without one, the default, if there is any."""
+        """The rule to score answers by that has a name; without one, the default, if any."""
         return rule_of(self.name, self.metrics, name)
 
     def answer(self, examples: Sequence[Any]) -> Any:
