@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crashes.disk import content, states
+from crashes.disk import COUNTS, content, states
 from playmask.commits import committing, recover
 
 CHILD = """
@@ -44,6 +44,7 @@ def kill(directory, number):
     code = CHILD.format(path=sys.path, number=number, directory=str(directory))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr.decode()
+    COUNTS["processes killed"] += ended.returncode != 0
     return ended.returncode != 0
 
 
