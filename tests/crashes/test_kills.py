@@ -49,12 +49,16 @@ def kill(directory, number):
 
 
 def shape(directory):
-    """The names and sizes of all that is in a directory, staging folders without their number."""
+    """The names and sizes of all that is in a directory; of what is staged only the names.
+
+    As in `disk.listing`: what is not complete yet is never read.
+    """
     out = []
     for path in Path(directory).rglob("*"):
         first, *rest = path.relative_to(directory).parts
-        name = "/".join(["staging" if first.startswith(".playmask-staging") else first, *rest])
-        out.append((name, path.stat().st_size if path.is_file() else -1))
+        staged = first.startswith(".playmask-staging")
+        name = "/".join(["staging" if staged else first, *rest])
+        out.append((name, path.stat().st_size if path.is_file() and not staged else -1))
     return tuple(sorted(out))
 
 
