@@ -35,8 +35,12 @@ class Suite(NamedTuple):
 SUITES = (
     Suite("damaged, lying and huge files", ("tests/fuzz",), "fuzz"),
     Suite("kills and full disks", ("tests/crashes",)),
-    Suite("threads and processes", ("tests/test_threads.py",)),
+    Suite(
+        "threads and processes",
+        ("tests/test_threads.py", "tests/test_access.py", "tests/test_processes.py"),
+    ),
 )
+ROUNDS = "5"  # trainings that the storm of threads lasts for
 UNITS = {"memory": (1e6, "MB more memory at most"), "slowest": (1, "s at most")}
 """How what was counted is written, where its name does not say it."""
 LARGEST = frozenset(("memory", "slowest", "readers"))
@@ -61,7 +65,7 @@ def run(suite: Suite, tries: int) -> Result:
         subprocess.run(
             [sys.executable, "-m", "pytest", "-rf", *markers, f"--junitxml={report}", *suite.paths],
             cwd=ROOT,
-            env={**os.environ, "PLAYMASK_FUZZ": str(tries)},
+            env={**os.environ, "PLAYMASK_FUZZ": str(tries), "PLAYMASK_THREADS_ROUNDS": ROUNDS},
             check=False,  # failures are figures too
         )
         return read(report)

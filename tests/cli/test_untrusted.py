@@ -1,6 +1,7 @@
 """What others wrote reaches no terminal, pipe or page as something that is obeyed."""
 
 import ast
+import dataclasses
 import io
 import json
 import sys
@@ -13,6 +14,7 @@ from rich.console import Console
 
 import playmask
 from cli.commands import SMALL, call
+from playmask.checkpoints.load_report import Ignored
 from playmask.cli import output
 from playmask.untrusted import OBEYED, json_text, spelled, visible
 
@@ -121,6 +123,15 @@ def test_tensors_with_evil_names(tmp_path):
         result = call("inspect", tmp_path, *more)
         assert not obeyed(result.output + result.stderr)
     assert "\\x1b" in call("inspect", tmp_path, "--tensors").output
+
+
+def test_reports_hold_nothing_that_is_obeyed():
+    report = playmask.load("tests/oracles/bert4keras/bert_encoder").report
+    odd = dataclasses.replace(report, ignored=(Ignored(f"a{EVIL}\nb", f"why{EVIL}"),))
+    lines = str(odd).splitlines()
+    assert not obeyed(str(odd)) and len(lines) == len(str(report).splitlines()) + 1 - len(
+        report.ignored
+    )
 
 
 def test_pages_hold_nothing_that_is_obeyed(tagger, task, tmp_path):

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +34,10 @@ def operation(event, function):
     if isinstance(getattr(function, "__self__", None), io.IOBase):
         return name if name in METHODS else None
     return name if function is io.open else None
+
+
+COUNTS = Counter()
+"""What was tried, for the figures of docs/reliability.md."""
 
 
 @contextmanager
@@ -78,6 +83,7 @@ def states(directory, into):
             else:
                 place.mkdir(parents=True)
             copies.append(place)
+            COUNTS["states after a kill"] += 1
 
     with before_each(copy):
         yield copies
@@ -95,6 +101,7 @@ class Full:
             self.count += 1
             if self.count > self.number:
                 self.names.append(name)
+                COUNTS["writes that a full disk refused"] += 1
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

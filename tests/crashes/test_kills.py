@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crashes.disk import content, states
+from crashes.disk import COUNTS, content, states
 from playmask.commits import committing, recover
 
 CHILD = """
@@ -45,17 +45,21 @@ def kill(directory, number):
     code = CHILD.format(path=sys.path, number=number, directory=str(directory))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr.decode()
+    COUNTS["processes killed"] += ended.returncode != 0
     return ended.returncode != 0
 
 
 def shape(directory):
-    """The names and sizes of all that is in a directory; of what is staged, the names."""
+    """The names and sizes of all that is in a directory; of what is staged only the names.
+
+    As in `disk.listing`: what is not complete yet is never read.
+    """
     out = []
     for path in Path(directory).rglob("*"):
         first, *rest = path.relative_to(directory).parts
-        name = "/".join(["staging" if first.startswith(".playmask-staging") else first, *rest])
-        counted = path.is_file() and not name.startswith("staging")
-        out.append((name, path.stat().st_size if counted else -1))
+        staged = first.startswith(".playmask-staging")
+        name = "/".join(["staging" if staged else first, *rest])
+        out.append((name, path.stat().st_size if path.is_file() and not staged else -1))
     return tuple(sorted(out))
 
 

@@ -116,7 +116,12 @@ def prefix_bomb(draw: random.Random) -> bytes:
     return bytes(file) + footer.ljust(sstable.FOOTER - len(sstable.MAGIC), b"\0") + sstable.MAGIC
 
 
-def of_zip(data: bytes, draw: random.Random) -> Damage:
+def of_bin(data: bytes, draw: random.Random) -> Damage:
+    """Damage of a PyTorch file of either kind."""
+    return (_of_zip if data[:2] == b"PK" else _of_stream)(data, draw)
+
+
+def _of_zip(data: bytes, draw: random.Random) -> Damage:
     """Damaged bytes, or other members in an archive whose checksums fit."""
     if draw.random() < 0.4:
         return of_bytes(data, draw)
@@ -146,7 +151,7 @@ def of_zip(data: bytes, draw: random.Random) -> Damage:
     return Damage(out.getvalue(), f"{kinds[change]}: {name}", False)
 
 
-def of_stream(data: bytes, draw: random.Random) -> Damage:
+def _of_stream(data: bytes, draw: random.Random) -> Damage:
     """Damaged bytes, or a pickle that runs something; nothing in a stream has a checksum."""
     if draw.random() < 0.6:
         return of_bytes(data, draw)

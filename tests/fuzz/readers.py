@@ -9,18 +9,22 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
+import piece_models
+from stored import PATHS, family_of, heads_in
 from typer.testing import CliRunner
 
 import playmask
-from fuzz import containers, damage
+from fuzz import TESTS, containers, damage
 from fuzz.damage import Damage
 from playmask.checkpoints import bundle, megatron, safetensors, torch_zip
 from playmask.checkpoints.load import identify
 from playmask.checkpoints.source import find
+from playmask.cli.actions.train import Stopping
 from playmask.cli.app import app
-from playmask.cli.guard import WRONG
+from playmask.cli.guard import INTERRUPTED, WRONG
 from playmask.data.events import read_events
 from playmask.data.inputs import read_questions, read_sources, read_table, read_texts
 from playmask.data.mentions import read_mentions
@@ -28,20 +32,20 @@ from playmask.data.passages import read_passages
 from playmask.data.readers import read_examples, read_pairs
 from playmask.data.relations import read_relations
 from playmask.errors import ConfigError
+from playmask.model.transformer import weights_by_name
 from playmask.tasks.saving import load_task, read_settings
 from playmask.tokenizers import Tokenizer
 from playmask.untrusted import OBEYED
 
-TESTS = Path(__file__).parents[1]
-ORACLES, FIXTURES = TESTS / "oracles", TESTS / "checkpoints" / "fixtures"
+FIXTURES = TESTS / "checkpoints" / "fixtures"
 Files = Mapping[str, bytes]
 Damaging = Callable[[bytes, random.Random], Damage]
 
 KINDS: dict[str, Damaging] = {
     ".index": containers.of_index,
     ".safetensors": containers.of_safetensors,
-    ".bin": containers.of_zip,
-    ".pt": containers.of_zip,
+    ".bin": containers.of_bin,
+    ".pt": containers.of_bin,
     ".json": damage.of_json,
     ".jsonl": damage.of_json,
     ".gz": containers.of_gzip,
@@ -61,7 +65,7 @@ class Reader(NamedTuple):
     right; share: how often it is tried, beside the others; targets: the files that are damaged
     (default: all); exact: whether bytes that were damaged are refused, or else do not matter;
     kinds: how some of the files are damaged, where their suffix does not tell; writes: whether it
-    changes files of its own
+    changes files of its own; loads: whether the good ones are loaded, or a format that is refused
     """
 
     files: Callable[[], Files]
@@ -71,6 +75,7 @@ class Reader(NamedTuple):
     exact: bool = False
     kinds: Mapping[str, Damaging] = {}
     writes: bool = False
+    loads: bool = True
 
 
 def files_in(folder: Path, *names: str) -> Files:
@@ -157,6 +162,7 @@ CONTAINERS = {
         lambda folder, _: tensors_of(bundle.read(folder / "v1.ckpt")),
         0.2,
         kinds={"v1.ckpt": containers.of_index},
+        loads=False,
     ),
     "safetensors": Reader(
         lambda: written(lambda f: safetensors.write(f / "model.safetensors", small_tensors())),
@@ -176,7 +182,6 @@ CONTAINERS = {
         lambda: files_in(FIXTURES, "stream.bin"),
         lambda folder, _: tensors_of(torch_zip.read(folder / "stream.bin")),
         1.5,
-        kinds={"stream.bin": containers.of_stream},
     ),
     "training checkpoint": Reader(
         lambda: files_in(FIXTURES, "training.bin"),
@@ -191,28 +196,29 @@ CONTAINERS = {
 
 # Configurations and whole models
 
-CONFIGS = {
-    f"{path.parent.name}/{path.name}": path
-    for path in sorted(ORACLES.glob("*/*"))
-    if (path / "config.json").is_file()
-}
+
+def checkpoint(folder: Path) -> Files:
+    """A checkpoint without what its original program computed with it."""
+    names = (path.name for path in folder.iterdir() if not path.name.startswith("case."))
+    return files_in(folder, *sorted(names))
 
 
-def identified(folder: Path, draw: random.Random) -> Any:
+def identified(family: str, folder: Path, draw: random.Random) -> Any:
     """The architecture of a checkpoint, which nothing is loaded for."""
+    return identify(find(folder, family), family, ()).architecture.to_json()
+
+
+def own(folder: Path, draw: random.Random) -> Any:
+    """The architecture of a checkpoint of playmask's own."""
     return identify(find(folder), None, ()).architecture.to_json()
 
 
-def loaded(folder: Path, draw: random.Random) -> Any:
-    """A whole model, its weights by name, and that it computes."""
-    model = playmask.load(folder)
-    return {name: np.array(w.value) for name, w in sorted(weights_of(model).items())} and None
-
-
-def weights_of(model: Any) -> Any:
-    from playmask.model.transformer import weights_by_name
-
-    return weights_by_name(model)
+def loaded(folder: Path, draw: random.Random, **options: Any) -> None:
+    """A whole model, its weights finite in shape and number."""
+    model = playmask.load(folder, **options)
+    for name, weight in weights_by_name(model).items():
+        if np.array(weight.value).shape != tuple(weight.shape):
+            raise WrongLoad(f"{name} is not of the shape {weight.shape}")
 
 
 def tiny_model(folder: Path) -> None:
@@ -243,10 +249,20 @@ def described(folder: Path, draw: random.Random) -> Any:
 
 MODELS = {
     **{
-        f"config of {name}": Reader(partial(files_in, path), identified, 0.15, ("config.json",))
-        for name, path in CONFIGS.items()
+        f"config of {name}": Reader(
+            partial(checkpoint, path), partial(identified, family_of(name)), 0.15, ("config.json",)
+        )
+        for name, path in PATHS.items()
     },
-    "architecture.json": Reader(lambda: written(tiny_model), identified, 3, ("architecture.json",)),
+    **{
+        f"load of {name}": Reader(
+            partial(checkpoint, path),
+            partial(loaded, family=family_of(name), heads=heads_in(name)),
+            0.1,
+        )
+        for name, path in PATHS.items()
+    },
+    "architecture.json": Reader(lambda: written(tiny_model), own, 3, ("architecture.json",)),
     "task.json": Reader(
         lambda: written(tiny_task),
         lambda folder, _: read_settings(folder) and None,
@@ -254,22 +270,6 @@ MODELS = {
         ("task.json",),
     ),
     "load, playmask": Reader(lambda: written(tiny_model), loaded, 0.5),
-    "load, huggingface": Reader(
-        partial(
-            files_in, ORACLES / "transformers" / "bert_mlm", "config.json", "model.safetensors"
-        ),
-        loaded,
-        0.4,
-    ),
-    "load, google": Reader(
-        partial(
-            files_in,
-            ORACLES / "bert4keras" / "albert",
-            *("config.json", "model.ckpt.index", "model.ckpt.data-00000-of-00001"),
-        ),
-        loaded,
-        0.4,
-    ),
     "load_task": Reader(lambda: written(tiny_task), lambda f, _: load_task(f) and None, 0.5),
     "inspect": Reader(lambda: written(tiny_task), described, 0.4),
 }
@@ -322,11 +322,6 @@ def byte_pairs(folder: Path) -> None:
 
 def pieces(name: str, folder: Path) -> None:
     """A SentencePiece model."""
-    import sys
-
-    sys.path.append(str(TESTS / "tokenizers"))
-    import piece_models
-
     (folder / "spiece.model").write_bytes(piece_models.model(name))
 
 
@@ -482,7 +477,7 @@ DATA = {
     "pairs .tsv": data(read_examples, "a.tsv", PAIR),
     "sources .tsv": data(read_pairs, "a.tsv", "源\t标\n一\t二\n"),
     "inputs .csv": data(read_table, "a.csv", CSV),
-    "inputs .tsv of sources": data(read_sources, "a.tsv", "一\n三\t四\n"),
+    "inputs .tsv of sources": data(read_sources, "a.tsv", "一\n三\n"),
     "inputs .jsonl": data(read_texts, "a.jsonl", jsonl({"text": "今天", "id": 3}, {"text": "好"})),
     "mentions .bio": data(read_mentions, "a.bio", TAGS),
     "mentions .jsonl": data(read_mentions, "a.jsonl", MENTIONS),
@@ -521,19 +516,24 @@ def searched(folder: Path, draw: random.Random) -> None:
 # Commands, which end with 1 where an exception is not playmask's own
 
 
+def interrupt(self: Any, epoch: int, logs: Any = None) -> None:
+    """Ctrl-C when the second epoch begins."""
+    if epoch == 1:
+        raise KeyboardInterrupt
+
+
 @cache
 def reviews() -> Files:
-    """A classifier that the command line trained on a file beside it, and may go on with."""
+    """A classifier that the command line began to train on a file beside it, and may go on with."""
 
     def write(folder: Path) -> None:
         tiny_model(folder / "model")
         (folder / "a.tsv").write_text(TABLE, encoding="utf-8")
-        line = ["train", "classify", "a.tsv", "--model", "model", "--out", "out", "--epochs", "1"]
-        with contextlib.chdir(folder):
-            call(*line, "--validation", "a.tsv", "--max-length", "8")
-        run = json.loads((folder / "out" / "run.json").read_text())
-        run["options"]["epochs"] += 1
-        (folder / "out" / "run.json").write_text(json.dumps(run | {"finished": False}))
+        line = ["train", "classify", "a.tsv", "--model", "model", "--out", "out", "--epochs", "2"]
+        line += ["--validation", "a.tsv", "--max-length", "8"]
+        with contextlib.chdir(folder), mock.patch.object(Stopping, "on_epoch_begin", interrupt):
+            result = CliRunner().invoke(app, line)
+        assert result.exit_code == INTERRUPTED, result.stderr
 
     return written(write)
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from playmask.model.architecture import Architecture
+from playmask.untrusted import spelled
 
 
 class Loaded(NamedTuple):
@@ -59,4 +60,4 @@ class Report:
         lines += [f"  note     {note}" for note in self.notes]
         lines += [f"  fresh    {item.ours} {item.shape}: {item.reason}" for item in self.fresh]
         lines += [f"  ignored  {item.theirs}: {item.reason}" for item in self.ignored]
-        return "\n".join(lines)
+        return "\n".join(map(spelled, lines))

@@ -83,7 +83,7 @@ def find(path: str | Path, family: str | None = None) -> Source:
             configuration
     """
     name = Path(path).name
-    if name.endswith(".json") and not name.endswith(".index.json"):
+    if name.endswith(".json") and not (name.endswith(".index.json") or Path(path).is_dir()):
         raise ConfigError(hint("load", path))
     source = _open(path)
     if source.container == "playmask":
