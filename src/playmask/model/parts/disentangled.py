@@ -50,12 +50,12 @@ class Disentangled(Part):
 
     def __post_init__(self) -> None:
         check_counts(self, "buckets", least=4)
-        check_counts(self, "longest", most=1 << 20)  # so long is the table of distances
-        if self.buckets % 2 or self.longest < self.buckets:
+        if self.buckets % 2 or not isinstance(self.longest, int) or self.longest < self.buckets:
             raise ConfigError(
                 f"Disentangled needs an even number of buckets and no fewer distances; received "
                 f"buckets={self.buckets!r}, longest={self.longest!r}."
             )
+        check_counts(self, "longest", most=1 << 20)  # so long is the table of distances
 
     def make(self, attention: Host) -> "DistanceVectors":
         """The table of this stack."""
