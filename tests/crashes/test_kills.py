@@ -64,7 +64,7 @@ def shape(directory):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.whole)])
+@pytest.mark.parametrize("step", [15, pytest.param(1, marks=pytest.mark.whole)])
 def test_killed_processes_leave_what_the_copies_show(step, tmp_path):
     directory = tmp_path / "it"
     commit(directory, "old")

@@ -168,7 +168,7 @@ def test_half_of_two_saves_is_refused(tmp_path):
     for name in sorted(p.name for p in first.iterdir()):
         if (first / name).read_bytes() == (second / name).read_bytes():
             continue
-        mixed = shutil.copytree(first, tmp_path / f"mixed-{name}")
+        mixed = shutil.copytree(first, tmp_path / f"{name} of two")
         shutil.copy(second / name, mixed / name)
         with pytest.raises(CheckpointError, match=r"checksums\.json.*save|of another save"):
             playmask.load(mixed)

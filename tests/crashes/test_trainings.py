@@ -74,7 +74,7 @@ def test_a_killed_training_goes_on_after_its_last_whole_epoch(killed, tmp_path, 
         if content(state) == wholes[1 + epoch]:
             middle.append(copy)
         shutil.rmtree(state)
-    for copy in (middle[0], middle[len(middle) // 2], middle[-1]):
+    for copy in (middle[0], middle[-1]):
         place = shutil.copytree(copy, tmp_path / copy.name)
         assert (finished_epochs(place) or 0) == epoch and not is_finished(place)
         again = new_task(seed=99)
@@ -87,7 +87,7 @@ def test_a_killed_training_goes_on_after_its_last_whole_epoch(killed, tmp_path, 
         assert not leftovers(place) and not (place / ".playmask-training").exists()
 
 
-@pytest.mark.parametrize("step", [199, pytest.param(7, marks=pytest.mark.whole)])
+@pytest.mark.parametrize("step", [397, pytest.param(7, marks=pytest.mark.whole)])
 def test_a_full_disk_ends_a_training_with_the_epoch_before(step, tmp_path, monkeypatch):
     """At some, or every, writing operation of the epochs' ends."""
     new_task(seed=5).save(tmp_path / "out")
