@@ -1,5 +1,6 @@
 """Real processes, killed at every file operation of a commit: as `disk.states` says it is."""
 
+import contextlib
 import json
 import os
 import signal
@@ -49,16 +50,13 @@ def kill(directory, number):
 
 
 def shape(directory):
-    """The names and sizes of all that is in a directory; of what is staged only the names.
-
-    As in `disk.listing`: what is not complete yet is never read.
-    """
+    """The names and sizes of all that is in a directory; of what is staged, the names."""
     out = []
     for path in Path(directory).rglob("*"):
         first, *rest = path.relative_to(directory).parts
-        staged = first.startswith(".playmask-staging")
-        name = "/".join(["staging" if staged else first, *rest])
-        out.append((name, path.stat().st_size if path.is_file() and not staged else -1))
+        name = "/".join(["staging" if first.startswith(".playmask-staging") else first, *rest])
+        counted = path.is_file() and not name.startswith("staging")
+        out.append((name, path.stat().st_size if counted else -1))
     return tuple(sorted(out))
 
 
@@ -84,6 +82,36 @@ def test_killed_processes_leave_what_the_copies_show(step, tmp_path):
         if not died:
             break
     assert outcomes == sorted(outcomes) and {*outcomes} == {0, 1}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+def test_commits_of_several_processes_at_once(tmp_path):
+    """Each is whole, none takes another's staging for a dead one's, nothing stays behind."""
+    code = (
+        "import sys; from pathlib import Path; sys.path[:0] = {path!r}\n"
+        "from crashes.test_kills import commit\n"
+        "for i in range(40): commit(Path({directory!r}), {text!r})\n"
+    )
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c",
+             code.format(path=sys.path, directory=str(tmp_path / "it"), text=text)],
+            stderr=subprocess.PIPE,
+        )
+        for text in ("old", "new")
+    ]  # fmt: skip
+    while any(child.poll() is None for child in children):
+        with contextlib.suppress(FileNotFoundError):
+            recover(tmp_path / "it")
+    said = [child.communicate()[1].decode() for child in children]
+    assert [child.returncode for child in children] == [0, 0], said
+    wholes = []
+    for text in ("old", "new"):
+        commit(tmp_path / text, text)
+        wholes.append(content(tmp_path / text))
+    assert content(tmp_path / "it") in wholes and shape(tmp_path / "it") in map(
+        shape, (tmp_path / "old", tmp_path / "new")
+    )
 
 
 def test_what_a_hostile_commit_may_not_remove(tmp_path):

@@ -86,20 +86,19 @@ def _finished(file: Path) -> int:
     return int(file.name.split("-")[1].split(".")[0])
 
 
-def state_of(network: keras.Model) -> dict[str, Any]:
+def state_of(network: keras.Model) -> list[Any]:
     """All that a training changes: weights, the seeds of dropout, and the optimizer's variables."""
-    groups = {"network": network.variables, "optimizer": network.optimizer.variables}
-    return {f"{name}/{i}": v for name, group in groups.items() for i, v in enumerate(group)}
+    return [*network.variables, *network.optimizer.variables]
 
 
 def write_state(file: Path, network: keras.Model) -> None:
     """Write a training's state as the bytes of arrays, whatever their dtype is."""
-    arrays: dict[str, Any] = {
-        name: np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value)).reshape(-1)
-        for name, variable in state_of(network).items()
-    }
+    arrays = [
+        np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value)).reshape(-1)
+        for variable in state_of(network)
+    ]
     with file.open("wb") as out:
-        np.savez(out, **{name: array.view("uint8") for name, array in arrays.items()})
+        np.savez(out, *[array.view("uint8") for array in arrays])
 
 
 def read_state(file: Path, network: keras.Model) -> None:
@@ -110,17 +109,17 @@ def read_state(file: Path, network: keras.Model) -> None:
     state = state_of(network)
     try:
         with np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            arrays = [stored[f"arr_{i}"] for i in range(len(stored.files))]
+    except (OSError, LookupError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{file} is damaged: {error}. Begin anew instead.") from error
-    sizes = {name: int(np.prod(v.shape)) * np.dtype(v.dtype).itemsize for name, v in state.items()}
-    if {name: array.nbytes for name, array in arrays.items()} != sizes:
+    sizes = [int(np.prod(v.shape)) * np.dtype(v.dtype).itemsize for v in state]
+    if [array.nbytes for array in arrays] != sizes:
         raise CheckpointError(
             f"{file} is the state of another network or optimizer; going on needs the same ones. "
             "Begin anew instead."
         )
-    for name, variable in state.items():
-        variable.assign(arrays[name].view(np.dtype(variable.dtype)).reshape(variable.shape))
+    for variable, array in zip(state, arrays, strict=True):
+        variable.assign(array.view(np.dtype(variable.dtype)).reshape(variable.shape))
 
 
 def write_history(directory: Path, history: Mapping[str, Sequence[float]]) -> None:
