@@ -1,5 +1,6 @@
 """Calls of other programs get one sentence with the right call; names in the documents resolve."""
 
+import copy
 import re
 import subprocess
 import sys
@@ -53,8 +54,14 @@ def test_a_call_of_another_program_gets_the_right_one(call, right):
 
 
 def test_names_of_other_programs():
-    with pytest.raises(AttributeError, match=r"loaded by playmask.load\(path\)"):
-        playmask.build_transformer_model  # noqa: B018
+    for error in (AttributeError, PlaymaskError):
+        with pytest.raises(error, match=r"loaded by playmask.load\(path\)"):
+            playmask.build_transformer_model  # noqa: B018
+        with pytest.raises(error, match=r"'tokenize'; write tokenizer.tokens\("):
+            TOKENIZER.tokenize("天")
+    with pytest.raises(AttributeError, match="A Tokenizer has no 'nonsense'"):
+        TOKENIZER.nonsense  # noqa: B018
+    assert copy.copy(TOKENIZER).encode("天") == TOKENIZER.encode("天")
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         playmask.nonsense  # noqa: B018
     assert not hasattr(playmask, "_private") and "os" not in dir(playmask)
@@ -99,6 +106,21 @@ def test_names_that_the_documents_print_resolve_in_a_fresh_process():
     run = [sys.executable, "-c", code, *sorted(names)]
     result = subprocess.run(run, capture_output=True, text=True, check=True)
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tokenizers.simplified",
+        "model.kernels",
+        "model.parts.dot.Dot",
+        "runtime.train.schedules.PiecewiseLinear",
+        "generation.sql_grammar",
+    ],
+)
+def test_a_name_resolves_before_anything_else_is_imported(name):
+    code = f"import playmask; playmask.{name}"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_package_finds_its_modules():

@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from playmask.habits import HABITS, hint
+from playmask.habits import HABITS, unknown
 from playmask.lazy import submodule
 from playmask.private import private_cache
 
@@ -146,7 +146,7 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     if name in HABITS["playmask"]:
-        raise AttributeError(hint("playmask", **{name: None}))
+        raise unknown("playmask", name)
     return submodule("playmask", name)
 
 

@@ -81,6 +81,17 @@ def parse_json(file: Path, content: bytes | str) -> Any:
         raise CheckpointError(f"{file} is not readable as JSON: {error}.") from error
 
 
+def refuse_stand_ins(files: Iterable[Path]) -> None:
+    """Refuse files, of those that are there, that only stand in for the real ones.
+
+    Raises: CheckpointError naming the first
+    """
+    for file in files:
+        if file.is_file():
+            with file.open("rb") as content:
+                refuse_stand_in(file, content.read(STAND_IN))
+
+
 def refuse_stand_in(file: Path, start: bytes) -> None:
     """Refuse a file that only stands in for the real one, by the STAND_IN bytes it starts with.
 

@@ -10,7 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from playmask.errors import ConfigError, nearest
+from playmask.errors import ConfigError, PlaymaskError, nearest
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,6 +40,23 @@ HABITS: Mapping[str, Mapping[str | int, str]] = {
         "padding": "rows are padded where they are batched: playmask.Predictor",
         "return_tensors": "encode gives lists; numpy.asarray(encoding.ids) is an array",
     },
+    "A Tokenizer": {
+        "tokenize": "write tokenizer.tokens(tokenizer.encode(text).ids)",
+        "rematch": "Encoding.offsets are the spans of the tokens",
+        "id_to_token": "write tokenizer.tokens([id])[0]",
+        "ids_to_tokens": "write tokenizer.tokens(ids)",
+        "convert_ids_to_tokens": "write tokenizer.tokens(ids)",
+        "convert_tokens_to_ids": "write tokenizer.token_to_id(token)",
+        "tokens_to_ids": "write tokenizer.token_to_id(token)",
+        "add_tokens": "write tokenizer.extend(tokens), which makes another one",
+        "from_pretrained": "write Tokenizer.load(path)",
+        "vocab_size": "write len(tokenizer)",
+        "_vocab_size": "write len(tokenizer)",
+        "_token_pad_id": "write tokenizer.pad",
+        "_token_start_id": "write tokenizer.cls",
+        "_token_end_id": "write tokenizer.sep",
+        "_token_mask_id": "write tokenizer.mask",
+    },
     "Encoding": {
         0: "An Encoding is no pair of lists; write token_ids, segment_ids = encoding.ids, "
         "encoding.segments",
@@ -62,6 +79,15 @@ HABITS: Mapping[str, Mapping[str | int, str]] = {
 }
 """Function -> argument that it has not, by name or place -> what is right: after its name, or as a
 sentence of its own."""
+
+
+class UnknownName(PlaymaskError, AttributeError):
+    """An attribute that only another program's object of that name has."""
+
+
+def unknown(owner: str, name: str) -> UnknownName:
+    """Make the error for an attribute that does not exist, with the one that is right."""
+    return UnknownName(hint(owner, **{name: None}) or f"{owner} has no {name!r}.")
 
 
 def hint(function: str, *arguments: Any, **options: Any) -> str:

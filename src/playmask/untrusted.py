@@ -11,6 +11,8 @@ import json
 import re
 from typing import Any
 
+from playmask.errors import NotFiniteError, brief
+
 OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, separators of lines and paragraphs, embeddings, overrides and isolates of
 directions, halves of surrogate pairs. Marks such as U+200F turn nothing but themselves."""
@@ -36,7 +38,12 @@ def spelled(text: str, keep: str = "") -> str:
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     r"""JSON for a terminal or a pipe: the same value, what is obeyed in it as "\u202e"."""
-    written = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        written = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    except ValueError:
+        raise NotFiniteError(
+            f"A result holds NaN or an infinite number, which no JSON can hold: {brief(value)}."
+        ) from None
     return OBEYED.sub(
         lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", written
     )

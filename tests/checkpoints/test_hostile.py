@@ -324,3 +324,32 @@ def test_a_pointer_in_place_of_an_index_of_shards(tmp_path):
     (place / "model.safetensors.index.json").write_bytes(POINTER)
     with pytest.raises(CheckpointError, match="is a Git LFS pointer"):
         playmask.load(place)
+
+
+@pytest.mark.parametrize(
+    "file", ["checksums.json", "architecture.json", "weights.safetensors", "task.json"]
+)
+def test_a_pointer_in_a_directory_with_checksums(file, tmp_path):
+    """It is no mixture of two saves, though the checksums do not fit."""
+    tokenizer = playmask.Tokenizer.from_texts(["今天天气很好"])
+    small = {"width": 16, "depth": 1, "attention_heads": 2, "inner": 16}
+    architecture = playmask.architecture("bert").change(vocabulary=len(tokenizer), **small)
+    model = playmask.build(architecture)
+    task = playmask.TextClassifier.new(model, ["a", "b"], tokenizer=tokenizer)
+    place = task.save(tmp_path / "x")
+    (place / file).write_bytes(POINTER)
+    with pytest.raises(CheckpointError, match=f"{file} is a Git LFS pointer.*git lfs pull"):
+        playmask.load_task(place)
+
+
+@pytest.mark.parametrize(("change", "message"), DESCRIPTIONS[:5])
+def test_a_task_whose_architecture_cannot_be(change, message, tmp_path):
+    place, description = own(tmp_path / "x")
+    change(description)
+    (place / "architecture.json").write_text(json.dumps(description))
+    settings = {"is": "ClassifierSettings", "labels": ["a", "b"]}
+    content = {"format": 2, "task": "classify", "settings": settings}
+    (place / "task.json").write_text(json.dumps(content))
+    (place / "checksums.json").unlink()
+    with pytest.raises(CheckpointError, match=message):
+        playmask.load_task(place)

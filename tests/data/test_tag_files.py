@@ -81,6 +81,13 @@ def test_relations_keep_their_tags_with_a_mark(tmp_path):
     assert [each.text for each in read_relations(path)] == ["#docs"]
 
 
+def test_a_column_that_numbers_the_tokens_is_none_of_them(tmp_path):
+    lines = "1\t张\tB-P\n2\t三\tI-P\n\n1\t在\tO\n"
+    assert [e.text for e in read(tmp_path, lines)] == ["张三", "在"]
+    assert [e.text for e in read(tmp_path, lines.replace("2\t三", "3\t三"))] == ["1 3", "1"]
+    assert [e.text for e in read(tmp_path, "1 B-N\n2 I-N\n")] == ["1 2"]
+
+
 def test_letters_alone_mark_words(tmp_path):
     [example] = read(tmp_path, "张 B\n三 E\n在 S\n北 B\n京 M\n市 E\n", "a.bmes")
     assert [example.text[m.start : m.end] for m in example.mentions] == ["张三", "在", "北京市"]

@@ -245,6 +245,12 @@ def test_two_models_in_one_file_are_named(tmp_path):
         playmask.load(place)
 
 
+def test_a_model_and_one_under_a_prefix_are_named(tmp_path):
+    place = wrap(tmp_path / "x", "transformers/bert_mlm", "", "teacher.")
+    with pytest.raises(CheckpointError, match="another model, under the prefix 'teacher.'"):
+        playmask.load(place)
+
+
 def test_a_name_with_and_without_the_prefix(tmp_path):
     name = "transformers/bert_mlm"
 

@@ -11,6 +11,7 @@ import playmask
 from comparing import numpy_of, tiny
 from playmask.errors import NotFiniteError
 from playmask.tasks.registry import TASKS
+from playmask.untrusted import json_text
 from tasks.made_up import model, tokenizer
 
 pytestmark = pytest.mark.backends
@@ -142,6 +143,23 @@ def test_gaps_are_not_filled_by_weights_that_are_no_numbers():
         playmask.fill(one, [[1, 5, 2]], mask=5)
     with pytest.raises(NotFiniteError, match="NaN"):
         playmask.gibbs(one, [[1, 3, 2]], mask=5, steps=4)
+
+
+@pytest.mark.parametrize("kind", ["lm", "seq2seq", "mlm"])
+def test_the_loss_of_weights_that_are_no_numbers_is_none(kind):
+    task = MAKE[kind]()
+    data = [(TEXT, OTHER)] if kind == "seq2seq" else [TEXT]
+    task.evaluate(data)
+    damaged(task.transformer)
+    with pytest.raises(NotFiniteError, match="NaN"):
+        task.evaluate(data)
+
+
+def test_what_is_no_number_is_no_json():
+    assert json.loads(json_text({"a": [1.5, None]})) == {"a": [1.5, None]}
+    for number in (np.nan, np.inf):
+        with pytest.raises(NotFiniteError, match="no JSON can hold"):
+            json_text({"a": [1.5, number]})
 
 
 def test_the_command_line_prints_no_nan(tmp_path, capsys):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from playmask.checkpoints.source import Source
+from playmask.checkpoints.wrappers import prefixes_of, table_names
 from playmask.errors import CheckpointError, ConfigError, brief, nearest
 from playmask.families import FAMILIES, Family
 from playmask.families.names import TOKENS, Dialect
@@ -52,8 +53,8 @@ def infer(source: Source, family: str | None = None) -> Guess:
     if family is None and declared is not None and not _declared(best[0], declared):
         raise CheckpointError(
             f"{source.path} declares model_type {brief(declared)}, which is none of playmask's, "
-            f"though its tensors are named like {best[0].family.name}'s; if that is what it is, pass "
-            f"family={best[0].family.name!r}."
+            f"though its tensors are named like {best[0].family.name}'s; if that is what it is, "
+            f"pass family={best[0].family.name!r}."
         )
     return best[0]
 
@@ -116,6 +117,9 @@ def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> 
     declared = _model_type(source)
     says = f"; its configuration says model_type {brief(declared)}" if declared else ""
     start = f"{source.path} holds {len(source.tensors)} tensors ({some}, …){says}"
+    wrapped = prefixes_of(source.tensors, table_names(source.container))
+    if wrapped:
+        start += f"; some are of another model, under the prefix {wrapped[0]!r}: save one alone"
     if family is not None:
         other = [g.family.name for g in guesses if g.family.name != family and _fits(g, source)]
         fit = f"; the family {other[0]!r} would fit" if other else ""

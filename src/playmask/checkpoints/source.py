@@ -9,10 +9,10 @@ from typing import Any
 from playmask.checkpoints import bundle, hub, megatron, safetensors, torch_zip
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.wrappers import Unwrapped, prefix_of
-from playmask.checksums import read_manifest
+from playmask.checksums import CHECKSUMS, read_manifest
 from playmask.commits import recover
 from playmask.errors import CheckpointError, ConfigError, brief
-from playmask.files import read_json
+from playmask.files import read_json, refuse_stand_ins
 from playmask.habits import hint
 from playmask.model.architecture import Architecture
 from playmask.model.heads import with_needed
@@ -103,9 +103,13 @@ def verifying(directory: Path) -> Callable[[], None]:
 
     Raises: CheckpointError for a file that is not what was saved
     """
+    refuse_stand_ins([directory / CHECKSUMS])
     manifest = read_manifest(directory)
-    manifest.verify(manifest.among((*CONFIG_PARTS, *vocabulary_files.PARTS)))
-    return manifest.verifying(manifest.among(WEIGHT_PARTS))
+    small = manifest.among((*CONFIG_PARTS, *vocabulary_files.PARTS))
+    weights = manifest.among(WEIGHT_PARTS)
+    refuse_stand_ins(directory / name for name in (*small, *weights))
+    manifest.verify(small)
+    return manifest.verifying(weights)
 
 
 def _open(path: str | Path) -> Source:

@@ -4,7 +4,7 @@ PyTorch's DataParallel writes `module.`, torch.compile `_orig_mod.`, and a class
 whatever it calls the model inside.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def prefix_of(path: Path, container: str, tensors: Tensors) -> str:
         tables = _names(container, ours)
         if not tables.isdisjoint(tensors):
             return ""
-        prefixes = _shortest({prefix for name in tensors for prefix in _before(name, tables)})
+        prefixes = prefixes_of(tensors, tables)
         if len(prefixes) > 1:
             counts = (f"{p!r} ({sum(n.startswith(p) for n in tensors)} tensors)" for p in prefixes)
             raise CheckpointError(
@@ -59,6 +59,17 @@ def prefix_of(path: Path, container: str, tensors: Tensors) -> str:
         if prefixes:
             return prefixes[0]
     return ""
+
+
+def prefixes_of(tensors: Iterable[str], tables: Collection[str]) -> list[str]:
+    """The prefixes under which some of the tables stand, those that begin with another left out."""
+    wrapped = (name for name in tensors if name not in tables)
+    return _shortest({prefix for name in wrapped for prefix in _before(name, tables)})
+
+
+def table_names(container: str) -> frozenset[str]:
+    """All names that the families of a container have for the token table."""
+    return _names(container, TOKENS)
 
 
 def _before(name: str, tables: Collection[str]) -> set[str]:

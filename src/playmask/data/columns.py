@@ -266,8 +266,16 @@ def _unnamed(path: Path, cells: Sequence[str], layout: Layout, missing: Sequence
 
 def pick(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
     """The value that an object has under the first of some names, however they are written."""
-    for name in names:
-        if fields.get(name) is not None:
-            return fields[name]
-    written = {plain(name): value for name, value in fields.items() if value is not None}
-    return next((written[plain(name)] for name in names if plain(name) in written), None)
+    keys = _keys(tuple(fields), tuple(names))
+    return next((fields[key] for key in keys if fields[key] is not None), None)
+
+
+@lru_cache(maxsize=1024)
+def _keys(fields: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Which fields have one of some names, in the order of these: just so, or written otherwise."""
+    written: dict[str, str] = {}
+    for field in fields:
+        written.setdefault(plain(field), field)
+    exact = [name for name in names if name in fields]
+    alike = [written[plain(name)] for name in names if plain(name) in written]
+    return tuple(dict.fromkeys((*exact, *alike)))

@@ -164,8 +164,8 @@ def load_task(directory: str | Path, *, dtype: Any = None, copy: bool = False) -
     """
     directory = Path(directory)
     settings, training = read_settings(directory)
-    read_manifest(directory).verify([TASK])
     verified = verifying(directory)
+    read_manifest(directory).verify([TASK])
     description = directory / ARCHITECTURE
     architecture, heads = read_description(description, read_json(description))
     tokenizer, kind = Tokenizer.load(directory), task_class(settings.task)

@@ -1,6 +1,7 @@
 """Splitting texts at added tokens, for engines that know none themselves."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
@@ -16,6 +17,39 @@ Tokenize = Callable[[list[str]], list[TokenizedText]]
 Part = tuple[int | None, Span]  # the id of an added token, None for the text between, and its span
 
 
+def distinct(tokens: Sequence[AddedToken], normalizer: JsonObject | None) -> Sequence[AddedToken]:
+    """Have tokens that the normalizer makes the same text, such as [E1] and [e1], found as written.
+
+    Which of them `tokenizers` would find is left to chance.
+    """
+    normalized = [token.content for token in tokens if token.normalized]
+    if len(normalized) < 2 or not normalizer:
+        return tokens
+    normalize = _splitting([], normalizer).normalizer.normalize_str
+    texts = {text: normalize(text) for text in normalized}
+    twice = {text for text, count in Counter(texts.values()).items() if count > 1}
+    return [
+        token._replace(normalized=token.normalized and texts[token.content] not in twice)
+        for token in tokens
+    ]
+
+
+def _splitting(tokens: Sequence[AddedToken], normalizer: JsonObject | None) -> tokenizers.Tokenizer:
+    """Make an engine that knows nothing but added tokens."""
+    content = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [token.json() for token in tokens],
+        "normalizer": normalizer,
+        "pre_tokenizer": None,
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": {_REST: 0}, "unk_token": _REST},
+    }
+    return tokenizers.Tokenizer.from_str(json.dumps(content))
+
+
 class AddedTokenSplitter:
     """Finds added tokens in texts as `tokenizers` does, and has the rest tokenised by another.
 
@@ -24,18 +58,8 @@ class AddedTokenSplitter:
     """
 
     def __init__(self, tokens: Sequence[AddedToken], normalizer: JsonObject | None) -> None:
-        content = {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [token.json() for token in tokens],
-            "normalizer": normalizer if any(token.normalized for token in tokens) else None,
-            "pre_tokenizer": None,
-            "post_processor": None,
-            "decoder": None,
-            "model": {"type": "WordLevel", "vocab": {_REST: 0}, "unk_token": _REST},
-        }
-        self._raw = tokenizers.Tokenizer.from_str(json.dumps(content))
+        normalizes = any(token.normalized for token in tokens)
+        self._raw = _splitting(tokens, normalizer if normalizes else None)
         self._ids = {self._raw.token_to_id(token.content): token.id for token in tokens}
 
     def tokenize(self, texts: list[str], tokenize: Tokenize) -> list[TokenizedText]:

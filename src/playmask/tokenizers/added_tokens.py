@@ -137,6 +137,7 @@ def read_beside(directory: Path) -> Declared:
             if row.get(key) not in (None, ""):
                 token = _content(row[key], f"{source}: {key}")
                 if key in ROLE_KEYS:
+                    _warn_of_two_roles(roles.get(ROLE_KEYS[key], token), token, key, source)
                     roles[ROLE_KEYS[key]] = token
                 else:
                     extra.setdefault(token, "")
@@ -158,6 +159,16 @@ def read_beside(directory: Path) -> Declared:
         plain = {"content": text, "special": text in special, "normalized": text not in special}
         tokens.append((_token(plain, number, f"{files[BESIDE]}: {text!r:.60}"), str(files[BESIDE])))
     return Declared(tokens, roles, extra)
+
+
+def _warn_of_two_roles(before: str, token: str, key: str, source: Path) -> None:
+    """Warn of a role that two files give to different tokens."""
+    if before != token:
+        warnings.warn(
+            f"{source} says {key} is {token!r:.60}, {CONFIG} beside it says {before!r:.60}; the "
+            "first is heeded.",
+            stacklevel=3,
+        )
 
 
 def _content(value: object, where: str) -> str:
@@ -208,7 +219,7 @@ def merge(
     Raises: DataError naming both files where one token has two ids, or one id two tokens
     """
     rows = [*((token, str(source)) for token in own), *declared.tokens]
-    used = {token.id for token, _ in rows}
+    used = {token.id for token, _ in rows if token.content not in vocabulary}
     names = {n: name.partition(UNREACHABLE)[0] for name, n in vocabulary.items() if n in used}
     tokens: dict[str, AddedToken] = {}
     sources: dict[str, str] = {}

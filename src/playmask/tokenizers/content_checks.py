@@ -14,11 +14,17 @@ from playmask.tokenizers.charsmap import check_charsmap
 TYPES = ("WordPiece", "BPE", "Unigram")  # `type` of the model in tokenizer.json
 
 
+class CheckedContent(dict[str, Any]):
+    """A tokenizer.json that was checked; a copy with changes is a plain dict, to check again."""
+
+
 def checked(content: JsonObject, source: PathLike, declared: Declared | None = None) -> JsonObject:
     """Check a tokenizer.json, and put the added tokens of the files beside it into it.
 
     Raises: DataError naming the entry that cannot be
     """
+    if isinstance(content, CheckedContent) and declared is None:
+        return content
     model = content.get("model")
     kind = model.get("type") if isinstance(model, dict) else None
     if not isinstance(model, dict) or kind not in TYPES or not _is_vocabulary(model):
@@ -40,7 +46,7 @@ def checked(content: JsonObject, source: PathLike, declared: Declared | None = N
         raise DataError(f"{where}: {error}.") from None
     own = added_tokens.parse(content.get("added_tokens"), source)
     tokens = added_tokens.merge(ids, own, declared or Declared([], {}, {}), source)
-    return content | {"added_tokens": [token.json() for token in tokens]}
+    return CheckedContent(content | {"added_tokens": [token.json() for token in tokens]})
 
 
 def _charsmaps(normalizer: object) -> Iterator[str]:
@@ -90,8 +96,10 @@ def check_ids(vocabulary: Mapping[str, Any], where: str) -> None:
 
     Raises: DataError naming the token
     """
+    numbers = vocabulary.values()
+    right = set(map(type, numbers)) <= {int} and min(numbers, default=0) >= 0
     tokens: dict[int, str] = {}
-    for token, number in vocabulary.items():
+    for token, number in () if right and len({*numbers}) == len(numbers) else vocabulary.items():
         if type(number) is not int or number < 0:
             raise DataError(
                 f"{where}: {token!r:.60} has the id {number!r:.60}, not a whole number."

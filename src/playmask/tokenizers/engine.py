@@ -57,7 +57,7 @@ class Engine:
         self.textual: frozenset[int] = frozenset()
         self.required = frozenset(algorithm.required(model))
         self._words = {token: names[token] for token in names if UNREACHABLE not in token}
-        self._ids = self._words | {token.content: token.id for token in self.added}
+        self._ids = {token.content: token.id for token in self.added}
         self._texts = frozenset(token.content for token in self.added if not token.special)
         called = {self.raw.token_to_id(t.content): t.id for t in self.reachable} if rows else {}
         self._translation = {raw: n for raw, n in called.items() if raw != n}
@@ -65,7 +65,7 @@ class Engine:
 
     def find(self, token: str) -> int | None:
         """Look up the id of a token; None if it is not in the vocabulary."""
-        return self._ids.get(token)
+        return self._words.get(token, self._ids.get(token))
 
     def tokenize(self, texts: list[str]) -> list[TokenizedText]:
         """Tokenise texts, several of them on all cores."""

@@ -4,28 +4,25 @@ import json
 import sys
 from pathlib import Path
 
-from playmask.errors import ConfigError, DataError
-from playmask.files import JsonObject
+from playmask.errors import CheckpointError, ConfigError, DataError
+from playmask.files import STAND_IN, JsonObject, refuse_stand_in
 
 BOM = b"\xef\xbb\xbf"
-POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def read_content(path: Path) -> bytes:
-    """Read a file, refusing the pointer that Git LFS leaves where it fetched no content.
+    """Read a file, refusing a pointer of Git LFS or a web page in its place.
 
-    Raises: ConfigError if it cannot be read, DataError if it is a pointer
+    Raises: ConfigError if it cannot be read, DataError if it only stands in for the file
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
-    if content.startswith(POINTER):
-        raise DataError(
-            f"{path} is a Git LFS pointer, not the file itself; fetch it with `git lfs pull`."
-        )
-    if content[:64].lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        raise DataError(f"{path} is a web page, not the file itself; download the file.")
+    try:
+        refuse_stand_in(path, content[:STAND_IN])
+    except CheckpointError as error:
+        raise DataError(str(error)) from None
     return content
 
 

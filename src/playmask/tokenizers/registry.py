@@ -2,6 +2,8 @@
 
 from playmask.errors import ConfigError, DataError, InputError, PlaymaskError
 from playmask.files import JsonObject, PathLike
+from playmask.tokenizers import added_tokens
+from playmask.tokenizers.added_token_splitter import distinct
 from playmask.tokenizers.added_tokens import NOTES, AddedToken
 from playmask.tokenizers.algorithm import ROLES, Algorithm, Style, TokenizerEngine
 from playmask.tokenizers.bpe import BYTE_BPE, LETTER_BPE
@@ -53,6 +55,8 @@ def _engine(content: JsonObject, source: PathLike) -> tuple[Algorithm, Tokenizer
                     f"{source} is {algorithm.name}; words={words!r} is for {able} files only."
                 )
             check_segmenter(words)
+        tokens = distinct(added_tokens.of(content), content.get("normalizer"))
+        content = content | {"added_tokens": [token.json() for token in tokens]}
         return algorithm, algorithm.engine(content, algorithm)
     except PlaymaskError:
         raise

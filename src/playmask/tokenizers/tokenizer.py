@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, Never, overload
 
 import numpy as np
 
 from playmask.commits import committing
 from playmask.errors import ConfigError, InputError
 from playmask.files import JsonObject, PathLike, write_bytes
-from playmask.habits import hint, hinting
+from playmask.habits import hint, hinting, unknown
 from playmask.tokenizers import added_tokens, frames, vocabulary_files
 from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.algorithm import ROLES
@@ -295,6 +295,11 @@ class Tokenizer:
 
     def __len__(self) -> int:
         return len(self.vocabulary)
+
+    if not TYPE_CHECKING:  # an editor knows what is there
+
+        def __getattr__(self, name: str) -> Never:
+            raise unknown("A Tokenizer", name)
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.algorithm.name}, {len(self)} tokens)"

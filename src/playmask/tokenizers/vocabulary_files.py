@@ -57,7 +57,10 @@ def read(
              CheckpointError if it is not what was saved with the files beside it
     """
     path = Path(path)
-    recover(path if path.is_dir() else path.parent)
+    try:
+        recover(path if path.is_dir() else path.parent)
+    except OSError as error:  # such as a name that is too long
+        raise ConfigError(f"{str(path)[:200]} cannot be read: {error.strerror}.") from None
     file = _find(path)
     manifest = read_manifest(file.parent)
     manifest.verify(manifest.among(PARTS))
@@ -81,13 +84,9 @@ def read(
 
 
 def _find(path: Path) -> Path:
-    try:
-        if path.is_file():
-            return path
-        there = path.is_dir()
-    except OSError as error:  # such as a name that is too long
-        raise ConfigError(f"{str(path)[:200]} cannot be read: {error.strerror}.") from None
-    if not there:
+    if path.is_file():
+        return path
+    if not path.is_dir():
         raise ConfigError(f"{path} does not exist; give a directory with {READABLE}.")
     file = _choose(path)
     if file is not None:

@@ -90,7 +90,9 @@ def add(
     """
     unknown = model.get("unk_token")
     hide = {name for name in concealed if name in model["vocab"] and name != unknown}
-    vocab = {name + UNREACHABLE if name in hide else name: n for name, n in model["vocab"].items()}
+    vocab = dict(model["vocab"])
+    for name in hide:
+        vocab[name + UNREACHABLE] = vocab.pop(name)
     return add_beside(model | {"vocab": vocab}, [t for t in tokens if t.content not in hide])
 
 
@@ -100,8 +102,11 @@ def add_beside(
     """Add tokens that no merge makes to the model of a tokenizer.json, and fill ids."""
     rows = rows_for(tokens, model["vocab"])
     placed = set(rows.values())  # an empty row becomes the token's
-    vocab = {name: n for name, n in model["vocab"].items() if n not in placed} | rows
-    holes = set(range(max(vocab.values(), default=-1) + 1)).difference(vocab.values())
+    vocab = model["vocab"]
+    if rows:
+        vocab = {name: n for name, n in vocab.items() if n not in placed} | rows
+    size = max(vocab.values(), default=-1) + 1
+    holes = set(range(size)).difference(vocab.values()) if size > len(vocab) else ()
     return model | {"vocab": vocab | {f"{UNREACHABLE}{hole}": hole for hole in holes}}
 
 

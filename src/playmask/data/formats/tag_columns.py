@@ -83,10 +83,26 @@ def has_tag(line: str) -> bool:
 
 
 def read_tag_columns(path: Path, join: Join = "script") -> Numbered[Annotated]:
-    """Tokens and tags; how the tokens join is told by all of the file's, see `joining_of`."""
-    joining = joining_of((row[0] for rows in _texts(path) for _, row in rows), join)
+    """Tokens and tags; how the tokens join is told by all of the file's, see `joining_of`.
+
+    Where more columns stand between, and the first numbers the tokens of each text, the second
+    holds them.
+    """
+    several = any(len(rows) > 1 for rows in _texts(path))
+    first = int(several and all(map(_is_numbered, _texts(path))))
+    joining = joining_of((row[first] for rows in _texts(path) for _, row in rows), join)
     for rows in _texts(path):
-        yield rows[0][0], _tagged(rows, joining)
+        yield rows[0][0], _tagged([(number, row[first:]) for number, row in rows], joining)
+
+
+def _is_numbered(rows: list[Row]) -> bool:
+    """Whether the first of several columns counts the rows of a text, from 0 or 1."""
+    if not all(len(row) > 2 for _, row in rows):
+        return False
+    begin = rows[0][1][0]
+    return begin in ("0", "1") and all(
+        row[0] == str(int(begin) + i) for i, (_, row) in enumerate(rows)
+    )
 
 
 def _texts(path: Path) -> Iterator[list[Row]]:

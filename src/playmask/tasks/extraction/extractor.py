@@ -8,7 +8,11 @@ import keras
 import numpy as np
 
 from playmask.data.examples import Examples
+from playmask.data.formats.segmented import is_segmented
+from playmask.data.formats.tag_columns import WORD
+from playmask.data.gathering import suffix_of
 from playmask.data.inputs import is_table, read_texts, refuse_tags
+from playmask.data.mentions import SEGMENTED
 from playmask.data.offsets import trimmed
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.items import label_confusions
@@ -245,12 +249,18 @@ class Extractor(Task[E], Generic[E]):
     def reads_lines(self, path: Path) -> bool:
         """Whether a file holds one text per line; one of tokens and tags is refused."""
         refuse_tags(path)
-        return not is_table(path)
+        return not (is_table(path) or self._has_words(path))
+
+    def _has_words(self, path: Path) -> bool:
+        """Whether a file holds words between spaces, as a task that finds words has learnt them."""
+        return self.labels == (WORD,) and suffix_of(path) in SEGMENTED and is_segmented(path)
 
     def read_inputs(
         self, path: Path, *, columns: Columns = None, skip_bad: bool = False
     ) -> Examples[Any]:
-        """Read texts from a competition's file, or from a table."""
+        """Read texts from a competition's file, from a table, or of words between spaces."""
+        if self._has_words(path):
+            return self.parse(self.settings, path, columns=columns, skip_bad=skip_bad)
         return read_texts(path, columns, skip_bad=skip_bad)
 
     def input_of(self, example: Any) -> str:

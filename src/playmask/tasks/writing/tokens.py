@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from playmask.errors import NotFiniteError
+from playmask.generation.search import NOT_FINITE
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.compiled import Compiled
@@ -62,6 +64,8 @@ class TokenTask(Task[S], Generic[S]):
         batches = self.batches(examples, MEASURED, shuffle=False)
         parts = [self._sums(*batches[i]) for i in range(len(batches))]
         total = np.sum([ops.convert_to_numpy(part) for part in parts], axis=0, dtype="float64")
+        if not np.isfinite(total).all():
+            raise NotFiniteError(NOT_FINITE)
         nats, count, right = map(float, total)
         return nats / max(count, 1.0), right / max(count, 1.0)
 
