@@ -50,16 +50,13 @@ def kill(directory, number):
 
 
 def shape(directory):
-    """The names and sizes of all that is in a directory; of what is staged only the names.
-
-    As in `disk.listing`: what is not complete yet is never read.
-    """
+    """The names and sizes of all that is in a directory; of what is staged, the names."""
     out = []
     for path in Path(directory).rglob("*"):
         first, *rest = path.relative_to(directory).parts
-        staged = first.startswith(".playmask-staging")
-        name = "/".join(["staging" if staged else first, *rest])
-        out.append((name, path.stat().st_size if path.is_file() and not staged else -1))
+        name = "/".join(["staging" if first.startswith(".playmask-staging") else first, *rest])
+        counted = path.is_file() and not name.startswith("staging")
+        out.append((name, path.stat().st_size if counted else -1))
     return tuple(sorted(out))
 
 
