@@ -1,5 +1,6 @@
 """Damaged, lying and huge versions of a file, drawn by a seeded generator."""
 
+import copy
 import json
 import random
 import struct
@@ -219,7 +220,7 @@ def _change(root: list[Any], draw: random.Random) -> None:
     elif change == 5:
         at[place] = draw.choice(([old], {"a": old}, {str(old)[:50]: old}, str(old)[:5000]))
     else:
-        at[place] = draw.choice(VALUES)
+        at[place] = copy.deepcopy(draw.choice(VALUES))  # or a later change would change VALUES
 
 
 def of_bytes(data: bytes, draw: random.Random) -> Damage:
@@ -236,13 +237,20 @@ def of_json(data: bytes, draw: random.Random) -> Damage:
     """A JSON file, or a file of JSON lines, that is damaged value by value, or as text."""
     if draw.random() < 0.25:
         return of_text(data, draw)
-    try:
+    if _is_json(data):
         return Damage(damage_json(data, draw), "values of JSON", False)
+    listed = data.splitlines()
+    at = draw.randrange(len(listed))
+    listed[at] = damage_json(listed[at], draw)
+    return Damage(b"\n".join(listed) + b"\n", f"values of JSON in line {at + 1}", False)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
     except ValueError:
-        listed = data.splitlines()
-        at = draw.randrange(len(listed))
-        listed[at] = damage_json(listed[at], draw)
-        return Damage(b"\n".join(listed) + b"\n", f"values of JSON in line {at + 1}", False)
+        return False
+    return True
 
 
 def _several(data: bytes, draw: random.Random, mutations: tuple[Mutation, ...]) -> Damage:
