@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
-    ("errors", "lazy", "private"),
+    ("cache_folder", "errors", "lazy"),
     ("checksums", "files", "habits", "metrics", "protobuf", "untrusted"),
     ("commits",),
     ("model",),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import playmask
-from playmask.private import private_cache
+from playmask.cache_folder import private_cache
 
 NAMES = [  # what imports little first, so that each finds its own way
     "playmask.metrics.sets.label_scores",

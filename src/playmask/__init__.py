@@ -8,9 +8,9 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from playmask.cache_folder import private_cache
 from playmask.habits import HABITS, unknown
 from playmask.lazy import submodule
-from playmask.private import private_cache
 
 if "keras" not in sys.modules:
     # Before Keras is imported: a fresh Keras would pick TensorFlow and remember it.

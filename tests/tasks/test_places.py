@@ -48,7 +48,7 @@ KINDS = ("tag", "spans", "relations", "events", "read")
 def test_white_space_at_the_ends_is_trimmed_and_counted(kind):
     task = new_task(kind)
     checked = task.read([examples(kind, (0, 2)), examples(kind, SPACE), examples(kind, (2, 4))])
-    assert [task.end_notes([each]) for each in checked[:2]] == [[], []]
+    assert [task.alignment_notes([each]) for each in checked[:2]] == [[], []]
     for i, place in ((1, (0, 2)), (2, (3, 4))):
         expected = examples(kind, place)
         if kind == "read":
@@ -74,7 +74,7 @@ def test_an_end_inside_a_token_is_counted_and_named(kind):
         f"1 of {4 if kind in ('relations', 'events') else 2} mentions begin or end inside" in note
     )
     assert "example 1: 'b' in " in note
-    assert task.end_notes(checked) == [note]
+    assert task.alignment_notes(checked) == [note]
 
 
 def test_what_is_trimmed_is_learnt_and_found():
@@ -89,7 +89,7 @@ def test_a_long_mention_is_not_inside_a_token():
     """One that no window shows whole has ends all the same."""
     words = tokenizer("甲")
     task = playmask.SequenceTagger.new(model(words), ["A"], tokenizer=words, max_length=8)
-    assert task.end_notes([Annotated("甲" * 40, [Mention(3, 33, "A")])]) == []
+    assert task.alignment_notes([Annotated("甲" * 40, [Mention(3, 33, "A")])]) == []
 
 
 @pytest.mark.parametrize("kind", ["tag", "spans"])

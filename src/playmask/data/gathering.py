@@ -100,19 +100,19 @@ def read_checked(
     checks: Sequence[Callable[[Any], T]],
     *,
     skip_bad: bool = False,
-    remarks: Callable[[Examples[Any], Examples[T]], Iterable[str]] = lambda before, after: (),
+    notes: Callable[[Examples[Any], Examples[T]], Iterable[str]] = lambda before, after: (),
 ) -> Examples[T]:
     """Examples of a file, or of a sequence, each checked once.
 
     checks: the one that is due, and others that are as good: what one of them has checked stays;
-    remarks: notes on the examples as they came and as they are now
+    notes: notes on the examples as they came and as they are now
     """
     if isinstance(data, Examples) and any(map(data.is_checked, checks)):
         return data
     examples = parse(data) if isinstance(data, (str, Path)) else data
     examples = examples if isinstance(examples, Examples) else Examples(examples)
     checked = check_all(examples, checks[0], skip_bad=skip_bad).mark_checked(checks[0])
-    checked.notes += remarks(examples, checked)
+    checked.notes += notes(examples, checked)
     return checked
 
 

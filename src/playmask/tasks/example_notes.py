@@ -41,7 +41,7 @@ def trimming_notes(
     ]
 
 
-def token_end_notes(
+def misalignments(
     windows: Iterable[Window], examples: Sequence[Any], located: Callable[[Any], Located]
 ) -> list[str]:
     """How many places begin or end where no token does, so that they cannot be found just so."""

@@ -129,11 +129,11 @@ class Task(ABC, Generic[S]):
         """Those of examples to be measured on, or what of them, that can be learnt from."""
         return references
 
-    def remarks(self, before: Examples[Any], after: Examples[Any]) -> Iterable[str]:
+    def check_notes(self, before: Examples[Any], after: Examples[Any]) -> Iterable[str]:
         """Notes on what checking has changed in examples."""
         return ()
 
-    def end_notes(self, examples: Sequence[Any]) -> Iterable[str]:
+    def alignment_notes(self, examples: Sequence[Any]) -> Iterable[str]:
         """Notes on what no token's ends meet; in training, encoding adds them to the examples'."""
         return ()
 
@@ -264,7 +264,7 @@ class Task(ABC, Generic[S]):
         Raises: DataError for a bad example, and where there is none
         """
         parse = partial(self.parse, self.settings, columns=columns, skip_bad=skip_bad)
-        return read_checked(data, parse, (self.check,), skip_bad=skip_bad, remarks=self.remarks)
+        return read_checked(data, parse, (self.check,), skip_bad=skip_bad, notes=self.check_notes)
 
     def read_references(
         self, data: Any, *, skip_bad: bool = False, columns: Columns = None
@@ -272,7 +272,7 @@ class Task(ABC, Generic[S]):
         """Read examples to be measured on, as `read` does; learning may ask more of them."""
         parse = partial(self.parse_references, self.settings, columns=columns, skip_bad=skip_bad)
         checks = (self.check_reference, self.check)
-        return read_checked(data, parse, checks, skip_bad=skip_bad, remarks=self.remarks)
+        return read_checked(data, parse, checks, skip_bad=skip_bad, notes=self.check_notes)
 
     def metric(self, name: str | None = None) -> Any:
         """The rule to score answers by that has a name; without one, the default, if any."""

@@ -37,7 +37,7 @@ def run(request: Request) -> None:
     data, skip_bad = request.data, request.skip_bad
     examples = task.read_references(data, columns=split(request.columns), skip_bad=skip_bad)
     note_skipped(data, examples.skipped)
-    note_all(data, [*examples.notes, *task.end_notes(examples)])
+    note_all(data, [*examples.notes, *task.alignment_notes(examples)])
     report = None
     if task.scores_answers:
         answers = task.answer(examples)

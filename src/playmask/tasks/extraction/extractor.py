@@ -25,7 +25,7 @@ from playmask.runtime.predictor import Predictor
 from playmask.tasks.example_notes import (
     Located,
     add_notes,
-    token_end_notes,
+    misalignments,
     trimming_notes,
     unlearnt_notes,
 )
@@ -110,17 +110,17 @@ class Extractor(Task[E], Generic[E]):
             return example
         return self.content.moved(example, lambda place: trimmed(text, *place))
 
-    def remarks(self, before: Examples[Any], after: Examples[Any]) -> list[str]:
+    def check_notes(self, before: Examples[Any], after: Examples[Any]) -> list[str]:
         """How much was trimmed, and which labels were not learnt."""
         return [
             *trimming_notes(before, after, self._located),
             *unlearnt_notes((name for each in after for name in self.names(each)), self.labels),
         ]
 
-    def end_notes(self, examples: Sequence[Any]) -> list[str]:
+    def alignment_notes(self, examples: Sequence[Any]) -> list[str]:
         """What no token's ends meet."""
         windows = self.windows([example.text for example in examples])
-        return token_end_notes(windows, examples, self._located)
+        return misalignments(windows, examples, self._located)
 
     def _located(self, example: Any) -> Located:
         example = self.content.example_of(example)
@@ -160,7 +160,7 @@ class Extractor(Task[E], Generic[E]):
     def encode_examples(self, examples: Sequence[Any]) -> Encoded:
         """A row for each window of each example, and what is to be learnt there."""
         windows = self.windows([example.text for example in examples])
-        add_notes(examples, token_end_notes(windows, examples, self._located))
+        add_notes(examples, misalignments(windows, examples, self._located))
         rows = [self.inputs(window.encoding) for window in windows]
         return Encoded(rows, self.method.targets(windows, examples))
 

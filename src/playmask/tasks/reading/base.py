@@ -19,7 +19,7 @@ from playmask.metrics.reading import CMRC, DUREADER, SQUAD, reading_scores
 from playmask.tasks.example_notes import (
     Located,
     add_notes,
-    token_end_notes,
+    misalignments,
     trimming_notes,
 )
 from playmask.tasks.reading.settings import PassageSettings
@@ -117,18 +117,18 @@ class Reader(Task[R], Generic[R]):
         learnt.notes = references.notes
         return learnt
 
-    def remarks(self, before: Examples[Any], after: Examples[Any]) -> list[str]:
+    def check_notes(self, before: Examples[Any], after: Examples[Any]) -> list[str]:
         """How much was trimmed."""
         return trimming_notes(before, after, _located)
 
-    def end_notes(self, examples: Sequence[Any]) -> list[str]:
+    def alignment_notes(self, examples: Sequence[Any]) -> list[str]:
         """Answers that no token's ends meet."""
-        return token_end_notes(self.windows(examples), examples, _located)
+        return misalignments(self.windows(examples), examples, _located)
 
     def learnt_windows(self, examples: Sequence[Asked]) -> list[Window]:
         """The windows of questions that are learnt; their notes say what cannot be found there."""
         windows = self.windows(examples)
-        add_notes(examples, token_end_notes(windows, examples, _located))
+        add_notes(examples, misalignments(windows, examples, _located))
         return windows
 
     def check_room(self, example: Q) -> Q:
