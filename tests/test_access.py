@@ -335,7 +335,7 @@ def test_a_second_training_is_refused_and_its_own_predictions_are_not():
     assert len({sentence for each in refusals for sentence in each}) == 1
 
 
-def test_tasks_around_one_model_are_one():
+def test_tasks_around_one_model_are_one(tmp_path):
     """The second task's network holds the same Transformer, whose weights the first one trains."""
     shared = model(WORDS, depth=1)
     options = {"tokenizer": WORDS, "max_length": 16}
@@ -348,13 +348,15 @@ def test_tasks_around_one_model_are_one():
                 lambda: other.predict(TEXTS),
                 lambda: playmask.Predictor(shared)([{"tokens": [1]}]),
                 lambda: playmask.fill(shared, [[1, WORDS.mask]], mask=WORDS.mask),
+                lambda: playmask.save(shared, tmp_path / "half"),
             ):
                 with pytest.raises(BusyError):
                     use()
                 caught.append(use)
 
         started(elsewhere).join()
-        assert len(caught) == 3
+        assert len(caught) == 4
+    assert not (tmp_path / "half").exists()
 
 
 def test_a_text_that_is_streamed_ends_where_the_weights_change(tmp_path):

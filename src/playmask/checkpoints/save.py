@@ -18,6 +18,7 @@ from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files import write_json
 from playmask.model.transformer import Transformer
+from playmask.runtime.access import reading, weights_of
 from playmask.tokenizers import Tokenizer, vocabulary_files
 
 TENSORFLOW_PREFIX = "bert_model.ckpt"
@@ -77,7 +78,8 @@ def save(
     larger than shard_bytes is written as several files with an index.
     Raises: CheckpointError for an unknown dialect, a weight that it has no name for, a choice
     that its configuration cannot express, a directory that holds another checkpoint; ConfigError
-    for a container or shard_bytes that the dialect does not have; WriteError
+    for a container or shard_bytes that the dialect does not have; WriteError; BusyError where
+    another thread trains the model
 
     Example:
         >>> folder = playmask.save(model, "saved", "huggingface")
@@ -105,7 +107,8 @@ def save(
     _check_place(directory, {place.name, f"{place.name}.index", files.config})
     tokenizer = tokenizer or model.tokenizer
     older = read_manifest(directory, damaged={}).among(vocabulary_files.PARTS)
-    with committing(directory, [*older, *shards.listed(place)]) as staging:
+    whole = reading(weights_of(model))
+    with whole, committing(directory, [*older, *shards.listed(place)]) as staging:
         if len(parts) > 1:
             shards.write(staging / files.weights, tensors, parts, files.write)
         else:

@@ -1,5 +1,6 @@
 """What tasks share whose answers are tokens: the network, its loss, how it is measured."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Generic
@@ -19,6 +20,17 @@ from playmask.tasks.task import S, Task
 
 MEASURED = 32  # examples whose loss is computed at a time
 Array = npt.NDArray[Any]
+
+
+def perplexity(loss: float) -> float:
+    """The exponential of a loss in nats per token.
+
+    Raises: NotFiniteError where no float holds it
+    """
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        raise NotFiniteError(f"The loss is {loss:.0f} nats a token; no model learns so.") from None
 
 
 class TokenNetwork(TaskNetwork):
