@@ -12,7 +12,7 @@ import numpy.typing as npt
 from playmask.data.examples import Example, Examples, ordered
 from playmask.data.gathering import BadExample, filled, suffix_of
 from playmask.data.readers import read_examples, read_single
-from playmask.errors import ConfigError, DataError, InputError, NotFiniteError, nearest
+from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.generation.generate import check
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, Row
@@ -218,11 +218,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
     def evaluate_examples(self, examples: Sequence[Example]) -> dict[str, float]:
         """Loss (nats per token) and perplexity on texts."""
         loss, _ = self.token_scores(examples)
-        if loss > LARGEST:
-            raise NotFiniteError(
-                f"The loss is {loss:.0f} nats a token; its perplexity is no number."
-            )
-        return {"loss": loss, "perplexity": math.exp(loss)}
+        return {"loss": loss, "perplexity": perplexity(loss)}
 
     def prompts(self, texts: Sequence[str], condition: Any = None) -> PromptRows:
         """The texts begun; condition: a label or a vector, one for all or one each."""
