@@ -21,7 +21,7 @@ from playmask.tasks.network import Encoded
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.settings import LanguageModelSettings
-from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, following
+from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, following, perplexity
 from playmask.tasks.writing.writer import PromptRows, Writer, picked
 from playmask.tokenizers import Tokenizer
 
