@@ -160,7 +160,7 @@ def test_similar_sentences_are_found(tmp_path):
     out = run(ROOT / "docs" / "similarity.md", tmp_path)
     assert out == "(2, 32)\n0\n鲜花很贵\n"
     made = {path.name for path in (tmp_path / "runs" / "index").iterdir()}
-    assert made == {"sentences.json", "vectors.usearch"}
+    assert made == {"checksums.json", "sentences.json", "vectors.usearch"}
 
 
 def test_both_languages_have_the_same_code_and_shape():

@@ -1,5 +1,6 @@
 """Normalisation, and where it stands around a sub-layer."""
 
+import math
 from typing import Any
 
 import keras
@@ -33,8 +34,8 @@ class Norm:
     def __post_init__(self) -> None:
         if self.kind not in ("layer", "rms"):
             raise ConfigError(f"A norm is of the kind 'layer' or 'rms', not {self.kind!r}.")
-        if not isinstance(self.epsilon, (int, float)) or not 0 <= self.epsilon < 1:
-            raise ConfigError(f"epsilon must be from 0 to below 1, not {brief(self.epsilon)}.")
+        if not isinstance(self.epsilon, (int, float)) or not 0 <= self.epsilon < math.inf:
+            raise ConfigError(f"epsilon is a number, 0 or more, not {brief(self.epsilon)}.")
 
     @property
     def shifts(self) -> bool:

@@ -32,7 +32,7 @@ from playmask.runtime.train.backup import finished_epochs
 from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.registry import task_class
-from playmask.tasks.saving import load_task, read_settings
+from playmask.tasks.saving import TASK, load_task, read_settings
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
 from playmask.tasks.training import measured
@@ -95,7 +95,8 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     kind = task_class(settings_class.task)
     going_on = check_out(job, options.get("model"))
     options = settle(job, options, settings_class)
-    settings = _saved(settings_class, job.out) if going_on else options_of(settings_class, options)
+    saved = _saved(settings_class, job.out) if job.resume and (job.out / TASK).exists() else None
+    settings = saved if going_on and saved else options_of(settings_class, options)
     examples, checks, settings = _read(kind, job, settings)
     task = load_task(job.out) if going_on else new_task(kind, settings, options, examples)
     examples = _check(task.read, job.train, examples, skip_bad=job.skip_bad)
