@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 import playmask
-from playmask.data.passages import Asked, read_passages
+from playmask.data.passages import PassageQuestion, read_passages
 from playmask.metrics.reading import CMRC, reading_scores
 from playmask.tasks import MaskFill, ReadingComprehension
 from scratch import Clock, Data, Epochs, Limit, Out, Width, report
@@ -36,12 +36,12 @@ start, since queries and keys are made of one vector."""
 Pretrain = Annotated[int, typer.Option(help="How often the passages are learnt before.")]
 
 
-def first_sentence(asked: Asked) -> str:
+def first_sentence(asked: PassageQuestion) -> str:
     """What stands before the first full stop."""
     return re.split("(?<=[。！？])", asked.text)[0]
 
 
-def random_span(asked: Asked, random: np.random.Generator) -> str:
+def random_span(asked: PassageQuestion, random: np.random.Generator) -> str:
     """Any stretch, as long as answers are: 1 to 30 characters."""
     size = int(random.integers(1, 31))
     start = int(random.integers(0, max(len(asked.text) - size, 1)))

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from playmask.data.passages import Asked, read_passages
+from playmask.data.passages import PassageQuestion, read_passages
 from playmask.errors import DataError, InputError
 
 TEXT = "北京在北方，上海在南方。北京很大。"
@@ -40,10 +40,10 @@ def test_squad(tmp_path, name):
         {"id": 4, "question": "谁？"},
     )
     found = read_passages(path)
-    assert found[0] == Asked("哪里在南方？", TEXT, ("上海",), ((6, 8),), "1")
+    assert found[0] == PassageQuestion("哪里在南方？", TEXT, ("上海",), ((6, 8),), "1")
     assert found[1].places == ((0, 2), (12, 14)) and found[1].answers == ("北京", "北京")
     assert found[2].impossible and not found[2].answers
-    assert found[3] == Asked("谁？", TEXT, id="4")
+    assert found[3] == PassageQuestion("谁？", TEXT, id="4")
     assert found.skipped == []
 
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from playmask.data.events import read_events
-from playmask.data.passages import Asked
+from playmask.data.passages import PassageQuestion
 from playmask.data.relations import read_relations
 from playmask.metrics.reading import reading_scores
 from playmask.tasks.reading.base import Answer
@@ -34,7 +34,7 @@ def handed_in(path, name):
 
 def perfect(example):
     """The answer that is wanted."""
-    if isinstance(example, Asked):
+    if isinstance(example, PassageQuestion):
         return Answer(example.answers[0], *example.places[0], 1.0)
     return example[1]
 

@@ -84,7 +84,7 @@ def test_a_stream_is_one_text(model):
 
 
 def test_steering_in_the_loop(model):
-    """Asked for words, the model writes them more often."""
+    """PassageQuestion for words, the model writes them more often."""
     words = [20, 21, 22, 23, 24]
     rows = [[2, 7, 8], [2, 9, 5]]
     steer = playmask.Steering(bag_of_words(words), step_size=0.3)

@@ -5,7 +5,7 @@ import pytest
 import playmask
 from playmask.data.annotated import Annotated, Mention
 from playmask.data.events import Event, Part, Report
-from playmask.data.passages import Asked
+from playmask.data.passages import PassageQuestion
 from playmask.data.relations import VALUE, Related, Relation, Slot
 from playmask.errors import DataError
 from tasks.made_up import QUICK, model, tokenizer
@@ -24,7 +24,7 @@ def examples(kind, place):
         "spans": Annotated(TEXT, [Mention(start, end, "A")]),
         "relations": Related(TEXT, [Relation((4, 6), "A", (Slot(VALUE, start, end),))]),
         "events": Report(TEXT, [Event("E", (Part(start, end, "R"), Part(4, 6, "trigger")))]),
-        "read": Asked("谁在哪？", TEXT, (TEXT[start:end],), (place,)),
+        "read": PassageQuestion("谁在哪？", TEXT, (TEXT[start:end],), (place,)),
     }[kind]
 
 
@@ -112,7 +112,7 @@ def test_labels_that_were_not_learnt_count_as_missed(kind):
 def test_validation_counts_questions_without_a_place():
     """Answers that do not stand in their passage are measured, and not learnt."""
     task = new_task("read")
-    nowhere = Asked("谁在哪？", TEXT, ("上海",))
+    nowhere = PassageQuestion("谁在哪？", TEXT, ("上海",))
     both = [examples("read", (0, 2)), nowhere]
     with pytest.raises(DataError, match="has no place in the passage"):
         task.read(both)

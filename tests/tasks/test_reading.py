@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 import playmask
-from playmask.data.passages import Asked
+from playmask.data.passages import PassageQuestion
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.labelling.spans import MarginalSpanCrossentropy, band_of_ends, band_of_tokens, slanted
 from playmask.tasks.reading.base import CANDIDATES, Answer, Odds
@@ -39,10 +39,10 @@ def asked(seed, count=2, impossible=False):
         text += letter + "".join(DIGITS[i] for i in random.integers(0, 10, 2))
         text += "丁" * int(random.integers(0, 3))
     if impossible:
-        return Asked("丁", text, id=str(seed), impossible=True)
+        return PassageQuestion("丁", text, id=str(seed), impossible=True)
     question = letters[int(random.integers(2))]
     place = places[question]
-    return Asked(question, text, (text[slice(*place)],), (place,), str(seed))
+    return PassageQuestion(question, text, (text[slice(*place)],), (place,), str(seed))
 
 
 DATA = [asked(i) for i in range(320)]
@@ -164,7 +164,7 @@ def test_the_same_text_counts_once_where_it_is_likeliest():
 def test_all_places_of_an_answer_are_right_and_no_others(kind):
     task = new_task(kind)
     text = "一二乙一二丙一三"
-    example = Asked("甲", text, ("一二",), ((0, 2), (3, 5)))
+    example = PassageQuestion("甲", text, ("一二",), ((0, 2), (3, 5)))
     (numbers,) = task.encode_examples([example]).targets
     (row,) = task.encode_examples([example]).rows
     shown = np.nonzero(row["marks"])[0]
@@ -179,18 +179,18 @@ def test_all_places_of_an_answer_are_right_and_no_others(kind):
 def test_windows_that_show_a_part_of_an_answer_teach_nothing():
     task = new_task(max_length=24, max_answer=4)
     (first, *_) = windows = task.windows([("甲", "丁" * 40)])
-    cut = Asked("甲", "丁" * 40, (), ((first.last - 2, first.last + 1),))
+    cut = PassageQuestion("甲", "丁" * 40, (), ((first.last - 2, first.last + 1),))
     learnt = task.encode_examples([cut])
     assert learnt.rows == [task.row_of(window) for window in windows[1:]]
     assert learnt.targets[0].tolist() != [0] and learnt.targets[-1].tolist() == [0]
     with pytest.raises(DataError, match="No question has an answer of at most 4 tokens"):
-        task.encode_examples([Asked("甲", "丁" * 40, (), ((0, 9),))])
+        task.encode_examples([PassageQuestion("甲", "丁" * 40, (), ((0, 9),))])
 
 
 def test_longer_answers_than_may_be_written_are_not_learnt():
     task = new_task("copying")
-    short = Asked("甲", "甲一二乙一二三四", ("一二", "一二三四"), ((1, 3), (4, 8)))
-    long = Asked("甲", "甲一二三四", ("一二三四",), ((1, 5),))
+    short = PassageQuestion("甲", "甲一二乙一二三四", ("一二", "一二三四"), ((1, 3), (4, 8)))
+    long = PassageQuestion("甲", "甲一二三四", ("一二三四",), ((1, 5),))
     (row,) = task.encode_examples([short, long]).rows
     (alone,) = task.encode_examples([short._replace(places=((1, 3),))]).rows
     assert row == alone
@@ -292,9 +292,9 @@ def test_long_questions_of_a_file_are_told_by_line(tmp_path):
 @pytest.mark.parametrize(
     "example, message",
     [
-        (("甲", "一"), "not an Asked"),
-        (Asked("甲", "一"), "The question '甲' has no answer"),
-        (Asked("甲", "一", ("二",)), "The answer '二' has no place in the passage"),
+        (("甲", "一"), "not an PassageQuestion"),
+        (PassageQuestion("甲", "一"), "The question '甲' has no answer"),
+        (PassageQuestion("甲", "一", ("二",)), "The answer '二' has no place in the passage"),
     ],
 )
 def test_examples_that_are_none(example, message):
@@ -306,14 +306,14 @@ def test_examples_that_are_none(example, message):
 
 def test_questions_that_cannot_be():
     with pytest.raises(DataError, match="The question is ''"):
-        Asked("", "一", ("一",), ((0, 1),))
+        PassageQuestion("", "一", ("一",), ((0, 1),))
     with pytest.raises(DataError, match="goes from 0 to 2, but the text has 1 characters"):
-        Asked("甲", "一", (), ((0, 2),))
+        PassageQuestion("甲", "一", (), ((0, 2),))
 
 
 def test_evaluation_compares_texts_alone():
     task = hand_made(new_task(), *np.zeros((2, len(WORDS))))
-    wanted = [Asked("甲", "一", ("二", "一")), Asked("甲", "一", ("三",))]
+    wanted = [PassageQuestion("甲", "一", ("二", "一")), PassageQuestion("甲", "一", ("三",))]
     assert task.evaluate(wanted) == {"f1": 0.5, "exact": 0.5, "examples": 2}
     with pytest.raises(ConfigError, match="no metric 'bleu'; .* knows dureader, cmrc, squad"):
         task.evaluate(wanted, metric="bleu")

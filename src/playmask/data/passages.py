@@ -31,7 +31,7 @@ IMPOSSIBLE = ("impossible", "is_impossible")
 START = ("start", "answer_start")
 
 
-class _Asked(NamedTuple):
+class _PassageQuestion(NamedTuple):
     question: str
     text: str
     answers: tuple[str, ...]
@@ -40,7 +40,7 @@ class _Asked(NamedTuple):
     impossible: bool
 
 
-class Asked(_Asked):
+class PassageQuestion(_PassageQuestion):
     """A question about a passage (text), its right answers, and all places where they stand.
 
     impossible: the passage is known not to answer it
@@ -74,7 +74,7 @@ def read_passages(
     located: bool = True,
     columns: Columns = None,
     skip_bad: bool = False,
-) -> Examples[Asked]:
+) -> Examples[PassageQuestion]:
     """Read questions about passages, from .json or .jsonl (.gz).
 
     A .json of SQuAD's form: `data`, a list of `paragraphs`, each with a `context` and `qas`, of
@@ -121,7 +121,7 @@ def _whole(path: Path) -> list[Any] | None:
     return held["data"]
 
 
-def _of_squad(path: Path, data: list[Any], make: Any) -> Numbered[Asked]:
+def _of_squad(path: Path, data: list[Any], make: Any) -> Numbered[PassageQuestion]:
     """The questions of all paragraphs, each with its passage."""
     for i, article in enumerate(data):
         for j, paragraph in enumerate(_list(path, f"data[{i}]", article, "paragraphs")):
@@ -141,12 +141,12 @@ def _list(path: Path, where: str, held: Any, name: str) -> list[Any]:
     return listed
 
 
-def _numbered(questions: Numbered[Asked]) -> Iterator[tuple[int | str, Any]]:
+def _numbered(questions: Numbered[PassageQuestion]) -> Iterator[tuple[int | str, Any]]:
     """Give questions without an id their place as one; an id may come only once."""
     ids: set[str] = set()
 
-    def named(where: int | str, make: Any) -> Asked:
-        question: Asked = make()
+    def named(where: int | str, make: Any) -> PassageQuestion:
+        question: PassageQuestion = make()
         question = question._replace(id=question.id or str(where))
         if question.id in ids:
             raise BadExample(f"The id {question.id!r} is that of an earlier question too.")
@@ -157,7 +157,7 @@ def _numbered(questions: Numbered[Asked]) -> Iterator[tuple[int | str, Any]]:
         yield where, partial(named, where, make)
 
 
-def _asked(fields: dict[str, Any], *, located: bool) -> Asked:
+def _asked(fields: dict[str, Any], *, located: bool) -> PassageQuestion:
     question, text = field(fields, ["question"]), field(fields, PASSAGE)
     listed = fields.get("answers") or []
     if not isinstance(listed, list):
@@ -169,7 +169,7 @@ def _asked(fields: dict[str, Any], *, located: bool) -> Asked:
     places = {place for each in answers for place in _places(text, *each, located=located)}
     name = "" if fields.get("id") is None else str(fields["id"])
     texts = tuple(stated for stated, _ in answers)
-    return Asked(question, text, texts, tuple(sorted(places)), name, impossible)
+    return PassageQuestion(question, text, texts, tuple(sorted(places)), name, impossible)
 
 
 def _answer(listed: Any) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from playmask.data.examples import Examples
 from playmask.data.gathering import BadExample, check_all
 from playmask.data.inputs import read_questions
 from playmask.data.offsets import trimmed
-from playmask.data.passages import Asked, read_passages
+from playmask.data.passages import PassageQuestion, read_passages
 from playmask.data.submissions import write_answers
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.reading import CMRC, DUREADER, SQUAD, reading_scores
@@ -75,26 +75,28 @@ class Reader(Task[R], Generic[R]):
     @classmethod
     def parse(
         cls, settings: R, path: str | Path, *, columns: Columns = None, skip_bad: bool = False
-    ) -> Examples[Asked]:
+    ) -> Examples[PassageQuestion]:
         """Read questions with located answers."""
         return read_passages(path, columns=columns, skip_bad=skip_bad)
 
     @classmethod
-    def parse_references(cls, settings: R, path: str | Path, **options: Any) -> Examples[Asked]:
+    def parse_references(
+        cls, settings: R, path: str | Path, **options: Any
+    ) -> Examples[PassageQuestion]:
         """Read questions with answers that need not stand in the passage: texts are compared."""
         return read_passages(path, located=False, **options)
 
-    def check(self, example: Any) -> Asked:
+    def check(self, example: Any) -> PassageQuestion:
         """A question with an answer that has a place, or that is known to have none."""
         question = self.check_reference(example)
         if not question.places and not question.impossible:
             raise BadExample(f"The answer {question.answers[0]!r:.40} has no place in the passage.")
         return question
 
-    def check_reference(self, example: Any) -> Asked:
+    def check_reference(self, example: Any) -> PassageQuestion:
         """A question with an answer, or that is known to have none."""
-        if not isinstance(example, Asked):
-            raise BadExample(f"It is {example!r:.60}, not an Asked.")
+        if not isinstance(example, PassageQuestion):
+            raise BadExample(f"It is {example!r:.60}, not an PassageQuestion.")
         if not example.answers and not example.impossible:
             raise BadExample(f"The question {example.question!r:.40} has no answer.")
         places = tuple(trimmed(example.text, *place) for place in example.places)
@@ -125,7 +127,7 @@ class Reader(Task[R], Generic[R]):
         """Answers that no token's ends meet."""
         return misalignments(self.windows(examples), examples, _located)
 
-    def learnt_windows(self, examples: Sequence[Asked]) -> list[Window]:
+    def learnt_windows(self, examples: Sequence[PassageQuestion]) -> list[Window]:
         """The windows of questions that are learnt; their notes say what cannot be found there."""
         windows = self.windows(examples)
         add_notes(examples, misalignments(windows, examples, _located))
@@ -144,7 +146,7 @@ class Reader(Task[R], Generic[R]):
         return example
 
     @classmethod
-    def learn(cls, settings: R, examples: Examples[Asked]) -> R:
+    def learn(cls, settings: R, examples: Examples[PassageQuestion]) -> R:
         """Whether some questions have no answer."""
         return settings.change(impossible=any(example.impossible for example in examples))
 
@@ -161,7 +163,7 @@ class Reader(Task[R], Generic[R]):
 
     def example_json(self, example: Any) -> Fields:
         """The question, and its id where it has one."""
-        named = {"id": example.id} if isinstance(example, Asked) else {}
+        named = {"id": example.id} if isinstance(example, PassageQuestion) else {}
         return {**named, "question": example[0]}
 
     def answer_json(self, example: Any, answer: Answer) -> Fields:
@@ -169,7 +171,7 @@ class Reader(Task[R], Generic[R]):
         text, start, end, score = answer
         return {"answer": text, "start": start, "end": end, "score": round(score, DIGITS)}
 
-    def target_json(self, example: Asked) -> Fields:
+    def target_json(self, example: PassageQuestion) -> Fields:
         """The right answers; none where the question has none."""
         return {"answers": [*example.answers]}
 
@@ -192,7 +194,10 @@ class Reader(Task[R], Generic[R]):
         return self.settings.max_length
 
     def measure(
-        self, examples: Sequence[Asked], answers: Sequence[Answer], metric: str | None = None
+        self,
+        examples: Sequence[PassageQuestion],
+        answers: Sequence[Answer],
+        metric: str | None = None,
     ) -> dict[str, float]:
         """F1 and exact matches, 0 to 1, by the rule of a competition: dureader, cmrc, squad.
 
@@ -244,7 +249,7 @@ class Reader(Task[R], Generic[R]):
         return sorted(merged.values(), key=lambda answer: -answer.score)
 
 
-def _located(question: Asked) -> Located:
+def _located(question: PassageQuestion) -> Located:
     """The passage, and where its answers stand."""
     return Located(question.text, question.places)
 
@@ -265,7 +270,7 @@ def _short(text: str) -> str:
 
 
 def pair_of(i: int, question: Any) -> tuple[str, str]:
-    """A question and its passage, also from an Asked."""
+    """A question and its passage, also from an PassageQuestion."""
     pair = question[:2] if isinstance(question, (tuple, list)) else ()
     if len(pair) != 2 or not all(isinstance(each, str) for each in pair):
         raise InputError(f"Text {i} is {question!r:.60}, not (question, passage).")

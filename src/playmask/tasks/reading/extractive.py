@@ -9,7 +9,7 @@ import numpy.typing as npt
 from keras import ops
 
 from playmask.data.offsets import places_of
-from playmask.data.passages import Asked
+from playmask.data.passages import PassageQuestion
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.labelling.losses import HIDDEN
 from playmask.labelling.spans import MarginalSpanCrossentropy
@@ -114,7 +114,7 @@ class ReadingComprehension(Reader[ReaderSettings]):
         longest: int = self.network.longest
         return 1 + (first + len(self.masks)) * longest + last - first
 
-    def encode_examples(self, examples: Sequence[Asked]) -> Encoded:
+    def encode_examples(self, examples: Sequence[PassageQuestion]) -> Encoded:
         """Each window that shows an answer whole, or none, and the numbers of what is right.
 
         One that shows no more than a part of an answer teaches nothing, nor does a longer answer.

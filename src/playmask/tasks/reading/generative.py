@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from playmask.data.passages import Asked
+from playmask.data.passages import PassageQuestion
 from playmask.errors import DataError
 from playmask.generation import Beams, Copy, generate
 from playmask.model.transformer import Transformer
@@ -93,7 +93,7 @@ class CopyingReader(Reader[CopyingSettings]):
         """Nats a token, and the accuracy of tokens."""
         return token_objective()
 
-    def encode_examples(self, examples: Sequence[Asked]) -> Encoded:
+    def encode_examples(self, examples: Sequence[PassageQuestion]) -> Encoded:
         """The windows that show an answer whole, with the first of them, or none at all.
 
         One that shows no more than a part of an answer teaches nothing, nor does a longer answer.
@@ -111,7 +111,7 @@ class CopyingReader(Reader[CopyingSettings]):
                 answers.append(whole[0] if whole else "")
         return self.form.encode(sources, self.form.targets(answers))
 
-    def _short(self, examples: Sequence[Asked]) -> set[str]:
+    def _short(self, examples: Sequence[PassageQuestion]) -> set[str]:
         """The answers that can be written whole, with their end."""
         stated = sorted({each.text[slice(*place)] for each in examples for place in each.places})
         encodings = self.tokenizer.encode(stated, special=False)
