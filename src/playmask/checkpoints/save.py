@@ -109,10 +109,7 @@ def save(
     older = read_manifest(directory, damaged={}).among(vocabulary_files.PARTS)
     whole = reading(weights_of(model))
     with whole, committing(directory, [*older, *shards.listed(place)]) as staging:
-        if len(parts) > 1:
-            shards.write(staging / files.weights, tensors, parts, files.write)
-        else:
-            files.write(staging / files.weights, tensors)
+        shards.write(staging / files.weights, tensors, parts, files.write)
         write_json(staging / files.config, config)
         if tokenizer is not None:
             tokenizer.save(staging, vocab=dialect != "playmask")

@@ -39,7 +39,10 @@ def write(
     shards: list[dict[str, Spec]],
     write_file: Callable[[Path, Mapping[str, np.ndarray]], None],
 ) -> None:
-    """Write shards beside where `file` would be, then the index that lists them."""
+    """Write a file, or several shards beside where it would be and the index that lists them."""
+    if len(shards) < 2:
+        write_file(file, tensors)
+        return
     index, count = index_of(file), len(shards)
     names = [f"{file.stem}-{i:05d}-of-{count:05d}{file.suffix}" for i in range(1, count + 1)]
     home = {name: at for at, shard in zip(names, shards, strict=True) for name in shard}
