@@ -9,6 +9,7 @@ import pytest
 
 import playmask
 from comparing import numpy_of
+from pairwise import crossed
 from playmask.errors import ConfigError, NotFiniteError
 from playmask.runtime.train.averages import averages
 from playmask.runtime.train.fitting import best_epoch
@@ -134,8 +135,9 @@ class Peeking(keras.callbacks.Callback):
         self.averages.append({name: pair[1] for name, pair in both.items()})
 
 
-@pytest.mark.parametrize("more", [(), (keras.callbacks.SwapEMAWeights(),)])
-@pytest.mark.parametrize("directory", [False, True])
+@pytest.mark.parametrize(
+    ("more", "directory"), crossed([(), (keras.callbacks.SwapEMAWeights(),)], [False, True])
+)
 def test_averages_are_measured_validated_and_kept(more, directory, tmp_path):
     """In the network and on disk; the training itself goes on from the weights."""
     task, peeking = averaging(new_task("crf")), Peeking()
@@ -161,7 +163,10 @@ def test_averages_are_measured_validated_and_kept(more, directory, tmp_path):
     plain.compile = lambda _: compile_it(Averaging())
     plain.fit(TRAIN, **PLAN, callbacks=[seen])
     last = [np.concatenate([w.ravel() for w in p.weights[-1].values()]) for p in (peeking, seen)]
-    assert np.array_equal(*last)  # what is measured in between changes nothing
+    if keras.backend.backend() == "tensorflow":  # whose threads add up in any order
+        assert np.allclose(*last, rtol=0, atol=1e-7)
+    else:
+        assert np.array_equal(*last)  # what is measured in between changes nothing
 
 
 def test_averages_survive_an_interruption(tmp_path):
@@ -205,15 +210,16 @@ class Spoiling(playmask.StepHook):
             weight.assign(keras.ops.full(weight.shape, self.value))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-@pytest.mark.parametrize(("epoch", "step"), [(0, 0), (1, 1), (2, 3)])
-def test_a_loss_that_is_not_finite_stops_the_training(value, epoch, step, tmp_path):
+@pytest.mark.parametrize(
+    ("value", "place"), crossed([float("nan"), float("inf")], [(0, 0), (1, 1), (2, 3)])
+)
+def test_a_loss_that_is_not_finite_stops_the_training(value, place, tmp_path):
     task = new_task("crf")
     begin = weights_of(task)
     weighed, _ = scripted(task)
-    data = DATA[:64] * 2
-    place = f"at step {step + 1} of epoch {epoch + 1}, .*Try a low"
-    with pytest.raises(NotFiniteError, match=place):
+    data, (epoch, step) = DATA[:64] * 2, place
+    where = f"at step {step + 1} of epoch {epoch + 1}, .*Try a low"
+    with pytest.raises(NotFiniteError, match=where):
         task.fit(data, CHECKS, directory=tmp_path, callbacks=[Spoiling(value, epoch, step)], **PLAN)
     best = {0: begin, 1: None, 2: None}[epoch]
     if best is None:
