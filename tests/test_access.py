@@ -111,6 +111,10 @@ class Storm:
                 states = [self.same(answer, each[some]) for each in self.answers]
                 self.counts[str(states.index(True)) if any(states) else "wrong"] += 1
 
+    def unlucky(self) -> bool:
+        """Whether so many trainings have passed that chance is no excuse."""
+        return self.counts["fitted"] >= ROUNDS + 10
+
     def malformed(self) -> None:
         """Send what no task takes; it is always refused by playmask itself."""
         while not self.over.is_set():
@@ -128,12 +132,15 @@ class Storm:
                 self.counts["reloaded"] += 1
             except BusyError:
                 self.counts["not reloaded"] += 1
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     def fit(self, data: Any, directory: Any) -> None:
-        """Train from the first weights, some times, with time between for those who wait."""
+        """Train from the first weights, some times, with time between for those who wait.
+
+        And once more, where by chance nobody asked between a training and the next reload.
+        """
         try:
-            for _ in range(ROUNDS):
+            while self.counts["fitted"] < ROUNDS or not (self.counts["1"] or self.unlucky()):
                 self.task.load_weights(directory)
                 time.sleep(0.2)
                 self.task.fit(data, **FIT)
@@ -175,7 +182,7 @@ def test_every_answer_is_of_one_state_of_the_weights(kind, tmp_path):
             job.result()
     counts = storm.counts
     assert not counts["wrong"], counts
-    assert counts["fitted"] == ROUNDS
+    assert counts["fitted"] >= ROUNDS
     needed = ("0", "1", "refused", "malformed", "reloaded", "not reloaded")
     assert all(counts[each] for each in needed), counts
     task.load_weights(tmp_path)

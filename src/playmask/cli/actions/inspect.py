@@ -13,7 +13,7 @@ from playmask.checkpoints.resize import Rows
 from playmask.checkpoints.source import Source, find
 from playmask.cli.actions.checkpoint import heads_in, summary, tokenizer_beside
 from playmask.cli.output import print_table
-from playmask.errors import DataError
+from playmask.errors import CheckpointError, DataError, brief
 from playmask.files import read_json
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank
@@ -91,6 +91,9 @@ def describe_checkpoint(
     task = source.directory / TASK
     saved = read_json(task) if task.is_file() else None
     if saved is not None:
+        if not isinstance(saved.get("settings"), dict):
+            settings = brief(saved.get("settings"))
+            raise CheckpointError(f"{task}: The settings are {settings}, where an object is due.")
         own = "part of the task: " + str(saved.get("task"))
         ignored = tuple(
             i._replace(reason=own) if i.theirs.startswith(HEAD) else i for i in report.ignored
@@ -137,7 +140,7 @@ def _overview(description: Description) -> list[tuple[str, str]]:
     ]
     rows += [("note", note) for note in report.notes]
     if description.task is not None:
-        fields = {n: v for n, v in description.task.get("settings", {}).items() if n != "is"}
+        fields = {n: v for n, v in description.task["settings"].items() if n != "is"}
         settings = "; ".join(f"{name} {_value(value)}" for name, value in fields.items())
         rows.insert(1, ("task", f"{description.task.get('task')}: {settings}"))
     return rows
