@@ -16,8 +16,7 @@ SOURCE = ROOT / "src" / "playmask"
 
 LAYERS = (
     ("cache_folder", "errors", "lazy"),
-    ("checksums", "files", "habits", "metrics", "protobuf", "untrusted"),
-    ("commits",),
+    ("files", "habits", "metrics", "protobuf", "untrusted"),
     ("model",),
     ("data", "families", "labelling", "runtime", "tokenizers"),
     ("checkpoints", "generation"),

@@ -9,7 +9,7 @@ import pytest
 import playmask
 from cli.commands import SMALL, call, complaint, reviews, write_table
 from crashes.disk import states
-from playmask.commits import recover
+from playmask.files.commits import recover
 from playmask.runtime.train.backup import BACKUP, finished_epochs, is_finished
 
 EPOCHS = 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crashes.disk import COUNTS, content, states
-from playmask.commits import committing, recover
+from playmask.files.commits import committing, recover
 
 CHILD = """
 import os, signal, sys

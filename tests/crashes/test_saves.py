@@ -10,8 +10,8 @@ import playmask
 from comparing import numpy_of, tiny
 from crashes.disk import Full, before_each, content, leftovers, states
 from playmask.cli.actions import convert
-from playmask.commits import COMMIT, recover
 from playmask.errors import CheckpointError
+from playmask.files.commits import COMMIT, recover
 from playmask.model.parts import Learned
 from playmask.model.transformer import weights_by_name
 

@@ -11,8 +11,8 @@ import pytest
 
 import playmask
 from crashes.disk import Full, before_each, content, leftovers, states
-from playmask.commits import COMMIT, committing, recover
 from playmask.errors import CheckpointError, ConfigError
+from playmask.files.commits import COMMIT, committing, recover
 from playmask.runtime.train import fitting
 from playmask.runtime.train.backup import finished_epochs, is_finished
 from tasks.test_classify import new_task, reviews, same_weights

@@ -12,11 +12,11 @@ from playmask.checkpoints import bundle, megatron, safetensors, shards, torch_zi
 from playmask.checkpoints.dialect_tensors import DialectTensors
 from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import ARCHITECTURE, TORCH_FILES, WEIGHTS
-from playmask.checksums import read_manifest
-from playmask.commits import committing, recover
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files import write_json
+from playmask.files.checksums import read_manifest
+from playmask.files.commits import committing, recover
 from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading, weights_of
 from playmask.tokenizers import Tokenizer, vocabulary_files

@@ -9,10 +9,10 @@ from typing import Any
 from playmask.checkpoints import bundle, hub, megatron, safetensors, torch_zip
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.wrappers import Unwrapped, prefix_of
-from playmask.checksums import CHECKSUMS, read_manifest
-from playmask.commits import recover
 from playmask.errors import CheckpointError, ConfigError, brief
 from playmask.files import read_json, refuse_stand_ins
+from playmask.files.checksums import CHECKSUMS, read_manifest
+from playmask.files.commits import recover
 from playmask.habits import hint
 from playmask.model.architecture import Architecture
 from playmask.model.heads import with_needed

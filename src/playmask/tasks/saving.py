@@ -13,10 +13,10 @@ from playmask.checkpoints.load import architecture as architecture_of
 from playmask.checkpoints.load import in_dtype, load, policy_of
 from playmask.checkpoints.save import check_can_be_saved, describe
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_description, verifying
-from playmask.checksums import read_manifest
-from playmask.commits import committing, recover
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.files import read_json, write_json
+from playmask.files.checksums import read_manifest
+from playmask.files.commits import committing, recover
 from playmask.model.recipes import from_json, to_json
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill_all, undisturbed

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from playmask.commits import destination
 from playmask.errors import ConfigError, DataError, nearest
 from playmask.files import JsonObject, write_json
+from playmask.files.commits import destination
 from playmask.tokenizers.file_contents import read_json_object
 
 NOTES = "playmask"  # our entry in `model`: the one place where `tokenizers` takes unknown keys

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, Never, overload
 
 import numpy as np
 
-from playmask.commits import committing
 from playmask.errors import ConfigError, InputError
 from playmask.files import JsonObject, PathLike, write_bytes
+from playmask.files.commits import committing
 from playmask.habits import hint, hinting, unknown
 from playmask.tokenizers import added_tokens, frames, vocabulary_files
 from playmask.tokenizers.added_tokens import AddedToken

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from playmask.checksums import read_manifest
-from playmask.commits import recover
 from playmask.errors import ConfigError, DataError
 from playmask.files import JsonObject, PathLike
+from playmask.files.checksums import read_manifest
+from playmask.files.commits import recover
 from playmask.tokenizers import bpe, fairseq, sentencepiece, sentencepiece_model, wordpiece
 from playmask.tokenizers.added_tokens import BESIDE, CONFIG, MAP, NOTES, read_beside, with_markers
 from playmask.tokenizers.content_checks import check_ids, checked

@@ -13,9 +13,9 @@ from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import Source, find
 from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
 from playmask.cli.input_texts import split
-from playmask.commits import contents
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
+from playmask.files.commits import contents
 from playmask.model.transformer import Transformer
 from playmask.tasks.saving import TASK
 

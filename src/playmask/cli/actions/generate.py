@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from playmask.checkpoints import architecture
 from playmask.cli import input_texts
 from playmask.cli.output import complain, print_json_lines, print_text
-from playmask.commits import recover
 from playmask.errors import ConfigError, DataError, PlaymaskError
+from playmask.files.commits import recover
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
 from playmask.generation.generate import TARGETS
 from playmask.tasks.saving import TASK, load_task

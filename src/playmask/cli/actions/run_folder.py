@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
 from playmask.cli.options import NewModel
 from playmask.cli.output import note
-from playmask.commits import contents, recover
 from playmask.errors import ConfigError
 from playmask.files import read_json
+from playmask.files.commits import contents, recover
 from playmask.model.recipes import Options as Recipe
 from playmask.runtime.train.backup import finished_epochs, is_finished
 from playmask.runtime.train.options import TrainingOptions

@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from playmask.checksums import read_manifest
-from playmask.commits import recover
 from playmask.errors import CheckpointError, ConfigError
 from playmask.files import read_json, write_json
+from playmask.files.checksums import read_manifest
+from playmask.files.commits import recover
 
 HISTORY, BACKUP, DATA = "training.json", ".playmask-training", "data.sha256"
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import keras
 import numpy as np
 
-from playmask.commits import committing
 from playmask.errors import ConfigError
+from playmask.files.commits import committing
 from playmask.runtime.batches import Batches
 from playmask.runtime.train.averages import averaged, swap, swapped_by
 from playmask.runtime.train.backup import HISTORY, Backup, read_history, write_history

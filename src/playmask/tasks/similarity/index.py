@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from playmask.checksums import read_manifest
-from playmask.commits import committing, recover
 from playmask.errors import CheckpointError, ConfigError, InputError
 from playmask.files import read_json, write_json
+from playmask.files.checksums import read_manifest
+from playmask.files.commits import committing, recover
 from playmask.tasks.texts import texts_of
 
 SENTENCES, VECTORS = "sentences.json", "vectors.usearch"

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from playmask.checksums import CHECKSUMS, Part, manifest_text, read_manifest
 from playmask.errors import CheckpointError
 from playmask.files import STAGING, PathLike, make_directory, writing
+from playmask.files.checksums import CHECKSUMS, Part, manifest_text, read_manifest
 
 try:
     import fcntl

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from playmask.errors import CheckpointError, PlaymaskError, WriteError
+from playmask.lazy import find_submodules
 
 PathLike = str | os.PathLike[str]
 JsonObject = dict[str, Any]
@@ -137,3 +138,6 @@ def replacing(*paths: PathLike) -> Iterator[list[Path]]:
     finally:
         for source in temporary:
             source.unlink(missing_ok=True)
+
+
+find_submodules(__name__)
