@@ -151,17 +151,16 @@ def load(
     changes |= {name: value for name, value in orders.items() if value is not None}
     rows = Rows(report.architecture.vocabulary, keep_tokens, compound_tokens)
     changed = _changed(report, like, rows, changes)
-    verified = verifying(source.directory)
-    chosen = _heads(heads, changed)
-    if heads is None and source.container == "playmask":
-        chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
-    policy = policy_of(dtype)
-    model = blank(lambda: Transformer(changed, chosen, dtype=policy))
-    plan = make_plan(model, source, report, rows, resize)
-    _warn_of_fresh(plan, heads)
-    tokenizer, ignored = tokenizer_beside(source, rows)
-    _fill(model, source, plan, copy)
-    verified()
+    with verifying(source.directory):
+        chosen = _heads(heads, changed)
+        if heads is None and source.container == "playmask":
+            chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
+        policy = policy_of(dtype)
+        model = blank(lambda: Transformer(changed, chosen, dtype=policy))
+        plan = make_plan(model, source, report, rows, resize)
+        _warn_of_fresh(plan, heads)
+        tokenizer, ignored = tokenizer_beside(source, rows)
+        _fill(model, source, plan, copy)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer
     return in_dtype(model, dtype)

@@ -1,7 +1,8 @@
 """Finding a checkpoint on disk: its container, its configuration, its tensors."""
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,10 +97,11 @@ def find(path: str | Path, family: str | None = None) -> Source:
     return source if file is None else replace(source, config=read_json(file))
 
 
-def verifying(directory: Path) -> Callable[[], None]:
+@contextlib.contextmanager
+def verifying(directory: Path) -> Iterator[None]:
     """Compare a checkpoint's files with the directory's checksums.json, if it has one.
 
-    The weights are read in a thread, beside other work; what is returned waits for the verdict.
+    The weights are read in a thread, beside the work inside, whose end waits for the verdict.
 
     Raises: CheckpointError for a file that is not what was saved
     """
@@ -109,7 +111,8 @@ def verifying(directory: Path) -> Callable[[], None]:
     weights = manifest.among(WEIGHT_PARTS)
     refuse_stand_ins(directory / name for name in (*small, *weights))
     manifest.verify(small)
-    return manifest.verifying(weights)
+    with manifest.verifying(weights):
+        yield
 
 
 def _open(path: str | Path) -> Source:

@@ -1,9 +1,10 @@
 """The manifest of a saved directory: sizes and checksums of its parts, which a load verifies."""
 
+import contextlib
 import ctypes
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -85,8 +86,13 @@ class Manifest(NamedTuple):
                     f"{path} has the checksum {crc}, {CHECKSUMS} says {right.crc32c}"
                 )
 
-    def verifying(self, names: Iterable[str]) -> Callable[[], None]:
-        """Verify in a thread, beside other work; what is returned waits for the verdict."""
+    @contextlib.contextmanager
+    def verifying(self, names: Iterable[str]) -> Iterator[None]:
+        """Verify in a thread, beside the work inside, whose end waits for the verdict.
+
+        Whatever ends the work, nobody reads the files afterwards: they may be cut short then, which
+        ends a process that has them mapped.
+        """
         verdict: Future[None] = Future()
 
         def run() -> None:
@@ -95,8 +101,13 @@ class Manifest(NamedTuple):
             except BaseException as error:
                 verdict.set_exception(error)
 
-        threading.Thread(target=run, daemon=True, name="playmask-checksums").start()
-        return verdict.result
+        thread = threading.Thread(target=run, daemon=True, name="playmask-checksums")
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
+        verdict.result()
 
     def _refusal(self, reason: str) -> CheckpointError:
         return CheckpointError(

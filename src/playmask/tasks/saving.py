@@ -164,22 +164,21 @@ def load_task(directory: str | Path, *, dtype: Any = None, copy: bool = False) -
     """
     directory = Path(directory)
     settings, training = read_settings(directory)
-    verified = verifying(directory)
-    read_manifest(directory).verify([TASK])
-    description = directory / ARCHITECTURE
-    architecture, heads = read_description(description, read_json(description))
-    tokenizer, kind = Tokenizer.load(directory), task_class(settings.task)
+    with verifying(directory):
+        read_manifest(directory).verify([TASK])
+        description = directory / ARCHITECTURE
+        architecture, heads = read_description(description, read_json(description))
+        tokenizer, kind = Tokenizer.load(directory), task_class(settings.task)
 
-    def build() -> keras.Model:
-        transformer = Transformer(architecture, heads, dtype=policy_of(dtype))
-        return kind.build_network(transformer, tokenizer, settings)
+        def build() -> keras.Model:
+            transformer = Transformer(architecture, heads, dtype=policy_of(dtype))
+            return kind.build_network(transformer, tokenizer, settings)
 
-    network = blank(build)
-    tensors = safetensors.read(directory / WEIGHTS)
-    check_weights(network, tensors)
-    values = [(v, partial(tensors.__getitem__, n)) for n, v in all_weights(network).items()]
-    fill_all(values, copy=copy)
-    verified()
+        network = blank(build)
+        tensors = safetensors.read(directory / WEIGHTS)
+        check_weights(network, tensors)
+        values = [(v, partial(tensors.__getitem__, n)) for n, v in all_weights(network).items()]
+        fill_all(values, copy=copy)
     network.transformer.tokenizer = tokenizer
     in_dtype(network.transformer, dtype)
     task = kind(network, tokenizer, settings)
