@@ -259,7 +259,9 @@ def test_a_published_configuration_means(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_is_written_is_read_back(name):
     family = FAMILIES[name]
-    changed = family.base.change(vocabulary=100, dropout=0.25, depth=2)
+    changed = family.base.change(vocabulary=100, depth=2)
+    if "dropout" in {key.ours for key in family.configuration.keys}:
+        changed = changed.change(dropout=0.25)
     if changed.decoder is not None:
         changed = changed.change(decoder=replace(changed.decoder, depth=3))
     for dialect in family.dialects:

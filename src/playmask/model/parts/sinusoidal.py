@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from playmask.errors import ConfigError
@@ -20,9 +21,15 @@ def check_even(size: int, what: str) -> None:
         )
 
 
-def angles(positions: Tensor, size: int, base: float) -> Tensor:
-    """By how much each pair of numbers turns: positions (...) -> (..., size / 2), radians."""
-    speeds = ops.convert_to_tensor(base ** (-np.arange(0, size, 2) / size), "float32")
+def frequencies(base: float, size: int) -> npt.NDArray[np.float64]:
+    """Angles a token, in radians, of each pair of `size` numbers: base^(-2i/size), (size / 2,)."""
+    powers: npt.NDArray[np.float64] = base ** (-np.arange(0, size, 2) / size)
+    return powers
+
+
+def angles(positions: Tensor, each: npt.NDArray[np.float64]) -> Tensor:
+    """By how much each pair of numbers turns: positions (...) -> (..., pairs), radians."""
+    speeds = ops.convert_to_tensor(each, "float32")
     return ops.expand_dims(ops.cast(positions, "float32"), -1) * speeds
 
 
@@ -31,7 +38,7 @@ def sinusoids(positions: Tensor, size: int, base: float = 10000.0) -> Tensor:
 
     Source: Vaswani et al. 2017, §3.5; the order of NEZHA's and bert4keras' tables
     """
-    turned = angles(positions, size, base)
+    turned = angles(positions, frequencies(base, size))
     pairs = ops.stack([ops.sin(turned), ops.cos(turned)], axis=-1)
     return ops.reshape(pairs, (*ops.shape(turned)[:-1], size))
 
