@@ -74,6 +74,11 @@ def write_activation(name: Any) -> Any:
     return next(theirs for theirs, ours in _ACTIVATIONS.items() if ours == name)
 
 
+def write_silu(name: Any) -> Any:
+    """The name that newer configurations have: "silu" for what others call "swish"."""
+    return "silu" if name == "swish" else write_activation(name)
+
+
 def write_tanh(name: Any) -> Any:
     """The name that `read_tanh` reads; a plain "gelu" is what bert4keras' files say."""
     if isinstance(name, list):
@@ -99,7 +104,7 @@ HARMLESS = frozenset(
     forced_bos_token_id forced_eos_token_id remove_invalid_values prefix tie_encoder_decoder
     predict_special_tokens xla_device pad_token eos_token layer_type
     unpad_inputs use_memory_efficient_attention pretraining_tp reference_compile
-    deterministic_flash_attn sparse_prediction sparse_pred_ignore_index repad_logits_with_loss
+    deterministic_flash_attn sparse_prediction sparse_pred_ignore_index repad_logits_with_grad
     attn_implementation _attn_implementation
     _attn_implementation_autoset""".split()
 )

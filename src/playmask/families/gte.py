@@ -1,7 +1,7 @@
 """GTE (new): BERT with rotary positions and gated feed-forward layers (Zhang et al. 2024, mGTE)."""
 
 from playmask.errors import ConfigError, brief
-from playmask.families.config import Fields, Key, read_activation, refuse_others, write_activation
+from playmask.families.config import Fields, Key, read_activation, refuse_others, write_silu
 from playmask.families.encoders import (
     HUGGINGFACE_IGNORED,
     REQUIRED,
@@ -18,6 +18,8 @@ from playmask.families.rope import ROPE_KEYS, take_rotary, write_rotary
 from playmask.model.architecture import Architecture
 from playmask.model.parts import Rotary
 
+THETA = 160_000.0
+
 BASE = Architecture(
     family="gte",
     vocabulary=250048,
@@ -26,7 +28,7 @@ BASE = Architecture(
     attention_heads=12,
     inner=3072,
     gate="linear",
-    position=Rotary(160_000.0, halves=True),
+    position=Rotary(THETA, halves=True),
     segments=1,
     pad=1,
     bias=("query", "key", "value", "output", "outer"),
@@ -37,7 +39,7 @@ BASE = Architecture(
 NOT_BERT = ("hidden_act", "embedding_size", "attention_key_size", "attention_head_size")
 ENCODER_KEYS = (
     *(key for key in BERT_KEYS if key.theirs not in (*NOT_BERT, "segment_vocab_size")),
-    Key("hidden_act", "gated", read_activation, write_activation),
+    Key("hidden_act", "gated", read_activation, write_silu),
     *ROPE_KEYS,
 )
 """BERT's keys, and those of rotary positions."""
@@ -57,7 +59,7 @@ def from_fields(fields: Fields) -> Fields:
     kind = fields.pop("position_type", "rope")
     if kind != "rope":
         raise ConfigError(f"position_embedding_type {brief(kind)} is not GTE's; 'rope' is due.")
-    position = take_rotary(fields, BASE.position.base)
+    position = take_rotary(fields, THETA)
     activation = fields.pop("gated", BASE.activation)
     return {**fields, "position": position, "activation": activation}
 

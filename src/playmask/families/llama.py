@@ -9,7 +9,7 @@ from playmask.families.config import (
     Fields,
     Key,
     read_activation,
-    write_activation,
+    write_silu,
 )
 from playmask.families.encoders import REQUIRED, TRANSPOSED, configuration, transposed
 from playmask.families.family import Family
@@ -54,7 +54,7 @@ KEYS = (
     Key("num_key_value_heads", "key_value_heads"),
     Key("head_dim", "head_size"),
     Key("intermediate_size", "inner"),
-    Key("hidden_act", "gated", read_activation, write_activation),
+    Key("hidden_act", "gated", read_activation, write_silu),
     Key("attention_dropout", "attention_dropout"),
     Key("initializer_range", "initializer_range"),
     Key("rms_norm_eps", "epsilon"),

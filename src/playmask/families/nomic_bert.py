@@ -23,6 +23,8 @@ from playmask.families.rope import take_rotary, write_rotary
 from playmask.model.architecture import Architecture
 from playmask.model.parts import DynamicScaling, Rotary
 
+THETA = 1000.0
+
 BASE = Architecture(
     family="nomic_bert",
     vocabulary=30528,
@@ -32,7 +34,7 @@ BASE = Architecture(
     inner=3072,
     activation="swish",
     gate="linear",
-    position=Rotary(1000.0, halves=True),
+    position=Rotary(THETA, halves=True),
     bias=False,
     dropout=0.0,
     attention_dropout=0.0,
@@ -100,7 +102,7 @@ def from_fields(fields: Fields) -> Fields:
         raise ConfigError(
             f"activation_function {brief(glu)} has no gate that is known.{nearest(str(glu), GATES)}"
         )
-    trained, position = fields.pop("trained", None), take_rotary(fields, BASE.position.base)
+    trained, position = fields.pop("trained", None), take_rotary(fields, THETA)
     if factor and position.scaling is None:
         position = replace(position, scaling=DynamicScaling(factor, trained or 2048))
     bias = biased(

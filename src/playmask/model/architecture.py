@@ -29,7 +29,7 @@ from playmask.model.parts import (
 from playmask.model.parts.by_block import chosen, first, of, read_parts
 from playmask.model.parts.part import adds_to_embedding
 from playmask.model.recipes import from_json, recipe, to_json
-from playmask.model.vocabulary_head import VocabularyHead
+from playmask.model.vocabulary_head import VocabularyHead as VocabularyHead
 
 
 @recipe

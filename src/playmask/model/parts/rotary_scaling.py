@@ -4,13 +4,10 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from playmask.errors import ConfigError, brief
-from playmask.model.parts.sinusoidal import frequencies
+from playmask.model.parts.sinusoidal import Frequencies, frequencies
 from playmask.model.recipes import recipe
-
-Frequencies = npt.NDArray[np.float64]
 
 
 def check_numbers(scaling: Any, *names: str, least: float = 0.0) -> None:
@@ -76,11 +73,10 @@ class NtkScaling(Scaling):
     def frequencies(self, base: float, size: int) -> Frequencies:
         """Angles a token, in radians, of each pair of a head of a size: (H/2,)."""
         if self.exponent is None:
-            scaled: Frequencies = frequencies(base * self.factor, size)
-            return scaled / self.factor ** (2 / size)
+            return frequencies(base * self.factor, size) / np.float64(self.factor ** (2 / size))
         rate = math.log(self.factor) / (size / 2) ** self.exponent
-        shrunk: Frequencies = frequencies(base, size)
-        return shrunk / np.exp(rate * np.arange(1, size // 2 + 1) ** self.exponent)
+        shrinks: Frequencies = np.exp(rate * np.arange(1, size // 2 + 1) ** self.exponent)
+        return frequencies(base, size) / shrinks
 
 
 @recipe
@@ -143,8 +139,8 @@ class YarnScaling(Scaling):
             low, high = math.floor(low), math.ceil(high)
         low, high = max(low, 0), min(high, size - 1)
         high = high + 0.001 if low == high else high
-        ramp = np.clip((np.arange(size // 2) - low) / (high - low), 0, 1)
-        plain: Frequencies = frequencies(base, size)
+        ramp: Frequencies = np.clip((np.arange(size // 2) - low) / (high - low), 0, 1)
+        plain = frequencies(base, size)
         return plain / self.factor * ramp + plain * (1 - ramp)
 
 
@@ -169,7 +165,7 @@ class LlamaScaling(Scaling):
 
     def frequencies(self, base: float, size: int) -> Frequencies:
         """Angles a token, in radians, of each pair of a head of a size: (H/2,)."""
-        plain: Frequencies = frequencies(base, size)
+        plain = frequencies(base, size)
         turns = self.longest * plain / (2 * math.pi)
-        share = np.clip((turns - self.low) / (self.high - self.low), 0, 1)
+        share: Frequencies = np.clip((turns - self.low) / (self.high - self.low), 0, 1)
         return plain / self.factor * (1 - share) + plain * share

@@ -12,6 +12,8 @@ from playmask.model.masks import Tensor
 from playmask.model.parts.part import Part
 from playmask.model.recipes import recipe
 
+Frequencies = npt.NDArray[np.float64]
+
 
 def check_even(size: int, what: str) -> None:
     """Raise ConfigError where numbers cannot be taken in pairs of a sine and a cosine."""
@@ -21,13 +23,13 @@ def check_even(size: int, what: str) -> None:
         )
 
 
-def frequencies(base: float, size: int) -> npt.NDArray[np.float64]:
+def frequencies(base: float, size: int) -> Frequencies:
     """Angles a token, in radians, of each pair of `size` numbers: base^(-2i/size), (size / 2,)."""
-    powers: npt.NDArray[np.float64] = base ** (-np.arange(0, size, 2) / size)
+    powers: Frequencies = base ** (-np.arange(0, size, 2) / size)
     return powers
 
 
-def angles(positions: Tensor, each: npt.NDArray[np.float64]) -> Tensor:
+def angles(positions: Tensor, each: Frequencies) -> Tensor:
     """By how much each pair of numbers turns: positions (...) -> (..., pairs), radians."""
     speeds = ops.convert_to_tensor(each, "float32")
     return ops.expand_dims(ops.cast(positions, "float32"), -1) * speeds
