@@ -157,4 +157,18 @@ TRANSFORMERS = {
     "mt5": ({}, BOTH),
 }
 
-CASES = {**_cases("bert4keras", BERT4KERAS), **_cases("transformers", TRANSFORMERS)}
+TRANSFORMERS5 = {
+    "modernbert_mlm": (MLM, WITH_LOGITS),
+    "gte": ({}, LAST),
+    "nomic_bert": ({}, LAST),
+    "llama_lm": ({}, WITH_LOGITS),
+    "qwen2_lm": ({}, WITH_LOGITS),
+    "qwen3_lm": ({}, WITH_LOGITS),
+    "qwen3_embedding": ({"heads": []}, LAST),
+}
+
+CASES = {
+    **_cases("bert4keras", BERT4KERAS),
+    **_cases("transformers", TRANSFORMERS),
+    **_cases("transformers5", TRANSFORMERS5),
+}

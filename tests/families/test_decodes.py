@@ -61,9 +61,15 @@ def test_dropping_is_not_keeping():
     assert differ > 0
 
 
-@pytest.mark.parametrize("name", ["gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"transformers/{n}" for n in ("gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5")),
+        *(f"transformers5/{n}" for n in ("llama_lm", "qwen2_lm", "qwen3_lm")),
+    ],
+)
 def test_transformers_beams(name):
-    case = CASES[f"transformers/{name}"]
+    case = CASES[name]
     model = case.load()
     cases = json.loads((case.path / "case.json").read_text())["generate"]
     valid = case.inputs.get("valid")

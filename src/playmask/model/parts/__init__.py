@@ -19,6 +19,14 @@ from playmask.model.parts.projections import Gated, Glu, Projections, Separate
 from playmask.model.parts.random_synthesizer import FactorizedRandom, RandomSynthesizer
 from playmask.model.parts.residual_scores import ResidualScores
 from playmask.model.parts.rotary import Rotary, StoredRotary
+from playmask.model.parts.rotary_scaling import (
+    DynamicScaling,
+    LinearScaling,
+    LlamaScaling,
+    NtkScaling,
+    Scaling,
+    YarnScaling,
+)
 from playmask.model.parts.sinusoidal import Sinusoidal
 from playmask.model.parts.synthesizer import Synthesizer
 from playmask.model.parts.talking_heads import TalkingHeads
@@ -34,6 +42,7 @@ __all__ = [
     "Disentangled",
     "Dot",
     "DynamicConvolution",
+    "DynamicScaling",
     "FactorizedDense",
     "FactorizedRandom",
     "Gated",
@@ -42,18 +51,22 @@ __all__ = [
     "Host",
     "Learned",
     "LightConvolution",
+    "LinearScaling",
     "Linformer",
+    "LlamaScaling",
     "Look",
     "MeshDense",
     "Mixer",
     "Mixture",
     "Nezha",
+    "NtkScaling",
     "Part",
     "Projections",
     "PseudoSelf",
     "RandomSynthesizer",
     "ResidualScores",
     "Rotary",
+    "Scaling",
     "Separate",
     "Sinusoidal",
     "Sizes",
@@ -61,6 +74,7 @@ __all__ = [
     "Synthesizer",
     "TalkingHeads",
     "TokenMixing",
+    "YarnScaling",
     "choices",
     "mix",
     "read_position",
