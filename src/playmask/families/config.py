@@ -99,7 +99,8 @@ HARMLESS = frozenset(
     forced_bos_token_id forced_eos_token_id remove_invalid_values prefix tie_encoder_decoder
     predict_special_tokens xla_device pad_token eos_token layer_type
     attn_implementation _attn_implementation
-    _attn_implementation_autoset""".split()
+    _attn_implementation_autoset _num_labels sentence_transformers
+    sbert_ce_default_activation_function""".split()
 )
 """Keys that say nothing about the computation of any family."""
 

@@ -6,21 +6,29 @@ quick. A field without a help text is learnt from the training data, or is for p
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options
 
+if TYPE_CHECKING:
+    from playmask.tasks.published_model import PublishedModel
+
 LABELS = "Such as a,b,c. Default: those of the training file."
 CUT = "Tokens a text is cut to."
 WINDOW = "Tokens that are read at once."
+
+LABEL = "LABEL_{}"
+"""What Hugging Face calls a label without a name."""
 
 
 class TaskSettings(Options):
     """What makes a task of a model; each task has a recipe of its own, derived from this.
 
     task: the name of the task, in task.json and as a command; summary, data, usage: what `playmask
-    train` says of it; labels: of tasks that have some
+    train` says of it; labels: of tasks that have some; published: what the names of the published
+    classes end with that it is made of, and becomes; problems: those of them that it is made of
+    where nobody names a task
     Raises: ConfigError for a value that cannot be
     """
 
@@ -28,6 +36,8 @@ class TaskSettings(Options):
     summary: ClassVar[str]
     data: ClassVar[str]
     usage: ClassVar[str] = "predict {out} --text …"
+    published: ClassVar[str] = ""
+    problems: ClassVar[tuple[str, ...]] = ("",)
 
     max_length: int
     labels: tuple[str, ...] = ()
@@ -45,6 +55,21 @@ class TaskSettings(Options):
         object.__setattr__(self, "labels", names)
         super().__post_init__()
 
+    @classmethod
+    def from_published(cls, stored: "PublishedModel") -> Self:
+        """The settings of the task that a published model becomes.
+
+        Raises: ConfigError where its labels are not such as the task has
+        """
+        raise ConfigError(f"No published model becomes a task {cls.task!r}.")
+
+    def to_published(self) -> dict[str, Any]:
+        """What the configuration of the task as a published model says, besides its encoder's.
+
+        Raises: ConfigError where no published class does what the task does
+        """
+        raise ConfigError(f"No published class is a task {self.task!r}; save as 'playmask'.")
+
     @property
     def row_length(self) -> int:
         """Tokens in a row of the network at most."""
@@ -54,3 +79,12 @@ class TaskSettings(Options):
 def _is_whole(name: str) -> bool:
     """Whether a name holds whole characters, none of which is half a surrogate pair."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def labels_json(labels: Iterable[str]) -> dict[str, Any]:
+    """What a published configuration says of labels, in the order of the logits."""
+    names = [*labels]
+    return {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+    }

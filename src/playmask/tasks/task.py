@@ -25,6 +25,7 @@ from playmask.tasks.explaining import Question, among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
 from playmask.tasks.objective import Objective
 from playmask.tasks.pickling import reduced
+from playmask.tasks.publishing import publish_task
 from playmask.tasks.reports import ClassReport, rule_of
 from playmask.tasks.saving import assign_weights, load_reader, save_task, save_weights
 from playmask.tasks.settings import TaskSettings
@@ -335,9 +336,16 @@ class Task(ABC, Generic[S]):
     __reduce__ = reduced
 
     @one_state
-    def save(self, directory: str | Path) -> Path:
-        """Save into a directory, see `save_task`."""
-        return save_task(self, directory)
+    def save(self, directory: str | Path, dialect: str = "playmask") -> Path:
+        """Save into a directory, whole or not at all.
+
+        dialect: "playmask", or that of published models ("huggingface"), which `transformers`
+        reads with the same outputs; tensors that came from there are the same bit for bit
+        Raises: ConfigError where no published class does what the task does; WriteError
+        """
+        if dialect == "playmask":
+            return save_task(self, directory)
+        return publish_task(self, directory, dialect)
 
     @one_state
     def save_weights(self, directory: Path) -> None:

@@ -1,0 +1,110 @@
+"""Writing a task as a published model: a class that other programs know, and its head's tensors."""
+
+from pathlib import Path
+from typing import Any
+
+from playmask.checkpoints.dialect_tensors import DialectTensors
+from playmask.checkpoints.load_plan import dialect_with
+from playmask.checkpoints.published import CLASS, CONTAINER, class_of
+from playmask.checkpoints.save import (
+    CONTAINERS,
+    check_can_be_saved,
+    config_of,
+    names_of,
+    write_checkpoint,
+)
+from playmask.errors import ConfigError
+from playmask.families import FAMILIES
+from playmask.families.published_heads import PublishedHead, VectorHead
+from playmask.model.architecture import Architecture
+from playmask.tasks.published_model import PublishedModel, labels_in
+from playmask.tasks.saving import Saved, all_weights
+from playmask.tasks.settings import TaskSettings
+from playmask.tokenizers import Tokenizer
+
+Config = dict[str, Any]
+
+COUNTS = ("num_labels", "_num_labels", "problem_type")
+"""Keys that say something of the labels besides id2label and label2id."""
+
+
+def publish_task(task: Saved, directory: str | Path, dialect: str) -> Path:
+    """Save a task as the published class that does the same, whole or not at all.
+
+    The configuration is that of the model it came from, as far as it still holds.
+    Raises: ConfigError where there is no such class; CheckpointError for a dialect without classes,
+            or a directory that holds another checkpoint; WriteError
+    """
+    model, settings = task.transformer, task.settings
+    check_can_be_saved(model)
+    names_of(model, dialect)  # refuses a dialect that there is not
+    if dialect != CONTAINER:
+        raise ConfigError(
+            f"The dialect {dialect!r} has no classes with heads of tasks; save the task as "
+            f"'playmask' or {CONTAINER!r}, or its encoder with playmask.save(task.transformer, …)."
+        )
+    settings.to_published()  # refuses what no class does, before what a family lacks
+    family, files = FAMILIES[model.architecture.family], CONTAINERS["safetensors"]
+    head = family.published.get(settings.published)
+    if head is None:
+        raise ConfigError(
+            f"The family {family.name!r} has no class {settings.published}; save as 'playmask'."
+        )
+    names = dialect_with(family.name, dialect, settings.published)
+    own = all_weights(task.network)
+    encoder = DialectTensors(Path(directory) / files.weights, model, names)
+    config = _with_head(config_of(model, dialect, encoder), settings, head, model.architecture)
+    tensors = DialectTensors(encoder.path, model, names, own)
+    tokenizer = task.tokenizer if isinstance(task.tokenizer, Tokenizer) else None
+    return write_checkpoint(model, files, tensors, config, tokenizer)
+
+
+def _with_head(
+    config: Config, settings: TaskSettings, head: PublishedHead, architecture: Architecture
+) -> Config:
+    """An encoder's configuration as that of a task's class; unchanged where it says so already.
+
+    Raises: ConfigError where the class makes another vector of a text than the task does
+    """
+    said, stem = settings.to_published(), _stem(config, architecture.family)
+    config = {**config, "architectures": [f"{stem}{settings.published}"]}
+    vector = None
+    if head.vector is not None:
+        own = VectorHead(*(getattr(settings, name) for name in VectorHead._fields))
+        config |= head.keys(own)
+        vector = head.vector(config, architecture)
+        if vector != own:
+            raise ConfigError(
+                f"{stem}{settings.published} reads texts by {_spelled(vector)}, the task by "
+                f"{_spelled(own)}; make the task so, or save as 'playmask'."
+            )
+    if _says(config, said, settings, vector):
+        return config
+    return {name: value for name, value in config.items() if name not in COUNTS} | said
+
+
+def _stem(config: Config, family: str) -> str:
+    """What the family's classes are called before what they do."""
+    usual = FAMILIES[family].configuration.constants[CONTAINER]
+    for declared in (class_of(config), class_of(usual)):
+        match = CLASS.fullmatch(declared)
+        if match:
+            return match[1]
+    raise ConfigError(f"The classes of the family {family!r} have no heads of tasks.")
+
+
+def _says(
+    config: Config, said: Config, settings: TaskSettings, vector: VectorHead | None
+) -> bool:
+    """Whether a configuration describes the task already, perhaps in other words."""
+    try:
+        labels = labels_in(config, len(said["id2label"]))
+        stored = PublishedModel(settings.published, config, labels, vector)
+        return type(settings).from_published(stored).to_published() == said
+    except ConfigError:
+        return False
+
+
+def _spelled(vector: VectorHead) -> str:
+    """How a vector is made, as settings."""
+    return ", ".join(f"{name}={value!r}" for name, value in vector._asdict().items())
