@@ -47,8 +47,10 @@ Pieces = tuple[Sequence[int], Sequence[int]]
 
 def dialect_of(report: Report) -> Dialect:
     """The names a checkpoint was written in."""
-    return OURS if report.dialect == "playmask" else dialect_with(
-        report.family, report.dialect, report.head
+    return (
+        OURS
+        if report.dialect == "playmask"
+        else dialect_with(report.family, report.dialect, report.head)
     )
 
 

@@ -176,7 +176,9 @@ def describe(model: Transformer) -> dict[str, Any]:
     }
 
 
-def config_of(model: Transformer, dialect: str, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def config_of(
+    model: Transformer, dialect: str, tensors: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
     """The configuration of a dialect: the original one where it was loaded, brought up to date."""
     if dialect == "playmask":
         return describe(model)

@@ -12,7 +12,7 @@ from playmask.checkpoints import safetensors
 from playmask.checkpoints.hub import is_name
 from playmask.checkpoints.load import fill_planned, identify, in_dtype, policy_of
 from playmask.checkpoints.load_plan import OURS, make_plan
-from playmask.checkpoints.load_report import Report
+from playmask.checkpoints.load_report import Ignored, Report
 from playmask.checkpoints.resize import Rows
 from playmask.checkpoints.source import (
     ARCHITECTURE,
@@ -141,9 +141,7 @@ def _own(directory: Path, task: str | None, tokenizer: Tokenizer | None) -> Stor
         weights = all_weights(network)
         fill_all([(v, partial(tensors.__getitem__, n)) for n, v in weights.items()], copy=copy)
 
-    return StoredTask(
-        settings, training, *described, tokenizer or Tokenizer.load(directory), fill
-    )
+    return StoredTask(settings, training, *described, tokenizer or Tokenizer.load(directory), fill)
 
 
 def _published(source: Source, task: str | None, tokenizer: Tokenizer | None) -> StoredTask:
@@ -153,7 +151,7 @@ def _published(source: Source, task: str | None, tokenizer: Tokenizer | None) ->
     settings = settings_of(stored, task)
     needed = task_class(settings.task).model_options(settings)["heads"]
     heads = (needed,) if isinstance(needed, str) else tuple(needed)
-    rows, ignored = Rows(architecture.vocabulary, None, None), []
+    rows, ignored = Rows(architecture.vocabulary, None, None), list[Ignored]()
     if tokenizer is None:
         tokenizer, ignored = tokenizer_beside(source, rows)
     if tokenizer is not None:

@@ -10,7 +10,8 @@ from playmask.checkpoints.source import Source
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files import read_json
-from playmask.tasks.published_model import LONGEST, PublishedModel, labels_in
+from playmask.tasks.published_labels import labels_in
+from playmask.tasks.published_model import LONGEST, PublishedModel
 from playmask.tasks.registry import SETTINGS
 from playmask.tasks.settings import TaskSettings
 from playmask.tokenizers.added_tokens import CONFIG as TOKENIZER_CONFIG

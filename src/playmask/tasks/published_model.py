@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from playmask.errors import ConfigError, brief
+from playmask.errors import ConfigError
 from playmask.families.published_heads import SEQUENCE, VectorHead
-from playmask.tasks.settings import LABEL
 
 LONGEST = 512
 """Tokens of a row where nothing says how many there may be."""
@@ -60,9 +59,7 @@ class PublishedModel:
         if declared is None or self.crosses:
             return RANKING if one else declared or PROBLEMS[0]
         if declared not in PROBLEMS:
-            raise ConfigError(
-                f"problem_type is {declared!r:.60}; {', '.join(PROBLEMS)} are known."
-            )
+            raise ConfigError(f"problem_type is {declared!r:.60}; {', '.join(PROBLEMS)} are known.")
         return str(declared)
 
     @property
@@ -93,21 +90,3 @@ class PublishedModel:
             "dropout": self.dropout,
             "max_length": self.longest,
         }
-
-
-def labels_in(config: Mapping[str, Any], count: int) -> tuple[str, ...]:
-    """The labels that a configuration names, in the order of so many logits.
-
-    Raises: ConfigError where they are not as many
-    """
-    names = config.get("id2label")
-    if names is None:
-        return tuple(map(LABEL.format, range(count)))
-    if not isinstance(names, Mapping) or not all(isinstance(each, str) for each in names.values()):
-        raise ConfigError(f"id2label is {brief(names)}; a name for each logit is due.")
-    if {*names} != {*map(str, range(count))}:
-        raise ConfigError(
-            f"id2label has the numbers {brief([*names])}, but the head has {count} logits, "
-            f"0 to {count - 1}."
-        )
-    return tuple(names[str(i)] for i in range(count))

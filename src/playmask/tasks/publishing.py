@@ -1,10 +1,10 @@
-"""Writing a task as a published model: a class that other programs know, and its head's tensors."""
+"""Saving a task as itself, or as a published class that other programs know."""
 
 from pathlib import Path
 from typing import Any
 
 from playmask.checkpoints.dialect_tensors import DialectTensors
-from playmask.checkpoints.load_plan import dialect_with
+from playmask.checkpoints.load_plan import OURS, dialect_with
 from playmask.checkpoints.published import CLASS, CONTAINER, class_of
 from playmask.checkpoints.save import (
     CONTAINERS,
@@ -17,8 +17,9 @@ from playmask.errors import ConfigError
 from playmask.families import FAMILIES
 from playmask.families.published_heads import PublishedHead, VectorHead
 from playmask.model.architecture import Architecture
-from playmask.tasks.published_model import PublishedModel, labels_in
-from playmask.tasks.saving import Saved, all_weights
+from playmask.tasks.published_labels import labels_in
+from playmask.tasks.published_model import PublishedModel
+from playmask.tasks.saving import Saved, all_weights, save_task
 from playmask.tasks.settings import TaskSettings
 from playmask.tokenizers import Tokenizer
 
@@ -28,12 +29,24 @@ COUNTS = ("num_labels", "_num_labels", "problem_type")
 """Keys that say something of the labels besides id2label and label2id."""
 
 
-def publish_task(task: Saved, directory: str | Path, dialect: str) -> Path:
-    """Save a task as the published class that does the same, whole or not at all.
+def save_as(task: Saved, directory: str | Path, dialect: str = OURS.name) -> Path:
+    """Save a task into a directory, whole or not at all.
 
-    The configuration is that of the model it came from, as far as it still holds.
-    Raises: ConfigError where there is no such class; CheckpointError for a dialect without classes,
-            or a directory that holds another checkpoint; WriteError
+    dialect: "playmask", see `save_task`, or that of published classes, "huggingface": its tensors
+    are those that the model came from bit for bit, so is its configuration as far as it holds, and
+    `transformers` reads it with the same outputs
+    Raises: ConfigError where no published class does what the task does; CheckpointError for a
+            dialect that there is not, or a directory that holds another checkpoint; WriteError
+    """
+    return (
+        save_task(task, directory) if dialect == OURS.name else _publish(task, directory, dialect)
+    )
+
+
+def _publish(task: Saved, directory: str | Path, dialect: str) -> Path:
+    """Save a task as the published class that does the same.
+
+    Raises: ConfigError where there is no such class
     """
     model, settings = task.transformer, task.settings
     check_can_be_saved(model)
@@ -93,9 +106,7 @@ def _stem(config: Config, family: str) -> str:
     raise ConfigError(f"The classes of the family {family!r} have no heads of tasks.")
 
 
-def _says(
-    config: Config, said: Config, settings: TaskSettings, vector: VectorHead | None
-) -> bool:
+def _says(config: Config, said: Config, settings: TaskSettings, vector: VectorHead | None) -> bool:
     """Whether a configuration describes the task already, perhaps in other words."""
     try:
         labels = labels_in(config, len(said["id2label"]))

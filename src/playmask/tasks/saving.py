@@ -105,7 +105,7 @@ def save_task(task: Saved, directory: str | Path) -> Path:
     check_can_be_saved(task.transformer)
     if not isinstance(task.tokenizer, Tokenizer):
         raise ConfigError(
-            "The task has no tokenizer, so it would not be whole; give it one (task.tokenizer = …), "
+            "The task has no tokenizer, so it would not be whole; give it one (task.tokenizer = …) "
             "or save with dialect='huggingface'."
         )
     directory = Path(directory)

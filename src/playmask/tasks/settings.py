@@ -18,9 +18,6 @@ LABELS = "Such as a,b,c. Default: those of the training file."
 CUT = "Tokens a text is cut to."
 WINDOW = "Tokens that are read at once."
 
-LABEL = "LABEL_{}"
-"""What Hugging Face calls a label without a name."""
-
 
 class TaskSettings(Options):
     """What makes a task of a model; each task has a recipe of its own, derived from this.
@@ -79,12 +76,3 @@ class TaskSettings(Options):
 def _is_whole(name: str) -> bool:
     """Whether a name holds whole characters, none of which is half a surrogate pair."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def labels_json(labels: Iterable[str]) -> dict[str, Any]:
-    """What a published configuration says of labels, in the order of the logits."""
-    names = [*labels]
-    return {
-        "id2label": {str(i): name for i, name in enumerate(names)},
-        "label2id": {name: i for i, name in enumerate(names)},
-    }

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
 from playmask.model.vector_transform import VectorTransform
-from playmask.tasks.settings import CUT, LABEL, LABELS, TaskSettings, labels_json
+from playmask.tasks.published_labels import LABEL, labels_json
+from playmask.tasks.settings import CUT, LABELS, TaskSettings
 
 if TYPE_CHECKING:
     from playmask.tasks.published_model import PublishedModel

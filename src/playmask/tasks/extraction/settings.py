@@ -6,7 +6,8 @@ from playmask.data.formats.joining import Join
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
 from playmask.tasks.extraction.tag_sets import TagSet, tag_set
-from playmask.tasks.settings import LABELS, WINDOW, TaskSettings, labels_json
+from playmask.tasks.published_labels import labels_json
+from playmask.tasks.settings import LABELS, WINDOW, TaskSettings
 
 if TYPE_CHECKING:
     from playmask.tasks.published_model import PublishedModel

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
-from playmask.tasks.settings import LABEL, WINDOW, TaskSettings, labels_json
+from playmask.tasks.published_labels import LABEL, labels_json
+from playmask.tasks.settings import WINDOW, TaskSettings
 
 if TYPE_CHECKING:
     from playmask.tasks.published_model import PublishedModel
@@ -52,9 +53,7 @@ class ReaderSettings(PassageSettings):
                 "token have one each."
             )
         shared = (stored.longest - SPECIAL) // 4  # by two windows of a passage
-        return cls(
-            max_length=stored.longest, max_answer=min(30, shared), dropout=stored.dropout
-        )
+        return cls(max_length=stored.longest, max_answer=min(30, shared), dropout=stored.dropout)
 
     def to_published(self) -> dict[str, Any]:
         """Two logits a token; raises ConfigError where answers are scored otherwise."""

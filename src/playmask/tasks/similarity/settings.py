@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
-from playmask.tasks.classification.settings import POOLING, Pooling, TextSettings
 from playmask.model.vector_transform import VectorTransform
-from playmask.tasks.settings import CUT, LABEL, TaskSettings, labels_json
+from playmask.tasks.classification.settings import POOLING, Pooling, TextSettings
+from playmask.tasks.published_labels import LABEL, labels_json
+from playmask.tasks.settings import CUT, TaskSettings
 
 if TYPE_CHECKING:
     from playmask.tasks.published_model import PublishedModel
