@@ -16,12 +16,13 @@ from playmask.checkpoints.source import ARCHITECTURE, TORCH_FILES, WEIGHTS
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.families.names import Dialect
-from playmask.files import write_json
+from playmask.files import read_json, write_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import committing, recover
 from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading, weights_of
 from playmask.tokenizers import Tokenizer, vocabulary_files
+from playmask.tokenizers.added_tokens import CONFIG as TOKENIZER_CONFIG
 
 TENSORFLOW_PREFIX = "bert_model.ckpt"
 
@@ -120,9 +121,11 @@ def write_checkpoint(
     tokenizer: Tokenizer | None,
     *,
     shard_bytes: int | None = None,
+    row_length: int | None = None,
 ) -> Path:
     """Write a checkpoint, whole or not at all, where its tensors are to lie; returns the directory.
 
+    row_length: tokens that other programs cut texts to, where the tokenizer's files are to say so
     Raises: CheckpointError for a directory that holds another checkpoint; WriteError
     """
     file, directory = tensors.path, tensors.path.parent
@@ -137,6 +140,10 @@ def write_checkpoint(
         write_json(staging / files.config, config)
         if tokenizer is not None:
             tokenizer.save(staging, vocab=files is not FILES["playmask"])
+        if tokenizer is not None and row_length is not None:
+            file = staging / TOKENIZER_CONFIG
+            said = read_json(file) if file.is_file() else {}
+            write_json(file, {**said, "model_max_length": row_length})
     return directory
 
 

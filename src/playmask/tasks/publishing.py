@@ -25,6 +25,9 @@ from playmask.tokenizers import Tokenizer
 
 Config = dict[str, Any]
 
+UNSAID = 2
+"""Labels of a configuration that names none, as Hugging Face reads it."""
+
 COUNTS = ("num_labels", "_num_labels", "problem_type")
 """Keys that say something of the labels besides id2label and label2id."""
 
@@ -69,7 +72,8 @@ def _publish(task: Saved, directory: str | Path, dialect: str) -> Path:
     config = _with_head(config_of(model, dialect, encoder), settings, head, model.architecture)
     tensors = DialectTensors(encoder.path, model, names, own)
     tokenizer = task.tokenizer if isinstance(task.tokenizer, Tokenizer) else None
-    return write_checkpoint(model, files, tensors, config, tokenizer)
+    length = settings.max_length
+    return write_checkpoint(model, files, tensors, config, tokenizer, row_length=length)
 
 
 def _with_head(
@@ -80,7 +84,8 @@ def _with_head(
     Raises: ConfigError where the class makes another vector of a text than the task does
     """
     said, stem = settings.to_published(), _stem(config, architecture.family)
-    config = {**config, "architectures": [f"{stem}{settings.published}"]}
+    declared, name = class_of(config), f"{stem}{settings.published}"
+    config = {**config, "architectures": [name]}
     vector = None
     if head.vector is not None:
         own = VectorHead(*(getattr(settings, name) for name in VectorHead._fields))
@@ -91,7 +96,7 @@ def _with_head(
                 f"{stem}{settings.published} reads texts by {_spelled(vector)}, the task by "
                 f"{_spelled(own)}; make the task so, or save as 'playmask'."
             )
-    if _says(config, said, settings, vector):
+    if declared == name and _says(config, said, settings, vector):
         return config
     return {name: value for name, value in config.items() if name not in COUNTS} | said
 
@@ -107,9 +112,12 @@ def _stem(config: Config, family: str) -> str:
 
 
 def _says(config: Config, said: Config, settings: TaskSettings, vector: VectorHead | None) -> bool:
-    """Whether a configuration describes the task already, perhaps in other words."""
+    """Whether a configuration of its class describes the task already, perhaps in other words."""
+    count = len(said["id2label"])
+    if "id2label" not in config and count != UNSAID:
+        return False
     try:
-        labels = labels_in(config, len(said["id2label"]))
+        labels = labels_in(config, count)
         stored = PublishedModel(settings.published, config, labels, vector)
         return type(settings).from_published(stored).to_published() == said
     except ConfigError:
