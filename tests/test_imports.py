@@ -30,7 +30,7 @@ LAYERS = (
 
 MODEL = (
     ("activations", "forks", "keras_files", "old_names", "recipes"),
-    ("masks",),
+    ("masks", "vector_transform"),
     ("dense",),
     ("norms",),
     ("parts",),

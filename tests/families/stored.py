@@ -22,9 +22,9 @@ from playmask.model.transformer import Transformer
 PATHS = {
     str(folder.relative_to(ORACLES)): folder
     for folder in sorted(ORACLES.glob("*/*"))
-    if (folder / "config.json").exists()
+    if (folder / "config.json").exists() and not folder.name.startswith(("head_", "reranker_"))
 }
-"""All checkpoints, by program and case."""
+"""All checkpoints, by program and case, but those with heads of tasks (`tests/tasks/published`)."""
 
 BERT4KERAS = {
     "albert_unshared": "albert",

@@ -106,7 +106,8 @@ HARMLESS = frozenset(
     unpad_inputs use_memory_efficient_attention pretraining_tp reference_compile
     deterministic_flash_attn sparse_prediction sparse_pred_ignore_index repad_logits_with_grad
     attn_implementation _attn_implementation
-    _attn_implementation_autoset""".split()
+    _attn_implementation_autoset _num_labels sentence_transformers
+    sbert_ce_default_activation_function""".split()
 )
 """Keys that say nothing about the computation of any family."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import product
 from typing import Protocol
@@ -162,6 +162,12 @@ class Dialect:
             if re.search(pattern, theirs):
                 return reason
         return None
+
+    def with_rules(self, rules: Sequence[Rule]) -> "Dialect":
+        """The dialect with further rules, which come in the place of those of the same tensors."""
+        theirs = {rule.theirs for rule in rules}
+        others = (rule for rule in self.rules if rule.theirs not in theirs)
+        return replace(self, rules=(*others, *rules))
 
     def constant(self, theirs: str) -> Callable[[np.ndarray], bool] | None:
         """What tells whether a constant has its values; None for a tensor that is no constant."""
