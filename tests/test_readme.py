@@ -30,6 +30,7 @@ NAMES = (
     "laboratory.md",
     "own_model.md",
     "own_task.md",
+    "published.md",
     "reliability.md",
     "seeing.md",
     "serving.md",
@@ -168,6 +169,15 @@ def test_language_models_of_today_run(tmp_path):
     lines = run(ROOT / "docs" / "decoders.md", tmp_path).splitlines()
     assert lines[0] == "lm 2 ('mlm',)" and lines[2] == "(3, 32)"
     assert re.fullmatch(r"\[0\.\d+ +0\.\d+\]", lines[3])
+
+
+def test_published_models_run(tmp_path):
+    tags = "tag ['O', 'B-PER', 'I-PER', 'B-LOC', 'I-LOC']"
+    assert run(ROOT / "docs" / "published.md", tmp_path).splitlines() == [
+        tags,
+        "如何偿还花呗的账单",
+        "True",
+    ]
 
 
 def test_both_languages_have_the_same_code_and_shape():

@@ -97,7 +97,7 @@ UNSAVED = {
     "a constant",
     "a copy of cls.predictions.bias",
     "tied: a copy of the token embedding",
-    "the head of another task",
+    "the head of a task; load_task loads it",
 }
 """Why a tensor may be missing from what is saved."""
 
