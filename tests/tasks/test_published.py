@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from keras import ops
 
 import playmask
 from cli.commands import call, complaint
 from comparing import error
+from playmask.data.formats.tag_columns import tags_to_mentions
 from playmask.errors import CheckpointError, ConfigError
 from playmask.model.vector_transform import VectorTransform
 from playmask.tasks.classification.network import ClassifierNetwork
@@ -244,6 +246,19 @@ def test_without_a_tokenizer_the_network_runs_on_ids(tmp_path):
     large = playmask.Tokenizer.from_texts(["".join(map(chr, range(0x4E00, 0x4F00)))], minimum=1)
     with pytest.raises(ConfigError, match="they do not belong together"):
         playmask.load_task(TAGGER, tokenizer=large)
+
+
+def test_tags_have_the_order_of_their_logits(tmp_path):
+    names = ["I-LOC", "B-LOC", "O", "B-PER", "I-PER"]
+    words = playmask.Tokenizer.from_texts(["今天天气很好"], minimum=1)
+    folder = changed(TAGGER, tmp_path, id2label={str(i): name for i, name in enumerate(names)})
+    task, text = playmask.load_task(folder, tokenizer=words), "今天气好很天"
+    row = {name: np.array([values]) for name, values in task.row(text).items()}
+    best = ops.convert_to_numpy(task.network(row)["logits"])[0, 1:-1].argmax(axis=-1)
+    mentions = tags_to_mentions([names[i] for i in best])
+    assert mentions and [m[:3] for m in task.predict(text)] == [m[:3] for m in mentions]
+    example = task.check((text, [(0, 2, "LOC"), (4, 5, "PER")]))
+    assert task.encode_examples([example]).targets[0, :8].tolist() == [2, 1, 0, 2, 2, 3, 2, 2]
 
 
 # Going on
