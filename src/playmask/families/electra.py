@@ -94,7 +94,7 @@ ELECTRA = Family(
     },
     frozenset({"electra"}),
     heads=("discriminator",),
-    published=encoder_heads(of_first(lambda architecture: "gelu")),
+    published=encoder_heads(of_first(lambda config, architecture: "gelu")),
     one_order="ELECTRA's discriminator has no vocabulary head and cannot generate",
     models="ELECTRA's discriminators",
 )

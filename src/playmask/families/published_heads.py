@@ -59,16 +59,17 @@ POOLED = PublishedHead(
 """BERT's: logits of the pooled vector."""
 
 
-def of_first(activation: Callable[[Architecture], str]) -> PublishedHead:
+def of_first(
+    activation: Callable[[Config, Architecture], str],
+    dense: str = "classifier.dense",
+    output: str = "classifier.out_proj",
+) -> PublishedHead:
     """RoBERTa's: logits of the first hidden state, behind a dense layer and its activation."""
     return PublishedHead(
         f"{OWN}labels",
-        (
-            *transposed(f"{OWN}transform/dense", "classifier.dense"),
-            *transposed(f"{OWN}labels", "classifier.out_proj"),
-        ),
+        (*transposed(f"{OWN}transform/dense", dense), *transposed(f"{OWN}labels", output)),
         vector=lambda config, architecture: VectorHead(
-            "first", VectorTransform(activation(architecture))
+            "first", VectorTransform(activation(config, architecture))
         ),
     )
 

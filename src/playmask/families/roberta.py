@@ -75,6 +75,6 @@ ROBERTA = Family(
     {"huggingface": huggingface(rules(), "roberta.")},
     frozenset({"roberta", "xlm-roberta", "camembert"}),
     heads=("pool", "mlm"),
-    published=encoder_heads(of_first(lambda architecture: "tanh")),
+    published=encoder_heads(of_first(lambda config, architecture: "tanh")),
     models="RoBERTa (English), XLM-RoBERTa, CamemBERT",
 )

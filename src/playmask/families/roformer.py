@@ -106,7 +106,7 @@ ROFORMER = Family(
     frozenset({"roformer"}),
     marks=frozenset({"rotary_value"}),
     heads=("pool", "mlm"),
-    published=encoder_heads(of_first(lambda architecture: architecture.activation)),
+    published=encoder_heads(of_first(lambda config, architecture: architecture.activation)),
     settle=settle,
     bert4keras=lambda architecture: replace(
         architecture,

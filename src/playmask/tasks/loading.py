@@ -23,7 +23,7 @@ from playmask.checkpoints.source import (
     verifying,
 )
 from playmask.checkpoints.tokenizer_beside import tokenizer_beside, why_none
-from playmask.errors import CheckpointError
+from playmask.errors import CheckpointError, ConfigError
 from playmask.families.published_heads import OWN
 from playmask.files import read_json
 from playmask.files.checksums import read_manifest
@@ -148,7 +148,10 @@ def _published(source: Source, task: str | None, tokenizer: Tokenizer | None) ->
     """The task that a published model becomes."""
     report = identify(source, None, ())
     stored, architecture = published_model(source, report), report.architecture
-    settings = settings_of(stored, task)
+    try:
+        settings = settings_of(stored, task)
+    except ConfigError as error:
+        raise ConfigError(f"{source.directory}: {error}") from None
     needed = task_class(settings.task).model_options(settings)["heads"]
     heads = (needed,) if isinstance(needed, str) else tuple(needed)
     rows, ignored = Rows(architecture.vocabulary, None, None), list[Ignored]()

@@ -73,7 +73,7 @@ def settings_of(stored: PublishedModel, task: str | None = None) -> TaskSettings
 def _longest(directory: Path, report: Report) -> int:
     """Tokens of a row at most, by the tokenizer and by the positions."""
     limits = [_object(directory / file).get(key) for file, key in LIMITS]
-    numbers = [each for each in (report.architecture.limit, *limits) if isinstance(each, int)]
+    numbers = [each for each in (report.architecture.limit, *limits) if type(each) is int]
     return min((each for each in numbers if each > 0), default=LONGEST)
 
 

@@ -76,8 +76,10 @@ class PublishedModel:
     def dropout(self) -> float:
         """The share of what the head reads that training leaves out."""
         names = ("classifier_dropout", "classifier_dropout_prob", "hidden_dropout_prob")
-        values = (self.config.get(name) for name in names)
-        return float(next((each for each in values if isinstance(each, int | float)), 0.1))
+        for value in map(self.config.get, names):
+            if isinstance(value, int | float) and 0 <= value < 1:
+                return float(value)
+        return 0.1
 
     @property
     def vector_fields(self) -> dict[str, Any]:
