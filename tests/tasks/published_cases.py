@@ -23,6 +23,7 @@ CASES = {
     "head_electra_sequence": "classify",
     "head_electra_token": "tag",
     "head_ernie_sequence": "classify",
+    "head_modernbert_sequence": "classify",
     "head_roberta_sequence": "classify",
     "head_roberta_token": "tag",
     "head_roformer_sequence": "classify",

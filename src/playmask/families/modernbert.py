@@ -16,12 +16,14 @@ from playmask.families.family import Family
 from playmask.families.layer_types import FULL, LOCAL, by_type, check_types, local_mask, types_of
 from playmask.families.llama import ATTENTION, FEEDFORWARD, biased
 from playmask.families.names import OUTPUT, TOKENS, Dialect, Rule, fused, pairs
+from playmask.families.published_heads import OWN, SEQUENCE, Config, PublishedHead, VectorHead
 from playmask.families.rope import read_rotary, write_rotary
 from playmask.model.architecture import Architecture, VocabularyHead
 from playmask.model.masks import Ordered
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import ByBlock, Rotary
 from playmask.model.parts.by_block import of
+from playmask.model.vector_transform import VectorTransform
 
 NORM = Norm(epsilon=1e-5, shift=False)
 GLOBAL, NEAR = Rotary(160_000.0, halves=True), Rotary(10_000.0, halves=True)
@@ -206,6 +208,35 @@ def huggingface() -> Dialect:
     )
 
 
+POOLINGS = {"cls": "first", "mean": "mean"}
+PUBLISHED = {ours: theirs for theirs, ours in POOLINGS.items()}
+"""What `classifier_pooling` calls the poolings, and the other way round."""
+
+
+def vector(config: Config, a: Architecture) -> VectorHead:
+    """The vocabulary head's transform and norm, behind a pooling."""
+    name, head = config.get("classifier_pooling", "cls"), a.vocabulary_head
+    if name not in POOLINGS:
+        raise ConfigError(f"classifier_pooling is {brief(name)}; cls or mean is due.")
+    norm = head.norm or NORM
+    transform = VectorTransform(
+        head.activation or a.activation, head.transform_bias, norm.epsilon, norm.shift
+    )
+    return VectorHead(POOLINGS[name], transform)
+
+
+SEQUENCE_HEAD = PublishedHead(
+    f"{OWN}labels",
+    (
+        *transposed(f"{OWN}transform/dense", "head.dense"),
+        *pairs(f"{OWN}transform/norm", "head.norm", TORCH_NORM),
+        *transposed(f"{OWN}labels", "classifier"),
+    ),
+    vector=vector,
+    keys=lambda own: {"classifier_pooling": PUBLISHED.get(own.pooling, "cls")},
+)
+
+
 MODERNBERT = Family(
     "modernbert",
     BASE,
@@ -218,5 +249,6 @@ MODERNBERT = Family(
     ),
     {"huggingface": huggingface()},
     frozenset({"modernbert"}),
+    published={SEQUENCE: SEQUENCE_HEAD},
     models="ModernBERT, Chinese ModernBERT, mmBERT, GTE-ModernBERT",
 )

@@ -5,9 +5,10 @@ from playmask.model.recipes import recipe
 
 @recipe
 class VectorTransform:
-    """A dense layer of the vector's own width, an activation, and perhaps a norm without β.
+    """A dense layer of the vector's own width, an activation, and perhaps a norm.
 
-    bias: whether the dense layer has one; norm: the epsilon of the norm (None = there is none)
+    bias: whether the dense layer has one; norm: the epsilon of the norm (None = there is none);
+    shift: whether that has β
     Source: reproduces `classifier.dense` of RoBERTa, ELECTRA and RoFormer, `pre_classifier` of
     DistilBERT, `pooler.dense` of DeBERTa and, with its norm, `head` of ModernBERT
     """
@@ -15,3 +16,4 @@ class VectorTransform:
     activation: str = "tanh"
     bias: bool = True
     norm: float | None = None
+    shift: bool = False

@@ -32,7 +32,7 @@ class TransformedVector(keras.layers.Layer):
             name="dense",
         )
         self.activation = activation(transform.activation)
-        norm = None if transform.norm is None else Norm(transform.norm, shift=False)
+        norm = None if transform.norm is None else Norm(transform.norm, shift=transform.shift)
         self.norm = normalize(norm, "norm", self.dtype_policy)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
