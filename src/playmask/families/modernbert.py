@@ -13,7 +13,15 @@ from playmask.families.encoders import (
     transposed,
 )
 from playmask.families.family import Family
-from playmask.families.layer_types import FULL, LOCAL, by_type, check_types, local_mask, types_of
+from playmask.families.layer_types import (
+    FULL,
+    LOCAL,
+    by_type,
+    check_types,
+    local_mask,
+    types_of,
+    types_where,
+)
 from playmask.families.llama import ATTENTION, FEEDFORWARD, biased
 from playmask.families.names import OUTPUT, TOKENS, Dialect, Rule, fused, pairs
 from playmask.families.rope import read_rotary, write_rotary
@@ -29,7 +37,7 @@ GLOBAL, NEAR = Rotary(160_000.0, halves=True), Rotary(10_000.0, halves=True)
 
 def every(depth: int, count: int = 3) -> list[str]:
     """`layer_types` where every so manieth block, from the first on, attends to all."""
-    return [LOCAL if i % count else FULL for i in range(depth)]
+    return types_where(lambda block: block % count > 0, depth)
 
 
 def normed(norm: Norm, depth: int) -> Fields:
