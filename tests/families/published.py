@@ -392,6 +392,9 @@ REFUSED: Published = {
         "qwen3", QWEN3, {"layer_types": ["chunked_attention"] * 28}
     ),
     "give no window": ("qwen3", QWEN3, {"layer_types": ["sliding_attention"] * 28}),
+    "depth must be from 1 to 10000, not 2000000000": (
+        "modernbert", MODERNBERT, {"num_hidden_layers": 2_000_000_000}
+    ),
     "use_mrope true": ("qwen2", QWEN2, {"use_mrope": True}),
     "lacks 'num_key_value_heads'": ("qwen2", QWEN2, {"num_key_value_heads": None}),
     "rope_parameters has 'rope_theta': 1.0, where an object": (

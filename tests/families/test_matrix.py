@@ -62,10 +62,15 @@ def refusals(family: str, part: str, order: str) -> Iterator[str]:
         yield "follows the order 'full'"
     if part in ENCODING and base.decoder is not None:
         yield "cannot stand in a decoder"
-    elif part in ENCODING and base.position is not None and base.position.distances:
+    elif part in ENCODING and any(own.distances for own in base.positions):
         yield "has no distances"
     if "context" in changes and base.decoder is not None:
         yield "for models of one stack"
+    if base.key_value_heads is not None:
+        if getattr(changes.get("talking_heads"), "key_heads", None):
+            yield "has heads of its own for keys or values"
+        if part == "token_mixing":
+            yield "needs a value projection of its own"
 
 
 ENABLED = {
@@ -73,6 +78,8 @@ ENABLED = {
     "cannot stand in a decoder": {"decoder": None, "position": "none", "value_size": 6},
     "has no distances": {"position": "none"},
     "for models of one stack": {"decoder": None},
+    "has heads of its own for keys or values": {"key_value_heads": None},
+    "needs a value projection of its own": {"key_value_heads": None, "value_size": 6},
 }
 """What else to choose where a part was refused, so that it can stand there after all."""
 

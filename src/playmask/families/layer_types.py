@@ -1,16 +1,24 @@
 """`layer_types` of configuration files: which blocks attend to all, and which within a window."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from playmask.errors import ConfigError, brief
 from playmask.model.architecture import Architecture
+from playmask.model.architecture_checks import DEEPEST
 from playmask.model.masks import Both, Mask, Ordered, Window
 from playmask.model.parts import ByBlock
 
 T = TypeVar("T")
 
 FULL, LOCAL = "full_attention", "sliding_attention"
+
+
+def types_where(local: Callable[[int], bool], depth: int) -> list[str]:
+    """Write `layer_types` by a rule; raises ConfigError for more blocks than there can be."""
+    if depth > DEEPEST:
+        raise ConfigError(f"depth must be from 1 to {DEEPEST}, not {depth}.")
+    return [LOCAL if local(block) else FULL for block in range(depth)]
 
 
 def check_types(types: Any, depth: int) -> list[str]:

@@ -13,7 +13,15 @@ from playmask.families.encoders import (
     transposed,
 )
 from playmask.families.family import Family
-from playmask.families.layer_types import FULL, LOCAL, by_type, check_types, local_mask, types_of
+from playmask.families.layer_types import (
+    FULL,
+    LOCAL,
+    by_type,
+    check_types,
+    local_mask,
+    types_of,
+    types_where,
+)
 from playmask.families.llama import ATTENTION, FEEDFORWARD, biased
 from playmask.families.names import OUTPUT, TOKENS, Dialect, Rule, fused, pairs
 from playmask.families.published_heads import OWN, SEQUENCE, Config, PublishedHead, VectorHead
@@ -22,7 +30,7 @@ from playmask.model.architecture import Architecture, VocabularyHead
 from playmask.model.masks import Ordered
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import ByBlock, Rotary
-from playmask.model.parts.by_block import of
+from playmask.model.parts.by_block import first, of
 from playmask.model.vector_transform import VectorTransform
 
 NORM = Norm(epsilon=1e-5, shift=False)
@@ -31,14 +39,14 @@ GLOBAL, NEAR = Rotary(160_000.0, halves=True), Rotary(10_000.0, halves=True)
 
 def every(depth: int, count: int = 3) -> list[str]:
     """`layer_types` where every so manieth block, from the first on, attends to all."""
-    return [LOCAL if i % count else FULL for i in range(depth)]
+    return types_where(lambda block: block % count > 0, depth)
 
 
-def normed(norm: Norm) -> Fields:
+def normed(norm: Norm, depth: int) -> Fields:
     """One norm everywhere, but for the first block's attention, which has none before it."""
     return {
         "embedding_norm": norm,
-        "attention_norm": ByBlock(((0, Around()),), Around(before=norm)),
+        "attention_norm": first(ByBlock(((0, Around()),), Around(before=norm)), depth),
         "feedforward_norm": Around(before=norm),
         "final_norm": norm,
     }
@@ -58,7 +66,7 @@ BASE = Architecture(
     pad=50283,
     bias=False,
     embedding_dropout="none",
-    **normed(NORM),
+    **normed(NORM, 22),
     vocabulary_head=VocabularyHead(norm=NORM, transform_bias=False),
     dropout=0.0,
     attention_dropout=0.0,
@@ -138,7 +146,7 @@ def from_fields(fields: Fields) -> Fields:
         bias=fields.pop("head_bias", True) is not False,
     )
     return {
-        **normed(norm),
+        **normed(norm, depth),
         "embedding_dropout": _dropped(fields.pop("embedding_pdrop", 0.0), fields.get("dropout")),
         "activation": name,
         "bias": biased((attention, ATTENTION), (feedforward, FEEDFORWARD)),

@@ -5,7 +5,14 @@ from dataclasses import replace
 from playmask.errors import ConfigError
 from playmask.families.config import Fields, Key
 from playmask.families.family import Family
-from playmask.families.layer_types import FULL, LOCAL, by_type, check_types, local_mask, types_of
+from playmask.families.layer_types import (
+    LOCAL,
+    by_type,
+    check_types,
+    local_mask,
+    types_of,
+    types_where,
+)
 from playmask.families.llama import BASE as LLAMA
 from playmask.families.llama import decoder, dialect
 from playmask.model.architecture import Architecture
@@ -47,7 +54,7 @@ def read_windows(fields: Fields) -> Fields:
     depth = fields["depth"]
     if types is None:
         local = first if windowed and width is not None else depth
-        types = [LOCAL if i >= local else FULL for i in range(depth)]
+        types = types_where(lambda block: block >= local, depth)
     types = check_types(types, depth)
     if LOCAL in types and not (windowed and width):
         raise ConfigError(

@@ -51,10 +51,14 @@ def each(function: Callable[[T], U], choice: T | ByBlock[T]) -> U | ByBlock[U]:
 
 
 def first(choice: T | ByBlock[T], depth: int) -> T | ByBlock[T]:
-    """Leave out the blocks beyond a depth."""
+    """Leave out the blocks beyond a depth; one choice, where those before it agree."""
     if not isinstance(choice, ByBlock):
         return choice
-    return ByBlock(tuple(item for item in choice.some if item[0] < depth), choice.rest)
+    some = tuple(item for item in choice.some if item[0] < depth)
+    values = [*(value for _, value in some), *([choice.rest] if len(some) < depth else [])]
+    if values and all(value == values[0] for value in values):
+        return values[0]
+    return ByBlock(some, choice.rest)
 
 
 def chosen(name: str, value: Any, present: T | ByBlock[T], read: Callable[[Any], T]) -> Any:
