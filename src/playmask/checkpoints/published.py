@@ -49,6 +49,13 @@ def _fitting(source: Source, family: Family, dialect: Dialect) -> list[str]:
     ]
 
 
+def stem_of(config: Mapping[str, Any], family: Family) -> str:
+    """What the family's classes are called before what they do."""
+    usual = family.configuration.constants[CONTAINER]
+    matches = [CLASS.fullmatch(class_of(each)) for each in (config, usual)]
+    return next((match[1] for match in matches if match), "")
+
+
 def why_no_head(source: Source, family: Family, dialect: Dialect) -> CheckpointError:
     """The error that says why no task can be made of a published checkpoint."""
     declared, known = class_of(source.config), ", ".join(family.published)
@@ -64,7 +71,7 @@ def why_no_head(source: Source, family: Family, dialect: Dialect) -> CheckpointE
         return CheckpointError(
             f"{start}: its configuration declares no class, and its tensors may be of "
             f'{" or ".join(fitting)}; write which into it, such as "architectures": '
-            f'["Bert{fitting[0]}"].'
+            f'["{stem_of(source.config, family)}{fitting[0]}"].'
         )
     return CheckpointError(
         f"{start}: its configuration declares no class, and it has no head of a task."

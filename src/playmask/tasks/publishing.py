@@ -5,7 +5,7 @@ from typing import Any
 
 from playmask.checkpoints.dialect_tensors import DialectTensors
 from playmask.checkpoints.load_plan import OURS, dialect_with
-from playmask.checkpoints.published import CLASS, CONTAINER, class_of
+from playmask.checkpoints.published import CONTAINER, class_of, stem_of
 from playmask.checkpoints.save import (
     CONTAINERS,
     check_can_be_saved,
@@ -83,7 +83,7 @@ def _with_head(
 
     Raises: ConfigError where the class makes another vector of a text than the task does
     """
-    said, stem = settings.to_published(), _stem(config, architecture.family)
+    said, stem = settings.to_published(), stem_of(config, FAMILIES[architecture.family])
     declared, name = class_of(config), f"{stem}{settings.published}"
     config = {**config, "architectures": [name]}
     vector = None
@@ -99,16 +99,6 @@ def _with_head(
     if declared == name and _says(config, said, settings, vector):
         return config
     return {name: value for name, value in config.items() if name not in COUNTS} | said
-
-
-def _stem(config: Config, family: str) -> str:
-    """What the family's classes are called before what they do."""
-    usual = FAMILIES[family].configuration.constants[CONTAINER]
-    for declared in (class_of(config), class_of(usual)):
-        match = CLASS.fullmatch(declared)
-        if match:
-            return match[1]
-    raise ConfigError(f"The classes of the family {family!r} have no heads of tasks.")
 
 
 def _says(config: Config, said: Config, settings: TaskSettings, vector: VectorHead | None) -> bool:
