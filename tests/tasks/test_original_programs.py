@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 import playmask
-from comparing import error
+from comparing import error, tokens
+from families.small import filled, small
+from playmask.model.masks import Ordered, Window
+from playmask.model.parts import ByBlock, LlamaScaling, Rotary, YarnScaling
 from tasks.made_up import model, tokenizer
 from tasks.published_cases import CASES, FOLDER, RERANKERS, inputs_of, logits_of
 
@@ -82,3 +85,26 @@ def test_transformers_reads_a_task_that_was_trained(tmp_path):
     folder = with_inputs(task.save(tmp_path / "task", "huggingface"), inputs)
     ((logits,),) = (each.values() for each in original(folder))
     assert error(task.network(inputs)["logits"], np.array(logits)) < 2e-5
+
+
+NEWER = {
+    "modernbert": {},
+    "gte": {},
+    "nomic_bert": {},
+    "llama": {"position": Rotary(500.0, halves=True, scaling=LlamaScaling(4.0, 4))},
+    "qwen2": {"mask": ByBlock(((0, Ordered()),), Ordered() & Window(3))},
+    "qwen3": {"position": Rotary(50.0, halves=True, scaling=YarnScaling(4.0, 16))},
+}
+
+
+def test_transformers_reads_families_that_were_never_loaded(tmp_path):
+    """Windows, scaled positions and two kinds of blocks, by configurations that are ours."""
+    models = [filled(small(name, pad=0, **own), ("mlm",)) for name, own in NEWER.items()]
+    inputs = {"tokens": tokens(2, 9) % 37 + 2}
+    folders = [
+        with_inputs(playmask.save(each, tmp_path / each.architecture.family, "huggingface"), inputs)
+        for each in models
+    ]
+    for each, theirs in zip(models, original(*folders), strict=True):
+        right = np.array(theirs["logits"], "float32")
+        assert error(each(inputs)["logits"], right) < 2e-5, each.architecture.family
