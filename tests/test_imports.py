@@ -34,7 +34,7 @@ MODEL = (
     ("dense",),
     ("norms",),
     ("parts",),
-    ("architecture_checks",),
+    ("architecture_checks", "decoder"),
     ("architecture",),
     ("cache", "feedforward", "rng"),
     ("scene",),

@@ -56,6 +56,7 @@ _HOME = {
     "Greedy": "generation",
     "Head": "model.heads",
     "Hierarchical": "model.parts",
+    "Joined": "model.parts",
     "LanguageModel": "tasks",
     "Learned": "model.parts",
     "LightConvolution": "model.parts",

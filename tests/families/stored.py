@@ -33,7 +33,7 @@ BERT4KERAS = {
     "t5.1.1": "t5_1_1",
     "mt5.1.1": "mt5",
 }
-TRANSFORMERS = {"openai-gpt": "gpt"}
+TRANSFORMERS = {"openai-gpt": "gpt", "xlm-roberta": "roberta"}
 """What the programs call families that have another name here."""
 
 Tensors = dict[str, np.ndarray]
@@ -58,7 +58,7 @@ def family_of(name: str) -> str:
     config = config_of(name)
     if config["architectures"] == ["ElectraForMaskedLM"]:
         return "electra_generator"
-    kind = TRANSFORMERS.get(config["model_type"], config["model_type"])
+    kind = TRANSFORMERS.get(config["model_type"], config["model_type"].replace("-", "_"))
     return "t5_1_1" if kind == "t5" and config.get("is_gated_act") else kind
 
 

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from published import PUBLISHED as LATER
 
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
-from playmask.model.parts import Buckets, Learned, Nezha, Rotary
+from playmask.model.parts import Buckets, Disentangled, Dot, Joined, Learned, Nezha, Rotary
 
 GOOGLE = {
     "attention_probs_dropout_prob": 0.1,
@@ -242,6 +243,7 @@ PUBLISHED = {
             "epsilon": 1e-6,
         },
     ),
+    **LATER,
 }
 
 
@@ -280,3 +282,38 @@ def test_an_unknown_key_and_a_missing_one_are_named(name):
     del config["vocab_size"]
     with pytest.raises(ConfigError, match="lacks 'vocab_size'"):
         family.configuration.read(config)
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "message"),
+    [
+        ("deberta_v2", {"pos_att_type": ["p2p"]}, "pos_att_type is .* 'c2p' and 'p2c' are known"),
+        ("deberta_v2", {"conv_kernel_size": 3}, "conv_kernel_size asks for the convolution"),
+        ("deberta_v2", {"embedding_size": 128}, "embedding_size 128 other than hidden_size"),
+        ("deberta_v2", {"position_buckets": "256"}, "position_buckets is '256', where a whole"),
+    ],
+)
+def test_what_a_family_does_not_compute_is_refused(family, values, message):
+    config = FAMILIES[family].configuration.write(FAMILIES[family].base, "huggingface")
+    with pytest.raises(ConfigError, match=message):
+        FAMILIES[family].configuration.read({**config, **values})
+
+
+def test_positions_as_deberta_may_have_them():
+    """A table, distances, both, or neither; without buckets each distance has a row."""
+    read = FAMILIES["deberta_v2"].configuration.read
+    sizes = {key: LATER["microsoft/deberta-v3-base"][1][key] for key in (
+        "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+        "intermediate_size", "max_position_embeddings",
+    )}  # fmt: skip
+    plain = {"relative_attention": True, "pos_att_type": ["c2p"]}
+    part = Disentangled(512, None, None, ("c2p",), shared=False)
+    assert read(sizes).position == Learned(512)
+    assert read(sizes | plain).position == Joined((Learned(512), part))
+    assert read(sizes | plain).attention == (Dot(terms=2),)
+    assert read(sizes | plain | {"position_biased_input": False}).position == part
+    assert read(sizes | {"position_biased_input": False}).position is None
+    for config in (plain, plain | {"max_relative_positions": 40}, {}):
+        made = read(sizes | config)
+        written = FAMILIES["deberta_v2"].configuration.write(made, "huggingface")
+        assert read(written) == made

@@ -13,7 +13,16 @@ from oracles import CASES, CLOSE
 from playmask.families import FAMILIES
 from playmask.families.config import with_epsilon
 from playmask.model.architecture import Architecture
-from playmask.model.parts import Buckets, Dot, Hierarchical, Learned, Nezha, Rotary, StoredRotary
+from playmask.model.parts import (
+    Buckets,
+    Disentangled,
+    Dot,
+    Hierarchical,
+    Learned,
+    Nezha,
+    Rotary,
+    StoredRotary,
+)
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill
 
@@ -87,12 +96,29 @@ NEARLY: dict[type, Any] = {
     StoredRotary: Rotary(),
     Nezha: Nezha(clip=63),  # its sinusoid starts at the clip, so that short texts show it too
     Buckets: Buckets(bidirectional=False),
+    Disentangled: None,
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_other_positions(name):
     assert errors(name, position=NEARLY[type(right(name).architecture.position)]) > FAR
+
+
+@pytest.mark.parametrize(
+    ("case", "change"),
+    [
+        ("v2_mlm", {"terms": ("c2p",)}),
+        ("v2_mlm", {"terms": ("p2c",)}),
+        ("v3_shared", {"terms": ("c2p",)}),
+        ("v3_shared", {"longest": None}),
+        ("v3_shared", {"norm": None}),
+    ],
+)
+def test_other_distances(case, change):
+    name = f"transformers5/deberta_{case}"
+    part = replace(right(name).architecture.position, **change)
+    assert errors(name, position=part) > CLOSE
 
 
 @pytest.mark.parametrize("name", [n for n in CASES if right_architecture(n).decoder])

@@ -157,6 +157,6 @@ def resize_weight(
         fitted = [resize(p, (*shape[:-1], n)) for p, n in zip(parts, new, strict=True)]
         return np.concatenate(fitted, axis=-1)
     resized = resize(array, shape)
-    if "/attention/query/" in ours or "/attention/key/" in ours:
+    if "/attention/" in ours and ours.split("/")[-2] in ("query", "key"):
         resized = (resized * key_ratio**0.25).astype(array.dtype)
     return resized

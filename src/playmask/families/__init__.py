@@ -2,6 +2,7 @@
 
 from playmask.families.albert import ALBERT
 from playmask.families.bert import BERT
+from playmask.families.deberta_v2 import DEBERTA_V2
 from playmask.families.electra import ELECTRA, ELECTRA_GENERATOR
 from playmask.families.ernie import ERNIE
 from playmask.families.family import Family
@@ -29,6 +30,7 @@ FAMILIES: dict[str, Family] = {
         ELECTRA_GENERATOR,
         ERNIE,
         ROBERTA,
+        DEBERTA_V2,
         GPT,
         GPT2,
         GPT2_ML,

@@ -45,14 +45,16 @@ KINDS = {
     **dict.fromkeys(("embedding_size", "key_size", "value_size", "own_key_size"), OPTIONAL),
     **dict.fromkeys(("inner", "decoder_depth", "longest"), OPTIONAL),
     **dict.fromkeys(("segments", "tasks"), ROWS),
-    "pad": ID,
+    **dict.fromkeys(("pad", "span", "position_buckets"), ID),
     **dict.fromkeys(("dropout", "attention_dropout", "embedding_pdrop"), NUMBER),
     **dict.fromkeys(("initializer_range", "epsilon", "factor"), NUMBER),
     **dict.fromkeys(("tied", "scaled", "decodes", "relative", "uses_tasks", "shared"), FLAG),
     **dict.fromkeys(("rotary_value", "bias", "attention_scale"), FLAG),
+    **dict.fromkeys(("biased_input", "shared_keys"), FLAG),
     "activation": ACTIVATION,
     "projection": Kind("a string, or null", lambda value: value is None or TEXT.fits(value)),
-    **dict.fromkeys(("pooler_activation", "position_type", "normalization", "norm_type"), TEXT),
+    **dict.fromkeys(("pooler_activation", "position_type", "row_norm"), TEXT),
+    **dict.fromkeys(("normalization", "norm_type"), TEXT),
 }
 """By field; a field that is not here may be anything, since nothing is read from it."""
 

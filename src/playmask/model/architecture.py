@@ -9,6 +9,7 @@ import keras
 
 from playmask.errors import ConfigError, nearest
 from playmask.model.architecture_checks import BY_BLOCK, check
+from playmask.model.decoder import Decoder
 from playmask.model.masks import Mask, Ordered
 from playmask.model.norms import Around, Condition, Norm
 from playmask.model.old_names import OLD
@@ -24,11 +25,14 @@ from playmask.model.parts import (
     Separate,
     TalkingHeads,
     choices,
+    members,
     read_position,
+    table_of,
 )
 from playmask.model.parts.by_block import chosen, first, of, read_parts
-from playmask.model.parts.part import adds_to_embedding
 from playmask.model.recipes import from_json, recipe, to_json
+
+__all__ = ["Architecture", "Decoder", "VocabularyHead"]
 
 
 @recipe
@@ -55,36 +59,6 @@ class VocabularyHead:
     tied: bool = True
     scale: float = 1.0
     dropout: bool = False
-
-
-@recipe
-class Decoder:
-    """The second stack of an encoder-decoder: its blocks also attend to the encoder's output.
-
-    Sizes, norms and activation are the encoder's. position: its position part, which has a table
-    of its own where it adds to the embedding (else the encoder's table, if any, serves both);
-    attention: the content parts of the attention to the encoder; cross_position: the position
-    part's bias is added there too (early T5 programs did); embedding_norm: a norm of its own after
-    the embedding (None = the encoder's serves both).
-    Source: Vaswani et al. 2017, §3.1; its own table and norm: Lewis et al. 2020 (BART)
-
-    Example:
-        >>> bart = Decoder(6, position=Learned(1024), embedding_norm=Norm(1e-5))
-        >>> bart.embeds, Decoder(6).embeds
-        (True, False)
-
-    """
-
-    depth: int
-    position: Part | ByBlock[Part | None] | None = None
-    attention: tuple[Part, ...] = (Dot(),)
-    cross_position: bool = False
-    embedding_norm: Norm | None = None
-
-    @property
-    def embeds(self) -> bool:
-        """Whether its embedding differs from the encoder's."""
-        return self.embedding_norm is not None or adds_to_embedding(self.position)
 
 
 @recipe
@@ -201,12 +175,15 @@ class Architecture:
     @property
     def positions(self) -> tuple[Part, ...]:
         """The position parts of all blocks, each once."""
-        return tuple(part for part in choices(self.position) if part is not None)
+        parts = (part for choice in choices(self.position) for part in members(choice))
+        return tuple(dict.fromkeys(parts))
 
     @property
     def numbering(self) -> Part | None:
         """The position part that numbers the sites and adds to the embedding, if one may."""
-        return None if isinstance(self.position, ByBlock) else self.position
+        if isinstance(self.position, ByBlock):
+            return None
+        return table_of(self.position) or next(iter(members(self.position)), None)
 
     @property
     def content(self) -> tuple[Part, ...]:
@@ -274,7 +251,7 @@ class Architecture:
         assert self.decoder is not None
         deep = self.decoder.depth
         own: dict[str, Any] = {name: first(getattr(self, name), deep) for name in BY_BLOCK}
-        shared = self.position if adds_to_embedding(self.position) else None
+        shared = table_of(self.position)
         own["position"] = shared if self.decoder.position is None else self.decoder.position
         own["embedding_norm"] = self.decoder.embedding_norm or self.embedding_norm
         own |= {"depth": deep, "decoder": None, "encoder": True, "order": "lm"}

@@ -8,7 +8,7 @@ from playmask.model.architecture import Architecture
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.norms import Normalize, normalize
-from playmask.model.parts.part import adds_to_embedding
+from playmask.model.parts import table_of
 from playmask.model.rng import Dropout
 
 
@@ -45,7 +45,7 @@ class Embeddings(keras.layers.Layer):
         assert decoder is not None
         for name in ("tokens", "segments", "tasks", "positions", "norm", "projection"):
             setattr(self, name, getattr(encoder, name))
-        if adds_to_embedding(decoder.position):
+        if table_of(decoder.position) is not None:
             self.positions = self._positions(own)
         if decoder.embedding_norm is not None:
             self.norm = normalize(own.embedding_norm, "norm", self.dtype_policy, a.condition)

@@ -9,6 +9,7 @@ from playmask.model.parts.convolution import DynamicConvolution, LightConvolutio
 from playmask.model.parts.dense_synthesizer import DenseSynthesizer, FactorizedDense, MeshDense
 from playmask.model.parts.disentangled import Disentangled
 from playmask.model.parts.dot import Dot
+from playmask.model.parts.joined import Joined, members, table_of
 from playmask.model.parts.learned import Hierarchical, Learned
 from playmask.model.parts.mixture import Mixture, mix
 from playmask.model.parts.nezha import Nezha
@@ -40,6 +41,7 @@ __all__ = [
     "Glu",
     "Hierarchical",
     "Host",
+    "Joined",
     "Learned",
     "LightConvolution",
     "Linformer",
@@ -62,6 +64,8 @@ __all__ = [
     "TalkingHeads",
     "TokenMixing",
     "choices",
+    "members",
     "mix",
     "read_position",
+    "table_of",
 ]
