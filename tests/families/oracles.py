@@ -167,6 +167,10 @@ TRANSFORMERS = {
 TRANSFORMERS5 = {
     "deberta_v2_mlm": (MLM, WITH_LOGITS),
     "deberta_v3_shared": ({}, {"last_hidden_state": "hidden"}),
+    "distilbert_mlm": (MLM, WITH_LOGITS),
+    "mpnet": ({"heads": ["pool"]}, {"last_hidden_state": "hidden", "pooler_output": "pooled"}),
+    "megatron_bert_mlm": (MLM, WITH_LOGITS),
+    "xlm_roberta_mlm": (MLM, WITH_LOGITS),
 }
 
 CASES = {

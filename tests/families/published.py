@@ -3,8 +3,31 @@
 from typing import Any
 
 from playmask.model.norms import Norm
-from playmask.model.parts import Disentangled, Dot
+from playmask.model.parts import Buckets, Disentangled, Dot, Joined, Learned
 
+BERT = {
+    "attention_probs_dropout_prob": 0.1,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 768,
+    "initializer_range": 0.02,
+    "intermediate_size": 3072,
+    "max_position_embeddings": 512,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+}
+XLM_ROBERTA = BERT | {
+    "architectures": ["XLMRobertaForMaskedLM"],
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+    "layer_norm_eps": 1e-05,
+    "max_position_embeddings": 514,
+    "model_type": "xlm-roberta",
+    "output_past": True,
+    "pad_token_id": 1,
+    "type_vocab_size": 1,
+    "vocab_size": 250002,
+}
 DEBERTA = {
     "model_type": "deberta-v2",
     "attention_probs_dropout_prob": 0.1,
@@ -55,6 +78,88 @@ PUBLISHED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "vocab_size": 12800,
         },
         {"position": DISTANCES, "key_size_": 64, "pooler_activation": "gelu"},
+    ),
+    "distilbert-base-uncased": (
+        "distilbert",
+        {
+            "activation": "gelu",
+            "architectures": ["DistilBertForMaskedLM"],
+            "attention_dropout": 0.1,
+            "dim": 768,
+            "dropout": 0.1,
+            "hidden_dim": 3072,
+            "initializer_range": 0.02,
+            "max_position_embeddings": 512,
+            "model_type": "distilbert",
+            "n_heads": 12,
+            "n_layers": 6,
+            "pad_token_id": 0,
+            "qa_dropout": 0.1,
+            "seq_classif_dropout": 0.2,
+            "sinusoidal_pos_embds": False,
+            "tie_weights_": True,
+            "transformers_version": "4.10.0.dev0",
+            "vocab_size": 30522,
+        },
+        {"depth": 6, "segments": 0, "position": Learned(512), "inner": 3072, "epsilon": 1e-12},
+    ),
+    "sentence-transformers/all-mpnet-base-v2": (
+        "mpnet",
+        {
+            **BERT,
+            "_name_or_path": "microsoft/mpnet-base",
+            "architectures": ["MPNetForMaskedLM"],
+            "bos_token_id": 0,
+            "eos_token_id": 2,
+            "layer_norm_eps": 1e-05,
+            "max_position_embeddings": 514,
+            "model_type": "mpnet",
+            "pad_token_id": 1,
+            "relative_attention_num_buckets": 32,
+            "transformers_version": "4.8.2",
+            "vocab_size": 30527,
+        },
+        {"position": Joined((Learned(512, 2), Buckets())), "pad": 1, "epsilon": 1e-5},
+    ),
+    "IDEA-CCNL/Erlangshen-MegatronBert-1.3B": (
+        "megatron_bert",
+        {
+            **BERT,
+            "architectures": ["MegatronBertForMaskedLM"],
+            "gradient_checkpointing": False,
+            "hidden_size": 2048,
+            "intermediate_size": 8192,
+            "layer_norm_eps": 1e-12,
+            "model_type": "megatron-bert",
+            "num_attention_heads": 8,
+            "num_hidden_layers": 24,
+            "pad_token_id": 0,
+            "position_embedding_type": "absolute",
+            "tokenizer_type": "BertTokenizer",
+            "type_vocab_size": 2,
+            "use_cache": True,
+            "vocab_size": 21248,
+        },
+        {"embedding_norm": None, "final_norm": Norm(1e-12), "key_size_": 256},
+    ),
+    "xlm-roberta-base": ("roberta", XLM_ROBERTA, {"position": Learned(512, 2), "segments": 1}),
+    "BAAI/bge-m3": (
+        "roberta",
+        XLM_ROBERTA
+        | {
+            "architectures": ["XLMRobertaModel"],
+            "classifier_dropout": None,
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "max_position_embeddings": 8194,
+            "num_attention_heads": 16,
+            "num_hidden_layers": 24,
+            "position_embedding_type": "absolute",
+            "torch_dtype": "float32",
+            "transformers_version": "4.33.0",
+            "use_cache": True,
+        },
+        {"limit": 8192, "width": 1024, "pad": 1},
     ),
 }
 """By model: its family, its file, and fields of the architecture that it describes."""

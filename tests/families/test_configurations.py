@@ -288,6 +288,7 @@ def test_an_unknown_key_and_a_missing_one_are_named(name):
     ("family", "values", "message"),
     [
         ("deberta_v2", {"pos_att_type": ["p2p"]}, "pos_att_type is .* 'c2p' and 'p2c' are known"),
+        ("mpnet", {"relative_attention_num_buckets": 64}, "num_buckets 64 has no meaning"),
         ("deberta_v2", {"conv_kernel_size": 3}, "conv_kernel_size asks for the convolution"),
         ("deberta_v2", {"embedding_size": 128}, "embedding_size 128 other than hidden_size"),
         ("deberta_v2", {"position_buckets": "256"}, "position_buckets is '256', where a whole"),

@@ -18,6 +18,7 @@ from playmask.model.parts import (
     Disentangled,
     Dot,
     Hierarchical,
+    Joined,
     Learned,
     Nezha,
     Rotary,
@@ -97,12 +98,19 @@ NEARLY: dict[type, Any] = {
     Nezha: Nezha(clip=63),  # its sinusoid starts at the clip, so that short texts show it too
     Buckets: Buckets(bidirectional=False),
     Disentangled: None,
+    Joined: None,
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_other_positions(name):
     assert errors(name, position=NEARLY[type(right(name).architecture.position)]) > FAR
+
+
+def test_each_of_the_positions_that_stand_together_counts():
+    table, distances = right("transformers5/mpnet").architecture.position.members
+    for part in (table, distances, Joined((replace(table, offset=0), distances))):
+        assert errors("transformers5/mpnet", position=part) > FAR
 
 
 @pytest.mark.parametrize(

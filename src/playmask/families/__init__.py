@@ -3,6 +3,7 @@
 from playmask.families.albert import ALBERT
 from playmask.families.bert import BERT
 from playmask.families.deberta_v2 import DEBERTA_V2
+from playmask.families.distilbert import DISTILBERT
 from playmask.families.electra import ELECTRA, ELECTRA_GENERATOR
 from playmask.families.ernie import ERNIE
 from playmask.families.family import Family
@@ -10,6 +11,8 @@ from playmask.families.gau_alpha import GAU_ALPHA
 from playmask.families.gpt import GPT
 from playmask.families.gpt2 import GPT2
 from playmask.families.gpt2_ml import GPT2_ML
+from playmask.families.megatron_bert import MEGATRON_BERT
+from playmask.families.mpnet import MPNET
 from playmask.families.nezha import NEZHA
 from playmask.families.roberta import ROBERTA
 from playmask.families.roformer import ROFORMER
@@ -31,6 +34,9 @@ FAMILIES: dict[str, Family] = {
         ERNIE,
         ROBERTA,
         DEBERTA_V2,
+        DISTILBERT,
+        MPNET,
+        MEGATRON_BERT,
         GPT,
         GPT2,
         GPT2_ML,

@@ -92,7 +92,7 @@ HARMLESS = frozenset(
     directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers
     pooler_size_per_head pooler_type id2label label2id num_labels problem_type finetuning_task
     task_specific_params chunk_size_feed_forward pruned_heads torchscript use_bfloat16
-    tokenizer_class vocab_file language auto_map ln_type max_length min_length
+    tokenizer_class tokenizer_type vocab_file language auto_map ln_type max_length min_length
     do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k top_p
     typical_p repetition_penalty length_penalty no_repeat_ngram_size bad_words_ids
     encoder_no_repeat_ngram_size num_return_sequences output_scores return_dict_in_generate
