@@ -171,6 +171,9 @@ TRANSFORMERS5 = {
     "mpnet": ({"heads": ["pool"]}, {"last_hidden_state": "hidden", "pooler_output": "pooled"}),
     "megatron_bert_mlm": (MLM, WITH_LOGITS),
     "xlm_roberta_mlm": (MLM, WITH_LOGITS),
+    "bart": ({}, BOTH),
+    "mbart": ({}, BOTH),
+    "pegasus": ({}, BOTH),
 }
 
 CASES = {

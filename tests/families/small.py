@@ -41,7 +41,8 @@ def small(name: str, **changes: Any) -> Architecture:
         sizes["embedding_size"] = 12
     sizes["position"] = small_position(base.position)
     if base.decoder is not None:
-        sizes["decoder"] = replace(base.decoder, depth=2)
+        own = small_position(base.decoder.position)
+        sizes["decoder"] = replace(base.decoder, depth=2, position=own)
     return base.change(**{**sizes, **changes})
 
 

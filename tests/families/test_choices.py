@@ -250,7 +250,7 @@ def test_positions_that_a_configuration_cannot_say_are_refused(name, tmp_path):
 
 # Tokens
 
-KEEP = [0, 1, 7, 5, 60, 33, 12]
+KEEP = [0, 1, 7, 5, 60, 2, 12]
 COMPOUND: list[Any] = [[2, 4], ([3, 5], [3.0, 1.0])]
 
 
@@ -274,10 +274,17 @@ def test_kept_and_compounded_tokens(family, tmp_path):
 @pytest.mark.parametrize("family", WITH_HEAD)
 def test_the_padding_goes_where_it_is_kept(family, tmp_path):
     place, pad = place_of(family, tmp_path), FAMILIES[family].base.pad
-    pad = playmask.architecture(place, family=family).pad
-    for keep, wanted in (([5, 1, 0], {0: 2, 1: 1, None: None}[pad]), ([7, 9], None)):
-        model = playmask.load(place, keep_tokens=keep, family=family)
-        assert model.architecture.pad == wanted
+    stored = playmask.architecture(place, family=family)
+    pad, start = stored.pad, None if stored.decoder is None else stored.decoder.start
+    model = playmask.load(place, keep_tokens=[5, 1, 0, 2], family=family)
+    assert model.architecture.pad == {0: 2, 1: 1, None: None}[pad]
+    if start is None:
+        assert playmask.load(place, keep_tokens=[7, 9], family=family).architecture.pad is None
+        return
+    assert model.architecture.start_id == [5, 1, 0, 2].index(start)
+    with pytest.raises(ConfigError, match=f"drops the id {start}, which this decoder's texts"):
+        playmask.load(place, keep_tokens=[7, 9], family=family)
+    assert playmask.load(place, keep_tokens=[7, 9], family=family, decoder=None, heads=())
 
 
 def test_a_vocabulary_is_counted_in_the_table(tmp_path):

@@ -58,9 +58,15 @@ def test_dropping_is_not_keeping():
     assert differ > 0
 
 
-@pytest.mark.parametrize("name", ["gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5"])
+TRANSFORMERS = [
+    *(f"transformers/{name}" for name in ("gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5")),
+    *(f"transformers5/{name}" for name in ("bart", "mbart", "pegasus")),
+]
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
 def test_transformers_beams(name):
-    case = CASES[f"transformers/{name}"]
+    case = CASES[name]
     model = case.load()
     cases = json.loads((case.path / "case.json").read_text())["generate"]
     valid = case.inputs.get("valid")

@@ -1,6 +1,7 @@
 """The families of pretrained models: data, one file each."""
 
 from playmask.families.albert import ALBERT
+from playmask.families.bart import BART
 from playmask.families.bert import BERT
 from playmask.families.deberta_v2 import DEBERTA_V2
 from playmask.families.distilbert import DISTILBERT
@@ -11,9 +12,11 @@ from playmask.families.gau_alpha import GAU_ALPHA
 from playmask.families.gpt import GPT
 from playmask.families.gpt2 import GPT2
 from playmask.families.gpt2_ml import GPT2_ML
+from playmask.families.mbart import MBART
 from playmask.families.megatron_bert import MEGATRON_BERT
 from playmask.families.mpnet import MPNET
 from playmask.families.nezha import NEZHA
+from playmask.families.pegasus import PEGASUS
 from playmask.families.roberta import ROBERTA
 from playmask.families.roformer import ROFORMER
 from playmask.families.roformer_v2 import ROFORMER_V2
@@ -43,6 +46,9 @@ FAMILIES: dict[str, Family] = {
         T5,
         T5_1_1,
         MT5,
+        BART,
+        MBART,
+        PEGASUS,
     )
 }
 

@@ -192,8 +192,11 @@ def with_epsilon(architecture: Architecture, epsilon: float) -> Architecture:
     def around(old: Around) -> Around:
         return Around(norm(old.before), norm(old.after))
 
-    a = architecture
+    a, decoder = architecture, architecture.decoder
+    if decoder is not None:
+        decoder = replace(decoder, embedding_norm=norm(decoder.embedding_norm))
     return a.change(
+        decoder=decoder,
         embedding_norm=norm(a.embedding_norm),
         attention_norm=each(around, a.attention_norm),
         feedforward_norm=each(around, a.feedforward_norm),

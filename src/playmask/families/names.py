@@ -36,6 +36,19 @@ class Transpose:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A vector that a checkpoint stores as the only row of a matrix."""
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """(1, n) -> (n,)."""
+        return theirs.reshape(theirs.shape[1:]) if len(theirs) == 1 else theirs
+
+    def write(self, ours: np.ndarray) -> np.ndarray:
+        """(n,) -> (1, n)."""
+        return ours[None]
+
+
+@dataclass(frozen=True)
 class Rule:
     """One of our weights and its tensor in the checkpoint.
 

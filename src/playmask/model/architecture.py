@@ -79,9 +79,10 @@ class Architecture:
     feedforward: whether blocks have one; sharing: "none", "all", k (every k blocks in a row
     share), or a tuple that maps each block to a stored one; encoder, decoder: an encoder-decoder
     has both, and may be loaded with one of them only; segments: rows of the segment table (0 =
-    none), or "tokens" (a segment is a token id, its vector the token's); tasks: rows of the task
-    table; pad: the id that is padding (None = none is); embedding_dropout: where it stands
-    ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
+    none), or "tokens" (a segment is a token id, its vector the token's); default_segment: that of
+    sites for which none is given; tasks: rows of the task table; embedding_scale: what vectors of
+    tokens are multiplied with before others are added; pad: the id that is padding (None = none
+    is); embedding_dropout: where it stands ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
     condition: what all norms depend on, or None; order: how the order of sites rises along a text;
     mask: what is compared; bias: whether dense layers have one, or the names of those that do, of
     query, key, value, output, value_gate, inputs (a gated unit's), inner, gate, outer, projection.
@@ -139,6 +140,8 @@ class Architecture:
     initializer_range: float = 0.02
     key_value_heads: int | None = None
     query_key_norm: Norm | None = None
+    embedding_scale: float = 1.0
+    default_segment: int = 0
 
     def __post_init__(self) -> None:
         check(self)
@@ -236,6 +239,12 @@ class Architecture:
         return self.embedding_size or self.width
 
     @property
+    def start_id(self) -> int:
+        """What a decoder's texts begin with: its own start, or the id of padding."""
+        start = None if self.decoder is None else self.decoder.start
+        return (self.pad or 0) if start is None else start
+
+    @property
     def segment_ids(self) -> int:
         """The number that segment ids stay below; two at least, since texts come in pairs."""
         return self.vocabulary if self.segments == "tokens" else max(int(self.segments), 2)
@@ -254,6 +263,8 @@ class Architecture:
         shared = table_of(self.position)
         own["position"] = shared if self.decoder.position is None else self.decoder.position
         own["embedding_norm"] = self.decoder.embedding_norm or self.embedding_norm
+        if self.decoder.norm is not None:
+            own["attention_norm"] = own["feedforward_norm"] = self.decoder.norm
         own |= {"depth": deep, "decoder": None, "encoder": True, "order": "lm"}
         return dataclasses.replace(self, **own)
 

@@ -27,7 +27,7 @@ class Embeddings(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a = architecture
-        self.size, self.width = a.embedding_size_, a.width
+        self.size, self.width, self.scale = a.embedding_size_, a.width, a.embedding_scale
         self.tokens: Any
         self.segments: Any
         self.tasks: Any
@@ -49,6 +49,8 @@ class Embeddings(keras.layers.Layer):
             self.positions = self._positions(own)
         if decoder.embedding_norm is not None:
             self.norm = normalize(own.embedding_norm, "norm", self.dtype_policy, a.condition)
+        if not decoder.segments:
+            self.segments = None
         self.dropouts = self._dropouts(a)
 
     def _make(self, a: Architecture) -> None:
@@ -123,8 +125,10 @@ class Embeddings(keras.layers.Layer):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Embed tokens, or take vectors in their place."""
+        """Embed tokens, or take vectors in their place, as they are."""
         x = self.tokens(tokens) if vectors is None else vectors
+        if vectors is None and self.scale != 1.0:
+            x = x * self.scale
         if self.segments is not None and segments is not None:
             # A table of one row, as RoBERTa's, is every segment's.
             x = x + self.segments(segments if self.segments.input_dim > 1 else segments * 0)
