@@ -174,6 +174,14 @@ TRANSFORMERS5 = {
     "bart": ({}, BOTH),
     "mbart": ({}, BOTH),
     "pegasus": ({}, BOTH),
+    "cpt": (
+        {},
+        {
+            "logits": "logits",
+            "decoder_hidden_states:last": "hidden",
+            "encoder_hidden_states:read": "memory",
+        },
+    ),
 }
 
 CASES = {

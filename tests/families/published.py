@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from playmask.model.norms import Norm
-from playmask.model.parts import Buckets, Disentangled, Dot, Joined, Learned
+from playmask.model.architecture import Decoder
+from playmask.model.norms import Around, Norm
+from playmask.model.parts import Buckets, Disentangled, Dot, Joined, Learned, Sinusoidal
 
 BERT = {
     "attention_probs_dropout_prob": 0.1,
@@ -50,6 +51,100 @@ DEBERTA = {
     "type_vocab_size": 0,
     "vocab_size": 128100,
 }
+LARGE = {
+    "activation_dropout": 0.0,
+    "attention_dropout": 0.0,
+    "bos_token_id": 0,
+    "classifier_dropout": 0.0,
+    "d_model": 1024,
+    "decoder_attention_heads": 16,
+    "decoder_ffn_dim": 4096,
+    "decoder_layerdrop": 0.0,
+    "decoder_layers": 12,
+    "dropout": 0.1,
+    "early_stopping": True,
+    "encoder_attention_heads": 16,
+    "encoder_ffn_dim": 4096,
+    "encoder_layerdrop": 0.0,
+    "encoder_layers": 12,
+    "forced_eos_token_id": 2,
+    "gradient_checkpointing": False,
+    "id2label": {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"},
+    "init_std": 0.02,
+    "is_encoder_decoder": True,
+    "label2id": {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2},
+    "max_length": 200,
+    "num_beams": 5,
+    "num_hidden_layers": 12,
+    "scale_embedding": True,
+    "task_specific_params": {"translation_en_to_ro": {"decoder_start_token_id": 250020}},
+    "transformers_version": "4.4.0.dev0",
+    "use_cache": True,
+}
+BART = LARGE | {
+    "activation_dropout": 0.1,
+    "activation_function": "gelu",
+    "add_bias_logits": False,
+    "add_final_layer_norm": False,
+    "attention_dropout": 0.1,
+    "classif_dropout": 0.1,
+    "d_model": 768,
+    "decoder_attention_heads": 12,
+    "decoder_ffn_dim": 3072,
+    "decoder_layers": 6,
+    "encoder_attention_heads": 12,
+    "encoder_ffn_dim": 3072,
+    "encoder_layers": 6,
+    "eos_token_id": 2,
+    "forced_bos_token_id": 0,
+    "max_position_embeddings": 1024,
+    "model_type": "bart",
+    "no_repeat_ngram_size": 3,
+    "normalize_before": False,
+    "normalize_embedding": True,
+    "num_hidden_layers": 6,
+    "pad_token_id": 1,
+    "scale_embedding": False,
+    "torch_dtype": "float32",
+    "vocab_size": 50265,
+}
+PEGASUS = LARGE | {
+    "activation_dropout": 0.1,
+    "activation_function": "relu",
+    "add_bias_logits": False,
+    "add_final_layer_norm": True,
+    "architectures": ["PegasusForConditionalGeneration"],
+    "attention_dropout": 0.1,
+    "classif_dropout": 0.0,
+    "decoder_layers": 16,
+    "decoder_start_token_id": 0,
+    "do_blenderbot_90_layernorm": False,
+    "encoder_layers": 16,
+    "eos_token_id": 1,
+    "extra_pos_embeddings": 1,
+    "force_bos_token_to_be_generated": False,
+    "forced_eos_token_id": 1,
+    "length_penalty": 0.6,
+    "max_position_embeddings": 512,
+    "model_type": "pegasus",
+    "normalize_before": True,
+    "normalize_embedding": False,
+    "num_hidden_layers": 16,
+    "pad_token_id": 0,
+    "static_position_embeddings": True,
+    "vocab_size": 96103,
+}
+TABLE = Learned(1024, 2, counts_padding=True)
+CPT = Decoder(
+    4,
+    TABLE,
+    embedding_norm=Norm(1e-5),
+    norm=Around(after=Norm(1e-5)),
+    segments=False,
+    memory=20,
+    start=102,
+)
+SINES = {"position": Sinusoidal(halves=True), "embedding_norm": None, "start_id": 0}
 DISTANCES = Disentangled(256, 512, Norm(1e-7))
 
 PUBLISHED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -160,6 +255,93 @@ PUBLISHED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "use_cache": True,
         },
         {"limit": 8192, "width": 1024, "pad": 1},
+    ),
+    "facebook/bart-base": (
+        "bart",
+        BART | {"architectures": ["BartModel"], "decoder_start_token_id": 2},
+        {"position": TABLE, "inner": 3072, "pad": 1, "start_id": 2, "embedding_scale": 1.0},
+    ),
+    "fnlp/bart-base-chinese": (
+        "bart",
+        BART
+        | {
+            "bos_token_id": 101,
+            "decoder_start_token_id": 102,
+            "eos_token_id": 102,
+            "forced_eos_token_id": 102,
+            "max_position_embeddings": 512,
+            "pad_token_id": 0,
+            "tokenizer_class": "BertTokenizer",
+            "vocab_size": 51271,
+        },
+        {"limit": 512, "pad": 0, "start_id": 102, "epsilon": 1e-5},
+    ),
+    "facebook/mbart-large-50": (
+        "mbart",
+        LARGE
+        | {
+            "_num_labels": 3,
+            "activation_function": "gelu",
+            "add_bias_logits": False,
+            "add_final_layer_norm": True,
+            "architectures": ["MBartForConditionalGeneration"],
+            "classif_dropout": 0.0,
+            "decoder_start_token_id": 2,
+            "eos_token_id": 2,
+            "max_position_embeddings": 1024,
+            "model_type": "mbart",
+            "normalize_before": True,
+            "normalize_embedding": True,
+            "output_past": True,
+            "pad_token_id": 1,
+            "static_position_embeddings": False,
+            "tokenizer_class": "MBart50Tokenizer",
+            "vocab_size": 250054,
+        },
+        {"embedding_scale": 32.0, "position": TABLE, "final_norm": Norm(1e-5), "start_id": 2},
+    ),
+    "google/pegasus-xsum": ("pegasus", PEGASUS, SINES | {"vocabulary": 96103, "depth": 16}),
+    "IDEA-CCNL/Randeng-Pegasus-238M-Summary-Chinese": (
+        "pegasus",
+        PEGASUS
+        | {
+            "d_model": 768,
+            "decoder_attention_heads": 12,
+            "decoder_ffn_dim": 3072,
+            "decoder_layers": 12,
+            "encoder_attention_heads": 12,
+            "encoder_ffn_dim": 3072,
+            "encoder_layers": 12,
+            "gradient_checkpointing": False,
+            "max_position_embeddings": 1024,
+            "num_hidden_layers": 12,
+            "tokenizer_class": "PegasusTokenizer",
+            "torch_dtype": "float32",
+            "vocab_size": 50000,
+        },
+        SINES | {"embedding_scale": 768**0.5, "vocabulary": 50000},
+    ),
+    "fnlp/cpt-large": (
+        "cpt",
+        BART
+        | {
+            "architectures": ["CPTForConditionalGeneration"],
+            "bos_token_id": 101,
+            "d_model": 1024,
+            "decoder_attention_heads": 16,
+            "decoder_ffn_dim": 4096,
+            "decoder_layers": 4,
+            "decoder_start_token_id": 102,
+            "encoder_attention_heads": 16,
+            "encoder_ffn_dim": 4096,
+            "encoder_layers": 24,
+            "eos_token_id": 102,
+            "forced_eos_token_id": 102,
+            "num_hidden_layers": 24,
+            "pad_token_id": 0,
+            "vocab_size": 21128,
+        },
+        {"depth": 24, "decoder": CPT, "default_segment": 1, "epsilon": 1e-12, "pad": 0},
     ),
 }
 """By model: its family, its file, and fields of the architecture that it describes."""

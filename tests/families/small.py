@@ -42,7 +42,10 @@ def small(name: str, **changes: Any) -> Architecture:
     sizes["position"] = small_position(base.position)
     if base.decoder is not None:
         own = small_position(base.decoder.position)
-        sizes["decoder"] = replace(base.decoder, depth=2, position=own)
+        depth, memory = (2, None) if base.decoder.memory is None else (1, 1)
+        sizes["decoder"] = replace(
+            base.decoder, depth=depth, position=own, memory=memory, start=base.decoder.start and 2
+        )
     return base.change(**{**sizes, **changes})
 
 

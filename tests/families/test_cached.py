@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import DECODING, GENERATING, model_of
+from small import DECODING, GENERATING, model_of, small
 
 from comparing import error, numpy_of, tokens
 from oracles import CLOSE
@@ -41,7 +41,7 @@ def pairs_for(name: str = "t5") -> Inputs:
 
     The encoder's lengths are others than the decoder's.
     """
-    base = FAMILIES[name].base
+    base = small(name)
     targets = {f"target_{key}": value for key, value in rows_for(name, "lm").items()}
     targets["target_tokens"][:, 0] = base.start_id
     del targets["target_segments"]

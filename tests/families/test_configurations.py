@@ -261,9 +261,11 @@ def test_a_published_configuration_means(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_is_written_is_read_back(name):
     family = FAMILIES[name]
-    changed = family.base.change(vocabulary=100, dropout=0.25, depth=2)
-    if changed.decoder is not None:
-        changed = changed.change(decoder=replace(changed.decoder, depth=3))
+    sizes, own = {"vocabulary": 100, "dropout": 0.25, "depth": 5}, family.base.decoder
+    if own is not None:
+        memory = own.memory and 2
+        sizes["decoder"] = replace(own, depth=3, memory=memory)
+    changed = family.base.change(**sizes)
     for dialect in family.dialects:
         written = family.configuration.write(changed, dialect)
         read = family.configuration.read(written)
@@ -289,6 +291,11 @@ def test_an_unknown_key_and_a_missing_one_are_named(name):
     [
         ("deberta_v2", {"pos_att_type": ["p2p"]}, "pos_att_type is .* 'c2p' and 'p2c' are known"),
         ("mpnet", {"relative_attention_num_buckets": 64}, "num_buckets 64 has no meaning"),
+        ("bart", {"decoder_ffn_dim": 64}, "decoder_ffn_dim must be 3072 as the encoder's"),
+        ("bart", {"normalize_before": True}, "normalize_before other than False is not bart's"),
+        ("cpt", {"activation_function": "relu"}, "activation_function other than gelu is not"),
+        ("cpt", {"encoder_layers": 2}, "reads the encoder's blocks but for the last 2; encoder_l"),
+        ("pegasus", {"normalize_before": False}, "other than True is not pegasus's"),
         ("deberta_v2", {"conv_kernel_size": 3}, "conv_kernel_size asks for the convolution"),
         ("deberta_v2", {"embedding_size": 128}, "embedding_size 128 other than hidden_size"),
         ("deberta_v2", {"position_buckets": "256"}, "position_buckets is '256', where a whole"),

@@ -60,7 +60,7 @@ def test_dropping_is_not_keeping():
 
 TRANSFORMERS = [
     *(f"transformers/{name}" for name in ("gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5")),
-    *(f"transformers5/{name}" for name in ("bart", "mbart", "pegasus")),
+    *(f"transformers5/{name}" for name in ("bart", "mbart", "pegasus", "cpt")),
 ]
 
 

@@ -13,6 +13,7 @@ from oracles import CASES, CLOSE
 from playmask.families import FAMILIES
 from playmask.families.config import with_epsilon
 from playmask.model.architecture import Architecture
+from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
     Buckets,
     Disentangled,
@@ -105,6 +106,33 @@ NEARLY: dict[type, Any] = {
 @pytest.mark.parametrize("name", CASES)
 def test_other_positions(name):
     assert errors(name, position=NEARLY[type(right(name).architecture.position)]) > FAR
+
+
+@pytest.mark.parametrize("name", ["bart", "mbart", "pegasus"])
+def test_what_each_stack_has_of_its_own(name):
+    name = f"transformers5/{name}"
+    a = right(name).architecture
+    others = [{"embedding_scale": 2.0}]
+    if name.endswith("bart"):
+        others += [{"decoder": replace(a.decoder, position=None)}]
+        others += [{"decoder": replace(a.decoder, embedding_norm=None)}]
+        others += [{"position": replace(a.position, size=42, offset=0)}]
+    if a.final_norm is not None:
+        others += [{"final_norm": None}]
+    for changes in others:
+        assert errors(name, **changes) > FAR, changes
+
+
+EPSILON = Around(after=Norm(1e-4))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"memory": None}, {"memory": 1}, {"segments": True}, {"norm": EPSILON}]
+)
+def test_what_cpts_decoder_does_otherwise(changes):
+    decoder = replace(right("transformers5/cpt").architecture.decoder, **changes)
+    assert errors("transformers5/cpt", decoder=decoder) > CLOSE
+    assert errors("transformers5/cpt", default_segment=0) > FAR
 
 
 def test_each_of_the_positions_that_stand_together_counts():

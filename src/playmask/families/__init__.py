@@ -3,6 +3,7 @@
 from playmask.families.albert import ALBERT
 from playmask.families.bart import BART
 from playmask.families.bert import BERT
+from playmask.families.cpt import CPT
 from playmask.families.deberta_v2 import DEBERTA_V2
 from playmask.families.distilbert import DISTILBERT
 from playmask.families.electra import ELECTRA, ELECTRA_GENERATOR
@@ -49,6 +50,7 @@ FAMILIES: dict[str, Family] = {
         BART,
         MBART,
         PEGASUS,
+        CPT,
     )
 }
 

@@ -22,7 +22,7 @@ from playmask.families.family import Family
 from playmask.families.names import TOKENS, Dialect, Row, Rule, pairs
 from playmask.model.architecture import Architecture, Decoder, VocabularyHead
 from playmask.model.norms import Around, Norm
-from playmask.model.parts import Learned, Part
+from playmask.model.parts import Learned
 
 NORM = Norm(epsilon=1e-5)
 OFFSET = 2
@@ -102,32 +102,30 @@ def from_fields(base: Architecture, usual: Mapping[str, Any], fields: Fields) ->
     fields = {name: value for name, value in fields.items() if name not in SILENT}
     assert base.decoder is not None
     depth, size = fields.pop("decoder_depth", None), fields.pop("longest", None)
-    own = _positions(base, size or 1024)
     start = fields.pop("start", base.decoder.start)
     decoder = replace(base.decoder, depth=depth or fields["depth"], start=start)
     head = replace(base.vocabulary_head, tied=fields.pop("tied", True) is not False)
     scale = math.sqrt(fields["width"]) if fields.pop("scaled", False) else 1.0
     return base.change(
         **fields,
-        position=own,
-        decoder=replace(decoder, position=own if isinstance(own, Learned) else None),
+        position=_sized(base.position, size or 1024),
+        decoder=replace(decoder, position=_sized(decoder.position, size or 1024)),
         embedding_scale=scale,
         vocabulary_head=head,
     )
 
 
-def _positions(base: Architecture, size: int) -> Part:
-    """The position part of both stacks, of so many rows where it has any."""
-    part = base.position
-    assert isinstance(part, Part)
+def _sized(part: Any, size: int) -> Any:
+    """A position part, of so many rows where it has any."""
     return replace(part, size=size) if isinstance(part, Learned) else part
 
 
 def to_fields(a: Architecture, dialect: str) -> Fields:
     """What the keys say of an architecture."""
     fields = fields_of(a, KEYS) | {name: getattr(a, ours) for name, ours in SAME.items()}
-    if isinstance(a.position, Learned):
-        fields["longest"] = a.position.size
+    for position in (a.position, None if a.decoder is None else a.decoder.position):
+        if isinstance(position, Learned):
+            fields["longest"] = position.size
     if a.decoder is not None:
         fields |= {"decoder_depth": a.decoder.depth, "start": a.decoder.start}
     tied = a.vocabulary_head.tied

@@ -80,9 +80,10 @@ class Architecture:
     share), or a tuple that maps each block to a stored one; encoder, decoder: an encoder-decoder
     has both, and may be loaded with one of them only; segments: rows of the segment table (0 =
     none), or "tokens" (a segment is a token id, its vector the token's); default_segment: that of
-    sites for which none is given; tasks: rows of the task table; embedding_scale: what vectors of
-    tokens are multiplied with before others are added; pad: the id that is padding (None = none
-    is); embedding_dropout: where it stands ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
+    sites for which none is given; tasks: rows of the task table; embedding_scale: what tokens'
+    vectors are multiplied with before others are added;
+    pad: the id that is padding (None = none is); embedding_dropout: where it stands
+    ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
     condition: what all norms depend on, or None; order: how the order of sites rises along a text;
     mask: what is compared; bias: whether dense layers have one, or the names of those that do, of
     query, key, value, output, value_gate, inputs (a gated unit's), inner, gate, outer, projection.
