@@ -36,7 +36,7 @@ def rows_for(name: str, order: str) -> Inputs:
     return {"tokens": ids, "segments": segments, "valid": valid}
 
 
-def pairs_for(name: str = "t5") -> Inputs:
+def pairs_for(name: str) -> Inputs:
     """The same for encoder-decoders, whose texts are ragged on both sides and start as theirs do.
 
     The encoder's lengths are others than the decoder's.
