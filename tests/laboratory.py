@@ -21,6 +21,7 @@ from playmask.model.parts import (
     Synthesizer,
     TalkingHeads,
     TokenMixing,
+    TransformerXl,
     mix,
 )
 
@@ -90,6 +91,7 @@ OPEN: dict[str, dict[str, Any]] = {
     "joined": {"position": Joined((Learned(40), Buckets(6, 9), Alibi()))},
     "joined_by_block": {"position": {0: Joined((Alibi(), Disentangled(6, 12))), "rest": None}},
     "own_distances": {"position": Disentangled(6, None, None, ("p2c",), shared=False)},
+    "transformer_xl": {"position": TransformerXl(), "key_value_heads": 2},
     "norms_by_block": {"attention_norm": {0: Around()}, "feedforward_norm": {1: Around()}},
     "biases": {"bias": ("query", "key", "inner")},
 }

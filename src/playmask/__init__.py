@@ -104,6 +104,7 @@ _HOME = {
     "TextClassifier": "tasks",
     "TextRegressor": "tasks",
     "TokenMixing": "model.parts",
+    "TransformerXl": "model.parts",
     "Tokenizer": "tokenizers",
     "TrainingOptions": "runtime.train.options",
     "Transformer": "model.transformer",

@@ -171,6 +171,7 @@ TRANSFORMERS5 = {
     "mpnet": ({"heads": ["pool"]}, {"last_hidden_state": "hidden", "pooler_output": "pooled"}),
     "megatron_bert_mlm": (MLM, WITH_LOGITS),
     "xlm_roberta_mlm": (MLM, WITH_LOGITS),
+    "xlnet_lm": (MLM, WITH_LOGITS),
     "bart": ({}, BOTH),
     "mbart": ({}, BOTH),
     "pegasus": ({}, BOTH),

@@ -4,7 +4,15 @@ from typing import Any
 
 from playmask.model.architecture import Decoder
 from playmask.model.norms import Around, Norm
-from playmask.model.parts import Buckets, Disentangled, Dot, Joined, Learned, Sinusoidal
+from playmask.model.parts import (
+    Buckets,
+    Disentangled,
+    Dot,
+    Joined,
+    Learned,
+    Sinusoidal,
+    TransformerXl,
+)
 
 BERT = {
     "attention_probs_dropout_prob": 0.1,
@@ -342,6 +350,41 @@ PUBLISHED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "vocab_size": 21128,
         },
         {"depth": 24, "decoder": CPT, "default_segment": 1, "epsilon": 1e-12, "pad": 0},
+    ),
+    "hfl/chinese-xlnet-base": (
+        "xlnet",
+        {
+            "architectures": ["XLNetLMHeadModel"],
+            "attn_type": "bi",
+            "bi_data": False,
+            "bos_token_id": 1,
+            "clamp_len": -1,
+            "d_head": 64,
+            "d_inner": 3072,
+            "d_model": 768,
+            "dropout": 0.1,
+            "end_n_top": 5,
+            "eos_token_id": 2,
+            "ff_activation": "relu",
+            "initializer_range": 0.02,
+            "layer_norm_eps": 1e-12,
+            "mem_len": None,
+            "model_type": "xlnet",
+            "n_head": 12,
+            "n_layer": 12,
+            "output_past": True,
+            "pad_token_id": 5,
+            "reuse_len": None,
+            "same_length": False,
+            "start_n_top": 5,
+            "summary_activation": "tanh",
+            "summary_last_dropout": 0.1,
+            "summary_type": "last",
+            "summary_use_proj": True,
+            "untie_r": True,
+            "vocab_size": 32000,
+        },
+        {"position": TransformerXl(), "activation": "relu", "pad": 5, "order": "full"},
     ),
 }
 """By model: its family, its file, and fields of the architecture that it describes."""

@@ -260,7 +260,9 @@ def test_kept_and_compounded_tokens(family, tmp_path):
     place, options = place_of(family, tmp_path), {"family": family, "heads": "mlm"}
     whole = playmask.load(place, **options)
     model = playmask.load(place, keep_tokens=KEEP, compound_tokens=COMPOUND, **options)
-    assert model.architecture.vocabulary == 9 and model.architecture.pad == whole.architecture.pad
+    pad = whole.architecture.pad
+    assert model.architecture.vocabulary == 9
+    assert model.architecture.pad == (None if pad is None else KEEP.index(pad))
     ids = np.array([[2, 4, 3, 6, 5, 2]], "int32")
     wanted, found = logits(whole, np.array(KEEP)[ids])[..., KEEP], logits(model, ids)
     assert error(found[..., :7], wanted) < 1e-6
@@ -277,7 +279,7 @@ def test_the_padding_goes_where_it_is_kept(family, tmp_path):
     stored = playmask.architecture(place, family=family)
     pad, start = stored.pad, None if stored.decoder is None else stored.decoder.start
     model = playmask.load(place, keep_tokens=[5, 1, 0, 2], family=family)
-    assert model.architecture.pad == {0: 2, 1: 1, None: None}[pad]
+    assert model.architecture.pad == {0: 2, 1: 1, 5: 0, None: None}[pad]
     if start is None:
         assert playmask.load(place, keep_tokens=[7, 9], family=family).architecture.pad is None
         return
@@ -297,7 +299,7 @@ def test_a_vocabulary_is_counted_in_the_table(tmp_path):
 
 # Sizes
 
-UNROTATED = sorted(set(WITH_HEAD) - {"nezha", "roformer", "roformer_v2", "gau_alpha"})
+UNROTATED = sorted(set(WITH_HEAD) - {"nezha", "roformer", "roformer_v2", "gau_alpha", "xlnet"})
 
 
 @pytest.mark.parametrize("family", UNROTATED)

@@ -24,6 +24,7 @@ from playmask.model.parts import (
     Nezha,
     Rotary,
     StoredRotary,
+    TransformerXl,
 )
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill
@@ -100,6 +101,7 @@ NEARLY: dict[type, Any] = {
     Buckets: Buckets(bidirectional=False),
     Disentangled: None,
     Joined: None,
+    TransformerXl: None,
 }
 
 

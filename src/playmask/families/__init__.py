@@ -22,6 +22,7 @@ from playmask.families.roberta import ROBERTA
 from playmask.families.roformer import ROFORMER
 from playmask.families.roformer_v2 import ROFORMER_V2
 from playmask.families.t5 import MT5, T5, T5_1_1
+from playmask.families.xlnet import XLNET
 from playmask.lazy import find_submodules
 
 FAMILIES: dict[str, Family] = {
@@ -51,6 +52,7 @@ FAMILIES: dict[str, Family] = {
         MBART,
         PEGASUS,
         CPT,
+        XLNET,
     )
 }
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import product
 from typing import Protocol
@@ -49,6 +49,28 @@ class Row:
 
 
 @dataclass(frozen=True)
+class JoinedHeads:
+    """Heads and their sizes, stored as two axes: (n, N, H) there, (n, N·H) here.
+
+    size: H, of the architecture that is written
+    """
+
+    size: int = 0
+
+    def bound(self, size: int) -> "JoinedHeads":
+        """The same for heads of a size."""
+        return JoinedHeads(size)
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """(n, N, H) -> (n, N·H)."""
+        return theirs.reshape(len(theirs), -1)
+
+    def write(self, ours: np.ndarray) -> np.ndarray:
+        """(n, N·H) -> (n, N, H)."""
+        return ours.reshape(len(ours), -1, self.size)
+
+
+@dataclass(frozen=True)
 class Rule:
     """One of our weights and its tensor in the checkpoint.
 
@@ -63,6 +85,11 @@ class Rule:
     ops: tuple[Op, ...] = ()
     piece: tuple[int, int] | None = None
     copies: tuple[str, ...] = ()
+
+    def bound(self, size: int) -> "Rule":
+        """The same for heads of a size, which some layouts need to know."""
+        ops = (op.bound(size) if isinstance(op, JoinedHeads) else op for op in self.ops)
+        return replace(self, ops=tuple(ops))
 
     def read(self, theirs: np.ndarray) -> np.ndarray:
         """Bring a checkpoint's tensor into our layout."""

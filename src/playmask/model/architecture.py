@@ -81,7 +81,8 @@ class Architecture:
     has both, and may be loaded with one of them only; segments: rows of the segment table (0 =
     none), or "tokens" (a segment is a token id, its vector the token's); default_segment: that of
     sites for which none is given; tasks: rows of the task table; embedding_scale: what tokens'
-    vectors are multiplied with before others are added;
+    vectors are multiplied with before others are added; query_vector: whether there is one for
+    sites of a query stream, which hold the token -1;
     pad: the id that is padding (None = none is); embedding_dropout: where it stands
     ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
     condition: what all norms depend on, or None; order: how the order of sites rises along a text;
@@ -143,6 +144,7 @@ class Architecture:
     query_key_norm: Norm | None = None
     embedding_scale: float = 1.0
     default_segment: int = 0
+    query_vector: bool = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -199,6 +201,11 @@ class Architecture:
         """The projections that exist because a part, or the context, uses them."""
         users = (*self.content, self.projections, *([self.context] if self.context else ()))
         return frozenset(name for user in users for name in user.uses)
+
+    @property
+    def segmented(self) -> bool:
+        """Whether a part looks at segments."""
+        return any(part.segmented for part in self.parts)
 
     @property
     def limited_by(self) -> Part | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from playmask.model.architecture import Architecture
 from playmask.model.dense import Dense
@@ -28,6 +29,7 @@ class Embeddings(keras.layers.Layer):
         super().__init__(**options)
         a = architecture
         self.size, self.width, self.scale = a.embedding_size_, a.width, a.embedding_scale
+        self.queried = a.query_vector and encoder is None
         self.tokens: Any
         self.segments: Any
         self.tasks: Any
@@ -105,7 +107,11 @@ class Embeddings(keras.layers.Layer):
         )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Create the tables."""
+        """Create the tables, and the vector of queries where there is one."""
+        if self.queried:
+            self.query = self.add_weight(
+                name="query", shape=(self.size,), initializer=self.tokens.embeddings_initializer
+            )
         for table in (self.tokens, self.segments, self.tasks, self.positions):
             if table is not None and not table.built:
                 table.build(shape)
@@ -126,7 +132,7 @@ class Embeddings(keras.layers.Layer):
         training: bool = False,
     ) -> Tensor:
         """Embed tokens, or take vectors in their place, as they are."""
-        x = self.tokens(tokens) if vectors is None else vectors
+        x = self._of_tokens(tokens) if vectors is None else vectors
         if vectors is None and self.scale != 1.0:
             x = x * self.scale
         if self.segments is not None and segments is not None:
@@ -143,3 +149,11 @@ class Embeddings(keras.layers.Layer):
             x = self.norm(x, condition)
         x = self.dropouts["after"](x, training=training)
         return x if self.projection is None else self.projection(x)
+
+    def _of_tokens(self, tokens: Tensor) -> Tensor:
+        """The tokens' rows, and the one vector where -1 stands for a query."""
+        if not self.queried:
+            return self.tokens(tokens)
+        query = ops.expand_dims(tokens, -1) < 0
+        vector = ops.cast(self.query, self.compute_dtype)
+        return ops.where(query, vector, self.tokens(ops.maximum(tokens, 0)))

@@ -160,7 +160,8 @@ class Transformer(keras.Model):
         """Make an empty key-value cache for `batch` rows of at most `slots` tokens."""
         self._check_cache()
         stack = self.blocks if self.decoder is None else self.decoder
-        return kv_cache.empty(batch, slots, stack.cache_sizes(), self.compute_dtype)
+        kinds = {"segmented": self.architecture.segmented}
+        return kv_cache.empty(batch, slots, stack.cache_sizes(), self.compute_dtype, **kinds)
 
     def _check_cache(self) -> None:
         """Refuse a cache where a part mixes the whole text."""
@@ -199,9 +200,9 @@ class Transformer(keras.Model):
         more = self._read(x, inputs, training) if read else {"memory": memorable}
         out = {"hidden": x, **more}
         if cache is not None:
-            out["cache"] = {"kv": tuple(a.kv for a in attended), **keys._asdict()}
+            out["cache"] = {"kv": tuple(a.kv for a in attended), **kv_cache.stored(keys)}
             if memory is not None:
-                out["cache"]["memory"] = {"kv": memory[1], **memory[0]._asdict()}
+                out["cache"]["memory"] = {"kv": memory[1], **kv_cache.stored(memory[0])}
         return out, attended
 
     def _run_both(
@@ -212,8 +213,7 @@ class Transformer(keras.Model):
         out: dict[str, Any] = {}
         attended: list[Attended] = []
         if cache is not None and "memory" in cache:
-            stored = cache["memory"]
-            memory = Sites(*(stored[name] for name in Sites._fields)), stored["kv"]
+            memory = kv_cache.read_sites(cache["memory"]), cache["memory"]["kv"]
         else:
             if "memory" in inputs:
                 out = {"memory": inputs["memory"]}

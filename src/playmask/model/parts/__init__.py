@@ -23,6 +23,7 @@ from playmask.model.parts.rotary import Rotary, StoredRotary
 from playmask.model.parts.sinusoidal import Sinusoidal
 from playmask.model.parts.synthesizer import Synthesizer
 from playmask.model.parts.talking_heads import TalkingHeads
+from playmask.model.parts.transformer_xl import TransformerXl
 
 __all__ = [
     "NORMALIZATIONS",
@@ -63,6 +64,7 @@ __all__ = [
     "Synthesizer",
     "TalkingHeads",
     "TokenMixing",
+    "TransformerXl",
     "choices",
     "members",
     "mix",
