@@ -48,15 +48,15 @@ def from_fields(fields: Fields) -> Architecture:
     """As many blocks of the encoder as the decoder has are not for the decoder."""
     assert BASE.decoder is not None
     base = replace(BASE, decoder=replace(BASE.decoder, memory=None))
-    made = bart.from_fields(base, USUAL, fields)
-    assert made.decoder is not None
-    memory = made.depth - made.decoder.depth
+    architecture = bart.from_fields(base, USUAL, fields)
+    assert architecture.decoder is not None
+    memory = architecture.depth - architecture.decoder.depth
     if memory < 1:
         raise ConfigError(
-            f"CPT's decoder reads the encoder's blocks but for the last {made.decoder.depth}; "
-            f"encoder_layers {made.depth} leaves none."
+            f"CPT's decoder reads the encoder's blocks but for the last {architecture.decoder.depth}; "
+            f"encoder_layers {architecture.depth} leaves none."
         )
-    return made.change(decoder=replace(made.decoder, memory=memory))
+    return architecture.change(decoder=replace(architecture.decoder, memory=memory))
 
 
 def rules() -> list[Rule]:
