@@ -30,13 +30,13 @@ test-slow: .venv/ready
 
 # Parts of the attention on families' loaded checkpoints, in every order, covered by pairs.
 test-matrix: .venv/ready
-	$(BIN)/python -m pytest -m 'matrix and not whole' -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m 'matrix and not whole' tests/families/test_matrix.py -n $(WORKERS) --dist worksteal
 
 # Every experiment and example at its smallest scale, some minutes (PLAYMASK_DATA, or made-up texts).
 test-experiments: .venv/ready
-	$(BIN)/python -m pytest -m experiments -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m experiments tests/experiments tests/examples -n $(WORKERS) --dist worksteal
 
-# The core, loading, the oracles and the learning tests on the other two backends.
+# What compares operations with formulas on the other two backends, the rest in turns (conftest.py).
 test-backends: .venv-backends/ready
 	KERAS_BACKEND=torch $(BACKENDS)/python -m pytest -m 'backends and not whole' -n $(WORKERS) --dist worksteal
 	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m 'backends and not whole' -n $(WORKERS) --dist worksteal

@@ -4,7 +4,9 @@ import ctypes
 import gc
 import os
 import sys
+from collections import Counter
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -25,6 +27,38 @@ os.environ.setdefault("MPLCONFIGDIR", str(CACHE / "matplotlib"))
 if os.environ["KERAS_BACKEND"] != "jax":
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operations; workers share the cores
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
+gc.set_threshold(100_000, 20, 100)  # the heap is large and mostly modules: look at it less often
+
+
+# The other backends: what compares operations with formulas runs on both, the rest in turns.
+
+BOTH = (
+    "tests/parts/",
+    "tests/labelling/",
+    "tests/families/test_cached.py",
+    "tests/families/test_oracles.py",
+    "tests/generation/test_search.py",
+    "tests/test_dense.py",
+    "tests/test_gradients.py",
+    "tests/test_masks.py",
+    "tests/test_noise.py",
+    "tests/test_transformer.py",
+    "tests/test_two_streams.py",
+)
+TURNS = {"torch": 0, "tensorflow": 1}
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks are selected
+def pytest_collection_modifyitems(items):
+    """Leave to `make test-all` what is another backend's turn, test by test of each file."""
+    turn, counts = TURNS.get(os.environ["KERAS_BACKEND"]), Counter()
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        if turn is None or file.startswith(BOTH) or not item.get_closest_marker("backends"):
+            continue
+        counts[file] += 1
+        if (counts[file] + crc32(file.encode())) % 2 != turn:
+            item.add_marker(pytest.mark.whole)
 
 
 # Memory: a worker lives through thousands of tiny models, and JAX keeps every program it compiled.

@@ -30,11 +30,11 @@ LAYERS = (
 
 MODEL = (
     ("activations", "forks", "keras_files", "old_names", "recipes"),
-    ("masks",),
+    ("masks", "vector_transform"),
     ("dense",),
     ("norms",),
     ("parts",),
-    ("architecture_checks", "decoder"),
+    ("architecture_checks", "decoder", "vocabulary_head"),
     ("architecture",),
     ("cache", "feedforward", "rng"),
     ("scene",),

@@ -18,6 +18,7 @@ NAMES = (
     "architecture.md",
     "classification.md",
     "compatibility.md",
+    "decoders.md",
     "decisions/README.md",
     "decisions/model.md",
     "decisions/rooms.md",
@@ -161,6 +162,12 @@ def test_similar_sentences_are_found(tmp_path):
     assert out == "(2, 32)\n0\n鲜花很贵\n"
     made = {path.name for path in (tmp_path / "runs" / "index").iterdir()}
     assert made == {"checksums.json", "sentences.json", "vectors.usearch"}
+
+
+def test_language_models_of_today_run(tmp_path):
+    lines = run(ROOT / "docs" / "decoders.md", tmp_path).splitlines()
+    assert lines[0] == "lm 2 ('mlm',)" and lines[2] == "(3, 32)"
+    assert re.fullmatch(r"\[0\.\d+ +0\.\d+\]", lines[3])
 
 
 def test_both_languages_have_the_same_code_and_shape():

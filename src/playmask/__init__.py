@@ -80,6 +80,7 @@ _HOME = {
     "ReadingComprehension": "tasks",
     "RelationExtractor": "tasks",
     "RepetitionPenalty": "generation",
+    "Reranker": "tasks",
     "ResidualScores": "model.parts",
     "Rotary": "model.parts",
     "SameText": "model.masks",

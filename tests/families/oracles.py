@@ -183,6 +183,13 @@ TRANSFORMERS5 = {
             "encoder_hidden_states:read": "memory",
         },
     ),
+    "modernbert_mlm": (MLM, WITH_LOGITS),
+    "gte": ({}, LAST),
+    "nomic_bert": ({}, LAST),
+    "llama_lm": ({}, WITH_LOGITS),
+    "qwen2_lm": ({}, WITH_LOGITS),
+    "qwen3_lm": ({}, WITH_LOGITS),
+    "qwen3_embedding": ({"heads": []}, LAST),
 }
 
 CASES = {

@@ -8,7 +8,8 @@ import numpy as np
 
 from playmask.families import FAMILIES
 from playmask.model.architecture import Architecture
-from playmask.model.parts import Disentangled, Gated, Joined, Learned, Nezha
+from playmask.model.masks import Ordered, Window
+from playmask.model.parts import ByBlock, Disentangled, Gated, Joined, Learned, Nezha
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill
 
@@ -37,6 +38,10 @@ def small(name: str, **changes: Any) -> Architecture:
     else:
         sizes["attention_heads"] = 4
         sizes |= {"key_size": 8, "value_size": 8} if base.key_size else {}
+    if base.key_value_heads is not None:
+        sizes["key_value_heads"] = 2
+    if isinstance(base.mask, ByBlock):  # so that the tests' texts reach the window's end
+        sizes["mask"] = ByBlock(((0, Ordered()),), Ordered() & Window(3))
     if base.embedding_size is not None:
         sizes["embedding_size"] = 12
     sizes["position"] = small_position(base.position)

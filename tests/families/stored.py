@@ -22,9 +22,9 @@ from playmask.model.transformer import Transformer
 PATHS = {
     str(folder.relative_to(ORACLES)): folder
     for folder in sorted(ORACLES.glob("*/*"))
-    if (folder / "config.json").exists()
+    if (folder / "config.json").exists() and not folder.name.startswith(("head_", "reranker_"))
 }
-"""All checkpoints, by program and case."""
+"""All checkpoints, by program and case, but those with heads of tasks (`tests/tasks/published`)."""
 
 BERT4KERAS = {
     "albert_unshared": "albert",
@@ -80,7 +80,7 @@ def dialect_of(name: str) -> Dialect:
 def heads_in(name: str) -> tuple[str, ...]:
     """The heads that a checkpoint has; a vocabulary head may be the token table alone."""
     found = {str(dialect_of(name).ours_for(tensor)).split("/")[0] for tensor in tensors_of(name)}
-    own = FAMILIES[family_of(name)].base.vocabulary_head
+    own = playmask.architecture(PATHS[name], family=family_of(name)).vocabulary_head
     bare = own.tied and not own.transform and not own.bias
     return tuple(head for head in HEADS if head in found or (head == "mlm" and bare))
 

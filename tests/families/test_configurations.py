@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from published import PUBLISHED as LATER
+from published import NEWER, REFUSED
+from published_encoders import PUBLISHED as ENCODERS
 
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
+from playmask.families.config import epsilon_of
 from playmask.model.parts import Buckets, Disentangled, Dot, Joined, Learned, Nezha, Rotary
 
 GOOGLE = {
@@ -137,7 +139,6 @@ ROFORMER = TORCH | {
     "tokenizer_class": "RoFormerTokenizer",
     "vocab_size": 50000,
 }
-
 PUBLISHED = {
     "chinese_L-12_H-768_A-12": ("bert", GOOGLE, {"epsilon": 1e-12, "activation": "gelu"}),
     "hfl/chinese-roberta-wwm-ext": ("bert", TORCH, {"epsilon": 1e-12, "position": Learned(512)}),
@@ -243,29 +244,51 @@ PUBLISHED = {
             "epsilon": 1e-6,
         },
     ),
-    **LATER,
 }
+PUBLISHED |= NEWER | ENCODERS
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_configuration_means(name):
     family, config, wanted = PUBLISHED[name]
     made = FAMILIES[family].configuration.read(config)
-    norm = made.attention_norm.after or made.attention_norm.before or made.feedforward_norm.after
     head = made.vocabulary_head
-    others = {"epsilon": norm.epsilon, "tied": head.tied, "scale": head.scale}
+    others = {"epsilon": epsilon_of(made), "tied": head.tied, "scale": head.scale}
     found = {key: others[key] if key in others else getattr(made, key) for key in wanted}
     assert found == wanted
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_a_newer_program_computes_otherwise_is_refused(message):
+    family, config, changes = REFUSED[message]
+    with pytest.raises(ConfigError, match=message):
+        FAMILIES[family].configuration.read(config | changes)
+
+
+MEANT = ("position", "mask", "bias", "order", "key_value_heads", "query_key_norm", "key_size_")
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_a_newer_configuration_is_written_so_that_it_reads_the_same(name):
+    """Scaled positions, windows and all, in transformers 5's keys."""
+    family, config, _ = PUBLISHED[name]
+    stored = FAMILIES[family].configuration.read(config)
+    again = FAMILIES[family].configuration.read(
+        FAMILIES[family].configuration.write(stored, "huggingface")
+    )
+    for field in MEANT:
+        assert getattr(again, field) == getattr(stored, field), field
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_is_written_is_read_back(name):
     family = FAMILIES[name]
-    sizes, own = {"vocabulary": 100, "dropout": 0.25, "depth": 5}, family.base.decoder
+    sizes, own = {"vocabulary": 100, "depth": 5}, family.base.decoder
     if own is not None:
-        memory = own.memory and 2
-        sizes["decoder"] = replace(own, depth=3, memory=memory)
+        sizes["decoder"] = replace(own, depth=3, memory=own.memory and 2)
     changed = family.base.change(**sizes)
+    if "dropout" in {key.ours for key in family.configuration.keys}:
+        changed = changed.change(dropout=0.25)
     for dialect in family.dialects:
         written = family.configuration.write(changed, dialect)
         read = family.configuration.read(written)
@@ -313,7 +336,7 @@ def test_what_a_family_does_not_compute_is_refused(family, values, message):
 def test_positions_as_deberta_may_have_them():
     """A table, distances, both, or neither; without buckets each distance has a row."""
     read = FAMILIES["deberta_v2"].configuration.read
-    sizes = {key: LATER["microsoft/deberta-v3-base"][1][key] for key in (
+    sizes = {key: ENCODERS["microsoft/deberta-v3-base"][1][key] for key in (
         "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
         "intermediate_size", "max_position_embeddings",
     )}  # fmt: skip

@@ -13,9 +13,11 @@ from oracles import CASES, CLOSE
 from playmask.families import FAMILIES
 from playmask.families.config import with_epsilon
 from playmask.model.architecture import Architecture
+from playmask.model.masks import Ordered, Window
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
     Buckets,
+    ByBlock,
     Disentangled,
     Dot,
     Hierarchical,
@@ -102,12 +104,34 @@ NEARLY: dict[type, Any] = {
     Disentangled: None,
     Joined: None,
     TransformerXl: None,
+    ByBlock: Rotary(160_000.0, halves=True),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_other_positions(name):
-    assert errors(name, position=NEARLY[type(right(name).architecture.position)]) > FAR
+    position = right(name).architecture.position
+    assert errors(name, position=NEARLY[type(position)]) > FAR
+    if isinstance(position, Rotary) and position.halves:
+        assert errors(name, position=replace(position, halves=False)) > FAR
+
+
+def test_windows_norms_and_shared_heads():
+    """What sets the newer families apart, each missed by a little."""
+    modern = right("transformers5/modernbert_mlm").architecture
+    everywhere = Around(before=modern.final_norm)
+    for changes in (
+        {"mask": Ordered()},
+        {"mask": replace(modern.mask, rest=Ordered() & Window(3))},
+        {"mask": replace(modern.mask, rest=Ordered() & Window(5))},
+        {"attention_norm": {0: Around(), 1: Around(), "rest": everywhere}},
+        {"activation": "linear", "gate": "gelu"},
+    ):
+        assert errors("transformers5/modernbert_mlm", **changes) > CLOSE, changes
+    assert errors("transformers5/qwen3_lm", query_key_norm=None) > FAR
+    assert errors("transformers5/qwen2_lm", bias=False) > CLOSE
+    assert errors("transformers5/gte", activation="linear", gate="gelu") > CLOSE
+    assert errors("transformers5/nomic_bert", activation="linear", gate="swish") > CLOSE
 
 
 @pytest.mark.parametrize("name", ["bart", "mbart", "pegasus"])

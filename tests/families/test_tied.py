@@ -27,6 +27,8 @@ OUTPUTS = {
     "transformers/openai_gpt_lm": "lm_head.weight",
     "transformers/gpt2_lm": "lm_head.weight",
     "transformers/t5_v1_0": "lm_head.weight",
+    "transformers5/modernbert_mlm": "decoder.weight",
+    "transformers5/qwen3_lm": "lm_head.weight",
 }
 """Families whose output layer is tied as a rule, and what it is called where it is stored."""
 TABLES = {
@@ -38,6 +40,8 @@ TABLES = {
     "transformers/openai_gpt_lm": "transformer.tokens_embed.weight",
     "transformers/gpt2_lm": "transformer.wte.weight",
     "transformers/t5_v1_0": "shared.weight",
+    "transformers5/modernbert_mlm": "model.embeddings.tok_embeddings.weight",
+    "transformers5/qwen3_lm": "model.embed_tokens.weight",
 }
 COPIES = {
     "transformers/bert_mlm": ("cls.predictions.bias", "cls.predictions.decoder.bias"),

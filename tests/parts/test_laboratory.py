@@ -1,5 +1,6 @@
 """Every part in every order: the cache changes nothing, and nothing leaks past the mask."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from playmask.model.transformer import Transformer
 
 CLOSE, FAR = 2e-5, 1e-3
 PROMPTS = np.array([5, 3, 5])  # the lengths of the prompts in one ragged batch
-STEPS = 3
+STEPS = 2
 TOTAL = int(PROMPTS.max()) + STEPS
 SOURCE = [[0] * 5 + [1] * STEPS] * 3
 ORDERS: dict[str, dict[str, Any]] = {
@@ -23,9 +24,9 @@ ORDERS: dict[str, dict[str, Any]] = {
     "turns": {
         "segments": [[0, 1, 0, 1, 1] + [1] * STEPS, [0, 0, 1, 1, 1] + [1] * STEPS, SOURCE[0]]
     },
-    "permutation": {"order": [[2, 0, 4, 1, 3, 5, 6, 7], [1, 2, 0, 9, 9, 3, 4, 5], [*range(8)]]},
+    "permutation": {"order": [[2, 0, 4, 1, 3, 5, 6], [1, 2, 0, 9, 9, 3, 4], [*range(7)]]},
     "window": {},
-    "packed": {"texts": [[0, 0, 0, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 1, 1], [0] * 8]},
+    "packed": {"texts": [[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 1], [0] * 7]},
 }
 """What the inputs say besides tokens; a prompt of 3 has two sites of padding after it."""
 MASKS = {"window": Ordered() & Window(3), "packed": Ordered() & SameText()}
@@ -60,10 +61,10 @@ def sited(inputs: Inputs) -> dict[str, bool]:
     return {name: not name.startswith("context") for name in inputs}
 
 
-def uncached(model: Transformer, batch: Inputs) -> np.ndarray:
+def uncached(model: Transformer, batch: Inputs, rows: Iterable[int] = range(3)) -> np.ndarray:
     """The last logits from each row by itself, without padding and cache."""
     found = []
-    for i in range(3):
+    for i in rows:
         keep = batch["valid"][i]
         row = {n: v[i, keep][None] if sited(batch)[n] else v[i : i + 1] for n, v in batch.items()}
         if "context_valid" in row:
@@ -99,7 +100,7 @@ def test_cached_equals_uncached_and_a_wrong_mask_does_not(part, order):
     right = model.architecture
     try:  # the mask is read at every call, so that no second model is needed
         model.architecture = right.change(mask=right.mask & Window(2))
-        assert error(stepped(model, batch), wanted) > FAR
+        assert error(uncached(model, batch, [0]), wanted[:1]) > FAR
     finally:
         model.architecture = right
 
@@ -108,7 +109,6 @@ def test_cached_equals_uncached_and_a_wrong_mask_does_not(part, order):
 def test_shifted_positions_show(part):
     model, batch = model_for(part, "lm"), batch_for(part, "lm")
     assert error(stepped(model, batch, shift=1), uncached(model, batch)) > FAR
-    assert error(stepped(model, batch, shift=0), uncached(model, batch)) < CLOSE
 
 
 @pytest.mark.parametrize("part", FOLLOWING)

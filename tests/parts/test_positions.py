@@ -1,20 +1,27 @@
 """Position parts against their formulas, written again in plain numpy with float64."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 
 from comparing import error, numpy_of, tiny, tokens
-from playmask.errors import ConfigError
+from playmask.errors import ConfigError, InputError
 from playmask.model.masks import Sites
 from playmask.model.parts import (
+    DynamicScaling,
     Hierarchical,
     Learned,
+    LinearScaling,
+    LlamaScaling,
     Look,
     Nezha,
+    NtkScaling,
     Rotary,
     Sinusoidal,
     StoredRotary,
+    YarnScaling,
 )
 from playmask.model.parts.learned import HierarchicalTable
 from playmask.model.transformer import weights_by_name
@@ -75,6 +82,53 @@ def test_rotary_scores_depend_on_the_distance_only():
 
     assert error(scores(50, 51, 53, 57), scores(0, 1, 3, 7)) < 1e-5
     assert error(scores(0, 1, 3, 8), scores(0, 1, 3, 7)) > FAR
+
+
+SCALED = {
+    LlamaScaling(32.0, 8192): (500000.0, 64, {0: 1.0, 14: 3.211446e-3, 15: 1.290548e-3,
+                                              16: 4.295567e-4, 17: 9.708286e-5, 31: 9.418306e-8}),
+    YarnScaling(4.0, 32768): (1e6, 128, {0: 1.0, 23: 6.978306e-3, 24: 5.375321e-3,
+                                         39: 6.490394e-5, 40: 4.445699e-5, 63: 3.102344e-7}),
+    YarnScaling(8.0, 64, 4.0, 0.5, 1.3, truncate=False): (10000.0, 16, {
+        0: 1.0, 1: 0.2874086, 2: 0.0424418, 3: 3.952847e-3, 7: 3.952847e-5}),
+    LinearScaling(2.5): (10000.0, 16, {0: 0.4, 1: 0.1264911, 7: 1.264911e-4}),
+    DynamicScaling(4.0, 16): (10000.0, 16, {0: 1.0, 1: 0.3162278, 7: 3.162278e-4}),
+    NtkScaling(8.0): (20000.0, 64, {
+        i: 160000.0 ** (-i / 32) / 8 ** (1 / 32) for i in (0, 1, 31)}),
+    NtkScaling(8.0, 0.625): (20000.0, 64, {
+        i: 20000.0 ** (-i / 32) / math.exp(math.log(8) * ((i + 1) / 32) ** 0.625)
+        for i in (0, 1, 31)}),
+}  # fmt: skip
+"""By scaling: the base, the size of a head, and by how much some pairs turn at each position.
+
+Those of the first four were computed by transformers 5.24.0, those of GTE's by their formula.
+"""
+
+
+@pytest.mark.parametrize("scaling", SCALED)
+def test_scaled_rotary_turns_as_its_program_does(scaling):
+    base, size, speeds = SCALED[scaling]
+    each = scaling.frequencies(base, size)
+    assert {i: each[i] for i in speeds} == pytest.approx(speeds, rel=2e-6)
+    at, x = sites([0, 3, 7, 15]), heads(4, size, 1, rows=1)
+    left, right = np.split(x.astype("float64"), 2, axis=-1)
+    z = (left + 1j * right) * np.exp(1j * at.position[:, None, :, None] * each)
+    right = np.concatenate([z.real, z.imag], -1) * scaling.amplitude
+    assert error(rotated(Rotary(base, halves=True, scaling=scaling), x, x, at)[0], right) < 1e-5
+    if isinstance(scaling, (LinearScaling, NtkScaling, YarnScaling)):  # near sites show it
+        assert error(rotated(Rotary(base, halves=True), x, x, at)[0], right) > FAR
+
+
+def test_what_a_scaling_is_multiplied_with_and_how_far_it_goes():
+    assert YarnScaling(4.0, 32768).amplitude == pytest.approx(1.138629436)
+    assert YarnScaling(4.0, 32768, temperature=1.5).amplitude == 1.5
+    assert LlamaScaling(4.0, 64).amplitude == 1.0 and LlamaScaling(4.0, 64).limit is None
+    model = tiny(position=Rotary(scaling=DynamicScaling(2.0, 6)))
+    assert model.architecture.limit == 6
+    with pytest.raises(InputError, match="7 tokens .* 6 positions"):
+        model({"tokens": tokens(1, 7)})
+    with pytest.raises(ConfigError, match="high of LlamaScaling must be a number above 4"):
+        LlamaScaling(2.0, 64, low=4.0, high=4.0)
 
 
 def test_a_stored_table_turns_as_rotary_where_it_holds_its_numbers():

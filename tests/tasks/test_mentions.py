@@ -11,7 +11,8 @@ import playmask
 from playmask.data.annotated import Annotated, Mention
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.labelling.losses import SparseMultilabelCrossentropy, multilabel_crossentropy
-from playmask.tasks.extraction.tagging import letters_of, merged
+from playmask.tasks.extraction.tag_sets import letters_of
+from playmask.tasks.extraction.tagging import merged
 from playmask.tasks.windows import Window
 from tasks.made_up import DIGITS, QUICK, model, tokenizer
 from tasks.perfect import answered, candidates, shown_whole

@@ -250,3 +250,73 @@ def test_one_file_alone_is_no_tokenizer(tmp_path):
 def test_ids_without_a_token_keep_their_rows():
     tokenizer = Tokenizer(specification({"a": 0, "b": 3}, []))
     assert tokenizer.encode("ab").ids == [0, 3] and len(tokenizer) == 4
+
+
+WORD = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+END = len(TOKENS)
+QWEN = {
+    "version": "1.0",
+    "truncation": None,
+    "padding": None,
+    "added_tokens": [
+        {
+            "id": END + n, "content": content, "special": True, "normalized": False,
+            "single_word": False, "lstrip": False, "rstrip": False,
+        }
+        for n, content in enumerate(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+    ],
+    "normalizer": {"type": "NFC"},
+    "pre_tokenizer": {
+        "type": "Sequence",
+        "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": WORD}, "behavior": "Isolated", "invert": False},
+            {
+                "type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False,
+                "use_regex": False,
+            },
+        ],
+    },
+    "post_processor": {
+        "type": "TemplateProcessing",
+        "single": [{"Sequence": {"id": "A", "type_id": 0}},
+                   {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}},
+                 {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}},
+                 {"Sequence": {"id": "B", "type_id": 1}},
+                 {"SpecialToken": {"id": "<|endoftext|>", "type_id": 1}}],
+        "special_tokens": {"<|endoftext|>": {
+            "id": "<|endoftext|>", "ids": [END], "tokens": ["<|endoftext|>"]
+        }},
+    },
+    "decoder": None,
+    "model": {
+        "type": "BPE", "unk_token": None, "byte_fallback": False, "fuse_unk": False,
+        "vocab": {token: n for n, token in enumerate(TOKENS)},
+        "merges": [list(pair) for pair in MERGES],
+    },
+}  # fmt: skip
+"""A tokenizer.json of the structure of Qwen3-Embedding's."""
+
+
+def test_a_tokenizer_with_words_of_its_own(tmp_path):
+    """Qwen's: one digit a word, line ends apart, NFC; from tokenizer.json, and without it."""
+    (tmp_path / "tokenizer.json").write_text(json.dumps(QWEN))
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "Qwen2Tokenizer"}')
+    texts = [*TEXTS, "I'M 12345 de\u0301ja\u0300  vu\r\n\r\nfoo(bar)\n", "你好，世界"]
+    original = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    ids = [original.encode(text).ids for text in texts]
+    loaded = Tokenizer.load(tmp_path)
+    assert [loaded.encode(text).ids for text in texts] == ids
+    ends = [token for letter in "ab" for token in (letter, "<|endoftext|>")]
+    assert loaded.tokens(loaded.encode("a", "b").ids) == ends
+    markers = Tokenizer.load(tmp_path, markers=["<|im_start|>"])
+    first = [each.encode("<|im_start|>a").ids[0] for each in (markers, loaded)]
+    assert first[0] == END + 1 != first[1]  # only who asks for it lets texts reach it
+    write(tmp_path / "pair", config={"tokenizer_class": "Qwen2Tokenizer"})
+    pair, plain = (Tokenizer.load(path) for path in (tmp_path / "pair", write(tmp_path / "gpt2")))
+    bare = [row[:-1] for row in ids]
+    assert [pair.encode(text, special=False).ids for text in texts] == bare
+    assert [plain.encode(text, special=False).ids for text in texts] != bare

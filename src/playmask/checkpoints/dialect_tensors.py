@@ -1,5 +1,6 @@
 """The weights of a model as a dialect names, lays out and stores them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,8 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from playmask.checkpoints.containers import Spec, Tensors
-from playmask.checkpoints.load_plan import dialect_of, readings_of
-from playmask.checkpoints.load_report import Report
+from playmask.checkpoints.load_plan import readings_of
 from playmask.errors import CheckpointError
 from playmask.families.names import Dialect, Rule
 from playmask.model.transformer import Transformer, weights_by_name
@@ -37,15 +37,22 @@ class DialectTensors(Tensors):
     """All weights of a model as a dialect's tensors, each made when it is asked for.
 
     In the dialect a model was loaded from, a tensor has the name and the dtype it had there.
+    weights: those of a task, by name, in place of the model's alone
 
     Raises: CheckpointError for a weight that the dialect has no name for, or a tensor whose
             pieces are not equally large
     """
 
-    def __init__(self, path: Path, model: Transformer, dialect: Dialect):
-        origin = _origin(model.report, dialect)
+    def __init__(
+        self,
+        path: Path,
+        model: Transformer,
+        dialect: Dialect,
+        weights: Mapping[str, Any] | None = None,
+    ):
+        origin = _origin(model, dialect)
         self._pieces: dict[str, list[TensorPiece]] = {}
-        for ours, variable in weights_by_name(model).items():
+        for ours, variable in (weights or weights_by_name(model)).items():
             readings = _readings(ours, model, dialect)
             theirs, stored = origin.get(ours, ("", None))
             rule, name = next((r for r in readings if r[1] == theirs), readings[0])
@@ -84,9 +91,12 @@ def _check(name: str, pieces: list[TensorPiece], dialect: Dialect) -> None:
         )
 
 
-def _origin(report: Report | None, dialect: Dialect) -> dict[str, tuple[str, np.dtype | None]]:
+def _origin(model: Transformer, dialect: Dialect) -> dict[str, tuple[str, np.dtype | None]]:
     """Under which name and dtype each weight was loaded, where it came from this dialect."""
-    if report is None or dialect_of(report) is not dialect:
+    report = model.report
+    if report is None:
+        return {}
+    if (report.family, report.dialect) != (model.architecture.family, dialect.name):
         return {}
     return {item.ours: (item.theirs, item.dtype) for item in report.loaded}
 

@@ -1,7 +1,7 @@
 """Loading: from a checkpoint of any format to a model, every weight accounted for."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from playmask.checkpoints.load_plan import (
     make_plan,
 )
 from playmask.checkpoints.load_report import Report
+from playmask.checkpoints.published import head_of
 from playmask.checkpoints.resize import Compounds, Rows
 from playmask.checkpoints.source import ARCHITECTURE, Source, find, read_description, verifying
 from playmask.checkpoints.tokenizer_beside import tokenizer_beside
@@ -160,7 +161,7 @@ def load(
         plan = make_plan(model, source, report, rows, resize)
         _warn_of_fresh(plan, heads)
         tokenizer, ignored = tokenizer_beside(source, rows)
-        _fill(model, source, plan, copy)
+        fill_planned(weights_by_name(model), source, plan, copy=copy)
     model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
     model.tokenizer = tokenizer
     return in_dtype(model, dtype)
@@ -263,7 +264,9 @@ def identify(source: Source, family: str | None, ignore: Iterable[str]) -> Repor
     if source.prefix:
         notes.append(f"the tensors' names began with {source.prefix!r}, which was taken off")
     place, names = str(source.path), (guess.family.name, guess.dialect.name)
-    return _whole(source, Report(place, *names, source.config, stored, notes=tuple(notes)))
+    head = head_of(source, guess.family, guess.dialect)
+    report = Report(place, *names, source.config, stored, notes=tuple(notes), head=head)
+    return _whole(source, report)
 
 
 def _whole(source: Source, report: Report) -> Report:
@@ -302,11 +305,12 @@ def _described(
     return read(source.config, ignore, tied=False), [note]
 
 
-def _fill(model: Transformer, source: Source, plan: Plan, copy: bool) -> None:
-    """Verify every tensor, then give each weight its value; few are held at a time."""
+def fill_planned(
+    weights: Mapping[str, Any], source: Source, plan: Plan, *, copy: bool = False
+) -> None:
+    """Verify every tensor, then give each blank weight its value; few are held at a time."""
     for name in dict.fromkeys(step.theirs for step in plan.steps):
         source.tensors[name]  # the last thing that may fail; what it gives goes at once
-    weights = weights_by_name(model)
     values = [(weights[step.ours], partial(_value, source, step)) for step in plan.steps]
     fill_all(values, copy=copy)
     for item in plan.report.fresh:

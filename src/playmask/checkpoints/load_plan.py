@@ -1,9 +1,9 @@
 """Planning a load: every weight and every tensor is decided on before anything changes."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from playmask.checkpoints.source import Source
 from playmask.errors import CheckpointError
 from playmask.families import FAMILIES
 from playmask.families.names import OUTPUT, TOKENS, Dialect, Rule, Transpose
+from playmask.families.published_heads import OWN
 from playmask.model.architecture import Architecture
 from playmask.model.heads import HEADS
 from playmask.model.parts import Dot, Gated
@@ -22,11 +23,13 @@ from playmask.model.parts.projections import widths
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank
 
+TASK_HEAD = "the head of a task; load_task loads it"
+
 OURS = Dialect(
     "playmask",
     (),
     body=r"^(embeddings|blocks|decoder)/",
-    ignored=((r"^task/", "the head of a task; load_task loads it"),),
+    ignored=((f"^{OWN}", TASK_HEAD),),
 )
 
 BLOCK = re.compile(r"blocks/(\d+)/")
@@ -45,8 +48,17 @@ Pieces = tuple[Sequence[int], Sequence[int]]
 def dialect_of(report: Report) -> Dialect:
     """The names a checkpoint was written in."""
     return (
-        OURS if report.dialect == "playmask" else FAMILIES[report.family].dialects[report.dialect]
+        OURS
+        if report.dialect == "playmask"
+        else dialect_with(report.family, report.dialect, report.head)
     )
+
+
+@cache
+def dialect_with(family: str, name: str, head: str = "") -> Dialect:
+    """A dialect of a family, and the names of the head of one of its published classes."""
+    dialect = FAMILIES[family].dialects[name]
+    return dialect.with_rules(FAMILIES[family].published[head].rules) if head else dialect
 
 
 class Step(NamedTuple):
@@ -93,15 +105,24 @@ class Changes(NamedTuple):
         return self.changed.key_size_ / self.stored.key_size_ if scaled else 1.0
 
 
-def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, resize: bool) -> Plan:
+def make_plan(
+    model: Transformer,
+    source: Source,
+    report: Report,
+    rows: Rows,
+    resize: bool,
+    head: Mapping[str, tuple[int, ...]] | None = None,
+) -> Plan:
     """Decide for every weight of a blank model where it comes from.
 
+    head: the shapes of a task's own weights, which are to be filled too
     Raises: CheckpointError naming the tensors, with both shapes, where the checkpoint does not fit
     """
-    shapes = _shapes(model)
-    original = shapes
+    own = dict(head or {})
+    shapes = original = _shapes(model) | own
     if model.architecture != report.architecture:
-        original = _shapes(blank(lambda: Transformer(report.architecture, model.head_names)))
+        stored_model = blank(lambda: Transformer(report.architecture, model.head_names))
+        original = _shapes(stored_model) | own
     changes = Changes(report.architecture, model.architecture, rows, resize)
     tied = report.architecture.vocabulary_head.tied
     stored = Stored(source, dialect_of(report), original, tied)
@@ -111,7 +132,7 @@ def make_plan(model: Transformer, source: Source, report: Report, rows: Rows, re
     fresh = [item for item in decisions if isinstance(item, Fresh)]
     wrong = [item for item in decisions if isinstance(item, str)] + _half_heads(steps, fresh)
     used = {stored_as(step.ours): step.theirs for step in steps}
-    ignored, unknown = _unused(stored, used, model, report)
+    ignored, unknown = _unused(stored, used, model, shapes)
     _refuse(wrong + unknown, source, report)
     loaded = [Loaded(s.ours, s.theirs, *source.tensors.spec(s.theirs), note=s.note) for s in steps]
     done = replace(
@@ -269,11 +290,11 @@ def _half_heads(steps: list[Step], fresh: list[Fresh]) -> list[str]:
 
 
 def _unused(
-    stored: Stored, used: dict[str, str], model: Transformer, report: Report
+    stored: Stored, used: dict[str, str], model: Transformer, shapes: Shapes
 ) -> tuple[list[Ignored], list[str]]:
     """Say for each tensor that fills nothing why; what nobody can explain is wrong."""
     ignored, unknown = [], []
-    tensors, filling, shapes = stored.source.tensors, set(used.values()), _shapes(model)
+    tensors, filling = stored.source.tensors, set(used.values())
     for theirs in tensors:
         if theirs in filling:
             continue
@@ -300,6 +321,8 @@ def _why_unused(
 ) -> str | None:
     """Why a tensor, named after one of our weights or none, fills nothing; None = no reason."""
     dialect, head = stored.dialect, (ours or "").split("/")[0]
+    if f"{head}/" == OWN and ours not in shapes:
+        return TASK_HEAD
     reason = dialect.reason_to_ignore(theirs)
     if reason is not None:
         return reason

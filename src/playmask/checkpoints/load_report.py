@@ -39,7 +39,8 @@ class Report:
     """Where a model's weights come from.
 
     config: the checkpoint's own configuration; architecture: what it describes before changes;
-    notes: what was guessed where the checkpoint is ambiguous, or contradicts itself.
+    head: the head of a task that it has, by what its class's name ends with, "" for none; notes:
+    what was guessed where the checkpoint is ambiguous, or contradicts itself.
     """
 
     path: str
@@ -51,6 +52,7 @@ class Report:
     fresh: tuple[Fresh, ...] = field(default=(), repr=False)
     ignored: tuple[Ignored, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    head: str = ""
 
     def __str__(self) -> str:
         lines = [

@@ -9,17 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from playmask.checkpoints import bundle, megatron, safetensors, shards, torch_zip
+from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.dialect_tensors import DialectTensors
 from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import ARCHITECTURE, TORCH_FILES, WEIGHTS
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
-from playmask.files import write_json
+from playmask.families.names import Dialect
+from playmask.files import read_json, write_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import committing, recover
 from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading, weights_of
 from playmask.tokenizers import Tokenizer, vocabulary_files
+from playmask.tokenizers.added_tokens import CONFIG as TOKENIZER_CONFIG
 
 TENSORFLOW_PREFIX = "bert_model.ckpt"
 
@@ -90,29 +93,57 @@ def save(
 
     """
     check_can_be_saved(model)
-    directory = Path(directory)
+    names = names_of(model, dialect)
+    files = _format(dialect, container, shard_bytes)
+    tensors = DialectTensors(Path(directory) / files.weights, model, names)
+    config = config_of(model, dialect, tensors)
+    return write_checkpoint(
+        model, files, tensors, config, tokenizer or model.tokenizer, shard_bytes=shard_bytes
+    )
+
+
+def names_of(model: Transformer, dialect: str) -> Dialect:
+    """What a dialect names a model's weights; raises CheckpointError where there is no such one."""
     dialects = {"playmask": OURS, **FAMILIES[model.architecture.family].dialects}
     if dialect not in dialects:
         raise CheckpointError(
             f"The family {model.architecture.family!r} has no dialect {dialect!r}."
             f"{nearest(dialect, dialects)}"
         )
-    files = _format(dialect, container, shard_bytes)
-    file = directory / files.weights
-    tensors = DialectTensors(file, model, dialects[dialect])
-    config = _config(model, dialect, tensors)
+    return dialects[dialect]
+
+
+def write_checkpoint(
+    model: Transformer,
+    files: DialectFiles,
+    tensors: Tensors,
+    config: Mapping[str, Any],
+    tokenizer: Tokenizer | None,
+    *,
+    shard_bytes: int | None = None,
+    row_length: int | None = None,
+) -> Path:
+    """Write a checkpoint, whole or not at all, where its tensors are to lie; returns the directory.
+
+    row_length: tokens that other programs cut texts to, where the tokenizer's files are to say so
+    Raises: CheckpointError for a directory that holds another checkpoint; WriteError
+    """
+    file, directory = tensors.path, tensors.path.parent
     parts = shards.split(tensors, shard_bytes) if shard_bytes else []
     place = shards.index_of(file) if len(parts) > 1 else file
     recover(directory)
     _check_place(directory, {place.name, f"{place.name}.index", files.config})
-    tokenizer = tokenizer or model.tokenizer
     older = read_manifest(directory, damaged={}).among(vocabulary_files.PARTS)
     whole = reading(weights_of(model))
     with whole, committing(directory, [*older, *shards.listed(place)]) as staging:
         shards.write(staging / files.weights, tensors, parts, files.write)
         write_json(staging / files.config, config)
         if tokenizer is not None:
-            tokenizer.save(staging, vocab=dialect != "playmask")
+            tokenizer.save(staging, vocab=files is not FILES["playmask"])
+        if tokenizer is not None and row_length is not None:
+            file = staging / TOKENIZER_CONFIG
+            said = read_json(file) if file.is_file() else {}
+            write_json(file, {**said, "model_max_length": row_length})
     return directory
 
 
@@ -152,7 +183,9 @@ def describe(model: Transformer) -> dict[str, Any]:
     }
 
 
-def _config(model: Transformer, dialect: str, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def config_of(
+    model: Transformer, dialect: str, tensors: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
     """The configuration of a dialect: the original one where it was loaded, brought up to date."""
     if dialect == "playmask":
         return describe(model)

@@ -1,6 +1,7 @@
 """The tokenizer beside a checkpoint's weights, changed as their vocabulary is."""
 
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -37,7 +38,11 @@ def tokenizer_beside(source: Source, rows: Rows) -> tuple[Tokenizer | None, list
 
 def why_no_tokenizer(model: Transformer) -> str:
     """Say why a model has no tokenizer, as part of an error message."""
-    ignored = () if model.report is None else model.report.ignored
+    return why_none(() if model.report is None else model.report.ignored)
+
+
+def why_none(ignored: Iterable[Ignored]) -> str:
+    """Say why a load brought no tokenizer, by what it ignored."""
     reasons = [item.reason.rstrip(".") for item in ignored if item.theirs == TOKENIZER]
     absent = "no tokenizer.json, vocab.txt, *.model, or vocab.json with merges.txt lay beside it"
     return f"the one beside it was left out: {reasons[0]}" if reasons else absent

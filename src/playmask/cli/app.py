@@ -19,6 +19,7 @@ from playmask.cli.commands import (
     generate,
     inspect,
     predict,
+    rerank,
     search,
     train,
 )
@@ -40,6 +41,7 @@ app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("search")(search.search)
+app.command("rerank")(rerank.rerank)
 app.command("annotate")(annotate.annotate)
 app.command("generate")(generate.generate)
 app.command("explain")(explain.explain)

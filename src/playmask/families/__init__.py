@@ -13,11 +13,17 @@ from playmask.families.gau_alpha import GAU_ALPHA
 from playmask.families.gpt import GPT
 from playmask.families.gpt2 import GPT2
 from playmask.families.gpt2_ml import GPT2_ML
+from playmask.families.gte import GTE
+from playmask.families.llama import LLAMA
 from playmask.families.mbart import MBART
 from playmask.families.megatron_bert import MEGATRON_BERT
+from playmask.families.modernbert import MODERNBERT
 from playmask.families.mpnet import MPNET
 from playmask.families.nezha import NEZHA
+from playmask.families.nomic_bert import NOMIC_BERT
 from playmask.families.pegasus import PEGASUS
+from playmask.families.qwen2 import QWEN2
+from playmask.families.qwen3 import QWEN3
 from playmask.families.roberta import ROBERTA
 from playmask.families.roformer import ROFORMER
 from playmask.families.roformer_v2 import ROFORMER_V2
@@ -53,6 +59,12 @@ FAMILIES: dict[str, Family] = {
         PEGASUS,
         CPT,
         XLNET,
+        MODERNBERT,
+        GTE,
+        NOMIC_BERT,
+        LLAMA,
+        QWEN2,
+        QWEN3,
     )
 }
 

@@ -20,6 +20,7 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
+from playmask.families.published_heads import POOLED, encoder_heads
 from playmask.model.architecture import Architecture
 from playmask.model.norms import Around, Norm
 
@@ -142,6 +143,7 @@ ALBERT = Family(
     },
     frozenset({"albert"}),
     heads=("pool", "nsp", "mlm"),
+    published=encoder_heads(POOLED),
     bert4keras=lambda architecture: replace(
         architecture, attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS
     ),

@@ -10,6 +10,7 @@ from playmask.families.encoders import (
     huggingface_names,
 )
 from playmask.families.family import Family
+from playmask.families.published_heads import POOLED, encoder_heads
 from playmask.model.architecture import Architecture
 
 BASE = Architecture(
@@ -31,5 +32,6 @@ BERT = Family(
     },
     frozenset({"bert"}),
     heads=("pool", "nsp", "mlm"),
+    published=encoder_heads(POOLED),
     models="BERT, RoBERTa-wwm, MacBERT, SimBERT, WoBERT, LaBSE",
 )

@@ -74,6 +74,11 @@ def write_activation(name: Any) -> Any:
     return next(theirs for theirs, ours in _ACTIVATIONS.items() if ours == name)
 
 
+def write_silu(name: Any) -> Any:
+    """The name that newer configurations have: "silu" for what others call "swish"."""
+    return "silu" if name == "swish" else write_activation(name)
+
+
 def write_tanh(name: Any) -> Any:
     """The name that `read_tanh` reads; a plain "gelu" is what bert4keras' files say."""
     if isinstance(name, list):
@@ -100,8 +105,11 @@ HARMLESS = frozenset(
     begin_suppress_tokens tf_legacy_loss num_return_sequences output_scores return_dict_in_generate
     forced_bos_token_id forced_eos_token_id remove_invalid_values prefix tie_encoder_decoder
     predict_special_tokens xla_device pad_token eos_token layer_type
+    unpad_inputs use_memory_efficient_attention pretraining_tp reference_compile
+    deterministic_flash_attn sparse_prediction sparse_pred_ignore_index repad_logits_with_grad
     attn_implementation _attn_implementation
-    _attn_implementation_autoset""".split()
+    _attn_implementation_autoset _num_labels sentence_transformers
+    sbert_ce_default_activation_function""".split()
 )
 """Keys that say nothing about the computation of any family."""
 
@@ -179,6 +187,16 @@ def _either(names: str | tuple[str, ...]) -> set[str]:
     return {names} if isinstance(names, str) else set(names)
 
 
+def refuse_others(fields: Fields, usual: Mapping[str, Any], family: str) -> None:
+    """Take keys out of fields that have one value in all published files.
+
+    Raises: ConfigError for another value
+    """
+    for name, value in usual.items():
+        if fields.pop(name, value) != value:
+            raise ConfigError(f"{name} other than {value} is not {family}'s, and is not loaded.")
+
+
 def fields_of(architecture: Architecture, keys: Iterable[Key]) -> Fields:
     """The fields of an architecture that keys name; those that are None are left out."""
     fields = {key.ours: getattr(architecture, key.ours, None) for key in keys}
@@ -203,6 +221,7 @@ def with_epsilon(architecture: Architecture, epsilon: float) -> Architecture:
         attention_norm=each(around, a.attention_norm),
         feedforward_norm=each(around, a.feedforward_norm),
         final_norm=norm(a.final_norm),
+        query_key_norm=norm(a.query_key_norm),
         vocabulary_head=replace(a.vocabulary_head, norm=norm(a.vocabulary_head.norm)),
     )
 

@@ -50,13 +50,14 @@ def from_fields(fields: Fields) -> Architecture:
     base = replace(BASE, decoder=replace(BASE.decoder, memory=None))
     architecture = bart.from_fields(base, USUAL, fields)
     assert architecture.decoder is not None
-    memory = architecture.depth - architecture.decoder.depth
-    if memory < 1:
+    depth, unread = architecture.depth, architecture.decoder.depth
+    if unread >= depth:
         raise ConfigError(
-            f"CPT's decoder reads the encoder's blocks but for the last {architecture.decoder.depth}; "
-            f"encoder_layers {architecture.depth} leaves none."
+            f"CPT's decoder reads the encoder's blocks but for the last {unread}; encoder_layers "
+            f"{depth} leaves none."
         )
-    return architecture.change(decoder=replace(architecture.decoder, memory=memory))
+    decoder = replace(architecture.decoder, memory=depth - unread)
+    return architecture.change(decoder=decoder)
 
 
 def rules() -> list[Rule]:

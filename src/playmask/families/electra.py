@@ -18,6 +18,7 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Dialect, Rule, pairs
+from playmask.families.published_heads import encoder_heads, of_first
 from playmask.model.architecture import Architecture
 
 BASE = Architecture(
@@ -93,6 +94,7 @@ ELECTRA = Family(
     },
     frozenset({"electra"}),
     heads=("discriminator",),
+    published=encoder_heads(of_first(lambda architecture: "gelu")),
     one_order="ELECTRA's discriminator has no vocabulary head and cannot generate",
     models="ELECTRA's discriminators",
 )

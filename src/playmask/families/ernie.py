@@ -10,6 +10,7 @@ from playmask.families.encoders import (
     huggingface_names,
 )
 from playmask.families.family import Family
+from playmask.families.published_heads import POOLED, encoder_heads
 from playmask.model.architecture import Architecture
 
 BASE = Architecture(
@@ -59,5 +60,6 @@ ERNIE = Family(
     frozenset({"ernie"}),
     marks=frozenset({"use_task_id", "task_type_vocab_size"}),
     heads=("pool", "nsp", "mlm"),
+    published=encoder_heads(POOLED),
     models="ERNIE 1.0 to 3.0",
 )

@@ -7,6 +7,7 @@ import numpy as np
 
 from playmask.families.config import Configuration
 from playmask.families.names import Dialect
+from playmask.families.published_heads import PublishedHead
 from playmask.model.architecture import Architecture
 
 
@@ -20,6 +21,7 @@ class Family:
     heads: those it was pretrained with; models: those of its shape, for people; bert4keras: what
     that program computes in its place; one_order: why its order cannot be chosen ("" = it can);
     needs: what some tensor's name must match, where another family has the same names but those;
+    published: its classes with heads of tasks, by how their names end ("ForTokenClassification");
     settle: (architecture, the checkpoint's tensors) -> the architecture, where the tensors decide
     what the configuration cannot say or has wrong.
     """
@@ -37,6 +39,7 @@ class Family:
     )
     one_order: str = ""
     needs: str = ""
+    published: Mapping[str, PublishedHead] = field(default_factory=dict)
     settle: Callable[[Architecture, Mapping[str, np.ndarray]], Architecture] = field(
         default=lambda architecture, tensors: architecture
     )

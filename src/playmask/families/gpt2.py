@@ -3,8 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from playmask.errors import ConfigError
-from playmask.families.config import Configuration, Fields, Key, read_tanh, write_activation
+from playmask.families.config import (
+    Configuration,
+    Fields,
+    Key,
+    read_tanh,
+    refuse_others,
+    write_activation,
+)
 from playmask.families.encoders import (
     NORM,
     TORCH_KERNEL,
@@ -60,9 +66,7 @@ UNUSUAL = {
 
 def gpt2_from_fields(fields: Fields) -> Fields:
     """There are no segments, whatever the file says; unusual attention is refused."""
-    for name, usual in UNUSUAL.items():
-        if fields.pop(name, usual) != usual:
-            raise ConfigError(f"{name} other than {usual} is not GPT-2's, and is not loaded.")
+    refuse_others(fields, UNUSUAL, "GPT-2")
     return from_fields(fields) | {"segments": 0}
 
 

@@ -203,6 +203,12 @@ class Dialect:
                 return reason
         return None
 
+    def with_rules(self, rules: Sequence[Rule]) -> "Dialect":
+        """The dialect with further rules, which come in the place of those of the same tensors."""
+        theirs = {rule.theirs for rule in rules}
+        others = (rule for rule in self.rules if rule.theirs not in theirs)
+        return replace(self, rules=(*others, *rules))
+
     def constant(self, theirs: str) -> Callable[[np.ndarray], bool] | None:
         """What tells whether a constant has its values; None for a tensor that is no constant."""
         return next((test for p, test in self.constants if re.search(p, theirs)), None)

@@ -17,6 +17,7 @@ from playmask.families.encoders import (
     without_positions,
 )
 from playmask.families.family import Family
+from playmask.families.published_heads import POOLED, encoder_heads
 from playmask.model.architecture import Architecture
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import Nezha
@@ -73,6 +74,7 @@ NEZHA = Family(
     frozenset({"nezha"}),
     marks=frozenset({"use_relative_position", "max_relative_position"}),
     heads=("pool", "nsp", "mlm"),
+    published=encoder_heads(POOLED),
     bert4keras=lambda architecture: replace(
         architecture,
         embedding_norm=BERT4KERAS,

@@ -11,6 +11,7 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
+from playmask.families.published_heads import encoder_heads, of_first
 from playmask.model.architecture import Architecture, VocabularyHead
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import Learned
@@ -74,5 +75,6 @@ ROBERTA = Family(
     {"huggingface": huggingface(rules(), "roberta.")},
     frozenset({"roberta", "xlm-roberta", "camembert"}),
     heads=("pool", "mlm"),
+    published=encoder_heads(of_first(lambda architecture: "tanh")),
     models="RoBERTa (English), XLM-RoBERTa, CamemBERT",
 )

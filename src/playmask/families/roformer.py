@@ -21,6 +21,7 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule
+from playmask.families.published_heads import encoder_heads, of_first
 from playmask.model.architecture import Architecture, VocabularyHead
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import Rotary, StoredRotary
@@ -105,6 +106,7 @@ ROFORMER = Family(
     frozenset({"roformer"}),
     marks=frozenset({"rotary_value"}),
     heads=("pool", "mlm"),
+    published=encoder_heads(of_first(lambda architecture: architecture.activation)),
     settle=settle,
     bert4keras=lambda architecture: replace(
         architecture,

@@ -38,23 +38,34 @@ ACTIVATION = Kind(
         or (isinstance(value, list) and len(value) == 2 and all(map(TEXT.fits, value)))
     ),
 )
+POSITIVE = Kind(
+    "a number above 0, or null", lambda value: value is None or (_number(value) and value > 0)
+)
+OBJECT = Kind("an object, or null", lambda value: value is None or isinstance(value, dict))
+LIST = Kind("a list, or null", lambda value: value is None or isinstance(value, list))
 
 KINDS = {
     **dict.fromkeys(("vocabulary", "width", "depth", "attention_heads", "n_embd"), COUNT),
     **dict.fromkeys(("position", "rows", "buckets", "groups", "inner_groups"), COUNT),
     **dict.fromkeys(("embedding_size", "key_size", "value_size", "own_key_size"), OPTIONAL),
-    **dict.fromkeys(
-        ("inner", "decoder_depth", "longest", "decoder_ffn_dim", "decoder_attention_heads"),
-        OPTIONAL,
-    ),
-    **dict.fromkeys(("segments", "tasks"), ROWS),
+    **dict.fromkeys(("inner", "decoder_depth", "longest"), OPTIONAL),
+    **dict.fromkeys(("decoder_ffn_dim", "decoder_attention_heads"), OPTIONAL),
+    **dict.fromkeys(("key_value_heads", "head_size", "window"), OPTIONAL),
+    **dict.fromkeys(("segments", "tasks", "first_local", "local"), ROWS),
+    "every": COUNT,
     **dict.fromkeys(("pad", "start", "span", "position_buckets"), ID),
     **dict.fromkeys(("dropout", "attention_dropout", "embedding_pdrop"), NUMBER),
     **dict.fromkeys(("initializer_range", "epsilon", "factor"), NUMBER),
     **dict.fromkeys(("tied", "scaled", "decodes", "relative", "uses_tasks", "shared"), FLAG),
     **dict.fromkeys(("rotary_value", "bias", "attention_scale"), FLAG),
     **dict.fromkeys(("biased_input", "shared_keys"), FLAG),
+    **dict.fromkeys(("causal", "windowed", "norm_bias", "head_bias"), FLAG),
+    **dict.fromkeys(("attention_bias", "mlp_bias", "outer_bias", "transform_bias"), FLAG),
+    **dict.fromkeys(("rope_theta", "local_theta", "rope_factor"), POSITIVE),
+    **dict.fromkeys(("rope_scaling", "rope_parameters"), OBJECT),
+    "layer_types": LIST,
     "activation": ACTIVATION,
+    **dict.fromkeys(("gated", "head_activation"), TEXT),
     "projection": Kind("a string, or null", lambda value: value is None or TEXT.fits(value)),
     **dict.fromkeys(("pooler_activation", "position_type", "row_norm"), TEXT),
     **dict.fromkeys(("normalization", "norm_type"), TEXT),

@@ -10,7 +10,7 @@ from playmask.labelling.losses import HIDDEN, serializable
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.parts.rotary import turn
-from playmask.model.parts.sinusoidal import angles
+from playmask.model.parts.sinusoidal import angles, frequencies
 
 RARE = 7.0
 """Nats below zero where scores begin that have a bias: of a thousand spans, one is right."""
@@ -95,7 +95,8 @@ class GlobalPointer(keras.layers.Layer):
     def _products(self, q: Tensor, k: Tensor) -> Tensor:
         """Queries (B, N, T, H) times keys, in float32: (B, N, T, T)."""
         if self.rotary:
-            phases = angles(ops.arange(ops.shape(q)[2])[None], self.size, 10000.0)[:, None]
+            places = ops.arange(ops.shape(q)[2])[None]
+            phases = angles(places, frequencies(10000.0, self.size))[:, None]
             q, k = (turn(each, ops.cos(phases), ops.sin(phases)) for each in (q, k))
         scores = ops.matmul(q * self.size**-0.5, ops.swapaxes(k, -1, -2))
         return ops.cast(scores, "float32")

@@ -31,34 +31,9 @@ from playmask.model.parts import (
 )
 from playmask.model.parts.by_block import chosen, first, of, read_parts
 from playmask.model.recipes import from_json, recipe, to_json
+from playmask.model.vocabulary_head import VocabularyHead
 
 __all__ = ["Architecture", "Decoder", "VocabularyHead"]
-
-
-@recipe
-class VocabularyHead:
-    """Language-modelling head: how hidden states become logits over the vocabulary.
-
-    transform: a dense layer with the model's activation comes first, then norm; scale: what the
-    result is multiplied with; tied: the token embedding scores it, else a dense layer of the
-    head's own; bias: one number per token is added; dropout: the hidden states get some.
-    Shapes: hidden states (B, R, D) -> (B, R, vocabulary)
-    Source: Devlin et al. 2018, `cls/predictions`; tied: Press & Wolf 2017
-
-    Example:
-        >>> a, untied = model.architecture, VocabularyHead(tied=False)
-        >>> own = count(a.change(vocabulary_head=untied), heads=["mlm"]).parameters
-        >>> own - count(a, heads=["mlm"]).parameters == a.vocabulary * a.width
-        True
-
-    """
-
-    transform: bool = True
-    norm: Norm | None = Norm()
-    bias: bool = True
-    tied: bool = True
-    scale: float = 1.0
-    dropout: bool = False
 
 
 @recipe
@@ -325,6 +300,9 @@ class Architecture:
         for name in BY_BLOCK.keys() & changes.keys():
             read = readers.get(name, lambda value: value)
             changes[name] = chosen(name, changes[name], getattr(self, name), read)
+        if isinstance(depth := changes.get("depth"), int) and self.decoder is None:
+            # The choices of blocks that go, go too.
+            changes = {name: first(getattr(self, name), depth) for name in BY_BLOCK} | changes
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:

@@ -91,10 +91,11 @@ class Vocabulary(Head):
         self.vocabulary, self.scale, self.biased = a.vocabulary, head.scale, head.bias
         self.size = a.embedding_size_ if head.tied or head.transform else a.width
         self.dropout = Dropout(a.dropout if head.dropout else 0.0, dtype=self.dtype_policy)
-        self.activation = activation(a.activation if head.transform else "linear")
+        name = head.activation or a.activation
+        self.activation = activation(name if head.transform else "linear")
         self.transform = self.output_dense = None
         if head.transform:
-            self.transform = _dense("transform", self.size, a, self)
+            self.transform = _dense("transform", self.size, a, self, bias=head.transform_bias)
         elif self.size != a.width:
             self.transform = _dense("projection", self.size, a, self, bias=a.has_bias("projection"))
         self.norm = normalize(head.norm, "norm", self.dtype_policy, a.condition)

@@ -13,9 +13,10 @@ _HOME = {
     "Found": "playmask.tasks.similarity.index",
     "MultiPrediction": "playmask.tasks.classification.answers",
     "Prediction": "playmask.tasks.classification.answers",
+    "Ranked": "playmask.tasks.similarity.reranker",
     "SentenceIndex": "playmask.tasks.similarity.index",
     "Task": "playmask.tasks.task",
-    "load_task": "playmask.tasks.saving",
+    "load_task": "playmask.tasks.loading",
 }
 """The public names, and the module each lives in; imported when they are first used."""
 

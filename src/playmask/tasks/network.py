@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from playmask.checkpoints.tokenizer_beside import why_no_tokenizer
 from playmask.errors import ConfigError, InputError
+from playmask.model.architecture import Architecture
 from playmask.model.keras_files import load_whole
 from playmask.model.transformer import PREDICT, Transformer
 from playmask.runtime.batches import Row
@@ -52,9 +53,14 @@ def open_model(
     tokenizer = tokenizer or model.tokenizer
     if tokenizer is None:
         raise ConfigError(f"The model has no tokenizer ({why_no_tokenizer(model)}); pass one.")
-    if len(tokenizer) > model.architecture.vocabulary:
+    check_tokenizer(tokenizer, model.architecture)
+    return model, tokenizer
+
+
+def check_tokenizer(tokenizer: Tokenizer, architecture: Architecture) -> None:
+    """See that a tokenizer has no more tokens than a model; raises ConfigError."""
+    if len(tokenizer) > architecture.vocabulary:
         raise ConfigError(
             f"The tokenizer has {len(tokenizer)} tokens, the model only "
-            f"{model.architecture.vocabulary}; they do not belong together."
+            f"{architecture.vocabulary}; they do not belong together."
         )
-    return model, tokenizer

@@ -55,3 +55,4 @@ register(reading.ReaderSettings, "playmask.tasks.reading.extractive:ReadingCompr
 register(reading.CopyingSettings, "playmask.tasks.reading.generative:CopyingReader")
 register(similarity.EncoderSettings, "playmask.tasks.similarity.encoder:SentenceEncoder")
 register(similarity.PairSettings, "playmask.tasks.similarity.pairs:SentencePair")
+register(similarity.RerankerSettings, "playmask.tasks.similarity.reranker:Reranker")

@@ -1,6 +1,5 @@
-"""Saving and loading of tasks: their weights by name, and the directory that holds one."""
+"""Saving of tasks: their weights by name, and the directory that holds one."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,18 +9,17 @@ import numpy as np
 from playmask.checkpoints import safetensors
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import architecture as architecture_of
-from playmask.checkpoints.load import in_dtype, load, policy_of
+from playmask.checkpoints.load import load
 from playmask.checkpoints.save import check_can_be_saved, describe
-from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS, read_description, verifying
+from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.files import read_json, write_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import committing, recover
 from playmask.model.recipes import from_json, to_json
 from playmask.model.transformer import Transformer, weights_by_name
-from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
 from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.registry import SETTINGS, task_class
+from playmask.tasks.registry import SETTINGS
 from playmask.tasks.settings import TaskSettings
 from playmask.tokenizers import Tokenizer
 
@@ -105,6 +103,11 @@ def save_task(task: Saved, directory: str | Path) -> Path:
     They are replaced together, whatever comes between, and checksums.json lists them.
     """
     check_can_be_saved(task.transformer)
+    if not isinstance(task.tokenizer, Tokenizer):
+        raise ConfigError(
+            "The task has no tokenizer, so it would not be whole; give it one (task.tokenizer = …) "
+            "or save with dialect='huggingface'."
+        )
     directory = Path(directory)
     with committing(directory) as staging:
         write_json(staging / TASK, _described(task))
@@ -147,40 +150,3 @@ def read_settings(directory: Path) -> tuple[TaskSettings, TrainingOptions | None
     if training is not None and not isinstance(training, TrainingOptions):
         raise CheckpointError(f"{path}: `training` is {training!r:.60}, not TrainingOptions.")
     return settings, training
-
-
-@undisturbed()
-def load_task(directory: str | Path, *, dtype: Any = None, copy: bool = False) -> Any:
-    """Load a task of any kind from the directory it was saved in.
-
-    dtype, copy: to hold its Transformer's weights and compute in, and whether to read all weights
-    into memory now, as of `playmask.load`
-    Raises: CheckpointError where there is none, or only half of one
-
-    Example:
-        >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
-        >>> playmask.load_task(task.save("reviews")).settings.labels
-        ('bad', 'good')
-    """
-    directory = Path(directory)
-    settings, training = read_settings(directory)
-    with verifying(directory):
-        read_manifest(directory).verify([TASK])
-        description = directory / ARCHITECTURE
-        architecture, heads = read_description(description, read_json(description))
-        tokenizer, kind = Tokenizer.load(directory), task_class(settings.task)
-
-        def build() -> keras.Model:
-            transformer = Transformer(architecture, heads, dtype=policy_of(dtype))
-            return kind.build_network(transformer, tokenizer, settings)
-
-        network = blank(build)
-        tensors = safetensors.read(directory / WEIGHTS)
-        check_weights(network, tensors)
-        values = [(v, partial(tensors.__getitem__, n)) for n, v in all_weights(network).items()]
-        fill_all(values, copy=copy)
-    network.transformer.tokenizer = tokenizer
-    in_dtype(network.transformer, dtype)
-    task = kind(network, tokenizer, settings)
-    task.training = training
-    return task

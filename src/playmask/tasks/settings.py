@@ -6,10 +6,13 @@ quick. A field without a help text is learnt from the training data, or is for p
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options
+
+if TYPE_CHECKING:
+    from playmask.tasks.published_model import PublishedModel
 
 LABELS = "Such as a,b,c. Default: those of the training file."
 CUT = "Tokens a text is cut to."
@@ -20,7 +23,9 @@ class TaskSettings(Options):
     """What makes a task of a model; each task has a recipe of its own, derived from this.
 
     task: the name of the task, in task.json and as a command; summary, data, usage: what `playmask
-    train` says of it; labels: of tasks that have some
+    train` says of it; labels: of tasks that have some; published: what the names of the published
+    classes end with that it is made of, and becomes; problems: those of them that it is made of
+    where nobody names a task
     Raises: ConfigError for a value that cannot be
     """
 
@@ -28,6 +33,8 @@ class TaskSettings(Options):
     summary: ClassVar[str]
     data: ClassVar[str]
     usage: ClassVar[str] = "predict {out} --text …"
+    published: ClassVar[str] = ""
+    problems: ClassVar[tuple[str, ...]] = ("",)
 
     max_length: int
     labels: tuple[str, ...] = ()
@@ -44,6 +51,21 @@ class TaskSettings(Options):
             raise ConfigError(f"The label {odd!r:.60} holds half a character; no file can keep it.")
         object.__setattr__(self, "labels", names)
         super().__post_init__()
+
+    @classmethod
+    def from_published(cls, stored: "PublishedModel") -> Self:
+        """The settings of the task that a published model becomes.
+
+        Raises: ConfigError where its labels are not such as the task has
+        """
+        raise ConfigError(f"No published model becomes a task {cls.task!r}.")
+
+    def to_published(self) -> dict[str, Any]:
+        """What the configuration of the task as a published model says, besides its encoder's.
+
+        Raises: ConfigError where no published class does what the task does
+        """
+        raise ConfigError(f"No published class is a task {self.task!r}; save as 'playmask'.")
 
     @property
     def row_length(self) -> int:

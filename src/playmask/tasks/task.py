@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import keras
 import numpy as np
-from keras import ops
 
 from playmask.data.examples import Examples
 from playmask.data.gathering import read_checked
@@ -25,8 +24,9 @@ from playmask.tasks.explaining import Question, among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
 from playmask.tasks.objective import Objective
 from playmask.tasks.pickling import reduced
+from playmask.tasks.publishing import save_as
 from playmask.tasks.reports import ClassReport, rule_of
-from playmask.tasks.saving import assign_weights, load_reader, save_task, save_weights
+from playmask.tasks.saving import assign_weights, load_reader, save_weights
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.training import batches_of, fit_task
 from playmask.tokenizers import Encoding, Tokenizer
@@ -220,7 +220,7 @@ class Task(ABC, Generic[S]):
     def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
         """How strongly the outputs speak for the answer of a question: (B,)."""
         (number,) = targets
-        return ops.take(ops.stack(list(self.scores(outputs).values()), 1), number, axis=1)
+        return keras.ops.take(keras.ops.stack([*self.scores(outputs).values()], 1), number, axis=1)
 
     @cached_property
     def slopes(self) -> Compiled:
@@ -335,9 +335,9 @@ class Task(ABC, Generic[S]):
     __reduce__ = reduced
 
     @one_state
-    def save(self, directory: str | Path) -> Path:
-        """Save into a directory, see `save_task`."""
-        return save_task(self, directory)
+    def save(self, directory: str | Path, dialect: str = "playmask") -> Path:
+        """Save into a directory, as a task of playmask's or as a published class: `save_as`."""
+        return save_as(self, directory, dialect)
 
     @one_state
     def save_weights(self, directory: Path) -> None:

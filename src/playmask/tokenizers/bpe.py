@@ -160,16 +160,34 @@ LETTER_BPE = Algorithm(
 )
 
 
+QWEN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+WORDS = {"Qwen2Tokenizer": QWEN, "Qwen2TokenizerFast": QWEN}
+"""By `tokenizer_class`: what words are, where they are other ones than GPT-2's."""
+
+
 def specification(
-    vocab: dict[str, int], merges: Iterable[tuple[str, str]], *, prefix_space: bool = False
+    vocab: dict[str, int],
+    merges: Iterable[tuple[str, str]],
+    *,
+    prefix_space: bool = False,
+    words: str | None = None,
 ) -> JsonObject:
     """Describe a BPE tokenizer as tokenizer.json does; over letters if words end in "</w>".
 
-    prefix_space: whether to put a space before texts that begin with none (over bytes only)
+    prefix_space: whether to put a space before texts that begin with none (over bytes only);
+    words: the pattern of a word, of texts in NFC (None = GPT-2's, of texts as they are)
     """
     over_letters = any(token.endswith(END) for token in vocab)
     bert = {"clean_text": True, "handle_chinese_chars": True, "strip_accents": None}
-    space = {"add_prefix_space": prefix_space, "trim_offsets": False, "use_regex": True}
+    space = {"add_prefix_space": prefix_space, "trim_offsets": False, "use_regex": words is None}
+    bytes_: JsonObject = {"type": "ByteLevel", **space}
+    if words is not None:
+        split = {"pattern": {"Regex": words}, "behavior": "Isolated", "invert": False}
+        bytes_ = {"type": "Sequence", "pretokenizers": [{"type": "Split", **split}, bytes_]}
+    nfc = None if words is None else {"type": "NFC"}
     return {
         "version": "1.0",
         "truncation": None,
@@ -177,10 +195,8 @@ def specification(
         "added_tokens": [],
         "normalizer": {"type": "BertNormalizer", **bert, "lowercase": True}
         if over_letters
-        else None,
-        "pre_tokenizer": {"type": "BertPreTokenizer"}
-        if over_letters
-        else {"type": "ByteLevel", **space},
+        else nfc,
+        "pre_tokenizer": {"type": "BertPreTokenizer"} if over_letters else bytes_,
         "post_processor": None,
         "decoder": None,
         "model": {

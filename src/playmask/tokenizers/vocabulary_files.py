@@ -136,7 +136,9 @@ def _read_json(path: Path, lowercase: bool | None, config: JsonObject) -> dict[s
         return content
     check_ids(content, str(path))
     merges = bpe.read_merges(beside, content)
-    return bpe.specification(content, merges, prefix_space=bool(config.get("add_prefix_space")))
+    words = bpe.WORDS.get(str(config.get("tokenizer_class")))
+    space = bool(config.get("add_prefix_space"))
+    return bpe.specification(content, merges, prefix_space=space, words=words)
 
 
 def _read_txt(path: Path, lowercase: bool | None, config: JsonObject) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from playmask.errors import ConfigError
 from playmask.files import write_lines
 from playmask.inspection.draw import confusion_picture, confusion_text
 from playmask.inspection.draw.sheet import check_picture
+from playmask.tasks.loading import load_task
 from playmask.tasks.reports import ClassReport
-from playmask.tasks.saving import load_task
 from playmask.tasks.task import Task
 
 WIDEST = 20  # classes of a confusion matrix in the terminal

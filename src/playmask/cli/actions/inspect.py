@@ -7,16 +7,18 @@ from typing import Any
 
 from playmask.checkpoints.containers import size
 from playmask.checkpoints.load import identify
-from playmask.checkpoints.load_plan import make_plan
+from playmask.checkpoints.load_plan import TASK_HEAD, make_plan
 from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.resize import Rows
 from playmask.checkpoints.source import Source, find
 from playmask.cli.actions.checkpoint import heads_in, summary, tokenizer_beside
 from playmask.cli.output import print_table
-from playmask.errors import CheckpointError, DataError, brief
+from playmask.errors import CheckpointError, ConfigError, DataError, brief
 from playmask.files import read_json
+from playmask.model.recipes import to_json
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank
+from playmask.tasks.published import published_model, settings_of
 from playmask.tasks.saving import TASK
 
 KINDS = {
@@ -83,25 +85,44 @@ def describe_checkpoint(
     """
     source = find(path, family)
     report = identify(source, family, ignore)
-    heads = heads_in(source, report)
-    architecture = report.architecture
+    published, notes = _published(source, report)
+    heads, architecture = heads_in(source, report), report.architecture
     model = blank(lambda: Transformer(architecture, heads))
     rows = Rows(architecture.vocabulary, None, None)
     report = make_plan(model, source, report, rows, False).report
-    task = source.directory / TASK
-    saved = read_json(task) if task.is_file() else None
+    saved = _saved(source)
+    own = {i.theirs for i in report.ignored if i.theirs.startswith(HEAD) or i.reason == TASK_HEAD}
+    ignored = report.ignored
     if saved is not None:
-        if not isinstance(saved.get("settings"), dict):
-            settings = brief(saved.get("settings"))
-            raise CheckpointError(f"{task}: The settings are {settings}, where an object is due.")
-        own = "part of the task: " + str(saved.get("task"))
-        ignored = tuple(
-            i._replace(reason=own) if i.theirs.startswith(HEAD) else i for i in report.ignored
-        )
-        report = dataclasses.replace(report, ignored=ignored)
+        reason = f"part of the task: {saved.get('task')}"
+        ignored = tuple(i._replace(reason=reason) if i.theirs in own else i for i in ignored)
+    report = dataclasses.replace(report, ignored=ignored, notes=(*report.notes, *notes))
     shapes = [tuple(variable.shape) for variable in model.weights]
-    shapes += [source.tensors.spec(n).shape for n in source.tensors if n.startswith(HEAD)]
-    return Description(source, report, heads, _tokenizer(source), saved, sum(map(size, shapes)))
+    shapes += [source.tensors.spec(name).shape for name in own]
+    task = saved or published
+    return Description(source, report, heads, _tokenizer(source), task, sum(map(size, shapes)))
+
+
+def _saved(source: Source) -> dict[str, Any] | None:
+    """The task that a checkpoint's directory holds; raises CheckpointError where it is damaged."""
+    file = source.directory / TASK
+    saved = read_json(file) if file.is_file() else None
+    if saved is not None and not isinstance(saved.get("settings"), dict):
+        settings = brief(saved.get("settings"))
+        raise CheckpointError(f"{file}: The settings are {settings}, where an object is due.")
+    return saved
+
+
+def _published(source: Source, report: Report) -> tuple[dict[str, Any] | None, list[str]]:
+    """The task that a published model becomes, and what is guessed, or why it becomes none."""
+    if not report.head:
+        return None, []
+    try:
+        stored = published_model(source, report)
+        settings = settings_of(stored)
+    except (CheckpointError, ConfigError) as error:
+        return None, [f"no task: {error}"]
+    return {"task": settings.task, "settings": to_json(settings)}, stored.notes
 
 
 def _tokenizer(source: Source) -> dict[str, Any] | None:

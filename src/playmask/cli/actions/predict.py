@@ -11,7 +11,7 @@ from playmask.cli.output import note, note_all, note_skipped, print_json_lines
 from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
 from playmask.errors import ConfigError, DataError
-from playmask.tasks.saving import load_task
+from playmask.tasks.loading import load_task
 from playmask.tasks.task import Task
 
 

@@ -31,8 +31,9 @@ from playmask.inspection.draw import training_curve
 from playmask.runtime.train.backup import finished_epochs
 from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.options import TrainingOptions
+from playmask.tasks.loading import load_task
 from playmask.tasks.registry import task_class
-from playmask.tasks.saving import TASK, load_task, read_settings
+from playmask.tasks.saving import TASK, read_settings
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
 from playmask.tasks.training import measured

@@ -20,6 +20,14 @@ from playmask.model.parts.projections import Gated, Glu, Projections, Separate
 from playmask.model.parts.random_synthesizer import FactorizedRandom, RandomSynthesizer
 from playmask.model.parts.residual_scores import ResidualScores
 from playmask.model.parts.rotary import Rotary, StoredRotary
+from playmask.model.parts.rotary_scaling import (
+    DynamicScaling,
+    LinearScaling,
+    LlamaScaling,
+    NtkScaling,
+    Scaling,
+    YarnScaling,
+)
 from playmask.model.parts.sinusoidal import Sinusoidal
 from playmask.model.parts.synthesizer import Synthesizer
 from playmask.model.parts.talking_heads import TalkingHeads
@@ -36,6 +44,7 @@ __all__ = [
     "Disentangled",
     "Dot",
     "DynamicConvolution",
+    "DynamicScaling",
     "FactorizedDense",
     "FactorizedRandom",
     "Gated",
@@ -45,18 +54,22 @@ __all__ = [
     "Joined",
     "Learned",
     "LightConvolution",
+    "LinearScaling",
     "Linformer",
+    "LlamaScaling",
     "Look",
     "MeshDense",
     "Mixer",
     "Mixture",
     "Nezha",
+    "NtkScaling",
     "Part",
     "Projections",
     "PseudoSelf",
     "RandomSynthesizer",
     "ResidualScores",
     "Rotary",
+    "Scaling",
     "Separate",
     "Sinusoidal",
     "Sizes",
@@ -65,6 +78,7 @@ __all__ = [
     "TalkingHeads",
     "TokenMixing",
     "TransformerXl",
+    "YarnScaling",
     "choices",
     "members",
     "mix",

@@ -6,6 +6,7 @@ from keras import ops
 from playmask.errors import ConfigError
 from playmask.model.masks import Sites, Tensor
 from playmask.model.parts.part import Host, Part, name_for
+from playmask.model.parts.rotary_scaling import Scaling
 from playmask.model.parts.sinusoidal import angles
 from playmask.model.recipes import recipe
 
@@ -14,7 +15,8 @@ from playmask.model.recipes import recipe
 class Rotary(Part):
     """Rotary position embedding (RoPE): rotates the i-th pair by position · base^(-2i/H) radians.
 
-    halves: off, the pairs are (2i, 2i+1); on, (i, i + H/2), as in GPT-NeoX and Llama.
+    halves: off, the pairs are (2i, 2i+1); on, (i, i + H/2), as in GPT-NeoX and Llama; scaling: how
+    the angles are changed for longer texts (`LlamaScaling`, `YarnScaling`, …), or None.
     A cached key is rotated already, so only new ones are.
     Shapes: x (B, N, T, H) -> the same; H must be even. Where no part makes queries and keys, it has
             nothing to do.
@@ -29,6 +31,12 @@ class Rotary(Part):
 
     base: float = 10000.0
     halves: bool = False
+    scaling: Scaling | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """How many positions there are; a dynamic scaling is exact for some only."""
+        return None if self.scaling is None else self.scaling.limit
 
     def make(self, attention: Host) -> Part:
         """Itself; raises ConfigError where a head's keys cannot be rotated in pairs."""
@@ -41,8 +49,11 @@ class Rotary(Part):
 
     def rotate(self, x: Tensor, sites: Sites) -> Tensor:
         """Turn queries, or new keys, by their positions."""
-        turned = ops.expand_dims(angles(sites.position, x.shape[-1], self.base), 1)
-        return turn(x, ops.cos(turned), ops.sin(turned), halves=self.halves)
+        scaling, size = self.scaling or Scaling(), x.shape[-1]
+        turned = angles(sites.position, scaling.frequencies(self.base, size))
+        turned = ops.expand_dims(turned, 1)
+        x = turn(x, ops.cos(turned), ops.sin(turned), halves=self.halves)
+        return x if scaling.amplitude == 1.0 else x * scaling.amplitude
 
 
 @recipe

@@ -4,12 +4,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.parts.part import Part
 from playmask.model.recipes import recipe
+
+Frequencies = npt.NDArray[np.float64]
 
 
 def check_even(size: int, what: str) -> None:
@@ -20,9 +23,15 @@ def check_even(size: int, what: str) -> None:
         )
 
 
-def angles(positions: Tensor, size: int, base: float) -> Tensor:
-    """By how much each pair of numbers turns: positions (...) -> (..., size / 2), radians."""
-    speeds = ops.convert_to_tensor(base ** (-np.arange(0, size, 2) / size), "float32")
+def frequencies(base: float, size: int) -> Frequencies:
+    """Angles a token, in radians, of each pair of `size` numbers: base^(-2i/size), (size / 2,)."""
+    powers: Frequencies = base ** (-np.arange(0, size, 2) / size)
+    return powers
+
+
+def angles(positions: Tensor, each: Frequencies) -> Tensor:
+    """By how much each pair of numbers turns: positions (...) -> (..., pairs), radians."""
+    speeds = ops.convert_to_tensor(each, "float32")
     return ops.expand_dims(ops.cast(positions, "float32"), -1) * speeds
 
 
@@ -33,7 +42,7 @@ def sinusoids(
 
     Source: Vaswani et al. 2017, §3.5; the order of NEZHA's and bert4keras' tables
     """
-    turned = angles(positions, size, base)
+    turned = angles(positions, frequencies(base, size))
     if halves:
         return ops.concatenate([ops.sin(turned), ops.cos(turned)], axis=-1)
     pairs = ops.stack([ops.sin(turned), ops.cos(turned)], axis=-1)

@@ -1,11 +1,16 @@
 """Settings of the tasks that read a text, or a pair of texts, in one row."""
 
 import math
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
+from playmask.model.vector_transform import VectorTransform
+from playmask.tasks.published_labels import LABEL, labels_json
 from playmask.tasks.settings import CUT, LABELS, TaskSettings
+
+if TYPE_CHECKING:
+    from playmask.tasks.published_model import PublishedModel
 
 Pooling = Literal["mean_max", "mean", "first", "last", "pooled"]
 POOLING = "How hidden states become one vector:"
@@ -16,11 +21,15 @@ class TextSettings(TaskSettings):
     """Settings of tasks that read a text, or a pair of them, in one row.
 
     pairs: whether they are pairs, None where nobody knows yet; pooling, dropout: of the vector that
-    a text becomes, in tasks that make one of it
+    a text becomes, in tasks that make one of it; transform: what published classes have behind it
     """
+
+    published: ClassVar[str] = "ForSequenceClassification"
+    problems: ClassVar[tuple[str, ...]] = ()
 
     pairs: bool | None
     pooling: Pooling = "mean_max"
+    transform: VectorTransform | None = None
     dropout: float = 0.1
 
 
@@ -39,6 +48,10 @@ class ClassifierSettings(TextSettings):
     """
 
     task: ClassVar[str] = "classify"
+    problems: ClassVar[tuple[str, ...]] = (
+        "single_label_classification",
+        "multi_label_classification",
+    )
     summary: ClassVar[str] = "Train a classifier of texts or of pairs."
     data: ClassVar[str] = "Labelled texts: .tsv, .csv, .jsonl."
 
@@ -50,10 +63,22 @@ class ClassifierSettings(TextSettings):
     separator: str = option(default="|", text="Between the labels of a text in a table.")
     dropout: float = option(default=0.1)
     pairs: bool | None = option(default=None)
+    transform: VectorTransform | None = option(default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_separator(self.separator)
+
+    @classmethod
+    def from_published(cls, stored: "PublishedModel") -> Self:
+        """One label or several, by `problem_type`."""
+        several = stored.problem == cls.problems[1]
+        loss: Any = "binary" if several else "softmax"
+        return cls(labels=stored.labels, multiple=several, loss=loss, **stored.vector_fields)
+
+    def to_published(self) -> dict[str, Any]:
+        """The labels, and whether there may be several."""
+        return {**labels_json(self.labels), "problem_type": self.problems[self.multiple]}
 
 
 @recipe
@@ -65,6 +90,7 @@ class RegressorSettings(TextSettings):
     """
 
     task: ClassVar[str] = "regress"
+    problems: ClassVar[tuple[str, ...]] = ("regression",)
     summary: ClassVar[str] = "Train a model that gives each text, or pair, one or several numbers."
     data: ClassVar[str] = "Texts with numbers: .tsv, .csv, .jsonl."
 
@@ -76,6 +102,7 @@ class RegressorSettings(TextSettings):
     mean: tuple[float, ...] = option(default=())
     deviation: tuple[float, ...] = option(default=())
     pairs: bool | None = option(default=None)
+    transform: VectorTransform | None = option(default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,6 +112,26 @@ class RegressorSettings(TextSettings):
                 raise ConfigError(f"{name} is {each}; {self.numbers} finite numbers are due.")
         if not all(each > 0 for each in self.deviation):
             raise ConfigError(f"A deviation is above 0; received {self.deviation}.")
+
+    @classmethod
+    def from_published(cls, stored: "PublishedModel") -> Self:
+        """Numbers that are the logits as they are."""
+        count = len(stored.labels)
+        same: dict[str, Any] = {"mean": (0.0,) * count, "deviation": (1.0,) * count}
+        return cls(numbers=count, **same, **stored.vector_fields)
+
+    def to_published(self) -> dict[str, Any]:
+        """A label for each number, which is the logit as it is.
+
+        Raises: ConfigError where the logits are other numbers
+        """
+        if any(self.mean) or any(each != 1 for each in self.deviation):
+            raise ConfigError(
+                "The task's numbers are its logits in other units (mean, deviation), for which a "
+                "published class has no place; save as 'playmask'."
+            )
+        names = map(LABEL.format, range(self.numbers))
+        return {**labels_json(names), "problem_type": self.problems[0]}
 
 
 @recipe
@@ -97,6 +144,7 @@ class PatternSettings(TextSettings):
     """
 
     task: ClassVar[str] = "pattern"
+    published: ClassVar[str] = ""
     summary: ClassVar[str] = "Train a classifier from few examples, by a pattern with a gap (PET)."
     data: ClassVar[str] = "Labelled texts: .tsv, .csv, .jsonl."
 

@@ -63,7 +63,8 @@ class TextTask(Task[T], Generic[T]):
     ) -> keras.Model:
         """Build the network around a Transformer: a logit for each that the answers need."""
         size = cls.space_of(settings).size
-        return ClassifierNetwork(transformer, size, settings.pooling, settings.dropout)
+        vector = settings.pooling, settings.dropout, settings.transform
+        return ClassifierNetwork(transformer, size, *vector)
 
     # Examples
 

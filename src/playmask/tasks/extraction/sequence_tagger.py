@@ -12,7 +12,7 @@ from playmask.tasks.extraction.extractor import Extractor
 from playmask.tasks.extraction.mentions import MENTIONS
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import TaggerSettings
-from playmask.tasks.extraction.tagging import Tagging, tags_of
+from playmask.tasks.extraction.tagging import Tagging
 
 
 class SequenceTagger(Extractor[TaggerSettings]):
@@ -36,8 +36,8 @@ class SequenceTagger(Extractor[TaggerSettings]):
 
     @property
     def tags(self) -> list[str]:
-        """The tags, in the order of the logits; the first is that of no mention."""
-        return tags_of(self.settings)
+        """The tags, in the order of the logits."""
+        return [*self.settings.tag_set.tags]
 
     def check_reference(self, example: Any) -> Annotated:
         """An Annotated whose mentions stand apart, or (text, mentions)."""

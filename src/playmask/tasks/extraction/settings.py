@@ -1,14 +1,19 @@
 """Settings of the tasks that find something in texts of any length."""
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from playmask.data.formats.joining import Join
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
+from playmask.tasks.extraction.tag_sets import TagSet, tag_set
+from playmask.tasks.published_labels import labels_json
 from playmask.tasks.settings import LABELS, WINDOW, TaskSettings
 
+if TYPE_CHECKING:
+    from playmask.tasks.published_model import PublishedModel
+
 Tagger = Literal["crf", "memm", "softmax"]
-Scheme = Literal["bio", "bmes"]
+Scheme = Literal["bio", "bmes", "bioes", "bilou", "io"]
 Pointer = Literal["efficient", "global"]
 JOIN = "What stands between the tokens of files of tags:"
 MENTIONS = "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's .ann."
@@ -47,9 +52,14 @@ def tagger_options(settings: "TaggerSettings | EventSettings") -> dict[str, Any]
 
 @recipe
 class TaggerSettings(ExtractionSettings):
-    """Settings of a SequenceTagger; ends, multiplier, rank: of the layer that decodes the tags."""
+    """Settings of a SequenceTagger; ends, multiplier, rank: of the layer that decodes the tags.
+
+    tags: in the order of their logits, where they are others than `scheme` has of the labels
+    Raises: ConfigError for tags of no scheme, or of other labels
+    """
 
     task: ClassVar[str] = "tag"
+    published: ClassVar[str] = "ForTokenClassification"
     summary: ClassVar[str] = (
         "Train a tagger that finds mentions which stand apart: entities, words."
     )
@@ -66,6 +76,43 @@ class TaggerSettings(ExtractionSettings):
     ends: bool | None = option(default=None)
     multiplier: float | None = option(default=None)
     rank: int | None = option(default=None)
+    tags: tuple[str, ...] = option(default=())
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tags and (self.tag_set.labels, self.tag_set.scheme) != (self.labels, self.scheme):
+            raise ConfigError(
+                f"The tags {self.tags!r:.60} are of the scheme {self.tag_set.scheme!r} and the "
+                f"labels {self.tag_set.labels!r:.60}, not {self.scheme!r} and {self.labels!r:.60}."
+            )
+
+    @property
+    def tag_set(self) -> TagSet:
+        """The tags, in the order of their logits."""
+        return tag_set(self.labels, self.scheme, self.tags)
+
+    @classmethod
+    def from_published(cls, stored: "PublishedModel") -> Self:
+        """The tags as they were published, each token's decided by itself."""
+        tags = tag_set((), "bio", stored.labels)
+        scheme: Any = tags.scheme
+        return cls(
+            labels=tags.labels,
+            max_length=stored.longest,
+            tagger="softmax",
+            scheme=scheme,
+            dropout=stored.dropout,
+            tags=tags.tags,
+        )
+
+    def to_published(self) -> dict[str, Any]:
+        """The tags; raises ConfigError where a layer decodes them that no published class has."""
+        if self.tagger != "softmax":
+            raise ConfigError(
+                f"The tagger {self.tagger!r} has weights that no published class has; train with "
+                "tagger='softmax', or save as 'playmask'."
+            )
+        return labels_json(self.tag_set.tags)
 
 
 @recipe
@@ -129,3 +176,8 @@ class EventSettings(ExtractionSettings):
     ends: bool | None = option(default=None)
     multiplier: float | None = option(default=None)
     rank: int | None = option(default=None)
+
+    @property
+    def tag_set(self) -> TagSet:
+        """The tags, in the order of their logits."""
+        return tag_set(self.labels, self.scheme)

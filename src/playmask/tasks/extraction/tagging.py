@@ -28,9 +28,6 @@ from playmask.tasks.windows import Outputs, Window
 
 Settings = TaggerSettings | EventSettings
 
-SCHEMES = {"bio": ("B", "I", "I", "B"), "bmes": ("B", "M", "E", "S")}
-"""The letters of a mention's first, inner and last token, and of one that is its only token."""
-
 LENGTHS = buckets(1 << 20)
 TOGETHER = (1, 32)  # texts whose tags are decoded at once
 
@@ -69,12 +66,12 @@ class Tagging(Method[Any]):
 
     def __init__(self, network: keras.Model, settings: Settings) -> None:
         super().__init__(network, settings)
-        self.tags = tags_of(settings)
+        self.tags = settings.tag_set
 
     @staticmethod
     def build_network(transformer: Transformer, settings: Settings) -> TaggerNetwork:
         """A tagger of all labels."""
-        return TaggerNetwork(transformer, len(tags_of(settings)), settings)
+        return TaggerNetwork(transformer, len(settings.tag_set.tags), settings)
 
     @property
     def function(self) -> None:
@@ -88,34 +85,30 @@ class Tagging(Method[Any]):
 
     def mention_targets(self, label: str, first: int, last: int) -> tuple[Any, ...]:
         """The mention's tokens and their tags."""
-        letters = letters_of(last - first + 1, self.settings.scheme)
-        tags = [self.tags.index(f"{letter}-{label}") for letter in letters]
+        tags = self.tags.of_mention(last - first + 1, label)
         return np.arange(first, last + 1, dtype="int32"), np.array(tags, "int32")
 
     def mention_score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
         """The log-odds of a mention's tags against all others, added up, in nats: (B,)."""
         tokens, tags = targets
         logits = ops.take(outputs["logits"], tokens, axis=1)
-        ours = ops.arange(len(self.tags), dtype="int32") == tags[:, None]
+        ours = ops.arange(len(self.tags.tags), dtype="int32") == tags[:, None]
         others = ops.logsumexp(ops.where(ours, HIDDEN, logits), axis=-1)
         return ops.sum(ops.sum(ops.where(ours, logits, 0.0), axis=-1) - others, axis=1)
 
     def targets(self, windows: Sequence[Window], examples: Sequence[Any]) -> npt.NDArray[Any]:
         """The tags of each window's tokens, -1 behind its end: int16 (windows, max_length)."""
-        number = {tag: i for i, tag in enumerate(self.tags)}
         tags = np.full((len(windows), self.settings.max_length), -1, "int16")
         for row, window in zip(tags, windows, strict=True):
-            row[: len(window.encoding)] = 0
+            row[: len(window.encoding)] = self.tags.outside
             for mention in examples[window.text].mentions:
                 cut = window.tokens_of(mention.start, mention.end)
                 if cut is not None:
                     count = cut.last - cut.first + 1 + cut.left + cut.right
-                    letters = letters_of(count, self.settings.scheme)
-                    letters = letters[cut.left : count - cut.right]
+                    numbers = self.tags.of_mention(count, mention.label)
+                    numbers = numbers[cut.left : count - cut.right]
                     first = window.head + cut.first
-                    row[first : first + len(letters)] = [
-                        number[f"{letter}-{mention.label}"] for letter in letters
-                    ]
+                    row[first : first + len(numbers)] = numbers
         return tags
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
@@ -132,7 +125,7 @@ class Tagging(Method[Any]):
         mentions = []
         for group, tagged, places in zip(groups, self._decode(logits), offsets, strict=True):
             window = group[0][0]
-            tags = [self.tags[i] for i in tagged.tags[window.head :][: window.total]]
+            tags = [self.tags.spelled(i) for i in tagged.tags[window.head :][: window.total]]
             before, behind = tagged.before[window.head :], tagged.behind[window.head :]
             for start, end, label, _ in tags_to_mentions(tags):
                 chance = float(np.exp(min(0.0, before[start] + behind[end - 1])))
@@ -154,7 +147,7 @@ class Tagging(Method[Any]):
             for start in range(0, len(members), TOGETHER[-1]):
                 these = members[start : start + TOGETHER[-1]]
                 size = bucket(len(these), TOGETHER)
-                padded = np.zeros((size, length, len(self.tags)), "float32")
+                padded = np.zeros((size, length, len(self.tags.tags)), "float32")
                 valid = np.zeros((size, length), "bool")
                 valid[:, 0] = True
                 for row, i in enumerate(these):
@@ -164,18 +157,6 @@ class Tagging(Method[Any]):
                 for row, i in enumerate(these):
                     results[i] = Tagged(*(each[row] for each in decoded))
         return results
-
-
-def tags_of(settings: Settings) -> list[str]:
-    """O, and each letter with each label."""
-    letters = dict.fromkeys(SCHEMES[settings.scheme])
-    return ["O", *(f"{letter}-{label}" for label in settings.labels for letter in letters)]
-
-
-def letters_of(count: int, scheme: str) -> list[str]:
-    """The letters of a mention of so many tokens."""
-    first, inner, last, only = SCHEMES[scheme]
-    return [only] if count == 1 else [first, *[inner] * (count - 2), last]
 
 
 def merged(group: Sequence[tuple[Window, np.ndarray]]) -> tuple[np.ndarray, list[tuple[int, int]]]:

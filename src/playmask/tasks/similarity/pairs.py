@@ -69,6 +69,12 @@ def read_sentences(
     return examples
 
 
+def logistic(logits: Array) -> Array:
+    """The logistic function: probabilities of log-odds."""
+    probabilities: Array = 0.5 * (1 + np.tanh(0.5 * logits))
+    return probabilities
+
+
 class Scale(AnswerSpace):
     """The place of a score between the lowest and the highest, as a probability."""
 
@@ -94,7 +100,7 @@ class Scale(AnswerSpace):
 
     def answers(self, logits: Array) -> list[float]:
         """The score of each pair."""
-        places = 0.5 * (1 + np.tanh(0.5 * logits[:, 0]))  # a logistic function
+        places = logistic(logits[:, 0])
         return [float(self.low + (self.high - self.low) * place) for place in places]
 
     def scores(self, logits: Tensor) -> dict[str, Tensor]:

@@ -1,11 +1,47 @@
 """Settings of the tasks that compare sentences."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
+from playmask.model.vector_transform import VectorTransform
 from playmask.tasks.classification.settings import POOLING, Pooling, TextSettings
+from playmask.tasks.published_labels import LABEL, labels_json
 from playmask.tasks.settings import CUT, TaskSettings
+
+if TYPE_CHECKING:
+    from playmask.tasks.published_model import PublishedModel
+
+PYTORCH = {
+    "sigmoid": ("torch.nn.modules.activation.Sigmoid", "torch.nn.Sigmoid"),
+    "identity": ("torch.nn.modules.linear.Identity", "torch.nn.Identity"),
+}
+"""What sentence-transformers calls the functions that make scores of logits, as it writes them."""
+
+
+def score_of(stored: "PublishedModel") -> str:
+    """What makes the scores of a published model's only logit: sigmoid, where nothing says so.
+
+    Raises: ConfigError where there are several logits, or for another function
+    """
+    if len(stored.labels) != 1:
+        raise ConfigError(
+            f"The head has {len(stored.labels)} logits; scores of pairs are made of one."
+        )
+    named = stored.score_activation or PYTORCH["sigmoid"][0]
+    known = [name for name, classes in PYTORCH.items() if named in classes]
+    if not known:
+        raise ConfigError(
+            f"activation_fn is {named!r:.60}; {PYTORCH['sigmoid'][0]} and {PYTORCH['identity'][0]} "
+            "are known."
+        )
+    return known[0]
+
+
+def score_json(activation: str) -> dict[str, Any]:
+    """What a configuration says of the scores of pairs."""
+    said = {"activation_fn": PYTORCH[activation][0]}
+    return {**labels_json([LABEL.format(0)]), "sentence_transformers": said}
 
 
 @recipe
@@ -50,8 +86,55 @@ class PairSettings(TextSettings):
     dropout: float = option(default=0.1)
     scale: tuple[float, ...] = option(default=(0.0, 1.0))
     pairs: bool | None = option(default=True)
+    transform: VectorTransform | None = option(default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.scale) != 2 or not self.scale[0] < self.scale[1]:
             raise ConfigError(f"scale is {self.scale}; the lowest and the highest score are due.")
+
+    @classmethod
+    def from_published(cls, stored: "PublishedModel") -> Self:
+        """Scores from 0 to 1; raises ConfigError where the scores are logits."""
+        if score_of(stored) != "sigmoid":
+            raise ConfigError("The scores are logits, which are on no scale; make a task 'rerank'.")
+        return cls(**stored.vector_fields)
+
+    def to_published(self) -> dict[str, Any]:
+        """One logit, whose sigmoid is the score; raises ConfigError for another scale."""
+        if self.scale != (0.0, 1.0):
+            raise ConfigError(
+                f"Scores from {self.scale[0]:g} to {self.scale[1]:g} are no published class's, "
+                "whose are from 0 to 1; save as 'playmask'."
+            )
+        return score_json("sigmoid")
+
+
+@recipe
+class RerankerSettings(TextSettings):
+    """Settings of a Reranker; activation: what makes a score of the logit."""
+
+    task: ClassVar[str] = "rerank"
+    problems: ClassVar[tuple[str, ...]] = ("ranking",)
+    summary: ClassVar[str] = "Train a model that scores how relevant passages are to a query."
+    data: ClassVar[str] = "Queries, passages and scores from 0 to 1: .tsv, .csv, .jsonl."
+    usage: ClassVar[str] = "rerank {out} passages.txt --text …"
+
+    max_length: int = option(default=512, text=CUT, minimum=4)
+    pooling: Pooling = option(default="first", text=POOLING)
+    activation: Literal["sigmoid", "identity"] = option(
+        default="sigmoid", text="What makes a score of the logit."
+    )
+    dropout: float = option(default=0.1)
+    pairs: bool | None = option(default=True)
+    transform: VectorTransform | None = option(default=None)
+
+    @classmethod
+    def from_published(cls, stored: "PublishedModel") -> Self:
+        """Scores as they are published."""
+        activation: Any = score_of(stored)
+        return cls(activation=activation, **stored.vector_fields)
+
+    def to_published(self) -> dict[str, Any]:
+        """One logit, and what makes a score of it."""
+        return score_json(self.activation)

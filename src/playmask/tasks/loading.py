@@ -1,0 +1,176 @@
+"""Loading of tasks: from the directory that one was saved in, or from a published model."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+from playmask.checkpoints import safetensors
+from playmask.checkpoints.hub import is_name
+from playmask.checkpoints.load import fill_planned, identify, in_dtype, policy_of
+from playmask.checkpoints.load_plan import OURS, make_plan
+from playmask.checkpoints.load_report import Ignored, Report
+from playmask.checkpoints.resize import Rows
+from playmask.checkpoints.source import (
+    ARCHITECTURE,
+    WEIGHTS,
+    Source,
+    find,
+    read_description,
+    verifying,
+)
+from playmask.checkpoints.tokenizer_beside import tokenizer_beside, why_none
+from playmask.errors import CheckpointError
+from playmask.families.published_heads import OWN
+from playmask.files import read_json
+from playmask.files.checksums import read_manifest
+from playmask.files.commits import recover
+from playmask.model.architecture import Architecture
+from playmask.model.transformer import Transformer
+from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
+from playmask.runtime.train.options import TrainingOptions
+from playmask.tasks.network import check_tokenizer
+from playmask.tasks.no_tokenizer import NoTokenizer
+from playmask.tasks.published import published_model, settings_of
+from playmask.tasks.registry import task_class
+from playmask.tasks.saving import TASK, all_weights, check_weights, read_settings
+from playmask.tasks.settings import TaskSettings
+from playmask.tokenizers import Tokenizer
+
+
+class StoredTask(NamedTuple):
+    """A task as it lies on disk, all of it known before anything is built.
+
+    heads: of its Transformer; fill: gives a blank network its weights (network, copy), and returns
+    the report of a load from a dialect
+    """
+
+    settings: TaskSettings
+    training: TrainingOptions | None
+    architecture: Architecture
+    heads: tuple[str, ...]
+    tokenizer: Any
+    fill: Callable[[keras.Model, bool], Report | None]
+
+
+@undisturbed()
+def load_task(
+    path: str | Path,
+    *,
+    task: str | None = None,
+    tokenizer: Tokenizer | None = None,
+    dtype: Any = None,
+    copy: bool = False,
+) -> Any:
+    """Load a task of any kind: one that was saved, or a published model that has its head.
+
+    path: the directory of a task, or a model of Hugging Face's classes …ForSequenceClassification,
+    …ForTokenClassification or …ForQuestionAnswering, also by its name on the hub
+    task: the name of the task to make of a published model, in place of the one that its
+    configuration speaks of; tokenizer: in place of the one beside the weights, without which the
+    task's network still runs on ids
+    dtype, copy: to hold its Transformer's weights and compute in, and whether to read all weights
+    into memory now, as of `playmask.load`
+    Raises: CheckpointError where there is none, or only half of one; ConfigError for a published
+            model whose labels do not fit, or that is another task than the one named
+
+    Example:
+        >>> reviews = TextClassifier.new(model, ["bad", "good"], max_length=16, pooling="pooled")
+        >>> playmask.load_task(reviews.save("reviews")).settings.labels
+        ('bad', 'good')
+        >>> published = reviews.save("published", dialect="huggingface")
+        >>> playmask.load_task(published).name
+        'classify'
+    """
+    directory, read = _road(Path(path), task, tokenizer)
+    with verifying(directory):
+        stored = read()
+        kind = task_class(stored.settings.task)
+
+        def build() -> keras.Model:
+            transformer = Transformer(stored.architecture, stored.heads, dtype=policy_of(dtype))
+            return kind.build_network(transformer, stored.tokenizer, stored.settings)
+
+        network = blank(build)
+        network.transformer.report = stored.fill(network, copy)
+    if isinstance(stored.tokenizer, Tokenizer):
+        network.transformer.tokenizer = stored.tokenizer
+    in_dtype(network.transformer, dtype)
+    result = kind(network, stored.tokenizer, stored.settings)
+    result.training = stored.training
+    return result
+
+
+def _road(
+    path: Path, task: str | None, tokenizer: Tokenizer | None
+) -> tuple[Path, Callable[[], StoredTask]]:
+    """The directory of a task, and what reads it there.
+
+    Raises: CheckpointError where there is none
+    """
+    recover(path)
+    if (path / TASK).is_file():
+        return path, partial(_own, path, task, tokenizer)
+    nothing = f"There is no task in {path}: it has no {TASK}"
+    if not path.exists() and not is_name(path):
+        raise CheckpointError(f"{nothing}.")
+    try:
+        source = find(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{nothing}, and is no published model: {error}") from error
+    if source.container == OURS.name:
+        raise CheckpointError(f"{nothing}.")
+    return source.directory, partial(_published, source, task, tokenizer)
+
+
+def _own(directory: Path, task: str | None, tokenizer: Tokenizer | None) -> StoredTask:
+    """A task that was saved."""
+    settings, training = read_settings(directory)
+    if task not in (None, settings.task):
+        raise CheckpointError(f"{directory} holds a task {settings.task!r}, not {task!r}.")
+    read_manifest(directory).verify([TASK])
+    description = directory / ARCHITECTURE
+    described = read_description(description, read_json(description))
+
+    def fill(network: keras.Model, copy: bool) -> None:
+        tensors = safetensors.read(directory / WEIGHTS)
+        check_weights(network, tensors)
+        weights = all_weights(network)
+        fill_all([(v, partial(tensors.__getitem__, n)) for n, v in weights.items()], copy=copy)
+
+    return StoredTask(settings, training, *described, tokenizer or Tokenizer.load(directory), fill)
+
+
+def _published(source: Source, task: str | None, tokenizer: Tokenizer | None) -> StoredTask:
+    """The task that a published model becomes."""
+    report = identify(source, None, ())
+    stored, architecture = published_model(source, report), report.architecture
+    settings = settings_of(stored, task)
+    needed = task_class(settings.task).model_options(settings)["heads"]
+    heads = (needed,) if isinstance(needed, str) else tuple(needed)
+    rows, ignored = Rows(architecture.vocabulary, None, None), list[Ignored]()
+    if tokenizer is None:
+        tokenizer, ignored = tokenizer_beside(source, rows)
+    if tokenizer is not None:
+        check_tokenizer(tokenizer, architecture)
+
+    def fill(network: keras.Model, copy: bool) -> Report:
+        weights = all_weights(network)
+        own = {name: tuple(v.shape) for name, v in weights.items() if name.startswith(OWN)}
+        done = make_plan(network.transformer, source, report, rows, False, own)
+        if done.report.fresh:
+            raise CheckpointError(
+                f"{source.path} lacks {done.report.fresh[0].ours}, which its head reads."
+            )
+        fill_planned(weights, source, done, copy=copy)
+        return replace(
+            done.report,
+            ignored=(*done.report.ignored, *ignored),
+            notes=(*done.report.notes, *(stored.notes if task is None else ())),
+        )
+
+    reads = tokenizer or NoTokenizer(architecture.vocabulary, why_none(ignored))
+    return StoredTask(settings, None, architecture, heads, reads, fill)

@@ -1,0 +1,129 @@
+"""Saving a task as itself, or as a published class that other programs know."""
+
+from pathlib import Path
+from typing import Any
+
+from playmask.checkpoints.dialect_tensors import DialectTensors
+from playmask.checkpoints.load_plan import OURS, dialect_with
+from playmask.checkpoints.published import CLASS, CONTAINER, class_of
+from playmask.checkpoints.save import (
+    CONTAINERS,
+    check_can_be_saved,
+    config_of,
+    names_of,
+    write_checkpoint,
+)
+from playmask.errors import ConfigError
+from playmask.families import FAMILIES
+from playmask.families.published_heads import PublishedHead, VectorHead
+from playmask.model.architecture import Architecture
+from playmask.tasks.published_labels import labels_in
+from playmask.tasks.published_model import PublishedModel
+from playmask.tasks.saving import Saved, all_weights, save_task
+from playmask.tasks.settings import TaskSettings
+from playmask.tokenizers import Tokenizer
+
+Config = dict[str, Any]
+
+UNSAID = 2
+"""Labels of a configuration that names none, as Hugging Face reads it."""
+
+COUNTS = ("num_labels", "_num_labels", "problem_type")
+"""Keys that say something of the labels besides id2label and label2id."""
+
+
+def save_as(task: Saved, directory: str | Path, dialect: str = OURS.name) -> Path:
+    """Save a task into a directory, whole or not at all.
+
+    dialect: "playmask", see `save_task`, or that of published classes, "huggingface": its tensors
+    are those that the model came from bit for bit, so is its configuration as far as it holds, and
+    `transformers` reads it with the same outputs
+    Raises: ConfigError where no published class does what the task does; CheckpointError for a
+            dialect that there is not, or a directory that holds another checkpoint; WriteError
+    """
+    return (
+        save_task(task, directory) if dialect == OURS.name else _publish(task, directory, dialect)
+    )
+
+
+def _publish(task: Saved, directory: str | Path, dialect: str) -> Path:
+    """Save a task as the published class that does the same.
+
+    Raises: ConfigError where there is no such class
+    """
+    model, settings = task.transformer, task.settings
+    check_can_be_saved(model)
+    names_of(model, dialect)  # refuses a dialect that there is not
+    if dialect != CONTAINER:
+        raise ConfigError(
+            f"The dialect {dialect!r} has no classes with heads of tasks; save the task as "
+            f"'playmask' or {CONTAINER!r}, or its encoder with playmask.save(task.transformer, …)."
+        )
+    settings.to_published()  # refuses what no class does, before what a family lacks
+    family, files = FAMILIES[model.architecture.family], CONTAINERS["safetensors"]
+    head = family.published.get(settings.published)
+    if head is None:
+        raise ConfigError(
+            f"The family {family.name!r} has no class {settings.published}; save as 'playmask'."
+        )
+    names = dialect_with(family.name, dialect, settings.published)
+    own = all_weights(task.network)
+    encoder = DialectTensors(Path(directory) / files.weights, model, names)
+    config = _with_head(config_of(model, dialect, encoder), settings, head, model.architecture)
+    tensors = DialectTensors(encoder.path, model, names, own)
+    tokenizer = task.tokenizer if isinstance(task.tokenizer, Tokenizer) else None
+    length = settings.max_length
+    return write_checkpoint(model, files, tensors, config, tokenizer, row_length=length)
+
+
+def _with_head(
+    config: Config, settings: TaskSettings, head: PublishedHead, architecture: Architecture
+) -> Config:
+    """An encoder's configuration as that of a task's class; unchanged where it says so already.
+
+    Raises: ConfigError where the class makes another vector of a text than the task does
+    """
+    said, stem = settings.to_published(), _stem(config, architecture.family)
+    declared, name = class_of(config), f"{stem}{settings.published}"
+    config = {**config, "architectures": [name]}
+    vector = None
+    if head.vector is not None:
+        own = VectorHead(*(getattr(settings, name) for name in VectorHead._fields))
+        config |= head.keys(own)
+        vector = head.vector(config, architecture)
+        if vector != own:
+            raise ConfigError(
+                f"{stem}{settings.published} reads texts by {_spelled(vector)}, the task by "
+                f"{_spelled(own)}; make the task so, or save as 'playmask'."
+            )
+    if declared == name and _says(config, said, settings, vector):
+        return config
+    return {name: value for name, value in config.items() if name not in COUNTS} | said
+
+
+def _stem(config: Config, family: str) -> str:
+    """What the family's classes are called before what they do."""
+    usual = FAMILIES[family].configuration.constants[CONTAINER]
+    for declared in (class_of(config), class_of(usual)):
+        match = CLASS.fullmatch(declared)
+        if match:
+            return match[1]
+    raise ConfigError(f"The classes of the family {family!r} have no heads of tasks.")
+
+
+def _says(config: Config, said: Config, settings: TaskSettings, vector: VectorHead | None) -> bool:
+    """Whether a configuration of its class describes the task already, perhaps in other words."""
+    count = len(said["id2label"])
+    if "id2label" not in config and count != UNSAID:
+        return False
+    try:
+        labels = labels_in(config, count)
+        stored = PublishedModel(settings.published, config, labels, vector)
+        return type(settings).from_published(stored).to_published() == said
+    except ConfigError:
+        return False
+
+
+def _spelled(vector: VectorHead) -> str:
+    """How a vector is made, as settings."""
+    return ", ".join(f"{name}={value!r}" for name, value in vector._asdict().items())
