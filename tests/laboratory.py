@@ -4,12 +4,15 @@ from typing import Any
 
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
+    Alibi,
     Buckets,
     ContextAttention,
     Disentangled,
     Dot,
     DynamicConvolution,
     Glu,
+    Joined,
+    Learned,
     LightConvolution,
     Linformer,
     PseudoSelf,
@@ -18,6 +21,7 @@ from playmask.model.parts import (
     Synthesizer,
     TalkingHeads,
     TokenMixing,
+    TransformerXl,
     mix,
 )
 
@@ -84,6 +88,10 @@ OPEN: dict[str, dict[str, Any]] = {
     "disentangled": {"position": Disentangled(6, 12), "attention": Dot(terms=3)},
     "disentangled_grouped": {"position": Disentangled(6, 12, norm=None), "key_value_heads": 2},
     "disentangled_random": {"position": Disentangled(6, 12), "attention": RANDOM},
+    "joined": {"position": Joined((Learned(40), Buckets(6, 9), Alibi()))},
+    "joined_by_block": {"position": {0: Joined((Alibi(), Disentangled(6, 12))), "rest": None}},
+    "own_distances": {"position": Disentangled(6, None, None, ("p2c",), shared=False)},
+    "transformer_xl": {"position": TransformerXl(), "key_value_heads": 2},
     "norms_by_block": {"attention_norm": {0: Around()}, "feedforward_norm": {1: Around()}},
     "biases": {"bias": ("query", "key", "inner")},
 }

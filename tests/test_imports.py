@@ -34,7 +34,7 @@ MODEL = (
     ("dense",),
     ("norms",),
     ("parts",),
-    ("architecture_checks", "vocabulary_head"),
+    ("architecture_checks", "decoder", "vocabulary_head"),
     ("architecture",),
     ("cache", "feedforward", "rng"),
     ("scene",),

@@ -9,13 +9,24 @@ import numpy as np
 from playmask.families import FAMILIES
 from playmask.model.architecture import Architecture
 from playmask.model.masks import Ordered, Window
-from playmask.model.parts import ByBlock, Gated, Learned, Nezha
+from playmask.model.parts import ByBlock, Disentangled, Gated, Joined, Learned, Nezha
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill
 
 VOCABULARY, WIDTH, INNER, POSITIONS = 40, 24, 32, 20
 DECODING = [name for name, family in FAMILIES.items() if family.base.decoder is not None]
 GENERATING = [name for name, family in FAMILIES.items() if family.base.decoder is None]
+
+
+def small_position(part: Any) -> Any:
+    """A position part that the tests' texts reach the end of."""
+    if isinstance(part, Joined):
+        return Joined(tuple(map(small_position, part.members)))
+    if isinstance(part, Learned):
+        return replace(part, size=POSITIONS)
+    if isinstance(part, Disentangled):
+        return replace(part, buckets=4, longest=6)
+    return Nezha(clip=3) if part == Nezha() else part
 
 
 def small(name: str, **changes: Any) -> Architecture:
@@ -33,12 +44,13 @@ def small(name: str, **changes: Any) -> Architecture:
         sizes["mask"] = ByBlock(((0, Ordered()),), Ordered() & Window(3))
     if base.embedding_size is not None:
         sizes["embedding_size"] = 12
-    if isinstance(base.position, Learned):
-        sizes["position"] = replace(base.position, size=POSITIONS)
-    if base.position == Nezha():
-        sizes["position"] = Nezha(clip=3)  # so that the tests' texts reach it
+    sizes["position"] = small_position(base.position)
     if base.decoder is not None:
-        sizes["decoder"] = replace(base.decoder, depth=2)
+        own = small_position(base.decoder.position)
+        depth, memory = (2, None) if base.decoder.memory is None else (1, 1)
+        sizes["decoder"] = replace(
+            base.decoder, depth=depth, position=own, memory=memory, start=base.decoder.start and 2
+        )
     return base.change(**{**sizes, **changes})
 
 

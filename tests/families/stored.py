@@ -33,8 +33,11 @@ BERT4KERAS = {
     "t5.1.1": "t5_1_1",
     "mt5.1.1": "mt5",
 }
-TRANSFORMERS = {"openai-gpt": "gpt"}
+TRANSFORMERS = {"openai-gpt": "gpt", "xlm-roberta": "roberta"}
 """What the programs call families that have another name here."""
+
+NAMED = {"ElectraForMaskedLM": "electra_generator", "CPTForConditionalGeneration": "cpt"}
+"""Classes whose families declare the model_type of another."""
 
 Tensors = dict[str, np.ndarray]
 
@@ -56,9 +59,10 @@ def family_of(name: str) -> str:
         kind = json.loads((PATHS[name] / "case.json").read_text())["build"]["model"]
         return BERT4KERAS.get(kind, kind)
     config = config_of(name)
-    if config["architectures"] == ["ElectraForMaskedLM"]:
-        return "electra_generator"
-    kind = TRANSFORMERS.get(config["model_type"], config["model_type"])
+    own = NAMED.get(config["architectures"][0])
+    if own is not None:
+        return own
+    kind = TRANSFORMERS.get(config["model_type"], config["model_type"].replace("-", "_"))
     return "t5_1_1" if kind == "t5" and config.get("is_gated_act") else kind
 
 

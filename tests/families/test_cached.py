@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import DECODING, GENERATING, model_of
+from small import DECODING, GENERATING, model_of, small
 
 from comparing import error, numpy_of, tokens
 from oracles import CLOSE
@@ -36,25 +36,28 @@ def rows_for(name: str, order: str) -> Inputs:
     return {"tokens": ids, "segments": segments, "valid": valid}
 
 
-def pairs_for() -> Inputs:
-    """The same for encoder-decoders, whose texts are ragged on both sides and start with the pad.
+def pairs_for(name: str) -> Inputs:
+    """The same for encoder-decoders, whose texts are ragged on both sides and start as theirs do.
 
     The encoder's lengths are others than the decoder's.
     """
-    targets = {f"target_{name}": value for name, value in rows_for("t5", "lm").items()}
-    targets["target_tokens"][:, 0] = 0
+    base = small(name)
+    targets = {f"target_{key}": value for key, value in rows_for(name, "lm").items()}
+    targets["target_tokens"][:, 0] = base.start_id
     del targets["target_segments"]
     valid = np.arange(6) < np.array([4, 6, 4])[:, None]
-    return {"tokens": np.where(valid, tokens(3, 6, seed=5), 0), **targets}
+    ids = tokens(3, 6, seed=5)
+    ids[ids == base.pad] = 7
+    return {"tokens": np.where(valid, ids, base.pad), **targets}
 
 
-def alone(batch: Inputs) -> list[Inputs]:
+def alone(batch: Inputs, pad: int = 0) -> list[Inputs]:
     """Each row by itself, without its padding."""
     rows = []
     for i in range(len(batch["tokens"])):
         row = {name: batch[name][i] for name in ("tokens", "context") if name in batch}
         for prefix in ("", "target_"):
-            valid = batch.get(f"{prefix}valid", batch["tokens"] != 0)[i]
+            valid = batch.get(f"{prefix}valid", batch["tokens"] != pad)[i]
             own = [name for name in batch if name.startswith("target_") == bool(prefix)]
             row |= {name: batch[name][i, valid] for name in own if name != "context"}
         rows.append({name: value[None] for name, value in row.items()})
@@ -85,7 +88,8 @@ def stepped(model: Transformer, batch: Inputs, shift: int = 0, prefix: str = "")
 
 def uncached(model: Transformer, batch: Inputs) -> np.ndarray:
     """The same logits from each row by itself, without padding and cache."""
-    return np.concatenate([numpy_of(model(row)["logits"])[:, -STEPS:] for row in alone(batch)])
+    rows = alone(batch, model.architecture.pad or 0)
+    return np.concatenate([numpy_of(model(row)["logits"])[:, -STEPS:] for row in rows])
 
 
 def model_for(name: str, order: str, **changes: Any) -> Transformer:
@@ -111,11 +115,11 @@ def test_a_wrong_mask_and_a_shifted_position_show(name):
 
 @pytest.mark.parametrize("name", DECODING)
 def test_a_decoder_with_its_memory_in_the_cache(name):
-    model, batch = model_of(name), pairs_for()
+    model, batch = model_of(name), pairs_for(name)
     wanted = uncached(model, batch)
     assert error(stepped(model, batch, prefix="target_"), wanted) < CLOSE
     memory = {"memory": model({"tokens": batch["tokens"]})["memory"]}
-    given = {**batch, **memory, "memory_valid": batch["tokens"] != 0}
+    given = {**batch, **memory, "memory_valid": batch["tokens"] != FAMILIES[name].base.pad}
     del given["tokens"]
     assert error(stepped(model, given, prefix="target_"), wanted) < CLOSE
     given["memory_valid"] = np.ones_like(given["memory_valid"])

@@ -24,7 +24,7 @@ from oracles import CLOSE
 from pairwise import crossed
 from playmask.errors import CheckpointError, ConfigError
 from playmask.families import FAMILIES
-from playmask.model.parts import POSITIONS, Nezha, Rotary
+from playmask.model.parts import POSITIONS, Nezha, Rotary, TransformerXl
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank
 
@@ -250,7 +250,7 @@ def test_positions_that_a_configuration_cannot_say_are_refused(name, tmp_path):
 
 # Tokens
 
-KEEP = [0, 1, 7, 5, 60, 33, 12]
+KEEP = [0, 1, 7, 5, 60, 2, 12]
 COMPOUND: list[Any] = [[2, 4], ([3, 5], [3.0, 1.0])]
 
 
@@ -260,7 +260,9 @@ def test_kept_and_compounded_tokens(family, tmp_path):
     place, options = place_of(family, tmp_path), {"family": family, "heads": "mlm"}
     whole = playmask.load(place, **options)
     model = playmask.load(place, keep_tokens=KEEP, compound_tokens=COMPOUND, **options)
-    assert model.architecture.vocabulary == 9 and model.architecture.pad == whole.architecture.pad
+    pad = whole.architecture.pad
+    assert model.architecture.vocabulary == 9
+    assert model.architecture.pad == (None if pad is None else KEEP.index(pad))
     ids = np.array([[2, 4, 3, 6, 5, 2]], "int32")
     wanted, found = logits(whole, np.array(KEEP)[ids])[..., KEEP], logits(model, ids)
     assert error(found[..., :7], wanted) < 1e-6
@@ -274,10 +276,17 @@ def test_kept_and_compounded_tokens(family, tmp_path):
 @pytest.mark.parametrize("family", WITH_HEAD)
 def test_the_padding_goes_where_it_is_kept(family, tmp_path):
     place, pad = place_of(family, tmp_path), FAMILIES[family].base.pad
-    pad = playmask.architecture(place, family=family).pad
-    for keep, wanted in (([5, 1, 0], {0: 2, 1: 1, None: None}[pad]), ([7, 9], None)):
-        model = playmask.load(place, keep_tokens=keep, family=family)
-        assert model.architecture.pad == wanted
+    stored = playmask.architecture(place, family=family)
+    pad, start = stored.pad, None if stored.decoder is None else stored.decoder.start
+    model = playmask.load(place, keep_tokens=[5, 1, 0, 2], family=family)
+    assert model.architecture.pad == {0: 2, 1: 1, 5: 0, None: None}[pad]
+    if start is None:
+        assert playmask.load(place, keep_tokens=[7, 9], family=family).architecture.pad is None
+        return
+    assert model.architecture.start_id == [5, 1, 0, 2].index(start)
+    with pytest.raises(ConfigError, match=f"drops the id {start}, which this decoder's texts"):
+        playmask.load(place, keep_tokens=[7, 9], family=family)
+    assert playmask.load(place, keep_tokens=[7, 9], family=family, decoder=None, heads=())
 
 
 def test_a_vocabulary_is_counted_in_the_table(tmp_path):
@@ -293,7 +302,9 @@ def test_a_vocabulary_is_counted_in_the_table(tmp_path):
 UNROTATED = sorted(
     name
     for name in WITH_HEAD
-    if not any(isinstance(part, Rotary | Nezha) for part in FAMILIES[name].base.positions)
+    if not any(
+        isinstance(part, Rotary | Nezha | TransformerXl) for part in FAMILIES[name].base.positions
+    )
 )
 
 

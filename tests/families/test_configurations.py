@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 from published import NEWER, REFUSED
+from published_encoders import PUBLISHED as ENCODERS
 
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
 from playmask.families.config import epsilon_of
-from playmask.model.parts import Buckets, Learned, Nezha, Rotary
+from playmask.model.parts import Buckets, Disentangled, Dot, Joined, Learned, Nezha, Rotary
 
 GOOGLE = {
     "attention_probs_dropout_prob": 0.1,
@@ -244,7 +245,7 @@ PUBLISHED = {
         },
     ),
 }
-PUBLISHED |= NEWER
+PUBLISHED |= NEWER | ENCODERS
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -282,11 +283,12 @@ def test_a_newer_configuration_is_written_so_that_it_reads_the_same(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_is_written_is_read_back(name):
     family = FAMILIES[name]
-    changed = family.base.change(vocabulary=100, depth=2)
+    sizes, own = {"vocabulary": 100, "depth": 5}, family.base.decoder
+    if own is not None:
+        sizes["decoder"] = replace(own, depth=3, memory=own.memory and 2)
+    changed = family.base.change(**sizes)
     if "dropout" in {key.ours for key in family.configuration.keys}:
         changed = changed.change(dropout=0.25)
-    if changed.decoder is not None:
-        changed = changed.change(decoder=replace(changed.decoder, depth=3))
     for dialect in family.dialects:
         written = family.configuration.write(changed, dialect)
         read = family.configuration.read(written)
@@ -300,8 +302,52 @@ def test_an_unknown_key_and_a_missing_one_are_named(name):
     family = FAMILIES[name]
     dialect = next(iter(family.dialects))
     config = family.configuration.write(family.base, dialect)
-    with pytest.raises(ConfigError, match="'hiden_act'.*nearest|'hiden_act'.*Did you mean"):
-        family.configuration.read({**config, "hiden_act": "gelu"})
+    with pytest.raises(ConfigError, match="'vocab_sise'.*Did you mean 'vocab_size'"):
+        family.configuration.read({**config, "vocab_sise": 100})
     del config["vocab_size"]
     with pytest.raises(ConfigError, match="lacks 'vocab_size'"):
         family.configuration.read(config)
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "message"),
+    [
+        ("deberta_v2", {"pos_att_type": ["p2p"]}, "pos_att_type is .* 'c2p' and 'p2c' are known"),
+        ("mpnet", {"relative_attention_num_buckets": 64}, "num_buckets 64 has no meaning"),
+        ("bart", {"decoder_ffn_dim": 64}, "decoder_ffn_dim must be 3072 as the encoder's"),
+        ("bart", {"normalize_before": True}, "normalize_before other than False is not bart's"),
+        ("xlnet", {"clamp_len": 8}, "clamp_len other than -1 is not XLNet's"),
+        ("xlnet", {"d_head": 8}, "d_head is 64, d_model over n_head"),
+        ("xlnet", {"attn_type": "both"}, "attn_type is 'bi' or 'uni', not 'both'"),
+        ("cpt", {"activation_function": "relu"}, "activation_function other than gelu is not"),
+        ("cpt", {"encoder_layers": 2}, "reads the encoder's blocks but for the last 2; encoder_l"),
+        ("pegasus", {"normalize_before": False}, "other than True is not pegasus's"),
+        ("deberta_v2", {"conv_kernel_size": 3}, "conv_kernel_size asks for the convolution"),
+        ("deberta_v2", {"embedding_size": 128}, "embedding_size 128 other than hidden_size"),
+        ("deberta_v2", {"position_buckets": "256"}, "position_buckets is '256', where a whole"),
+    ],
+)
+def test_what_a_family_does_not_compute_is_refused(family, values, message):
+    config = FAMILIES[family].configuration.write(FAMILIES[family].base, "huggingface")
+    with pytest.raises(ConfigError, match=message):
+        FAMILIES[family].configuration.read({**config, **values})
+
+
+def test_positions_as_deberta_may_have_them():
+    """A table, distances, both, or neither; without buckets each distance has a row."""
+    read = FAMILIES["deberta_v2"].configuration.read
+    sizes = {key: ENCODERS["microsoft/deberta-v3-base"][1][key] for key in (
+        "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+        "intermediate_size", "max_position_embeddings",
+    )}  # fmt: skip
+    plain = {"relative_attention": True, "pos_att_type": ["c2p"]}
+    part = Disentangled(512, None, None, ("c2p",), shared=False)
+    assert read(sizes).position == Learned(512)
+    assert read(sizes | plain).position == Joined((Learned(512), part))
+    assert read(sizes | plain).attention == (Dot(terms=2),)
+    assert read(sizes | plain | {"position_biased_input": False}).position == part
+    assert read(sizes | {"position_biased_input": False}).position is None
+    for config in (plain, plain | {"max_relative_positions": 40}, {}):
+        made = read(sizes | config)
+        written = FAMILIES["deberta_v2"].configuration.write(made, "huggingface")
+        assert read(written) == made

@@ -61,13 +61,14 @@ def test_dropping_is_not_keeping():
     assert differ > 0
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(f"transformers/{n}" for n in ("gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5")),
-        *(f"transformers5/{n}" for n in ("llama_lm", "qwen2_lm", "qwen3_lm")),
-    ],
-)
+TRANSFORMERS = [
+    *(f"transformers/{name}" for name in ("gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5")),
+    *(f"transformers5/{name}" for name in ("llama_lm", "qwen2_lm", "qwen3_lm")),
+    *(f"transformers5/{name}" for name in ("bart", "mbart", "pegasus", "cpt")),
+]
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
 def test_transformers_beams(name):
     case = CASES[name]
     model = case.load()

@@ -119,6 +119,7 @@ FREE = {
     "roformer_v2": {"initializer_range"},  # by its size, whatever the file says
     "gpt2": {"type_vocab_size", "n_inner"},  # it has no segments; null means four widths
     "gpt2_ml": {"type_vocab_size"},
+    "roberta": {"model_type"},  # of XLM-RoBERTa, which is the same model
 }
 """Keys that a file has and that are written otherwise."""
 

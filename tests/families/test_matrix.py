@@ -86,11 +86,12 @@ ENABLED = {
 
 @cache
 def checkpoint(name: str, place: Path) -> Path:
-    """A small model of a family, one block deep, saved as it is published."""
+    """A small model of a family, one block deep where it can be, saved as it is published."""
     heads, base = ("discriminator",) if name == "electra" else ("mlm",), FAMILIES[name].base
-    sizes: dict[str, Any] = {"depth": 1}
-    if base.decoder is not None:
-        sizes["decoder"] = replace(base.decoder, depth=1)
+    decoder = small(name).decoder
+    sizes: dict[str, Any] = {"depth": 1 if decoder is None or decoder.memory is None else 2}
+    if decoder is not None:
+        sizes["decoder"] = replace(decoder, depth=1)
     if base.vocabulary_head.scale != 1:  # T5's configuration says it by the width
         sizes["vocabulary_head"] = replace(base.vocabulary_head, scale=WIDTH**-0.5)
     model = filled(small(name, **sizes), heads)
@@ -135,7 +136,7 @@ def values(model: Transformer) -> dict[str, np.ndarray]:
 def assert_cached_equals_uncached(family: str, model: Transformer) -> None:
     """Of ragged prompts, one prefill and single steps say what each text alone says."""
     if model.architecture.decoder is not None:
-        batch, prefix = pairs_for(), "target_"
+        batch, prefix = pairs_for(family), "target_"
     else:
         batch, prefix = rows_for(family, model.architecture.order), ""
     if model.architecture.context is not None:

@@ -14,16 +14,19 @@ from playmask.families import FAMILIES
 from playmask.families.config import with_epsilon
 from playmask.model.architecture import Architecture
 from playmask.model.masks import Ordered, Window
-from playmask.model.norms import Around
+from playmask.model.norms import Around, Norm
 from playmask.model.parts import (
     Buckets,
     ByBlock,
+    Disentangled,
     Dot,
     Hierarchical,
+    Joined,
     Learned,
     Nezha,
     Rotary,
     StoredRotary,
+    TransformerXl,
 )
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill
@@ -98,6 +101,9 @@ NEARLY: dict[type, Any] = {
     StoredRotary: Rotary(),
     Nezha: Nezha(clip=63),  # its sinusoid starts at the clip, so that short texts show it too
     Buckets: Buckets(bidirectional=False),
+    Disentangled: None,
+    Joined: None,
+    TransformerXl: None,
     ByBlock: Rotary(160_000.0, halves=True),
 }
 
@@ -128,7 +134,56 @@ def test_windows_norms_and_shared_heads():
     assert errors("transformers5/nomic_bert", activation="linear", gate="swish") > CLOSE
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if right_architecture(n).decoder])
+@pytest.mark.parametrize("name", ["bart", "mbart", "pegasus"])
+def test_what_each_stack_has_of_its_own(name):
+    name = f"transformers5/{name}"
+    a = right(name).architecture
+    others = [{"embedding_scale": 2.0}]
+    if name.endswith("bart"):
+        others += [{"decoder": replace(a.decoder, position=None)}]
+        others += [{"decoder": replace(a.decoder, embedding_norm=None)}]
+        others += [{"position": replace(a.position, size=42, offset=0)}]
+    if a.final_norm is not None:
+        others += [{"final_norm": None}]
+    for changes in others:
+        assert errors(name, **changes) > FAR, changes
+
+
+EPSILON = Around(after=Norm(1e-3))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"memory": None}, {"memory": 1}, {"segments": True}, {"norm": EPSILON}]
+)
+def test_what_cpts_decoder_does_otherwise(changes):
+    decoder = replace(right("transformers5/cpt").architecture.decoder, **changes)
+    assert errors("transformers5/cpt", decoder=decoder) > CLOSE
+    assert errors("transformers5/cpt", default_segment=0) > FAR
+
+
+def test_each_of_the_positions_that_stand_together_counts():
+    table, distances = right("transformers5/mpnet").architecture.position.members
+    for part in (table, distances, Joined((replace(table, offset=0), distances))):
+        assert errors("transformers5/mpnet", position=part) > FAR
+
+
+@pytest.mark.parametrize(
+    ("case", "change"),
+    [
+        ("v2_mlm", {"terms": ("c2p",)}),
+        ("v2_mlm", {"terms": ("p2c",)}),
+        ("v3_shared", {"terms": ("c2p",)}),
+        ("v3_shared", {"longest": None}),
+        ("v3_shared", {"norm": None}),
+    ],
+)
+def test_other_distances(case, change):
+    name = f"transformers5/deberta_{case}"
+    part = replace(right(name).architecture.position, **change)
+    assert errors(name, position=part) > CLOSE
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if family_of(n) in ("t5", "t5_1_1", "mt5")])
 def test_a_decoder_with_or_without_what_bert4keras_adds(name):
     made = right(name).architecture
     if made.decoder is None:

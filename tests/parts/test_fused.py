@@ -38,6 +38,8 @@ FUSED = {
     "lm": 2,
     "context": 4,
     "by_block": 1,
+    "joined": 2,
+    "joined_by_block": 1,
 }
 """How many attentions of a model's two blocks a kernel can do; none of other models."""
 

@@ -46,7 +46,9 @@ def test_a_step_of_training_changes_every_weight(family, tokenizer):
     task.network.train_on_batch(inputs, np.array([1, 1, 0, 0], "int32"))
     after = {name: numpy_of(v.value) for name, v in all_weights(task.network).items()}
     same = [name for name in before if np.array_equal(before[name], after[name])]
-    assert not same, same
+    unreached = {"embeddings/query"}  # of query streams, and where there are several segments
+    unreached |= {name for name in same if "transformer_xl/segment" in name}
+    assert not set(same) - unreached, same
 
 
 @pytest.mark.parametrize("family", ["gau_alpha", "gpt2", "t5_1_1"])

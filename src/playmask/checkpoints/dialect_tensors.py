@@ -108,7 +108,7 @@ def _readings(ours: str, model: Transformer, dialect: Dialect) -> list[tuple[Rul
         raise CheckpointError(
             f"The dialect {dialect.name!r} has no name for {ours}; save as 'playmask'."
         )
-    return readings
+    return [(rule.bound(model.architecture.key_size_), name) for rule, name in readings]
 
 
 def _cast_if_exact(value: np.ndarray, dtype: np.dtype | None) -> np.ndarray:

@@ -170,20 +170,39 @@ def load(
 def _changed(report: Report, like: str | None, rows: Rows, changes: Fields) -> Architecture:
     """Apply the changes asked for to a checkpoint's architecture."""
     if rows.change_anything:
-        changes = changes | {"vocabulary": rows.size, "pad": rows.pad(report.architecture.pad)}
+        changes = changes | _of_rows(report.architecture, rows, changes)
     changed = _like(report, like).change(**changes)
     _check_order(report, changed)
     return changed
+
+
+def _of_rows(stored: Architecture, rows: Rows, changes: Fields) -> Fields:
+    """What an architecture says of a changed vocabulary: its size, and where ids went."""
+    moved: Fields = {"vocabulary": rows.size, "pad": rows.pad(stored.pad)}
+    if "decoder" in changes or stored.decoder is None or stored.decoder.start is None:
+        return moved
+    start = rows.pad(stored.decoder.start)
+    if start is None:
+        raise ConfigError(
+            f"keep_tokens drops the id {stored.decoder.start}, which this decoder's texts begin "
+            "with; keep it."
+        )
+    return moved | {"decoder": replace(stored.decoder, start=start)}
 
 
 def _warn_of_fresh(plan: Plan, heads: str | Sequence[str] | None) -> None:
     """Warn of weights that are not loaded: their shape was changed, or nobody drew them on purpose.
 
     A head that was named may be there to be trained; but one that is there by default, or that a
-    family cannot do without to generate, is a published tensor that is missing.
+    family cannot do without to generate, is a published tensor that is missing. Biases begin at 0,
+    and say as much as if they were not there.
     """
     reshaped = [item for item in plan.report.fresh if RESIZE in item.reason]
-    absent = [item for item in plan.report.fresh if item.reason.startswith(NO_HEAD)]
+    absent = [
+        item
+        for item in plan.report.fresh
+        if item.reason.startswith(NO_HEAD) and not item.ours.endswith("/bias")
+    ]
     messages = []
     if reshaped:
         messages.append(

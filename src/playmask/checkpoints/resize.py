@@ -157,6 +157,7 @@ def resize_weight(
         fitted = [resize(p, (*shape[:-1], n)) for p, n in zip(parts, new, strict=True)]
         return np.concatenate(fitted, axis=-1)
     resized = resize(array, shape)
-    if "/attention/query/" in ours or "/attention/key/" in ours:
+    place = ours.split("/")
+    if {"attention", "cross"} & {*place} and {"query", "key"} & {*place}:
         resized = (resized * key_ratio**0.25).astype(array.dtype)
     return resized

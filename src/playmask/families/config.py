@@ -95,12 +95,14 @@ HARMLESS = frozenset(
     summary_type summary_use_proj
     summary_activation summary_first_dropout summary_proj_to_labels summary_last_dropout
     directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers
-    pooler_size_per_head pooler_type id2label label2id num_labels problem_type finetuning_task
+    pooler_size_per_head pooler_type id2label label2id num_labels _num_labels problem_type
+    finetuning_task
     task_specific_params chunk_size_feed_forward pruned_heads torchscript use_bfloat16
-    tokenizer_class vocab_file language auto_map ln_type max_length min_length
+    tokenizer_class tokenizer_type vocab_file language auto_map ln_type max_length min_length
     do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k top_p
     typical_p repetition_penalty length_penalty no_repeat_ngram_size bad_words_ids
-    encoder_no_repeat_ngram_size num_return_sequences output_scores return_dict_in_generate
+    encoder_no_repeat_ngram_size exponential_decay_length_penalty suppress_tokens
+    begin_suppress_tokens tf_legacy_loss num_return_sequences output_scores return_dict_in_generate
     forced_bos_token_id forced_eos_token_id remove_invalid_values prefix tie_encoder_decoder
     predict_special_tokens xla_device pad_token eos_token layer_type
     unpad_inputs use_memory_efficient_attention pretraining_tp reference_compile
@@ -210,8 +212,11 @@ def with_epsilon(architecture: Architecture, epsilon: float) -> Architecture:
     def around(old: Around) -> Around:
         return Around(norm(old.before), norm(old.after))
 
-    a = architecture
+    a, decoder = architecture, architecture.decoder
+    if decoder is not None:
+        decoder = replace(decoder, embedding_norm=norm(decoder.embedding_norm))
     return a.change(
+        decoder=decoder,
         embedding_norm=norm(a.embedding_norm),
         attention_norm=each(around, a.attention_norm),
         feedforward_norm=each(around, a.feedforward_norm),

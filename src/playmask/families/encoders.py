@@ -240,13 +240,17 @@ def google(rules: list[Rule], root: str = "bert") -> Dialect:
 
 
 def huggingface(
-    rules: list[Rule], root: str = "bert.", ignored: tuple[tuple[str, str], ...] = ()
+    rules: list[Rule],
+    root: str = "bert.",
+    ignored: tuple[tuple[str, str], ...] = (),
+    *,
+    stack: str = "encoder",
 ) -> Dialect:
     """The dialect of a PyTorch checkpoint whose tensors start with a root, or with nothing."""
     return Dialect(
         "huggingface",
         tuple(rules),
-        body=rf"^({re.escape(root)})?(embeddings|encoder)\.",
+        body=rf"^({re.escape(root)})?(embeddings|{stack})\.",
         aliases=(
             (root, ""),
             ("LayerNorm.weight", "LayerNorm.gamma"),

@@ -36,6 +36,41 @@ class Transpose:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A vector that a checkpoint stores as the only row of a matrix."""
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """(1, n) -> (n,)."""
+        return theirs.reshape(theirs.shape[1:]) if len(theirs) == 1 else theirs
+
+    def write(self, ours: np.ndarray) -> np.ndarray:
+        """(n,) -> (1, n)."""
+        return ours[None]
+
+
+@dataclass(frozen=True)
+class JoinedHeads:
+    """Heads and their sizes, stored as two axes: (n, N, H) there, (n, N·H) here.
+
+    size: H, of the architecture that is written
+    """
+
+    size: int = 0
+
+    def bound(self, size: int) -> "JoinedHeads":
+        """The same for heads of a size."""
+        return JoinedHeads(size)
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """(n, N, H) -> (n, N·H)."""
+        return theirs.reshape(len(theirs), -1)
+
+    def write(self, ours: np.ndarray) -> np.ndarray:
+        """(n, N·H) -> (n, N, H)."""
+        return ours.reshape(len(ours), -1, self.size)
+
+
+@dataclass(frozen=True)
 class Rule:
     """One of our weights and its tensor in the checkpoint.
 
@@ -50,6 +85,11 @@ class Rule:
     ops: tuple[Op, ...] = ()
     piece: tuple[int, int] | None = None
     copies: tuple[str, ...] = ()
+
+    def bound(self, size: int) -> "Rule":
+        """The same for heads of a size, which some layouts need to know."""
+        ops = (op.bound(size) if isinstance(op, JoinedHeads) else op for op in self.ops)
+        return replace(self, ops=tuple(ops))
 
     def read(self, theirs: np.ndarray) -> np.ndarray:
         """Bring a checkpoint's tensor into our layout."""

@@ -49,14 +49,16 @@ KINDS = {
     **dict.fromkeys(("position", "rows", "buckets", "groups", "inner_groups"), COUNT),
     **dict.fromkeys(("embedding_size", "key_size", "value_size", "own_key_size"), OPTIONAL),
     **dict.fromkeys(("inner", "decoder_depth", "longest"), OPTIONAL),
+    **dict.fromkeys(("decoder_ffn_dim", "decoder_attention_heads"), OPTIONAL),
     **dict.fromkeys(("key_value_heads", "head_size", "window"), OPTIONAL),
     **dict.fromkeys(("segments", "tasks", "first_local", "local"), ROWS),
     "every": COUNT,
-    "pad": ID,
+    **dict.fromkeys(("pad", "start", "span", "position_buckets"), ID),
     **dict.fromkeys(("dropout", "attention_dropout", "embedding_pdrop"), NUMBER),
     **dict.fromkeys(("initializer_range", "epsilon", "factor"), NUMBER),
     **dict.fromkeys(("tied", "scaled", "decodes", "relative", "uses_tasks", "shared"), FLAG),
     **dict.fromkeys(("rotary_value", "bias", "attention_scale"), FLAG),
+    **dict.fromkeys(("biased_input", "shared_keys"), FLAG),
     **dict.fromkeys(("causal", "windowed", "norm_bias", "head_bias"), FLAG),
     **dict.fromkeys(("attention_bias", "mlp_bias", "outer_bias", "transform_bias"), FLAG),
     **dict.fromkeys(("rope_theta", "local_theta", "rope_factor"), POSITIVE),
@@ -65,7 +67,8 @@ KINDS = {
     "activation": ACTIVATION,
     **dict.fromkeys(("gated", "head_activation"), TEXT),
     "projection": Kind("a string, or null", lambda value: value is None or TEXT.fits(value)),
-    **dict.fromkeys(("pooler_activation", "position_type", "normalization", "norm_type"), TEXT),
+    **dict.fromkeys(("pooler_activation", "position_type", "row_norm"), TEXT),
+    **dict.fromkeys(("normalization", "norm_type"), TEXT),
 }
 """By field; a field that is not here may be anything, since nothing is read from it."""
 

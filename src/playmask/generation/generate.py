@@ -73,7 +73,7 @@ def generate(
         stands in other rows, as long as shapes are padded to the same size
     segments: of the prompts, default 0; new tokens have 1 after the orders "unilm" and "turns",
         else that of the prompt's last token
-    start: what an encoder-decoder's text begins with (default: the id of padding, as T5's does)
+    start: what an encoder-decoder's text begins with (default: its `start_id`)
     condition (B, C), context (B, E, C): of models that have them, one row a prompt
     constrain: what may come; several are applied in turn
     steer: pushes a language model towards an attribute as it writes (PPLM), one text a prompt

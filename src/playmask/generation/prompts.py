@@ -56,7 +56,7 @@ class Prompts(NamedTuple):
                 raise InputError("Each prompt needs as many segments as tokens.")
         if start is not None and a.decoder is None:
             raise InputError("start is for a decoder's text; here the text begins with the prompt.")
-        begin = several(a.pad or 0 if start is None else start)
+        begin = several(a.start_id if start is None else start)
         checked_row(0, begin, a.vocabulary, "start token")
         seeds = several(seed)
         if np.ndim(seed) == 0:

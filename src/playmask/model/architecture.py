@@ -9,6 +9,7 @@ import keras
 
 from playmask.errors import ConfigError, nearest
 from playmask.model.architecture_checks import BY_BLOCK, check
+from playmask.model.decoder import Decoder
 from playmask.model.masks import Mask, Ordered
 from playmask.model.norms import Around, Condition, Norm
 from playmask.model.old_names import OLD
@@ -24,42 +25,15 @@ from playmask.model.parts import (
     Separate,
     TalkingHeads,
     choices,
+    members,
     read_position,
+    table_of,
 )
 from playmask.model.parts.by_block import chosen, first, of, read_parts
-from playmask.model.parts.part import adds_to_embedding
 from playmask.model.recipes import from_json, recipe, to_json
-from playmask.model.vocabulary_head import VocabularyHead as VocabularyHead
+from playmask.model.vocabulary_head import VocabularyHead
 
-
-@recipe
-class Decoder:
-    """The second stack of an encoder-decoder: its blocks also attend to the encoder's output.
-
-    Sizes, norms and activation are the encoder's. position: its position part, which has a table
-    of its own where it adds to the embedding (else the encoder's table, if any, serves both);
-    attention: the content parts of the attention to the encoder; cross_position: the position
-    part's bias is added there too (early T5 programs did); embedding_norm: a norm of its own after
-    the embedding (None = the encoder's serves both).
-    Source: Vaswani et al. 2017, §3.1; its own table and norm: Lewis et al. 2020 (BART)
-
-    Example:
-        >>> bart = Decoder(6, position=Learned(1024), embedding_norm=Norm(1e-5))
-        >>> bart.embeds, Decoder(6).embeds
-        (True, False)
-
-    """
-
-    depth: int
-    position: Part | ByBlock[Part | None] | None = None
-    attention: tuple[Part, ...] = (Dot(),)
-    cross_position: bool = False
-    embedding_norm: Norm | None = None
-
-    @property
-    def embeds(self) -> bool:
-        """Whether its embedding differs from the encoder's."""
-        return self.embedding_norm is not None or adds_to_embedding(self.position)
+__all__ = ["Architecture", "Decoder", "VocabularyHead"]
 
 
 @recipe
@@ -80,8 +54,11 @@ class Architecture:
     feedforward: whether blocks have one; sharing: "none", "all", k (every k blocks in a row
     share), or a tuple that maps each block to a stored one; encoder, decoder: an encoder-decoder
     has both, and may be loaded with one of them only; segments: rows of the segment table (0 =
-    none), or "tokens" (a segment is a token id, its vector the token's); tasks: rows of the task
-    table; pad: the id that is padding (None = none is); embedding_dropout: where it stands
+    none), or "tokens" (a segment is a token id, its vector the token's); default_segment: that of
+    sites for which none is given; tasks: rows of the task table; embedding_scale: what tokens'
+    vectors are multiplied with before others are added; query_vector: whether there is one for
+    sites of a query stream, which hold the token -1;
+    pad: the id that is padding (None = none is); embedding_dropout: where it stands
     ("before" or "after" the norm, "none"); final_norm, final_dropout: after the last block;
     condition: what all norms depend on, or None; order: how the order of sites rises along a text;
     mask: what is compared; bias: whether dense layers have one, or the names of those that do, of
@@ -140,6 +117,9 @@ class Architecture:
     initializer_range: float = 0.02
     key_value_heads: int | None = None
     query_key_norm: Norm | None = None
+    embedding_scale: float = 1.0
+    default_segment: int = 0
+    query_vector: bool = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -176,12 +156,15 @@ class Architecture:
     @property
     def positions(self) -> tuple[Part, ...]:
         """The position parts of all blocks, each once."""
-        return tuple(part for part in choices(self.position) if part is not None)
+        parts = (part for choice in choices(self.position) for part in members(choice))
+        return tuple(dict.fromkeys(parts))
 
     @property
     def numbering(self) -> Part | None:
         """The position part that numbers the sites and adds to the embedding, if one may."""
-        return None if isinstance(self.position, ByBlock) else self.position
+        if isinstance(self.position, ByBlock):
+            return None
+        return table_of(self.position) or next(iter(members(self.position)), None)
 
     @property
     def content(self) -> tuple[Part, ...]:
@@ -193,6 +176,11 @@ class Architecture:
         """The projections that exist because a part, or the context, uses them."""
         users = (*self.content, self.projections, *([self.context] if self.context else ()))
         return frozenset(name for user in users for name in user.uses)
+
+    @property
+    def segmented(self) -> bool:
+        """Whether a part looks at segments."""
+        return any(part.segmented for part in self.parts)
 
     @property
     def limited_by(self) -> Part | None:
@@ -234,6 +222,12 @@ class Architecture:
         return self.embedding_size or self.width
 
     @property
+    def start_id(self) -> int:
+        """What a decoder's texts begin with: its own start, or the id of padding."""
+        start = None if self.decoder is None else self.decoder.start
+        return (self.pad or 0) if start is None else start
+
+    @property
     def segment_ids(self) -> int:
         """The number that segment ids stay below; two at least, since texts come in pairs."""
         return self.vocabulary if self.segments == "tokens" else max(int(self.segments), 2)
@@ -249,9 +243,11 @@ class Architecture:
         assert self.decoder is not None
         deep = self.decoder.depth
         own: dict[str, Any] = {name: first(getattr(self, name), deep) for name in BY_BLOCK}
-        shared = self.position if adds_to_embedding(self.position) else None
+        shared = table_of(self.position)
         own["position"] = shared if self.decoder.position is None else self.decoder.position
         own["embedding_norm"] = self.decoder.embedding_norm or self.embedding_norm
+        if self.decoder.norm is not None:
+            own["attention_norm"] = own["feedforward_norm"] = self.decoder.norm
         own |= {"depth": deep, "decoder": None, "encoder": True, "order": "lm"}
         return dataclasses.replace(self, **own)
 

@@ -140,8 +140,15 @@ def _check_choices(a: Any) -> None:
                 f"bias names dense layers, {', '.join(BIASED)}; there is no {name!r}."
                 f"{nearest(str(name), BIASED)}"
             )
+    if not tokens and not 0 <= a.default_segment < max(int(a.segments), 1):
+        raise ConfigError(
+            f"default_segment is below the {a.segments} segments, not {a.default_segment!r}."
+        )
     if not a.encoder and a.decoder is None:
         raise ConfigError("encoder=False leaves nothing: this architecture has no decoder.")
+    reads = None if a.decoder is None else a.decoder.memory
+    if reads is not None and not (_is_count(reads) and reads <= a.depth):
+        raise ConfigError(f"Decoder's memory is None or 1 to {a.depth} blocks, not {reads!r}.")
     if a.decoder is not None and a.sharing != "none":
         raise ConfigError("Blocks are shared in models without a decoder only.")
     _check_attention(a)

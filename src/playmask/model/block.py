@@ -142,8 +142,8 @@ class Stack(keras.layers.Layer):
     """The blocks in order, then the final norm; blocks that share weights are stored once.
 
     Shapes: x (B, T, D); scenes: one a block; kvs: one dict a block, or None; memory: the scene of
-            the encoder's sites, or the context's, and one dict a block -> (B, T, D) and one
-            Attended a block
+            the encoder's sites, or the context's, and one dict a block -> (B, T, D), one Attended
+            a block, and what the decoder reads of an encoder, (B, T, D)
     """
 
     def __init__(
@@ -166,6 +166,7 @@ class Stack(keras.layers.Layer):
             once = [shared[part] for part in own.parts if part.once]
             self.stored[index] = Block(own, once, across, name=str(index), dtype=policy)
         self.heeds = any(part.heeds for part in a.content)
+        self.read_after = None if a.decoder is None else a.decoder.memory
         self.norm = normalize(a.final_norm, "norm", policy, a.condition)
         self.dropout = Dropout(a.dropout if a.final_dropout else 0.0, dtype=policy)
 
@@ -198,10 +199,11 @@ class Stack(keras.layers.Layer):
         memory: tuple[Scene, tuple[KeysValues, ...]] | None = None,
         watched: bool = False,
         training: bool = False,
-    ) -> tuple[Tensor, list[Attended]]:
+    ) -> tuple[Tensor, list[Attended], Tensor]:
         """Run the blocks; each sees the previous one's scores, where a part heeds them."""
         watched = watched or self.heeds
         attended: list[Attended] = []
+        read = None
         for i, index in enumerate(self.stored_as):
             x, one = self.stored[index](
                 x,
@@ -213,6 +215,8 @@ class Stack(keras.layers.Layer):
                 training=training,
             )
             attended.append(one)
+            read = x if self.read_after == i + 1 else read
         if self.norm is not None:
             x = self.norm(x, scenes[0].condition)
-        return self.dropout(x, training=training), attended
+        x = self.dropout(x, training=training)
+        return x, attended, x if read is None else read

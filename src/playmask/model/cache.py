@@ -20,10 +20,12 @@ KeysValues = dict[str, Tensor]
 CacheSizes = dict[str, tuple[int, int]]  # what is kept of each site, as (heads, size)
 
 
-def empty(batch: int, slots: int, blocks: Sequence[CacheSizes], dtype: str) -> Cache:
+def empty(
+    batch: int, slots: int, blocks: Sequence[CacheSizes], dtype: str, *, segmented: bool = False
+) -> Cache:
     """Make a cache of `slots` empty slots for each of `batch` rows.
 
-    blocks: for each block, what it keeps
+    blocks: for each block, what it keeps; segmented: whether a part looks at segments
     """
     nothing = ops.zeros((batch, slots), "int32")
     return {
@@ -37,17 +39,29 @@ def empty(batch: int, slots: int, blocks: Sequence[CacheSizes], dtype: str) -> C
         "order": nothing + NEVER,
         "position": nothing,
         "text": nothing,
+        **({"segment": nothing} if segmented else {}),
     }
 
 
 def write_sites(cache: Cache, sites: Sites, at: Tensor) -> Sites:
     """Write new keys' sites at slot `at` and return the sites of all slots, (B, S)."""
     shape = ops.shape(sites.order)
-    written = (
-        ops.slice_update(cache[name], [0, at], ops.broadcast_to(value, shape))
-        for name, value in sites._asdict().items()
+    return Sites(
+        **{
+            name: ops.slice_update(cache[name], [0, at], ops.broadcast_to(value, shape))
+            for name, value in stored(sites).items()
+        }
     )
-    return Sites(*written)
+
+
+def stored(sites: Sites) -> dict[str, Tensor]:
+    """Sites as a cache has them, by name."""
+    return {name: value for name, value in sites._asdict().items() if value is not None}
+
+
+def read_sites(cache: Cache) -> Sites:
+    """The sites of all slots."""
+    return Sites(**{name: cache[name] for name in Sites._fields if name in cache})
 
 
 def write_kv(kv: KeysValues, new: KeysValues, at: Tensor) -> KeysValues:
@@ -66,8 +80,9 @@ def extend(cache: Cache, slots: int) -> Cache:
         return ops.pad(x, width, constant_values=value)
 
     kv = tuple({name: longer(x, 2) for name, x in block.items()} for block in cache["kv"])
-    empty = {"order": NEVER, "position": 0, "text": 0}
-    return {**cache, "kv": kv, **{name: longer(cache[name], 1, v) for name, v in empty.items()}}
+    empty = {"order": NEVER, "position": 0, "text": 0, "segment": 0}
+    sites = {name: longer(cache[name], 1, v) for name, v in empty.items() if name in cache}
+    return {**cache, "kv": kv, **sites}
 
 
 def last_order(cache: Cache) -> Tensor:

@@ -3,12 +3,13 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from playmask.model.architecture import Architecture
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.norms import Normalize, normalize
-from playmask.model.parts.part import adds_to_embedding
+from playmask.model.parts import table_of
 from playmask.model.rng import Dropout
 
 
@@ -27,7 +28,8 @@ class Embeddings(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         a = architecture
-        self.size, self.width = a.embedding_size_, a.width
+        self.size, self.width, self.scale = a.embedding_size_, a.width, a.embedding_scale
+        self.queried = a.query_vector and encoder is None
         self.tokens: Any
         self.segments: Any
         self.tasks: Any
@@ -45,10 +47,12 @@ class Embeddings(keras.layers.Layer):
         assert decoder is not None
         for name in ("tokens", "segments", "tasks", "positions", "norm", "projection"):
             setattr(self, name, getattr(encoder, name))
-        if adds_to_embedding(decoder.position):
+        if table_of(decoder.position) is not None:
             self.positions = self._positions(own)
         if decoder.embedding_norm is not None:
             self.norm = normalize(own.embedding_norm, "norm", self.dtype_policy, a.condition)
+        if not decoder.segments:
+            self.segments = None
         self.dropouts = self._dropouts(a)
 
     def _make(self, a: Architecture) -> None:
@@ -103,7 +107,11 @@ class Embeddings(keras.layers.Layer):
         )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Create the tables."""
+        """Create the tables, and the vector of queries where there is one."""
+        if self.queried:
+            self.query = self.add_weight(
+                name="query", shape=(self.size,), initializer=self.tokens.embeddings_initializer
+            )
         for table in (self.tokens, self.segments, self.tasks, self.positions):
             if table is not None and not table.built:
                 table.build(shape)
@@ -123,8 +131,10 @@ class Embeddings(keras.layers.Layer):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Embed tokens, or take vectors in their place."""
-        x = self.tokens(tokens) if vectors is None else vectors
+        """Embed tokens, or take vectors in their place, as they are."""
+        x = self._of_tokens(tokens) if vectors is None else vectors
+        if vectors is None and self.scale != 1.0:
+            x = x * self.scale
         if self.segments is not None and segments is not None:
             # A table of one row, as RoBERTa's, is every segment's.
             x = x + self.segments(segments if self.segments.input_dim > 1 else segments * 0)
@@ -139,3 +149,11 @@ class Embeddings(keras.layers.Layer):
             x = self.norm(x, condition)
         x = self.dropouts["after"](x, training=training)
         return x if self.projection is None else self.projection(x)
+
+    def _of_tokens(self, tokens: Tensor) -> Tensor:
+        """The tokens' rows, and the one vector where -1 stands for a query."""
+        if not self.queried:
+            return self.tokens(tokens)
+        query = ops.expand_dims(tokens, -1) < 0
+        vector = ops.cast(self.query, self.compute_dtype)
+        return ops.where(query, vector, self.tokens(ops.maximum(tokens, 0)))

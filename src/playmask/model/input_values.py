@@ -42,7 +42,7 @@ def check_values(inputs: dict[str, Any], a: Architecture) -> None:
 def _range(name: str, inputs: dict[str, Any], a: Architecture) -> Range | None:
     """What the numbers of an input may be; None where any will do."""
     if name in ("tokens", "target_tokens"):
-        return Range(0, a.vocabulary, "ids of the vocabulary")
+        return Range(-1 if a.query_vector else 0, a.vocabulary, "ids of the vocabulary")
     if name == "segments":
         rows = a.vocabulary if a.segments == "tokens" else int(a.segments)
         return Range(0, rows, "rows of the segment table") if rows > 1 else None

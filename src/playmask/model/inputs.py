@@ -180,7 +180,8 @@ def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
             )
         last = None if cache is None else kv_cache.last_order(cache)
         order = order_of(a.order, segments, last)
-    queries = Sites(_int(order), _int(positions), texts)
+    segment = segments if a.segmented else None
+    queries = Sites(_int(order), _int(positions), texts, segment)
     keys = queries._replace(order=ops.where(valid, queries.order, NEVER))
     if cache is not None:
         keys = kv_cache.write_sites(cache, keys, inputs["at"])
@@ -191,8 +192,9 @@ def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> I
     """Two-stream self-attention: adds a permutation language model's query stream to its content.
 
     Every site stands there twice. As content it holds its token and sees the sites of its own and
-    of lower rank; as a query it holds `token` (the mask's id), sees the content of lower rank
-    only, and is itself seen by nobody. So it must predict what it does not see. Since a mask is
+    of lower rank; as a query it holds `token` (the mask's id; -1 where the model has a vector of
+    its own for queries, as XLNet's), sees the content of lower rank only, and is itself seen by
+    nobody. So it must predict what it does not see. Since a mask is
     an order, that takes no code in the model: the query's order is its rank less one, and it is
     no valid key.
 

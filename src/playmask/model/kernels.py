@@ -93,7 +93,7 @@ def _queries(inputs: AttentionInputs, start: int, stop: int) -> AttentionInputs:
     """Some of the queries, with all keys and values."""
     x, q, kv, scene, previous = inputs
     here = slice(start, stop)
-    queries = Sites(*(site[:, here] for site in scene.queries))
+    queries = Sites(*(site if site is None else site[:, here] for site in scene.queries))
     return AttentionInputs(
         x[:, here],
         None if q is None else q[:, :, here],

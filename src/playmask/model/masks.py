@@ -24,7 +24,8 @@ class Sites(NamedTuple):
     """Coordinates of tokens, all that a mask or a position part may look at.
 
     order: who may look (a key is visible to queries of the same or a higher order); position:
-    where the token stands, for rotary, NEZHA, T5; text: which packed text it is of.
+    where the token stands, for rotary, NEZHA, T5; text: which packed text it is of; segment:
+    which segment, where a part looks at it, else None.
     Shapes: int32 (B, T) each, or (1, T) for all rows
 
     Example:
@@ -38,6 +39,7 @@ class Sites(NamedTuple):
     order: Tensor
     position: Tensor
     text: Tensor
+    segment: Tensor = None
 
 
 class Mask:

@@ -40,9 +40,8 @@ TRAINED = (
     "wait for `fit`, or use another copy of the model meanwhile (load it once more)."
 )
 
-Memory = tuple[
-    Sites, tuple[kv_cache.KeysValues, ...]
-]  # the encoder's sites (B, S), and its keys and values for each block
+Memory = tuple[Sites, tuple[kv_cache.KeysValues, ...]]
+"""The encoder's sites (B, S), and its keys and values for each block."""
 
 
 @keras.saving.register_keras_serializable("playmask")
@@ -161,7 +160,8 @@ class Transformer(keras.Model):
         """Make an empty key-value cache for `batch` rows of at most `slots` tokens."""
         self._check_cache()
         stack = self.blocks if self.decoder is None else self.decoder
-        return kv_cache.empty(batch, slots, stack.cache_sizes(), self.compute_dtype)
+        kinds = {"segmented": self.architecture.segmented}
+        return kv_cache.empty(batch, slots, stack.cache_sizes(), self.compute_dtype, **kinds)
 
     def _check_cache(self) -> None:
         """Refuse a cache where a part mixes the whole text."""
@@ -189,7 +189,7 @@ class Transformer(keras.Model):
         elif context is not None and isinstance(a.context, ContextAttention):
             there = _all_visible(context.vectors, context.valid)
             across = _across(queries, there, Ordered()), stack.remember(context.vectors)
-        x, attended = stack(
+        x, attended, memorable = stack(
             self._embed(stack, inputs, queries.position, training),
             _scenes(inputs, a, queries, keys, context),
             kvs=cache and cache["kv"],
@@ -197,11 +197,12 @@ class Transformer(keras.Model):
             watched=watched,
             training=training,
         )
-        out = {"hidden": x, **(self._read(x, inputs, training) if read else {})}
+        more = self._read(x, inputs, training) if read else {"memory": memorable}
+        out = {"hidden": x, **more}
         if cache is not None:
-            out["cache"] = {"kv": tuple(a.kv for a in attended), **keys._asdict()}
+            out["cache"] = {"kv": tuple(a.kv for a in attended), **kv_cache.stored(keys)}
             if memory is not None:
-                out["cache"]["memory"] = {"kv": memory[1], **memory[0]._asdict()}
+                out["cache"]["memory"] = {"kv": memory[1], **kv_cache.stored(memory[0])}
         return out, attended
 
     def _run_both(
@@ -212,8 +213,7 @@ class Transformer(keras.Model):
         out: dict[str, Any] = {}
         attended: list[Attended] = []
         if cache is not None and "memory" in cache:
-            stored = cache["memory"]
-            memory = Sites(*(stored[name] for name in Sites._fields)), stored["kv"]
+            memory = kv_cache.read_sites(cache["memory"]), cache["memory"]["kv"]
         else:
             if "memory" in inputs:
                 out = {"memory": inputs["memory"]}
@@ -229,7 +229,7 @@ class Transformer(keras.Model):
                     training=training,
                     watched=watched,
                 )
-                out = {**ran, "memory": ran["hidden"]}
+                out = ran
                 sites = sites_of(own, self.architecture)[1]
             if "target_tokens" not in inputs:
                 return out, attended
@@ -247,7 +247,8 @@ class Transformer(keras.Model):
     def _embed(self, stack: Stack, inputs: Inputs, positions: Tensor, training: bool) -> Tensor:
         zeros = ops.zeros_like(source(inputs), dtype="int32")
         # A segment that is a token has no default: nothing is added where there is none.
-        segments = None if self.architecture.segments == "tokens" else zeros
+        a = self.architecture
+        segments = None if a.segments == "tokens" else zeros + a.default_segment
         embeddings = self.decoder_embeddings if stack is self.decoder else self.embeddings
         return embeddings(
             positions,

@@ -9,6 +9,7 @@ from playmask.model.parts.convolution import DynamicConvolution, LightConvolutio
 from playmask.model.parts.dense_synthesizer import DenseSynthesizer, FactorizedDense, MeshDense
 from playmask.model.parts.disentangled import Disentangled
 from playmask.model.parts.dot import Dot
+from playmask.model.parts.joined import Joined, members, table_of
 from playmask.model.parts.learned import Hierarchical, Learned
 from playmask.model.parts.mixture import Mixture, mix
 from playmask.model.parts.nezha import Nezha
@@ -30,6 +31,7 @@ from playmask.model.parts.rotary_scaling import (
 from playmask.model.parts.sinusoidal import Sinusoidal
 from playmask.model.parts.synthesizer import Synthesizer
 from playmask.model.parts.talking_heads import TalkingHeads
+from playmask.model.parts.transformer_xl import TransformerXl
 
 __all__ = [
     "NORMALIZATIONS",
@@ -49,6 +51,7 @@ __all__ = [
     "Glu",
     "Hierarchical",
     "Host",
+    "Joined",
     "Learned",
     "LightConvolution",
     "LinearScaling",
@@ -74,8 +77,11 @@ __all__ = [
     "Synthesizer",
     "TalkingHeads",
     "TokenMixing",
+    "TransformerXl",
     "YarnScaling",
     "choices",
+    "members",
     "mix",
     "read_position",
+    "table_of",
 ]

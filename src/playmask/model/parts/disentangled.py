@@ -1,6 +1,7 @@
 """DeBERTa's disentangled attention: queries with distances, and distances with keys."""
 
 import math
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -18,8 +19,8 @@ from playmask.model.parts.part import Host, Look, Part, Sizes, check_counts, nam
 from playmask.model.parts.projections import Projecting
 from playmask.model.recipes import recipe
 
-TERMS = 3
-"""What shares the scale: content with content, content with position, position with content."""
+TERMS = ("c2p", "p2c")
+"""Content to position and position to content: what adds up with content to content."""
 
 
 @recipe
@@ -27,9 +28,12 @@ class Disentangled(Part):
     """Disentangled attention: adds q_i · K(δ_ij) + k_j · Q(δ_ij), divided by √(3·H).
 
     δ is the bucket of the distance from key to query, and a row of one table for the whole stack;
-    K and Q are the block's own projections of that row, neither rotated nor normalised by head. Up
-    to buckets / 2 each distance is a bucket, then they grow logarithmically up to `longest`.
-    Beside `Dot(terms=3)`, which shares the scale. norm: of the table's rows (None = none).
+    K and Q are projections of that row, neither rotated nor normalised by head. Up to buckets / 2
+    each distance is a bucket, then they grow logarithmically up to `longest`; None: each distance
+    below `buckets` is one. norm: of the table's rows (None = none); terms: which of the two are
+    added, "c2p" and "p2c"; shared: the block's own layers for queries and keys are Q and K, else
+    it has others. Beside `Dot(terms=3)`, which shares the scale: √((1 + number of terms)·H).
+    Weights: 2·buckets·D a stack; not shared, D·N·H a term in each block.
     Shapes: q (B, N, T, H); k (B, N, S, H) -> (B, N, T, S). Where no part makes queries and keys, it
             has nothing to do.
     Source: He et al. 2021 (DeBERTa), eq. 2 to 4; the buckets and shared projections of DeBERTa-v2
@@ -42,14 +46,22 @@ class Disentangled(Part):
     """
 
     buckets: int = 256
-    longest: int = 512
+    longest: int | None = 512
     norm: Norm | None = Norm(1e-7)
+    terms: tuple[str, ...] = TERMS
+    shared: bool = True
 
     once = True
     distances = True
 
     def __post_init__(self) -> None:
-        check_counts(self, "buckets", least=4)
+        if not self.terms or not set(self.terms) <= set(TERMS):
+            raise ConfigError(
+                f"terms of Disentangled are of {', '.join(map(repr, TERMS))}, not {self.terms!r}."
+            )
+        check_counts(self, "buckets", least=1 if self.longest is None else 4)
+        if self.longest is None:
+            return
         if self.buckets % 2 or not isinstance(self.longest, int) or self.longest < self.buckets:
             raise ConfigError(
                 f"Disentangled needs an even number of buckets and no fewer distances; received "
@@ -65,6 +77,8 @@ class Disentangled(Part):
     def of(self, queries: Sites, keys: Sites) -> Tensor:
         """The table's row for each pair of sites: int32 (B or 1, T, S) from 0 below 2·buckets."""
         away = ops.expand_dims(queries.position, 2) - ops.expand_dims(keys.position, 1)
+        if self.longest is None:
+            return ops.clip(away + self.buckets, 0, 2 * self.buckets - 1)
         table = ops.convert_to_tensor(_by_distance(self.buckets, self.longest))
         bucket = ops.take(table, ops.minimum(ops.abs(away), self.longest), axis=0)
         signed = ops.where(away < 0, -bucket, bucket) + self.buckets
@@ -96,49 +110,100 @@ class DistanceVectors(keras.layers.Layer, Part):
         return rows if self.norm is None else self.norm(rows)
 
     def make(self, attention: Host) -> Part:
-        """What one block's attention scores by, with its own projections of the table."""
-        projecting = cast(
-            "Projecting", attention
-        )  # the stack was the recipe's host, not this one's
-        compares = {"query", "key"} <= projecting.projections.keys()
-        return DistanceScores(self, projecting) if compares else Part()
-
-
-class DistanceScores(Part):
-    """Scores of one attention by its projections of the stack's table."""
-
-    def __init__(self, vectors: DistanceVectors, attention: Projecting) -> None:
-        self.vectors, self.part, self.attention = vectors, vectors.part, attention
-        if not isinstance(attention.projections["query"], Dense):
+        """What one block's attention scores by, with its projections of the table."""
+        # The stack was the recipe's host; this one's is an attention.
+        projecting = cast("Projecting", attention)
+        if not {"query", "key"} <= projecting.projections.keys():
+            return Part()
+        if not self.part.shared:
+            name = name_for(attention, "distances")
+            return OwnDistanceScores(self, attention, name=name, dtype=attention.dtype_policy)
+        if not isinstance(projecting.projections["query"], Dense):
             raise ConfigError(
                 f"{self.part!r} projects its table as queries and keys, for which these have no "
                 "dense layer; take projections=Separate()."
             )
+        return DistanceScores(self, attention, projecting.projections)
+
+
+SIDES = {"c2p": "key", "p2c": "query"}
+"""What a row of the table is projected to, by the term."""
+
+
+class DistanceScores(Part):
+    """Scores of one attention by projections of the stack's table, by the names of SIDES."""
+
+    def __init__(
+        self,
+        vectors: DistanceVectors,
+        attention: Host,
+        projections: Mapping[str, Callable[[Tensor], Tensor]],
+    ) -> None:
+        self.vectors, self.part, self.projections = vectors, vectors.part, projections
+        self.heads = {"query": attention.key_heads, "key": attention.cached_heads[0]}
+        self.size = attention.key_size
 
     def logits(self, look: Look) -> Tensor:
         """Score keys by content and distance: (B, N, T, S)."""
         assert look.q is not None and look.k is not None
-        a, rows = self.attention, self.vectors.rows()
-        queries, keys = (
-            split_heads(a.projections[side](rows), heads, a.key_size)
-            for side, heads in (("query", a.key_heads), ("key", a.cached_heads[0]))
-        )
-        by_query = _products(look.q, keys)  # (B, N, T, 2·buckets)
-        by_key = _products(queries, look.k)  # (B, N, 2·buckets, S)
+        rows, q, k = self.vectors.rows(), look.q, look.k
         row = ops.expand_dims(self.part.of(look.queries, look.keys), 1)
-        shape = ops.shape(by_query)
-        row = ops.broadcast_to(row, (*shape[:3], ops.shape(look.k)[2]))
-        scores = ops.take_along_axis(by_query, row, axis=-1) + ops.take_along_axis(
-            by_key, row, axis=-2
-        )
-        return scores * (TERMS * a.key_size) ** -0.5
+        row = ops.broadcast_to(row, (*ops.shape(q)[:3], ops.shape(k)[2]))
+        scores = 0.0
+        if "c2p" in self.part.terms:  # (B, N, T, 2·buckets)
+            by_query = _products(q, self._projected("key", rows))
+            scores = scores + ops.take_along_axis(by_query, row, axis=-1)
+        if "p2c" in self.part.terms:  # (B, N, 2·buckets, S)
+            by_key = _products(self._projected("query", rows), k)
+            scores = scores + ops.take_along_axis(by_key, row, axis=-2)
+        return scores * ((1 + len(self.part.terms)) * self.size) ** -0.5
+
+    def _projected(self, side: str, rows: Tensor) -> Tensor:
+        return split_heads(self.projections[side](rows), self.heads[side], self.size)
 
     def products(self, sizes: Sizes) -> int:
-        """The table projected twice, and each query and key with all its rows."""
-        rows, keys = 2 * self.part.buckets, sizes.cached_heads[0]
-        projected = rows * sizes.width * (sizes.key_heads + keys) * sizes.key_size
-        compared = rows * sizes.key_heads * sizes.key_size * (sizes.queries + sizes.keys)
-        return projected + compared
+        """The table projected for each term, and each query or key with all its rows."""
+        rows = 2 * self.part.buckets
+        heads = {"query": sizes.key_heads, "key": sizes.cached_heads[0]}
+        other = {"query": sizes.keys, "key": sizes.queries}  # what it is compared with
+        sides = [SIDES[term] for term in self.part.terms]
+        projected = sum(rows * sizes.width * heads[side] * sizes.key_size for side in sides)
+        return projected + sum(
+            rows * sizes.key_heads * sizes.key_size * other[side] for side in sides
+        )
+
+
+class OwnDistanceScores(keras.layers.Layer, Part):
+    """The same by dense layers of its own, `key` and `query`, those that its terms need."""
+
+    def __init__(self, vectors: DistanceVectors, attention: Host, **options: Any) -> None:
+        super().__init__(**options)
+        heads = {"query": attention.key_heads, "key": attention.cached_heads[0]}
+        self.width = attention.width
+        self.projections = {
+            side: Dense(
+                heads[side] * attention.key_size,
+                use_bias=attention.has_bias(side),
+                kernel_initializer=attention.initializer.clone(),
+                name=side,
+                dtype=self.dtype_policy,
+            )
+            for side in (SIDES[term] for term in vectors.part.terms)
+        }
+        self.scores = DistanceScores(vectors, attention, self.projections)
+
+    def build(self, shape: Any = None) -> None:
+        """Create the layers."""
+        for layer in self.projections.values():
+            layer.build((None, None, self.width))
+
+    def logits(self, look: Look) -> Tensor:
+        """Score keys by content and distance: (B, N, T, S)."""
+        return self.scores.logits(look)
+
+    def products(self, sizes: Sizes) -> int:
+        """Those of its scores."""
+        return self.scores.products(sizes)
 
 
 def _products(q: Tensor, k: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ class Learned(Part):
     """Learned absolute position embeddings: a table of `size` rows, added to the token embedding.
 
     It has nothing to say inside the attention. offset: rows of the table before that of position
-    0; padding is then not counted and takes the row before it (RoBERTa: pad id 1, so 2).
+    0; padding is then not counted and takes the row before it (RoBERTa: pad id 1, so 2), unless
+    counts_padding (BART); trained: off, the table stays as it is (PEGASUS).
     Weights: (size + offset)·E.
     Shapes: positions int32 (B, T) -> (B, T, E)
     Source: Devlin et al. 2018; reproduces `bert/embeddings/position_embeddings`
@@ -29,6 +30,8 @@ class Learned(Part):
 
     size: int = 512
     offset: int = 0
+    counts_padding: bool = False
+    trained: bool = True
 
     @property
     def limit(self) -> int:
@@ -37,14 +40,15 @@ class Learned(Part):
 
     def number(self, valid: Tensor) -> Tensor:
         """Number the sites from 0; with an offset, without the padding, which is at -1."""
-        if not self.offset:
+        if not self.offset or self.counts_padding:
             return super().number(valid)
         counted = ops.cumsum(ops.cast(valid, "int32"), axis=1)
         return ops.where(valid, counted, 0) - 1
 
     def table(self, size: int, **options: Any) -> Any:
         """The table: positions (B, T) -> (B, T, size)."""
-        return Table(self.size + self.offset, size, offset=self.offset, **options)
+        rows = self.size + self.offset
+        return Table(rows, size, offset=self.offset, trainable=self.trained, **options)
 
 
 @recipe

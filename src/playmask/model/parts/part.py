@@ -77,7 +77,7 @@ class Part:
     once: it is made once for a whole stack; each block then takes what that one's own `make`
     returns, as a rule itself; limit: how many positions it knows (None = any number); uses: the
     projections that exist for its sake; orders: the orders it can follow (None = any, and a
-    cache); distances: it looks at how far a key is;
+    cache); distances: it looks at how far a key is; segmented: at sites' segments;
     normalization: what must stand in the softmax's place for it (None = the architecture's);
     heeds: it looks at the previous block's scores.
     Letters: B batch, N heads, T queries, S keys, H key size, V value size, D width.
@@ -100,6 +100,11 @@ class Part:
     @property
     def distances(self) -> bool:
         """Whether it looks at how far a key is."""
+        return False
+
+    @property
+    def segmented(self) -> bool:
+        """Whether it looks at segments."""
         return False
 
     @property

@@ -35,12 +35,16 @@ def angles(positions: Tensor, each: Frequencies) -> Tensor:
     return ops.expand_dims(ops.cast(positions, "float32"), -1) * speeds
 
 
-def sinusoids(positions: Tensor, size: int, base: float = 10000.0) -> Tensor:
-    """Sines at even and cosines at odd places: positions (...) -> (..., size).
+def sinusoids(
+    positions: Tensor, size: int, base: float = 10000.0, *, halves: bool = False
+) -> Tensor:
+    """Sines at even and cosines at odd places, or in halves: positions (...) -> (..., size).
 
     Source: Vaswani et al. 2017, §3.5; the order of NEZHA's and bert4keras' tables
     """
     turned = angles(positions, frequencies(base, size))
+    if halves:
+        return ops.concatenate([ops.sin(turned), ops.cos(turned)], axis=-1)
     pairs = ops.stack([ops.sin(turned), ops.cos(turned)], axis=-1)
     return ops.reshape(pairs, (*ops.shape(turned)[:-1], size))
 
@@ -49,7 +53,8 @@ def sinusoids(positions: Tensor, size: int, base: float = 10000.0) -> Tensor:
 class Sinusoidal(Part):
     """Sinusoidal position encoding: fixed sines and cosines added to the token embedding.
 
-    It has no weights, and no longest text. base: the longest wave is 2π·base tokens.
+    It has no weights, and no longest text. base: the longest wave is 2π·base tokens; halves: all
+    sines come before all cosines (PEGASUS), not in turns.
     Shapes: positions int32 (B, T) -> (B, T, E); E must be even
     Source: Vaswani et al. 2017, §3.5
 
@@ -62,20 +67,22 @@ class Sinusoidal(Part):
     """
 
     base: float = 10000.0
+    halves: bool = False
 
     def table(self, size: int, **options: Any) -> Any:
         """What is added: positions (B, T) -> (B, T, size); raises ConfigError for an odd size."""
         check_even(size, "the embedding")
-        return Waves(size, self.base, name=options["name"], dtype=options["dtype"])
+        return Waves(self, size, name=options["name"], dtype=options["dtype"])
 
 
 class Waves(keras.layers.Layer):
     """Positions (B, T) -> (B, T, size), without weights."""
 
-    def __init__(self, size: int, base: float, **options: Any) -> None:
+    def __init__(self, part: Sinusoidal, size: int, **options: Any) -> None:
         super().__init__(**options)
-        self.size, self.base = size, base
+        self.part, self.size = part, size
 
     def call(self, positions: Tensor) -> Tensor:
         """Compute the positions' sines and cosines."""
-        return ops.cast(sinusoids(positions, self.size, self.base), self.compute_dtype)
+        waves = sinusoids(positions, self.size, self.part.base, halves=self.part.halves)
+        return ops.cast(waves, self.compute_dtype)

@@ -99,7 +99,7 @@ class SourceTarget(NamedTuple):
         """The targets behind what a decoder begins with."""
         inputs, targets, weights = batch
         there, tokens = targets >= 0, np.maximum(targets, 0)
-        first = self.transformer.architecture.pad or 0
+        first = self.transformer.architecture.start_id
         before = ((0, 0), (1, 0))
         inputs["target_tokens"] = np.pad(tokens[:, :-1], before, constant_values=first)
         inputs["target_valid"] = np.pad(there[:, :-1], before, constant_values=True)
