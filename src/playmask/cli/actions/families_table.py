@@ -8,6 +8,7 @@ FORMATS = {
     "google": "TensorFlow",
     "huggingface": "safetensors, .bin",
     "megatron": ".pt of Megatron",
+    "bert4keras": "Keras 2's HDF5 (read)",
 }
 """Dialects, as people know their files; every family also has playmask's own."""
 
@@ -21,8 +22,8 @@ def rows() -> list[tuple[str, ...]]:
 
 
 def formats(family: Family) -> str:
-    """The files it is read from and written to."""
-    return "; ".join(FORMATS[name] for name in family.dialects)
+    """The files it is read from and written to, or read from alone."""
+    return "; ".join(FORMATS[name] for name in family.readable)
 
 
 def masks(family: Family) -> tuple[str, ...]:
