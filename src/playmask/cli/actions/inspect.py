@@ -14,6 +14,7 @@ from playmask.checkpoints.source import KERAS, Source, find
 from playmask.cli.actions.checkpoint import heads_in, summary, tokenizer_beside
 from playmask.cli.output import print_table
 from playmask.errors import CheckpointError, ConfigError, DataError, brief
+from playmask.families import keras_names
 from playmask.files import read_json
 from playmask.model.recipes import to_json
 from playmask.model.transformer import Transformer
@@ -98,7 +99,10 @@ def describe_checkpoint(
     if source.container == KERAS:
         notes = [*notes, choices(layers_of_head(source.tensors, report.family))]
     saved = _saved(source)
-    own = {i.theirs for i in report.ignored if i.theirs.startswith(HEAD) or i.reason == TASK_HEAD}
+    heads_of_tasks = (TASK_HEAD, keras_names.HEAD)
+    own = {
+        i.theirs for i in report.ignored if i.theirs.startswith(HEAD) or i.reason in heads_of_tasks
+    }
     ignored = report.ignored
     if saved is not None:
         reason = f"part of the task: {saved.get('task')}"
