@@ -40,8 +40,21 @@ CALLS = [
     (lambda: unpack("天"), "write token_ids, segment_ids = encoding.ids, encoding.segments"),
     (lambda: playmask.load(f"{MODEL}/config.json"), f"load('{MODEL}')"),
     (lambda: playmask.load("away/bert_config.json"), "load('away')"),
-    (lambda: playmask.load(f"{MODEL}/config.json", f"{MODEL}/model.ckpt"), f"load('{MODEL}')"),
-    (lambda: playmask.load(config_path="c", checkpoint_path="m"), "no 'config_path'; give the one"),
+    (
+        lambda: playmask.load(f"{MODEL}/config.json", f"{MODEL}/model.ckpt"),
+        f"load('{MODEL}/model.ckpt', config='{MODEL}/config.json')",
+    ),
+    (lambda: playmask.load(config_path="c", checkpoint_path="m"), "write load(path, config='c')"),
+    (lambda: playmask.load(MODEL, checkpoint_path="m"), "give the weights' path: load('m')"),
+    (lambda: playmask.load(MODEL, layer_norm_cond_size=5), "condition=Condition(size, hidden"),
+    (lambda: playmask.load(MODEL, with_discriminator=True), "heads=('discriminator',)"),
+    (lambda: playmask.load(MODEL, prefix="a-"), "nothing: leave it out"),
+    (
+        lambda: Tokenizer.load(VOCABULARY, simplified=True),
+        "playmask.tokenizers.simplified(tokenizer)",
+    ),
+    (lambda: playmask.AutoRegressiveDecoder, "playmask.generate(model, prompts"),
+    (lambda: playmask.sequence_padding, "playmask.Predictor"),
     (lambda: playmask.load(MODEL, return_keras_model=False), "is a Keras model"),
 ]
 

@@ -26,6 +26,9 @@ HABITS: Mapping[str, Mapping[str | int, str]] = {
     "Tokenizer.load": {
         "do_lower_case": "write Tokenizer.load({0!r}, lowercase={do_lower_case!r})",
         "pre_tokenize": "write Tokenizer.load({0!r}, words='jieba')",
+        "simplified": "keep the tokens that playmask.tokenizers.simplified(tokenizer) lists: "
+        "tokenizer.keep(…), and the same list as keep_tokens= of load",
+        "startswith": "write playmask.tokenizers.simplified(tokenizer, first={startswith!r:.200})",
         "additional_special_tokens": "write markers={additional_special_tokens!r}",
     },
     "Tokenizer.encode": {
@@ -64,10 +67,11 @@ HABITS: Mapping[str, Mapping[str | int, str]] = {
     "load": {
         0: "{0!r:.200} is a configuration; load takes the directory that holds it and the "
         "weights: load({folder!r:.200})",
-        1: "load takes one path, of the directory that holds configuration and weights: "
-        "load({folder!r:.200})",
-        "config_path": "give the one directory of configuration and weights: load(path)",
-        "checkpoint_path": "give the one directory of configuration and weights: load(path)",
+        1: "load takes the path of the weights, and of the configuration only where it does not "
+        "lie beside them: load({1!r:.200}, config={0!r:.200})",
+        "config_path": "write load(path, config={config_path!r:.200}), or load(path) where it lies "
+        "beside the weights",
+        "checkpoint_path": "give the weights' path: load({checkpoint_path!r:.200})",
         "return_keras_model": "what load returns is a Keras model",
     },
     "playmask": {
@@ -75,6 +79,23 @@ HABITS: Mapping[str, Mapping[str | int, str]] = {
         "AutoModel": "a checkpoint's directory is loaded by playmask.load(path)",
         "AutoTokenizer": "a tokenizer is loaded by playmask.Tokenizer.load(path)",
         "BertTokenizer": "a tokenizer is loaded by playmask.Tokenizer.load(path)",
+        "SpTokenizer": "a tokenizer is loaded by playmask.Tokenizer.load(path)",
+        "load_vocab": "a vocabulary is read by playmask.Tokenizer.load(path), and pruned by "
+        "tokenizer.keep(playmask.tokenizers.simplified(tokenizer))",
+        "AutoRegressiveDecoder": "texts are written by playmask.generate(model, prompts, "
+        "search=playmask.Beams(3))",
+        "DataGenerator": "task.fit makes batches of a file or of examples by itself; alone they "
+        "are playmask.runtime.batches",
+        "sequence_padding": "rows are padded where they are batched: playmask.Predictor, and "
+        "playmask.runtime.batches",
+        "to_array": "numpy.asarray makes an array of a list",
+        "set_gelu": "the configuration says which gelu; load(path, activation='gelu_tanh') takes "
+        "another one",
+        "multilabel_categorical_crossentropy": "write playmask.multilabel_crossentropy",
+        "sparse_multilabel_categorical_crossentropy": "write "
+        "playmask.sparse_multilabel_crossentropy",
+        "extend_with_piecewise_linear_lr": "write task.fit(…, warm_up=0.1)",
+        "extend_with_weight_decay": "write task.fit(…, weight_decay=0.01)",
     },
 }
 """Function -> argument that it has not, by name or place -> what is right: after its name, or as a

@@ -22,9 +22,12 @@ from playmask.model.transformer import Transformer
 PATHS = {
     str(folder.relative_to(ORACLES)): folder
     for folder in sorted(ORACLES.glob("*/*"))
-    if (folder / "config.json").exists() and not folder.name.startswith(("head_", "reranker_"))
+    if (folder / "config.json").exists()
+    and not folder.name.startswith(("head_", "reranker_"))
+    and not folder.parent.name.startswith("bert4keras_")
 }
-"""All checkpoints, by program and case, but those with heads of tasks (`tests/tasks/published`)."""
+"""All checkpoints, by program and case, but those with heads of tasks (`tests/tasks/published`),
+and those that are only read."""
 
 BERT4KERAS = {
     "albert_unshared": "albert",

@@ -164,3 +164,23 @@ def of_gzip(data: bytes, draw: random.Random) -> Damage:
         return of_bytes(data, draw)
     inside = of_text(gzip.decompress(data), draw)
     return Damage(gzip.compress(inside.data, 1, mtime=0), inside.mutation, False)
+
+
+HDF5_MARKS = (b"TREE", b"SNOD", b"HEAP", b"\x01\0", b"\x08\0\x18\0", b"\x03\0", b"\x11\0\x10\0")
+"""What structures and messages of an HDF5 file begin with."""
+
+
+def of_hdf5(data: bytes, draw: random.Random) -> Damage:
+    """Damaged bytes, or numbers behind a mark that say something else: addresses, sizes, counts."""
+    if draw.random() < 0.3:
+        return of_bytes(data, draw)
+    mark, place = draw.choice(HDF5_MARKS), draw.randrange(len(data) // 2)
+    place = max(data.find(mark, place), data.find(mark)) if mark in data else 8
+    at = place + draw.randrange(0, 64)
+    size = draw.choice((1, 2, 4, 8))
+    known = [data.find(each) for each in HDF5_MARKS if each in data]
+    value = draw.choice((0, 1, 255, len(data), 1 << 31, (1 << 64) - 1, place, *known))
+    new = (value % (1 << 8 * size)).to_bytes(size, "little")
+    return Damage(
+        data[:at] + new + data[at + size :], f"{size} bytes at {at} say {value}", raw=False
+    )

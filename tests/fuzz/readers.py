@@ -19,7 +19,14 @@ from typer.testing import CliRunner
 import playmask
 from fuzz import TESTS, containers, damage
 from fuzz.damage import Damage
-from playmask.checkpoints import bundle, megatron, safetensors, torch_zip
+from playmask.checkpoints import (
+    bundle,
+    hdf5,
+    keras_layers,
+    megatron,
+    safetensors,
+    torch_zip,
+)
 from playmask.checkpoints.load import identify
 from playmask.checkpoints.source import find
 from playmask.cli.actions.train import Stopping
@@ -38,6 +45,8 @@ from playmask.tokenizers import Tokenizer
 from playmask.untrusted import OBEYED
 
 FIXTURES = TESTS / "checkpoints" / "fixtures"
+TRAINED = TESTS / "oracles" / "bert4keras_h5"
+OBJECTS = TESTS / "oracles" / "bert4keras_objects"
 Files = Mapping[str, bytes]
 Damaging = Callable[[bytes, random.Random], Damage]
 
@@ -114,6 +123,12 @@ def tensors_of(tensors: Any) -> dict[str, tuple[Any, ...]]:
     return values
 
 
+def layers(folder: Path, draw: random.Random) -> None:
+    """All tensors of an HDF5 file by the layers' names."""
+    path = folder / "best_model.weights"
+    tensors_of(keras_layers.by_layers(path, hdf5.read(path)))
+
+
 @cache
 def small_tensors() -> dict[str, np.ndarray]:
     draw = np.random.default_rng(0)
@@ -188,6 +203,18 @@ CONTAINERS = {
         lambda folder, _: tensors_of(torch_zip.read(folder / "training.bin")),
         exact=True,
     ),
+    "hdf5": Reader(
+        lambda: files_in(TRAINED / "bert_casrel", "best_model.weights"),
+        layers,
+        1.5,
+        kinds={"best_model.weights": containers.of_hdf5},
+    ),
+    "object graph": Reader(
+        lambda: checkpoint(OBJECTS / "bert_classifier"),
+        lambda folder, _: tensors_of(find(folder).tensors),
+        0.3,
+        ("bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"),
+    ),
     "megatron": Reader(
         lambda: written(ranks), lambda folder, _: tensors_of(megatron.read(folder)), exact=True
     ),
@@ -240,6 +267,18 @@ def tiny_task(folder: Path) -> None:
     playmask.TextClassifier.new(model, ["好", "坏"], max_length=16).save(folder)
 
 
+def trained(case: str) -> Files:
+    """What a bert4keras script left behind, with a tokenizer."""
+    words = Tokenizer.from_texts(["今天天气好"], minimum=1)
+    held = files_in(TRAINED / case, "best_model.weights", "config.json")
+    return {**held, **written(words.save)}
+
+
+def trained_task(folder: Path, draw: random.Random, **options: Any) -> None:
+    """A task of it."""
+    load_task(folder / "best_model.weights", family="bert", **options)
+
+
 def described(folder: Path, draw: random.Random) -> Any:
     """What `playmask inspect` shows."""
     from playmask.cli.actions.inspect import describe_checkpoint
@@ -270,6 +309,13 @@ MODELS = {
         ("task.json",),
     ),
     "load, playmask": Reader(lambda: written(tiny_model), loaded, 0.5),
+    "load_task of trained heads": Reader(
+        partial(trained, "bert_casrel"),
+        partial(trained_task, task="relations", labels=[*"abcde"]),
+        0.3,
+        ("best_model.weights", "config.json"),
+        kinds={"best_model.weights": containers.of_hdf5},
+    ),
     "load_task": Reader(lambda: written(tiny_task), lambda f, _: load_task(f) and None, 0.5),
     "inspect": Reader(lambda: written(tiny_task), described, 0.4),
 }

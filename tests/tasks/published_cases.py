@@ -20,6 +20,8 @@ CASES = {
     "head_bert_regression": "regress",
     "head_bert_sequence": "classify",
     "head_bert_token": "tag",
+    "head_deberta_sequence": "classify",
+    "head_distilbert_sequence": "classify",
     "head_electra_sequence": "classify",
     "head_electra_token": "tag",
     "head_ernie_sequence": "classify",

@@ -9,6 +9,7 @@ Source: tensorflow/core/protobuf/tensor_bundle.proto and core/util/tensor_bundle
 import itertools
 import os
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -16,12 +17,18 @@ from typing import IO
 import numpy as np
 
 from playmask.checkpoints import containers
-from playmask.checkpoints.bundle_entries import NUMBERS, BundleEntry, entry_bytes, read_entries
+from playmask.checkpoints.bundle_entries import (
+    NUMBERS,
+    BundleEntry,
+    Entries,
+    entry_bytes,
+    read_entries,
+)
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.sstable import DAMAGE, is_table, masked_crc, read_table, write_table
 from playmask.errors import CheckpointError
 from playmask.files import PathLike, replacing
-from playmask.protobuf import BYTES, field, integer, integer_field, parse
+from playmask.protobuf import BYTES, field, integer, integer_field, parse, read_varint
 
 SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
@@ -29,15 +36,11 @@ SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 class Bundle(Tensors):
     """The tensors of one checkpoint, in the order in which they lie in its shards."""
 
-    def __init__(
-        self,
-        path: Path,
-        entries: dict[str, BundleEntry],
-        unreadable: dict[str, str],
-        shards: list[Path],
-    ):
-        super().__init__(path, {name: entry.spec for name, entry in entries.items()}, unreadable)
-        self._entries = entries
+    def __init__(self, path: Path, index: Entries, shards: list[Path]):
+        entries = index.tensors
+        specs = {name: entry.spec for name, entry in entries.items()}
+        super().__init__(path, specs, index.unreadable)
+        self._entries, self._texts = entries, index.texts
         self._files = [(shard, containers.mapped(shard)) for shard in shards]
         self._verified: set[BundleEntry] = set()
         total = sum(len(buffer) for _, buffer in self._files)
@@ -62,6 +65,26 @@ class Bundle(Tensors):
         for where, part in entry.slices:
             whole[where] = self._part(name, part)
         return whole
+
+    def text(self, name: str) -> bytes | None:
+        """The one string of a tensor of strings; None where there is no such tensor.
+
+        Raises: CheckpointError where it is damaged
+        """
+        if name not in self._texts:
+            return None
+        shard, offset, length, crc = self._texts[name]
+        file, buffer = self._files[shard]
+        data = buffer[offset : offset + length].tobytes()
+        try:
+            size, start = read_varint(data, 0)
+        except ValueError:
+            size, start = -1, 0
+        content = data[start + 4 :]  # behind the length's own checksum
+        known = struct.pack("<I" if size < 1 << 32 else "<Q", max(size, 0)) + data[start:]
+        if len(content) != size or masked_crc(known) != crc:
+            raise CheckpointError(f"{file}: the string {name!r} is damaged; fetch it again.")
+        return content
 
     def _part(self, name: str, entry: BundleEntry) -> np.ndarray:
         file, buffer = self._files[entry.shard]
@@ -90,12 +113,12 @@ def read(prefix: PathLike) -> Bundle:
     try:
         count = _shard_count(index, records.pop(b"", b""))
         shards = _shards(stem, count)
-        entries, unreadable = read_entries(index, records, count)
+        entries = read_entries(index, records, count)
     except CheckpointError:
         raise
     except DAMAGE as error:
         raise CheckpointError(f"{index} is a damaged index: {error}.") from error
-    return Bundle(Path(stem), entries, unreadable, shards)
+    return Bundle(Path(stem), entries, shards)
 
 
 def write(prefix: PathLike, tensors: Mapping[str, np.ndarray], *, shards: int = 1) -> None:

@@ -33,7 +33,8 @@ NUMBERS = {  # of tensorflow/core/framework/types.proto
 }
 DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
 MOST_SLICES = 1000
-FOREIGN = {7: "a string", 8: "complex64", 18: "complex128", 20: "a resource", 21: "a variant"}
+STRING = 7
+FOREIGN = {STRING: "a string", 8: "complex64", 18: "complex128", 20: "a resource", 21: "a variant"}
 
 
 class BundleEntry(NamedTuple):
@@ -58,15 +59,27 @@ def entry_bytes(array: np.ndarray, shard: int, offset: int, crc: int) -> bytes:
     )
 
 
-def read_entries(
-    index: Path, records: dict[bytes, bytes], count: int
-) -> tuple[dict[str, BundleEntry], dict[str, str]]:
-    """Read every BundleEntryProto: the tensors in the order of their bytes, and the others."""
-    entries, unreadable = {}, {}
+class Entries(NamedTuple):
+    """The tensors of an index in the order of their bytes, those of strings, why others are none.
+
+    texts: shard, offset, bytes and checksum of a tensor of one string
+    """
+
+    tensors: dict[str, BundleEntry]
+    texts: dict[str, tuple[int, int, int, int]]
+    unreadable: dict[str, str]
+
+
+def read_entries(index: Path, records: dict[bytes, bytes], count: int) -> Entries:
+    """Read every BundleEntryProto."""
+    entries: dict[str, BundleEntry] = {}
+    texts: dict[str, tuple[int, int, int, int]] = {}
+    unreadable: dict[str, str] = {}
     for key, value in records.items():
         if key[0] == 0:
             continue  # a slice, found through the tensor it is a part of
-        name, number = key.decode(), integer(parse(value), 1)
+        message = parse(value)
+        name, number = key.decode(), integer(message, 1)
         if number in DTYPES:
             try:
                 entries[name] = _entry(key, value, count, records)
@@ -76,8 +89,11 @@ def read_entries(
                 ) from error
         else:
             unreadable[name] = FOREIGN.get(number, f"TensorFlow dtype {number}")
+        if number == STRING and integer(message, 3) < count and 7 not in message:
+            crc = int.from_bytes(b"".join(submessages(message, 6)), "little")
+            texts[name] = (integer(message, 3), integer(message, 4), integer(message, 5), crc)
     order = sorted(entries, key=lambda name: entries[name][1:3])
-    return {name: entries[name] for name in order}, unreadable
+    return Entries({name: entries[name] for name in order}, texts, unreadable)
 
 
 def _entry(key: bytes, value: bytes, count: int, records: dict[bytes, bytes]) -> BundleEntry:

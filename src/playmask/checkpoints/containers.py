@@ -141,6 +141,19 @@ class Subset(Tensors):
         return self._tensors[name]
 
 
+class Renamed(Tensors):
+    """The tensors of another mapping under other names: names here -> names there."""
+
+    def __init__(self, path: Path, tensors: Tensors, names: Mapping[str, str]):
+        super().__init__(
+            path, {new: tensors.spec(old) for new, old in names.items()}, tensors.unreadable
+        )
+        self._tensors, self._names = tensors, dict(names)
+
+    def _load(self, name: str) -> np.ndarray:
+        return self._tensors[self._names[name]]
+
+
 def read_sharded(path: Path, read: Callable[[Path], Tensors]) -> ShardedTensors:
     """Read the shards that an `*.index.json` names, each through `read`.
 

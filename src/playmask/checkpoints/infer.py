@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from playmask.checkpoints.source import Source
@@ -18,13 +19,15 @@ class Guess(NamedTuple):
     """A family and dialect, and how well a checkpoint's tensors fit.
 
     named: the share of the tensors that the rules name; filled: the share of the rules for the
-    embedding and the first block whose tensors are there
+    embedding and the first block whose tensors are there; also: families that fit as well, and
+    compute the same
     """
 
     family: Family
     dialect: Dialect
     named: float
     filled: float
+    also: tuple[str, ...] = ()
 
 
 def infer(source: Source, family: str | None = None) -> Guess:
@@ -44,6 +47,8 @@ def infer(source: Source, family: str | None = None) -> Guess:
         raise CheckpointError(_misfit(source, guesses))
     declared = _model_type(source)
     best = _narrowed([g for g in fitting if g.named == fitting[0].named], source)
+    if len(best) > 1 and _alike(best, source):
+        best = [best[0]._replace(also=tuple(guess.family.name for guess in best[1:]))]
     if len(best) > 1:
         names = ", ".join(guess.family.name for guess in best)
         raise CheckpointError(
@@ -73,6 +78,20 @@ def _narrowed(best: list[Guess], source: Source) -> list[Guess]:
     return best
 
 
+def _alike(guesses: list[Guess], source: Source) -> bool:
+    """Whether several families describe the very same computation by a configuration."""
+    architectures = set()
+    for guess in guesses:
+        family, tensors = guess.family, source.tensors
+        try:
+            read = family.configuration.read(source.config, source.config)
+        except ConfigError:
+            return False
+        settled, _ = guess.dialect.settle(family.settle(read, tensors), tensors)
+        architectures.add(replace(settled, family=""))
+    return len(architectures) == 1
+
+
 def _model_type(source: Source) -> str | None:
     """What the configuration says the model is."""
     declared = source.config.get("model_type")
@@ -90,7 +109,7 @@ def _declared(guess: Guess, declared: str) -> bool:
 
 def _guesses(source: Source) -> Iterable[Guess]:
     for family in FAMILIES.values():
-        dialect = family.dialects.get(source.container)
+        dialect = family.readable.get(source.container)
         if dialect is not None:
             named = dialect.knows(source.tensors)
             yield Guess(family, dialect, named, _filled(dialect, source) if named else 0.0)

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,7 +25,7 @@ from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.published import head_of
 from playmask.checkpoints.resize import Compounds, Rows
 from playmask.checkpoints.source import ARCHITECTURE, Source, find, read_description, verifying
-from playmask.checkpoints.tokenizer_beside import tokenizer_beside
+from playmask.checkpoints.tokenizer_beside import rows_of, tokenizer_beside
 from playmask.checkpoints.tying import own_output
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
@@ -47,7 +46,11 @@ DType: TypeAlias = str | keras.DTypePolicy
 
 
 def architecture(
-    path_or_family: str | Path, *, family: str | None = None, ignore: Iterable[str] = ()
+    path_or_family: str | Path,
+    *,
+    config: str | Path | None = None,
+    family: str | None = None,
+    ignore: Iterable[str] = (),
 ) -> Architecture:
     """Return the architecture of a checkpoint, or a family's base architecture.
 
@@ -63,7 +66,7 @@ def architecture(
     """
     if path_or_family in FAMILIES and not Path(path_or_family).exists():
         return FAMILIES[str(path_or_family)].base
-    return identify(find(path_or_family, family), family, ignore).architecture
+    return identify(find(path_or_family, family, config), family, ignore).architecture
 
 
 def build(
@@ -109,6 +112,7 @@ def in_dtype(model: Transformer, dtype: DType | None) -> Transformer:
 def load(
     path: str | Path,
     *,
+    config: str | Path | None = None,
     family: str | None = None,
     order: Any = None,
     mask: str | Mask | None = None,
@@ -124,7 +128,8 @@ def load(
 ) -> Transformer:
     """Load a pretrained model from any format it was published in.
 
-    path: a directory, a TensorFlow checkpoint's prefix, a weights file, or a hub's `org/name`;
+    path: a directory, a TensorFlow checkpoint's prefix, a weights file (Keras 2's HDF5 too), or a
+    hub's `org/name`; config: its configuration, where it lies elsewhere, with the tokenizer;
     order, mask: how the order rises and what is compared ("lm", "unilm", "turns" work in mask=);
     heads: of "pool", "nsp", "mlm", "discriminator" (default: "mlm" for models that generate);
     like: "bert4keras" computes what that program does where it differs from the trained model
@@ -146,11 +151,10 @@ def load(
     """
     if message := hint("load", **changes):
         raise ConfigError(message)
-    source = find(path, family)
+    source = find(path, family, config)
     report = identify(source, family, ignore)
-    orders = {"order": order, "mask": mask}
-    changes |= {name: value for name, value in orders.items() if value is not None}
-    rows = Rows(report.architecture.vocabulary, keep_tokens, compound_tokens)
+    changes |= {n: v for n, v in (("order", order), ("mask", mask)) if v is not None}
+    rows, pruned = rows_of(source, report, keep_tokens, compound_tokens)
     changed = _changed(report, like, rows, changes)
     with verifying(source.directory):
         chosen = _heads(heads, changed)
@@ -160,10 +164,9 @@ def load(
         model = blank(lambda: Transformer(changed, chosen, dtype=policy))
         plan = make_plan(model, source, report, rows, resize)
         _warn_of_fresh(plan, heads)
-        tokenizer, ignored = tokenizer_beside(source, rows)
+        beside = tokenizer_beside(source, rows, pruned)
         fill_planned(weights_by_name(model), source, plan, copy=copy)
-    model.report = replace(plan.report, ignored=(*plan.report.ignored, *ignored))
-    model.tokenizer = tokenizer
+    model.report, model.tokenizer = beside.added_to(plan.report), beside.tokenizer
     return in_dtype(model, dtype)
 
 
@@ -261,6 +264,13 @@ def identify(source: Source, family: str | None, ignore: Iterable[str]) -> Repor
     except ConfigError as error:
         raise ConfigError(f"{source.directory}: {error}") from error
     stored = guess.family.settle(stored, source.tensors)
+    stored, more = guess.dialect.settle(stored, source.tensors)
+    notes += more
+    if guess.also:
+        others = " or ".join(map(repr, guess.also))
+        notes.append(
+            f"taken for {guess.family.name!r}; {others} computes the same, and family= says which"
+        )
     if source.prefix:
         notes.append(f"the tensors' names began with {source.prefix!r}, which was taken off")
     place, names = str(source.path), (guess.family.name, guess.dialect.name)

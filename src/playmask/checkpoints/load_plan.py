@@ -47,17 +47,15 @@ Pieces = tuple[Sequence[int], Sequence[int]]
 
 def dialect_of(report: Report) -> Dialect:
     """The names a checkpoint was written in."""
-    return (
-        OURS
-        if report.dialect == "playmask"
-        else dialect_with(report.family, report.dialect, report.head)
-    )
+    if report.dialect == OURS.name:
+        return OURS
+    return dialect_with(report.family, report.dialect, report.head)
 
 
 @cache
 def dialect_with(family: str, name: str, head: str = "") -> Dialect:
     """A dialect of a family, and the names of the head of one of its published classes."""
-    dialect = FAMILIES[family].dialects[name]
+    dialect = FAMILIES[family].readable[name]
     return dialect.with_rules(FAMILIES[family].published[head].rules) if head else dialect
 
 

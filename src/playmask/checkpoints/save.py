@@ -105,6 +105,11 @@ def save(
 def names_of(model: Transformer, dialect: str) -> Dialect:
     """What a dialect names a model's weights; raises CheckpointError where there is no such one."""
     dialects = {"playmask": OURS, **FAMILIES[model.architecture.family].dialects}
+    if dialect in FAMILIES[model.architecture.family].reads:
+        raise CheckpointError(
+            f"Files of {dialect!r} are read and never written; {' or '.join(map(repr, dialects))} "
+            "holds the same, and bert4keras reads 'google'."
+        )
     if dialect not in dialects:
         raise CheckpointError(
             f"The family {model.architecture.family!r} has no dialect {dialect!r}."

@@ -8,9 +8,7 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from playmask.checkpoints.containers import Spec, Tensors
+from playmask.checkpoints.containers import Renamed, Tensors
 from playmask.errors import CheckpointError
 from playmask.families import FAMILIES
 from playmask.families.names import OUTPUT, TOKENS
@@ -19,25 +17,18 @@ ENDS = (".", "/")
 """What a prefix ends with."""
 
 
-class Unwrapped(Tensors):
+def unwrapped(path: Path, tensors: Tensors, prefix: str) -> Renamed:
     """The tensors of another mapping by their names without a prefix, where they have it."""
-
-    def __init__(self, path: Path, tensors: Tensors, prefix: str) -> None:
-        self._theirs: dict[str, str] = {}
-        for name in tensors:
-            short = name.removeprefix(prefix)
-            if short in self._theirs:
-                raise CheckpointError(
-                    f"{path} has both {self._theirs[short]!r} and {name!r}; without the prefix "
-                    f"{prefix!r} they are one. Save the tensors of one model alone."
-                )
-            self._theirs[short] = name
-        specs: dict[str, Spec] = {short: tensors.spec(name) for short, name in self._theirs.items()}
-        super().__init__(path, specs, tensors.unreadable)
-        self._tensors = tensors
-
-    def _load(self, name: str) -> np.ndarray:
-        return self._tensors[self._theirs[name]]
+    names: dict[str, str] = {}
+    for name in tensors:
+        short = name.removeprefix(prefix)
+        if short in names:
+            raise CheckpointError(
+                f"{path} has both {names[short]!r} and {name!r}; without the prefix "
+                f"{prefix!r} they are one. Save the tensors of one model alone."
+            )
+        names[short] = name
+    return Renamed(path, tensors, names)
 
 
 def prefix_of(path: Path, container: str, tensors: Tensors) -> str:
@@ -90,5 +81,5 @@ def _shortest(prefixes: set[str]) -> list[str]:
 @cache
 def _names(container: str, ours: str) -> frozenset[str]:
     """All names that the families of a container have for one of our weights."""
-    dialects = (family.dialects.get(container) for family in FAMILIES.values())
+    dialects = (family.readable.get(container) for family in FAMILIES.values())
     return frozenset(name for d in dialects if d is not None for name in d.names_of(ours))

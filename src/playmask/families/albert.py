@@ -19,6 +19,7 @@ from playmask.families.encoders import (
     transposed,
 )
 from playmask.families.family import Family
+from playmask.families.keras_names import encoder, keras_layers
 from playmask.families.names import Rule, pairs
 from playmask.families.published_heads import POOLED, encoder_heads
 from playmask.model.architecture import Architecture
@@ -148,4 +149,5 @@ ALBERT = Family(
         architecture, attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS
     ),
     models='ALBERT; unshared with sharing="none"',
+    reads=keras_layers(encoder(), aliases=(("Transformer-{i}-", "Transformer-"),)),
 )

@@ -10,6 +10,7 @@ from playmask.families.encoders import (
     huggingface_names,
 )
 from playmask.families.family import Family
+from playmask.families.keras_names import encoder, keras_layers
 from playmask.families.published_heads import POOLED, encoder_heads
 from playmask.model.architecture import Architecture
 
@@ -34,4 +35,5 @@ BERT = Family(
     heads=("pool", "nsp", "mlm"),
     published=encoder_heads(POOLED),
     models="BERT, RoBERTa-wwm, MacBERT, SimBERT, WoBERT, LaBSE",
+    reads=keras_layers(encoder()),
 )

@@ -15,6 +15,7 @@ from playmask.families.encoders import (
 )
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
+from playmask.families.published_heads import POOLED, encoder_heads
 from playmask.model.architecture import Architecture, VocabularyHead
 from playmask.model.norms import Around, Norm
 from playmask.model.parts import Disentangled, Dot, Joined, Learned, Part, members
@@ -194,5 +195,6 @@ DEBERTA_V2 = Family(
     ),
     {"huggingface": huggingface(rules(), "deberta.", IGNORED)},
     frozenset({"deberta-v2"}),
+    published=encoder_heads(POOLED),
     models="DeBERTa-v2 and -v3, mDeBERTa, Erlangshen-DeBERTa-v2",
 )

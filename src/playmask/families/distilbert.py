@@ -4,6 +4,7 @@ from playmask.families.config import Key, read_activation, write_activation
 from playmask.families.encoders import TABLE, TORCH_NORM, configuration, huggingface, transposed
 from playmask.families.family import Family
 from playmask.families.names import Rule, pairs
+from playmask.families.published_heads import encoder_heads, of_first
 from playmask.model.architecture import Architecture
 
 BASE = Architecture(
@@ -72,5 +73,8 @@ DISTILBERT = Family(
     ),
     {"huggingface": huggingface(rules(), "distilbert.", stack="transformer")},
     frozenset({"distilbert"}),
+    published=encoder_heads(
+        of_first(lambda config, architecture: "relu", "pre_classifier", "classifier")
+    ),
     models="DistilBERT",
 )

@@ -17,6 +17,7 @@ from playmask.families.encoders import (
     transposed,
 )
 from playmask.families.family import Family
+from playmask.families.keras_names import DISCRIMINATOR, encoder, keras_layers
 from playmask.families.names import Dialect, Rule, pairs
 from playmask.families.published_heads import encoder_heads, of_first
 from playmask.model.architecture import Architecture
@@ -97,6 +98,7 @@ ELECTRA = Family(
     published=encoder_heads(of_first(lambda config, architecture: "gelu")),
     one_order="ELECTRA's discriminator has no vocabulary head and cannot generate",
     models="ELECTRA's discriminators",
+    reads=keras_layers(encoder(*DISCRIMINATOR)),
 )
 
 ELECTRA_GENERATOR = Family(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from playmask.families.config import Fields, Key
 from playmask.families.encoders import KEYS, NO_TABLE, configuration, google, google_names
 from playmask.families.family import Family
+from playmask.families.keras_names import MAPPING, embedding, gated_units, keras_layers
 from playmask.families.names import Rule
 from playmask.families.roformer_v2 import BASE as ROFORMER_V2
 from playmask.families.roformer_v2 import PROJECTION, without_biases
@@ -91,9 +92,10 @@ GAU_ALPHA = Family(
                 ]
             ),
             body=r"^(bert/embeddings|GAU_alpha/encoder)/",
-        )
+        ),
     },
     frozenset({"gau_alpha"}),
     marks=frozenset({"attention_scale", "normalization"}),
     models="GAU-α",
+    reads=keras_layers([*without_biases(embedding(False)), *gated_units(), *MAPPING]),
 )

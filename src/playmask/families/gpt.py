@@ -15,6 +15,7 @@ from playmask.families.encoders import (
     transposed,
 )
 from playmask.families.family import Family
+from playmask.families.keras_names import AFTER, blocks, embedding, keras_layers
 from playmask.families.names import Dialect, Rule, fused, pairs
 from playmask.model.architecture import Architecture, VocabularyHead
 from playmask.model.norms import Around, Norm
@@ -174,4 +175,5 @@ GPT = Family(
         architecture, activation="gelu", attention_norm=BERT4KERAS, feedforward_norm=BERT4KERAS
     ),
     models="GPT, CDial-GPT",
+    reads=keras_layers([*embedding(norm=False), *blocks(AFTER)]),
 )

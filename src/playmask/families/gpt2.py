@@ -30,6 +30,7 @@ from playmask.families.gpt import (
     huggingface,
     to_fields,
 )
+from playmask.families.keras_names import BEFORE, OUTPUT_NORM, blocks, embedding, keras_layers
 from playmask.families.names import Dialect, Rule, fused, pairs
 from playmask.model.architecture import Architecture, VocabularyHead
 from playmask.model.norms import Around, Norm
@@ -143,4 +144,5 @@ GPT2 = Family(
     frozenset({"gpt2"}),
     bert4keras=lambda architecture: replace(architecture, activation="gelu"),
     models="GPT-2, CPM-LM",
+    reads=keras_layers([*embedding(norm=False), *blocks(BEFORE), *OUTPUT_NORM]),
 )

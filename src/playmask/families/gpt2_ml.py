@@ -8,6 +8,7 @@ import numpy as np
 from playmask.families.config import Fields
 from playmask.families.encoders import KERNEL, NORM, configuration, google
 from playmask.families.family import Family
+from playmask.families.keras_names import AROUND, blocks, embedding, keras_layers
 from playmask.families.names import Rule, pairs
 from playmask.model.architecture import Architecture, VocabularyHead
 from playmask.model.norms import Around, Norm
@@ -75,7 +76,10 @@ GPT2_ML = Family(
     "gpt2_ml",
     BASE,
     configuration(BASE, architectures="GPT2ML", from_fields=from_fields),
-    {"google": replace(google(rules(), "newslm"), body=r"^newslm/(embeddings|layer\d+)/")},
+    {
+        "google": replace(google(rules(), "newslm"), body=r"^newslm/(embeddings|layer\d+)/"),
+    },
     settle=settle,
     models="GPT2_ML, both vocabularies",
+    reads=keras_layers([*embedding(), *blocks(AROUND)]),
 )

@@ -1,8 +1,8 @@
 """The grammar of checkpoint names: reversible rules between our names and theirs."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import product
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from playmask.errors import CheckpointError
+from playmask.model.architecture import Architecture
 
 
 class Op(Protocol):
@@ -134,7 +135,8 @@ class Dialect:
     usual pieces are replaced; ignored: (pattern, reason) of tensors that no model needs; constants:
     (pattern, test) of those among them whose values playmask computes by itself, so that they must
     be these; body: what the names of the encoder itself look like, where an unknown tensor is an
-    error.
+    error; settle: (architecture, tensors) -> the architecture that a program's files hold, where
+    its users change what the configuration says, and notes of that.
     """
 
     name: str
@@ -143,6 +145,9 @@ class Dialect:
     aliases: tuple[tuple[str, str], ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
     constants: tuple[tuple[str, Callable[[np.ndarray], bool]], ...] = ()
+    settle: Callable[[Architecture, Mapping[str, np.ndarray]], tuple[Architecture, list[str]]] = (
+        field(default=lambda architecture, tensors: (architecture, []))
+    )
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], Rule]]:
@@ -193,7 +198,8 @@ class Dialect:
         """Which of our weights a tensor would fill, whether or not the model has it."""
         for name, rule in self._by_letters.get(_letters(theirs), ()):
             if match := _pattern(name).fullmatch(theirs):
-                return rule.ours.format(**{k: int(v) for k, v in match.groupdict().items()})
+                numbers = {"i": 0, **match.groupdict()}  # a name without one is of the only block
+                return rule.ours.format(**{k: int(v) for k, v in numbers.items()})
         return None
 
     def reason_to_ignore(self, theirs: str) -> str | None:

@@ -1,6 +1,9 @@
 """NEZHA and NEZHA-GEN: BERT with functional relative positions (Wei et al. 2019)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from playmask.errors import ConfigError
 from playmask.families.config import Fields, Key, number
@@ -17,10 +20,12 @@ from playmask.families.encoders import (
     without_positions,
 )
 from playmask.families.family import Family
+from playmask.families.keras_names import encoder, keras_layers
+from playmask.families.names import Rule
 from playmask.families.published_heads import POOLED, encoder_heads
 from playmask.model.architecture import Architecture
 from playmask.model.norms import Around, Norm
-from playmask.model.parts import Nezha
+from playmask.model.parts import Nezha, StoredNezha
 
 BASE = Architecture(
     family="nezha",
@@ -32,6 +37,8 @@ BASE = Architecture(
     position=Nezha(),
 )
 """The sizes of NEZHA-base."""
+
+DISTANCES = "Embedding-Relative-Position/embeddings"  # as bert4keras stores what it computes
 
 BERT4KERAS = Norm(epsilon=1e-7)  # Keras' own epsilon, everywhere but in the vocabulary head
 
@@ -46,6 +53,24 @@ def from_fields(fields: Fields) -> Fields:
 def to_fields(architecture: Architecture) -> Fields:
     """That positions are relative."""
     return {"relative": True}
+
+
+def settle(architecture: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
+    """A stored table of distances counts where it is not the usual sines and cosines."""
+    table = tensors.get(DISTANCES)
+    if table is None or table.ndim != 2 or len(table) % 2 == 0:
+        return architecture
+    clip = len(table) // 2
+    angles = np.arange(len(table))[:, None] * speeds(table.shape[1])
+    usual = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(table), -1)
+    if usual.shape == table.shape and np.abs(table - usual).max() < 1e-3:
+        return architecture.change(position=Nezha(clip))
+    return architecture.change(position=StoredNezha(clip))
+
+
+def speeds(size: int) -> np.ndarray:
+    """The angles, in radians a token, of each pair of a sinusoid."""
+    return 10000.0 ** (-np.arange(0, size - 1, 2) / max(size, 1))
 
 
 NEZHA = Family(
@@ -75,6 +100,7 @@ NEZHA = Family(
     marks=frozenset({"use_relative_position", "max_relative_position"}),
     heads=("pool", "nsp", "mlm"),
     published=encoder_heads(POOLED),
+    settle=settle,
     bert4keras=lambda architecture: replace(
         architecture,
         embedding_norm=BERT4KERAS,
@@ -82,4 +108,8 @@ NEZHA = Family(
         feedforward_norm=Around(after=BERT4KERAS),
     ),
     models='NEZHA; NEZHA-GEN with mask="lm"',
+    reads=keras_layers(
+        [*encoder(positions=False), Rule("blocks/distances/embeddings", DISTANCES)],
+        ignored=((rf"^{DISTANCES}$", "a constant: sines and cosines"),),
+    ),
 )

@@ -20,6 +20,7 @@ from playmask.families.encoders import (
     without_positions,
 )
 from playmask.families.family import Family
+from playmask.families.keras_names import encoder, keras_layers
 from playmask.families.names import Rule
 from playmask.families.published_heads import encoder_heads, of_first
 from playmask.model.architecture import Architecture, VocabularyHead
@@ -116,4 +117,5 @@ ROFORMER = Family(
         vocabulary_head=VocabularyHead(),
     ),
     models="RoFormer, RoFormer-Sim, RoFormer-GPT",
+    reads=keras_layers(encoder(positions=False)),
 )

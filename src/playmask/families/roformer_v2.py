@@ -11,6 +11,7 @@ from playmask.families.encoders import (
     without_positions,
 )
 from playmask.families.family import Family
+from playmask.families.keras_names import MAPPING, encoder, keras_layers
 from playmask.families.names import Rule
 from playmask.families.roformer import HUGGINGFACE_IGNORED, ROFORMER_KEYS
 from playmask.model.architecture import Architecture, VocabularyHead
@@ -54,7 +55,7 @@ def to_fields(architecture: Architecture) -> Fields:
 
 def without_biases(rules: list[Rule]) -> list[Rule]:
     """Those rules that do not name a bias, a norm's weight, or a table of positions."""
-    gone = ("/bias", "/beta", "/gamma")
+    gone = ("/bias", "/beta", "/gamma", "/hidden/kernel", "/shifts/kernel", "/scales/kernel")
     return [rule for rule in without_positions(rules) if not rule.ours.endswith(gone)]
 
 
@@ -95,4 +96,5 @@ ROFORMER_V2 = Family(
     frozenset({"roformer"}),
     marks=frozenset({"norm_type"}),
     models="RoFormerV2",
+    reads=keras_layers(without_biases(encoder(*MAPPING))),
 )

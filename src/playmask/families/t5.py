@@ -18,6 +18,7 @@ from playmask.families.config import (
 )
 from playmask.families.encoders import GOOGLE_IGNORED, transposed
 from playmask.families.family import Family
+from playmask.families.keras_names import keras_layers, stacks
 from playmask.families.names import TOKENS, Dialect, Rule, Transpose
 from playmask.model.architecture import Architecture, Decoder, VocabularyHead
 from playmask.model.norms import Around, Norm
@@ -255,7 +256,7 @@ IGNORED = (
 
 def settle(architecture: Architecture, tensors: Mapping[str, np.ndarray]) -> Architecture:
     """An encoder alone is stored without a word in its configuration."""
-    decodes = any(name.startswith("decoder") for name in tensors)
+    decodes = any(name.lower().startswith("decoder") for name in tensors)
     return architecture if decodes else architecture.change(decoder=None)
 
 
@@ -294,6 +295,7 @@ def family(
         one_order=ONE_ORDER,
         settle=settle,
         models=models,
+        reads=keras_layers(stacks([*names])),
     )
 
 

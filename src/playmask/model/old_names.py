@@ -5,6 +5,8 @@ OLD = {
     "with_mlm": "heads=('mlm',)",
     "with_pool": "heads=('pool',)",
     "with_nsp": "heads=('nsp',)",
+    "with_lm": "heads=('mlm',)",
+    "with_discriminator": "heads=('discriminator',)",
     "model": "family=…",
     "hidden_size": "width",
     "num_hidden_layers": "depth",
@@ -16,6 +18,12 @@ OLD = {
     "attention_head_size": "value_size",
     "max_position_embeddings": "position=Learned(…)",
     "type_vocab_size": "segments",
+    "segment_vocab_size": "segments",
+    "max_position": "position=Learned(…)",
+    "sequence_length": "nothing: texts may have any length",
+    "version": "family='t5', 't5_1_1' or 'mt5'",
+    "prefix": "nothing: leave it out",
+    "ignore_invalid_weights": "model.report, which says what became of each weight",
     "autoresize_weights": "resize=True",
     "hierarchical_position": "position='hierarchical'",
     "custom_position_ids": "inputs['positions']",
@@ -24,5 +32,9 @@ OLD = {
     "cross_position_bias": "decoder=Decoder(…, cross_position=True)",
     "dropout_rate": "dropout",
     "layer_norm_cond": "condition_size=…, and inputs['condition']",
+    **dict.fromkeys(
+        ("layer_norm_cond_size", "layer_norm_cond_hidden_size", "layer_norm_cond_hidden_act"),
+        "condition=Condition(size, hidden, activation), and inputs['condition']",
+    ),
 }
 """What bert4keras and Hugging Face call things, and what to write here."""

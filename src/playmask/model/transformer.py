@@ -25,7 +25,7 @@ from playmask.model.inputs import (
     source,
     valid_of,
 )
-from playmask.model.keras_files import load_whole
+from playmask.model.keras_files import WholeFiles
 from playmask.model.masks import NEVER, Mask, Ordered, SameText, Sites, Tensor
 from playmask.model.parts import ContextAttention
 from playmask.model.scene import Attended, Context, Scene
@@ -45,7 +45,7 @@ Memory = tuple[Sites, tuple[kv_cache.KeysValues, ...]]
 
 
 @keras.saving.register_keras_serializable("playmask")
-class Transformer(keras.Model):
+class Transformer(WholeFiles):
     """Transformer (encoder, decoder, or both) as a Keras model from a dict of tensors to another.
 
     It has all its weights, drawn at random, as soon as it exists; `load` gives it a checkpoint's.
@@ -134,10 +134,6 @@ class Transformer(keras.Model):
     def predict(self, *arguments: Any, **options: Any) -> Any:
         """Refused: Keras' predict on JAX loses the weights after one bad input."""
         raise InputError(PREDICT)
-
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **options: Any) -> None:
-        """Load what `save_weights` wrote; raises CheckpointError for other programs' files."""
-        load_whole(super().load_weights, filepath, skip_mismatch=skip_mismatch, **options)
 
     def quantize(self, mode: Any = None, config: Any = None, filters: Any = None) -> None:
         """Keras' quantisation, of dense layers and of the tables of tokens and segments.

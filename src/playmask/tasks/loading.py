@@ -1,6 +1,6 @@
 """Loading of tasks: from the directory that one was saved in, or from a published model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,11 @@ from playmask.checkpoints.load_report import Ignored, Report
 from playmask.checkpoints.resize import Rows
 from playmask.checkpoints.source import (
     ARCHITECTURE,
+    KERAS,
     WEIGHTS,
     Source,
     find,
+    is_prefix,
     read_description,
     verifying,
 )
@@ -38,6 +40,7 @@ from playmask.tasks.published import published_model, settings_of
 from playmask.tasks.registry import task_class
 from playmask.tasks.saving import TASK, all_weights, check_weights, read_settings
 from playmask.tasks.settings import TaskSettings
+from playmask.tasks.trained_heads import load_trained
 from playmask.tokenizers import Tokenizer
 
 
@@ -64,11 +67,14 @@ def load_task(
     tokenizer: Tokenizer | None = None,
     dtype: Any = None,
     copy: bool = False,
+    **options: Any,
 ) -> Any:
     """Load a task of any kind: one that was saved, or a published model that has its head.
 
     path: the directory of a task, or a model of Hugging Face's classes …ForSequenceClassification,
-    …ForTokenClassification or …ForQuestionAnswering, also by its name on the hub
+    …ForTokenClassification or …ForQuestionAnswering, also by its name on the hub; or what a script
+    of bert4keras left behind (best_model.weights), with `task` and these options: the task's
+    settings, and what `playmask.load` takes, such as config=
     task: the name of the task to make of a published model, in place of the one that its
     configuration speaks of; tokenizer: in place of the one beside the weights, without which the
     task's network still runs on ids
@@ -85,7 +91,14 @@ def load_task(
         >>> playmask.load_task(published).name
         'classify'
     """
-    directory, read = _road(Path(path), task, tokenizer)
+    place = Path(path)
+    source = _elsewhere(place, options)
+    if source is not None and source.container == KERAS:
+        options |= {"dtype": dtype, "copy": copy}
+        return load_trained(source, task, tokenizer, options)
+    if options:
+        raise ConfigError(f"{place} says its settings by itself; leave {next(iter(options))}= out.")
+    directory, read = _road(place, source, task, tokenizer)
     with verifying(directory):
         stored = read()
         kind = task_class(stored.settings.task)
@@ -104,25 +117,32 @@ def load_task(
     return result
 
 
-def _road(
-    path: Path, task: str | None, tokenizer: Tokenizer | None
-) -> tuple[Path, Callable[[], StoredTask]]:
-    """The directory of a task, and what reads it there.
+def _elsewhere(path: Path, options: Mapping[str, Any]) -> Source | None:
+    """The checkpoint that a task is to be made of; None where one was saved.
 
-    Raises: CheckpointError where there is none
+    Raises: CheckpointError where there is neither
     """
     recover(path)
     if (path / TASK).is_file():
-        return path, partial(_own, path, task, tokenizer)
+        return None
     nothing = f"There is no task in {path}: it has no {TASK}"
-    if not path.exists() and not is_name(path):
+    if not (path.exists() or is_prefix(path) or is_name(path)):
         raise CheckpointError(f"{nothing}.")
     try:
-        source = find(path)
+        source = find(path, options.get("family"), options.get("config"))
     except CheckpointError as error:
         raise CheckpointError(f"{nothing}, and is no published model: {error}") from error
     if source.container == OURS.name:
         raise CheckpointError(f"{nothing}.")
+    return source
+
+
+def _road(
+    path: Path, source: Source | None, task: str | None, tokenizer: Tokenizer | None
+) -> tuple[Path, Callable[[], StoredTask]]:
+    """The directory of a task, and what reads it there."""
+    if source is None:
+        return path, partial(_own, path, task, tokenizer)
     return source.directory, partial(_published, source, task, tokenizer)
 
 
@@ -154,9 +174,9 @@ def _published(source: Source, task: str | None, tokenizer: Tokenizer | None) ->
         raise ConfigError(f"{source.directory}: {error}") from None
     needed = task_class(settings.task).model_options(settings)["heads"]
     heads = (needed,) if isinstance(needed, str) else tuple(needed)
-    rows, ignored = Rows(architecture.vocabulary, None, None), list[Ignored]()
+    rows, ignored = Rows(architecture.vocabulary, None, None), tuple[Ignored, ...]()
     if tokenizer is None:
-        tokenizer, ignored = tokenizer_beside(source, rows)
+        tokenizer, ignored, _ = tokenizer_beside(source, rows)
     if tokenizer is not None:
         check_tokenizer(tokenizer, architecture)
 

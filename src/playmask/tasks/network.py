@@ -9,14 +9,14 @@ import numpy.typing as npt
 from playmask.checkpoints.tokenizer_beside import why_no_tokenizer
 from playmask.errors import ConfigError, InputError
 from playmask.model.architecture import Architecture
-from playmask.model.keras_files import load_whole
+from playmask.model.keras_files import WholeFiles
 from playmask.model.transformer import PREDICT, Transformer
 from playmask.runtime.batches import Row
 from playmask.runtime.train.hooks import OpenStep
 from playmask.tokenizers import Tokenizer
 
 
-class TaskNetwork(OpenStep):
+class TaskNetwork(WholeFiles, OpenStep):
     """A Transformer with what a task puts on it; weights of the task's own are "task/…"."""
 
     def __init__(self, transformer: Transformer) -> None:
@@ -25,10 +25,6 @@ class TaskNetwork(OpenStep):
 
     def build(self, shape: Any = None) -> None:
         """Create the task's own weights, where it has any."""
-
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **options: Any) -> None:
-        """Load what `save_weights` wrote, as a Transformer does."""
-        load_whole(super().load_weights, filepath, skip_mismatch=skip_mismatch, **options)
 
     def predict(self, *arguments: Any, **options: Any) -> Any:
         """Refused, as a Transformer's."""

@@ -65,6 +65,11 @@ def save_weights(network: keras.Model, directory: Path) -> None:
 
 def assign_weights(network: keras.Model, directory: Path) -> None:
     """Give a network the weights of a directory."""
+    if directory.is_file():
+        raise CheckpointError(
+            f"{directory} is a file; the directory of a saved task is due. What bert4keras saved "
+            f"is loaded by load_task({str(directory)!r:.200}, config=…, task=…)."
+        )
     recover(directory)
     read_manifest(directory).verify([WEIGHTS])
     tensors = safetensors.read(directory / WEIGHTS)
@@ -73,11 +78,13 @@ def assign_weights(network: keras.Model, directory: Path) -> None:
         variable.assign(tensors[name])
 
 
-def load_reader(path: str | Path, *, family: str | None = None, **options: Any) -> Transformer:
+def load_reader(
+    path: str | Path, *, family: str | None = None, config: Any = None, **options: Any
+) -> Transformer:
     """Load a model to read texts with: of an encoder-decoder its encoder alone."""
-    if architecture_of(path, family=family).decoder is not None:
+    if architecture_of(path, family=family, config=config).decoder is not None:
         options["decoder"] = None
-    return load(path, family=family, **options)
+    return load(path, family=family, config=config, **options)
 
 
 class Saved(Protocol):

@@ -347,4 +347,4 @@ class Task(ABC, Generic[S]):
     def load_weights(self, directory: Path) -> None:
         """Take back the weights that were saved, when the predictions that run are done."""
         with writing(self.network):
-            assign_weights(self.network, directory)
+            assign_weights(self.network, Path(directory))

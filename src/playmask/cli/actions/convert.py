@@ -1,6 +1,8 @@
 """Converting a checkpoint, and the proof that nothing changed."""
 
 import dataclasses
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,14 +12,16 @@ import numpy as np
 from playmask.checkpoints import Report, load, save
 from playmask.checkpoints.load import identify
 from playmask.checkpoints.load_plan import OURS
-from playmask.checkpoints.source import Source, find
+from playmask.checkpoints.source import KERAS, Source, find
 from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
 from playmask.cli.input_texts import split
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files.commits import contents
 from playmask.model.transformer import Transformer
-from playmask.tasks.saving import TASK
+from playmask.tasks.loading import load_task
+from playmask.tasks.saving import TASK, arrays_of
+from playmask.tokenizers import Tokenizer
 
 DTYPES = ("float32", "bfloat16", "float16")
 BATCH, LENGTH = 2, 16  # the random texts that both models are compared on
@@ -26,14 +30,15 @@ BATCH, LENGTH = 2, 16  # the random texts that both models are compared on
 class Conversion(NamedTuple):
     """What to convert to, and what to take the checkpoint for; None = as it says itself.
 
-    files: what `save` takes of the files it writes
+    config: where the configuration lies; files: what `save` takes of the files it writes
     """
 
-    to: str
+    to: str = OURS.name
     heads: str | None = None
     dtype: str | None = None
     family: str | None = None
     ignore: str | None = None
+    config: str | None = None
     files: dict[str, Any] = {}  # noqa: RUF012
 
 
@@ -41,26 +46,68 @@ def run(
     path: str, target: Path, conversion: Conversion, *, force: bool
 ) -> tuple[Report, float, int]:
     """Convert; returns the report, the largest difference of the outputs, and their number."""
-    to, heads, dtype, family, *_ = conversion
+    to, heads, dtype, family, _, config, _ = conversion
     ignore = split(conversion.ignore) or ()
     if dtype is not None and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} here.{nearest(dtype, DTYPES)}")
-    source = find(path, family)
+    source = find(path, family, config)
     report = identify(source, family, ignore)
     dialects = [OURS.name, *FAMILIES[report.family].dialects]
     if to not in dialects:
         raise ConfigError(f"{report.family!r} has no format {to!r}.{nearest(to, dialects)}")
     _check_target(source, target, to, force)
     chosen = heads_in(source, report) if heads is None else _heads(heads)
-    model = load(path, heads=chosen, dtype=dtype, family=family, ignore=ignore)
+    model = load(path, heads=chosen, dtype=dtype, family=family, ignore=ignore, config=config)
     if dtype is not None:
         model.report = _stored_as(model.report, dtype)
-    save(model, target, to, tokenizer=tokenizer_beside(source), **conversion.files)
+    beside = None if source.container == KERAS else tokenizer_beside(source)
+    save(model, target, to, tokenizer=beside, **conversion.files)
     again = load(target, heads=chosen, dtype=dtype, family=report.family, ignore=ignore)
     difference, values = _compare(model, again)
     if not difference <= 0:
         raise CheckpointError(f"{target} computes something else: by {difference:g} at most.")
     return model.report, difference, values
+
+
+class TrainedTask(NamedTuple):
+    """Which task a head that another program trained is of; options are "name=value"."""
+
+    task: str
+    labels: str | None = None
+    tokenizer: str | None = None
+    options: Sequence[str] = ()
+
+
+def run_task(
+    path: str, target: Path, conversion: Conversion, trained: TrainedTask, *, force: bool
+) -> tuple[Report, int]:
+    """Save the task that a head is of; returns the report, and how many numbers it holds."""
+    source = find(path, conversion.family, conversion.config)
+    _check_target(source, target, OURS.name, force)
+    options: dict[str, Any] = {"config": conversion.config, "family": conversion.family}
+    options |= {"ignore": split(conversion.ignore) or (), "dtype": conversion.dtype}
+    options |= dict(map(_option, trained.options))
+    if trained.labels is not None:
+        options["labels"] = split(trained.labels)
+    tokenizer = None if trained.tokenizer is None else Tokenizer.load(trained.tokenizer)
+    task = load_task(path, task=trained.task, tokenizer=tokenizer, **options)
+    task.save(target)
+    before, after = arrays_of(task.network), arrays_of(load_task(target).network)
+    for name, array in before.items():
+        if not np.array_equal(array, after[name]):
+            raise CheckpointError(f"{target} holds other values of {name}.")
+    return task.transformer.report, sum(array.size for array in before.values())
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """A setting "name=value", the value in JSON or else a string."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise ConfigError(f"--set takes NAME=VALUE, such as multiplier=1000, not {text!r:.80}.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _heads(heads: str) -> tuple[str, ...]:

@@ -1,28 +1,41 @@
-"""The table of families × formats × masks × heads, made from the families themselves."""
+"""The table of families × formats × masks × heads × tasks, made from the families themselves."""
 
 from playmask.families import FAMILIES, Family
+from playmask.families.published_heads import QUESTION, SEQUENCE, TOKEN
 from playmask.model.masks import ORDERS
 
-HEADER = ("family", "models", "formats", "masks", "heads")
+HEADER = ("family", "models", "formats", "masks", "heads", "published tasks")
 FORMATS = {
     "google": "TensorFlow",
     "huggingface": "safetensors, .bin",
     "megatron": ".pt of Megatron",
+    "bert4keras": "Keras 2's HDF5 (read)",
 }
 """Dialects, as people know their files; every family also has playmask's own."""
+
+
+TASKS = {SEQUENCE: "texts", TOKEN: "tokens", QUESTION: "questions"}
+"""What published classes with a head answer about, in short."""
 
 
 def rows() -> list[tuple[str, ...]]:
     """One row a family."""
     return [
-        (name, family.models, formats(family), ", ".join(masks(family)), ", ".join(family.heads))
+        (
+            name,
+            family.models,
+            formats(family),
+            ", ".join(masks(family)),
+            ", ".join(family.heads),
+            ", ".join(TASKS[ending] for ending in family.published),
+        )
         for name, family in FAMILIES.items()
     ]
 
 
 def formats(family: Family) -> str:
-    """The files it is read from and written to."""
-    return "; ".join(FORMATS[name] for name in family.dialects)
+    """The files it is read from and written to, or read from alone."""
+    return "; ".join(FORMATS[name] for name in family.readable)
 
 
 def masks(family: Family) -> tuple[str, ...]:

@@ -10,21 +10,24 @@ from playmask.checkpoints.load import identify
 from playmask.checkpoints.load_plan import TASK_HEAD, make_plan
 from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.resize import Rows
-from playmask.checkpoints.source import Source, find
+from playmask.checkpoints.source import KERAS, Source, find
 from playmask.cli.actions.checkpoint import heads_in, summary, tokenizer_beside
 from playmask.cli.output import print_table
 from playmask.errors import CheckpointError, ConfigError, DataError, brief
+from playmask.families import keras_names
 from playmask.files import read_json
 from playmask.model.recipes import to_json
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank
 from playmask.tasks.published import published_model, settings_of
 from playmask.tasks.saving import TASK
+from playmask.tasks.trained_heads import choices, layers_of_head
 
 KINDS = {
     "google": "a TensorFlow checkpoint",
     "huggingface": "PyTorch tensors",
     "megatron": "the ranks of a parallel model",
+    KERAS: "layers of Keras 2, as bert4keras' users save them",
     "playmask": "its own format",
 }
 BYTES = {"float32": 4, "bfloat16": 2}
@@ -77,21 +80,29 @@ class Description:
 
 
 def describe_checkpoint(
-    path: str | Path, family: str | None = None, ignore: Iterable[str] = ()
+    path: str | Path,
+    family: str | None = None,
+    ignore: Iterable[str] = (),
+    config: str | Path | None = None,
 ) -> Description:
     """Describe a checkpoint; its tensors stay on disk.
 
     Raises: CheckpointError where there is none, or where it could not be loaded
     """
-    source = find(path, family)
+    source = find(path, family, config)
     report = identify(source, family, ignore)
     published, notes = _published(source, report)
     heads, architecture = heads_in(source, report), report.architecture
     model = blank(lambda: Transformer(architecture, heads))
     rows = Rows(architecture.vocabulary, None, None)
     report = make_plan(model, source, report, rows, False).report
+    if source.container == KERAS:
+        notes = [*notes, choices(layers_of_head(source.tensors, report.family))]
     saved = _saved(source)
-    own = {i.theirs for i in report.ignored if i.theirs.startswith(HEAD) or i.reason == TASK_HEAD}
+    heads_of_tasks = (TASK_HEAD, keras_names.HEAD)
+    own = {
+        i.theirs for i in report.ignored if i.theirs.startswith(HEAD) or i.reason in heads_of_tasks
+    }
     ignored = report.ignored
     if saved is not None:
         reason = f"part of the task: {saved.get('task')}"

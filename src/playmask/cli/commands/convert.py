@@ -9,7 +9,9 @@ import typer
 def convert(
     source: Annotated[str, typer.Argument(metavar="SRC", help="The checkpoint to convert.")],
     target: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
-    to: Annotated[str, typer.Option(help="playmask, google, huggingface or megatron.")],
+    to: Annotated[
+        str, typer.Option(help="playmask, google, huggingface or megatron.")
+    ] = "playmask",
     heads: Annotated[
         str | None, typer.Option(help="Such as pool,mlm (default: all it has); '' is none.")
     ] = None,
@@ -26,20 +28,40 @@ def convert(
     shard_bytes: Annotated[
         int | None, typer.Option(help="For huggingface: files of at most so many bytes.")
     ] = None,
+    config: Annotated[str | None, typer.Option(help="Its file, where it lies elsewhere.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="The task whose head bert4keras' weights hold, such as tag.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Of the task, such as a,b, in the order of their ids.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="Of the task: a vocab.txt, where none lies beside it.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Of the task, such as multiplier=1000.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is not empty.")
     ] = False,
 ) -> None:
     """Write a checkpoint in another format.
 
-    The result is loaded again, and has to compute the very same as the original.
+    The result is loaded again, and has to compute the very same as the original. With --task it is
+    a task as `playmask train` makes it, with the head that a bert4keras script trained.
     """
     from playmask.cli.actions.checkpoint import print_report
-    from playmask.cli.actions.convert import Conversion, run
+    from playmask.cli.actions.convert import Conversion, TrainedTask, run, run_task
     from playmask.cli.output import note
 
     files = {"container": container, "shard_bytes": shard_bytes}
-    conversion = Conversion(to, heads, dtype, family, ignore, files)
+    conversion = Conversion(to, heads, dtype, family, ignore, config, files)
+    if task is not None:
+        trained = TrainedTask(task, labels, tokenizer, settings or ())
+        report, values = run_task(source, target, conversion, trained, force=force)
+        print_report(report)
+        note(f"a task saved in {target}; loaded again, its {values:,} weights are the same")
+        return
     report, difference, values = run(source, target, conversion, force=force)
     print_report(report)
     note(f"saved in {target}; loaded again, {values:,} outputs differ by at most {difference:g}")

@@ -20,6 +20,9 @@ def inspect(
     ignore: Annotated[
         str | None, typer.Option(help="Configuration keys to overlook, such as a,b.")
     ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="The configuration, where it lies elsewhere.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell what a checkpoint is.
@@ -32,7 +35,7 @@ def inspect(
     from playmask.cli.output import print_json
 
     place = Path(path).expanduser() if Path(path).exists() else path
-    description = describe_checkpoint(place, family, split(ignore) or ())
+    description = describe_checkpoint(place, family, split(ignore) or (), config)
     if as_json:
         print_json(description.to_json(tensors=tensors))
         return

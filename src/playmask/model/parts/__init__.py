@@ -12,7 +12,7 @@ from playmask.model.parts.dot import Dot
 from playmask.model.parts.joined import Joined, members, table_of
 from playmask.model.parts.learned import Hierarchical, Learned
 from playmask.model.parts.mixture import Mixture, mix
-from playmask.model.parts.nezha import Nezha
+from playmask.model.parts.nezha import Nezha, StoredNezha
 from playmask.model.parts.normalizations import NORMALIZATIONS
 from playmask.model.parts.part import Host, Look, Mixer, Part, Sizes
 from playmask.model.parts.position_names import POSITIONS, read_position
@@ -73,6 +73,7 @@ __all__ = [
     "Separate",
     "Sinusoidal",
     "Sizes",
+    "StoredNezha",
     "StoredRotary",
     "Synthesizer",
     "TalkingHeads",

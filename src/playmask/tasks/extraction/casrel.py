@@ -4,7 +4,7 @@ Source: the half-pointer, half-tagging baseline of DuIE (Su 2020, kexue 6671 and
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -31,10 +31,18 @@ BEGIN = -1.5
 """Where their logits begin: at probabilities of 0.03 and 0.001, about as many ends as there are."""
 
 
+class States(NamedTuple):
+    """The states (B, T, D) that subjects are taken from, and those that objects are sought in."""
+
+    subjects: Tensor
+    objects: Tensor
+
+
 class SubjectNetwork(TaskNetwork):
     """A Transformer, pointers to subjects, and pointers to objects that know the subject.
 
-    The subject's first and last vector condition the norm that the others pass.
+    The subject's first and last vector condition the norm that the others pass. With bare states
+    the Transformer has no last norm, and `last` stands for it.
     Shapes: inputs as a Transformer's, and "subject" int (B, 2), first and last token ->
             {"subjects": (B, T, 2), "objects": (B, T, labels, 2)}, log-probabilities
     """
@@ -51,6 +59,8 @@ class SubjectNetwork(TaskNetwork):
         }
         self.labels = len(settings.labels)
         self.dropout = Dropout(settings.dropout)
+        self.bare = settings.bare
+        self.last = Normalize(Norm(), None, name="last", dtype="float32") if self._is_bare else None
         self.subjects = Dense(2, name="subjects", **options)
         self.norm = Normalize(Norm(), Condition(2 * width), name="norm", dtype="float32")
         self.objects = Dense(2 * self.labels, name="objects", **options)
@@ -58,26 +68,34 @@ class SubjectNetwork(TaskNetwork):
 
     def build(self, shape: Any = None) -> None:
         """Create the weights of the pointers and of the norm."""
-        for layer in (self.subjects, self.norm, self.objects):
-            layer.build((None, None, self.transformer.architecture.width))
+        for layer in (self.last, self.subjects, self.norm, self.objects):
+            if layer is not None:
+                layer.build((None, None, self.transformer.architecture.width))
+
+    @property
+    def _is_bare(self) -> bool:
+        return self.bare != "none"
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Point to all subjects, and to the objects of one."""
         inputs = dict(inputs)
         subject = inputs.pop("subject")[:, None]  # (B, 1, 2)
-        hidden, subjects = self._subjects(inputs, training)
-        objects = self._objects(hidden, subject[..., 0], subject[..., 1])
+        states, subjects = self._subjects(inputs, training)
+        objects = self._objects(states, subject[..., 0], subject[..., 1])
         return {"subjects": subjects, "objects": objects[:, 0]}
 
-    def _subjects(self, inputs: dict[str, Tensor], training: bool) -> tuple[Tensor, Tensor]:
-        """Hidden states (B, T, D), and which tokens are subjects' ends."""
+    def _subjects(self, inputs: dict[str, Tensor], training: bool) -> tuple[States, Tensor]:
+        """Hidden states, and which tokens are subjects' ends."""
         hidden = self.transformer(inputs, training=training)["hidden"]
-        hidden = ops.cast(self.dropout(hidden, training=training), "float32")
-        return hidden, POWERS["subjects"] * ops.log_sigmoid(self.subjects(hidden))
+        bare = ops.cast(self.dropout(hidden, training=training), "float32")
+        hidden = bare if self.last is None else self.last(bare)
+        states = States(bare, bare if self.bare == "all" else hidden)
+        return states, POWERS["subjects"] * ops.log_sigmoid(self.subjects(hidden))
 
-    def _objects(self, hidden: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    def _objects(self, states: States, first: Tensor, last: Tensor) -> Tensor:
         """Which tokens are ends of objects of the subjects first … last, (B, K) each."""
-        ends = [_at(hidden, place) for place in (first, last)]
+        hidden = states.objects
+        ends = [_at(states.subjects, place) for place in (first, last)]
         condition = ops.concatenate(ends, axis=-1)[:, :, None]  # (B, K, 1, 2D)
         logits = self.objects(self.norm(hidden[:, None], condition))  # (B, K, T, 2 labels)
         logits = ops.reshape(logits, (*ops.shape(logits)[:-1], self.labels, 2))
@@ -88,7 +106,7 @@ class SubjectNetwork(TaskNetwork):
 
         score: the product of the four probabilities; 0 where there is no such object
         """
-        hidden, subjects = self._subjects(inputs, training=False)
+        states, subjects = self._subjects(inputs, training=False)
         valid = self.transformer.valid(inputs)
         subjects = ops.exp(ops.where(valid[..., None], subjects, HIDDEN))
         length = subjects.shape[1]
@@ -96,7 +114,7 @@ class SubjectNetwork(TaskNetwork):
         behind = ops.broadcast_to(subjects[:, None, :, 1], (*first.shape, length))
         last, chance = nearest_end(behind, first)
         chance = chance * likely(begins)
-        objects = ops.exp(self._objects(hidden, first, last))
+        objects = ops.exp(self._objects(states, first, last))
         objects = ops.where(valid[:, None, :, None, None], objects, 0.0)
         there = ops.where(chance <= 0, 0.0, 1.0)[..., None, None, None]
         objects = ops.transpose(objects, (0, 1, 3, 4, 2)) * there

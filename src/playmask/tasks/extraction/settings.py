@@ -135,7 +135,12 @@ class SpanSettings(ExtractionSettings):
 
 @recipe
 class RelationSettings(ExtractionSettings):
-    """Settings of a RelationExtractor; pointer, size: of GPLinker's."""
+    """Settings of a RelationExtractor; pointer, size: of GPLinker's.
+
+    bare: which states casrel reads before their last norm, which is then the head's: those of
+    subjects, or of all (as bert4keras' script, whose conditional norm stands in the last one's
+    place)
+    """
 
     task: ClassVar[str] = "relations"
     summary: ClassVar[str] = "Train an extractor of relations between a subject and objects."
@@ -152,6 +157,7 @@ class RelationSettings(ExtractionSettings):
     pointer: Pointer = option(default="efficient", text="Of gplinker.")
     size: int = option(default=64)
     dropout: float = option(default=0.1)
+    bare: Literal["none", "subjects", "all"] = option(default="none")
 
 
 @recipe

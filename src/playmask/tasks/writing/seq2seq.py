@@ -50,7 +50,8 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
         cls, path: str | Path, settings: Seq2SeqSettings | None = None, **options: Any
     ) -> Transformer:
         """Load an encoder-decoder, or any other model with the UniLM mask."""
-        decodes = architecture(path, family=options.get("family")).decoder is not None
+        family, config = options.get("family"), options.get("config")
+        decodes = architecture(path, family=family, config=config).decoder is not None
         needed = cls.model_options(settings or cls.settings_class())
         return load(path, **{**needed, **({"mask": None} if decodes else {}), **options})
 
