@@ -1,6 +1,7 @@
 """Published models with heads as tasks: against the original programs, and written back."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,12 @@ from keras import ops
 import playmask
 from cli.commands import call, complaint
 from comparing import error
+from families.small import filled, small
 from playmask.data.formats.tag_columns import tags_to_mentions
 from playmask.errors import CheckpointError, ConfigError
+from playmask.families import FAMILIES
+from playmask.families.published_heads import QUESTION, SEQUENCE, TOKEN
+from playmask.model.parts import Disentangled
 from playmask.model.vector_transform import VectorTransform
 from playmask.tasks.classification.network import ClassifierNetwork
 from tasks.made_up import QUICK, model, tokenizer
@@ -136,6 +141,32 @@ def test_a_task_of_one_s_own_becomes_a_published_class(name, tmp_path):
     labels = {"tag": ["O", "B-PER", "I-PER", "E-PER", "S-PER"]}.get(name, fields.get("labels"))
     usual = [f"LABEL_{i}" for i in range(again.network.dense.units)]
     assert [*config["id2label"].values()] == (labels or usual)
+
+
+CELLS = [(name, ending) for name, family in FAMILIES.items() for ending in family.published]
+BY_ENDING = {SEQUENCE: "classify", TOKEN: "tag", QUESTION: "read"}
+
+
+@pytest.mark.parametrize(("family", "ending"), CELLS)
+def test_every_published_class_of_every_family_is_written_and_read(family, ending, tmp_path):
+    kind, fields = NEW[BY_ENDING[ending]]
+    words = tokenizer()
+    body, head = small(family, vocabulary=len(words)), FAMILIES[family].published[ending]
+    if isinstance(body.position, Disentangled):
+        body = body.change(position=replace(body.position, longest=16))
+    if ending == QUESTION:
+        fields = {"max_answer": 3}
+    if head.vector is not None:
+        vector = head.vector({}, body)
+        fields = fields | {"pooling": vector.pooling, "transform": vector.transform}
+    made = filled(body, ("pool",) if "pool/dense/kernel" in head.needs else ())
+    task = kind.new(made, tokenizer=words, max_length=16, **fields)
+    again = playmask.load_task(task.save(tmp_path, "huggingface"), tokenizer=words)
+    assert type(again) is kind
+    inputs = {"tokens": np.array([[2, 6, 7, 8, 3]]), "valid": np.ones((1, 5), bool)}
+    if ending == QUESTION:
+        inputs["marks"] = np.ones((1, 5), "int32")
+    assert error(again.network(inputs)["logits"], task.network(inputs)["logits"]) < 1e-6
 
 
 def test_what_no_published_class_does_is_refused(tmp_path):
