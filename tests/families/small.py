@@ -44,7 +44,8 @@ def small(name: str, **changes: Any) -> Architecture:
         sizes["mask"] = ByBlock(((0, Ordered()),), Ordered() & Window(3))
     if base.embedding_size is not None:
         sizes["embedding_size"] = 12
-    sizes["position"] = small_position(base.position)
+    if (position := small_position(base.position)) != base.position:
+        sizes["position"] = position
     if base.decoder is not None:
         own = small_position(base.decoder.position)
         depth, memory = (2, None) if base.decoder.memory is None else (1, 1)
