@@ -40,7 +40,8 @@ from playmask.data.readers import read_examples, read_pairs
 from playmask.data.relations import read_relations
 from playmask.errors import ConfigError
 from playmask.model.transformer import weights_by_name
-from playmask.tasks.saving import load_task, read_settings
+from playmask.tasks.loading import load_task
+from playmask.tasks.saving import read_settings
 from playmask.tokenizers import Tokenizer
 from playmask.untrusted import OBEYED
 
