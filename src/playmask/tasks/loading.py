@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 
@@ -28,32 +28,16 @@ from playmask.families.published_heads import OWN
 from playmask.files import read_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import recover
-from playmask.model.architecture import Architecture
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
-from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.network import check_tokenizer
 from playmask.tasks.no_tokenizer import NoTokenizer
 from playmask.tasks.published import published_model, settings_of
 from playmask.tasks.registry import task_class
 from playmask.tasks.saving import TASK, all_weights, check_weights, read_settings
-from playmask.tasks.settings import TaskSettings
+from playmask.tasks.similarity.published_encoder import lists_encoder, stored_encoder
+from playmask.tasks.stored_task import StoredTask
 from playmask.tokenizers import Tokenizer
-
-
-class StoredTask(NamedTuple):
-    """A task as it lies on disk, all of it known before anything is built.
-
-    heads: of its Transformer; fill: gives a blank network its weights (network, copy), and returns
-    the report of a load from a dialect
-    """
-
-    settings: TaskSettings
-    training: TrainingOptions | None
-    architecture: Architecture
-    heads: tuple[str, ...]
-    tokenizer: Any
-    fill: Callable[[keras.Model, bool], Report | None]
 
 
 @undisturbed()
@@ -68,7 +52,8 @@ def load_task(
     """Load a task of any kind: one that was saved, or a published model that has its head.
 
     path: the directory of a task, or a model of Hugging Face's classes …ForSequenceClassification,
-    …ForTokenClassification or …ForQuestionAnswering, also by its name on the hub
+    …ForTokenClassification or …ForQuestionAnswering, or an encoder of sentence-transformers
+    (modules.json), also by its name on the hub
     task: the name of the task to make of a published model, in place of the one that its
     configuration speaks of; tokenizer: in place of the one beside the weights, without which the
     task's network still runs on ids
@@ -114,6 +99,8 @@ def _road(
     recover(path)
     if (path / TASK).is_file():
         return path, partial(_own, path, task, tokenizer)
+    if lists_encoder(path):
+        return path, partial(stored_encoder, path, task, tokenizer)
     nothing = f"There is no task in {path}: it has no {TASK}"
     if not path.exists() and not is_name(path):
         raise CheckpointError(f"{nothing}.")
@@ -123,6 +110,8 @@ def _road(
         raise CheckpointError(f"{nothing}, and is no published model: {error}") from error
     if source.container == OURS.name:
         raise CheckpointError(f"{nothing}.")
+    if lists_encoder(source.directory):  # of the hub
+        return source.directory, partial(stored_encoder, source.directory, task, tokenizer)
     return source.directory, partial(_published, source, task, tokenizer)
 
 

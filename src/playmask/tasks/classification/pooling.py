@@ -27,7 +27,7 @@ def heads_of(pooling: str) -> Any:
 
 
 def pooling_of(name: str, transformer: Transformer) -> Pooling:
-    """The pooling of a name, or of several ("max+mean"), for a Transformer that can be so pooled."""
+    """The pooling of a name, or of several ("max+mean"), for a Transformer that can have it."""
     parts = [part.strip() for part in name.split("+")]
     odd = next((part for part in parts if part not in POOLINGS), None)
     if odd is not None:

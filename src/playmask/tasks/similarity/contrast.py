@@ -30,7 +30,9 @@ class SentenceNetwork(TaskNetwork):
         self.writes = settings.language_model > 0
         self.recipes = settings.steps
         self.steps = [layer_of(step, number) for number, step in enumerate(settings.steps)]
-        if self.writes and ("mlm" not in transformer.heads or transformer.architecture.order != "unilm"):
+        if self.writes and (
+            "mlm" not in transformer.heads or transformer.architecture.order != "unilm"
+        ):
             raise ConfigError(
                 "A model that also learns to write similar sentences has the head 'mlm' and the "
                 "order 'unilm': load with heads='mlm' and mask='unilm', or give language_model=0."

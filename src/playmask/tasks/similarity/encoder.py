@@ -1,6 +1,6 @@
 """Vectors of sentences, close where sentences are similar; and writing similar ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +26,6 @@ from playmask.tasks.similarity.contrast import Contrast, SentenceNetwork, both_w
 from playmask.tasks.similarity.index import SentenceIndex, normalized
 from playmask.tasks.similarity.pairs import check_pair, read_sentences, scores_of
 from playmask.tasks.similarity.settings import EncoderSettings
-from playmask.tasks.similarity.vector_layers import SHORTEST
 from playmask.tasks.similarity.vector_steps import UnitLength
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
@@ -34,6 +33,15 @@ from playmask.tasks.writing.source_target import SourceTarget
 from playmask.tasks.writing.tokens import log_probability
 from playmask.tasks.writing.writer import Writer, picked
 from playmask.tokenizers import Tokenizer
+
+Vectors = npt.NDArray[np.float32]
+COMPARISONS: dict[str, Callable[[Vectors, Vectors], Vectors]] = {
+    "cosine": lambda one, other: np.sum(normalized(one) * normalized(other), axis=1),
+    "dot": lambda one, other: np.sum(one * other, axis=1),
+    "euclidean": lambda one, other: -np.linalg.norm(one - other, axis=1),
+    "manhattan": lambda one, other: -np.abs(one - other).sum(axis=1),
+}
+"""How similar the rows of two arrays of vectors are: higher means more."""
 
 
 class SentenceEncoder(Task[EncoderSettings]):
@@ -56,6 +64,10 @@ class SentenceEncoder(Task[EncoderSettings]):
 
     settings_class = EncoderSettings
     scores_answers: ClassVar[bool] = False
+    dialects: ClassVar[Mapping[str, Any]] = {
+        **Task.dialects,
+        "sentence-transformers": "playmask.tasks.similarity.publishing:publish",
+    }
 
     @classmethod
     def model_options(cls, settings: EncoderSettings) -> Fields:
@@ -72,7 +84,7 @@ class SentenceEncoder(Task[EncoderSettings]):
         """Build the network around a Transformer."""
         if settings.scale <= 0:
             raise ConfigError(f"scale is above 0, not {settings.scale}.")
-        frame, writes = tokenizer.frame, settings.language_model > 0
+        writes, frame = settings.language_model > 0, tokenizer.frame
         if writes and (len(frame.head) != 1 or frame.end != (tokenizer.sep,)):
             raise ConfigError(
                 "The tokenizer puts no [CLS] before texts and no [SEP] behind them, which writing "
@@ -196,9 +208,7 @@ class SentenceEncoder(Task[EncoderSettings]):
 
     # Use
 
-    def encode(
-        self, texts: Sequence[str], *, prompt: str | None = None
-    ) -> npt.NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> Vectors:
         """The vectors of texts: float32 (texts, D), of the length 1 where the steps end so.
 
         prompt: the name of one of the settings' prompts, whose text is put before each; None: their
@@ -216,19 +226,15 @@ class SentenceEncoder(Task[EncoderSettings]):
         return vectors.reshape(-1, self.network.size)
 
     @one_state
-    def similarity(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
-        """The cosine of the vectors of each pair, or their product: float32 (pairs,).
+    def similarity(self, pairs: Sequence[tuple[str, str]]) -> Vectors:
+        """How similar the vectors of each pair are, by the settings' comparison: float32 (pairs,).
 
-        Units: cosines, -1 to 1; products of any size where the settings' comparison is "dot"
+        Units: cosines, -1 to 1; products, or distances below 0, where another comparison is chosen
         """
         if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
             raise InputError("A similarity is of pairs of texts.")
         one, other = (self.encode([pair[i] for pair in pairs]) for i in range(2))
-        products: npt.NDArray[np.float32] = np.sum(one * other, axis=1)
-        if self.settings.comparison == "dot":
-            return products
-        lengths = (np.linalg.norm(each, axis=1) for each in (one, other))
-        return products / np.maximum(np.multiply(*lengths), SHORTEST)
+        return COMPARISONS[self.settings.comparison](one, other)
 
     def predict(self, texts: Any) -> Any:
         """The vector of a text, the similarity of a pair, or those of a list of either."""
@@ -242,12 +248,11 @@ class SentenceEncoder(Task[EncoderSettings]):
         """An index of sentences, to search for similar ones; it needs the library usearch.
 
         prompt: of the sentences, as of `encode`; texts that are searched for may have another
-        Raises: ConfigError for an encoder whose vectors are compared by products, not cosines
+        Raises: ConfigError for an encoder whose vectors are not compared by cosines
         """
-        if self.settings.comparison == "dot" and self.settings.steps[-1:] != (UnitLength(),):
-            raise ConfigError(
-                "An index compares by cosines, this encoder by products of vectors of any length."
-            )
+        comparison = self.settings.comparison
+        if comparison != "cosine" and self.settings.steps[-1:] != (UnitLength(),):
+            raise ConfigError(f"An index compares by cosines, this encoder by {comparison}.")
         return SentenceIndex.of(self, sentences, prompt)
 
     @cached_property

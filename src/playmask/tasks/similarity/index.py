@@ -20,8 +20,8 @@ SAME = 0.99  # the least cosine of a sentence's vector with the one an encoder m
 class Encoder(Protocol):
     """What makes a vector of each text: float32 (texts, D)."""
 
-    def encode(self, texts: Sequence[str], **options: Any) -> np.ndarray:
-        """The vectors of texts; options: `prompt`, the name of one, where one is named."""
+    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> np.ndarray:
+        """The vectors of texts; it is called with a prompt's name where one is named."""
 
 
 class Found(NamedTuple):
@@ -84,9 +84,7 @@ class SentenceIndex:
         if not several:
             return []
         count = min(n, len(self))
-        matches = self.vectors.search(
-            _encoded(self.encoder, several, prompt), count, exact=exact
-        )
+        matches = self.vectors.search(_encoded(self.encoder, several, prompt), count, exact=exact)
         shape = len(several), count
         keys, distances = np.reshape(matches.keys, shape), np.reshape(matches.distances, shape)
         answers = [
@@ -142,8 +140,8 @@ def normalized(vectors: np.ndarray) -> np.ndarray:
 
 def _encoded(encoder: Encoder, texts: Sequence[str], prompt: str | None) -> np.ndarray:
     """The vectors of texts behind a prompt, of the length 1."""
-    options = {} if prompt is None else {"prompt": prompt}
-    return normalized(encoder.encode(texts, **options))
+    vectors = encoder.encode(texts) if prompt is None else encoder.encode(texts, prompt=prompt)
+    return normalized(vectors)
 
 
 def _write(vectors: Any, file: Path) -> None:

@@ -77,7 +77,7 @@ class EncoderSettings(TaskSettings):
     prompts: tuple[Prompt, ...] = option(default=())
     prompt: str | None = option(default=None)
     empty: bool = option(default=False)
-    comparison: Literal["cosine", "dot"] = option(default="cosine")
+    comparison: Literal["cosine", "dot", "euclidean", "manhattan"] = option(default="cosine")
 
     def __post_init__(self) -> None:
         prompts: Any = self.prompts
