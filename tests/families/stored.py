@@ -22,9 +22,11 @@ from playmask.model.transformer import Transformer
 PATHS = {
     str(folder.relative_to(ORACLES)): folder
     for folder in sorted(ORACLES.glob("*/*"))
-    if (folder / "config.json").exists() and not folder.name.startswith(("head_", "reranker_"))
+    if (folder / "config.json").exists()
+    and not folder.name.startswith(("head_", "reranker_"))
+    and folder.parent.name != "sentence_transformers"
 }
-"""All checkpoints, by program and case, but those with heads of tasks (`tests/tasks/published`)."""
+"""All checkpoints, by program and case, but those that are tasks (`tests/tasks/published`)."""
 
 BERT4KERAS = {
     "albert_unshared": "albert",

@@ -232,8 +232,8 @@ def test_a_pad_id_that_the_tokenizer_has_otherwise(tmp_path):
         shutil.copy(ORACLES / "xlmr_last" / name, folder / name)
     task = playmask.load_task(folder)
     assert (task.transformer.architecture.pad, task.tokenizer.pad, task.tokenizer.cls) == (0, 1, 0)
-    together = task.encode(texts)
-    for text, vector in zip(texts, together, strict=True):
+    texts = texts[1:3]
+    for text, vector in zip(texts, task.encode(texts), strict=True):
         ids = np.array([task.row(text)["tokens"]])
         hidden = numpy_of(
             task.transformer({"tokens": ids, "valid": np.ones_like(ids, bool)})["hidden"]
