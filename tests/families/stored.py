@@ -23,7 +23,7 @@ PATHS = {
     str(folder.relative_to(ORACLES)): folder
     for folder in sorted(ORACLES.glob("*/*"))
     if (folder / "config.json").exists()
-    and not folder.name.startswith(("head_", "reranker_"))
+    and not folder.name.startswith("head_")
     and folder.parent.name != "sentence_transformers"
 }
 """All checkpoints, by program and case, but those that are tasks (`tests/tasks/published`)."""
