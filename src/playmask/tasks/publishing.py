@@ -10,7 +10,6 @@ from playmask.checkpoints.save import (
     CONTAINERS,
     check_can_be_saved,
     config_of,
-    names_of,
     write_checkpoint,
 )
 from playmask.errors import CheckpointError, ConfigError, nearest

@@ -82,10 +82,12 @@ class Modules(NamedTuple):
 
 
 def lists_encoder(directory: Path) -> bool:
-    """Whether sentence-transformers saved an encoder there, and not a reranker, which has a head."""
+    """Whether a folder's modules.json is of an encoder; a reranker has a Transformer alone."""
+    if not (directory / LISTING).is_file():
+        return False
     file = directory / OPTIONS
     kind = read_json(file).get("model_type") if file.is_file() else None
-    return (directory / LISTING).is_file() and kind != "CrossEncoder"
+    return kind != "CrossEncoder" and (kind is not None or len(_rows(directory)) != 1)
 
 
 def stored_encoder(
@@ -144,11 +146,7 @@ def read_modules(directory: Path) -> Modules:
 
     Raises: CheckpointError for another order than Transformer, Pooling and steps of vectors
     """
-    file = directory / LISTING
-    rows = parse_json(file, file.read_bytes())
-    if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
-        raise CheckpointError(f"{file} is no list of modules, each with a path and a type.")
-    rows = sorted(rows, key=lambda row: row.get("idx", 0))
+    file, rows = directory / LISTING, _rows(directory)
     names = [_module_name(row["type"], file) for row in rows]
     if names[:2] != ["Transformer", "Pooling"] or not {*names[2:]} <= STEPS.keys():
         raise CheckpointError(
@@ -170,8 +168,18 @@ def read_modules(directory: Path) -> Modules:
     return Modules(folders[0], options, _pooling(folders[1]), tuple(steps), tuple(folders[2:]))
 
 
+def _rows(directory: Path) -> list[dict[str, Any]]:
+    """What modules.json lists, in its order; raises CheckpointError where it is something else."""
+    file = directory / LISTING
+    rows = parse_json(file, file.read_bytes())
+    if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
+        raise CheckpointError(f"{file} is no list of modules, each with a path and a type.")
+    return sorted(rows, key=lambda row: row.get("idx", 0))
+
+
 def _is_row(row: Any) -> bool:
-    return isinstance(row, dict) and all(isinstance(row.get(key), str) for key in ("path", "type"))
+    texts = isinstance(row, dict) and all(isinstance(row.get(k), str) for k in ("path", "type"))
+    return texts and isinstance(row.get("idx", 0), int)
 
 
 def _module_name(path: str, file: Path) -> str:
