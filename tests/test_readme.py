@@ -160,7 +160,7 @@ def test_labels_and_numbers_run(tmp_path):
 
 def test_similar_sentences_are_found(tmp_path):
     out = run(ROOT / "docs" / "similarity.md", tmp_path)
-    assert out == "(2, 32)\n0\n鲜花很贵\n"
+    assert out == "(2, 32)\n0\n鲜花很贵\nfirst 16\n1\n"
     made = {path.name for path in (tmp_path / "runs" / "index").iterdir()}
     assert made == {"checksums.json", "sentences.json", "vectors.usearch"}
 

@@ -1,13 +1,17 @@
 """Similar sentences from the command line: train, evaluate, predict, search."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+import playmask
 from cli.commands import SMALL, call, complaint, reviews, write_table
 
 pytest.importorskip("usearch")
 
+ENCODER = Path(__file__).parents[1] / "oracles" / "sentence_transformers" / "cls_normalize"
 THINGS = ("书", "酒店", "手机", "菜", "电影")
 ENDINGS = ("很好", "不错", "太差", "一般")
 
@@ -87,3 +91,25 @@ def test_what_is_refused(encoder, task, tmp_path):
     few = write_table(tmp_path / "few.tsv", similar(20)[:1])
     assert "there are 1" in complaint(call("train", "similar", few, *out))
     assert "has no score" in complaint(call("train", "pair", few, *out))
+
+
+def test_a_published_encoder_is_searched_by_its_prompts(tmp_path):
+    """A folder of sentence-transformers, as it is; what is searched for has a prompt of its own."""
+    folder = tmp_path / "encoder"
+    shutil.copytree(ENCODER, folder)
+    options = {"prompts": {"query": "今天", "passage": "天气"}}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(options), "utf-8")
+    task = playmask.load_task(folder)
+    described = json.loads(call("inspect", folder, "--json").stdout)
+    assert described["task"]["task"] == "similar"
+    sentences = ["花呗怎么还款", "今天天气很好", "适合出门散步"]
+    file = tmp_path / "sentences.txt"
+    file.write_text("\n".join(sentences), "utf-8")
+    prompts = ("--prompt", "query", "--sentence-prompt", "passage")
+    result = call("search", folder, file, "--text", "出门", "-n", 1, "--exact", *prompts)
+    (match,) = json.loads(result.stdout)["found"]
+    cosines = task.encode(sentences, prompt="passage") @ task.encode(["出门"], prompt="query")[0]
+    assert match["score"] == pytest.approx(cosines.max(), abs=1e-5)
+    assert match["sentence"] == sentences[cosines.argmax()]
+    bad = complaint(call("search", folder, file, "--text", "出门", "--prompt", "qery"))
+    assert "There is no prompt 'qery'. Did you mean 'query'" in bad

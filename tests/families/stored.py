@@ -23,11 +23,12 @@ PATHS = {
     str(folder.relative_to(ORACLES)): folder
     for folder in sorted(ORACLES.glob("*/*"))
     if (folder / "config.json").exists()
-    and not folder.name.startswith(("head_", "reranker_"))
+    and not folder.name.startswith("head_")
+    and folder.parent.name != "sentence_transformers"
     and not folder.parent.name.startswith("bert4keras_")
 }
-"""All checkpoints, by program and case, but those with heads of tasks (`tests/tasks/published`),
-and those that are only read."""
+"""All checkpoints, by program and case, but those that are tasks (`tests/tasks/published`), and
+those that are only read."""
 
 BERT4KERAS = {
     "albert_unshared": "albert",

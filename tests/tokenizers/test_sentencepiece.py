@@ -3,6 +3,7 @@
 import json
 import pickle
 import unicodedata
+from typing import Any
 
 import piece_models as tiny
 import pytest
@@ -380,3 +381,43 @@ def test_whose_ids_are_guessed_is_said(tmp_path):
     (tmp_path / "sentencepiece.bpe.model").write_bytes(tiny.model("fairseq"))
     with pytest.warns(UserWarning, match="read with the ids of xlm-roberta"):
         assert Tokenizer.load(tmp_path).pad == 1
+
+
+def unigram(**changes: Any) -> dict[str, Any]:
+    """A tokenizer.json as other programs write it, whose special tokens nobody declares."""
+    names = ["<s>", "<pad>", "</s>", "<unk>", "▁", "a", "b", "▁好", "<mask>"]
+    model = {"type": "Unigram", "unk_id": 3, "vocab": [[name, -1.0] for name in names]}
+    space = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    return {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": space,
+            "post_processor": None, "decoder": None, "model": model | changes}  # fmt: skip
+
+
+def test_a_large_vocabulary_is_not_written_out_to_be_read_again(monkeypatch):
+    """The rows go to the library as they are, when the first text comes; no JSON holds them."""
+    texts: list[str] = []
+    dumps = json.dumps
+    monkeypatch.setattr(
+        json,
+        "dumps",
+        lambda value, **o: texts.append(dumps(value, ensure_ascii=False)) or texts[-1],
+    )
+    tokenizer = Tokenizer(unigram())
+    built = vars(tokenizer._engine)
+    assert "raw" not in built
+    assert tokenizer.encode("好 a").ids == [0, 7, 4, 5, 2]
+    assert "raw" in built and not any("好" in text for text in texts)
+    assert tokenizer.encode("好<mask>").ids.count(8) == 0 and tokenizer.mask == 8
+    again = pickle.loads(pickle.dumps(tokenizer))
+    assert again.vocabulary == tokenizer.vocabulary and again.encode("好").ids == [0, 7, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"unk_id": 9}, "its unk_id is 9"), ({"unk_id": True}, "its unk_id is True"),
+     ({"byte_fallback": 1}, "its byte_fallback is 1"), ({"vocab": [["a", 1.0], "ab"]}, "row 1 of"),
+     ({"vocab": [["a", 1.0], ["b", True]]}, "row 1 of"),
+     ({"vocab": [["a\ud800", 1.0]]}, "half a surrogate pair")],
+)  # fmt: skip
+def test_a_unigram_model_that_cannot_be_is_refused_at_once(changes, message):
+    with pytest.raises(DataError, match=message):
+        Tokenizer(unigram(**changes))

@@ -332,3 +332,10 @@ def _value(source: Source, step: Step) -> np.ndarray:
     """One weight's value, through its rule and edit."""
     value = step.rule.read(source.tensors[step.theirs])
     return value if step.edit is None else step.edit(value)
+
+
+def stored_heads(source: Source, report: Report, *names: str) -> tuple[str, ...]:
+    """Those of some heads that a checkpoint has weights of."""
+    dialect = dialect_of(report)
+    weights = [n if dialect is OURS else dialect.ours_for(n) or "" for n in source.tensors]
+    return tuple(head for head in names if any(each.startswith(f"{head}/") for each in weights))

@@ -18,7 +18,7 @@ from playmask.families import FAMILIES
 from playmask.families.names import Dialect
 from playmask.files import read_json, write_json
 from playmask.files.checksums import read_manifest
-from playmask.files.commits import committing, recover
+from playmask.files.commits import committing, destination, recover
 from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading, weights_of
 from playmask.tokenizers import Tokenizer, vocabulary_files
@@ -136,9 +136,10 @@ def write_checkpoint(
     file, directory = tensors.path, tensors.path.parent
     parts = shards.split(tensors, shard_bytes) if shard_bytes else []
     place = shards.index_of(file) if len(parts) > 1 else file
-    recover(directory)
-    _check_place(directory, {place.name, f"{place.name}.index", files.config})
-    older = read_manifest(directory, damaged={}).among(vocabulary_files.PARTS)
+    goal = destination(directory)
+    recover(goal)
+    _check_place(goal, {place.name, f"{place.name}.index", files.config})
+    older = read_manifest(goal, damaged={}).among(vocabulary_files.PARTS)
     whole = reading(weights_of(model))
     with whole, committing(directory, [*older, *shards.listed(place)]) as staging:
         shards.write(staging / files.weights, tensors, parts, files.write)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 
@@ -30,33 +30,17 @@ from playmask.families.published_heads import OWN
 from playmask.files import read_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import recover
-from playmask.model.architecture import Architecture
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
-from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.network import check_tokenizer
 from playmask.tasks.no_tokenizer import NoTokenizer
 from playmask.tasks.published import published_model, settings_of
 from playmask.tasks.registry import task_class
 from playmask.tasks.saving import TASK, all_weights, check_weights, read_settings
-from playmask.tasks.settings import TaskSettings
+from playmask.tasks.similarity.published_encoder import lists_encoder, stored_encoder
+from playmask.tasks.stored_task import StoredTask
 from playmask.tasks.trained_heads import load_trained
 from playmask.tokenizers import Tokenizer
-
-
-class StoredTask(NamedTuple):
-    """A task as it lies on disk, all of it known before anything is built.
-
-    heads: of its Transformer; fill: gives a blank network its weights (network, copy), and returns
-    the report of a load from a dialect
-    """
-
-    settings: TaskSettings
-    training: TrainingOptions | None
-    architecture: Architecture
-    heads: tuple[str, ...]
-    tokenizer: Any
-    fill: Callable[[keras.Model, bool], Report | None]
 
 
 @undisturbed()
@@ -72,9 +56,10 @@ def load_task(
     """Load a task of any kind: one that was saved, or a published model that has its head.
 
     path: the directory of a task, or a model of Hugging Face's classes …ForSequenceClassification,
-    …ForTokenClassification or …ForQuestionAnswering, also by its name on the hub; or what a script
-    of bert4keras left behind (best_model.weights), with `task` and these options: the task's
-    settings, and what `playmask.load` takes, such as config=
+    …ForTokenClassification or …ForQuestionAnswering, or an encoder of sentence-transformers
+    (modules.json), also by its name on the hub; or what a script of bert4keras left behind
+    (best_model.weights), with `task` and these options: the task's settings, and what
+    `playmask.load` takes, such as config=
     task: the name of the task to make of a published model, in place of the one that its
     configuration speaks of; tokenizer: in place of the one beside the weights, without which the
     task's network still runs on ids
@@ -123,7 +108,7 @@ def _elsewhere(path: Path, options: Mapping[str, Any]) -> Source | None:
     Raises: CheckpointError where there is neither
     """
     recover(path)
-    if (path / TASK).is_file():
+    if (path / TASK).is_file() or lists_encoder(path):
         return None
     nothing = f"There is no task in {path}: it has no {TASK}"
     if not (path.exists() or is_prefix(path) or is_name(path)):
@@ -141,9 +126,12 @@ def _road(
     path: Path, source: Source | None, task: str | None, tokenizer: Tokenizer | None
 ) -> tuple[Path, Callable[[], StoredTask]]:
     """The directory of a task, and what reads it there."""
-    if source is None:
-        return path, partial(_own, path, task, tokenizer)
-    return source.directory, partial(_published, source, task, tokenizer)
+    directory = path if source is None else source.directory
+    if (directory / TASK).is_file():
+        return directory, partial(_own, directory, task, tokenizer)
+    if source is None or lists_encoder(directory):
+        return directory, partial(stored_encoder, directory, task, tokenizer)
+    return directory, partial(_published, source, task, tokenizer)
 
 
 def _own(directory: Path, task: str | None, tokenizer: Tokenizer | None) -> StoredTask:

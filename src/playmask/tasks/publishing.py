@@ -10,16 +10,16 @@ from playmask.checkpoints.save import (
     CONTAINERS,
     check_can_be_saved,
     config_of,
-    names_of,
     write_checkpoint,
 )
-from playmask.errors import ConfigError
+from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.families.published_heads import PublishedHead, VectorHead
 from playmask.model.architecture import Architecture
 from playmask.tasks.published_labels import labels_in
 from playmask.tasks.published_model import PublishedModel
-from playmask.tasks.saving import Saved, all_weights, save_task
+from playmask.tasks.registry import resolve
+from playmask.tasks.saving import Saved, all_weights
 from playmask.tasks.settings import TaskSettings
 from playmask.tokenizers import Tokenizer
 
@@ -37,13 +37,19 @@ def save_as(task: Saved, directory: str | Path, dialect: str = OURS.name) -> Pat
 
     dialect: "playmask", see `save_task`, or that of published classes, "huggingface": its tensors
     are those that the model came from bit for bit, so is its configuration as far as it holds, and
-    `transformers` reads it with the same outputs
+    `transformers` reads it with the same outputs; or another of the task's own `dialects`
     Raises: ConfigError where no published class does what the task does; CheckpointError for a
             dialect that there is not, or a directory that holds another checkpoint; WriteError
     """
-    return (
-        save_task(task, directory) if dialect == OURS.name else _publish(task, directory, dialect)
-    )
+    known = (*task.dialects, *FAMILIES[task.transformer.architecture.family].dialects)
+    if dialect not in known:
+        raise CheckpointError(
+            f"A task {task.name!r} has no dialect {dialect!r}.{nearest(dialect, known)}"
+        )
+    if dialect not in task.dialects:
+        return _publish(task, directory, dialect)
+    path: Path = resolve(task.dialects[dialect])(task, directory)
+    return path
 
 
 def _publish(task: Saved, directory: str | Path, dialect: str) -> Path:
@@ -53,7 +59,6 @@ def _publish(task: Saved, directory: str | Path, dialect: str) -> Path:
     """
     model, settings = task.transformer, task.settings
     check_can_be_saved(model)
-    names_of(model, dialect)  # refuses a dialect that there is not
     if dialect != CONTAINER:
         raise ConfigError(
             f"The dialect {dialect!r} has no classes with heads of tasks; save the task as "

@@ -34,11 +34,15 @@ def task_class(name: str) -> Any:
     """The class of a task; raises ConfigError for a name that is not registered."""
     if name not in TASKS:
         raise ConfigError(f"There is no task {name!r}.{nearest(name, TASKS)}")
-    home = TASKS[name]
-    if isinstance(home, str):
-        module, _, attribute = home.partition(":")
-        return getattr(import_module(module), attribute)
-    return home
+    return resolve(TASKS[name])
+
+
+def resolve(home: Any) -> Any:
+    """What stands at "package.module:name", imported now; anything else is itself."""
+    if not isinstance(home, str):
+        return home
+    module, _, attribute = home.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 register(classification.ClassifierSettings, "playmask.tasks.classification.classify:TextClassifier")

@@ -1,7 +1,8 @@
 """Saving of tasks: their weights by name, and the directory that holds one."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import keras
 import numpy as np
@@ -88,8 +89,12 @@ def load_reader(
 
 
 class Saved(Protocol):
-    """A task that is saved: a network around a Transformer, a tokenizer, settings, its training."""
+    """A task that is saved: a network around a Transformer, a tokenizer, settings, its training.
 
+    dialects: what writes it as each program does, as "module:function" of it and a directory
+    """
+
+    dialects: ClassVar[Mapping[str, Any]]
     network: keras.Model
     tokenizer: Tokenizer
     settings: Any
@@ -122,6 +127,15 @@ def save_task(task: Saved, directory: str | Path) -> Path:
         task.tokenizer.save(staging)
         safetensors.write(staging / WEIGHTS, arrays_of(task.network))
     return directory
+
+
+def refuse_task_in(directory: Path) -> None:
+    """Refuse to write another program's folder where a task of ours would be found first."""
+    if (directory / TASK).exists():
+        raise CheckpointError(
+            f"{directory} already holds a task ({TASK}), which would be found first; give another "
+            "directory."
+        )
 
 
 def _described(task: Saved) -> dict[str, Any]:

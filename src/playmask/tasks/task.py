@@ -48,7 +48,9 @@ class Task(ABC, Generic[S]):
     scores_answers: ClassVar[bool] = True  # `evaluate` compares answers; else it takes the loss
     best: ClassVar[str | None] = None  # of `evaluate`, highest in the best epoch; None: lowest loss
     fresh: ClassVar[Mapping[str, Any]] = {}  # changes of the architecture of a small new model
+    dialects: ClassVar[Mapping[str, Any]] = {"playmask": "playmask.tasks.saving:save_task"}
     submission: ClassVar[Callable[..., None] | None] = None  # writes answers as a competition does
+    __reduce__ = reduced
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Whatever a task's answers take, they read one state of its weights."""
@@ -331,8 +333,6 @@ class Task(ABC, Generic[S]):
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
         """Padded batches of examples, as the network learns them; options of `Batches`."""
         return batches_of(self, examples, batch_size, **options)
-
-    __reduce__ = reduced
 
     @one_state
     def save(self, directory: str | Path, dialect: str = "playmask") -> Path:

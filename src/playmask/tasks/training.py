@@ -91,11 +91,11 @@ def learning_data(
 def batches_of(task: Any, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
     """Padded batches of examples, as a task's network learns them; options of `Batches`."""
     rows, targets = task.encode_examples(examples)
+    options = {"lengths": task.predictor.lengths, **options}
     return Batches(
         rows,
         targets,
         batch_size=min(batch_size, len(examples)),
-        lengths=task.predictor.lengths,
         padding={"tokens": task.transformer.architecture.pad or 0},
         prepare=task.prepare,
         **options,

@@ -13,6 +13,7 @@ from playmask.errors import ConfigError, DataError, nearest
 from playmask.files import JsonObject, write_json
 from playmask.files.commits import destination
 from playmask.tokenizers.file_contents import read_json_object
+from playmask.tokenizers.piece_rows import PieceRows
 
 NOTES = "playmask"  # our entry in `model`: the one place where `tokenizers` takes unknown keys
 UNREACHABLE = "\0"  # ends, or begins, the name of a token that no text may reach
@@ -90,7 +91,9 @@ def reachable(tokens: Iterable[AddedToken], notes: JsonObject) -> tuple[AddedTok
 def ids_of(model: JsonObject) -> Mapping[str, int]:
     """Return the vocabulary of a tokenizer.json's model, token -> id."""
     vocab = model["vocab"]
-    return vocab if isinstance(vocab, dict) else {row[0]: n for n, row in enumerate(vocab)}
+    if isinstance(vocab, dict):
+        return vocab
+    return (vocab if isinstance(vocab, PieceRows) else PieceRows(vocab)).ids
 
 
 def with_markers(content: JsonObject, markers: Sequence[str], source: object) -> JsonObject:

@@ -2,7 +2,8 @@
 
 import math
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from playmask.errors import DataError
@@ -10,6 +11,7 @@ from playmask.files import JsonObject, PathLike
 from playmask.tokenizers import added_tokens
 from playmask.tokenizers.added_tokens import NOTES, Declared
 from playmask.tokenizers.charsmap import check_charsmap
+from playmask.tokenizers.piece_rows import PieceRows
 
 TYPES = ("WordPiece", "BPE", "Unigram")  # `type` of the model in tokenizer.json
 
@@ -35,8 +37,11 @@ def checked(content: JsonObject, source: PathLike, declared: Declared | None = N
     if not isinstance(notes, dict) or not _are_notes(**notes):
         raise DataError(f"{source} is not a valid tokenizer.json: its {NOTES} is {notes!r:.60}.")
     where = f"{source} is not a valid tokenizer.json"
-    ids = model["vocab"] if isinstance(model["vocab"], dict) else _ids_of_rows(model, where)
-    check_ids(ids, where)
+    if isinstance(model["vocab"], dict):
+        check_ids(model["vocab"], where)
+    else:
+        model = {**model, "vocab": _rows(model["vocab"], where)}
+    ids = added_tokens.ids_of(model)
     if not isinstance(model.get("unk_token"), str | None):
         raise DataError(f"{where}: its unk_token is {model['unk_token']!r:.60}.")
     try:
@@ -46,7 +51,8 @@ def checked(content: JsonObject, source: PathLike, declared: Declared | None = N
         raise DataError(f"{where}: {error}.") from None
     own = added_tokens.parse(content.get("added_tokens"), source)
     tokens = added_tokens.merge(ids, own, declared or Declared([], {}, {}), source)
-    return CheckedContent(content | {"added_tokens": [token.json() for token in tokens]})
+    rows = [token.json() for token in tokens]
+    return CheckedContent(content | {"added_tokens": rows, "model": model})
 
 
 def _charsmaps(normalizer: object) -> Iterator[str]:
@@ -71,10 +77,24 @@ def _are_notes(*, markers: object = (), roles: object = None, **_: object) -> bo
     return all(isinstance(text, str) for text in texts)
 
 
-def _ids_of_rows(model: JsonObject, where: str) -> dict[str, int]:
-    """Number the rows of a Unigram model's vocabulary: [token, log-probability] each."""
+def _rows(vocab: list[Any], where: str) -> PieceRows:
+    """The checked rows of a Unigram model's vocabulary, [token, log-probability] each."""
+    if isinstance(vocab, PieceRows):
+        return vocab
+    pairs = {*map(type, vocab)} <= {list, tuple} and {*map(len, vocab)} <= {2}
+    rows = PieceRows(map(tuple, vocab) if pairs else ())
+    scores = [*map(itemgetter(1), rows)]
+    plain = {*map(type, rows.names)} <= {str} and {*map(type, scores)} <= {int, float}
+    if not (pairs and plain and all(map(math.isfinite, scores)) and len(rows.ids) == len(vocab)):
+        _refuse_row(vocab, where)
+    _check_characters(rows.names, where)
+    return rows
+
+
+def _refuse_row(vocab: list[Any], where: str) -> None:
+    """Name the first row that is no token with a number, or has the token of another."""
     ids: dict[str, int] = {}
-    for number, row in enumerate(model["vocab"]):
+    for number, row in enumerate(vocab):
         if not isinstance(row, list | tuple) or len(row) != 2 or not _is_row(*row):
             raise DataError(f"{where}: row {number} of its vocab is {row!r:.60}.")
         if row[0] in ids:
@@ -82,7 +102,6 @@ def _ids_of_rows(model: JsonObject, where: str) -> dict[str, int]:
                 f"{where}: {row[0]!r:.60} has the ids {ids[row[0]]} and {number} in its vocab."
             )
         ids[row[0]] = number
-    return ids
 
 
 def _is_row(token: object, score: object) -> bool:
@@ -109,6 +128,11 @@ def check_ids(vocabulary: Mapping[str, Any], where: str) -> None:
                 f"{where}: {token!r:.60} and {tokens[number]!r:.60} both have id {number}."
             )
         tokens[number] = token
+    _check_characters(vocabulary, where)
+
+
+def _check_characters(vocabulary: Iterable[str], where: str) -> None:
+    """Refuse tokens that are no texts."""
     try:
         "".join(vocabulary).encode()
     except UnicodeEncodeError:

@@ -6,16 +6,20 @@ users write.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from itertools import groupby
 
 import tokenizers
+import tokenizers.models
 
 from playmask.errors import InputError
 from playmask.files import JsonObject
 from playmask.tokenizers import added_tokens
-from playmask.tokenizers.added_tokens import NOTES, UNREACHABLE
+from playmask.tokenizers.added_tokens import NOTES, UNREACHABLE, AddedToken
 from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.encoding import Span, TokenizedText
+from playmask.tokenizers.piece_rows import PieceRows
 
 _OURS = {"truncation": None, "padding": None, "post_processor": None, "decoder": None}
 
@@ -44,24 +48,34 @@ class Engine:
         self.reachable = added_tokens.reachable(self.added, self.notes)
         own = added_tokens.ids_of(model)
         self.outside = frozenset(token.id for token in self.added if token.content not in own)
-        concealed = {token.content for token in self.added} - {t.content for t in self.reachable}
-        model = algorithm.add(model, self.added, concealed)
-        rows = [token.json() for token in self.reachable] if matches_added else []
-        content = content | _OURS | {"added_tokens": rows, "model": model}
-        self.raw = tokenizers.Tokenizer.from_str(json.dumps(content))
-        names = self.raw.get_vocab(with_added_tokens=False)
-        self.vocabulary = tuple(
-            name.partition(UNREACHABLE)[0] for name in sorted(names, key=names.__getitem__)
-        )
+        hidden = {token.content for token in self.added} - {t.content for t in self.reachable}
+        model = algorithm.add(model, self.added, hidden)
+        rows = self.reachable if matches_added else ()
+        self._model, self._rows = model, rows
+        self._base = _base(content | _OURS, model, rows)
+        pieces = model["vocab"]
+        known = isinstance(pieces, PieceRows)
+        ids = pieces.ids if known else self.raw.get_vocab(with_added_tokens=False)
+        names = pieces.names if known else sorted(ids, key=ids.__getitem__)
+        concealed = [place for place, name in enumerate(names) if UNREACHABLE in name]
+        self._words, bare = {**ids}, [*names]
+        for place in concealed:
+            del self._words[names[place]]
+            bare[place] = names[place].partition(UNREACHABLE)[0]
+        self.vocabulary = tuple(bare)
         self.hidden = frozenset(token.id for token in self.added if token.special)
         self.textual: frozenset[int] = frozenset()
         self.required = frozenset(algorithm.required(model))
-        self._words = {token: names[token] for token in names if UNREACHABLE not in token}
         self._ids = {token.content: token.id for token in self.added}
         self._texts = frozenset(token.content for token in self.added if not token.special)
-        called = {self.raw.token_to_id(t.content): t.id for t in self.reachable} if rows else {}
+        called = {self.raw.token_to_id(token.content): token.id for token in rows}
         self._translation = {raw: n for raw, n in called.items() if raw != n}
         self._stripping = frozenset(t.id for t in self.reachable if t.lstrip or t.rstrip)
+
+    @cached_property
+    def raw(self) -> tokenizers.Tokenizer:
+        """The library's tokenizer; a Unigram model's trie is built when it is first needed."""
+        return _whole(self._base, self._model, self._rows)
 
     def find(self, token: str) -> int | None:
         """Look up the id of a token; None if it is not in the vocabulary."""
@@ -136,6 +150,45 @@ class Engine:
             return spans
         rows = zip(ids, spans, strict=True)
         return [stripped(text, span) if n in self._stripping else span for n, span in rows]
+
+
+def _base(
+    content: JsonObject, model: JsonObject, added: Sequence[AddedToken]
+) -> tokenizers.Tokenizer:
+    """Make the library's tokenizer of a tokenizer.json with this model; a Unigram one is to come.
+
+    Raises: Exception for what the library cannot read; ValueError for a Unigram model that it will
+            not
+    """
+    if not isinstance(model["vocab"], PieceRows):
+        rows = [token.json() for token in added]
+        whole = content | {"added_tokens": rows, "model": model}
+        return tokenizers.Tokenizer.from_str(json.dumps(whole))
+    unknown, size = model.get("unk_id"), len(model["vocab"])
+    if unknown is not None and not (type(unknown) is int and 0 <= unknown < size):
+        raise ValueError(f"its unk_id is {unknown!r:.60}")
+    if not isinstance(model.get("byte_fallback", False), bool):
+        raise ValueError(f"its byte_fallback is {model['byte_fallback']!r:.60}")
+    empty: JsonObject = {"type": "Unigram", "unk_id": None, "vocab": []}
+    whole = content | {"added_tokens": [], "model": empty}
+    return tokenizers.Tokenizer.from_str(json.dumps(whole))
+
+
+def _whole(
+    raw: tokenizers.Tokenizer, model: JsonObject, added: Sequence[AddedToken]
+) -> tokenizers.Tokenizer:
+    """Give the library's tokenizer its Unigram model and the added tokens, where it has another.
+
+    The rows go there as they are: JSON that is written for the library to read takes twice as long.
+    """
+    if not isinstance(model["vocab"], PieceRows):
+        return raw
+    fallback = model.get("byte_fallback", False)
+    raw.model = tokenizers.models.Unigram(model["vocab"], model.get("unk_id"), fallback)
+    for special, tokens in groupby(added, key=lambda token: token.special):
+        add = raw.add_special_tokens if special else raw.add_tokens
+        add([tokenizers.AddedToken(token.content, **token.flags) for token in tokens])
+    return raw
 
 
 def is_of_library(error: BaseException) -> bool:

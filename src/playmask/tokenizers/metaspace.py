@@ -7,6 +7,7 @@ from playmask.tokenizers import bpe, wordpiece
 from playmask.tokenizers.added_tokens import UNREACHABLE, AddedToken, ids_of, rows_for
 from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.engine import Engine
+from playmask.tokenizers.piece_rows import PieceRows
 from playmask.tokenizers.sentencepiece import BYTE_PIECE, DECODER, STYLES, join
 from playmask.tokenizers.sentencepiece_json import SPACE
 
@@ -17,15 +18,13 @@ def add_pieces(
     """Add tokens to the Unigram or BPE model of a tokenizer.json; no text reaches the concealed."""
     if isinstance(model["vocab"], dict):
         return wordpiece.add_beside(model, tokens)
-    names = ids_of(model)
-    hide = set(concealed) - {model["vocab"][n][0] for n in [model.get("unk_id")] if n is not None}
-    vocab = [[name + UNREACHABLE if name in hide else name, n] for name, n in model["vocab"]]
-    rows = {number: name for name, number in rows_for(tokens, names).items()}
-    size = max(rows, default=-1) + 1
-    vocab += [[f"{UNREACHABLE}{place}", 0.0] for place in range(len(vocab), size)]
-    for place, name in rows.items():
-        vocab[place] = [name, vocab[place][1]]
-    return model | {"vocab": vocab}
+    pieces = PieceRows(model["vocab"]) if type(model["vocab"]) is list else model["vocab"]
+    size, unknown = len(pieces), model.get("unk_id")
+    hidden = {pieces.ids[name]: name + UNREACHABLE for name in concealed if name in pieces.ids}
+    rows = {number: name for name, number in rows_for(tokens, pieces.ids).items()}
+    empty = {place: f"{UNREACHABLE}{place}" for place in range(size, max(rows, default=-1) + 1)}
+    changes = {n: name for n, name in hidden.items() if n != unknown} | empty | rows
+    return model | {"vocab": pieces.renamed(changes) if changes else pieces}
 
 
 def keep_pieces(model: JsonObject, ids: list[int]) -> JsonObject:
@@ -37,9 +36,10 @@ def keep_pieces(model: JsonObject, ids: list[int]) -> JsonObject:
 
 
 def _required(model: JsonObject) -> list[int]:
-    bytes_ = [n for name, n in ids_of(model).items() if BYTE_PIECE.fullmatch(name)]
     unknown = [] if model.get("unk_id") is None else [model["unk_id"]]
-    return [*unknown, *(bytes_ if model.get("byte_fallback") else [])]
+    if not model.get("byte_fallback"):
+        return unknown
+    return [*unknown, *(n for name, n in ids_of(model).items() if BYTE_PIECE.fullmatch(name))]
 
 
 def _support(model: JsonObject, ids: set[int]) -> Iterable[int]:

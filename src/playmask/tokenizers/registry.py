@@ -1,5 +1,7 @@
 """The registry of tokenization algorithms, and which one a tokenizer.json is of."""
 
+from collections.abc import Callable
+
 from playmask.errors import ConfigError, DataError, InputError, PlaymaskError
 from playmask.files import JsonObject, PathLike
 from playmask.tokenizers import added_tokens
@@ -7,7 +9,7 @@ from playmask.tokenizers.added_token_splitter import distinct
 from playmask.tokenizers.added_tokens import NOTES, AddedToken
 from playmask.tokenizers.algorithm import ROLES, Algorithm, Style, TokenizerEngine
 from playmask.tokenizers.bpe import BYTE_BPE, LETTER_BPE
-from playmask.tokenizers.content_checks import checked
+from playmask.tokenizers.content_checks import CheckedContent, checked
 from playmask.tokenizers.engine import is_of_library
 from playmask.tokenizers.metaspace import METASPACE
 from playmask.tokenizers.sentencepiece import SENTENCEPIECE
@@ -23,6 +25,8 @@ def parts_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, Tokenize
     Raises: DataError if it is of an unknown algorithm, or damaged
     """
     content = checked(content, source)
+    if content["model"]["type"] == "Unigram":
+        content = _declaring(content)
     algorithm, engine = _engine(content, source)
     style = style_of(algorithm, engine, source)
     exposed = _exposed(engine, style)
@@ -32,11 +36,31 @@ def parts_of(content: JsonObject, source: PathLike) -> tuple[Algorithm, Tokenize
     return algorithm, engine, style
 
 
+def _declaring(content: JsonObject) -> JsonObject:
+    """Declare special tokens that a Unigram model's file does not say are special.
+
+    Texts reach all of its tokens, as they are written, and an engine made anew takes its time.
+    """
+    model, added = content["model"], added_tokens.of(content)
+    notes = model.get(NOTES) or {}
+    if "sentencepiece" in notes:  # whose library finds no control piece in a text
+        return content
+    ids = {**added_tokens.ids_of(model), **{token.content: token.id for token in added}}
+    style = _style_of(METASPACE, ids.get, notes)
+    known = {token.content for token in added}
+    special = (token for role, token in style.special.items() if role != "unk")
+    rows = [AddedToken(t, ids[t]).json() for t in special if t in ids and t not in known]
+    declared = sorted([*content["added_tokens"], *rows], key=lambda row: row["id"])
+    return CheckedContent({**content, "added_tokens": declared}) if rows else content
+
+
 def _exposed(engine: TokenizerEngine, style: Style) -> list[AddedToken]:
     """Find the special tokens that texts reach, since the file does not say that they are."""
     ids = {token: engine.find(token) for role, token in style.special.items() if role != "unk"}
     known = {token.content for token in engine.added}
     plain = [AddedToken(t, n) for t, n in ids.items() if n is not None and t not in known]
+    if not plain:
+        return []
     try:
         rows = engine.tokenize([token.content for token in plain])
     except InputError:  # a text that is no token of its own
@@ -72,16 +96,7 @@ def style_of(algorithm: Algorithm, engine: TokenizerEngine, source: PathLike) ->
     A declared token counts where the vocabulary has it, and no other role is its.
     Raises: DataError naming those that are missing
     """
-    style = next(
-        (style for style in algorithm.styles if style.fits(engine.find)), algorithm.styles[-1]
-    )
-    others = {token: role for role, token in style.special.items()}
-    declared = {
-        role: token
-        for role, token in (engine.notes.get("roles") or {}).items()
-        if role in ROLES and engine.find(token) is not None and others.get(token, role) == role
-    }
-    style = style._replace(special=style.special | declared)
+    style = _style_of(algorithm, engine.find, engine.notes)
     needed = (style.special[role] for role in style.needed)
     missing = [token for token in needed if engine.find(token) is None]
     if missing:
@@ -90,3 +105,15 @@ def style_of(algorithm: Algorithm, engine: TokenizerEngine, source: PathLike) ->
             "add a line for each."
         )
     return style
+
+
+def _style_of(algorithm: Algorithm, find: Callable[[str], int | None], notes: JsonObject) -> Style:
+    """The first style whose special tokens are there, with those that files declare."""
+    style = next((style for style in algorithm.styles if style.fits(find)), algorithm.styles[-1])
+    others = {token: role for role, token in style.special.items()}
+    declared = {
+        role: token
+        for role, token in (notes.get("roles") or {}).items()
+        if role in ROLES and find(token) is not None and others.get(token, role) == role
+    }
+    return style._replace(special=style.special | declared)

@@ -17,6 +17,7 @@ from playmask.tokenizers import added_tokens, frames, vocabulary_files
 from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.algorithm import ROLES
 from playmask.tokenizers.encoding import Encoding, Frame
+from playmask.tokenizers.piece_rows import collecting_later
 from playmask.tokenizers.registry import parts_of
 from playmask.tokenizers.text_checks import check_texts
 from playmask.tokenizers.truncation import Truncate, Truncation
@@ -95,7 +96,8 @@ class Tokenizer:
         Raises:    ConfigError if there is no such file or marker, DataError if one is damaged, or
                    two of them say different things
         """
-        return Tokenizer(*vocabulary_files.read(path, lowercase, words, markers))
+        with collecting_later():
+            return Tokenizer(*vocabulary_files.read(path, lowercase, words, markers))
 
     @classmethod
     def from_texts(

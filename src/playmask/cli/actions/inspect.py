@@ -21,6 +21,7 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank
 from playmask.tasks.published import published_model, settings_of
 from playmask.tasks.saving import TASK
+from playmask.tasks.similarity.published_encoder import lists_encoder, stored_encoder
 from playmask.tasks.trained_heads import choices, layers_of_head
 
 KINDS = {
@@ -126,9 +127,12 @@ def _saved(source: Source) -> dict[str, Any] | None:
 
 def _published(source: Source, report: Report) -> tuple[dict[str, Any] | None, list[str]]:
     """The task that a published model becomes, and what is guessed, or why it becomes none."""
-    if not report.head:
+    if not report.head and not lists_encoder(source.directory):
         return None, []
     try:
+        if lists_encoder(source.directory):
+            encoder = stored_encoder(source.directory).settings
+            return {"task": encoder.task, "settings": to_json(encoder)}, []
         stored = published_model(source, report)
         settings = settings_of(stored)
     except (CheckpointError, ConfigError) as error:

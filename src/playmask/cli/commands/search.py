@@ -27,6 +27,12 @@ def search(
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with all sentences; slower, misses none.")
     ] = False,
+    prompt: Annotated[
+        str | None, typer.Option(help="The encoder's prompt for texts, by name, such as query.")
+    ] = None,
+    sentence_prompt: Annotated[
+        str | None, typer.Option(help="The encoder's prompt for sentences, such as passage.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
 ) -> None:
     """Find the sentences of a file that are most similar to a text, by their vectors.
@@ -46,14 +52,16 @@ def search(
     task = load_task(task_directory)
     if not isinstance(task, SentenceEncoder):
         raise ConfigError(f"{task_directory} is a task {task.name!r}, which makes no vectors.")
+    for name in (prompt, sentence_prompt):
+        task.settings.prompt_text(name)  # refuses one that there is not
     skipped: list[str] = []
     skip = skipped.append if skip_bad else None
     sentences = [e.text for e in input_texts.in_file(file, skipped if skip_bad else None)]
     note_skipped(file, skipped)
-    searchable = _index(task, sentences, index)
+    searchable = _index(task, sentences, index, sentence_prompt)
     groups: Any = [text] if text else _arriving(sys.stdin.buffer, skip)
     for group in groups:
-        answers = searchable.search(group, n, exact=exact)
+        answers = searchable.search(group, n, exact=exact, prompt=prompt)
         print_json_lines(_answer(*both) for both in zip(group, answers, strict=True))
 
 
@@ -71,7 +79,7 @@ def _arriving(stream: Any, skip: Any) -> Any:
 
 
 def _index(
-    task: "SentenceEncoder", sentences: list[str], directory: Path | None
+    task: "SentenceEncoder", sentences: list[str], directory: Path | None, prompt: str | None
 ) -> "SentenceIndex":
     """The index that a folder keeps of the sentences, or a new one, which it keeps from then on."""
     from playmask.cli.output import note
@@ -85,10 +93,10 @@ def _index(
         except CheckpointError as error:
             note(f"{error} This is done now.")
         else:
-            if stored.sentences == sentences:
+            if stored.sentences == sentences and stored.prompt == prompt:
                 return stored
             note(f"The index in {directory} is of other sentences; it is made anew.")
-    index = task.index(sentences)
+    index = task.index(sentences, prompt=prompt)
     if directory is not None:
         index.save(directory)
         note(f"The index of {len(index):,} sentences is kept in {directory}.")

@@ -1,6 +1,6 @@
 """How the sites of a text become one vector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -23,20 +23,33 @@ class Pooling(NamedTuple):
 
 def heads_of(pooling: str) -> Any:
     """The heads of a model that a pooling needs."""
-    return "pool" if pooling == "pooled" else ()
+    return "pool" if "pooled" in pooling else ()
 
 
 def pooling_of(name: str, transformer: Transformer) -> Pooling:
-    """The pooling of a name, for a Transformer that can be pooled so."""
-    if name not in POOLINGS:
-        raise ConfigError(f"There is no pooling {name!r}.{nearest(name, POOLINGS)}")
+    """The pooling of a name, or of several ("max+mean"), for a Transformer that can have it."""
+    parts = [part.strip() for part in name.split("+")]
+    odd = next((part for part in parts if part not in POOLINGS), None)
+    if odd is not None:
+        raise ConfigError(f"There is no pooling {odd!r}.{nearest(odd, POOLINGS)}")
     if transformer.architecture.decoder is not None:
         raise ConfigError(
             "Texts are read as a vector by an encoder; load this model with decoder=None."
         )
-    if name == "pooled" and "pool" not in transformer.heads:
+    if "pooled" in parts and "pool" not in transformer.heads:
         raise ConfigError("The pooling 'pooled' is that of a model with the head 'pool'.")
-    return POOLINGS[name]
+    return joined([POOLINGS[part] for part in parts])
+
+
+def joined(poolings: Sequence[Pooling]) -> Pooling:
+    """The vectors of several poolings, one behind the other."""
+    if len(poolings) == 1:
+        return poolings[0]
+
+    def pool(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+        return ops.concatenate([each.pool(outputs, valid) for each in poolings], axis=-1)
+
+    return Pooling(pool, sum(each.widths for each in poolings))
 
 
 def _mean(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
@@ -45,12 +58,20 @@ def _mean(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
     return total / ops.maximum(ops.sum(weights, axis=1), 1)
 
 
+def _mean_sqrt_length(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+    weights = ops.cast(valid, outputs["hidden"].dtype)
+    total = ops.sum(outputs["hidden"] * weights, axis=1)
+    return total / ops.sqrt(ops.maximum(ops.sum(weights, axis=1), 1))
+
+
+def _weighted_mean(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+    weights = ops.cast(valid, outputs["hidden"].dtype)
+    weights = weights * ops.cumsum(weights, axis=1)  # the first token counts once, the second twice
+    return ops.sum(outputs["hidden"] * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1)
+
+
 def _max(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
     return ops.max(ops.where(valid, outputs["hidden"], HIDDEN), axis=1)
-
-
-def _both(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
-    return ops.concatenate([_mean(outputs, valid), _max(outputs, valid)], axis=-1)
 
 
 def _last(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
@@ -59,11 +80,16 @@ def _last(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
 
 
 POOLINGS = {
-    "mean_max": Pooling(_both, widths=2),
+    "mean_max": joined([Pooling(_mean), Pooling(_max)]),
     "mean": Pooling(_mean),
+    "max": Pooling(_max),
+    "mean_sqrt_length": Pooling(_mean_sqrt_length),
+    "weighted_mean": Pooling(_weighted_mean),
     "first": Pooling(lambda outputs, valid: outputs["hidden"][:, 0]),
     "last": Pooling(_last),
     "pooled": Pooling(lambda outputs, valid: outputs["pooled"]),
 }
-"""How sites become one vector: "last" suits language models, whose last site alone has seen all;
-"pooled" is the pretrained pooler of a model with heads="pool"."""
+"""How sites become one vector: "mean_sqrt_length" divides their sum by the root of their number,
+"weighted_mean" counts each as often as its place says (Muennighoff 2022, SGPT); "last" suits
+language models, whose last site alone has seen all; "pooled" is the pretrained pooler of a model
+with heads="pool"."""

@@ -12,7 +12,9 @@ from playmask.tasks.settings import CUT, LABELS, TaskSettings
 if TYPE_CHECKING:
     from playmask.tasks.published_model import PublishedModel
 
-Pooling = Literal["mean_max", "mean", "first", "last", "pooled"]
+Pooling = Literal[
+    "mean_max", "mean", "max", "mean_sqrt_length", "weighted_mean", "first", "last", "pooled"
+]
 POOLING = "How hidden states become one vector:"
 MASK, TEXT, PAIR = "[MASK]", "{text}", "{pair}"  # what a pattern holds
 

@@ -1,5 +1,7 @@
 """The network and the loss of sentence vectors: pairs are found among the batch (SimBERT)."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -11,24 +13,38 @@ from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.tasks.classification.pooling import pooling_of
 from playmask.tasks.network import TaskNetwork
+from playmask.tasks.similarity.settings import EncoderSettings
+from playmask.tasks.similarity.vector_layers import layer_of, size_after, unit_length
 
 
 class SentenceNetwork(TaskNetwork):
-    """A Transformer, whose sites of the first segment become a vector; no weights of its own.
+    """A Transformer, whose sites of the first segment become a vector by some steps.
 
-    Shapes: inputs as a Transformer's -> {"vectors": (B, D) of the length 1}, and where it writes
+    Shapes: inputs as a Transformer's -> {"vectors": (B, size)}, and where it writes
     {"logits": (B, R, vocabulary)}
     """
 
-    def __init__(self, transformer: Transformer, pooling: str, *, writes: bool) -> None:
+    def __init__(self, transformer: Transformer, settings: EncoderSettings) -> None:
         super().__init__(transformer)
-        self.pooling, self.writes = pooling_of(pooling, transformer), writes
-        if writes and ("mlm" not in transformer.heads or transformer.architecture.order != "unilm"):
+        self.pooling = pooling_of(settings.pooling, transformer)
+        self.writes = settings.language_model > 0
+        self.recipes = settings.steps
+        self.steps = [layer_of(step, number) for number, step in enumerate(settings.steps)]
+        if self.writes and (
+            "mlm" not in transformer.heads or transformer.architecture.order != "unilm"
+        ):
             raise ConfigError(
                 "A model that also learns to write similar sentences has the head 'mlm' and the "
                 "order 'unilm': load with heads='mlm' and mask='unilm', or give language_model=0."
             )
         self.build(None)
+
+    def build(self, shape: Any = None) -> None:
+        """Create the weights of the steps."""
+        self.size = self.transformer.architecture.width * self.pooling.widths
+        for recipe, step in zip(self.recipes, self.steps, strict=True):
+            step.build((None, self.size))
+            self.size = size_after(recipe, self.size)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Make a vector of each text, and score the tokens of its pair."""
@@ -37,8 +53,11 @@ class SentenceNetwork(TaskNetwork):
         if "segments" in inputs:
             valid = ops.logical_and(valid, ops.equal(inputs["segments"], 0))
         pooled = self.pooling.pool(outputs, ops.expand_dims(valid, -1))
-        vectors = {"vectors": ops.normalize(ops.cast(pooled, "float32"), axis=-1)}
-        return {**vectors, "logits": outputs["logits"]} if self.writes else vectors
+        vectors = ops.cast(pooled, "float32")
+        for step in self.steps:
+            vectors = step(vectors, training=training)
+        answer = {"vectors": vectors}
+        return {**answer, "logits": outputs["logits"]} if self.writes else answer
 
     def vectors(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The vectors alone; a vocabulary head has to read one place then."""
@@ -60,6 +79,7 @@ def similarities(pairs: Tensor, vectors: Tensor, scale: float) -> tuple[Tensor, 
     other = ops.take(sentence, pair)
     same = (sentence[None] == sentence[:, None]) | (sentence[None] == other[:, None])
     positive = ops.arange(ops.shape(pair)[0], dtype="int32")[None] == pair[:, None]
+    vectors = unit_length(vectors)
     logits = scale * ops.matmul(vectors, ops.transpose(vectors))
     hidden = (same | ops.logical_not(there)[None]) & ops.logical_not(positive)
     return pair, ops.where(hidden, HIDDEN, logits)
@@ -89,10 +109,15 @@ def pair_accuracy(y_true: Tensor, y_pred: Tensor) -> Tensor:
     return ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == pair, "float32")
 
 
-def both_ways(inputs: dict[str, npt.NDArray[np.int32]]) -> dict[str, npt.NDArray[np.int32]]:
-    """The rows [CLS] a [SEP] b [SEP] of a batch, and after them all [CLS] b [SEP] a [SEP]."""
+def both_ways(
+    inputs: dict[str, npt.NDArray[np.int32]], head: int = 1
+) -> dict[str, npt.NDArray[np.int32]]:
+    """The rows [CLS] a [SEP] b [SEP] of a batch, and after them all [CLS] b [SEP] a [SEP].
+
+    head: how many tokens stand before a text
+    """
     part = np.where(inputs["segments"] == 1, 1, 2)
-    part[:, 0], part[~inputs["valid"]] = 0, 3
+    part[:, :head], part[~inputs["valid"]] = 0, 3
     places = np.argsort(part, axis=1, kind="stable")
     turned = {name: np.take_along_axis(values, places, 1) for name, values in inputs.items()}
     turned["segments"] = (np.take_along_axis(part, places, 1) == 2).astype("int32")

@@ -1,6 +1,6 @@
 """Vectors of sentences, close where sentences are similar; and writing similar ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from playmask.metrics.similarity import correlation, retrieval
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.access import one_state
-from playmask.runtime.batches import Batch, Batches, Row
+from playmask.runtime.batches import Batch, Batches, Row, bucket, buckets
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import DIGITS
 from playmask.tasks.classification.pooling import heads_of
@@ -23,15 +23,25 @@ from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.network import Encoded
 from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.similarity.contrast import Contrast, SentenceNetwork, both_ways, pair_accuracy
-from playmask.tasks.similarity.index import SentenceIndex
+from playmask.tasks.similarity.index import SentenceIndex, normalized
 from playmask.tasks.similarity.pairs import check_pair, read_sentences, scores_of
 from playmask.tasks.similarity.settings import EncoderSettings
+from playmask.tasks.similarity.vector_steps import UnitLength
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.source_target import SourceTarget
 from playmask.tasks.writing.tokens import log_probability
 from playmask.tasks.writing.writer import Writer, picked
 from playmask.tokenizers import Tokenizer
+
+Vectors = npt.NDArray[np.float32]
+COMPARISONS: dict[str, Callable[[Vectors, Vectors], Vectors]] = {
+    "cosine": lambda one, other: np.sum(normalized(one) * normalized(other), axis=1),
+    "dot": lambda one, other: np.sum(one * other, axis=1),
+    "euclidean": lambda one, other: -np.linalg.norm(one - other, axis=1),
+    "manhattan": lambda one, other: -np.abs(one - other).sum(axis=1),
+}
+"""How similar the rows of two arrays of vectors are: higher means more."""
 
 
 class SentenceEncoder(Task[EncoderSettings]):
@@ -41,7 +51,7 @@ class SentenceEncoder(Task[EncoderSettings]):
     to write the second one with the UniLM mask, so that the first one is read alone; and to find
     the vector of the second among those of the batch.
 
-    Shapes: `encode` makes float32 (texts, D) of the length 1
+    Shapes: `encode` makes float32 (texts, D), of the length 1 unless the settings' steps end else
     Units:  similarities are cosines, -1 to 1
     Raises: ConfigError for a model that cannot write where language_model is above 0
     Source: Su 2020 (kexue 7427), SimBERT
@@ -54,6 +64,10 @@ class SentenceEncoder(Task[EncoderSettings]):
 
     settings_class = EncoderSettings
     scores_answers: ClassVar[bool] = False
+    dialects: ClassVar[Mapping[str, Any]] = {
+        **Task.dialects,
+        "sentence-transformers": "playmask.tasks.similarity.publishing:publish",
+    }
 
     @classmethod
     def model_options(cls, settings: EncoderSettings) -> Fields:
@@ -70,15 +84,20 @@ class SentenceEncoder(Task[EncoderSettings]):
         """Build the network around a Transformer."""
         if settings.scale <= 0:
             raise ConfigError(f"scale is above 0, not {settings.scale}.")
-        if len(tokenizer.frame.head) != 1 or tokenizer.frame.end != (tokenizer.sep,):
-            raise ConfigError("The tokenizer puts no [CLS] before texts and no [SEP] behind them.")
-        writes = settings.language_model > 0
-        return SentenceNetwork(transformer, settings.pooling, writes=writes)
+        writes, frame = settings.language_model > 0, tokenizer.frame
+        if writes and (len(frame.head) != 1 or frame.end != (tokenizer.sep,)):
+            raise ConfigError(
+                "The tokenizer puts no [CLS] before texts and no [SEP] behind them, which writing "
+                "needs; give language_model=0."
+            )
+        return SentenceNetwork(transformer, settings)
 
     def check_length(self) -> None:
-        """In training, both sentences stand in one row."""
+        """In training, both sentences stand in one row where the second is written."""
         needed, positions = self.settings.row_length, self.transformer.architecture.limit
-        if positions is not None and needed > positions:
+        if not self.network.writes:
+            super().check_length()
+        elif positions is not None and needed > positions:
             raise ConfigError(
                 f"Two sentences of max_length {self.settings.max_length} take {needed} "
                 f"positions, but the model has {positions}."
@@ -147,24 +166,29 @@ class SentenceEncoder(Task[EncoderSettings]):
                 f"{getattr(all_of, 'source', '')}A batch needs two similar pairs at least, to tell "
                 f"them apart; there are {len(examples)}, and the batch size is {batch_size}."
             )
-        return super().batches(examples, batch_size, **options)
+        lengths = buckets(2 * self.settings.max_length)
+        return super().batches(examples, batch_size, lengths=lengths, **options)
 
     def encode_examples(self, examples: Sequence[Example]) -> Encoded:
         """Both sentences of each pair in a row, cut as they are where they stand first."""
-        sources = self.form.sources([example.text for example in examples])
-        pairs = self.form.sources([str(example.pair) for example in examples])
-        return self.form.encode(sources, [pair[1:] for pair in pairs])
+        sources = self.token_rows([example.text for example in examples])
+        pairs = self.token_rows([str(example.pair) for example in examples])
+        head = len(self.tokenizer.frame.head)
+        return self.form.encode(sources, [pair[head:] for pair in pairs])
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Both ways of each pair: where its vector's pair stands, and what is to be written."""
         inputs, _, weights = batch
-        inputs, weights = both_ways(inputs), np.concatenate([weights, weights])
+        inputs = both_ways(inputs, len(self.tokenizer.frame.head))
+        weights = np.concatenate([weights, weights])
         first = np.where(inputs["segments"] == 0, inputs["tokens"], -1)
         _, sentence = np.unique(first, axis=0, return_inverse=True)
         place = (np.arange(len(weights)) + len(weights) // 2) % len(weights)
         pairs = np.stack([np.where(weights > 0, place, -1), sentence.reshape(-1)], 1)
         if not self.network.writes:
             inputs["valid"] &= inputs.pop("segments") == 0
+            longest = bucket(int(inputs["valid"].sum(1).max()), buckets(self.settings.max_length))
+            inputs = {name: rows[:, :longest] for name, rows in inputs.items()}
             return inputs, {"vectors": pairs}, {"vectors": weights}
         inputs, tokens, counts = self.form.stack_batch((inputs, pairs, weights))
         return (
@@ -175,28 +199,42 @@ class SentenceEncoder(Task[EncoderSettings]):
 
     def row(self, text: str) -> Row:
         """The tokens of a sentence."""
-        return {"tokens": self.form.sources([text])[0]}
+        return {"tokens": self.token_rows([text])[0]}
+
+    def token_rows(self, texts: Sequence[str], prompt: str | None = None) -> list[list[int]]:
+        """The tokens of sentences, each behind the text of a prompt."""
+        before = self.settings.prompt_text(prompt)
+        return self.form.sources([before + text for text in texts])
 
     # Use
 
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The vectors of texts: float32 (texts, D), each of the length 1."""
+    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> Vectors:
+        """The vectors of texts: float32 (texts, D), of the length 1 where the steps end so.
+
+        prompt: the name of one of the settings' prompts, whose text is put before each; None: their
+        default, if there is one; "": none
+        Raises: ConfigError for a prompt that there is not; InputError for an empty text, which has
+                no vector unless the settings say so
+        """
         several = texts_of(list(texts))
         empty = next((i for i, text in enumerate(several) if not text.strip()), None)
-        if empty is not None:
+        if empty is not None and not self.settings.empty:
             raise InputError(f"Text {empty} is empty; it has no vector.")
-        outputs = self.predictor([{"tokens": tokens} for tokens in self.form.sources(several)])
-        size = self.transformer.architecture.width * self.network.pooling.widths
-        return np.array([output["vectors"] for output in outputs], "float32").reshape(-1, size)
+        rows = self.token_rows(several, prompt)
+        outputs = self.predictor([{"tokens": tokens} for tokens in rows])
+        vectors = np.array([output["vectors"] for output in outputs], "float32")
+        return vectors.reshape(-1, self.network.size)
 
     @one_state
-    def similarity(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
-        """The cosine of the vectors of each pair, -1 to 1: float32 (pairs,)."""
+    def similarity(self, pairs: Sequence[tuple[str, str]]) -> Vectors:
+        """How similar the vectors of each pair are, by the settings' comparison: float32 (pairs,).
+
+        Units: cosines, -1 to 1; products, or distances below 0, where another comparison is chosen
+        """
         if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
             raise InputError("A similarity is of pairs of texts.")
         one, other = (self.encode([pair[i] for pair in pairs]) for i in range(2))
-        cosines: npt.NDArray[np.float32] = np.sum(one * other, axis=1)
-        return cosines
+        return COMPARISONS[self.settings.comparison](one, other)
 
     def predict(self, texts: Any) -> Any:
         """The vector of a text, the similarity of a pair, or those of a list of either."""
@@ -206,9 +244,16 @@ class SentenceEncoder(Task[EncoderSettings]):
             return self.similarity(texts)
         return self.encode(texts_of(texts))
 
-    def index(self, sentences: Sequence[str]) -> SentenceIndex:
-        """An index of sentences, to search for similar ones; it needs the library usearch."""
-        return SentenceIndex.of(self, sentences)
+    def index(self, sentences: Sequence[str], *, prompt: str | None = None) -> SentenceIndex:
+        """An index of sentences, to search for similar ones; it needs the library usearch.
+
+        prompt: of the sentences, as of `encode`; texts that are searched for may have another
+        Raises: ConfigError for an encoder whose vectors are not compared by cosines
+        """
+        comparison = self.settings.comparison
+        if comparison != "cosine" and self.settings.steps[-1:] != (UnitLength(),):
+            raise ConfigError(f"An index compares by cosines, this encoder by {comparison}.")
+        return SentenceIndex.of(self, sentences, prompt)
 
     @cached_property
     def writer(self) -> Writer:
@@ -248,9 +293,9 @@ class SentenceEncoder(Task[EncoderSettings]):
             scores = correlation(cosines.tolist(), scores_of(examples).tolist())
             return {**scores._asdict(), **count}
         number = {text: i for i, text in enumerate(dict.fromkeys(str(e.pair) for e in examples))}
-        queries = self.encode([example.text for example in examples])
+        queries = normalized(self.encode([example.text for example in examples]))
         right = [number[str(example.pair)] for example in examples]
-        return {**retrieval(queries, self.encode([*number]), right)._asdict(), **count}
+        return {**retrieval(queries, normalized(self.encode([*number])), right)._asdict(), **count}
 
     def answer_json(self, example: Example, answer: Any) -> Fields:
         """The cosine of a pair, or the vector of a text."""

@@ -18,10 +18,10 @@ SAME = 0.99  # the least cosine of a sentence's vector with the one an encoder m
 
 
 class Encoder(Protocol):
-    """What makes a vector of each text: float32 (texts, D), each of the length 1."""
+    """What makes a vector of each text: float32 (texts, D)."""
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """The vectors of texts."""
+    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> np.ndarray:
+        """The vectors of texts; it is called with a prompt's name where one is named."""
 
 
 class Found(NamedTuple):
@@ -45,31 +45,38 @@ class SentenceIndex:
 
     """
 
-    def __init__(self, encoder: Encoder, sentences: list[str], vectors: Any) -> None:
+    def __init__(
+        self, encoder: Encoder, sentences: list[str], vectors: Any, prompt: str | None = None
+    ) -> None:
         self.encoder, self.sentences, self.vectors = encoder, sentences, vectors
+        self.prompt = prompt
 
     @classmethod
-    def of(cls, encoder: Encoder, sentences: Sequence[str]) -> Self:
+    def of(cls, encoder: Encoder, sentences: Sequence[str], prompt: str | None = None) -> Self:
         """Make vectors of sentences, and an index of those.
 
+        prompt: the name of the encoder's prompt that the sentences are encoded with
         Raises: InputError where there is no sentence, or an empty one
         """
         sentences = texts_of(list(sentences))
         if not sentences:
             raise InputError("There are no sentences; an index needs one at least.")
         index = _library()
-        vectors = encoder.encode(sentences)
+        vectors = _encoded(encoder, sentences, prompt)
         vectors_index = index(ndim=vectors.shape[1], metric="ip", dtype="f32")
         vectors_index.add(np.arange(len(vectors)), vectors)
-        return cls(encoder, sentences, vectors_index)
+        return cls(encoder, sentences, vectors_index, prompt)
 
     def __len__(self) -> int:
         return len(self.sentences)
 
-    def search(self, texts: Any, n: int = 10, *, exact: bool = False) -> Any:
+    def search(
+        self, texts: Any, n: int = 10, *, exact: bool = False, prompt: str | None = None
+    ) -> Any:
         """The n sentences most similar to a text, the best first; or those to each of a list.
 
-        exact: compare with all sentences, which takes longer and misses none
+        exact: compare with all sentences, which takes longer and misses none; prompt: the name of
+        the encoder's prompt that the texts are encoded with
         """
         if n < 1:
             raise InputError(f"n is {n}; one sentence at least is to be found.")
@@ -77,7 +84,7 @@ class SentenceIndex:
         if not several:
             return []
         count = min(n, len(self))
-        matches = self.vectors.search(self.encoder.encode(several), count, exact=exact)
+        matches = self.vectors.search(_encoded(self.encoder, several, prompt), count, exact=exact)
         shape = len(several), count
         keys, distances = np.reshape(matches.keys, shape), np.reshape(matches.distances, shape)
         answers = [
@@ -91,7 +98,9 @@ class SentenceIndex:
         directory = Path(directory)
         with committing(directory) as staging:
             _write(self.vectors, staging / VECTORS)
-            write_json(staging / SENTENCES, {"format": 1, "sentences": self.sentences})
+            prompt = {} if self.prompt is None else {"prompt": self.prompt}
+            content = {"format": 1, "sentences": self.sentences, **prompt}
+            write_json(staging / SENTENCES, content)
         return directory
 
     @classmethod
@@ -106,20 +115,33 @@ class SentenceIndex:
             raise CheckpointError(f"There is no index in {directory}: it has no {SENTENCES}.")
         if (directory / VECTORS).is_file():
             read_manifest(directory).verify([SENTENCES, VECTORS])
-        sentences = read_json(directory / SENTENCES).get("sentences") or []
+        content = read_json(directory / SENTENCES)
+        sentences, prompt = content.get("sentences") or [], content.get("prompt")
         vectors = _library().restore(str(directory / VECTORS))
         if not sentences or vectors is None or len(vectors) != len(sentences):
             raise CheckpointError(
                 f"{directory} holds no whole index: {VECTORS} has not the vectors of {SENTENCES}."
             )
-        (known,) = encoder.encode(sentences[:1])
+        (known,) = _encoded(encoder, sentences[:1], prompt)
         stored = vectors.get(0)
         if stored.shape != known.shape or float(stored @ known) < SAME:
             raise CheckpointError(
                 f"The index in {directory} was made by another encoder, or before more training; "
                 "make it anew."
             )
-        return cls(encoder, sentences, vectors)
+        return cls(encoder, sentences, vectors, prompt)
+
+
+def normalized(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of the length 1, whose products are cosines; one of zeros stays so."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+def _encoded(encoder: Encoder, texts: Sequence[str], prompt: str | None) -> np.ndarray:
+    """The vectors of texts behind a prompt, of the length 1."""
+    vectors = encoder.encode(texts) if prompt is None else encoder.encode(texts, prompt=prompt)
+    return normalized(vectors)
 
 
 def _write(vectors: Any, file: Path) -> None:

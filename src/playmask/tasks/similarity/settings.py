@@ -1,17 +1,20 @@
 """Settings of the tasks that compare sentences."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
-from playmask.errors import ConfigError
+from playmask.errors import ConfigError, nearest
 from playmask.model.recipes import option, recipe
 from playmask.model.vector_transform import VectorTransform
 from playmask.tasks.classification.settings import POOLING, Pooling, TextSettings
 from playmask.tasks.published_labels import LABEL, labels_json
 from playmask.tasks.settings import CUT, TaskSettings
+from playmask.tasks.similarity.vector_steps import Prompt, UnitLength, VectorStep
 
 if TYPE_CHECKING:
     from playmask.tasks.published_model import PublishedModel
 
+POOLINGS = ", ".join(get_args(Pooling))
 PYTORCH = {
     "sigmoid": ("torch.nn.modules.activation.Sigmoid", "torch.nn.Sigmoid"),
     "identity": ("torch.nn.modules.linear.Identity", "torch.nn.Identity"),
@@ -46,7 +49,13 @@ def score_json(activation: str) -> dict[str, Any]:
 
 @recipe
 class EncoderSettings(TaskSettings):
-    """Settings of a SentenceEncoder; scale: of the cosines in its contrastive loss."""
+    """Settings of a SentenceEncoder; scale: of the cosines in its contrastive loss.
+
+    steps: what becomes of a pooled vector; prompts: texts before sentences, by name, also as a
+    dict; prompt: the name of the one that is put there where no other is named; empty: whether
+    texts of nothing but spaces have vectors; comparison: how similar two vectors are
+    Raises: ConfigError for a prompt that is none of the prompts, or steps that are none
+    """
 
     task: ClassVar[str] = "similar"
     summary: ClassVar[str] = "Train an encoder of sentences: vectors close where they are similar."
@@ -54,7 +63,9 @@ class EncoderSettings(TaskSettings):
     usage: ClassVar[str] = "search {out} sentences.txt --text …"
 
     max_length: int = option(default=64, text="Tokens a sentence is cut to.", minimum=4)
-    pooling: Pooling = option(default="first", text=POOLING)
+    pooling: str = option(
+        default="first", text=f"{POOLING} {POOLINGS}, or several, as in max+mean."
+    )
     language_model: float = option(
         default=1.0, text="Weight of writing the other sentence; 0: vectors alone.", minimum=0
     )
@@ -62,11 +73,42 @@ class EncoderSettings(TaskSettings):
         default=None, text="The lowest score of pairs to learn from. Default: the highest there is."
     )
     scale: float = option(default=30.0)
+    steps: tuple[VectorStep, ...] = option(default=(UnitLength(),))
+    prompts: tuple[Prompt, ...] = option(default=())
+    prompt: str | None = option(default=None)
+    empty: bool = option(default=False)
+    comparison: Literal["cosine", "dot", "euclidean", "manhattan"] = option(default="cosine")
+
+    def __post_init__(self) -> None:
+        prompts: Any = self.prompts
+        if isinstance(prompts, Mapping):
+            prompts = tuple(Prompt(name, text) for name, text in prompts.items())
+            object.__setattr__(self, "prompts", prompts)
+        super().__post_init__()
+        names = [prompt.name for prompt in self.prompts]
+        if len({*names}) < len(names):
+            raise ConfigError(f"Each prompt needs a name of its own; received {names}.")
+        if self.prompt is not None:
+            self.prompt_text(self.prompt)
+        odd = next((step for step in self.steps if not isinstance(step, VectorStep)), None)
+        if odd is not None:
+            raise ConfigError(f"steps hold {odd!r:.60}; UnitLength() is one, Projection(256) too.")
+
+    def prompt_text(self, name: str | None) -> str:
+        """The text of a prompt by its name: None is the default one, "" none at all.
+
+        Raises: ConfigError for a name that none has
+        """
+        name = self.prompt if name is None else name
+        texts = {prompt.name: prompt.text for prompt in self.prompts}
+        if name and name not in texts:
+            raise ConfigError(f"There is no prompt {name!r:.60}.{nearest(name, texts)}")
+        return texts[name] if name else ""
 
     @property
     def row_length(self) -> int:
-        """Tokens of both sentences of a pair, which share the special ones between them."""
-        return 2 * self.max_length - 1
+        """Tokens of a sentence; of both of a pair, with one [CLS], where it writes the second."""
+        return self.max_length if self.language_model == 0 else 2 * self.max_length - 1
 
 
 @recipe
