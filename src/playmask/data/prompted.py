@@ -47,9 +47,9 @@ def prompted(example: object) -> Prompted:
         return example
     if not isinstance(example, (tuple, list)) or len(example) != 3:
         raise BadExample(f"It is {example!r:.80}, not (text, prompt, places).")
+    text, prompt, stated = example
     try:
-        return Prompted(*example)
+        places = [(start, end) for start, end in stated]
     except (TypeError, ValueError):
-        raise BadExample(
-            f"Its places are {example[2]!r:.60}, not a list of (start, end)."
-        ) from None
+        raise BadExample(f"Its places are {stated!r:.60}, not a list of (start, end).") from None
+    return Prompted(text, prompt, places)

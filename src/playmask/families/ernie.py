@@ -79,9 +79,7 @@ ERNIE = Family(
         from_fields=from_fields,
         to_fields=to_fields,
     ),
-    {
-        "huggingface": replace(NAMES, aliases=(*NAMES.aliases, (ROOT, "encoder.")))
-    },
+    {"huggingface": replace(NAMES, aliases=(*NAMES.aliases, (ROOT, "encoder.")))},
     frozenset({"ernie"}),
     marks=frozenset({"use_task_id", "task_type_vocab_size"}),
     heads=("pool", "nsp", "mlm"),

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from playmask.data.annotated import Annotated, Mention
-from playmask.data.formats.mention_json import mention_of_item
 from playmask.data.examples import Examples
+from playmask.data.formats.mention_json import mention_of_item
 from playmask.data.gathering import (
     OBJECTS,
     BadExample,

@@ -111,9 +111,7 @@ def _ends(window: Window, prompt: str, place: Place) -> tuple[int, int] | None:
     return (tokens[0], tokens[-1]) if tokens else None
 
 
-def paired(
-    logits: npt.NDArray[Any], encoding: Encoding, threshold: float
-) -> Iterator[Pair]:
+def paired(logits: npt.NDArray[Any], encoding: Encoding, threshold: float) -> Iterator[Pair]:
     """First and last tokens of the spans of a row, and how sure they are.
 
     Of the ends that are likelier than a threshold, each start goes with the nearest end that is
@@ -125,9 +123,7 @@ def paired(
     """
     chances = 1 / (1 + np.exp(-logits[: len(encoding)].astype("float64")))
     sources = np.array(encoding.sources)
-    starts, ends = (
-        np.flatnonzero((each > threshold) & (sources >= PROMPT)) for each in chances.T
-    )
+    starts, ends = (np.flatnonzero((each > threshold) & (sources >= PROMPT)) for each in chances.T)
     nearest = np.searchsorted(ends, starts)  # the number of the first end not before each start
     last = {int(i): int(start) for i, start in zip(nearest, starts, strict=True) if i < len(ends)}
     for i, first in last.items():

@@ -197,7 +197,8 @@ class UniversalExtractor(Task[UniversalSettings]):
         answers: list[Spans] = [{} for _ in several]
         level = [Query(i, name, None, answers[i]) for i in range(len(several)) for name in names]
         while level:
-            answered = [*zip(level, self.spans([self.prompt_of(several, q) for q in level]))]
+            prompts = [self.prompt_of(several, query) for query in level]
+            answered = [*zip(level, self.spans(prompts), strict=True)]
             for query, spans in answered:
                 if spans:
                     query.answer.setdefault(query.name.name, []).extend(spans)
@@ -280,8 +281,9 @@ class UniversalExtractor(Task[UniversalSettings]):
         return {"spans": _spans_json({prompt: [_span(text, prompt, *p, 1.0) for p in places]})}
 
 
-def _located(example: Prompted) -> Located:
+def _located(example: Any) -> Located:
     """The text, and where in it the spans stand."""
+    example = prompted(example)
     return Located(example.text, [place for place in example.places if place[0] >= 0])
 
 
