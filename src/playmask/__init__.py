@@ -109,6 +109,7 @@ _HOME = {
     "Tokenizer": "tokenizers",
     "TrainingOptions": "runtime.train.options",
     "Transformer": "model.transformer",
+    "UniversalExtractor": "tasks",
     "ViterbiDecoder": "labelling.tag_sequences",
     "VocabularyHead": "model.architecture",
     "Window": "model.masks",

@@ -61,6 +61,7 @@ MAKE: dict[str, Callable[[], Any]] = {
     "event tags": lambda: on()(
         playmask.EventExtractor, ["甲@trigger", "甲@乙"], method="tags", max_length=16
     ),
+    "uie": lambda: on()(playmask.UniversalExtractor, "甲", max_length=16),
     "read": lambda: on()(playmask.ReadingComprehension, max_length=32, max_answer=4),
     "read mask-fill": lambda: on()(
         playmask.ReadingComprehension, max_length=32, max_answer=4, method="mask-fill"

@@ -56,7 +56,10 @@ def dialect_of(report: Report) -> Dialect:
 def dialect_with(family: str, name: str, head: str = "") -> Dialect:
     """A dialect of a family, and the names of the head of one of its published classes."""
     dialect = FAMILIES[family].readable[name]
-    return dialect.with_rules(FAMILIES[family].published[head].rules) if head else dialect
+    if not head:
+        return dialect
+    published = FAMILIES[family].published[head]
+    return dialect.renamed(*published.roots).with_rules(published.rules)
 
 
 class Step(NamedTuple):

@@ -34,7 +34,8 @@ def head_of(source: Source, family: Family, dialect: Dialect) -> str:
     declared = class_of(source.config)
     if declared:
         match = CLASS.fullmatch(declared)
-        return match[2] if match and match[2] in family.published else ""
+        head = match[2] if match else declared
+        return head if head in family.published else ""
     fitting = _fitting(source, family, dialect)
     return fitting[0] if len(fitting) == 1 else ""
 
@@ -49,11 +50,13 @@ def _fitting(source: Source, family: Family, dialect: Dialect) -> list[str]:
     ]
 
 
-def stem_of(config: Mapping[str, Any], family: Family) -> str:
-    """What the family's classes are called before what they do."""
+def class_with(head: str, config: Mapping[str, Any], family: Family) -> str:
+    """The class of a family that has a head; that of a model whose configuration this is."""
+    if not CLASS.fullmatch(head):
+        return head  # it has the same name in all families
     usual = family.configuration.constants[CONTAINER]
     matches = [CLASS.fullmatch(class_of(each)) for each in (config, usual)]
-    return next((match[1] for match in matches if match), "")
+    return next((match[1] for match in matches if match), "") + head
 
 
 def why_no_head(source: Source, family: Family, dialect: Dialect) -> CheckpointError:
@@ -71,7 +74,7 @@ def why_no_head(source: Source, family: Family, dialect: Dialect) -> CheckpointE
         return CheckpointError(
             f"{start}: its configuration declares no class, and its tensors may be of "
             f'{" or ".join(fitting)}; write which into it, such as "architectures": '
-            f'["{stem_of(source.config, family)}{fitting[0]}"].'
+            f'["{class_with(fitting[0], source.config, family)}"].'
         )
     return CheckpointError(
         f"{start}: its configuration declares no class, and it has no head of a task."

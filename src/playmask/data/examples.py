@@ -87,6 +87,6 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def texts_in(example: Any) -> list[str]:
-    """The texts of an example: its question, its text, its pair, as far as it has them."""
-    values = (getattr(example, name, None) for name in ("question", "text", "pair"))
+    """The texts of an example: question or prompt, text and pair, as far as it has them."""
+    values = (getattr(example, name, None) for name in ("question", "prompt", "text", "pair"))
     return [value for value in values if isinstance(value, str)]

@@ -215,6 +215,16 @@ class Dialect:
         others = (rule for rule in self.rules if rule.theirs not in theirs)
         return replace(self, rules=(*others, *rules))
 
+    def renamed(self, usual: str, other: str) -> "Dialect":
+        """The dialect with names that begin with one root where they began with another."""
+        rules = (
+            replace(rule, theirs=other + rule.theirs.removeprefix(usual))
+            if rule.theirs.startswith(usual)
+            else rule
+            for rule in self.rules
+        )
+        return replace(self, rules=tuple(rules))
+
     def constant(self, theirs: str) -> Callable[[np.ndarray], bool] | None:
         """What tells whether a constant has its values; None for a tensor that is no constant."""
         return next((test for p, test in self.constants if re.search(p, theirs)), None)

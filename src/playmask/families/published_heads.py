@@ -18,6 +18,9 @@ SEQUENCE, TOKEN, QUESTION = (
 )
 """How the names of published classes end, behind the family's."""
 
+UNIVERSAL = "UIE"
+"""The class of universal information extraction, whose name is the same in all families."""
+
 OWN = "task/"
 """What the names of a task's own weights begin with, beside those of its Transformer."""
 
@@ -35,7 +38,10 @@ class PublishedHead:
 
     output: our name of the layer of logits; rules: of all its tensors; needs: weights of the model
     that it reads besides hidden states; vector: (configuration, architecture) -> how a text becomes
-    the vector that it reads, where it reads one; keys: what the configuration says of that
+    the vector that it reads, where it reads one; keys: what the configuration says of that;
+    labelled: whether its logits have the labels that the configuration names; roots: what the
+    names of the model's tensors usually begin with, and what in checkpoints of this class; stores:
+    heads of the model that these hold besides, though nothing reads them
     """
 
     output: str
@@ -43,6 +49,9 @@ class PublishedHead:
     needs: tuple[str, ...] = ()
     vector: Callable[[Config, Architecture], VectorHead] | None = None
     keys: Callable[[VectorHead], dict[str, Any]] = lambda vector: {}
+    labelled: bool = True
+    roots: tuple[str, str] = ("", "")
+    stores: tuple[str, ...] = ()
 
     @property
     def tensor(self) -> str:
@@ -81,3 +90,18 @@ def encoder_heads(sequence: PublishedHead) -> dict[str, PublishedHead]:
         TOKEN: PublishedHead(f"{OWN}tags", tuple(transposed(f"{OWN}tags", "classifier"))),
         QUESTION: PublishedHead(f"{OWN}ends", tuple(transposed(f"{OWN}ends", "qa_outputs"))),
     }
+
+
+def universal(root: str) -> PublishedHead:
+    """UIE's: a logit for the first and one for the last token of what answers a prompt.
+
+    root: what the names of the family's tensors begin with; the class calls its model `encoder`
+    Source: PaddleNLP's UIE, in the names of its conversions to PyTorch (uie_pytorch)
+    """
+    rules = (
+        *transposed(f"{OWN}start", "linear_start"),
+        *transposed(f"{OWN}end", "linear_end"),
+    )
+    return PublishedHead(
+        f"{OWN}start", rules, labelled=False, roots=(root, "encoder."), stores=("pool",)
+    )

@@ -13,6 +13,7 @@ _HOME = {
     "Found": "playmask.tasks.similarity.index",
     "MultiPrediction": "playmask.tasks.classification.answers",
     "Prediction": "playmask.tasks.classification.answers",
+    "PromptedSpan": "playmask.tasks.extraction.universal",
     "Ranked": "playmask.tasks.similarity.reranker",
     "SentenceIndex": "playmask.tasks.similarity.index",
     "Task": "playmask.tasks.task",

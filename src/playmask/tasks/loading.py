@@ -34,7 +34,7 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
 from playmask.tasks.network import check_tokenizer
 from playmask.tasks.no_tokenizer import NoTokenizer
-from playmask.tasks.published import published_model, settings_of
+from playmask.tasks.published import heads_beside, published_model, settings_of
 from playmask.tasks.registry import task_class
 from playmask.tasks.saving import TASK, all_weights, check_weights, read_settings
 from playmask.tasks.similarity.published_encoder import lists_encoder, stored_encoder
@@ -162,6 +162,7 @@ def _published(source: Source, task: str | None, tokenizer: Tokenizer | None) ->
         raise ConfigError(f"{source.directory}: {error}") from None
     needed = task_class(settings.task).model_options(settings)["heads"]
     heads = (needed,) if isinstance(needed, str) else tuple(needed)
+    heads = (*heads, *(name for name in heads_beside(source, report) if name not in heads))
     rows, ignored = Rows(architecture.vocabulary, None, None), tuple[Ignored, ...]()
     if tokenizer is None:
         tokenizer, ignored, _ = tokenizer_beside(source, rows)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from playmask.checkpoints.load_plan import dialect_of
 from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.published import CONTAINER, class_of, why_no_head
 from playmask.checkpoints.source import Source
@@ -40,8 +41,9 @@ def published_model(source: Source, report: Report) -> PublishedModel:
             f"{head.tensor} is missing. playmask.load loads its encoder."
         )
     vector = None if head.vector is None else head.vector(report.config, report.architecture)
+    logits = source.tensors.spec(head.tensor).shape[0]
     try:
-        labels = labels_in(source.config, source.tensors.spec(head.tensor).shape[0])
+        labels = labels_in(source.config, logits) if head.labelled else ()
     except ConfigError as error:
         raise ConfigError(f"{source.directory}: {error}") from None
     return PublishedModel(
@@ -68,6 +70,14 @@ def settings_of(stored: PublishedModel, task: str | None = None) -> TaskSettings
     if not fitting:
         raise ConfigError(f"No task is made of a published {stored.head}.")
     return able[fitting[0]].from_published(stored)
+
+
+def heads_beside(source: Source, report: Report) -> list[str]:
+    """The model's heads that a published checkpoint holds beside the task's."""
+    stores = FAMILIES[report.family].published[report.head].stores
+    names = filter(None, map(dialect_of(report).ours_for, source.tensors))
+    present = {name.split("/")[0] for name in names}
+    return [head for head in stores if head in present]
 
 
 def _longest(directory: Path, report: Report) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from playmask.checkpoints.dialect_tensors import DialectTensors
 from playmask.checkpoints.load_plan import OURS, dialect_with
-from playmask.checkpoints.published import CONTAINER, class_of, stem_of
+from playmask.checkpoints.published import CONTAINER, class_of, class_with
 from playmask.checkpoints.save import (
     CONTAINERS,
     check_can_be_saved,
@@ -28,8 +28,8 @@ Config = dict[str, Any]
 UNSAID = 2
 """Labels of a configuration that names none, as Hugging Face reads it."""
 
-COUNTS = ("num_labels", "_num_labels", "problem_type")
-"""Keys that say something of the labels besides id2label and label2id."""
+LABELS = ("id2label", "label2id", "num_labels", "_num_labels", "problem_type")
+"""Keys that say something of the labels."""
 
 
 def save_as(task: Saved, directory: str | Path, dialect: str = OURS.name) -> Path:
@@ -88,8 +88,8 @@ def _with_head(
 
     Raises: ConfigError where the class makes another vector of a text than the task does
     """
-    said, stem = settings.to_published(), stem_of(config, FAMILIES[architecture.family])
-    declared, name = class_of(config), f"{stem}{settings.published}"
+    said, declared = settings.to_published(), class_of(config)
+    name = class_with(settings.published, config, FAMILIES[architecture.family])
     config = {**config, "architectures": [name]}
     vector = None
     if head.vector is not None:
@@ -98,16 +98,18 @@ def _with_head(
         vector = head.vector(config, architecture)
         if vector != own:
             raise ConfigError(
-                f"{stem}{settings.published} reads texts by {_spelled(vector)}, the task by "
+                f"{name} reads texts by {_spelled(vector)}, the task by "
                 f"{_spelled(own)}; make the task so, or save as 'playmask'."
             )
     if declared == name and _says(config, said, settings, vector):
         return config
-    return {name: value for name, value in config.items() if name not in COUNTS} | said
+    return {name: value for name, value in config.items() if name not in LABELS} | said
 
 
 def _says(config: Config, said: Config, settings: TaskSettings, vector: VectorHead | None) -> bool:
     """Whether a configuration of its class describes the task already, perhaps in other words."""
+    if not said:
+        return True
     count = len(said["id2label"])
     if "id2label" not in config and count != UNSAID:
         return False

@@ -55,6 +55,7 @@ register(extraction.TaggerSettings, "playmask.tasks.extraction.sequence_tagger:S
 register(extraction.SpanSettings, "playmask.tasks.extraction.span_tagger:SpanTagger")
 register(extraction.RelationSettings, "playmask.tasks.extraction.relations:RelationExtractor")
 register(extraction.EventSettings, "playmask.tasks.extraction.events:EventExtractor")
+register(extraction.UniversalSettings, "playmask.tasks.extraction.universal:UniversalExtractor")
 register(reading.ReaderSettings, "playmask.tasks.reading.extractive:ReadingComprehension")
 register(reading.CopyingSettings, "playmask.tasks.reading.generative:CopyingReader")
 register(similarity.EncoderSettings, "playmask.tasks.similarity.encoder:SentenceEncoder")

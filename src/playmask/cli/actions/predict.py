@@ -10,9 +10,13 @@ from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_all, note_skipped, print_json_lines
 from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
+from playmask.data.lines import read_whole
 from playmask.errors import ConfigError, DataError
 from playmask.tasks.loading import load_task
+from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
+
+LONGEST_PATH = 1024  # characters of what may be the path of a schema
 
 
 class Request(NamedTuple):
@@ -25,12 +29,15 @@ class Request(NamedTuple):
     columns: str | None
     skip_bad: bool
     submission: Path | None
+    schema: str | None = None
 
 
 def run(request: Request) -> None:
     """Predict, and print or write the answers."""
     _check(request)
     task = load_task(request.task_directory)
+    if request.schema is not None:
+        task.settings = with_schema(task.settings, request.schema)
     if request.submission and task.submission is None:
         raise ConfigError(f"A task {task.name!r} has no competition's format.")
     skipped: list[str] = []
@@ -47,6 +54,18 @@ def run(request: Request) -> None:
     if request.submission:
         task.submission(request.submission, examples, answers)
         note(f"{len(answers):,} answers are in {request.submission}")
+
+
+def with_schema(settings: TaskSettings, schema: str) -> TaskSettings:
+    """The settings of a task with another schema: a name, JSON, or a file of it.
+
+    Raises: ConfigError where it takes none, or this is none
+    """
+    if not hasattr(settings, "schema"):
+        raise ConfigError(f"A task {settings.task!r} takes no --schema.")
+    file = Path(schema)
+    is_file = len(schema) < LONGEST_PATH and file.is_file()
+    return settings.change(schema=read_whole(file).strip() if is_file else schema)
 
 
 def _check(request: Request) -> None:

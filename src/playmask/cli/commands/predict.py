@@ -29,6 +29,10 @@ def predict(
     submission: Annotated[
         Path | None, typer.Option(help="Write a competition's file, in place of the lines.")
     ] = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(help="What a task uie finds: a name, JSON of names, nested, or its file."),
+    ] = None,
 ) -> None:
     """Use a saved task on texts: label them, find what is in them, answer, write, fill gaps [MASK].
 

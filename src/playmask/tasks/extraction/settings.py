@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from playmask.data.formats.joining import Join
 from playmask.errors import ConfigError
 from playmask.model.recipes import option, recipe
+from playmask.tasks.extraction.schemas import Language, schema_json
 from playmask.tasks.extraction.tag_sets import TagSet, tag_set
 from playmask.tasks.published_labels import labels_json
 from playmask.tasks.settings import LABELS, WINDOW, TaskSettings
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 Tagger = Literal["crf", "memm", "softmax"]
 Scheme = Literal["bio", "bmes", "bioes", "bilou", "io"]
 Pointer = Literal["efficient", "global"]
+PADDLE = 512  # tokens that PaddleNLP reads at once
 JOIN = "What stands between the tokens of files of tags:"
 MENTIONS = "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's .ann."
 
@@ -187,3 +189,39 @@ class EventSettings(ExtractionSettings):
     def tag_set(self) -> TagSet:
         """The tags, in the order of their logits."""
         return tag_set(self.labels, self.scheme)
+
+
+@recipe
+class UniversalSettings(TaskSettings):
+    """Settings of a UniversalExtractor; schema: what it finds where nobody says anything else.
+
+    threshold: how likely an end of a span must be
+    """
+
+    task: ClassVar[str] = "uie"
+    published: ClassVar[str] = "UIE"
+    summary: ClassVar[str] = (
+        "Train an extractor that finds what prompts and a nested schema ask for (UIE)."
+    )
+    data: ClassVar[str] = "UIE's lines of .json or .jsonl: content, prompt and result_list."
+    usage: ClassVar[str] = "predict {out} --schema SCHEMA --text …"
+
+    schema: str = option(default="", text="What to find: a name, or JSON of names, nested.")
+    max_length: int = option(default=PADDLE, text=WINDOW, minimum=16)
+    language: Language = option(default="zh", text="How nested prompts are put.")
+    threshold: float = option(default=0.5)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schema", schema_json(self.schema))
+        super().__post_init__()
+        if not 0 < self.threshold < 1:
+            raise ConfigError(f"threshold is {self.threshold!r}; a number between 0 and 1 is due.")
+
+    @classmethod
+    def from_published(cls, stored: "PublishedModel") -> Self:
+        """Windows of the length that PaddleNLP reads."""
+        return cls(max_length=min(stored.longest, PADDLE))
+
+    def to_published(self) -> dict[str, Any]:
+        """Nothing: the class has no choices."""
+        return {}
