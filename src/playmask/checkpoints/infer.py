@@ -136,7 +136,8 @@ def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> 
     declared = _model_type(source)
     says = f"; its configuration says model_type {brief(declared)}" if declared else ""
     start = f"{source.path} holds {len(source.tensors)} tensors ({some}, …){says}"
-    wrapped = prefixes_of(source.tensors, table_names(source.container))
+    tables = table_names(source.container)
+    wrapped = prefixes_of((name for name in source.tensors if name not in tables), tables)
     if wrapped:
         start += f"; some are of another model, under the prefix {wrapped[0]!r}: save one alone"
     if family is not None:

@@ -16,6 +16,8 @@ from playmask.families.names import OUTPUT, TOKENS
 ENDS = (".", "/")
 """What a prefix ends with."""
 
+HALF = 0.5  # of a checkpoint's tensors
+
 
 def unwrapped(path: Path, tensors: Tensors, prefix: str) -> Renamed:
     """The tensors of another mapping by their names without a prefix, where they have it."""
@@ -38,9 +40,12 @@ def prefix_of(path: Path, container: str, tensors: Tensors) -> str:
     """
     for ours in (TOKENS, OUTPUT):
         tables = _names(container, ours)
-        if not tables.isdisjoint(tensors):
-            return ""
         prefixes = prefixes_of(tensors, tables)
+        if not tables.isdisjoint(tensors):
+            for prefix in ("", *prefixes):
+                if _is_known([name.removeprefix(prefix) for name in tensors], container, ours):
+                    return prefix
+            return ""
         if len(prefixes) > 1:
             counts = (f"{p!r} ({sum(n.startswith(p) for n in tensors)} tensors)" for p in prefixes)
             raise CheckpointError(
@@ -54,8 +59,20 @@ def prefix_of(path: Path, container: str, tensors: Tensors) -> str:
 
 def prefixes_of(tensors: Iterable[str], tables: Collection[str]) -> list[str]:
     """The prefixes under which some of the tables stand, those that begin with another left out."""
-    wrapped = (name for name in tensors if name not in tables)
-    return _shortest({prefix for name in wrapped for prefix in _before(name, tables)})
+    return _shortest({prefix for name in tensors for prefix in _before(name, tables)})
+
+
+def _is_known(names: Collection[str], container: str, ours: str) -> bool:
+    """Whether a family that has its table among these names knows most of them.
+
+    What is one family's name of its table may be another's behind a prefix: `model.shared.weight`.
+    """
+    for family in FAMILIES.values():
+        dialect = family.readable.get(container)
+        if dialect is not None and any(table in names for table in dialect.names_of(ours)):
+            if dialect.knows(names) > HALF:
+                return True
+    return False
 
 
 def table_names(container: str) -> frozenset[str]:

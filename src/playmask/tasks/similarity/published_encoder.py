@@ -338,7 +338,8 @@ def _values(step: Any, folder: Path) -> list[tuple[Any, Callable[[], np.ndarray]
                 f"{folder}: {name} has the shape {array.shape}, the module needs "
                 f"{tuple(weights[end].shape)}."
             )
-    return [(weights[end], partial(np.ascontiguousarray, array)) for end, (_, array) in arrays.items()]
+    values = {end: partial(np.ascontiguousarray, array) for end, (_, array) in arrays.items()}
+    return [(weights[end], value) for end, value in values.items()]
 
 
 def path_end(path: str) -> str:
