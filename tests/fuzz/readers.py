@@ -33,6 +33,7 @@ from playmask.cli.actions.train import Stopping
 from playmask.cli.app import app
 from playmask.cli.guard import INTERRUPTED, WRONG
 from playmask.data.events import read_events
+from playmask.data.formats.uie import read_prompted
 from playmask.data.inputs import read_questions, read_sources, read_table, read_texts
 from playmask.data.mentions import read_mentions
 from playmask.data.passages import read_passages
@@ -509,6 +510,18 @@ SQUAD = json.dumps(
         ]
     }
 )
+PROMPTED = jsonl(
+    {
+        "content": "王芳在北京",
+        "prompt": "人",
+        "result_list": [{"text": "王芳", "start": 0, "end": 2}],
+    },
+    {
+        "content": "好",
+        "prompt": "情感[正,负]",
+        "result_list": [{"text": "正", "start": -5, "end": -4}],
+    },
+)
 ASKED = jsonl({"question": "谁？", "text": "京有高勇在。", "answers": ["高勇"], "id": "1"})
 LABELLED = jsonl(
     {"text": "今天好", "label": "good"},
@@ -534,6 +547,7 @@ DATA = {
     "relations .jsonl": data(read_relations, "a.jsonl", RELATIONS),
     "relations of CoNLL04": data(read_relations, "a.txt", CONLL04),
     "events .jsonl": data(read_events, "a.jsonl", EVENTS),
+    "prompts of UIE": data(read_prompted, "a.jsonl", PROMPTED),
     "passages of SQuAD": data(read_passages, "a.json", SQUAD),
     "passages .jsonl": data(read_passages, "a.jsonl", ASKED),
     "questions .json": data(read_questions, "a.json", SQUAD),

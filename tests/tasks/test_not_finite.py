@@ -46,6 +46,7 @@ MAKE: dict[str, Callable[[], Any]] = {
     ),
     "similar": lambda: on()(playmask.SentenceEncoder, language_model=0, max_length=16),
     "pair": lambda: on()(playmask.SentencePair, max_length=16),
+    "rerank": lambda: on()(playmask.Reranker, max_length=16),
     "tag": lambda: on()(playmask.SequenceTagger, LABELS, max_length=16),
     "tag softmax": lambda: on()(
         playmask.SequenceTagger, LABELS, tagger="softmax", max_length=16
@@ -71,7 +72,7 @@ MAKE: dict[str, Callable[[], Any]] = {
     "seq2seq": lambda: on(order="unilm")(playmask.Seq2Seq, max_source=12, max_target=8),
     "mlm": lambda: on()(playmask.MaskFill, max_length=16),
 }  # fmt: skip
-INPUTS = {"mlm": "零[MASK]二", "pair": PAIR, "read": PAIR, "read mask-fill": PAIR,
+INPUTS = {"mlm": "零[MASK]二", "pair": PAIR, "rerank": PAIR, "read": PAIR, "read mask-fill": PAIR,
           "read-seq2seq": PAIR}  # fmt: skip
 
 

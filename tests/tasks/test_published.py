@@ -14,7 +14,7 @@ from families.small import filled, small
 from playmask.data.formats.tag_columns import tags_to_mentions
 from playmask.errors import CheckpointError, ConfigError
 from playmask.families import FAMILIES
-from playmask.families.published_heads import QUESTION, SEQUENCE, TOKEN
+from playmask.families.published_heads import QUESTION, SEQUENCE, TOKEN, UNIVERSAL
 from playmask.model.parts import Disentangled
 from playmask.model.vector_transform import VectorTransform
 from playmask.tasks.classification.network import ClassifierNetwork
@@ -144,12 +144,13 @@ def test_a_task_of_one_s_own_becomes_a_published_class(name, tmp_path):
 
 
 CELLS = [(name, ending) for name, family in FAMILIES.items() for ending in family.published]
-BY_ENDING = {SEQUENCE: "classify", TOKEN: "tag", QUESTION: "read"}
+BY_ENDING = {SEQUENCE: NEW["classify"], TOKEN: NEW["tag"], QUESTION: NEW["read"]}
+BY_ENDING[UNIVERSAL] = (playmask.UniversalExtractor, {})
 
 
 @pytest.mark.parametrize(("family", "ending"), CELLS)
 def test_every_published_class_of_every_family_is_written_and_read(family, ending, tmp_path):
-    kind, fields = NEW[BY_ENDING[ending]]
+    kind, fields = BY_ENDING[ending]
     words = tokenizer()
     body, head = small(family, vocabulary=len(words)), FAMILIES[family].published[ending]
     if isinstance(body.position, Disentangled):

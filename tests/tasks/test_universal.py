@@ -86,9 +86,6 @@ def test_an_encoder_becomes_a_checkpoint_of_uie(tmp_path):
     saved = task.save(tmp_path / "uie", dialect="huggingface")
     assert config_in(saved)["architectures"] == ["UIE"] and "id2label" not in config_in(saved)
     assert {name.split(".")[0] for name in tensors_in(saved)} == {"encoder", *HEAD}
-    again = playmask.load_task(saved)
-    inputs = {"tokens": np.array([[2, 6, 7, 3]])}
-    assert error(again.network(inputs)["logits"], task.network(inputs)["logits"]) < 1e-6
     with pytest.raises(ConfigError, match="The family 'bert' has no class UIE"):
         extractor().save(tmp_path / "bert", dialect="huggingface")
 

@@ -1,7 +1,7 @@
 """The table of families × formats × masks × heads × tasks, made from the families themselves."""
 
 from playmask.families import FAMILIES, Family
-from playmask.families.published_heads import QUESTION, SEQUENCE, TOKEN
+from playmask.families.published_heads import QUESTION, SEQUENCE, TOKEN, UNIVERSAL
 from playmask.model.masks import ORDERS
 
 HEADER = ("family", "models", "formats", "masks", "heads", "published tasks")
@@ -14,7 +14,7 @@ FORMATS = {
 """Dialects, as people know their files; every family also has playmask's own."""
 
 
-TASKS = {SEQUENCE: "texts", TOKEN: "tokens", QUESTION: "questions"}
+TASKS = {SEQUENCE: "texts", TOKEN: "tokens", QUESTION: "questions", UNIVERSAL: "prompts"}
 """What published classes with a head answer about, in short."""
 
 
