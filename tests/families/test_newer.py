@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from small import filled, small
-from stored import PATHS, load, rewritten, tensors_of
+from stored import load, rewritten, tensors_of
 from test_cached import rows_for, stepped, uncached
 
 import playmask

@@ -63,14 +63,14 @@ def prefixes_of(tensors: Iterable[str], tables: Collection[str]) -> list[str]:
 
 
 def _is_known(names: Collection[str], container: str, ours: str) -> bool:
-    """Whether a family that has its table among these names knows most of them.
+    """Whether a family that has its table among these names knows half of them.
 
     What is one family's name of its table may be another's behind a prefix: `model.shared.weight`.
     """
     for family in FAMILIES.values():
         dialect = family.readable.get(container)
         if dialect is not None and any(table in names for table in dialect.names_of(ours)):
-            if dialect.knows(names) > HALF:
+            if dialect.knows(names) >= HALF:
                 return True
     return False
 
