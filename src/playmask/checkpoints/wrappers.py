@@ -67,12 +67,9 @@ def _is_known(names: Collection[str], container: str, ours: str) -> bool:
 
     What is one family's name of its table may be another's behind a prefix: `model.shared.weight`.
     """
-    for family in FAMILIES.values():
-        dialect = family.readable.get(container)
-        if dialect is not None and any(table in names for table in dialect.names_of(ours)):
-            if dialect.knows(names) >= HALF:
-                return True
-    return False
+    dialects = (family.readable.get(container) for family in FAMILIES.values())
+    having = (d for d in dialects if d is not None and any(t in names for t in d.names_of(ours)))
+    return any(dialect.knows(names) >= HALF for dialect in having)
 
 
 def table_names(container: str) -> frozenset[str]:
