@@ -94,13 +94,18 @@ def positions_in(case: Case) -> Array:
 # The layer
 
 
+def tensors_of(sites: Sites) -> Sites:
+    """Sites as the backend's tensors; what no part looks at stays None."""
+    return Sites(*(each if each is None else keras.ops.convert_to_tensor(each) for each in sites))
+
+
 def run(
     attention: Attention, case: Case, context: Context | None = None, *, watched: bool = False
 ) -> Attended:
     """Run a layer on a case."""
     queries = Sites(case.order, case.position, np.zeros_like(case.order))
     keys = queries._replace(order=np.where(case.valid, case.order, NEVER).astype("int32"))
-    sites = (Sites(*map(keras.ops.convert_to_tensor, each)) for each in (queries, keys))
+    sites = (tensors_of(each) for each in (queries, keys))
     allowed = keras.ops.convert_to_tensor(allowed_in(case))
     return attention(case.x, Scene(allowed, *sites, context=context), watched=watched)
 
@@ -123,7 +128,7 @@ def stepped(attention: Attention, case: Case) -> Array:
         now = (x[:, t : t + 1] for x in (case.order, positions_in(case), 0 * case.order))
         scene = Scene(
             keras.ops.convert_to_tensor(seen),
-            Sites(*map(keras.ops.convert_to_tensor, now)),
+            tensors_of(now),
             Sites(*(keras.ops.convert_to_tensor(x.copy()) for x in (order, position, 0 * order))),
             at=keras.ops.convert_to_tensor(SLOTS[t], "int32"),
         )
