@@ -259,6 +259,11 @@ def test_training_goes_on_from_a_published_encoder(tmp_path):
     assert np.array_equal(again.encode(texts), task.encode(texts))
 
 
+def test_a_training_that_leaves_pooling_and_steps_behind_says_so():
+    with pytest.warns(UserWarning, match=r"only the Transformer is taken here; playmask.load_task"):
+        playmask.SentenceEncoder.open(ORACLES / "mean")
+
+
 def test_own_steps_are_written_and_read(tmp_path):
     model = playmask.load(ORACLES / "mean")
     options = {"pooling": "first+mean_max", "language_model": 0, "max_length": 16, "steps": OWN}

@@ -1,5 +1,6 @@
 """Vectors of sentences, close where sentences are similar; and writing similar ones."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.similarity.contrast import Contrast, SentenceNetwork, both_ways, pair_accuracy
 from playmask.tasks.similarity.index import SentenceIndex, normalized
 from playmask.tasks.similarity.pairs import check_pair, read_sentences, scores_of
+from playmask.tasks.similarity.published_encoder import lists_encoder
 from playmask.tasks.similarity.settings import EncoderSettings
 from playmask.tasks.similarity.vector_steps import UnitLength
 from playmask.tasks.task import Columns, Fields, Task
@@ -68,6 +70,20 @@ class SentenceEncoder(Task[EncoderSettings]):
         **Task.dialects,
         "sentence-transformers": "playmask.tasks.similarity.publishing:publish",
     }
+
+    @classmethod
+    def open(
+        cls, path: str | Path, settings: EncoderSettings | None = None, **options: Any
+    ) -> Transformer:
+        """Load a pretrained model; of a folder of sentence-transformers its Transformer alone."""
+        if lists_encoder(Path(path)):
+            warnings.warn(
+                f"{path} is a sentence encoder with a pooling, prompts and steps of its own, of "
+                "which only the Transformer is taken here; playmask.load_task(…).fit(…) goes on "
+                "from all of it.",
+                stacklevel=2,
+            )
+        return super().open(path, settings, **options)
 
     @classmethod
     def model_options(cls, settings: EncoderSettings) -> Fields:
