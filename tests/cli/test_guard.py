@@ -82,7 +82,7 @@ def test_version():
         ("xyzzy", "Known: 'annotate', 'convert'"),
         ("inspect /nowhere/at/all", "There is no checkpoint at /nowhere/at/all"),
         ("predict /nowhere --text 好", "There is no task in /nowhere"),
-        ("convert a b", "Missing option '--to'"),
+        ("train classify a.tsv", "Missing option '--out'"),
         ("train classify x.tsv --out o --epochs 0 --new", "--epochs"),
     ],
 )

@@ -43,7 +43,7 @@ def everything(task):
     tokens = range(window.head, window.head + window.total)
     if hasattr(task.method, "tags") or hasattr(task.method, "tagging"):
         tags = getattr(task.method, "tagging", task.method).tags
-        logits = np.zeros((len(window.encoding), len(tags)), "float32")
+        logits = np.zeros((len(window.encoding), len(tags.tags)), "float32")
         logits[:, 1] = 30.0
         return {"logits": logits}
     labels = range(2)

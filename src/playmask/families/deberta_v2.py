@@ -196,5 +196,5 @@ DEBERTA_V2 = Family(
     {"huggingface": huggingface(rules(), "deberta.", IGNORED)},
     frozenset({"deberta-v2"}),
     published=encoder_heads(POOLED),
-    models="DeBERTa-v2 and -v3, mDeBERTa, Erlangshen-DeBERTa-v2",
+    models="DeBERTa-v2 and -v3, mDeBERTa, Erlangshen DeBERTa-v2",
 )

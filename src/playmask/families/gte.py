@@ -112,5 +112,5 @@ GTE = Family(
     ),
     {"huggingface": huggingface()},
     frozenset({"gte", "new"}),
-    models="GTE (new), gte-multilingual",
+    models="GTE (new), multilingual too",
 )

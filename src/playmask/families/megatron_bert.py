@@ -59,5 +59,5 @@ MEGATRON_BERT = Family(
     {"huggingface": huggingface(rules())},
     frozenset({"megatron-bert"}),
     heads=("pool", "nsp", "mlm"),
-    models="MegatronBERT, Erlangshen-MegatronBert",
+    models="MegatronBERT, Erlangshen 1.3B",
 )

@@ -258,5 +258,5 @@ MODERNBERT = Family(
     {"huggingface": huggingface()},
     frozenset({"modernbert"}),
     published={SEQUENCE: SEQUENCE_HEAD},
-    models="ModernBERT, Chinese ModernBERT, mmBERT, GTE-ModernBERT",
+    models="ModernBERT, Chinese ModernBERT, mmBERT, GTE ModernBERT",
 )

@@ -94,5 +94,5 @@ MPNET = Family(
     {"huggingface": huggingface(rules(), "mpnet.")},
     frozenset({"mpnet"}),
     heads=("pool", "mlm"),
-    models="MPNet, all-mpnet-base",
+    models="MPNet, all-mpnet",
 )

@@ -176,6 +176,6 @@ NOMIC_BERT = Family(
     ),
     {"huggingface": huggingface()},
     frozenset({"nomic_bert"}),
-    models="NomicBERT, nomic-embed-text",
+    models="NomicBERT, Nomic Embed",
     settle=settle,
 )

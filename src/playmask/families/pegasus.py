@@ -70,5 +70,5 @@ PEGASUS = Family(
     frozenset({"pegasus"}),
     one_order=ONE_ORDER,
     settle=settle,
-    models="PEGASUS, Randeng-Pegasus",
+    models="PEGASUS, Randeng PEGASUS",
 )

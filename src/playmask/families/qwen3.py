@@ -58,6 +58,6 @@ QWEN3 = Family(
     ),
     {"huggingface": dialect(ATTENTION, NORMS | HEAD_NORMS)},
     frozenset({"qwen3"}),
-    models="Qwen3, Qwen3-Embedding, Qwen3-Reranker",
+    models="Qwen3, its Embedding and Reranker",
     needs=r"q_norm\.weight$",
 )

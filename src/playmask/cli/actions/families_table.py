@@ -4,7 +4,7 @@ from playmask.families import FAMILIES, Family
 from playmask.families.published_heads import QUESTION, SEQUENCE, TOKEN, UNIVERSAL
 from playmask.model.masks import ORDERS
 
-HEADER = ("family", "models", "formats", "masks", "heads", "published tasks")
+HEADER = ("family", "models", "formats", "masks", "heads; published tasks")
 FORMATS = {
     "google": "TensorFlow",
     "huggingface": "safetensors, .bin",
@@ -26,8 +26,7 @@ def rows() -> list[tuple[str, ...]]:
             family.models,
             formats(family),
             ", ".join(masks(family)),
-            ", ".join(family.heads),
-            ", ".join(TASKS[ending] for ending in family.published),
+            heads(family),
         )
         for name, family in FAMILIES.items()
     ]
@@ -36,6 +35,12 @@ def rows() -> list[tuple[str, ...]]:
 def formats(family: Family) -> str:
     """The files it is read from and written to, or read from alone."""
     return "; ".join(FORMATS[name] for name in family.readable)
+
+
+def heads(family: Family) -> str:
+    """The heads it was pretrained with, and the tasks whose published heads load."""
+    tasks = [TASKS[ending] for ending in family.published if ending in TASKS]
+    return "; ".join(", ".join(names) for names in (family.heads, tasks) if names)
 
 
 def masks(family: Family) -> tuple[str, ...]:
