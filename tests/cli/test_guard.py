@@ -11,6 +11,7 @@ import typer
 
 import playmask
 from cli.commands import PROGRAM, call, complaint
+from pairwise import marked
 from playmask.cli.guard import status
 from playmask.errors import ConfigError
 
@@ -181,8 +182,12 @@ def test_a_full_disk_is_one_line():
     )
 
 
-@pytest.mark.parametrize(("line", "code"), [("draw mask lm", 0), ("draw mask lmm", 2), ("", 2)])
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+LINES, CLOSED = (("draw mask lm", 0), ("draw mask lmm", 2), ("", 2)), (">&-", "2>&-", ">&- 2>&-")
+STREAMS = [(*line, closed) for line in LINES for closed in CLOSED]
+EACH = [(*line, CLOSED[i - 1]) for i, line in enumerate(LINES)]  # a process is seconds
+
+
+@pytest.mark.parametrize(("line", "code", "closed"), marked(STREAMS, EACH))
 def test_closed_streams(line, code, closed):
     done = shell(f"playmask {line} {closed}")
     assert done.returncode == code and "Traceback" not in done.stderr + done.stdout
