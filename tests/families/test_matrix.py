@@ -94,6 +94,8 @@ def checkpoint(name: str, place: Path) -> Path:
         sizes["decoder"] = replace(decoder, depth=1)
     if base.vocabulary_head.scale != 1:  # T5's configuration says it by the width
         sizes["vocabulary_head"] = replace(base.vocabulary_head, scale=WIDTH**-0.5)
+    if base.embedding_scale != 1:  # as BART's
+        sizes["embedding_scale"] = WIDTH**0.5
     model = filled(small(name, **sizes), heads)
     return playmask.save(model, place / name, dialect=next(iter(FAMILIES[name].dialects)))
 
