@@ -38,6 +38,8 @@ BOTH = (
     "tests/families/test_cached.py",
     "tests/families/test_oracles.py",
     "tests/generation/test_search.py",
+    "tests/tasks/test_published",
+    "tests/tasks/test_trained_heads.py",
     "tests/test_dense.py",
     "tests/test_gradients.py",
     "tests/test_masks.py",
