@@ -43,6 +43,12 @@ def check_scored(example: Any) -> Example:
     return pair
 
 
+def read_scored(path: str | Path, *, columns: Columns, skip_bad: bool) -> Examples[Example]:
+    """Read pairs that all have a score from a table or JSON lines."""
+    examples = read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad)
+    return check_all(examples, check_scored, skip_bad=skip_bad)
+
+
 def scores_of(examples: Sequence[Example]) -> npt.NDArray[np.float64]:
     """The scores of pairs that have them: (examples,)."""
     return np.array([float(example.label) for example in examples])
@@ -153,8 +159,7 @@ class SentencePair(TextTask[PairSettings]):
         skip_bad: bool = False,
     ) -> Examples[Example]:
         """Read scored pairs from a table or JSON lines."""
-        examples = read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad)
-        return check_all(examples, check_scored, skip_bad=skip_bad)
+        return read_scored(path, columns=columns, skip_bad=skip_bad)
 
     def check(self, example: Any) -> Example:
         """An Example, or (text, pair, score)."""

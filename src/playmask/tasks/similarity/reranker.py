@@ -8,15 +8,14 @@ import keras
 import numpy as np
 
 from playmask.data.examples import Example, Examples
-from playmask.data.gathering import BadExample, check_all
-from playmask.data.readers import read_examples
+from playmask.data.gathering import BadExample
 from playmask.errors import InputError
 from playmask.metrics.ranking import average_precision, reciprocal_rank
 from playmask.model.masks import Tensor
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.objective import binary_crossentropy
-from playmask.tasks.similarity.pairs import check_scored, logistic
+from playmask.tasks.similarity.pairs import check_scored, logistic, read_scored
 from playmask.tasks.similarity.settings import RerankerSettings
 from playmask.tasks.task import Columns
 
@@ -114,8 +113,7 @@ class Reranker(TextTask[RerankerSettings]):
         skip_bad: bool = False,
     ) -> Examples[Example]:
         """Read queries, passages and scores from a table or JSON lines."""
-        examples = read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad)
-        return check_all(examples, check_scored, skip_bad=skip_bad)
+        return read_scored(path, columns=columns, skip_bad=skip_bad)
 
     def check(self, example: Any) -> Example:
         """An Example, or (query, passage, score)."""
