@@ -49,7 +49,7 @@ _HOME = {
     "Explanation": "inspection.explain",
     "FactorizedDense": "model.parts",
     "FactorizedRandom": "model.parts",
-    "FastGradientMethod": "runtime.train.adversarial",
+    "FastGradientMethod": "runtime.train.steps.fgm",
     "Gated": "model.parts",
     "GlobalPointer": "labelling.pointers",
     "Glu": "model.parts",

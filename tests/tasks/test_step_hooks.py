@@ -8,9 +8,9 @@ from keras import ops
 import playmask
 from comparing import numpy_of
 from playmask.errors import ConfigError
-from playmask.runtime.train.adversarial import FastGradientMethod
 from playmask.runtime.train.hooks import Step, StepHook
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.steps.fgm import FastGradientMethod
 from tasks.test_classify import new_task, reviews, same_weights
 
 pytestmark = pytest.mark.backends
@@ -145,3 +145,44 @@ def test_a_network_of_other_steps_refuses_hooks():
     task.network = Other(task.network)
     with pytest.raises(ConfigError, match="Nothing joins the steps of a TaskNetwork"):
         task.fit(reviews(16), callbacks=[Nothing()], **STEPS)
+
+
+class Counting(StepHook):
+    """Counts the steps in a variable of its own."""
+
+    def begin(self, network):
+        self.count = network.hook_variables.add("count", np.zeros((), "int32"))
+
+    def after_update(self, network):
+        self.count.assign(self.count + 1)
+
+
+def test_what_a_hook_remembers_is_in_the_state_of_a_step_but_no_weight():
+    hook = Counting()
+    task, _ = trained(hook)
+    assert int(numpy_of(hook.count.value)) == 4  # 32 texts, 16 a step, 2 epochs
+    assert len(task.network.get_weights()) == len(new_task().network.get_weights())
+    assert not task.network.hook_variables.variables
+
+
+def test_a_method_is_named_by_a_specification():
+    named, _ = trained(adversarial="fgm:0.5")
+    passed, _ = trained(FastGradientMethod(0.5))
+    assert same_weights(named, passed)
+    assert not same_weights(named, trained(adversarial="fgm")[0])
+
+
+@pytest.mark.parametrize(
+    ("specification", "sentence"),
+    [
+        ("fgn", "no adversarial 'fgn'.*Did you mean 'fgm'"),
+        ("fgm:much", "epsilon is 'much'; float is due"),
+        ("fgm:1,2", "takes epsilon; '1,2' came"),
+        ("fgm:epsilom=1", "no 'epsilom'.*Did you mean 'epsilon'"),
+        ("fgm:1,epsilon=2", "epsilon came twice"),
+        ("fgm:-1", "above 0"),
+    ],
+)
+def test_a_wrong_specification_is_refused_at_once(specification, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        TrainingOptions(adversarial=specification)

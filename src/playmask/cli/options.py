@@ -6,21 +6,42 @@ from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from typer import Option
+from typer.core import TyperCommand
 
 from playmask.model.recipes import Options, option, recipe
 
 Parameters = dict[str, tuple[Any, Any]]
 """The type of each parameter with its help, and its default."""
 
+NEW = "With --new"
+
 
 @recipe
 class NewModel(Options):
     """A small model with random weights, in place of a pretrained one."""
 
-    width: int = option(default=128, text="With --new.", minimum=1)
-    depth: int = option(default=2, text="With --new.", minimum=1)
-    attention_heads: int = option(default=4, text="With --new.", minimum=1)
-    vocabulary: int = option(default=8000, text="With --new.", minimum=64)
+    width: int = option(default=128, text="Of hidden states.", minimum=1, group=NEW)
+    depth: int = option(default=2, text="Blocks.", minimum=1, group=NEW)
+    attention_heads: int = option(default=4, text="Heads of attention.", minimum=1, group=NEW)
+    vocabulary: int = option(default=8000, text="Tokens at most.", minimum=64, group=NEW)
+
+
+class Grouped(TyperCommand):
+    """A command whose help shows options under the headings of their groups."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then the options group by group, those of none first."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for each in self.get_params(ctx):
+            record = each.get_help_record(ctx)
+            title = "Arguments" if each.param_type_name == "argument" else "Options"
+            if record is not None:
+                title = getattr(each, "rich_help_panel", None) or title
+                sections.setdefault(title, []).append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
 
 def parameter(kind: Any, text: str, *names: str, **options: Any) -> tuple[Any, None]:
@@ -28,12 +49,15 @@ def parameter(kind: Any, text: str, *names: str, **options: Any) -> tuple[Any, N
     return Annotated[kind | None, Option(*names, help=text, **options)], None
 
 
-def parameters_of(recipe: type[Options], *names: str) -> Parameters:
-    """Options for the fields of a recipe that have a help text, or for some of them."""
+def parameters_of(recipe: type[Options], *, grouped: bool | None = None) -> Parameters:
+    """Options for the fields of a recipe that have a help text: all, or those in groups, or not."""
     hints = get_type_hints(recipe)
     every: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(recipe)  # type: ignore[arg-type]
-    fields = {field.name: field for field in every if field.metadata.get("help")}
-    return {name: _parameter(fields[name], hints[name]) for name in names or fields}
+    return {
+        field.name: _parameter(field, hints[field.name])
+        for field in every
+        if field.metadata.get("help") and grouped in (None, bool(field.metadata["group"]))
+    }
 
 
 def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> tuple[Any, None]:
@@ -47,7 +71,8 @@ def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> tuple[Any, None]:
     names = (f"--{field.name.replace('_', '-')}",) if kind is bool else ()
     least = field.metadata["minimum"]
     bound = {} if least is None or kind is float else {"min": least}
-    return parameter(kind, _help(text, choices, field.default), *names, **bound)
+    panel = {"rich_help_panel": field.metadata["group"]} if field.metadata["group"] else {}
+    return parameter(kind, _help(text, choices, field.default), *names, **bound, **panel)
 
 
 def _help(text: str, choices: Sequence[str], default: Any) -> str:

@@ -22,12 +22,14 @@ T = TypeVar("T")
 _KINDS: dict[str, type] = {}
 
 
-def option(*, default: Any, text: str = "", minimum: float | None = None) -> Any:
+def option(*, default: Any, text: str = "", minimum: float | None = None, group: str = "") -> Any:
     """A field of a recipe with the help text and the least value that a command line needs.
 
     Without a text the field is no option of the command line.
+    group: the heading that the option stands under, where there are many
     """
-    return dataclasses.field(default=default, metadata={"help": text, "minimum": minimum})
+    metadata = {"help": text, "minimum": minimum, "group": group}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 class Options:

@@ -35,14 +35,14 @@ def _parameters(settings: "type[TaskSettings]") -> "Parameters":
         "model": parameter(str, "A pretrained model: a path or a hub's name."),
         "family": parameter(str, "The model's family, where it does not tell itself."),
         "new": parameter(bool, "Start from a small random model.", "--new"),
-        **parameters_of(TrainingOptions, "epochs", "batch_size", "learning_rate"),
+        **parameters_of(TrainingOptions, grouped=False),
         **parameters_of(settings),
         "columns": parameter(str, "Of the files: label,text,_ in order, or text=NAME,label=NAME."),
-        **parameters_of(TrainingOptions, "seed", "warm_up", "weight_decay", "clip", "multiplier"),
         **parameters_of(NewModel),
         "skip_bad": _flag("--skip-bad", "Leave bad lines out."),
         "resume": _flag("--resume", "Go on after an interruption."),
         "force": _flag("--force", "Replace the task that --out holds; it goes at once."),
+        **parameters_of(TrainingOptions, grouped=True),
     }
 
 
@@ -57,6 +57,7 @@ class TaskCommands(Suggesting):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a task, or None where there is none."""
+        from playmask.cli.options import Grouped
         from playmask.tasks.registry import SETTINGS
 
         settings = SETTINGS.get(cmd_name)
@@ -64,6 +65,7 @@ class TaskCommands(Suggesting):
             return None
         info = CommandInfo(
             name=cmd_name,
+            cls=Grouped,
             callback=_training(settings),
             short_help=settings.summary,
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

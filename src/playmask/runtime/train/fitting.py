@@ -14,6 +14,7 @@ from playmask.runtime.train.averages import averaged, swap, swapped_by
 from playmask.runtime.train.backup import HISTORY, Backup, read_history, write_history
 from playmask.runtime.train.finite import FiniteLoss, check_epoch
 from playmask.runtime.train.hooks import OpenStep, StepHook, hooks_among
+from playmask.runtime.train.methods import methods_of
 from playmask.runtime.train.optimizers import adamw
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.schedules import warm_up_then_decay
@@ -69,8 +70,12 @@ def train(
     """
     network = task.network
     options = plan.options
+    methods = [*methods_of(options)]
+    callbacks = [*methods, *callbacks]
+    hooks = _hooks(network, callbacks)
+    if isinstance(network, OpenStep):
+        network.join(hooks)
     task.compile(_optimizer(network, options, options.epochs * len(batches)))
-    network.hooks = _hooks(network, callbacks)
     backup = None if directory is None else Backup(directory, plan.data)
     keep = KeepBest(task, batches, backup, checks, options)
     keep.swaps = not swapped_by(callbacks)
@@ -93,7 +98,8 @@ def train(
             variable.assign(value)
         raise
     finally:
-        network.hooks = ()
+        if isinstance(network, OpenStep):
+            network.join(())
         keep.restore()
     return keep.history
 

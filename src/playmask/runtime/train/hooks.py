@@ -29,6 +29,12 @@ class StepHook(keras.callbacks.Callback):
 
     """
 
+    def begin(self, network: "OpenStep") -> None:
+        """Prepare a network that is trained next, before it is compiled.
+
+        What the method remembers from step to step are variables of `network.hook_variables`.
+        """
+
     def add_loss(self, step: "Step") -> Any | None:
         """A scalar that is added to the loss of a step, differentiated with it; None: nothing."""
         return None
@@ -78,11 +84,56 @@ class Step(NamedTuple):
         return ops.zeros((*ops.shape(self.inputs["tokens"]), size))
 
 
+class HookVariables(keras.layers.Layer):
+    """What hooks remember from step to step: in a step's state and in back-ups, but no weights.
+
+    Keras locks what a built model holds, so the variables stand in a list that it does not track.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="hooks")
+        self.store = _Store([])
+
+    @property
+    def variables(self) -> list[Any]:
+        """Those of the training that runs."""
+        return [*self.store.variables]
+
+    @property
+    def weights(self) -> list[Any]:
+        """None: what is here is neither saved nor kept with the best epoch."""
+        return []
+
+    def add(self, name: str, value: Any) -> keras.Variable:
+        """A variable that begins as a value: an array, or a number."""
+        variable = keras.Variable(value, trainable=False, autocast=False, name=name)
+        self.store.variables.append(variable)
+        return variable
+
+
+class _Store:
+    """A list that Keras does not look into."""
+
+    def __init__(self, variables: list[Any]) -> None:
+        self.variables = variables
+
+
 class OpenStep(keras.Model):
     """A model whose training step hooks may join; with none it is Keras' own."""
 
     hooks: Sequence[StepHook] = ()
     transformer: Any
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.hook_variables = HookVariables()
+
+    def join(self, hooks: Sequence[StepHook]) -> None:
+        """Let hooks take part in the steps of the next training, in place of others before."""
+        self.hook_variables.store.variables.clear()
+        self.hooks = hooks
+        for hook in hooks:
+            hook.begin(self)
 
     def fit(self, *arguments: Any, **options: Any) -> Any:
         """Keras' fit, which has the weights alone: other threads are refused meanwhile."""

@@ -1,7 +1,12 @@
 """How a task is trained: one value that `fit`, the command line and task.json share."""
 
+from typing import Any
+
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options, option, recipe
+from playmask.runtime.train.methods import METHODS, method_of
+
+RATE, ROBUST = "Optimizer and rate", "Adversarial and consistent"
 
 
 @recipe
@@ -10,7 +15,8 @@ class TrainingOptions(Options):
 
     warm_up: part of the steps in which the rate rises; weight_decay: decoupled, none on biases and
     norms; clip: the global norm of gradients (None = as they are); multiplier: how many times the
-    rate what the task puts on its Transformer learns at.
+    rate what the task puts on its Transformer learns at. Methods are named by specifications,
+    `name:value,key=value`; a number stands for itself.
     Units:   learning_rate per step
     Raises:  ConfigError for a value that cannot be
 
@@ -21,17 +27,38 @@ class TrainingOptions(Options):
 
     """
 
+    # What all trainings say
     epochs: int = option(default=3, text="Passes over the data.", minimum=1)
     batch_size: int = option(default=32, text="Examples of a step.", minimum=1)
     learning_rate: float = option(default=2e-5, text="Per step; 1e-3 with --new.")
-    warm_up: float = option(default=0.1, text="Part of the steps in which the rate rises.")
-    weight_decay: float = option(default=0.01, text="Decoupled; none on biases and norms.")
-    clip: float | None = option(default=1.0, text="Of the gradients' global norm.")
-    multiplier: float = option(default=1.0, text="The task's own weights learn so much faster.")
     seed: int = option(default=0, text="Of everything random.")
 
+    # Optimizer and rate
+    warm_up: float = option(
+        default=0.1, text="Part of the steps in which the rate rises.", group=RATE
+    )
+    weight_decay: float = option(
+        default=0.01, text="Decoupled; none on biases and norms.", group=RATE
+    )
+    clip: float | None = option(default=1.0, text="Of the gradients' global norm.", group=RATE)
+    multiplier: float = option(
+        default=1.0, text="The task's own weights learn so much faster.", group=RATE
+    )
+
+    # Adversarial and consistent
+    adversarial: str | None = option(
+        default=None, text="The worst small move of the embeddings: fgm:0.5.", group=ROBUST
+    )
+
     def __post_init__(self) -> None:
+        for field in METHODS:
+            value: Any = getattr(self, field)
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                object.__setattr__(self, field, format(value, "g"))
         super().__post_init__()
+        for field in METHODS:
+            if getattr(self, field) is not None:
+                method_of(field, getattr(self, field))  # refuses what is wrong
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
         if not 0 <= self.warm_up < 1:
