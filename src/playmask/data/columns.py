@@ -26,6 +26,11 @@ SOURCES = {
     "text": "source src input question text 源文 原文 输入 问题".split(),
     "pair": "target tgt output answer summary pair label labels 目标 译文 输出 答案 摘要".split(),
 }
+WEIGHTS = {"weight": "weight sample_weight example_weight 权重 样本权重".split()}
+"""The names of the column that says how much an example counts in training."""
+
+TEXTS = NAMES | WEIGHTS
+
 IDS = (
     "id qid idx index guid uid uuid no number row split fold date time user username unnamed "
     "编号 序号 索引 日期 时间 用户"
@@ -72,9 +77,9 @@ class Layout(NamedTuple):
         }
 
 
-LABELLED = Layout(NAMES, {2: ("text", "label"), 3: ("text", "pair", "label")}, ("text", "label"))
-PLAIN = Layout(NAMES, {1: ("text",), 2: ("text", "pair"), 3: ("text", "pair", "label")}, ("text",))
-PAIRS = Layout(SOURCES, {2: ("source", "target")}, ("text", "pair"))
+LABELLED = Layout(TEXTS, {2: ("text", "label"), 3: ("text", "pair", "label")}, ("text", "label"))
+PLAIN = Layout(TEXTS, {1: ("text",), 2: ("text", "pair"), 3: ("text", "pair", "label")}, ("text",))
+PAIRS = Layout(SOURCES | WEIGHTS, {2: ("source", "target")}, ("text", "pair"))
 ALONE = Layout(SOURCES, {1: ("source",), 2: ("source", "target")}, ("text",))
 
 

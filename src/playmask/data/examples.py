@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -18,6 +18,23 @@ class Example(NamedTuple):
     label: Any = None
 
 
+class Weighted(NamedTuple):
+    """An example of any task, and how much it counts in training: its share of a batch's loss.
+
+    Units: the loss of a batch is Σ weight · loss / Σ weight; an example alone weighs 1
+
+    Example:
+        >>> data = [Weighted(("味道不错", "good"), 2.0), ("太失望", "bad")] * 4
+        >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
+        >>> sorted(task.fit(data, epochs=1, verbose=0))
+        ['accuracy', 'loss']
+
+    """
+
+    example: Any
+    weight: float | None
+
+
 E = TypeVar("E")
 
 
@@ -25,7 +42,8 @@ class Examples(list[E], Generic[E]):
     """The examples of a file in its order; `skipped` tells why each left-out line was bad.
 
     path: the file, where they are of one; places: where each example stands in it: the line where
-    it begins, or its name there; notes: what was guessed of the file, or changed in examples
+    it begins, or its name there; notes: what was guessed of the file, or changed in examples;
+    weights: how much each counts in training, as it came; none = all alike
     """
 
     def __init__(
@@ -40,7 +58,19 @@ class Examples(list[E], Generic[E]):
         self.places = list(places)
         self.path = path
         self.notes: list[str] = []
+        self.weights: list[Any] = []
         self._checked: tuple[object, tuple[E, ...]] | None = None
+
+    @classmethod
+    def of(cls, examples: Iterable[Any]) -> "Examples[Any]":
+        """Examples as they are; or a sequence of them, in which some may be Weighted."""
+        if isinstance(examples, Examples):
+            return examples
+        each = [one if isinstance(one, Weighted) else Weighted(one, None) for one in examples]
+        result = cls(one.example for one in each)
+        if any(one.weight is not None for one in each):
+            result.weights = [one.weight for one in each]
+        return result
 
     @property
     def source(self) -> str:
@@ -67,12 +97,20 @@ class Examples(list[E], Generic[E]):
     def replaced(self, examples: Iterable[Any]) -> "Examples[Any]":
         """Others in the places of these, one for each, with the same notes."""
         others = Examples(examples, self.skipped, self.places, self.path)
-        others.notes = self.notes
+        others.notes, others.weights = self.notes, self.weights
         return others
 
     def part(self, which: slice) -> "Examples[E]":
         """Some of the examples, checked where all are."""
-        some = Examples(self[which], places=self.places[which], path=self.path)
+        return self.chosen(range(len(self))[which])
+
+    def chosen(self, which: Sequence[int]) -> "Examples[E]":
+        """The examples of some numbers, checked where all are."""
+        some = Examples([self[i] for i in which], path=self.path)
+        if len(self.places) == len(self):
+            some.places = [self.places[i] for i in which]
+        if self.weights:
+            some.weights = [self.weights[i] for i in which]
         if self._checked is not None and self.is_checked(self._checked[0]):
             some.mark_checked(self._checked[0])
         return some

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
-from playmask.data.examples import Examples
+from playmask.data.examples import Examples, Weighted
 from playmask.data.lines import numbered, read_lines
 from playmask.errors import DataError, PlaymaskError, nearest
 
@@ -32,6 +32,14 @@ class BadExample(DataError):
 
 class BadLine(DataError):
     """A bad example of a file, with its place there: what `skip_bad` would have left out."""
+
+
+@runtime_checkable
+class Streamed(Protocol):
+    """Examples that are checked as they are read, see `ExampleStream`."""
+
+    def checked_by(self, check: Callable[[Any], Any]) -> Any:
+        """The same examples, each as one more check takes it."""
 
 
 @contextmanager
@@ -59,23 +67,54 @@ def gather(
     """
     skipped = [] if skipped is None else skipped
     examples: Examples[T] = Examples(path=path)
+    for number, (example, weight) in each_made(path, makers, skip_bad=skip_bad, skipped=skipped):
+        examples.append(example)
+        examples.places.append(number)
+        examples.weights.append(weight)
+    if not examples:
+        raise nothing_usable(path, skipped)
+    if all(weight is None for weight in examples.weights):
+        examples.weights = []
+    examples.skipped = skipped
+    return examples
+
+
+def each_made(
+    path: Path | None, makers: Numbered[Any], *, skip_bad: bool, skipped: list[str]
+) -> Iterator[tuple[int | str, Weighted]]:
+    """Make examples one by one, each with its place and weight (None = it has none).
+
+    Raises: BadLine for a bad one, unless it is left out and listed in `skipped`
+    """
     for number, make in makers:
         try:
-            examples.append(check_characters(_made(make)))
-            examples.places.append(number)
+            example = _made(make)
+            weighted = example if isinstance(example, Weighted) else Weighted(example, None)
+            check_characters(weighted.example)
         except BadExample as error:
             where = f"Example {number}" if path is None else f"{path}:{error.line or number}"
             reason = f"{where}: {error}"
             if not skip_bad:
                 raise BadLine(reason) from None
             skipped.append(reason)
-    if not examples:
-        first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
-        if path is None:
-            raise DataError(f"There are no examples; at least one is needed{first}.")
-        raise DataError(f"{path}: The file holds no usable text{first}.")
-    examples.skipped = skipped
-    return examples
+            continue
+        yield number, weighted
+
+
+def nothing_usable(path: Path | None, skipped: Sequence[str]) -> DataError:
+    """The error for a file, or a list, without a good example."""
+    first = f" (of {len(skipped)} bad ones the first: {skipped[0]})" if skipped else ""
+    if path is None:
+        return DataError(f"There are no examples; at least one is needed{first}.")
+    return DataError(f"{path}: The file holds no usable text{first}.")
+
+
+def weighed(check: Callable[[Any], Any], example: Any, weight: Any = None) -> Any:
+    """What a check makes of an example, with the weight that it came with, if any."""
+    if isinstance(example, Weighted):
+        example, weight = example
+    checked = check(example)
+    return checked if weight is None else Weighted(checked, weight)
 
 
 def check_all(
@@ -85,9 +124,11 @@ def check_all(
 
     check: makes of an example that of a task, or raises BadExample
     """
-    held = examples if isinstance(examples, Examples) else Examples(examples)
+    held = Examples.of(examples)
     places = held.places if len(held.places) == len(held) else range(len(held))
-    makers = ((place, partial(check, each)) for place, each in zip(places, held, strict=True))
+    weights = held.weights or [None] * len(held)
+    each = zip(places, held, weights, strict=True)
+    makers = ((place, partial(weighed, check, one, weight)) for place, one, weight in each)
     path = held.path if len(held.places) == len(held) else None
     checked = gather(path, makers, skip_bad=skip_bad, skipped=[*held.skipped])
     checked.notes = [*held.notes]
@@ -109,8 +150,9 @@ def read_checked(
     """
     if isinstance(data, Examples) and any(map(data.is_checked, checks)):
         return data
-    examples = parse(data) if isinstance(data, (str, Path)) else data
-    examples = examples if isinstance(examples, Examples) else Examples(examples)
+    if isinstance(data, Streamed):
+        return cast(Examples[T], data.checked_by(checks[0]))
+    examples = Examples.of(parse(data) if isinstance(data, (str, Path)) else data)
     checked = check_all(examples, checks[0], skip_bad=skip_bad).mark_checked(checks[0])
     checked.notes += notes(examples, checked)
     return checked

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from playmask.data.formats.doccano import of_doccano
 from playmask.data.formats.label_studio import of_label_studio
-from playmask.data.gathering import BadExample, Numbered
+from playmask.data.gathering import BadExample, Numbered, weighed
 from playmask.data.lines import numbered, read_lines, read_whole
 from playmask.errors import DataError, InputError
 
@@ -69,7 +69,7 @@ def parsed(line: str) -> Any:
         raise BadExample(f"It is not of the form that is due ({error!s:.200}).") from None
 
 
-def _of_value(value: Any, make: Callable[[Fields], T], names: Mapping[str, str]) -> T:
+def _of_value(value: Any, make: Callable[[Fields], T], names: Mapping[str, str]) -> Any:
     if isinstance(value, BadExample):
         raise value
     fields = parsed(value) if isinstance(value, str) else value
@@ -83,7 +83,7 @@ def _of_value(value: Any, make: Callable[[Fields], T], names: Mapping[str, str])
         if name not in fields:
             raise BadExample(f"The object has {[*fields]!r:.200}; {name!r} is none of them.")
         fields = {**fields, field: fields[name]}
-    return make(fields)
+    return weighed(make, fields, fields.get("weight"))
 
 
 def _values(path: Path) -> Iterator[tuple[int | str, Any]]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from playmask.data.columns import (
     ALONE,
@@ -30,8 +30,10 @@ from playmask.data.gathering import (
     same_label,
     suffix_of,
     unknown_format,
+    weighed,
 )
 from playmask.data.json_objects import objects_of
+from playmask.data.streams import ExampleStream
 from playmask.data.tables import (
     BadRow,
     Fields,
@@ -58,6 +60,7 @@ def read_examples(
     columns: Columns = None,
     header: bool | None = None,
     skip_bad: bool = False,
+    lazily: bool = False,
 ) -> Examples[Example]:
     """Read the examples of a file, all of them or none.
 
@@ -74,25 +77,39 @@ def read_examples(
     separator: what stands between the labels of a text, which may have several or none; JSON may
         have lists of them. Each example's label then is a tuple.
     skip_bad: leave bad lines out and list them in `.skipped`
+    lazily: an ExampleStream, which reads the file each time that its examples are gone through
     Raises:  DataError naming file and line, also where no good line is left
     """
     layout = (LABELLED if labelled else PLAIN)._replace(separator=separator)
     plan = Plan(layout, labels, columns, header, skip_bad, lines=not labelled and columns is None)
+    return _examples(path, plan, lazily=lazily)
+
+
+def _examples(path: str | Path, plan: "Plan", *, lazily: bool) -> Examples[Example]:
+    """The examples of a file; lazily: a stream of them, which is gone through in the same way."""
+    if lazily:
+        return cast(Examples[Example], stream_by(Path(path), plan))
     return read_by(Path(path), plan)[0]
 
 
 def read_single(
-    path: str | Path, *, columns: Columns = None, skip_bad: bool = False
+    path: str | Path, *, columns: Columns = None, skip_bad: bool = False, lazily: bool = False
 ) -> Examples[Example]:
     """Read single texts, one a line in a .txt; labels beside them are left out.
 
     Raises: DataError naming file and line, also for a text that has another beside it
     """
-    return check_all(
-        read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad),
-        _single,
-        skip_bad=skip_bad,
+    examples: Any = read_examples(
+        path, labelled=False, columns=columns, skip_bad=skip_bad, lazily=lazily
     )
+    return check_each(examples, _single, skip_bad=skip_bad)
+
+
+def check_each(examples: Any, check: Any, *, skip_bad: bool) -> Examples[Example]:
+    """Examples as a check takes them: those of a stream as they are read."""
+    if isinstance(examples, ExampleStream):
+        return cast(Examples[Example], examples.then(check))
+    return check_all(examples, check, skip_bad=skip_bad)
 
 
 def _single(example: Example) -> Example:
@@ -111,6 +128,7 @@ def read_pairs(
     columns: Columns = None,
     header: bool | None = None,
     skip_bad: bool = False,
+    lazily: bool = False,
 ) -> Examples[Example]:
     """Read sources and their targets, as `text` and `pair`, from a file of any known format.
 
@@ -118,7 +136,7 @@ def read_pairs(
     Raises:  DataError naming file and line, also where no good line is left
     """
     layout = PAIRS if targets else ALONE
-    return read_by(Path(path), Plan(layout, None, columns, header, skip_bad))[0]
+    return _examples(path, Plan(layout, None, columns, header, skip_bad), lazily=lazily)
 
 
 class Plan(NamedTuple):
@@ -134,23 +152,37 @@ class Plan(NamedTuple):
 
 def read_by(path: Path, plan: Plan) -> tuple[Examples[Example], Naming | None]:
     """The examples of a file, and what the columns of a table are, where they are named."""
+    notes: list[str] = []
+    naming, makers = makers_by(path, plan, notes)
+    examples = gather(path, makers, skip_bad=plan.skip_bad)
+    examples.notes = notes
+    return examples, naming
+
+
+def stream_by(path: Path, plan: Plan) -> ExampleStream[Example]:
+    """The examples of a file, read line by line each time that they are gone through."""
+
+    def makers(notes: list[str]) -> Numbered[Example]:
+        return makers_by(path, plan, notes)[1]
+
+    return ExampleStream(path, makers, skip_bad=plan.skip_bad)
+
+
+def makers_by(path: Path, plan: Plan, notes: list[str]) -> tuple[Naming | None, Numbered[Example]]:
+    """What the columns of a table are, and what makes each example of a file.
+
+    notes: where it is said what was guessed
+    """
     suffix = suffix_of(path)
     if suffix not in FORMATS:
         raise unknown_format(path, FORMATS)
-    notes: list[str] = []
-    naming = None
-    makers: Numbered[Example]
     make = partial(_example, layout=plan.layout, labels=plan.labels)
     if FORMATS[suffix] == "jsonl":
         if plan.header is not None:
             raise InputError(f"{path}: header= is for TSV and CSV, not for JSONL.")
-        makers = objects_of(path, make, _json_columns(plan))
-    else:
-        naming, rows = _rows(path, plan, FORMATS[suffix], notes)
-        makers = ((number, partial(_of_row, row, make)) for number, row in rows)
-    examples = gather(path, makers, skip_bad=plan.skip_bad)
-    examples.notes = notes
-    return examples, naming
+        return None, objects_of(path, make, _json_columns(plan))
+    naming, rows = _rows(path, plan, FORMATS[suffix], notes)
+    return naming, ((number, partial(_of_row, row, make)) for number, row in rows)
 
 
 def _rows(
@@ -175,9 +207,9 @@ def _json_columns(plan: Plan) -> Columns:
     ]  # fmt: skip
 
 
-def _of_row(row: Any, make: Any) -> Example:
-    example: Example = make(checked(row))
-    return example
+def _of_row(row: Any, make: Any) -> Any:
+    fields = checked(row)
+    return weighed(make, fields, fields.get("weight"))
 
 
 def _example(fields: Mapping[str, Any], layout: Layout, labels: Collection[str] | None) -> Example:
