@@ -36,6 +36,7 @@ NAMES = (
     "serving.md",
     "similarity.md",
     "tokenizers.md",
+    "training/data.md",
 )
 DOCS = [ROOT / "docs" / name for name in NAMES]
 PAGES = [ENGLISH, CHINESE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")), *DOCS]
@@ -178,6 +179,19 @@ def test_published_models_run(tmp_path):
         tags,
         "如何偿还花呗的账单",
         "True",
+    ]
+
+
+def test_data_and_losses_run(tmp_path):
+    assert run(ROOT / "docs" / "training" / "data.md", tmp_path).splitlines() == [
+        "['accuracy', 'loss']",
+        "True",
+        "sampling True",
+        "curriculum True",
+        "True",
+        "16",
+        "2 ['accuracy', 'loss', 'macro_f1'] True",
+        "True 16",
     ]
 
 

@@ -260,7 +260,7 @@ def test_targets_are_the_ends_in_each_window():
     task = extractor(max_length=20)
     text = "鲁迅写了故乡，" * 3
     whole = task.check((text, "作品[正]", [(4, 6), (-3, -2)]))
-    rows, targets = task.encode_examples([whole])
+    rows, targets, _ = task.encode_examples([whole])
     assert len(rows) > 1 and targets.shape == (len(rows), 20, 2)
     window = task.windows([whole[:2]])[0]
     assert np.argwhere(targets[0] == 1).tolist() == [

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from playmask.errors import InputError
 from playmask.runtime.planning import choose_lengths
+from playmask.runtime.sampling import balanced_rows, by_competence
 
 Row = Mapping[str, Sequence[int]]
 Batch = tuple[dict[str, npt.NDArray[Any]], Any, Any]
@@ -80,6 +81,9 @@ class Batches(keras.utils.PyDataset):
     padding: the pad value per key, default 0
     prepare: (batch, random generator) -> batch: the last change to a padded batch, such as dynamic
     masking; its draws depend on (seed, epoch, batch), and without shuffle not on the epoch
+    classes: the class of each row, where an epoch is to hold as many rows of each: of rare classes
+    it repeats some, of frequent ones it leaves others out
+    curriculum: over how many epochs batches come from short to long rows (None: at random)
     Shapes:  item -> inputs {key: int32 (B, T), "valid": bool (B, T)}, targets (B, …),
              weights float32 (B)
     Raises:  InputError if a row is empty, ragged, or longer than the last bucket
@@ -98,6 +102,8 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = True,
         seed: int = 0,
         prepare: Prepare | None = None,
+        classes: npt.NDArray[Any] | None = None,
+        curriculum: int | None = None,
     ):
         super().__init__()
         sizes = _sizes(rows)
@@ -117,7 +123,9 @@ class Batches(keras.utils.PyDataset):
             raise InputError(f"The batch size is {batch_size}; it must be at least 1.")
         self.batch_size, self.padding = batch_size, dict(padding or {})
         self.shuffle, self.seed, self.prepare = shuffle, seed, prepare
-        self._groups = _groups(np.asarray(sizes), self.lengths)
+        self.classes, self.curriculum = classes, curriculum
+        self._sizes = np.asarray(sizes)
+        self._groups = _groups(self._sizes, self.lengths, np.arange(len(rows)))
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
@@ -157,7 +165,10 @@ class Batches(keras.utils.PyDataset):
     def _make_plan(self, random: np.random.Generator) -> list[_BatchRows]:
         arrange = random.permutation if self.shuffle else np.asarray
         plan: list[_BatchRows] = []
-        for length, rows in reversed(self._groups):
+        groups = self._groups
+        if self.classes is not None:
+            groups = _groups(self._sizes, self.lengths, balanced_rows(self.classes, random))
+        for length, rows in reversed(groups):
             rows = arrange(rows)
             if plan:  # shorter rows take the places that are left
                 longer, chosen = plan[-1]
@@ -167,6 +178,9 @@ class Batches(keras.utils.PyDataset):
             parts = np.split(rows, range(self.batch_size, len(rows), self.batch_size))
             plan += [_BatchRows(length, part) for part in parts if len(part)]
         plan = [plan[i] for i in arrange(np.arange(len(plan)))]
+        if self.curriculum is not None:
+            lengths = [self._sizes[batch.rows].mean() for batch in plan]
+            plan = [plan[i] for i in by_competence(lengths, self.epoch, self.curriculum, random)]
         # Keras on TensorFlow takes for dynamic what differs between the first two batches.
         other = next((i for i, batch in enumerate(plan) if batch.length != plan[0].length), 0)
         plan.insert(1, plan.pop(other))
@@ -187,8 +201,10 @@ def _sizes(rows: Sequence[Row]) -> list[int]:
     return sizes
 
 
-def _groups(sizes: np.ndarray, lengths: Iterable[int]) -> list[tuple[int, np.ndarray]]:
-    """Sort the rows into the buckets: (length, indices) of those that are used."""
+def _groups(
+    sizes: np.ndarray, lengths: Iterable[int], rows: np.ndarray
+) -> list[tuple[int, np.ndarray]]:
+    """Sort some rows into the buckets: (length, indices) of those that are used."""
     limits = np.asarray([*lengths])
-    places = np.searchsorted(limits, sizes)
-    return [(int(limits[p]), np.flatnonzero(places == p)) for p in np.unique(places)]
+    places = np.searchsorted(limits, sizes[rows])
+    return [(int(limits[p]), rows[places == p]) for p in np.unique(places)]

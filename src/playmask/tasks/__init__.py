@@ -9,6 +9,8 @@ from playmask.tasks.registry import TASKS
 _HOME = {
     **{str(home).partition(":")[2]: str(home).partition(":")[0] for home in TASKS.values()},
     "Answer": "playmask.tasks.reading.base",
+    "CrossValidation": "playmask.tasks.cross_validation",
+    "Ensemble": "playmask.tasks.ensemble",
     "Fill": "playmask.tasks.writing.mask_fill",
     "Found": "playmask.tasks.similarity.index",
     "MultiPrediction": "playmask.tasks.classification.answers",
@@ -17,6 +19,7 @@ _HOME = {
     "Ranked": "playmask.tasks.similarity.reranker",
     "SentenceIndex": "playmask.tasks.similarity.index",
     "Task": "playmask.tasks.task",
+    "cross_validate": "playmask.tasks.cross_validation",
     "load_task": "playmask.tasks.loading",
 }
 """The public names, and the module each lives in; imported when they are first used."""

@@ -32,6 +32,7 @@ from playmask.files.checksums import read_manifest
 from playmask.files.commits import recover
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
+from playmask.tasks.ensemble import is_ensemble, load_ensemble
 from playmask.tasks.network import check_tokenizer
 from playmask.tasks.no_tokenizer import NoTokenizer
 from playmask.tasks.published import heads_beside, published_model, settings_of
@@ -55,11 +56,11 @@ def load_task(
 ) -> Any:
     """Load a task of any kind: one that was saved, or a published model that has its head.
 
-    path: the directory of a task, or a model of Hugging Face's classes …ForSequenceClassification,
-    …ForTokenClassification or …ForQuestionAnswering, or an encoder of sentence-transformers
-    (modules.json), also by its name on the hub; or what a script of bert4keras left behind
-    (best_model.weights), with `task` and these options: the task's settings, and what
-    `playmask.load` takes, such as config=
+    path: the directory of a task, or of an `Ensemble`, or a model of Hugging Face's classes
+    …ForSequenceClassification, …ForTokenClassification or …ForQuestionAnswering, or an encoder of
+    sentence-transformers (modules.json), also by its name on the hub; or what a script of
+    bert4keras left behind (best_model.weights), with `task` and these options: the task's settings,
+    and what `playmask.load` takes, such as config=
     task: the name of the task to make of a published model, in place of the one that its
     configuration speaks of; tokenizer: in place of the one beside the weights, without which the
     task's network still runs on ids
@@ -77,6 +78,8 @@ def load_task(
         'classify'
     """
     place = Path(path)
+    if is_ensemble(place):
+        return load_ensemble(place, partial(load_task, task=task, dtype=dtype, copy=copy))
     source = _elsewhere(place, options)
     if source is not None and source.container == KERAS:
         options |= {"dtype": dtype, "copy": copy}

@@ -32,10 +32,14 @@ class TaskNetwork(WholeFiles, OpenStep):
 
 
 class Encoded(NamedTuple):
-    """The network's inputs for some examples, and what it should answer to each: the targets."""
+    """The network's inputs for some examples, and what it should answer to each: the targets.
+
+    examples: the number of the example that each row is of; None = each has one row
+    """
 
     rows: Sequence[Row]
     targets: npt.NDArray[Any]
+    examples: Sequence[int] | None = None
 
 
 def open_model(

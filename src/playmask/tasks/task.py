@@ -22,7 +22,7 @@ from playmask.runtime.predictor import Predictor
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.explaining import Question, among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
-from playmask.tasks.objective import Objective
+from playmask.tasks.objective import LossChanges, Objective
 from playmask.tasks.pickling import reduced
 from playmask.tasks.publishing import save_as
 from playmask.tasks.reports import ClassReport, rule_of
@@ -46,6 +46,7 @@ class Task(ABC, Generic[S]):
     settings_class: type[S]
     metrics: ClassVar[Mapping[str, Any]] = {}  # rules to score answers by, the default first
     scores_answers: ClassVar[bool] = True  # `evaluate` compares answers; else it takes the loss
+    streams: ClassVar[bool] = False  # `parse` also takes lazily=, and each example is one row
     best: ClassVar[str | None] = None  # of `evaluate`, highest in the best epoch; None: lowest loss
     fresh: ClassVar[Mapping[str, Any]] = {}  # changes of the architecture of a small new model
     dialects: ClassVar[Mapping[str, Any]] = {"playmask": "playmask.tasks.saving:save_task"}
@@ -63,6 +64,7 @@ class Task(ABC, Generic[S]):
         self.tokenizer = tokenizer
         self.settings = settings
         self.training: TrainingOptions | None = None
+        self.loss_changes = LossChanges()  # of the training that is compiled for
         self.check_length()
         self.predictor = self.make_predictor()
 
@@ -229,8 +231,6 @@ class Task(ABC, Generic[S]):
         """The score of an answer and its gradient, see `slopes_of`."""
         return slopes_of(self)
 
-    # What all tasks share
-
     @property
     def name(self) -> str:
         """The task's name, in task.json and as a command."""
@@ -296,7 +296,7 @@ class Task(ABC, Generic[S]):
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Give the network its losses and metrics."""
-        self.objective.compile(self.network, optimizer)
+        self.objective.changed(self.loss_changes).compile(self.network, optimizer)
 
     def fit(
         self,
@@ -325,10 +325,10 @@ class Task(ABC, Generic[S]):
                 KeyboardInterrupt passes, with the best epoch kept
         """
         options = (options or TrainingOptions()).change(**changes)
-        own: Fields = {"resume": resume, "directory": directory, "callbacks": callbacks}
-        own |= {"skip_bad": skip_bad, "verbose": verbose}
+        own: Fields = {"directory": directory, "callbacks": callbacks, "verbose": verbose}
         with writing(self.network, lasts=True):
-            return fit_task(self, (train_data, validation), options, **own)
+            both = train_data, validation
+            return fit_task(self, both, options, resume=resume, skip_bad=skip_bad, **own)
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
         """Padded batches of examples, as the network learns them; options of `Batches`."""

@@ -1,25 +1,36 @@
 """The training of a task: batches of its examples, and Keras' loop over them."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from playmask.data.examples import Examples
-from playmask.errors import DataError
-from playmask.runtime.batches import Batches
+from playmask.data.streams import (
+    WEIGHED,
+    ExampleStream,
+    fingerprint,
+    gathered,
+    groups_of,
+    shuffled,
+    weights_of,
+)
+from playmask.errors import ConfigError, DataError
+from playmask.runtime.batches import Batch, Batches
 from playmask.runtime.planning import price_of
+from playmask.runtime.streamed_batches import StreamedBatches
 from playmask.runtime.train.fitting import Trainable, TrainingPlan, train
 from playmask.runtime.train.options import TrainingOptions
+from playmask.tasks.objective import LossChanges, Objective, counts_of
+from playmask.tasks.writing.replacement import Writing, replaced
 
 MEASURED = 1000  # validation examples at most on which an epoch is measured
 
-
-def fingerprint(examples: Iterable[Any]) -> str:
-    """A hash of examples, by which a resumed training knows its data."""
-    return hashlib.sha256("\n".join(map(repr, examples)).encode()).hexdigest()
+Learnt = Examples[Any] | ExampleStream[Any]
 
 
 def measured(checks: Sequence[Any]) -> slice:
@@ -32,6 +43,11 @@ class Fitted(Trainable, Protocol):
 
     settings: Any
     training: TrainingOptions | None
+    loss_changes: LossChanges
+
+    @property
+    def objective(self) -> Objective:
+        """The losses that the task learns by."""
 
     def read(self, data: Any, *, skip_bad: bool = False) -> Examples[Any]:
         """Read labelled examples."""
@@ -61,7 +77,9 @@ def fit_task(
     verbose: Any,
 ) -> dict[str, list[float]]:
     """Train a task on what is to be learnt and, perhaps, validated; arguments as of `Task.fit`."""
-    examples, checks = learning_data(task, *data, skip_bad=skip_bad)
+    examples, checks = learning_data(task, *data, options, skip_bad=skip_bad)
+    if not isinstance(examples, ExampleStream) and weights_of(examples) is not None:
+        examples.notes.append(WEIGHED)
     task.training = options
     return fit_network(
         task,
@@ -75,36 +93,150 @@ def fit_task(
 
 
 def learning_data(
-    task: Any, train_data: Any, validation: Any, *, skip_bad: bool
-) -> tuple[Examples[Any], Examples[Any] | None]:
+    task: Any, train_data: Any, validation: Any, options: TrainingOptions, *, skip_bad: bool
+) -> tuple[Learnt, Examples[Any] | None]:
     """The checked examples to learn from, by which the settings learn, and those to measure on."""
-    examples = task.read(train_data, skip_bad=skip_bad)
+    if options.stream and not isinstance(train_data, ExampleStream):
+        reading = {"limit": options.limit, "skip_bad": skip_bad}
+        train_data = stream_of(task, task.settings, train_data, **reading)
+    examples = limited(task.read(train_data, skip_bad=skip_bad), options.limit)
     before, task.settings = task.settings, task.learn(task.settings, examples)
     try:
+        check_options(task, examples, options)
         checks = None if validation is None else task.read_references(validation, skip_bad=skip_bad)
-    except DataError:
+    except (ConfigError, DataError):
         task.settings = before  # nothing was learnt
         raise
     return examples, checks
 
 
-def batches_of(task: Any, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+def stream_of(
+    kind: Any, settings: Any, path: Any, *, limit: int | None = None, **options: Any
+) -> ExampleStream[Any]:
+    """The examples of a file for a kind of task, read as they are needed; options of `parse`.
+
+    Raises: ConfigError for a task that has to hold them all, or what is no file
+    """
+    if not kind.streams:
+        raise ConfigError(
+            f"A task {settings.task!r} cannot stream: it needs all its examples at once (texts in "
+            "windows, ranges of scores, pairs among one another); leave stream out."
+        )
+    if not isinstance(path, (str, Path)):
+        raise ConfigError("stream reads a file as it is needed; examples came that are held.")
+    stream: ExampleStream[Any] = kind.parse(settings, path, lazily=True, **options)
+    return stream.part(slice(limit))
+
+
+def limited(examples: Any, limit: int | None) -> Any:
+    """The first examples, as many as a limit says; it is noted where that leaves some out."""
+    if limit is None or isinstance(examples, ExampleStream) or len(examples) <= limit:
+        return examples
+    few = examples.part(slice(limit))
+    few.skipped = examples.skipped
+    left = f"{len(examples) - limit:,} examples behind the first {limit:,} are left out"
+    few.notes = [*examples.notes, f"limit: {left}"]
+    return few
+
+
+def check_options(task: Any, examples: Learnt, options: TrainingOptions) -> None:
+    """See that a task and its examples go with what a training asks of its data.
+
+    Raises: ConfigError
+    """
+    task.objective.check(options)
+    refused = {
+        "sampling": options.sampling == "balanced" and task.objective.targets != "classes",
+        "replace_targets": options.replace_targets > 0 and not isinstance(task, Writing),
+    }
+    needs = {"sampling": "texts of one label each", "replace_targets": "targets that are written"}
+    for name in (name for name, is_so in refused.items() if is_so):
+        value = getattr(options, name)
+        raise ConfigError(
+            f"{name}={value} is for {needs[name]}; a task {task.settings.task!r} has none."
+        )
+    if isinstance(examples, ExampleStream):
+        for name, value in (("sampling", "balanced"), ("curriculum", "length")):
+            if getattr(options, name) == value:
+                raise ConfigError(
+                    f"{name}={value} orders all examples, which stream does not hold; take one."
+                )
+
+
+def batches_of(task: Any, examples: Any, batch_size: int, **options: Any) -> Batches:
     """Padded batches of examples, as a task's network learns them; options of `Batches`."""
-    rows, targets = task.encode_examples(examples)
-    options = {"lengths": task.predictor.lengths, **options}
-    return Batches(
-        rows,
-        targets,
-        batch_size=min(batch_size, len(examples)),
-        padding={"tokens": task.transformer.architecture.pad or 0},
-        prepare=task.prepare,
-        **options,
-    )
+    options = {"lengths": task.predictor.lengths, "prepare": task.prepare, **options}
+    size = min(batch_size, len(examples))
+    if isinstance(examples, ExampleStream):
+        return cast(Batches, _streamed(task, examples, size, options))
+    return _held(task, Examples.of(examples), size, options)
+
+
+def _held(task: Any, examples: Examples[Any], size: int, options: Mapping[str, Any]) -> Batches:
+    rows, targets, numbers = task.encode_examples(examples)
+    weights = weights_of(examples)
+    if weights is not None and numbers is not None:
+        weights = [weights[i] for i in numbers]
+    padding = {"tokens": task.transformer.architecture.pad or 0}
+    return Batches(rows, targets, weights, batch_size=size, padding=padding, **options)
+
+
+def _streamed(
+    task: Any, stream: ExampleStream[Any], size: int, options: dict[str, Any]
+) -> StreamedBatches:
+    """Batches of a stream; of the options, what each group of examples needs."""
+    buffer, seed = options.pop("buffer"), options.pop("seed")
+    options.pop("price")  # all groups have the same lengths
+
+    def read(group: int, random: np.random.Generator) -> Iterator[Examples[Any]]:
+        for each in groups_of(shuffled(stream.weighted(), buffer, random), group):
+            yield gathered(each)
+
+    def encode(group: Any, seed: int) -> Batches:
+        return _held(task, group, size, {**options, "seed": seed})
+
+    return StreamedBatches(len(stream), read, encode, batch_size=size, seed=seed)
+
+
+def data_options(task: Any, examples: Learnt, options: TrainingOptions) -> dict[str, Any]:
+    """What a training asks of its batches, besides their size: options of `Batches`."""
+    chosen: dict[str, Any] = {}
+    if options.sampling == "balanced":
+        chosen["classes"] = np.array([example.label for example in examples])
+    if options.curriculum == "length":
+        chosen["curriculum"] = options.epochs
+    if options.replace_targets:
+        chosen["prepare"] = partial(_replacing, task, options.replace_targets)
+    if isinstance(examples, ExampleStream):
+        chosen["buffer"] = options.buffer
+    return chosen
+
+
+def _replacing(task: Any, share: float, batch: Batch, random: np.random.Generator) -> Batch:
+    inputs, targets, weights = batch = task.prepare(batch, random)
+    name, places = task.written(batch)
+    return {**inputs, name: replaced(inputs[name], places, share, random)}, targets, weights
+
+
+def loss_changes(
+    objective: Objective, batches: Batches | StreamedBatches, options: TrainingOptions
+) -> LossChanges:
+    """What options change of a loss; how often classes occur is counted in the batches' targets."""
+
+    def counted() -> npt.NDArray[Any]:
+        parts = batches.groups() if isinstance(batches, StreamedBatches) else [batches]
+        kind, count = objective.targets, len(objective.classes)
+        total: npt.NDArray[Any] = np.sum(
+            [counts_of(part.targets, kind, count) for part in parts], axis=0
+        )
+        return total
+
+    return objective.changes_of(options, counted)
 
 
 def fit_network(
     task: Fitted,
-    examples: Examples[Any],
+    examples: Any,
     checks: Examples[Any] | None,
     plan: TrainingPlan,
     *,
@@ -117,9 +249,12 @@ def fit_network(
     keras.utils.set_random_seed(options.seed)
     size, seed = options.batch_size, options.seed
     price = price_of(task.network.count_params(), passes=3) / options.epochs
+    data = data_options(task, examples, options)
+    batches = task.batches(examples, size, seed=seed, shuffle=True, price=price, **data)
+    task.loss_changes = loss_changes(task.objective, batches, options)
     return train(
         task,
-        task.batches(examples, size, seed=seed, shuffle=True, price=price),
+        batches,
         None if checks is None else task.batches(task.learnable(checks), size, shuffle=False),
         plan,
         checks=() if checks is None else checks.part(measured(checks)),

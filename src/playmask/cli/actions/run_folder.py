@@ -13,6 +13,7 @@ from playmask.files.commits import contents, recover
 from playmask.model.recipes import Options as Recipe
 from playmask.runtime.train.backup import finished_epochs, is_finished
 from playmask.runtime.train.options import TrainingOptions
+from playmask.tasks.cross_validation import RECORD
 from playmask.tasks.saving import TASK
 from playmask.tasks.settings import TaskSettings
 
@@ -34,6 +35,8 @@ class Job(NamedTuple):
     skip_bad: bool
     resume: bool
     force: bool
+    folds: int | None = None
+    ensemble: bool = False
 
 
 def check_out(job: Job, model: str | None) -> bool:
@@ -46,7 +49,9 @@ def check_out(job: Job, model: str | None) -> bool:
         raise ConfigError("--resume goes on, --force begins anew; give one of them.")
     if model and Path(model).exists() and out.resolve() in _with_parents(Path(model)):
         raise ConfigError(f"{out} holds the model itself; give another --out.")
-    held = next((name for name in (TASK, WEIGHTS, ARCHITECTURE) if (out / name).exists()), None)
+    _check_kind(job)
+    names = (TASK, WEIGHTS, ARCHITECTURE, RECORD)
+    held = next((name for name in names if (out / name).exists()), None)
     if not (job.resume or job.force or is_ours(out)) and contents(out):
         raise ConfigError(f"{out} holds other files; give a new folder as --out, or --force.")
     if not job.resume:
@@ -59,6 +64,14 @@ def check_out(job: Job, model: str | None) -> bool:
     if held and _is_finished(out):
         raise ConfigError(f"The training in {out} is finished; --force begins it anew.")
     return (out / TASK).exists() and finished_epochs(out) is not None
+
+
+def _check_kind(job: Job) -> None:
+    """See that folds do not come beside a single task, nor the other way round."""
+    other = RECORD if job.folds is None else TASK
+    if (job.out / other).exists():
+        what = "a cross-validation" if job.folds is None else "a single task"
+        raise ConfigError(f"{job.out} holds {what} ({other}); give another --out.")
 
 
 def _with_parents(path: Path) -> tuple[Path, Path]:
@@ -130,4 +143,4 @@ def _check_model(options: Options) -> None:
 
 def is_ours(out: Path) -> bool:
     """Whether a folder was made by a training: only then may anything in it be removed."""
-    return (out / TASK).exists() or (out / RUN).exists()
+    return any((out / name).exists() for name in (TASK, RUN, RECORD))

@@ -36,7 +36,7 @@ from playmask.tasks.registry import task_class
 from playmask.tasks.saving import TASK, read_settings
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
-from playmask.tasks.training import measured
+from playmask.tasks.training import limited, measured, stream_of
 
 
 class Stopping(keras.callbacks.Callback):
@@ -98,12 +98,14 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     options = settle(job, options, settings_class)
     saved = _saved(settings_class, job.out) if job.resume and (job.out / TASK).exists() else None
     settings = saved if going_on and saved else options_of(settings_class, options)
-    examples, checks, settings = _read(kind, job, settings)
+    examples, checks, settings = read_data(
+        kind, job, settings, options_of(TrainingOptions, options)
+    )
     task = load_task(job.out) if going_on else new_task(kind, settings, options, examples)
-    examples = _check(task.read, job.train, examples, skip_bad=job.skip_bad)
+    examples = check_data(task.read, job.train, examples, skip_bad=job.skip_bad)
     if job.validation is not None and checks is not None:
-        checks = _check(task.read_references, job.validation, checks, skip_bad=job.skip_bad)
-    _announce(task, options, examples, checks)
+        checks = check_data(task.read_references, job.validation, checks, skip_bad=job.skip_bad)
+    announce(task, options, examples, checks)
     if going_on:
         note(f"going on after epoch {finished_epochs(job.out)} of {options['epochs']}")
     history = _fit(task, examples, checks, options, job.out, going_on)
@@ -124,12 +126,16 @@ def _saved(settings_class: type[TaskSettings], out: Path) -> TaskSettings:
     return settings
 
 
-def _read(
-    kind: Any, job: Job, settings: TaskSettings
+def read_data(
+    kind: Any, job: Job, settings: TaskSettings, training: TrainingOptions
 ) -> tuple[Examples[Any], Examples[Any] | None, TaskSettings]:
     """Read both files, with the labels and what else only the first one says."""
     reading: dict[str, Any] = {"columns": split(job.columns), "skip_bad": job.skip_bad}
-    examples = kind.parse(settings, job.train, **reading)
+    if training.stream:
+        examples: Any = stream_of(kind, settings, job.train, limit=training.limit, **reading)
+        note(f"{job.train} has {len(examples):,} examples, which are read anew in every pass")
+    else:
+        examples = limited(kind.parse(settings, job.train, **reading), training.limit)
     note_skipped(job.train, examples.skipped)
     note_all(job.train, examples.notes)
     settings = kind.learn(settings, examples)
@@ -142,7 +148,7 @@ def _read(
     return examples, checks, settings
 
 
-def _check(
+def check_data(
     read: Callable[..., Examples[Any]], path: Path, examples: Examples[Any], *, skip_bad: bool
 ) -> Examples[Any]:
     """Those of a file's examples that the task can learn, or be measured on."""
@@ -152,9 +158,10 @@ def _check(
     return checked
 
 
-def _announce(
+def announce(
     task: Task[Any], options: Options, examples: Examples[Any], checks: Examples[Any] | None
 ) -> None:
+    """Say what is trained on what, and how fast."""
     beside = f", {len(checks):,} for validation" if checks is not None else ""
     names = (name for example in examples for name in task.names(example))
     labels = counted(task.settings.labels, names)

@@ -42,6 +42,8 @@ def _parameters(settings: "type[TaskSettings]") -> "Parameters":
         "skip_bad": _flag("--skip-bad", "Leave bad lines out."),
         "resume": _flag("--resume", "Go on after an interruption."),
         "force": _flag("--force", "Replace the task that --out holds; it goes at once."),
+        "folds": parameter(int, "Cross-validate by so many parts of the data, each its own fold."),
+        "ensemble": _flag("--ensemble", "With --folds: --out predicts by the mean of the folds."),
         **parameters_of(TrainingOptions, grouped=True),
     }
 
@@ -85,10 +87,12 @@ def _training(settings: "type[TaskSettings]") -> Callable[..., None]:
     """What the command of a task does; its options are those of all tasks and its settings."""
 
     def train(**options: Any) -> None:
+        from playmask.cli.actions import folds
         from playmask.cli.actions.run_folder import Job
         from playmask.cli.actions.train import run
 
-        run(settings, Job(**{field: options.pop(field) for field in Job._fields}), options)
+        job = Job(**{field: options.pop(field) for field in Job._fields})
+        (folds.run if job.folds is not None or job.ensemble else run)(settings, job, options)
 
     parameters = _parameters(settings)
     train.__doc__ = (

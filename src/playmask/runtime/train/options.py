@@ -1,12 +1,15 @@
 """How a task is trained: one value that `fit`, the command line and task.json share."""
 
-from typing import Any
+from typing import Any, Literal
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options, option, recipe
 from playmask.runtime.train.methods import METHODS, method_of
 
 RATE, ROBUST = "Optimizer and rate", "Adversarial and consistent"
+DATA = "Data and losses"
+
+BELOW_1 = ("label_smoothing", "replace_targets")  # shares, from 0 on
 
 
 @recipe
@@ -50,6 +53,35 @@ class TrainingOptions(Options):
         default=None, text="The worst small move of the embeddings: fgm:0.5.", group=ROBUST
     )
 
+    # Data and losses
+    class_weights: str | None = option(
+        default=None, text="Of the loss: balanced, or LABEL=NUMBER,….", group=DATA
+    )
+    focal: float = option(
+        default=0.0, text="Exponent by which sure answers count less.", minimum=0, group=DATA
+    )
+    label_smoothing: float = option(
+        default=0.0, text="The targets' share that all classes divide.", minimum=0, group=DATA
+    )
+    sampling: Literal["all", "balanced"] = option(
+        default="all", text="Each example once an epoch, or as many of each label.", group=DATA
+    )
+    curriculum: Literal["none", "length"] = option(
+        default="none", text="Short texts first, all from half of the steps on.", group=DATA
+    )
+    replace_targets: float = option(
+        default=0.0, text="Share of a target's tokens exchanged while read.", minimum=0, group=DATA
+    )
+    limit: int | None = option(
+        default=None, text="Examples at most, the first ones.", minimum=1, group=DATA
+    )
+    stream: bool = option(
+        default=False, text="Read the file as it is needed, for one beyond memory.", group=DATA
+    )
+    buffer: int = option(
+        default=10_000, text="Examples that --stream shuffles among.", minimum=1, group=DATA
+    )
+
     def __post_init__(self) -> None:
         for field in METHODS:
             value: Any = getattr(self, field)
@@ -63,5 +95,8 @@ class TrainingOptions(Options):
             raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
         if not 0 <= self.warm_up < 1:
             raise ConfigError(f"warm_up is a part of the training, 0 to 1, not {self.warm_up}.")
+        for field in BELOW_1:
+            if not getattr(self, field) < 1:
+                raise ConfigError(f"{field} is a share below 1, not {getattr(self, field)!r}.")
         if not self.multiplier > 0:
             raise ConfigError(f"multiplier is above 0, not {self.multiplier!r}.")

@@ -21,7 +21,7 @@ from playmask.metrics.classification import (
 )
 from playmask.metrics.items import label_confusions
 from playmask.model.masks import Tensor
-from playmask.tasks.objective import accuracy, binary_crossentropy, crossentropy
+from playmask.tasks.objective import Targets, accuracy, binary_crossentropy, crossentropy
 from playmask.tasks.reports import ClassReport
 
 Array = npt.NDArray[Any]
@@ -45,11 +45,14 @@ class MultiPrediction(NamedTuple):
 class AnswerSpace(ABC):
     """What a task answers with: its logits, its loss, its targets, and how answers are scored.
 
-    size: the logits of a text; separator: what stands between several labels in a table
+    size: the logits of a text; separator: what stands between several labels in a table; kind:
+    what is learnt, by which options change the loss; labels: of the logits, where they have some
     """
 
     size: int
     separator: str | None = None
+    kind: Targets = "other"
+    labels: Sequence[str] = ()
 
     @abstractmethod
     def check(self, label: Any) -> Any:
@@ -82,6 +85,14 @@ class AnswerSpace(ABC):
     def answers(self, logits: Array) -> list[Any]:
         """What logits, float64 (texts, size), say."""
 
+    def averaged(self, logits: Array) -> Array:
+        """The logits that say what several models do on average: here their mean, of numbers.
+
+        Shapes: (models, texts, size) -> (texts, size)
+        """
+        mean: Array = logits.mean(axis=0)
+        return mean
+
     @abstractmethod
     def scores(self, logits: Tensor) -> dict[str, Tensor]:
         """How strongly logits (B, size) speak for each answer: (B,) each."""
@@ -105,6 +116,8 @@ class AnswerSpace(ABC):
 
 class OneLabel(AnswerSpace):
     """One of two or more labels, by a softmax."""
+
+    kind = "classes"
 
     def __init__(self, labels: Sequence[str]) -> None:
         if len(labels) < 2:
@@ -143,6 +156,11 @@ class OneLabel(AnswerSpace):
             )
             for row in chances
         ]
+
+    def averaged(self, logits: Array) -> Array:
+        """The logarithm of the mean softmax."""
+        logs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+        return log_mean(logs)
 
     def scores(self, logits: Tensor) -> dict[str, Tensor]:
         """The log-odds ln(p / (1 - p)) of each label, in nats: the logit against all others."""
@@ -190,6 +208,7 @@ class SeveralLabels(AnswerSpace):
         if not labels:
             raise ConfigError("A classifier of several labels needs one label at least.")
         self.labels, self.size, self.binary = labels, len(labels), loss == "binary"
+        self.kind: Targets = "labels" if self.binary else "other"
         self.index, self.separator = {label: i for i, label in enumerate(labels)}, separator
 
     def check(self, label: Any) -> tuple[str, ...]:
@@ -218,6 +237,10 @@ class SeveralLabels(AnswerSpace):
             )
             for row, each in zip(logits, chances, strict=True)
         ]
+
+    def averaged(self, logits: Array) -> Array:
+        """The log-odds of the mean probability of each label."""
+        return mean_log_odds(logits)
 
     def scores(self, logits: Tensor) -> dict[str, Tensor]:
         """The log-odds of each label, in nats."""
@@ -251,6 +274,19 @@ class SeveralLabels(AnswerSpace):
     def target_json(self, label: Any) -> dict[str, Any]:
         """The labels."""
         return {"labels": [*label]}
+
+
+def log_mean(logs: Array) -> Array:
+    """The logarithm of the mean of what logarithms stand for, over the first axis."""
+    mean: Array = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
+    return mean
+
+
+def mean_log_odds(logits: Array) -> Array:
+    """The log-odds of the mean of the probabilities that logits stand for, over the first axis."""
+    chances = log_mean(-np.logaddexp(0, -logits)) - log_mean(-np.logaddexp(0, logits))
+    odds: Array = chances
+    return odds
 
 
 def numbers_of(value: Any) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from playmask.data.examples import Example, Examples
 from playmask.data.readers import read_examples
@@ -32,6 +32,7 @@ class TextClassifier(TextTask[ClassifierSettings]):
     """
 
     settings_class = ClassifierSettings
+    streams: ClassVar[bool] = True
 
     @staticmethod
     def space_of(settings: ClassifierSettings) -> AnswerSpace:
@@ -53,6 +54,7 @@ class TextClassifier(TextTask[ClassifierSettings]):
         *,
         columns: Columns = None,
         skip_bad: bool = False,
+        lazily: bool = False,
     ) -> Examples[Example]:
         """Read labelled texts, or pairs, from a table or JSON lines."""
         return read_examples(
@@ -61,6 +63,7 @@ class TextClassifier(TextTask[ClassifierSettings]):
             separator=settings.separator if settings.multiple else None,
             columns=columns,
             skip_bad=skip_bad,
+            lazily=lazily,
         )
 
     @classmethod

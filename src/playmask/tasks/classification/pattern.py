@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from keras import ops
@@ -73,6 +73,7 @@ class PatternClassifier(TextTask[PatternSettings]):
     """
 
     settings_class = PatternSettings
+    streams: ClassVar[bool] = True
 
     @classmethod
     def model_options(cls, settings: PatternSettings) -> Fields:
@@ -111,10 +112,11 @@ class PatternClassifier(TextTask[PatternSettings]):
         *,
         columns: Columns = None,
         skip_bad: bool = False,
+        lazily: bool = False,
     ) -> Examples[Example]:
         """Read labelled texts, or pairs, from a table or JSON lines."""
         labels = settings.labels or None
-        return read_examples(path, labels=labels, columns=columns, skip_bad=skip_bad)
+        return read_examples(path, labels=labels, columns=columns, skip_bad=skip_bad, lazily=lazily)
 
     @classmethod
     def names(cls, example: Example) -> Iterable[str]:

@@ -92,13 +92,17 @@ class TextTask(Task[T], Generic[T]):
     @classmethod
     def learn(cls, settings: T, examples: Examples[Example]) -> T:
         """Whether the examples are pairs."""
-        pairs = [example.pair is not None for example in examples]
-        if len({*pairs}) > 1:
-            i = pairs.index(False)
+        pairs = (example.pair is not None for example in examples)
+        first, alone = next(pairs), None
+        for i, pair in enumerate(pairs, 1):
+            if pair is not first:
+                alone = i if first else 0
+                break
+        if alone is not None:
             raise DataError(
-                f"{examples.place_of(i)} is one text among pairs; give all, or none, a pair."
+                f"{examples.place_of(alone)} is one text among pairs; give all, or none, a pair."
             )
-        return settings.change(pairs=pairs[0])
+        return settings.change(pairs=first)
 
     # The network
 
@@ -138,7 +142,10 @@ class TextTask(Task[T], Generic[T]):
         """The loss and the metrics of the answers."""
         metrics = self.space.training_metrics
         return Objective(
-            {"logits": self.space.loss}, metrics={"logits": metrics} if metrics else {}
+            {"logits": self.space.loss},
+            metrics={"logits": metrics} if metrics else {},
+            targets=self.space.kind,
+            classes=self.space.labels,
         )
 
     def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -215,8 +222,7 @@ def check_learnt(
     labels: Sequence[str], examples: Sequence[Example], where: str, *, several: bool
 ) -> None:
     """See that the labels of examples are classes: no scores, no texts, no lists of classes."""
-    texts = {example.text for example in examples}
-    if len(labels) > max(20, len(examples) // 2) or 2 * len(texts) < len(labels):
+    if len(labels) > max(20, len(examples) // 2) or _repeated(examples, -(-len(labels) // 2)):
         raise DataError(
             f"{where}There are {len(labels)} labels in {len(examples)} lines; if the columns are "
             "the other way round, give --columns label,text."
@@ -239,6 +245,16 @@ def check_learnt(
                 f"may have several with {option}--separator {separator!r}. As one class it is to "
                 "be named: --labels."
             )
+
+
+def _repeated(examples: Iterable[Example], least: int) -> bool:
+    """Whether there are fewer other texts than `least`; no more of them than that are held."""
+    texts: set[str] = set()
+    for example in examples:
+        texts.add(example.text)
+        if len(texts) >= least:
+            return False
+    return True
 
 
 def unlabelled(i: int, text: Any) -> Example:

@@ -162,7 +162,8 @@ class Extractor(Task[E], Generic[E]):
         windows = self.windows([example.text for example in examples])
         add_notes(examples, misalignments(windows, examples, self._located))
         rows = [self.inputs(window.encoding) for window in windows]
-        return Encoded(rows, self.method.targets(windows, examples))
+        targets = self.method.targets(windows, examples)
+        return Encoded(rows, targets, [window.text for window in windows])
 
     def row(self, text: str) -> Row:
         """The network's inputs for the beginning of a text."""
@@ -171,7 +172,8 @@ class Extractor(Task[E], Generic[E]):
     @property
     def objective(self) -> Objective:
         """The losses of the method."""
-        return Objective(self.method.losses)
+        method = self.method
+        return Objective(method.losses, targets=method.kind, classes=method.classes)
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """What the method asks of the network."""

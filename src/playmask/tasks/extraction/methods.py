@@ -12,6 +12,7 @@ from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch
 from playmask.tasks.extraction.settings import ExtractionSettings
+from playmask.tasks.objective import Targets
 from playmask.tasks.windows import Outputs, Window
 
 E = TypeVar("E", bound=ExtractionSettings)
@@ -24,6 +25,8 @@ class Method(ABC, Generic[E]):
     """
 
     scores_mentions: ClassVar[bool] = False
+    kind: Targets = "other"  # what is learnt, by which options change the loss
+    classes: Sequence[str] = ()  # what the logits stand for, where they are of classes
 
     def __init__(self, network: keras.Model, settings: E) -> None:
         self.network, self.settings = network, settings

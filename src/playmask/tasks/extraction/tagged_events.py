@@ -27,6 +27,7 @@ class TaggedEvents(Method[EventSettings]):
     def __init__(self, network: keras.Model, settings: EventSettings) -> None:
         super().__init__(network, settings)
         self.tagging = Tagging(network, settings)
+        self.kind, self.classes = self.tagging.kind, self.tagging.classes
 
     @staticmethod
     def build_network(transformer: Transformer, settings: EventSettings) -> keras.Model:

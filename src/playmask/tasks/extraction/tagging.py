@@ -67,6 +67,9 @@ class Tagging(Method[Any]):
     def __init__(self, network: keras.Model, settings: Settings) -> None:
         super().__init__(network, settings)
         self.tags = settings.tag_set
+        if settings.tagger == "softmax":
+            self.kind = "tags"
+        self.classes = [mark.label or mark.letter for mark in self.tags.marks]
 
     @staticmethod
     def build_network(transformer: Transformer, settings: Settings) -> TaggerNetwork:

@@ -153,7 +153,8 @@ class UniversalExtractor(Task[UniversalSettings]):
         windows = self.windows([example[:2] for example in examples])
         add_notes(examples, misalignments(windows, examples, _located))
         rows = [self.inputs(window.encoding) for window in windows]
-        return Encoded(rows, targets_of(windows, examples, self.settings.max_length))
+        targets = targets_of(windows, examples, self.settings.max_length)
+        return Encoded(rows, targets, [window.text for window in windows])
 
     def row(self, text: Any) -> Row:
         """The network's inputs for the beginning of a text, behind the schema's first prompt."""

@@ -119,7 +119,7 @@ class ReadingComprehension(Reader[ReaderSettings]):
 
         One that shows no more than a part of an answer teaches nothing, nor does a longer answer.
         """
-        rows, numbers = [], []
+        rows, numbers, texts = [], [], []
         for window in self.learnt_windows(examples):
             right, parts = [], False
             for place in examples[window.text].places:
@@ -130,10 +130,11 @@ class ReadingComprehension(Reader[ReaderSettings]):
             if right or not parts:
                 rows.append(self.row_of(window))
                 numbers.append(right or [0])
+                texts.append(window.text)
         if not any(right != [0] for right in numbers):
             longest = self.network.longest
             raise DataError(f"No question has an answer of at most {longest} tokens.")
-        return Encoded(rows, pad(numbers, max(map(len, numbers)), -1))
+        return Encoded(rows, pad(numbers, max(map(len, numbers)), -1), texts)
 
     def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
         """The log-odds ln(p / (1 - p)) of an answer in a window, in nats: (B,)."""

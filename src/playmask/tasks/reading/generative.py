@@ -19,6 +19,7 @@ from playmask.tasks.reading.base import Odds, Reader, check_answers
 from playmask.tasks.reading.settings import CopyingSettings
 from playmask.tasks.task import Fields
 from playmask.tasks.windows import Window
+from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.source_target import SourceTarget, writing_network
 from playmask.tasks.writing.tokens import token_objective
@@ -98,7 +99,7 @@ class CopyingReader(Reader[CopyingSettings]):
 
         One that shows no more than a part of an answer teaches nothing, nor does a longer answer.
         """
-        short, sources, answers = self._short(examples), [], []
+        short, sources, answers, texts = self._short(examples), [], [], []
         for window in self.learnt_windows(examples):
             question = examples[window.text]
             whole = [
@@ -109,7 +110,8 @@ class CopyingReader(Reader[CopyingSettings]):
             if whole or not any(starmap(window.tokens_of, question.places)):
                 sources.append(window.encoding.ids)
                 answers.append(whole[0] if whole else "")
-        return self.form.encode(sources, self.form.targets(answers))
+                texts.append(window.text)
+        return self.form.encode(sources, self.form.targets(answers))._replace(examples=texts)
 
     def _short(self, examples: Sequence[PassageQuestion]) -> set[str]:
         """The answers that can be written whole, with their end."""
@@ -128,6 +130,10 @@ class CopyingReader(Reader[CopyingSettings]):
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Which token comes next, everywhere in an answer."""
         return self.form.prepare(batch)
+
+    def written(self, batch: Batch) -> Written:
+        """The tokens of answers that are read to write on."""
+        return self.form.written(batch[0])
 
     def odds(self, windows: Sequence[Window], texts: Sequence[str]) -> list[Odds]:
         """What each window may answer; what is not among the likeliest texts counts as nothing."""

@@ -175,8 +175,8 @@ class SentenceEncoder(Task[EncoderSettings]):
         """Batches of the similar pairs alone."""
         least, all_of = self.settings.similar_from, examples
         if examples[0].label is not None and least is not None:
-            both = zip(examples, scores_of(examples), strict=True)
-            examples = [example for example, score in both if score >= least]
+            similar = [i for i, score in enumerate(scores_of(examples)) if score >= least]
+            examples = Examples.of(examples).chosen(similar)
         if min(batch_size, len(examples)) < 2:
             raise DataError(
                 f"{getattr(all_of, 'source', '')}A batch needs two similar pairs at least, to tell "

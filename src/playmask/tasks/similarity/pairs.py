@@ -14,7 +14,13 @@ from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
 from playmask.model.masks import Tensor
-from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, numbers_of
+from playmask.tasks.classification.answers import (
+    DIGITS,
+    AnswerSpace,
+    Array,
+    mean_log_odds,
+    numbers_of,
+)
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.objective import binary_crossentropy
 from playmask.tasks.similarity.settings import PairSettings
@@ -108,6 +114,10 @@ class Scale(AnswerSpace):
         """The score of each pair."""
         places = logistic(logits[:, 0])
         return [float(self.low + (self.high - self.low) * place) for place in places]
+
+    def averaged(self, logits: Array) -> Array:
+        """The log-odds of the mean probability."""
+        return mean_log_odds(logits)
 
     def scores(self, logits: Tensor) -> dict[str, Tensor]:
         """The log-odds of the place on the scale, in nats."""

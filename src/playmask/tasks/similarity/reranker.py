@@ -12,7 +12,7 @@ from playmask.data.gathering import BadExample
 from playmask.errors import InputError
 from playmask.metrics.ranking import average_precision, reciprocal_rank
 from playmask.model.masks import Tensor
-from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array
+from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, mean_log_odds
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.objective import binary_crossentropy
 from playmask.tasks.similarity.pairs import check_scored, logistic, read_scored
@@ -55,6 +55,10 @@ class Relevance(AnswerSpace):
     def answers(self, logits: Array) -> list[float]:
         """The score of each pair."""
         return [float(score) for score in self.activation(logits[:, 0])]
+
+    def averaged(self, logits: Array) -> Array:
+        """The log-odds of the mean probability."""
+        return mean_log_odds(logits)
 
     def scores(self, logits: Tensor) -> dict[str, Tensor]:
         """The log-odds of being relevant, in nats."""

@@ -20,6 +20,7 @@ from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.network import Encoded
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
+from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.settings import LanguageModelSettings
 from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, following, perplexity
 from playmask.tasks.writing.writer import PromptRows, Writer, picked
@@ -44,6 +45,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
     """
 
     settings_class = LanguageModelSettings
+    streams: ClassVar[bool] = True
     continues: ClassVar[bool] = True  # what is written goes on from a prompt
 
     @classmethod
@@ -98,8 +100,6 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
         """What goes on from texts."""
         return Writer(self.transformer, self.tokenizer, self)
 
-    # Examples
-
     @classmethod
     def parse(
         cls,
@@ -108,14 +108,15 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
         *,
         columns: Columns = None,
         skip_bad: bool = False,
+        lazily: bool = False,
     ) -> Examples[Example]:
         """Read texts, with labels where the condition is one."""
         if settings.condition == "vector":
             raise DataError(f"{path}: A file holds no vectors; give (text, vector) pairs.")
+        reading: Fields = {"columns": columns, "skip_bad": skip_bad, "lazily": lazily}
         if settings.condition is None:
-            return read_single(path, columns=columns, skip_bad=skip_bad)
-        labels = settings.labels or None
-        return read_examples(path, labels=labels, columns=columns, skip_bad=skip_bad)
+            return read_single(path, **reading)
+        return read_examples(path, labels=settings.labels or None, **reading)
 
     def reads_lines(self, path: Path) -> bool:
         """Whether a file holds one text per line, as training reads it."""
@@ -172,8 +173,6 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
             raise InputError(f"{len(labels)} labels were given for {count} texts.")
         return labels
 
-    # The network
-
     def _begun(
         self, texts: Sequence[str], conditions: Sequence[Any]
     ) -> list[tuple[list[int], list[int]]]:
@@ -214,6 +213,11 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
             inputs["condition"] = condition
         targets = following(inputs["tokens"])
         return inputs, targets, weights[:, None] * following(counts).astype("float32")
+
+    def written(self, batch: Batch) -> Written:
+        """The tokens that are predicted and read to predict those behind them."""
+        places = np.pad(batch[2][:, :-1] > 0, ((0, 0), (1, 0)))
+        return Written("tokens", places & (batch[0]["tokens"] != self.tokenizer.sep))
 
     def evaluate_examples(self, examples: Sequence[Example]) -> dict[str, float]:
         """Loss (nats per token) and perplexity on texts."""

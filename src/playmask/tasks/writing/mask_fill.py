@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -77,6 +77,7 @@ class MaskFill(TokenTask[MaskFillSettings]):
     """
 
     settings_class = MaskFillSettings
+    streams: ClassVar[bool] = True
 
     def __init__(
         self, network: keras.Model, tokenizer: Tokenizer, settings: MaskFillSettings
@@ -115,9 +116,10 @@ class MaskFill(TokenTask[MaskFillSettings]):
         *,
         columns: Columns = None,
         skip_bad: bool = False,
+        lazily: bool = False,
     ) -> Examples[Example]:
         """Read texts."""
-        return read_single(path, columns=columns, skip_bad=skip_bad)
+        return read_single(path, columns=columns, skip_bad=skip_bad, lazily=lazily)
 
     def reads_lines(self, path: Path) -> bool:
         """Whether a file holds one text per line, as training reads it."""

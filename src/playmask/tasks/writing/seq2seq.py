@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -19,6 +19,7 @@ from playmask.runtime.batches import Batch, Row
 from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.network import Encoded
 from playmask.tasks.task import Columns, Fields
+from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.settings import Seq2SeqSettings
 from playmask.tasks.writing.source_target import SourceTarget, writing_network
 from playmask.tasks.writing.tokens import TokenTask
@@ -44,6 +45,7 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
     """
 
     settings_class = Seq2SeqSettings
+    streams: ClassVar[bool] = True
 
     @classmethod
     def open(
@@ -99,9 +101,10 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
         *,
         columns: Columns = None,
         skip_bad: bool = False,
+        lazily: bool = False,
     ) -> Examples[Example]:
         """Read sources and targets from a table or JSON lines."""
-        return read_pairs(path, columns=columns, skip_bad=skip_bad)
+        return read_pairs(path, columns=columns, skip_bad=skip_bad, lazily=lazily)
 
     def check(self, example: Any) -> Example:
         """An Example, or (source, target)."""
@@ -124,6 +127,10 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Which token comes next, everywhere in a target."""
         return self.form.prepare(batch)
+
+    def written(self, batch: Batch) -> Written:
+        """The tokens of targets that are read to write on."""
+        return self.form.written(batch[0])
 
     def evaluate_examples(
         self, examples: Sequence[Example], *, exact: bool = False, **options: Any

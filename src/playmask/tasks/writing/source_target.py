@@ -1,6 +1,6 @@
 """Rows of sources and targets, for one stack with the UniLM mask or for two."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.batches import Batch, bucket, buckets, pad
 from playmask.tasks.explaining import Question
 from playmask.tasks.network import Encoded
+from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.tokens import TokenNetwork, chosen
 from playmask.tasks.writing.writer import PromptRows
 from playmask.tokenizers import Tokenizer
@@ -104,6 +105,15 @@ class SourceTarget(NamedTuple):
         inputs["target_tokens"] = np.pad(tokens[:, :-1], before, constant_values=first)
         inputs["target_valid"] = np.pad(there[:, :-1], before, constant_values=True)
         return inputs, tokens, weights[:, None] * there
+
+    def written(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Written:
+        """Where the tokens of targets are that are read to write on: none that begins, or ends."""
+        name = "target_tokens" if self.decodes else "tokens"
+        there = inputs["target_valid"] if self.decodes else inputs["segments"] == 1
+        places = there & (inputs[name] != self.tokenizer.sep)
+        if self.decodes:
+            places[:, 0] = False
+        return Written(name, places)
 
     # Writing
 

@@ -102,7 +102,8 @@ class TokenTask(Task[S], Generic[S]):
 
 def token_objective() -> Objective:
     """Cross-entropy in nats a token, and the accuracy of tokens."""
-    return Objective({"logits": crossentropy()}, metrics={"logits": [accuracy()]})
+    metrics = {"logits": [accuracy()]}
+    return Objective({"logits": crossentropy()}, metrics=metrics, targets="tokens")
 
 
 def log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
