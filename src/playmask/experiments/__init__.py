@@ -7,6 +7,7 @@ and `tasks`.
 
 from playmask.experiments import (
     conditional,
+    craft,
     key_size,
     masks,
     synthesizer,
@@ -17,6 +18,6 @@ from playmask.experiments.plan import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
-    for module in (synthesizer, key_size, talking_heads, unshare, conditional, masks)
+    for module in (synthesizer, key_size, talking_heads, unshare, conditional, masks, craft)
 }
 """Every experiment by its name."""

@@ -10,6 +10,7 @@ from playmask.data.lines import numbered, read_lines
 from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.experiments import invented
+from playmask.tasks.similarity.pairs import read_scored
 
 VARIABLE = "PLAYMASK_DATA"
 PROJECT = Path(__file__).parents[3] / "data"  # the texts that come along in a clone of the project
@@ -83,6 +84,11 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
     return list(zip(english, german, strict=True))
 
 
+def _scored(path: Path) -> list[Any]:
+    """Pairs of sentences with the score of their similarity."""
+    return read_scored(path, columns=None, skip_bad=False)
+
+
 def _articles(path: Path) -> list[tuple[str, str]]:
     """Abstract and title of each article."""
     articles = []
@@ -113,5 +119,7 @@ CORPORA: dict[str, _Known] = {
     "categories": _Known(
         ("csl",), ("category_train.tsv", "category_test.tsv"), read_examples, invented.categories
     ),
+    "questions": _Known(("afqmc",), ("train.tsv", "dev.tsv"), read_examples, invented.questions),
+    "sentences": _Known(("stsb_zh",), ("train.tsv", "test.tsv"), _scored, invented.sentences),
 }
 """The corpora by name. Of CSL's titles no training set is at hand, so one learns from dev."""

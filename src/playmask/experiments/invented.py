@@ -74,8 +74,25 @@ def _category(draw: random.Random) -> Example:
     return Example(title, None, category)
 
 
+def _question(draw: random.Random) -> Example:
+    """Two titles, and whether their articles are of one category."""
+    (_, one, first), (_, other, second) = _article(draw), _article(draw)
+    if draw.random() < 0.4:
+        other, second = one, first
+    return Example(one, other, str(int(first == second)))
+
+
+def _sentence(draw: random.Random) -> Example:
+    """Two titles, and how much they share: their topic, their method."""
+    example = _question(draw)
+    same = len({*example.text} & {*str(example.pair)}) / len({*example.text})
+    return Example(example.text, example.pair, round(5 * same, 1))
+
+
 translations = _drawn(_translation)
 lines = _drawn(lambda draw: " . ".join(_translation(draw)[0] for _ in range(4)) + " .")
 reviews = _drawn(_review)
 articles = _drawn(lambda draw: _article(draw)[:2])
 categories = _drawn(_category)
+questions = _drawn(_question)
+sentences = _drawn(_sentence)

@@ -29,6 +29,7 @@ METRICS = {
     "loss": Metric("loss, nats", False, 3),
     "loss_of_wrong": Metric("loss given the other label", False, 3),
     "perplexity": Metric("perplexity per word", False, 2),
+    "spearman": Metric("Spearman's correlation", True, 3),
     "sees_itself": Metric("sees itself, nats", False, 3),
     "seconds_per_epoch": Metric("seconds per epoch", False, 1),
     "steps_per_second": Metric("steps/s", True, 2),
@@ -119,13 +120,14 @@ class Desk(NamedTuple):
     """What a trial works with.
 
     texts: what the task prepared; source: where they come from; watch: who is told how it goes on;
-    folder: where what other trials use too is kept
+    folder: where what other trials use too is kept; encoder: what fine-tuning starts from
     """
 
     texts: Any
     source: str
     watch: Watch
     folder: Path
+    encoder: Path | None = None
 
 
 class Training(NamedTuple):
@@ -188,8 +190,11 @@ class Trial:
         """The task's sizes at this scale."""
         return self.task.sizes[self.scale]
 
-    def settings(self, source: str) -> dict[str, Any]:
-        """All that decides what comes out, as JSON; source: where the texts come from."""
+    def settings(self, source: str, encoder: Path | None = None) -> dict[str, Any]:
+        """All that decides what comes out, as JSON.
+
+        source: where the texts come from; encoder: what fine-tuning starts from
+        """
         return {
             "experiment": self.experiment,
             "task": self.task.name,
@@ -198,6 +203,7 @@ class Trial:
             "sizes": asdict(self.sizes),
             "seed": self.seed,
             "data": source,
+            **({} if encoder is None else {"encoder": encoder.resolve().name}),
         }
 
 

@@ -40,13 +40,15 @@ def run(
     *,
     out: Path,
     data: Path | None = None,
+    encoder: Path | None = None,
     seeds: Sequence[int] = (),
     only: Sequence[str] = (),
     watch: Watch | None = None,
 ) -> list[Result]:
     """Run all trials whose results are not in `out` yet, and return all results.
 
-    data: the folder of the data sets; seeds: in place of the scale's own; only: these variants
+    data: the folder of the data sets; encoder: the pretrained one that fine-tuning starts from;
+    seeds: in place of the scale's own; only: these variants
     Raises: DataError where texts are missing, before anything runs; NotLearnedError
     """
     watch = watch or Watch()
@@ -61,7 +63,7 @@ def run(
     prepared: dict[str, Any] = {}
     for number, trial in enumerate(plan, 1):
         corpus = texts[trial.task.corpus]
-        settings = trial.settings(corpus.source)
+        settings = trial.settings(corpus.source, encoder)
         file = folder / file_name(trial, settings)
         result = _kept(file)
         watch.begin(trial, number, len(plan), result is not None)
@@ -69,7 +71,7 @@ def run(
             if trial.task.name not in prepared:
                 watch.step("preparing texts", 0.0)
                 prepared = {trial.task.name: trial.task.prepare(corpus, trial.sizes)}
-            desk = Desk(prepared[trial.task.name], corpus.source, watch, folder)
+            desk = Desk(prepared[trial.task.name], corpus.source, watch, folder, encoder)
             result = _measured(trial, desk, settings)
             write_json(file, result)
         _check(trial, result)

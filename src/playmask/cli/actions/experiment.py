@@ -27,6 +27,7 @@ class Wish(NamedTuple):
     seeds: str | None
     only: str | None
     report: Path | None
+    model: Path | None = None
 
 
 def show_list(scale: str) -> None:
@@ -54,6 +55,7 @@ def run(name: str, wish: Wish) -> None:
                 wish.scale,
                 out=wish.out,
                 data=wish.data,
+                encoder=wish.model,
                 seeds=seeds,
                 only=split(wish.only) or (),
                 watch=watch,

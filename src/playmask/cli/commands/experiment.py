@@ -13,6 +13,9 @@ def experiment(
     data: Annotated[
         Path | None, Option(help="The folder of the data sets. Default: PLAYMASK_DATA.")
     ] = None,
+    model: Annotated[
+        Path | None, Option(help="The pretrained encoder that fine-tuning starts from.")
+    ] = None,
     out: Annotated[Path, Option(help="Where results are kept, one file a trial.")] = Path(
         "runs/experiments"
     ),
@@ -34,4 +37,4 @@ def experiment(
         return show_list(scale)
     if name is None:
         raise ConfigError("Name an experiment; playmask experiment --list shows them.")
-    return run(name, Wish(scale, data, out, seeds, only, report))
+    return run(name, Wish(scale, data, out, seeds, only, report, model))
