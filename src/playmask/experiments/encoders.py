@@ -24,9 +24,7 @@ def shortened(encoder: Path, texts: Iterable[str], sizes: Sizes, folder: Path) -
     if depth < sizes.depth:
         raise ConfigError(f"{encoder} has {depth} blocks; {sizes.depth} are due.")
     tokens = prune.occurring(tokenizer, texts)
-    model: Transformer = playmask.load(
-        encoder, tokenizer=tokenizer, keep_tokens=tokens, depth=sizes.depth
-    )
+    model: Transformer = playmask.load(encoder, keep_tokens=tokens, depth=sizes.depth)
     with committing(folder) as staging:
         playmask.save(model, staging)
     return folder
