@@ -40,6 +40,8 @@ BOTH = (
     "tests/generation/test_search.py",
     "tests/tasks/test_published",
     "tests/tasks/test_trained_heads.py",
+    "tests/training/test_averages.py",
+    "tests/training/test_optimizers.py",
     "tests/test_dense.py",
     "tests/test_gradients.py",
     "tests/test_masks.py",

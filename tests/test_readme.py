@@ -37,6 +37,7 @@ NAMES = (
     "similarity.md",
     "tokenizers.md",
     "training/data.md",
+    "training/optimizers.md",
 )
 DOCS = [ROOT / "docs" / name for name in NAMES]
 PAGES = [ENGLISH, CHINESE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")), *DOCS]
@@ -171,6 +172,14 @@ def test_language_models_of_today_run(tmp_path):
     lines = run(ROOT / "docs" / "decoders.md", tmp_path).splitlines()
     assert lines[0] == "lm 2 ('mlm',)" and lines[2] == "(3, 32)"
     assert re.fullmatch(r"\[0\.\d+ +0\.\d+\]", lines[3])
+
+
+def test_optimizers_and_averages_run(tmp_path):
+    lines = run(ROOT / "docs" / "training" / "optimizers.md", tmp_path).splitlines()
+    assert lines[0] == "lion:beta_2=0.98" and lines[1].startswith('{"module": "keras.optimizer')
+    assert re.fullmatch(r"rows that stay: [1-9]\d* of \d+", lines[2])
+    assert re.fullmatch(r"frozen: 13 of \d+", lines[3])
+    assert lines[4].endswith("has 'embedings' in its name. Did you mean 'embeddings'?")
 
 
 def test_published_models_run(tmp_path):

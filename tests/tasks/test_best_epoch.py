@@ -13,9 +13,11 @@ from pairwise import crossed
 from playmask.errors import ConfigError, NotFiniteError
 from playmask.runtime.train.averages import averages
 from playmask.runtime.train.fitting import best_epoch
-from playmask.runtime.train.optimizers import adamw
+from playmask.runtime.train.optimizers.named import Rate, make_optimizer
+from playmask.runtime.train.optimizers.per_weight import Rules
+from playmask.runtime.train.rates import rates_of
+from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks import training
-from playmask.tasks.saving import all_weights
 from tasks.made_up import QUICK
 from tasks.test_mentions import DATA, new_task
 
@@ -128,9 +130,8 @@ class Peeking(keras.callbacks.Callback):
         self.weights, self.averages = [], []
 
     def on_epoch_end(self, epoch, logs=None):
-        optimizer = self.model.optimizer
-        pairs = averages(optimizer)
-        both = {v.path: (numpy_of(v.value).copy(), numpy_of(a.value).copy()) for v, a in pairs}
+        pairs = averages(self.model)
+        both = {v.path: (numpy_of(v.value).copy(), numpy_of(a).copy()) for v, a in pairs}
         self.weights.append({name: pair[0] for name, pair in both.items()})
         self.averages.append({name: pair[1] for name, pair in both.items()})
 
@@ -296,7 +297,8 @@ def test_every_measure_is_one_of_evaluate():
 def test_what_a_task_adds_learns_faster():
     """The first step of Adam is as long as the rate, whatever the gradient."""
     network = new_task("crf").network
-    optimizer = adamw(network, 1e-3, weight_decay=0.0, clip=None, multiplier=20.0)
+    rules = Rules(rates_of(network, multiplier=20.0))
+    optimizer = make_optimizer(network, Rate(1e-3, weight_decay=0.0, clip=None), rules=rules)
     variables = network.trainable_variables
     before = [numpy_of(v.value).copy() for v in variables]
     optimizer.apply([keras.ops.ones(x.shape) for x in before], variables)

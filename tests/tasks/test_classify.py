@@ -11,9 +11,9 @@ from comparing import TINY, numpy_of
 from playmask.data.examples import Example
 from playmask.errors import CheckpointError, ConfigError, DataError, InputError
 from playmask.runtime.train import backup
-from playmask.runtime.train.optimizers import adamw
+from playmask.runtime.train.optimizers.named import Rate, make_optimizer
 from playmask.runtime.train.schedules import PiecewiseLinear, warm_up_then_decay
-from playmask.tasks.saving import all_weights
+from playmask.runtime.train.weight_names import all_weights
 from playmask.tokenizers import Tokenizer
 
 pytestmark = pytest.mark.backends
@@ -307,7 +307,7 @@ def test_a_mixed_up_directory_is_refused(tmp_path):
 def test_norms_and_biases_do_not_decay():
     """A step without gradients: only weight decay moves anything."""
     network = new_task().network
-    optimizer = adamw(network, 0.1, weight_decay=0.1)
+    optimizer = make_optimizer(network, Rate(0.1, weight_decay=0.1))
     before = [numpy_of(v.value).copy() for v in network.trainable_variables]
     none = [keras.ops.zeros(x.shape) for x in before]
     optimizer.apply(none, network.trainable_variables)

@@ -9,7 +9,7 @@ from comparing import numpy_of
 from families.small import small
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
-from playmask.tasks.saving import all_weights
+from playmask.runtime.train.weight_names import all_weights
 
 REVIEWS = [("味道很好", "good"), ("服务热情", "good"), ("坏了退货", "bad"), ("太失望了", "bad")] * 4
 POOLING = {"lm": "last", "full": "mean_max"}

@@ -11,7 +11,7 @@ from keras import ops
 from playmask.experiments.objectives import Batch, Objective, Rows, Texts
 from playmask.experiments.plan import Sizes, Training, Watch
 from playmask.runtime.compiled import Compiled
-from playmask.runtime.train.optimizers import adamw
+from playmask.runtime.train.optimizers.named import Rate, make_optimizer
 from playmask.runtime.train.schedules import warm_up_then_decay
 
 SEGMENTS = 20  # of a training: points of its curve, and times of which the shortest is taken
@@ -112,7 +112,7 @@ def fit(
     each = max(sizes.steps // segments, 1)
     stream = Stream(rows, objective, batch=sizes.batch, segment_steps=each, seed=seed)
     network.compile(
-        adamw(network, warm_up_then_decay(sizes.rate, each * segments)),
+        make_optimizer(network, Rate(warm_up_then_decay(sizes.rate, each * segments))),
         loss={"logits": Nats()},
         jit_compile=keras.backend.backend() == "jax",
     )

@@ -32,12 +32,13 @@ from playmask.files.checksums import read_manifest
 from playmask.files.commits import recover
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
+from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks.ensemble import is_ensemble, load_ensemble
 from playmask.tasks.network import check_tokenizer
 from playmask.tasks.no_tokenizer import NoTokenizer
 from playmask.tasks.published import heads_beside, published_model, settings_of
 from playmask.tasks.registry import task_class
-from playmask.tasks.saving import TASK, all_weights, check_weights, read_settings
+from playmask.tasks.saving import TASK, check_weights, read_settings
 from playmask.tasks.similarity.published_encoder import lists_encoder, stored_encoder
 from playmask.tasks.stored_task import StoredTask
 from playmask.tasks.trained_heads import load_trained

@@ -12,7 +12,8 @@ from playmask.checkpoints.save import check_can_be_saved
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.access import reading, weights_of
 from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.saving import Saved, all_weights, arrays_of
+from playmask.runtime.train.weight_names import all_weights
+from playmask.tasks.saving import Saved, arrays_of
 from playmask.tokenizers import Tokenizer
 
 Arrays = dict[str, npt.NDArray[Any]]

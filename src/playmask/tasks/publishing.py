@@ -16,10 +16,11 @@ from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.families.published_heads import PublishedHead, VectorHead
 from playmask.model.architecture import Architecture
+from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks.published_labels import labels_in
 from playmask.tasks.published_model import PublishedModel
 from playmask.tasks.registry import resolve
-from playmask.tasks.saving import Saved, all_weights
+from playmask.tasks.saving import Saved
 from playmask.tasks.settings import TaskSettings
 from playmask.tokenizers import Tokenizer
 

@@ -18,20 +18,14 @@ from playmask.files import read_json, write_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import committing, recover
 from playmask.model.recipes import from_json, to_json
-from playmask.model.transformer import Transformer, weights_by_name
+from playmask.model.transformer import Transformer
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks.registry import SETTINGS
 from playmask.tasks.settings import TaskSettings
 from playmask.tokenizers import Tokenizer
 
 TASK, FORMAT = "task.json", 2
-
-
-def all_weights(network: keras.Model) -> dict[str, Any]:
-    """A task network's weights: the Transformer's by their own names, the rest as "task/…"."""
-    inside = weights_by_name(network.transformer)
-    known = {id(variable) for variable in inside.values()}
-    return inside | {v.path: v for v in network.weights if id(v) not in known}
 
 
 def arrays_of(network: keras.Model) -> dict[str, np.ndarray]:

@@ -24,6 +24,7 @@ from playmask.runtime.batches import Batch, Batches
 from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
 from playmask.runtime.train.fitting import Trainable, TrainingPlan, train
+from playmask.runtime.train.freezing import freezing
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.objective import LossChanges, Objective, counts_of
 from playmask.tasks.writing.replacement import Writing, replaced
@@ -252,13 +253,14 @@ def fit_network(
     data = data_options(task, examples, options)
     batches = task.batches(examples, size, seed=seed, shuffle=True, price=price, **data)
     task.loss_changes = loss_changes(task.objective, batches, options)
-    return train(
-        task,
-        batches,
-        None if checks is None else task.batches(task.learnable(checks), size, shuffle=False),
-        plan,
-        checks=() if checks is None else checks.part(measured(checks)),
-        directory=directory,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
+    with freezing(task.network, options.freeze):
+        return train(
+            task,
+            batches,
+            None if checks is None else task.batches(task.learnable(checks), size, shuffle=False),
+            plan,
+            checks=() if checks is None else checks.part(measured(checks)),
+            directory=directory,
+            callbacks=callbacks,
+            verbose=verbose,
+        )

@@ -1,46 +1,104 @@
-"""The averages of weights that an optimizer keeps (`use_ema`), put in the weights' place.
+"""Averages of the weights, in whose place they are measured, kept and saved.
 
-The only place that touches where Keras' optimizers hold them.
+An `Averaging` hook holds them (EMA, SWA), or an optimizer of Keras' does: `use_ema`, or a
+schedule-free one. The only place that touches where those optimizers hold them.
 """
 
-from collections.abc import Iterable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
+
+from playmask.errors import ConfigError
+from playmask.runtime.train.hooks import StepHook
+
+Pairs = list[tuple[Any, Any]]
+"""Each weight, and a value of it."""
 
 
-def averages(optimizer: Any) -> list[tuple[Any, Any]]:
-    """Each weight that an optimizer averages, and its average; none before the first step.
+class Averaging(StepHook):
+    """A hook that averages the weights, while the training goes on with the weights themselves."""
 
-    Inside a loss scaling optimizer, and in each of several that share the weights, too.
-    """
+    @abstractmethod
+    def averages(self) -> Pairs:
+        """Each weight and its average; none where there is nothing averaged yet."""
+
+
+def averages(network: keras.Model) -> Pairs:
+    """Each weight of a network that is averaged, and its average; none before the first step."""
+    hooks = [hook for hook in getattr(network, "hooks", ()) if isinstance(hook, Averaging)]
+    held = [pair for hook in hooks for pair in hook.averages()]
+    return held + [pair for each in inner_optimizers(network.optimizer) for pair in _held(each)]
+
+
+def check_one_average(hooks: Iterable[StepHook], optimizer: keras.optimizers.Optimizer) -> None:
+    """See that the weights are averaged in one way at most; raises ConfigError."""
+    names = [type(hook).__name__ for hook in hooks if isinstance(hook, Averaging)]
+    names += [type(each).__name__ for each in inner_optimizers(optimizer) if _averages(each)]
+    if len(names) > 1:
+        raise ConfigError(
+            f"{names[0]} and {names[1]} both put averages in the place of the weights that are "
+            "measured and kept; take one."
+        )
+
+
+def inner_optimizers(optimizer: Any) -> Sequence[Any]:
+    """An optimizer, or those inside it: of loss scaling one, of a MultiOptimizer several."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    pairs: list[tuple[Any, Any]] = []
-    for each in getattr(optimizer, "optimizers", [optimizer]):
-        if getattr(each, "use_ema", False) and each.built:
-            held = each._model_variables_moving_average
-            pairs += zip(each._trainable_variables, held, strict=True)
-    return pairs
+    return getattr(optimizer, "optimizers", None) or [optimizer]
 
 
-def swap(optimizer: Any) -> None:
-    """Exchange the weights and their averages; twice is as before."""
-    for weight, average in averages(optimizer):
-        value = np.array(keras.ops.convert_to_numpy(weight.value))
-        weight.assign(average.value)
-        average.assign(value)
+def _averages(optimizer: Any) -> bool:
+    free = keras.optimizers.ScheduleFreeAdamW
+    return getattr(optimizer, "use_ema", False) or isinstance(optimizer, free)
+
+
+def _held(optimizer: Any) -> Iterator[tuple[Any, Any]]:
+    """The averages that an optimizer holds."""
+    if not _averages(optimizer) or not optimizer.built:
+        return
+    weights = optimizer._trainable_variables
+    if optimizer.use_ema:
+        for weight, average in zip(weights, optimizer._model_variables_moving_average, strict=True):
+            yield weight, average.value
+        return
+    # y = (1-β) z + β x are the weights, z the momentum, x what is averaged (Defazio et al. 2024).
+    beta = optimizer.beta_1
+    for weight, momentum in zip(weights, optimizer._momentums, strict=True):
+        yield weight, (weight.value - (1 - beta) * momentum.value) / beta
+
+
+def put_averages(network: keras.Model) -> Pairs:
+    """Put the averages in the weights' place; returns the weights, for `put_back`."""
+    pairs = averages(network)
+    weights = [(weight, _copy(weight.value)) for weight, _ in pairs]
+    put_back([(weight, _copy(average)) for weight, average in pairs])
+    return weights
+
+
+def _copy(value: Any) -> npt.NDArray[Any]:
+    """A value's own copy: two variables must not share one, which a step of JAX may take."""
+    return np.array(keras.ops.convert_to_numpy(value))
+
+
+def put_back(pairs: Pairs) -> None:
+    """Give weights their values."""
+    for weight, value in pairs:
+        weight.assign(value)
 
 
 @contextmanager
-def averaged(optimizer: Any) -> Iterator[None]:
-    """Hold the averages in the weights' place, where an optimizer has any."""
-    swap(optimizer)
+def averaged(network: keras.Model) -> Iterator[None]:
+    """Hold the averages in the weights' place, where there are any."""
+    weights = put_averages(network)
     try:
         yield
     finally:
-        swap(optimizer)
+        put_back(weights)
 
 
 def swapped_by(callbacks: Iterable[Any]) -> bool:

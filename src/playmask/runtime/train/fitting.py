@@ -10,14 +10,20 @@ import numpy as np
 from playmask.errors import ConfigError
 from playmask.files.commits import committing
 from playmask.runtime.batches import Batches
-from playmask.runtime.train.averages import averaged, swap, swapped_by
+from playmask.runtime.train.averages import (
+    Pairs,
+    averaged,
+    check_one_average,
+    put_averages,
+    put_back,
+    swapped_by,
+)
 from playmask.runtime.train.backup import HISTORY, Backup, read_history, write_history
 from playmask.runtime.train.finite import FiniteLoss, check_epoch
 from playmask.runtime.train.hooks import OpenStep, StepHook, hooks_among
 from playmask.runtime.train.methods import methods_of
-from playmask.runtime.train.optimizers import adamw
+from playmask.runtime.train.optimizers.building import optimizer_for
 from playmask.runtime.train.options import TrainingOptions
-from playmask.runtime.train.schedules import warm_up_then_decay
 
 
 class TrainingPlan(NamedTuple):
@@ -70,12 +76,15 @@ def train(
     """
     network = task.network
     options = plan.options
-    methods = [*methods_of(options)]
+    methods = [m for m in methods_of(options) if isinstance(m, keras.callbacks.Callback)]
     callbacks = [*methods, *callbacks]
     hooks = _hooks(network, callbacks)
+    optimizer = optimizer_for(network, options, options.epochs * len(batches))
+    check_one_average(hooks, optimizer)
     if isinstance(network, OpenStep):
         network.join(hooks)
-    task.compile(_optimizer(network, options, options.epochs * len(batches)))
+    task.compile(optimizer)
+    network.optimizer.build(network.trainable_variables)  # TensorFlow would in the compiled step
     backup = None if directory is None else Backup(directory, plan.data)
     keep = KeepBest(task, batches, backup, checks, options)
     keep.swaps = not swapped_by(callbacks)
@@ -104,19 +113,6 @@ def train(
     return keep.history
 
 
-def _optimizer(
-    network: keras.Model, options: TrainingOptions, steps: int
-) -> keras.optimizers.Optimizer:
-    """AdamW at a rate that warms up and decays over so many steps."""
-    return adamw(
-        network,
-        warm_up_then_decay(options.learning_rate, steps, options.warm_up),
-        weight_decay=options.weight_decay,
-        clip=options.clip,
-        multiplier=options.multiplier,
-    )
-
-
 def _hooks(network: keras.Model, callbacks: Sequence[Any]) -> list[StepHook]:
     """The hooks among the callbacks, for a network whose steps they can join."""
     hooks = hooks_among(callbacks)
@@ -141,8 +137,8 @@ def best_epoch(history: Mapping[str, Sequence[float]], measure: str | None) -> i
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the best epoch, and commits each epoch to disk where there is a back-up.
 
-    Where the optimizer averages the weights, the averages are measured and kept; the training goes
-    on with the weights themselves.
+    Where a hook or the optimizer averages the weights, the averages are measured and kept; the
+    training goes on with the weights themselves.
 
     checks: validation examples, on which the task is measured by what it says is best
     swaps: whether this callback puts the averages in place for validation
@@ -161,6 +157,7 @@ class KeepBest(keras.callbacks.Callback):
         self.checks, self.options = checks, options
         self.history: dict[str, list[float]] = {}
         self.best: list[np.ndarray] | None = None
+        self.trained: Pairs = []  # the weights, while averages stand in their place
         self.saved = False
         self.swaps = True
 
@@ -186,12 +183,12 @@ class KeepBest(keras.callbacks.Callback):
     def on_test_begin(self, logs: Any = None) -> None:
         """Validate with the averages."""
         if self.swaps:
-            swap(self.model.optimizer)
+            self.trained = put_averages(self.model)
 
     def on_test_end(self, logs: Any = None) -> None:
         """Go on with the weights."""
-        if self.swaps:
-            swap(self.model.optimizer)
+        put_back(self.trained)
+        self.trained = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep this epoch if it is the best so far, and commit it.
@@ -200,7 +197,7 @@ class KeepBest(keras.callbacks.Callback):
         (On JAX too, Keras has put the trained weights back into the network by then.)
         """
         logs = {} if logs is None else logs
-        with averaged(self.model.optimizer):
+        with averaged(self.model):
             weights = [np.array(weight) for weight in self.model.get_weights()]
             check_epoch(epoch, logs, weights, self.options)
             if self.task.best is not None and len(self.checks):
@@ -220,7 +217,7 @@ class KeepBest(keras.callbacks.Callback):
         """
         with committing(backup.directory, backup.names()) as staging:
             if improved:
-                with averaged(self.model.optimizer):
+                with averaged(self.model):
                     (self.task.save_weights if self.saved else self.task.save)(staging)
             write_history(staging, self.history)
             backup.write(staging, self.model, finished)

@@ -13,6 +13,17 @@ from typing import Any, get_args, get_type_hints
 from playmask.errors import ConfigError, nearest
 
 METHODS: Mapping[str, str | Mapping[str, str]] = {
+    "optimizer": "playmask.runtime.train.optimizers.named:Named",
+    "schedule": {
+        "linear": "playmask.runtime.train.schedules:Linear",
+        "cosine": "playmask.runtime.train.schedules:Cosine",
+        "constant": "playmask.runtime.train.schedules:Constant",
+        "piecewise": "playmask.runtime.train.schedules:Piecewise",
+    },
+    "lookahead": "playmask.runtime.train.steps.lookahead:Lookahead",
+    "unfreeze": "playmask.runtime.train.steps.unfreezing:GradualUnfreezing",
+    "ema": "playmask.runtime.train.steps.ema:MovingAverage",
+    "swa": "playmask.runtime.train.steps.swa:WeightAveraging",
     "adversarial": {"fgm": "playmask.runtime.train.steps.fgm:FastGradientMethod"},
 }
 """By the field of TrainingOptions: the method's class, or its class by the name of each method."""
@@ -32,10 +43,22 @@ def method_of(field: str, specification: str) -> Any:
     return _made(f"{field} {name}", table[name], values)
 
 
+def specification(value: Any) -> Any:
+    """What stands for a value in options: a number's text, what Keras writes of an optimizer."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return format(value, "g")
+    if hasattr(value, "get_config"):
+        module = import_module("playmask.runtime.train.optimizers.named")
+        return module.specification_of(value)
+    return value
+
+
 def _made(title: str, place: str, values: str) -> Any:
     """An object of the class at `module:Class`, from the values of a specification."""
     module, _, name = place.partition(":")
     cls = getattr(import_module(module), name)
+    if hasattr(cls, "of_specification"):  # a class that reads its values by rules of its own
+        return cls.of_specification(title, values)
     parameters = [*inspect.signature(cls).parameters]
     hints = get_type_hints(cls.__init__)
     fields: dict[str, Any] = {}

@@ -1,12 +1,13 @@
 """How a task is trained: one value that `fit`, the command line and task.json share."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options, option, recipe
-from playmask.runtime.train.methods import METHODS, method_of
+from playmask.runtime.train.methods import METHODS, method_of, specification
 
-RATE, ROBUST = "Optimizer and rate", "Adversarial and consistent"
+RATE, AVERAGES = "Optimizer and rate", "Averages of the weights"
+ROBUST = "Adversarial and consistent"
 DATA = "Data and losses"
 
 BELOW_1 = ("label_smoothing", "replace_targets")  # shares, from 0 on
@@ -19,7 +20,8 @@ class TrainingOptions(Options):
     warm_up: part of the steps in which the rate rises; weight_decay: decoupled, none on biases and
     norms; clip: the global norm of gradients (None = as they are); multiplier: how many times the
     rate what the task puts on its Transformer learns at. Methods are named by specifications,
-    `name:value,key=value`; a number stands for itself.
+    `name:value,key=value`; a number stands for itself, and an optimizer of Keras' for what Keras
+    writes of it.
     Units:   learning_rate per step
     Raises:  ConfigError for a value that cannot be
 
@@ -37,6 +39,16 @@ class TrainingOptions(Options):
     seed: int = option(default=0, text="Of everything random.")
 
     # Optimizer and rate
+    optimizer: str = option(
+        default="adamw",
+        text="By name: adamw, lion, tiger, lamb, muon … as lion:beta_2=0.98.",
+        group=RATE,
+    )
+    schedule: str = option(
+        default="linear",
+        text="Of the rate: linear, cosine:0.1 (its end), constant or piecewise:0=0,0.1=1,1=0.",
+        group=RATE,
+    )
     warm_up: float = option(
         default=0.1, text="Part of the steps in which the rate rises.", group=RATE
     )
@@ -46,6 +58,36 @@ class TrainingOptions(Options):
     clip: float | None = option(default=1.0, text="Of the gradients' global norm.", group=RATE)
     multiplier: float = option(
         default=1.0, text="The task's own weights learn so much faster.", group=RATE
+    )
+    layer_decay: float = option(
+        default=1.0, text="Each block learns at this part of the rate above it: 0.9.", group=RATE
+    )
+    rates: str | None = option(
+        default=None, text="Of weights by name: 'embeddings=0.1;task/=5'.", group=RATE
+    )
+    freeze: str | None = option(
+        default=None, text="Weights by name: 'embeddings|blocks/[0-5]/'.", group=RATE
+    )
+    unfreeze: str | None = option(
+        default=None,
+        text="From the top, a block more learns each epochs=1 or steps=200.",
+        group=RATE,
+    )
+    lookahead: str | None = option(
+        default=None, text="Slow weights follow after so many updates: 5,alpha=0.5.", group=RATE
+    )
+    lazy_embeddings: bool = option(
+        default=False, text="Rows of tokens not in the batch stay as they are.", group=RATE
+    )
+
+    # Averages of the weights
+    ema: str | None = option(
+        default=None, text="Their exponential moving average: 0.999.", group=AVERAGES
+    )
+    swa: str | None = option(
+        default=None,
+        text="Their mean from a part of the steps on: 0.75, or 0.75,every=100.",
+        group=AVERAGES,
     )
 
     # Adversarial and consistent
@@ -84,12 +126,10 @@ class TrainingOptions(Options):
 
     def __post_init__(self) -> None:
         for field in METHODS:
-            value: Any = getattr(self, field)
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                object.__setattr__(self, field, format(value, "g"))
+            object.__setattr__(self, field, specification(getattr(self, field)))
         super().__post_init__()
         for field in METHODS:
-            if getattr(self, field) is not None:
+            if getattr(self, field) != getattr(type(self), field):
                 method_of(field, getattr(self, field))  # refuses what is wrong
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
@@ -100,3 +140,5 @@ class TrainingOptions(Options):
                 raise ConfigError(f"{field} is a share below 1, not {getattr(self, field)!r}.")
         if not self.multiplier > 0:
             raise ConfigError(f"multiplier is above 0, not {self.multiplier!r}.")
+        if not 0 < self.layer_decay <= 1:
+            raise ConfigError(f"layer_decay is above 0, at most 1, not {self.layer_decay!r}.")

@@ -1,10 +1,15 @@
-"""Learning-rate schedules that Keras lacks."""
+"""Learning-rate schedules by name, and one that Keras lacks."""
 
+import math
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
+
+from playmask.errors import ConfigError
+
+Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
 
 @keras.saving.register_keras_serializable("playmask")
@@ -36,7 +41,101 @@ class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "points": self.points}
 
 
-def warm_up_then_decay(rate: float, steps: int, warm_up: float = 0.1) -> PiecewiseLinear:
-    """Rise to `rate` over the first part of the steps, then fall linearly to 0."""
-    peak = max(1, min(round(steps * warm_up), steps - 1))
-    return PiecewiseLinear(rate, {0: 0.0, peak: 1.0, max(steps, peak + 1): 0.0})
+def warm_up_then_decay(
+    rate: float, steps: int, warm_up: float = 0.1, end: float = 0.0
+) -> PiecewiseLinear:
+    """Rise to `rate` over the first part of the steps, then fall linearly to `end` times it."""
+    peak = warm_up_steps(steps, warm_up) or 1
+    return PiecewiseLinear(rate, {0: 0.0, peak: 1.0, max(steps, peak + 1): end})
+
+
+def warm_up_steps(steps: int, warm_up: float) -> int:
+    """In how many of some steps the rate rises: none without a warm-up, else one at least."""
+    return max(1, min(round(steps * warm_up), steps - 1)) if warm_up else 0
+
+
+class Linear:
+    """A rise over the warm-up, then a straight fall to `end` times the rate, as BERT's."""
+
+    warms_up = True
+
+    def __init__(self, end: float = 0.0) -> None:
+        self.end = _checked("linear", end)
+
+    def build(self, rate: float, steps: int, warm_up: float) -> Schedule:
+        """The schedule of a training of so many steps."""
+        return warm_up_then_decay(rate, steps, warm_up, self.end)
+
+
+class Cosine:
+    """A rise over the warm-up, then half a cosine down to `end` times the rate.
+
+    Source: Loshchilov & Hutter 2017, eq. 5, without restarts
+    """
+
+    warms_up = True
+
+    def __init__(self, end: float = 0.0) -> None:
+        self.end = _checked("cosine", end)
+
+    def build(self, rate: float, steps: int, warm_up: float) -> Schedule:
+        """The schedule of a training of so many steps."""
+        rise = warm_up_steps(steps, warm_up)
+        begin = {"initial_learning_rate": 0.0, "warmup_target": rate} if rise else {}
+        return keras.optimizers.schedules.CosineDecay(
+            **{"initial_learning_rate": rate, **begin},
+            decay_steps=max(steps - rise, 1),
+            alpha=self.end,
+            warmup_steps=rise,
+        )
+
+
+class Constant:
+    """A rise over the warm-up, then the rate."""
+
+    warms_up = True
+
+    def build(self, rate: float, steps: int, warm_up: float) -> Schedule:
+        """The schedule of a training of so many steps."""
+        rise = warm_up_steps(steps, warm_up)
+        return PiecewiseLinear(rate, {0: 0.0, rise: 1.0} if rise else {0: 1.0})
+
+
+class Piecewise:
+    """Straight lines through points: `0=0,0.1=1,1=0`, moments and multipliers of the rate.
+
+    Moments are parts of the training where none is above 1, else steps.
+    """
+
+    warms_up = False
+
+    def __init__(self, points: dict[float, float]) -> None:
+        self.points = points
+
+    @classmethod
+    def of_specification(cls, title: str, values: str) -> "Piecewise":
+        """Points from a text; raises ConfigError for one of another form."""
+        points: dict[float, float] = {}
+        for part in values.split(","):
+            moment, _, multiplier = part.partition("=")
+            try:
+                at, value = float(moment), float(multiplier)
+            except ValueError:
+                at, value = -1.0, 0.0
+            if not (0 <= at < math.inf and 0 <= value < math.inf) or at in points:
+                raise ConfigError(
+                    f"{title}: {part!r:.60} is no new moment=multiplier, as in 0=0,0.1=1,1=0."
+                )
+            points[at] = value
+        return cls(points)
+
+    def build(self, rate: float, steps: int, warm_up: float) -> Schedule:
+        """The schedule of a training of so many steps."""
+        times = steps if max(self.points) <= 1 else 1
+        return PiecewiseLinear(rate, {round(at * times): y for at, y in self.points.items()})
+
+
+def _checked(name: str, end: float) -> float:
+    if not 0 <= end <= 1:
+        raise ConfigError(f"schedule {name}: end is a part of the rate, 0 to 1, not {end!r}.")
+    return end
