@@ -179,6 +179,6 @@ def test_the_best_epoch_is_validated_kept_and_resumed_with_averages(options, tmp
     for name, value in following.steps[-1].items():
         assert np.allclose(again.steps[-1][name], value, **close), name
     assert np.allclose(after["val_loss"], history["val_loss"], rtol=0, atol=close["atol"])
-    kept = playmask.load_task(tmp_path)
+    saved = playmask.load_task(tmp_path)
     for name, value in values(whole).items():
-        assert np.allclose(values(kept)[name], value, **close), name
+        assert np.allclose(values(saved)[name], value, **close), name
