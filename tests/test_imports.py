@@ -42,7 +42,7 @@ MODEL = (
     ("attention", "embeddings", "heads", "input_values", "inputs"),
     ("cross_attention",),
     ("block",),
-    ("transformer",),
+    ("depth", "transformer"),
 )
 """The same inside `model/`, the only room whose inner order matters to who reads it."""
 

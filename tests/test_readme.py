@@ -38,6 +38,8 @@ NAMES = (
     "tokenizers.md",
     "training/data.md",
     "training/optimizers.md",
+    "training/compression.md",
+    "training/lora.md",
 )
 DOCS = [ROOT / "docs" / name for name in NAMES]
 PAGES = [ENGLISH, CHINESE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")), *DOCS]
@@ -202,6 +204,15 @@ def test_data_and_losses_run(tmp_path):
         "2 ['accuracy', 'loss', 'macro_f1'] True",
         "True 16",
     ]
+
+
+def test_smaller_models_and_adapters_run(tmp_path):
+    pages = [ROOT / "docs" / "training" / f"{name}.md" for name in ("compression", "lora")]
+    code = [block for page in pages for block in blocks(page, "python")]
+    (tmp_path / "training.py").write_text("\n".join(code), encoding="utf-8")
+    lines = run_script(tmp_path, "training.py").splitlines()
+    assert lines[0] == "1.0" and lines[1].startswith("2 ")
+    assert lines[2:] == ["2 True", "True True", "True", "True", "3 int8"]
 
 
 def test_both_languages_have_the_same_code_and_shape():

@@ -170,3 +170,33 @@ def test_demo_passes_its_options_on(monkeypatch, tmp_path):
     result = call("demo", "--out", tmp_path / "d", "--data", tmp_path)
     assert (result.exit_code, result.stderr) == (0, "hi\n")
     assert seen == {"at": tmp_path / "d", "data": tmp_path}
+
+
+def test_a_task_is_pruned_to_texts_and_blocks(trained, tmp_path):
+    """Of those texts it says the very same; with fewer blocks it is smaller still."""
+    out, _ = trained
+    texts = tmp_path / "texts.txt"
+    texts.write_text("这书真好\n这菜真差\n", encoding="utf-8")
+    result = call("prune", out, tmp_path / "fewer", "--texts", texts)
+    assert result.exit_code == 0, result.stderr
+    before, after = playmask.load_task(out), playmask.load_task(tmp_path / "fewer")
+    assert len(after.tokenizer) == after.transformer.architecture.vocabulary == 11
+    assert f"tokens: {len(before.tokenizer)} → 11 (" in result.stderr and "MB" in result.stderr
+    before.transformer.tokenizer = None  # as of a model that was built, not loaded
+    ids = [number for number in range(len(before.tokenizer))][::-1]
+    turned = playmask.keep_tokens(before, ids)
+    for text in ("这书真好", "这菜真差"):
+        assert after.predict(text) == turned.predict(text) == before.predict(text)
+    assert "not empty" in complaint(call("prune", out, tmp_path / "fewer", "--texts", texts))
+    assert "whose tokens stay" in complaint(call("prune", out, tmp_path / "more"))
+    assert "such as 0,4,8" in complaint(call("prune", out, tmp_path / "more", "--blocks", "a"))
+
+
+def test_a_checkpoint_is_pruned_to_some_blocks(oracles, tmp_path):
+    result = call("prune", oracles / GOOGLE, tmp_path / "short", "--blocks", "1")
+    assert result.exit_code == 0, result.stderr
+    assert "blocks: 2 → 1 (50%)" in result.stderr
+    short = playmask.load(tmp_path / "short")
+    assert short.head_names == ("mlm", "pool", "nsp") and short.architecture.depth == 1
+    both = "numbers from 0 to 1 in rising order"
+    assert both in complaint(call("prune", oracles / GOOGLE, tmp_path / "x", "--blocks", "1,0"))

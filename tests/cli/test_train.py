@@ -229,3 +229,37 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path):
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     assert call(*line, "--force").exit_code == 0
     assert all(p.read_bytes() == content for p, content in before.items())
+
+
+def test_a_teacher_teaches_and_gives_its_place_to_a_smaller_task(train, trained, data, tmp_path):
+    """--teacher labels texts, and says what is not said; --theseus begins as its blocks."""
+    teacher = trained[0]
+    texts = tmp_path / "texts.txt"
+    texts.write_text("".join(f"{text}\n" for text, _ in reviews(40)), encoding="utf-8")
+    small = ("--new", "--width", 8, "--depth", 1, "--attention-heads", 2, "--teacher", teacher)
+    distil = ("--label-by-teacher", "--distil", "targets=0", "--epochs", 1)
+    result = train(*small, *distil, file=texts)
+    assert result.exit_code == 0, result.stderr
+    task = playmask.load_task(tmp_path / "out")
+    assert task.settings.max_length == 16 and task.training.distil == "targets=0"
+    assert len(task.tokenizer) == len(playmask.load_task(teacher).tokenizer)
+    place = ("--teacher", teacher, "--theseus", 1, "--epochs", 1)
+    assert "no more than the task" in complaint(train(*place, out=tmp_path / "place"))
+    assert "max_length is 16 there" in complaint(
+        train(*place, "--max-length", 12, out=tmp_path / "place")
+    )
+    assert "Give --model PATH" in complaint(train("--theseus", 1, out=tmp_path / "place"))
+    assert "not 'regress'" in complaint(
+        call("train", "regress", data / "train.tsv", "--out", tmp_path / "r", *small)
+    )
+
+
+def test_adapters_lie_beside_what_they_were_merged_into(train, tmp_path):
+    out = tmp_path / "out"
+    result = train(*SMALL, "--epochs", 1, "--lora", "rank=2,pattern=query")
+    assert result.exit_code == 0, result.stderr
+    assert {"adapters.json", "adapters.safetensors"} <= {path.name for path in out.iterdir()}
+    assert playmask.load_task(out).training.lora == "rank=2,pattern=query"
+    assert train(*SMALL, "--epochs", 1, "--force").exit_code == 0
+    assert not (out / "adapters.safetensors").exists()
+    assert "no 'ranc'" in complaint(train(*SMALL, "--lora", "ranc=2", "--force"))

@@ -33,6 +33,7 @@ from playmask.families import FAMILIES
 from playmask.families.config import Fields
 from playmask.habits import hint, hinting
 from playmask.model.architecture import Architecture
+from playmask.model.depth import with_blocks
 from playmask.model.masks import Mask
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill, fill_all, undisturbed
@@ -122,6 +123,7 @@ def load(
     like: str | None = None,
     keep_tokens: Sequence[int] | None = None,
     compound_tokens: Compounds | None = None,
+    blocks: Sequence[int] | None = None,
     resize: bool = False,
     copy: bool = False,
     ignore: Iterable[str] = (),
@@ -137,11 +139,11 @@ def load(
     (T5's cross-attention bias and scale, epsilons, gelu; see docs/families.md);
     dtype: to hold weights and compute in, see DTYPES; keep_tokens: old ids in new order;
     compound_tokens: new tokens as means of old ones, which texts have by their names if it is a
-    dict, else where they read as their parts do; resize: fit weights to changed sizes instead
-    of drawing them; copy: read all weights into memory now, where they else may stay in the mapped
-    file, and change (or end the process) with it when another program writes into it;
-    ignore: configuration keys to overlook; changes: fields of the architecture.
-    `model.report` says what became of each weight.
+    dict, else where they read as their parts do; blocks: those (of the encoder) that stay, from 0;
+    resize: fit weights to changed sizes instead of drawing them; copy: read all weights into memory
+    now, where they else may stay in the mapped file, and change (or end the process) with it when
+    another program writes into it; ignore: configuration keys to overlook; changes: fields of the
+    architecture. `model.report` says what became of each weight.
     Raises: CheckpointError, ConfigError; no model is returned partly filled
 
     Example:
@@ -156,14 +158,14 @@ def load(
     report = identify(source, family, ignore)
     changes |= {n: v for n, v in (("order", order), ("mask", mask)) if v is not None}
     rows, pruned = rows_of(source, report, keep_tokens, compound_tokens)
-    changed = _changed(report, like, rows, changes)
+    changed = _changed(report, like, rows, changes, blocks)
     with verifying(source.directory):
         chosen = _heads(heads, changed)
         if heads is None and source.container == "playmask":
             chosen = tuple(dict.fromkeys((*source.config["heads"], *chosen)))
         policy = policy_of(dtype)
         model = blank(lambda: Transformer(changed, chosen, dtype=policy))
-        plan = make_plan(model, source, report, rows, resize)
+        plan = make_plan(model, source, report, rows, resize, blocks=blocks)
         _warn_of_fresh(plan, heads)
         beside = tokenizer_beside(source, rows, pruned)
         fill_planned(weights_by_name(model), source, plan, copy=copy)
@@ -171,16 +173,18 @@ def load(
     return in_dtype(model, dtype)
 
 
-def _changed(report: Report, like: str | None, rows: Rows, changes: Fields) -> Architecture:
+def _changed(
+    report: Report, like: str | None, rows: Rows, changes: Fields, blocks: Sequence[int] | None
+) -> Architecture:
     """Apply the changes asked for to a checkpoint's architecture."""
     if rows.change_anything:
-        changes = changes | _of_rows(report.architecture, rows, changes)
+        changes = changes | of_rows(report.architecture, rows, changes)
     changed = _like(report, like).change(**changes)
     _check_order(report, changed)
-    return changed
+    return changed if blocks is None else with_blocks(changed, blocks)
 
 
-def _of_rows(stored: Architecture, rows: Rows, changes: Fields) -> Fields:
+def of_rows(stored: Architecture, rows: Rows, changes: Fields) -> Fields:
     """What an architecture says of a changed vocabulary: its size, and where ids went."""
     moved: Fields = {"vocabulary": rows.size, "pad": rows.pad(stored.pad)}
     if "decoder" in changes or stored.decoder is None or stored.decoder.start is None:

@@ -82,22 +82,29 @@ class Plan(NamedTuple):
 class Stored(NamedTuple):
     """A checkpoint, the dialect it is named in, and the shapes of our weights as it has them.
 
-    tied: whether its vocabulary head scores with the token table
+    tied: whether its vocabulary head scores with the token table; blocks: those that stay, or None
     """
 
     source: Source
     dialect: Dialect
     shapes: Shapes
     tied: bool
+    blocks: frozenset[int] | None = None
+
+    def left_out(self, ours: str | None) -> bool:
+        """Whether a weight, by our name for it there, is of a block that does not stay."""
+        block = BLOCK.match(ours or "")
+        return self.blocks is not None and block is not None and int(block[1]) not in self.blocks
 
 
 class Changes(NamedTuple):
-    """What was asked for: the architectures before and after, taken rows, and whether to resize."""
+    """What was asked for: architectures before and after, rows, resizing, blocks that stay."""
 
     stored: Architecture
     changed: Architecture
     rows: Rows
     resize: bool
+    blocks: Sequence[int] | None = None
 
     @property
     def key_ratio(self) -> float:
@@ -113,10 +120,11 @@ def make_plan(
     rows: Rows,
     resize: bool,
     head: Mapping[str, tuple[int, ...]] | None = None,
+    blocks: Sequence[int] | None = None,
 ) -> Plan:
     """Decide for every weight of a blank model where it comes from.
 
-    head: the shapes of a task's own weights, which are to be filled too
+    head: the shapes of a task's own weights, which are to be filled too; blocks: those that stay
     Raises: CheckpointError naming the tensors, with both shapes, where the checkpoint does not fit
     """
     own = dict(head or {})
@@ -124,10 +132,11 @@ def make_plan(
     if model.architecture != report.architecture:
         stored_model = blank(lambda: Transformer(report.architecture, model.head_names))
         original = _shapes(stored_model) | own
-    changes = Changes(report.architecture, model.architecture, rows, resize)
+    changes = Changes(report.architecture, model.architecture, rows, resize, blocks)
     tied = report.architecture.vocabulary_head.tied
-    stored = Stored(source, dialect_of(report), original, tied)
-    stored_as = _stored_as(model.architecture, report.architecture)
+    stays = None if blocks is None else frozenset(report.architecture.block_map[b] for b in blocks)
+    stored = Stored(source, dialect_of(report), original, tied, stays)
+    stored_as = _stored_as(changes)
     decisions = [_decide(n, stored_as(n), shape, stored, changes) for n, shape in shapes.items()]
     steps = [item for item in decisions if isinstance(item, Step)]
     fresh = [item for item in decisions if isinstance(item, Fresh)]
@@ -168,7 +177,7 @@ def _decide(
         return Fresh(ours, shape, f"{read} in the checkpoint; {RESIZE}")
     edit, note = fitted
     if edit is None and origin != ours:
-        note = f"a copy for this block of {origin}"
+        note = f"{'a copy for this block of' if changes.blocks is None else 'from'} {origin}"
     if edit is None and rule.piece is not None:
         note = f"{note} piece {rule.piece[0] + 1} of {rule.piece[1]}".strip()
     return Step(ours, theirs, rule, edit, note)
@@ -200,16 +209,17 @@ def _fit(
     return None
 
 
-def _stored_as(changed: Architecture, stored: Architecture) -> Callable[[str], str]:
-    """Under which of our names the checkpoint has a weight: blocks may be shared otherwise."""
-    first = {index: place for place, index in reversed([*enumerate(changed.block_map)])}
-    into, beyond = stored.block_map, len(stored.block_map)
+def _stored_as(changes: Changes) -> Callable[[str], str]:
+    """Under which of our names the checkpoint has a weight: blocks may be shared, or fewer."""
+    into, beyond = changes.stored.block_map, len(changes.stored.block_map)
+    places = changes.blocks or range(max(beyond, changes.changed.depth))
+    first = {index: place for place, index in reversed([*enumerate(changes.changed.block_map)])}
 
     def origin(ours: str) -> str:
         block = BLOCK.match(ours)
-        if block is None or first[int(block[1])] >= beyond:
+        if block is None or places[first[int(block[1])]] >= beyond:
             return ours
-        return f"blocks/{into[first[int(block[1])]]}/{ours[block.end() :]}"
+        return f"blocks/{into[places[first[int(block[1])]]]}/{ours[block.end() :]}"
 
     return origin
 
@@ -329,7 +339,7 @@ def _why_unused(
         return reason
     if ours == OUTPUT and stored.tied and dialect is not OURS:  # as `own_output` has compared
         return "tied: a copy of the token embedding"
-    if ours in shapes:
+    if ours in shapes and not stored.left_out(ours):
         return "of another shape than asked for"
     if ours in stored.shapes:
         return "not in the changed architecture"

@@ -158,7 +158,8 @@ def check_can_be_saved(model: Transformer) -> None:
     if model.quantized:
         raise ConfigError(
             f"The model's weights were turned into {model.quantized}, which no checkpoint holds. "
-            "Save it before that; what is loaded can be turned again: load(path, dtype='int8')."
+            "Save it before that; what is loaded can be turned again: load(path, dtype='int8'). Of "
+            "adapters trained on it, save_adapters saves them alone."
         )
 
 

@@ -19,6 +19,7 @@ from playmask.cli.commands import (
     generate,
     inspect,
     predict,
+    prune,
     rerank,
     search,
     train,
@@ -48,6 +49,7 @@ app.command("explain")(explain.explain)
 app.add_typer(draw.app, name="draw")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
+app.command("prune")(prune.prune)
 app.command("count")(count.count)
 app.command("families")(families.families)
 app.command("experiment")(experiment.experiment)

@@ -1,6 +1,7 @@
 """A block: attention and feed-forward, each with norms around it and a residual over it."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -138,6 +139,12 @@ class Block(keras.layers.Layer):
         return self.feedforward_norm(x, y, c, training=training), attended
 
 
+class Record:
+    """The hidden states of a stack's last pass: the embedding, then what each block made of it."""
+
+    states: tuple[Tensor, ...] = ()
+
+
 class Stack(keras.layers.Layer):
     """The blocks in order, then the final norm; blocks that share weights are stored once.
 
@@ -166,6 +173,8 @@ class Stack(keras.layers.Layer):
             once = [shared[part] for part in own.parts if part.once]
             self.stored[index] = Block(own, once, across, name=str(index), dtype=policy)
         self.heeds = any(part.heeds for part in a.content)
+        self.record: Record | None = None  # where somebody wants to know all hidden states
+        self.substitute: Any = None  # what runs in the place of each block in training
         self.read_after = None if a.decoder is None else a.decoder.memory
         self.norm = normalize(a.final_norm, "norm", policy, a.condition)
         self.dropout = Dropout(a.dropout if a.final_dropout else 0.0, dtype=policy)
@@ -203,9 +212,13 @@ class Stack(keras.layers.Layer):
         """Run the blocks; each sees the previous one's scores, where a part heeds them."""
         watched = watched or self.heeds
         attended: list[Attended] = []
+        states = [x]
         read = None
         for i, index in enumerate(self.stored_as):
-            x, one = self.stored[index](
+            run: Any = self.stored[index]
+            if training and self.substitute is not None:
+                run = partial(self.substitute, i, block=run)
+            x, one = run(
                 x,
                 scenes[i],
                 kv=None if kvs is None else kvs[i],
@@ -215,7 +228,10 @@ class Stack(keras.layers.Layer):
                 training=training,
             )
             attended.append(one)
+            states.append(x)
             read = x if self.read_after == i + 1 else read
+        if self.record is not None:
+            self.record.states = tuple(states)
         if self.norm is not None:
             x = self.norm(x, scenes[0].condition)
         x = self.dropout(x, training=training)

@@ -10,7 +10,7 @@ from playmask.errors import BusyError, ConfigError, InputError
 from playmask.model import cache as kv_cache
 from playmask.model.architecture import Architecture
 from playmask.model.block import Stack
-from playmask.model.dense import Dense
+from playmask.model.dense import LORA, Dense
 from playmask.model.embeddings import Embeddings
 from playmask.model.forks import check_process
 from playmask.model.heads import HEADS, Reading, with_needed
@@ -74,6 +74,8 @@ class Transformer(WholeFiles):
         self.head_names = tuple(heads)
         self.report: Any = None
         self.tokenizer: Any = None
+        self.adapters: Any = None
+        self.structure = 0  # how often it got, or lost, adapters; then what runs it compiles anew
         policy = self.dtype_policy
         _check_dtype(policy)
         self.embeddings = Embeddings(a, name="embeddings", dtype=policy)
@@ -341,6 +343,6 @@ def _all_visible(memory: Tensor, valid: Tensor | None) -> Sites:
 
 
 def weights_by_name(model: keras.Model) -> dict[str, Any]:
-    """All weights of a model by their path inside it, such as "blocks/0/attention/query/kernel"."""
+    """All weights but adapters', by their path inside, as "blocks/0/attention/query/kernel"."""
     inside = len(model.path) + 1
-    return {variable.path[inside:]: variable for variable in model.weights}
+    return {v.path[inside:]: v for v in model.weights if v.name not in LORA}

@@ -6,6 +6,7 @@ long, memory doubles, and training is not seen.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import keras
@@ -23,16 +24,24 @@ class Compiled:
 
     donate: the positions of arguments that are not used again, whose memory the results may take.
     `traces` counts how often it was compiled; 0 on PyTorch, which runs as it reads. `weights` are
-    what a call reads, in one state of theirs (see `access.py`).
+    what a call reads, in one state of theirs (see `access.py`). A model that got adapters, or lost
+    them, is compiled anew.
     Raises: BusyError where another thread trains the model
     """
 
     def __init__(self, model: keras.Model, function: Function, donate: Sequence[int] = ()) -> None:
         self.traces = 0
         self.weights = weights_of(model)
-        self._run = for_backend(_BACKENDS)(model, function, self._count, donate)
-        self._known: set[Any] = set()
+        self._compile = partial(for_backend(_BACKENDS), model, function, self._count, donate)
+        self._transformer = getattr(model, "transformer", model)
         self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Compile for the weights that there are now."""
+        self._structure = getattr(self._transformer, "structure", None)
+        self._run = self._compile()
+        self._known: set[Any] = set()
 
     def __call__(self, *arguments: Any) -> Any:
         """Run; the first call of each shape compiles while other threads wait."""
@@ -43,6 +52,9 @@ class Compiled:
         """The same for a caller who reads the weights already, in whatever thread."""
         shapes = keras.tree.map_structure(lambda x: (tuple(x.shape), str(x.dtype)), arguments)
         key = str(shapes)
+        if self._structure != getattr(self._transformer, "structure", None):
+            with self._lock:
+                self._begin()
         if key in self._known:
             return self._run(*arguments)
         with self._lock:

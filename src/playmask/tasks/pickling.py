@@ -9,11 +9,11 @@ from typing import Any
 import numpy.typing as npt
 
 from playmask.checkpoints.save import check_can_be_saved
-from playmask.model.transformer import Transformer, weights_by_name
+from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading, weights_of
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.weight_names import all_weights
-from playmask.tasks.saving import Saved, arrays_of
+from playmask.tasks.saving import Saved, own_arrays
 from playmask.tokenizers import Tokenizer
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -26,9 +26,8 @@ def reduced(task: Saved) -> tuple[Callable[..., Any], Parts]:
     Raises: ConfigError for quantised weights, BusyError where another thread trains it
     """
     check_can_be_saved(task.transformer)
-    inside = weights_by_name(task.transformer)
     with reading(weights_of(task.network)):
-        arrays = {n: array for n, array in arrays_of(task.network).items() if n not in inside}
+        arrays = own_arrays(task.network)
     model = task.transformer
     return restored, (type(task), model, task.tokenizer, task.settings, arrays, task.training)
 

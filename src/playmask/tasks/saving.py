@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from playmask.checkpoints import safetensors
+from playmask.checkpoints.adapter_files import describe_adapters, read_adapters, write_adapters
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import architecture as architecture_of
 from playmask.checkpoints.load import load
@@ -18,7 +19,8 @@ from playmask.files import read_json, write_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import committing, recover
 from playmask.model.recipes import from_json, to_json
-from playmask.model.transformer import Transformer
+from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.adapters import FILES, assign, attached, merged_kernels
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks.registry import SETTINGS
@@ -29,11 +31,19 @@ TASK, FORMAT = "task.json", 2
 
 
 def arrays_of(network: keras.Model) -> dict[str, np.ndarray]:
-    """A task network's weights as arrays."""
-    return {
-        name: np.asarray(keras.ops.convert_to_numpy(variable.value))
-        for name, variable in all_weights(network).items()
-    }
+    """A task network's weights as arrays; adapters that it has are merged into them."""
+    return arrays(all_weights(network)) | merged_kernels(network.transformer)
+
+
+def own_arrays(network: keras.Model) -> dict[str, np.ndarray]:
+    """The weights that a task has put on its Transformer, as arrays."""
+    inside = weights_by_name(network.transformer)
+    return arrays({n: v for n, v in all_weights(network).items() if n not in inside})
+
+
+def arrays(weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Variables as arrays, by their names."""
+    return {n: np.asarray(keras.ops.convert_to_numpy(v.value)) for n, v in weights.items()}
 
 
 def check_weights(network: keras.Model, tensors: Tensors) -> None:
@@ -55,7 +65,13 @@ def check_weights(network: keras.Model, tensors: Tensors) -> None:
 def save_weights(network: keras.Model, directory: Path) -> None:
     """Write a network's weights into the directory of a task that is saved already."""
     with committing(directory) as staging:
-        safetensors.write(staging / WEIGHTS, arrays_of(network))
+        _write_weights(staging, network)
+
+
+def _write_weights(folder: Path, network: keras.Model) -> None:
+    """Write a network's weights, and by themselves the adapters that are merged into them."""
+    safetensors.write(folder / WEIGHTS, arrays_of(network))
+    write_adapters(folder, network.transformer, own_arrays(network))
 
 
 def assign_weights(network: keras.Model, directory: Path) -> None:
@@ -69,8 +85,12 @@ def assign_weights(network: keras.Model, directory: Path) -> None:
     read_manifest(directory).verify([WEIGHTS])
     tensors = safetensors.read(directory / WEIGHTS)
     check_weights(network, tensors)
+    layers = attached(network.transformer)  # whose kernels stay as they were before any adapter
     for name, variable in all_weights(network).items():
-        variable.assign(tensors[name])
+        if name.removesuffix("/kernel") not in layers or not name.endswith("/kernel"):
+            variable.assign(tensors[name])
+    if layers:
+        assign(network.transformer, read_adapters(directory).adapters.matrices)
 
 
 def load_reader(
@@ -106,7 +126,8 @@ class Saved(Protocol):
 def save_task(task: Saved, directory: str | Path) -> Path:
     """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
 
-    They are replaced together, whatever comes between, and checksums.json lists them.
+    Adapters are merged into the weights, and lie beside them by themselves. All are replaced
+    together, whatever comes between, and checksums.json lists them.
     """
     check_can_be_saved(task.transformer)
     if not isinstance(task.tokenizer, Tokenizer):
@@ -115,11 +136,12 @@ def save_task(task: Saved, directory: str | Path) -> Path:
             "or save with dialect='huggingface'."
         )
     directory = Path(directory)
-    with committing(directory) as staging:
+    with committing(directory, FILES) as staging:
         write_json(staging / TASK, _described(task))
         write_json(staging / ARCHITECTURE, describe(task.transformer))
         task.tokenizer.save(staging)
-        safetensors.write(staging / WEIGHTS, arrays_of(task.network))
+        _write_weights(staging, task.network)
+        describe_adapters(staging, task.transformer, to_json(task.settings))
     return directory
 
 

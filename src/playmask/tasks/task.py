@@ -28,6 +28,7 @@ from playmask.tasks.publishing import save_as
 from playmask.tasks.reports import ClassReport, rule_of
 from playmask.tasks.saving import assign_weights, load_reader, save_weights
 from playmask.tasks.settings import TaskSettings
+from playmask.tasks.teaching import taught
 from playmask.tasks.training import batches_of, fit_task
 from playmask.tokenizers import Encoding, Tokenizer
 
@@ -282,7 +283,7 @@ class Task(ABC, Generic[S]):
 
     def answer(self, examples: Sequence[Any]) -> Any:
         """What the task answers to each of some examples."""
-        return self.predict([self.input_of(example) for example in examples])
+        return self.predict([*map(self.input_of, examples)])
 
     @one_state
     def evaluate(
@@ -314,20 +315,19 @@ class Task(ABC, Generic[S]):
         """Train with Keras' fit and keep the best epoch; returns the history of each metric.
 
         data: a file or examples, all checked before training starts; options: of the training,
-        each of which may also be given by its name (`epochs=5`); directory: where the best epoch
-        is saved as soon as it is reached, and where resume=True finds the training that was
-        interrupted; callbacks: of Keras, StepHooks among them. The best epoch has the highest
-        `best` of the task on (at most 1,000 of) the validation data ("val_f1" in the history), or
-        the lowest loss where it names none; without validation data it is the last one.
-        Predictions that run in other threads are waited for; those that come later are refused.
+        each of which may also be given by its name (`epochs=5`; `teacher` may be a task);
+        directory: where the best epoch is saved as soon as it is reached, and where resume=True
+        finds the training that was interrupted; callbacks: of Keras, StepHooks among them. The best
+        epoch has the highest `best` of the task on (at most 1,000 of) the validation data ("val_f1"
+        in the history), or the lowest loss where it names none; without validation data the last.
+        Predictions in other threads are waited for; those that come later are refused.
         Raises: DataError for a bad example; ConfigError for an option that cannot be; BusyError
-                where another thread trains it; NotFiniteError for a loss that is not finite;
-                KeyboardInterrupt passes, with the best epoch kept
+                where another thread trains it; NotFiniteError for a loss that is not finite; Ctrl-C
         """
-        options = (options or TrainingOptions()).change(**changes)
-        own: Fields = {"directory": directory, "callbacks": callbacks, "verbose": verbose}
-        with writing(self.network, lasts=True):
-            both = train_data, validation
+        own: Fields = {"directory": directory, "callbacks": [*callbacks], "verbose": verbose}
+        training = taught(self, train_data, options, changes, own["callbacks"])
+        with training as (data, options), writing(self.network, lasts=True):
+            both = data, validation
             return fit_task(self, both, options, resume=resume, skip_bad=skip_bad, **own)
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:

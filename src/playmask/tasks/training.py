@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from playmask.checkpoints.save import check_can_be_saved
 from playmask.data.examples import Examples
 from playmask.data.streams import (
     WEIGHED,
@@ -20,6 +21,8 @@ from playmask.data.streams import (
     weights_of,
 )
 from playmask.errors import ConfigError, DataError
+from playmask.model.transformer import Transformer
+from playmask.runtime.adapters import forget
 from playmask.runtime.batches import Batch, Batches
 from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
@@ -50,6 +53,10 @@ class Fitted(Trainable, Protocol):
     def objective(self) -> Objective:
         """The losses that the task learns by."""
 
+    @property
+    def transformer(self) -> Transformer:
+        """The Transformer inside."""
+
     def read(self, data: Any, *, skip_bad: bool = False) -> Examples[Any]:
         """Read labelled examples."""
 
@@ -78,10 +85,13 @@ def fit_task(
     verbose: Any,
 ) -> dict[str, list[float]]:
     """Train a task on what is to be learnt and, perhaps, validated; arguments as of `Task.fit`."""
+    if directory is not None:
+        check_can_be_saved(task.transformer)
     examples, checks = learning_data(task, *data, options, skip_bad=skip_bad)
     if not isinstance(examples, ExampleStream) and weights_of(examples) is not None:
         examples.notes.append(WEIGHED)
     task.training = options
+    forget(task.transformer)
     return fit_network(
         task,
         examples,

@@ -14,7 +14,7 @@ from playmask.model.recipes import Options as Recipe
 from playmask.runtime.train.backup import finished_epochs, is_finished
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.cross_validation import RECORD
-from playmask.tasks.saving import TASK
+from playmask.tasks.saving import TASK, read_settings
 from playmask.tasks.settings import TaskSettings
 
 R = TypeVar("R", bound=Recipe)
@@ -104,12 +104,23 @@ def settle(job: Job, options: Options, settings: type[TaskSettings]) -> Options:
     if not (job.resume and (job.out / TASK).exists()):
         _check_model(chosen)
     defaults = _defaults(TrainingOptions) | _defaults(settings)
+    if chosen["teacher"]:
+        chosen = _as_teacher(chosen, settings)
     defaults |= _defaults(NewModel) | {"learning_rate": NEW_RATE} if chosen["new"] else {}
     if not chosen["new"]:
         defaults.pop("max_length", None)
     chosen = {name: defaults.get(name) if v is None else v for name, v in chosen.items()}
     options_of(TrainingOptions, chosen)  # refuses what is wrong
     return chosen
+
+
+def _as_teacher(chosen: Options, settings: type[TaskSettings]) -> Options:
+    """The options with the settings of the teacher, where nobody said others."""
+    its, _ = read_settings(Path(chosen["teacher"]))
+    if not isinstance(its, settings):
+        raise ConfigError(f"{chosen['teacher']} holds a task {its.task!r}, not {settings.task!r}.")
+    own = {name: getattr(its, name) for name in _defaults(settings) if name in chosen}
+    return {**chosen, **{name: value for name, value in own.items() if chosen[name] is None}}
 
 
 def _defaults(recipe: type[Any]) -> Options:
@@ -129,6 +140,8 @@ def options_of(recipe: type[R], options: Options) -> R:
 
 
 def _check_model(options: Options) -> None:
+    if options["teacher"] and options["theseus"] and not (options["model"] or options["new"]):
+        return  # the task begins as some of the teacher's blocks
     if bool(options["model"]) == bool(options["new"]):
         raise ConfigError(
             "Give --model PATH to start from a pretrained model, or --new to start from a small "

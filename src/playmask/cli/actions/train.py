@@ -36,6 +36,7 @@ from playmask.tasks.registry import task_class
 from playmask.tasks.saving import TASK, read_settings
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
+from playmask.tasks.teaching import answered
 from playmask.tasks.training import limited, measured, stream_of
 
 
@@ -129,11 +130,16 @@ def _saved(settings_class: type[TaskSettings], out: Path) -> TaskSettings:
 def read_data(
     kind: Any, job: Job, settings: TaskSettings, training: TrainingOptions
 ) -> tuple[Examples[Any], Examples[Any] | None, TaskSettings]:
-    """Read both files, with the labels and what else only the first one says."""
+    """Read both files, with the labels and what else only the first one says.
+
+    teacher: the task that labels the first one's texts, or None
+    """
     reading: dict[str, Any] = {"columns": split(job.columns), "skip_bad": job.skip_bad}
     if training.stream:
         examples: Any = stream_of(kind, settings, job.train, limit=training.limit, **reading)
         note(f"{job.train} has {len(examples):,} examples, which are read anew in every pass")
+    elif training.label_by_teacher and training.teacher is not None:
+        examples = limited(answered(load_task(training.teacher), job.train), training.limit)
     else:
         examples = limited(kind.parse(settings, job.train, **reading), training.limit)
     note_skipped(job.train, examples.skipped)
@@ -197,7 +203,7 @@ def _fit(
             history: dict[str, list[float]] = task.fit(
                 examples,
                 checks,
-                options_of(TrainingOptions, options),
+                options_of(TrainingOptions, {**options, "label_by_teacher": False}),
                 directory=out,
                 resume=going_on,
                 callbacks=[beginning, stopping],

@@ -88,7 +88,11 @@ def _finished(file: Path) -> int:
 
 def state_of(network: keras.Model) -> list[Any]:
     """All that a training changes: weights, the seeds of dropout, and the optimizer's variables."""
-    return [*network.variables, *network.optimizer.variables]
+    lent = (
+        {id(v) for v in network.hook_variables.lent} if hasattr(network, "hook_variables") else ()
+    )
+    own = [variable for variable in network.variables if id(variable) not in lent]
+    return [*own, *network.optimizer.variables]
 
 
 def write_state(file: Path, network: keras.Model) -> None:

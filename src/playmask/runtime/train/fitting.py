@@ -9,6 +9,7 @@ import numpy as np
 
 from playmask.errors import ConfigError
 from playmask.files.commits import committing
+from playmask.runtime.adapters import FILES
 from playmask.runtime.batches import Batches
 from playmask.runtime.train.averages import (
     Pairs,
@@ -79,19 +80,21 @@ def train(
     methods = [m for m in methods_of(options) if isinstance(m, keras.callbacks.Callback)]
     callbacks = [*methods, *callbacks]
     hooks = _hooks(network, callbacks)
-    optimizer = optimizer_for(network, options, options.epochs * len(batches))
-    check_one_average(hooks, optimizer)
     if isinstance(network, OpenStep):
         network.join(hooks)
-    task.compile(optimizer)
-    network.optimizer.build(network.trainable_variables)  # TensorFlow would in the compiled step
     backup = None if directory is None else Backup(directory, plan.data)
     keep = KeepBest(task, batches, backup, checks, options)
     keep.swaps = not swapped_by(callbacks)
-    finished = keep.start(resume=plan.resume)
-    own = [FiniteLoss(options), keep]
-    begin = [np.array(keras.ops.convert_to_numpy(v.value)) for v in network.variables]
+    begin: list[Any] = []
     try:
+        optimizer = optimizer_for(network, options, options.epochs * len(batches))
+        check_one_average(hooks, optimizer)
+        task.compile(optimizer)
+        # TensorFlow would build it in the compiled step
+        network.optimizer.build(network.trainable_variables)
+        finished = keep.start(resume=plan.resume)
+        own = [FiniteLoss(options), keep]
+        begin += [np.array(keras.ops.convert_to_numpy(v.value)) for v in network.variables]
         network.fit(
             batches,
             epochs=options.epochs,
@@ -107,9 +110,9 @@ def train(
             variable.assign(value)
         raise
     finally:
-        if isinstance(network, OpenStep):
-            network.join(())
         keep.restore()
+        if isinstance(network, OpenStep):
+            network.leave(hooks)
     return keep.history
 
 
@@ -215,7 +218,8 @@ class KeepBest(keras.callbacks.Callback):
 
         The whole task is saved at first, then only its weights.
         """
-        with committing(backup.directory, backup.names()) as staging:
+        anew = FILES if improved and not self.saved else ()  # no older training's adapters stay
+        with committing(backup.directory, [*backup.names(), *anew]) as staging:
             if improved:
                 with averaged(self.model):
                     (self.task.save_weights if self.saved else self.task.save)(staging)

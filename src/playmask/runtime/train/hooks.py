@@ -35,6 +35,9 @@ class StepHook(keras.callbacks.Callback):
         What the method remembers from step to step are variables of `network.hook_variables`.
         """
 
+    def end(self, network: "OpenStep") -> None:
+        """Undo what `begin` did, also where it failed; the best weights are in the network."""
+
     def add_loss(self, step: "Step") -> Any | None:
         """A scalar that is added to the loss of a step, differentiated with it; None: nothing."""
         return None
@@ -46,7 +49,8 @@ class StepHook(keras.callbacks.Callback):
 class Step(NamedTuple):
     """What a hook sees of a training step, where gradients are taken.
 
-    inputs, targets, weights: of the batch; outputs: what the network has answered; loss: a scalar
+    inputs, targets, weights: of the batch; outputs: what the network has answered; loss: a scalar;
+    states: hidden states of that pass by stack, where a hook has its Transformer record them
     """
 
     network: "OpenStep"
@@ -55,6 +59,7 @@ class Step(NamedTuple):
     weights: Any
     outputs: Tensors
     loss: Any
+    states: tuple[tuple[Any, ...], ...] = ()
 
     def forward(self, **changes: Any) -> Tensors:
         """A further pass through the network, with some inputs changed; dropout draws anew."""
@@ -92,36 +97,47 @@ class HookVariables(keras.layers.Layer):
 
     def __init__(self) -> None:
         super().__init__(name="hooks")
-        self.store = _Store([])
+        self.store = _Store()
 
     @property
     def variables(self) -> list[Any]:
-        """Those of the training that runs."""
-        return [*self.store.variables]
+        """Those of the training that runs, and those of other models that take part in it."""
+        return [*self.store.variables, *self.store.lent]
+
+    @property
+    def lent(self) -> list[Any]:
+        """Those of other models, which do not learn: no back-up holds them."""
+        return [*self.store.lent]
+
+    def lend(self, variables: Sequence[Any]) -> None:
+        """Let another model's variables, none of which is trainable, be in the steps' state."""
+        self.store.lent += variables
 
     @property
     def weights(self) -> list[Any]:
         """None: what is here is neither saved nor kept with the best epoch."""
         return []
 
-    def add(self, name: str, value: Any) -> keras.Variable:
+    def add(self, name: str, value: Any, *, trainable: bool = False) -> keras.Variable:
         """A variable that begins as a value: an array, or a number."""
-        variable = keras.Variable(value, trainable=False, autocast=False, name=name)
+        variable = keras.Variable(value, trainable=trainable, autocast=False, name=name)
         self.store.variables.append(variable)
         return variable
 
 
 class _Store:
-    """A list that Keras does not look into."""
+    """Lists that Keras does not look into."""
 
-    def __init__(self, variables: list[Any]) -> None:
-        self.variables = variables
+    def __init__(self) -> None:
+        self.variables: list[Any] = []
+        self.lent: list[Any] = []
 
 
 class OpenStep(keras.Model):
     """A model whose training step hooks may join; with none it is Keras' own."""
 
     hooks: Sequence[StepHook] = ()
+    teacher: Any = None  # gives what methods of `fit(teacher=…)` learn from
     transformer: Any
 
     def __init__(self, **options: Any) -> None:
@@ -130,10 +146,20 @@ class OpenStep(keras.Model):
 
     def join(self, hooks: Sequence[StepHook]) -> None:
         """Let hooks take part in the steps of the next training, in place of others before."""
-        self.hook_variables.store.variables.clear()
+        self.hook_variables.store = _Store()
         self.hooks = hooks
-        for hook in hooks:
-            hook.begin(self)
+        for number, hook in enumerate(hooks):
+            try:
+                hook.begin(self)
+            except BaseException:
+                self.leave(hooks[: number + 1])
+                raise
+
+    def leave(self, hooks: Sequence[StepHook]) -> None:
+        """End what hooks began, the last first; after a training nothing is left of them."""
+        self.join(())
+        for hook in reversed(hooks):
+            hook.end(self)
 
     def fit(self, *arguments: Any, **options: Any) -> Any:
         """Keras' fit, which has the weights alone: other threads are refused meanwhile."""
@@ -156,7 +182,7 @@ class OpenStep(keras.Model):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         if not training:
             return loss
-        step = Step(self, x, y, sample_weight, y_pred, loss)
+        step = Step(self, x, y, sample_weight, y_pred, loss, recorded_states(self))
         for extra in (hook.add_loss(step) for hook in self.hooks):
             loss = loss if extra is None else loss + extra
         return loss
@@ -195,6 +221,18 @@ class OpenStep(keras.Model):
             [_current(scope, v, value) for v, value in zip(group, values, strict=True)]
             for group, values in zip(groups, state, strict=True)
         )
+
+
+def stacks_of(network: keras.Model) -> list[Any]:
+    """The encoder's blocks and the decoder's, those that a network's Transformer has."""
+    model = getattr(network, "transformer", None)
+    return [stack for stack in (model and model.blocks, model and model.decoder) if stack]
+
+
+def recorded_states(network: keras.Model) -> tuple[tuple[Any, ...], ...]:
+    """Of each stack the embedding and each block's output in the last pass, where recorded."""
+    records = [stack.record for stack in stacks_of(network)]
+    return tuple(record.states for record in records if record is not None)
 
 
 def _current(scope: Any, variable: Any, value: Any) -> Any:

@@ -25,6 +25,9 @@ METHODS: Mapping[str, str | Mapping[str, str]] = {
     "ema": "playmask.runtime.train.steps.ema:MovingAverage",
     "swa": "playmask.runtime.train.steps.swa:WeightAveraging",
     "adversarial": {"fgm": "playmask.runtime.train.steps.fgm:FastGradientMethod"},
+    "distil": "playmask.runtime.train.steps.distil:Distillation",
+    "theseus": "playmask.runtime.train.steps.theseus:Theseus",
+    "lora": "playmask.runtime.train.steps.lora:LowRankAdaptation",
 }
 """By the field of TrainingOptions: the method's class, or its class by the name of each method."""
 

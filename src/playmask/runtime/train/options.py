@@ -8,7 +8,7 @@ from playmask.runtime.train.methods import METHODS, method_of, specification
 
 RATE, AVERAGES = "Optimizer and rate", "Averages of the weights"
 ROBUST = "Adversarial and consistent"
-DATA = "Data and losses"
+DATA, SMALLER = "Data and losses", "Compression and LoRA"
 
 BELOW_1 = ("label_smoothing", "replace_targets")  # shares, from 0 on
 
@@ -124,6 +124,32 @@ class TrainingOptions(Options):
         default=10_000, text="Examples that --stream shuffles among.", minimum=1, group=DATA
     )
 
+    # Compression and LoRA
+    teacher: str | None = option(
+        default=None, text="The folder of a task to learn from, which has the same labels.",
+        group=SMALLER,
+    )  # fmt: skip
+    distil: str | None = option(
+        default=None,
+        text="What of the teacher is learnt: logits=1,hidden=0.5,temperature=2,targets=1.",
+        group=SMALLER,
+    )
+    label_by_teacher: bool = option(
+        default=False,
+        text="The training file has texts alone; the teacher's answers are their labels.",
+        group=SMALLER,
+    )
+    theseus: str | None = option(
+        default=None,
+        text="Replace the teacher's blocks by so many: 3,start=0.5,until=0.5.",
+        group=SMALLER,
+    )
+    lora: str | None = option(
+        default=None,
+        text="Train low-rank adapters alone: rank=8,alpha=16,pattern=attention.",
+        group=SMALLER,
+    )
+
     def __post_init__(self) -> None:
         for field in METHODS:
             object.__setattr__(self, field, specification(getattr(self, field)))
@@ -131,6 +157,8 @@ class TrainingOptions(Options):
         for field in METHODS:
             if getattr(self, field) != getattr(type(self), field):
                 method_of(field, getattr(self, field))  # refuses what is wrong
+        if self.lora is not None and self.theseus is not None:
+            raise ConfigError("lora trains adapters alone, theseus whole blocks; give one of them.")
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
         if not 0 <= self.warm_up < 1:

@@ -12,9 +12,9 @@ from playmask.model.transformer import weights_by_name
 
 def all_weights(network: keras.Model) -> dict[str, Any]:
     """A network's weights: the Transformer's by their own names, the rest as "task/…"."""
-    inside = weights_by_name(getattr(network, "transformer", network))
-    known = {id(variable) for variable in inside.values()}
-    return inside | {v.path: v for v in network.weights if id(v) not in known}
+    transformer = getattr(network, "transformer", network)
+    known = {id(variable) for variable in transformer.weights}
+    return weights_by_name(transformer) | {v.path: v for v in network.weights if id(v) not in known}
 
 
 def matches(option: str, pattern: str, names: Iterable[str]) -> list[str]:

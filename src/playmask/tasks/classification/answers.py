@@ -93,6 +93,10 @@ class AnswerSpace(ABC):
         mean: Array = logits.mean(axis=0)
         return mean
 
+    def label_of(self, answer: Any) -> Any:
+        """The label of an example for which an answer is right."""
+        return answer
+
     @abstractmethod
     def scores(self, logits: Tensor) -> dict[str, Tensor]:
         """How strongly logits (B, size) speak for each answer: (B,) each."""
@@ -161,6 +165,10 @@ class OneLabel(AnswerSpace):
         """The logarithm of the mean softmax."""
         logs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         return log_mean(logs)
+
+    def label_of(self, answer: Prediction) -> str:
+        """Its label."""
+        return answer.label
 
     def scores(self, logits: Tensor) -> dict[str, Tensor]:
         """The log-odds ln(p / (1 - p)) of each label, in nats: the logit against all others."""
@@ -241,6 +249,10 @@ class SeveralLabels(AnswerSpace):
     def averaged(self, logits: Array) -> Array:
         """The log-odds of the mean probability of each label."""
         return mean_log_odds(logits)
+
+    def label_of(self, answer: MultiPrediction) -> tuple[str, ...]:
+        """Its labels."""
+        return answer.labels
 
     def scores(self, logits: Tensor) -> dict[str, Tensor]:
         """The log-odds of each label, in nats."""

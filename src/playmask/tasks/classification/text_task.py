@@ -89,6 +89,11 @@ class TextTask(Task[T], Generic[T]):
                 f"this came: {text!r:.60}."
             )
 
+    def answered(self, text: Text, answer: Any) -> Example:
+        """A text, or a pair, labelled as it was answered."""
+        parts = (text,) if isinstance(text, str) else text
+        return self.check((*parts, self.space.label_of(answer)))
+
     @classmethod
     def learn(cls, settings: T, examples: Examples[Example]) -> T:
         """Whether the examples are pairs."""

@@ -151,6 +151,10 @@ class Extractor(Task[E], Generic[E]):
             )
         return settings.change(labels=tuple(labels))
 
+    def answered(self, text: Any, answer: Any) -> Any:
+        """A text with what was found in it."""
+        return self.check((text, answer))
+
     # The network
 
     def windows(self, texts: Sequence[str]) -> list[Window]:

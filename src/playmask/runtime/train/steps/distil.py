@@ -1,0 +1,155 @@
+"""Knowledge distillation: a student learns what a teacher answers, and how it gets there."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from playmask.errors import ConfigError, nearest
+from playmask.model.block import Record
+from playmask.runtime.train.hooks import OpenStep, Step, recorded_states, stacks_of
+from playmask.runtime.train.steps.soft_targets import DISTANCES, mean_over_tokens
+from playmask.runtime.train.steps.teacher import TaughtHook
+
+
+class Distillation(TaughtHook):
+    """Knowledge distillation from a task that is trained already, as a hook of `fit(teacher=…)`.
+
+    The loss is targets · L + logits · D + hidden · H + embeddings · E: the task's own loss, the
+    divergence from the teacher's answers at a temperature, and the distance of the hidden states of
+    blocks and of embeddings, the student's projected where they are narrower or wider.
+    distance: "mse" (TinyBERT), "cosine" (DistilBERT) or "patient" (of first tokens, at length 1);
+    layers: the teacher's block for each of the student's, from 1, as 4-8-12; None is evenly, the
+    last for the last
+    Raises: ConfigError for weights below 0, none above it, or layers that there are not
+    Source: Hinton et al. 2015; Sanh et al. 2019; Sun et al. 2019; Jiao et al. 2020
+
+    Example:
+        >>> data = [("味道不错", "good"), ("太失望", "bad")] * 4
+        >>> teacher = TextClassifier.new(model, ["bad", "good"], max_length=16)
+        >>> small = TextClassifier.new(keep_blocks(model, [1]), ["bad", "good"], max_length=16)
+        >>> hooks = [Distillation(hidden=1.0)]
+        >>> history = small.fit(data, teacher=teacher, epochs=1, callbacks=hooks, verbose=0)
+        >>> small.transformer.architecture.depth
+        1
+
+    """
+
+    def __init__(
+        self,
+        logits: float = 1.0,
+        temperature: float = 2.0,
+        hidden: float = 0.0,
+        embeddings: float = 0.0,
+        targets: float = 1.0,
+        distance: str = "mse",
+        layers: str | None = None,
+    ) -> None:
+        super().__init__()
+        parts = {"logits": logits, "hidden": hidden, "embeddings": embeddings, "targets": targets}
+        for name, value in parts.items():
+            if not value >= 0:
+                raise ConfigError(f"{name} is a weight in the loss, from 0, not {value!r}.")
+        if not logits + hidden + embeddings > 0:
+            raise ConfigError("Distillation needs logits, hidden or embeddings above 0.")
+        if not temperature > 0:
+            raise ConfigError(f"temperature is above 0, not {temperature!r}.")
+        if distance not in DISTANCES:
+            raise ConfigError(f"There is no distance {distance!r}.{nearest(distance, DISTANCES)}")
+        self.parts, self.temperature = parts, temperature
+        self.distance, self.layers = DISTANCES[distance], layers
+        self.projections: dict[tuple[int, int], Any] = {}
+
+    @property
+    def records(self) -> bool:
+        """Whether hidden states are compared."""
+        return self.parts["hidden"] + self.parts["embeddings"] > 0
+
+    def begin(self, network: OpenStep) -> None:
+        """Let the teacher take part, and pair the layers that are compared."""
+        super().begin(network)
+        if not self.records:
+            return
+        both = [*zip(stacks_of(network), stacks_of(self.teacher.network), strict=True)]
+        self.pairs = [self._pairs(len(s.stored_as), len(t.stored_as)) for s, t in both]
+        self.projections = {}
+        draw = keras.initializers.GlorotUniform()
+        for stack, (student, teacher) in enumerate(both):
+            student.record, teacher.record = Record(), Record()
+            if student.width != teacher.width:
+                for mine, _ in self.pairs[stack]:
+                    value = draw((student.width, teacher.width))
+                    name = f"distil_{stack}_{mine}"
+                    self.projections[stack, mine] = network.hook_variables.add(
+                        name, value, trainable=True
+                    )
+
+    def end(self, network: OpenStep) -> None:
+        """Record nothing any more."""
+        both = [network] if self._teacher is None else [network, self._teacher.network]
+        for stack in (stack for each in both for stack in stacks_of(each)):
+            stack.record = None
+        super().end(network)
+
+    def _pairs(self, depth: int, teacher: int) -> list[tuple[int, int]]:
+        """Which states are compared, of the student and of the teacher; 0 is the embedding's."""
+        if self.layers is None:
+            chosen = [max(1, round((i + 1) * teacher / depth)) for i in range(depth)]
+        else:
+            numbers = self.layers.split("-")
+            chosen = [int(number) if number.isdigit() else 0 for number in numbers]
+            if len(chosen) != depth or not all(1 <= each <= teacher for each in chosen):
+                raise ConfigError(
+                    f"layers is {self.layers!r}; a block of the teacher, 1 to {teacher}, is due "
+                    f"for each of the student's {depth}, as 4-8-12."
+                )
+        blocks = [*enumerate(chosen, 1)] if self.parts["hidden"] else []
+        return [(0, 0), *blocks] if self.parts["embeddings"] else blocks
+
+    def add_loss(self, step: Step) -> Any:
+        """What the teacher adds to the task's loss, whose own weight changes too."""
+        teacher = self.teacher
+        answers = teacher.network(step.inputs, training=False)
+        states = recorded_states(teacher.network) if self.records else ()
+        loss = (self.parts["targets"] - 1.0) * step.loss
+        for name, soft in teacher.soft.items():
+            if self.parts["logits"]:
+                target = ops.stop_gradient(answers[name])
+                each = soft.divergence(target, step.outputs[name], self.temperature)
+                mean = _weighted(soft.of_text(each, _tokens(step, name)), step, name)
+                loss = loss + self.parts["logits"] * teacher.weights[name] * mean
+        for stack, pairs in enumerate(self.pairs if self.records else ()):
+            loss = loss + self._of_states(step, stack, pairs, step.states[stack], states[stack])
+        return loss
+
+    def _of_states(self, step: Step, stack: int, pairs: Any, student: Any, teacher: Any) -> Any:
+        """The distances of the states of one stack; of blocks the mean."""
+        blocks = sum(mine > 0 for mine, _ in pairs)
+        tokens: Any = step.inputs.get(("valid", "target_valid")[stack], step.inputs["valid"])
+        total = 0.0
+        for mine, other in pairs:
+            own = student[mine]
+            if (stack, mine) in self.projections:
+                own = ops.matmul(own, ops.cast(self.projections[stack, mine], own.dtype))
+            each = self.distance(ops.stop_gradient(teacher[other]), own)
+            count = tokens[:, : each.shape[1]]
+            weight = self.parts["hidden"] / blocks if mine else self.parts["embeddings"]
+            total = total + weight * _weighted(mean_over_tokens(each, count), step, None)
+        return total
+
+
+def _tokens(step: Step, name: str) -> Any:
+    """How much each token of an output counts: by the batch's weights, or where there is a text."""
+    weights = step.weights[name] if isinstance(step.weights, dict) else step.weights
+    return weights if len(weights.shape) == 2 else step.inputs["valid"]
+
+
+def _weighted(values: Any, step: Step, name: str | None) -> Any:
+    """The mean of a value of each text, (B,), by the texts' weights."""
+    weights = step.weights
+    if isinstance(weights, dict):
+        weights = weights[name] if name in weights else next(iter(weights.values()))
+    weights = ops.cast(weights, "float32")
+    if len(weights.shape) == 2:  # of tokens
+        weights = ops.sum(weights, axis=1)
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-9)
