@@ -39,6 +39,7 @@ BOTH = (
     "tests/families/test_oracles.py",
     "tests/generation/test_search.py",
     "tests/tasks/test_compression_formulas.py",
+    "tests/tasks/test_gradient_norm.py",
     "tests/tasks/test_published",
     "tests/tasks/test_trained_heads.py",
     "tests/training/test_averages.py",

@@ -21,6 +21,8 @@ from playmask.inspection.draw import (
     training_curve,
 )
 from playmask.inspection.draw.colours import SIGNED, tint
+from playmask.inspection.draw.runs import compared_curves, run_curve
+from playmask.inspection.draw.searches import search_picture
 from playmask.inspection.draw.terminal import cut, fitted, shade, visible, width_of
 from playmask.inspection.fonts import BASE, Letters, font_families
 
@@ -142,6 +144,42 @@ def test_training_curve(tmp_path, epochs):
     training_curve(history, tmp_path / "both.png", title="中文评论")
     training_curve({"loss": [1.0] * epochs, "lr": [1.0]}, tmp_path / "loss.png", unit="step")
     assert size(tmp_path / "both.png")[0] > 1.5 * size(tmp_path / "loss.png")[0]
+
+
+@pytest.mark.parametrize("epochs", [1, 40])
+def test_a_run_has_panels_for_the_rate_and_the_gradients(tmp_path, figures, epochs):
+    more = {"learning_rate": (1e-4, 0.0), "gradient_norm": (3.0, 1.0), "val_perplexity": (9.0, 4.0)}
+    ends = {"loss": (2.0, 0.1), "val_loss": (2.0, 0.5), "val_f1": (0.1, 0.9), **more}
+    history = {name: np.linspace(*both, epochs) for name, both in ends.items()}
+    steps = {"epochs": [0.5, 1.0], "learning_rate": [1e-4, 0.0], "loss": [2.0, float("nan")]}
+    run_curve(history, steps, tmp_path / "run.png", title="中文评论")
+    titles = [axes.get_title(loc="left") for axes in figures[0].axes[:5]]
+    norm = "gradient norm, before clipping"
+    assert titles == ["loss", "f1", "perplexity", "learning rate", norm]
+    assert list(figures[0].axes[3].lines[0].get_xdata()) == [0.5, 1.0]
+    runs = {f"甲{i}": history for i in range(6)}
+    compared_curves(runs, ["val_loss", "val_f1"], tmp_path / "runs.png")
+    lines = figures[1].axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(runs)
+    with pytest.raises(InputError, match="no curve to draw"):
+        compared_curves(runs, ["val_accuracy"], tmp_path / "none.png")
+
+
+def test_a_search_is_drawn_over_its_options(tmp_path, figures):
+    trials = [
+        {"trial": 0, "value": 0.5, "options": {"rate": 1e-5, "pooling": None}},
+        {"trial": 1, "value": None, "options": {"rate": 1e-4, "pooling": "甲"}},
+        {"trial": 2, "value": 0.7, "options": {"rate": 1e-3, "pooling": "乙"}},
+    ]
+    options = {"rate": True, "pooling": False}
+    search_picture(trials, options, "f1", tmp_path / "search.png", title="搜索")
+    order, rate, pooling = figures[0].axes[:3]
+    assert rate.get_xscale() == "log" and order.get_xscale() == "linear"
+    assert [label.get_text() for label in pooling.get_xticklabels()] == ["None", "乙"]
+    sizes = [int(size) for size in order.collections[0].get_sizes()]
+    assert len(sizes) == 2 and sizes[1] > sizes[0]
+    with pytest.raises(InputError, match="No trial came to its end"):
+        search_picture(trials[1:2], options, "f1", tmp_path / "none.png")
 
 
 def test_letters_that_no_font_has():

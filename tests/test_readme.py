@@ -40,6 +40,7 @@ NAMES = (
     "training/optimizers.md",
     "training/compression.md",
     "training/lora.md",
+    "training/watching.md",
 )
 DOCS = [ROOT / "docs" / name for name in NAMES]
 PAGES = [ENGLISH, CHINESE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")), *DOCS]
@@ -161,6 +162,14 @@ def test_labels_and_numbers_run(tmp_path):
     assert lines[3] == "good bad"
     assert lines[4] == "Support(precision=1.0, recall=1.0, f1=1.0, support=3)"
     assert "2 good" in lines[7]
+
+
+def test_a_training_is_watched(tmp_path):
+    lines = run(ROOT / "docs" / "training" / "watching.md", tmp_path).splitlines()
+    assert lines[0] == "stopped early: True 1.0"
+    assert lines[1] == "step,epoch,seconds,accuracy,gradient_norm,learning_rate,loss"
+    logs = {path.name.split(".")[0] for path in (tmp_path / "runs" / "watched" / "logs").iterdir()}
+    assert logs == {"steps", "epochs", "events"}
 
 
 def test_similar_sentences_are_found(tmp_path):

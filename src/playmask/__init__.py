@@ -90,6 +90,7 @@ _HOME = {
     "Reranker": "tasks",
     "ResidualScores": "model.parts",
     "Rotary": "model.parts",
+    "RunLog": "runtime.train.watching.run_log",
     "SameText": "model.masks",
     "Sample": "generation",
     "SentenceEncoder": "tasks",

@@ -80,7 +80,7 @@ def test_version():
         ("train regres x", "Did you mean 'regress'? See playmask train --help."),
         ("trian x", "Did you mean 'train'? See playmask --help."),
         ("draw msak lm", "Did you mean 'mask'?"),
-        ("xyzzy", "Known: 'annotate', 'convert'"),
+        ("xyzzy", "Known: 'annotate', 'compare'"),
         ("inspect /nowhere/at/all", "There is no checkpoint at /nowhere/at/all"),
         ("predict /nowhere --text 好", "There is no task in /nowhere"),
         ("train classify a.tsv", "Missing option '--out'"),

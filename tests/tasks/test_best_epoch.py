@@ -12,10 +12,10 @@ from comparing import numpy_of
 from pairwise import crossed
 from playmask.errors import ConfigError, NotFiniteError
 from playmask.runtime.train.averages import averages
-from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.optimizers.named import Rate, make_optimizer
 from playmask.runtime.train.optimizers.per_weight import Rules
 from playmask.runtime.train.rates import rates_of
+from playmask.runtime.train.watching.measures import Measure, best_epoch
 from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks import training
 from tasks.made_up import QUICK
@@ -284,7 +284,7 @@ LOSS = {"loss": [3.0, 2.0, 1.0]}
     ],
 )
 def test_the_best_epoch(more, measure, best):
-    assert best_epoch(LOSS | more, measure) == best
+    assert best_epoch(LOSS | more, Measure.of(measure)) == best
 
 
 def test_every_measure_is_one_of_evaluate():

@@ -7,6 +7,7 @@ import typer
 import playmask
 from playmask.cli.commands import (
     annotate,
+    compare,
     convert,
     count,
     demo,
@@ -23,6 +24,7 @@ from playmask.cli.commands import (
     rerank,
     search,
     train,
+    tune,
 )
 from playmask.cli.guard import Commands
 from playmask.cli.output import print_text
@@ -39,6 +41,8 @@ app = typer.Typer(
 
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
+app.add_typer(tune.app, name="tune")
+app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("search")(search.search)

@@ -132,6 +132,18 @@ def progress_bars() -> Iterator["Progress"]:
         yield progress
 
 
+@contextlib.contextmanager
+def training_bar() -> Iterator["Progress"]:
+    """A bar on stderr, with steps and a task's field `state`, which goes when it is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn())
+    state = TextColumn("{task.fields[state]}", markup=False)
+    with Progress(*columns, state, console=Console(stderr=True), transient=True) as progress:
+        yield progress
+
+
 def print_table(
     title: str, rows: Iterable[Sequence[Any]], *, header: Sequence[str] = (), numbers: bool = False
 ) -> None:

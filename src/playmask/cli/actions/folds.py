@@ -1,14 +1,14 @@
 """Cross-validation from the command line: `playmask train … --folds 5`."""
 
-import sys
 from functools import partial
 from typing import Any
 
 from playmask.cli.actions.new_task import new_task
 from playmask.cli.actions.run_folder import RUN, Job, Options, check_out, options_of, settle
 from playmask.cli.actions.train import Stopping, announce, check_data, read_data
+from playmask.cli.actions.train_progress import progress
 from playmask.cli.guard import Interrupted
-from playmask.cli.output import is_terminal, no_results, note, print_table
+from playmask.cli.output import no_results, note, print_table
 from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
@@ -58,7 +58,7 @@ def _validated(
     make_directory(job.out)
     write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
     try:
-        with Stopping() as stopping, no_results():
+        with Stopping() as stopping, no_results(), progress() as watching:
             result = cross_validate(
                 make_task,
                 examples,
@@ -66,8 +66,8 @@ def _validated(
                 folds=int(job.folds or 0),
                 directory=job.out,
                 resume=job.resume,
-                callbacks=[stopping],
-                verbose=1 if is_terminal(sys.stderr) else 2,
+                callbacks=[stopping, *watching],
+                verbose=0,
             )
     except KeyboardInterrupt:
         state = f"the folds that are finished are in {job.out}; go on with --resume"

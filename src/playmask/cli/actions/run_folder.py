@@ -1,6 +1,7 @@
 """What `playmask train` is asked to do: options, defaults, and the folder it writes into."""
 
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
@@ -13,6 +14,8 @@ from playmask.files.commits import contents, recover
 from playmask.model.recipes import Options as Recipe
 from playmask.runtime.train.backup import finished_epochs, is_finished
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.logs import FOLDER as LOG_FOLDER
+from playmask.runtime.train.watching.table_log import EPOCHS, STEPS, read_table
 from playmask.tasks.cross_validation import RECORD
 from playmask.tasks.saving import TASK, read_settings
 from playmask.tasks.settings import TaskSettings
@@ -20,6 +23,7 @@ from playmask.tasks.settings import TaskSettings
 R = TypeVar("R", bound=Recipe)
 
 RUN, CURVE = "run.json", "curve.png"
+TABLES = "csv"  # the log that every run keeps, for its picture and for playmask compare
 NEW_RATE = 1e-3
 
 Options = dict[str, Any]
@@ -103,10 +107,10 @@ def settle(job: Job, options: Options, settings: type[TaskSettings]) -> Options:
     chosen = {**options, **{n: v for n, v in saved.items() if options.get(n) is None}}
     if not (job.resume and (job.out / TASK).exists()):
         _check_model(chosen)
-    defaults = _defaults(TrainingOptions) | _defaults(settings)
     if chosen["teacher"]:
         chosen = _as_teacher(chosen, settings)
-    defaults |= _defaults(NewModel) | {"learning_rate": NEW_RATE} if chosen["new"] else {}
+    defaults = defaults_of(TrainingOptions) | defaults_of(settings)
+    defaults |= defaults_of(NewModel) | {"learning_rate": NEW_RATE} if chosen["new"] else {}
     if not chosen["new"]:
         defaults.pop("max_length", None)
     chosen = {name: defaults.get(name) if v is None else v for name, v in chosen.items()}
@@ -119,18 +123,19 @@ def _as_teacher(chosen: Options, settings: type[TaskSettings]) -> Options:
     its, _ = read_settings(Path(chosen["teacher"]))
     if not isinstance(its, settings):
         raise ConfigError(f"{chosen['teacher']} holds a task {its.task!r}, not {settings.task!r}.")
-    own = {name: getattr(its, name) for name in _defaults(settings) if name in chosen}
+    own = {name: getattr(its, name) for name in defaults_of(settings) if name in chosen}
     return {**chosen, **{name: value for name, value in own.items() if chosen[name] is None}}
 
 
-def _defaults(recipe: type[Any]) -> Options:
+def defaults_of(recipe: type[Any]) -> Options:
+    """The default of each option of a recipe."""
     return {field.name: field.default for field in dataclasses.fields(recipe)}
 
 
 def options_of(recipe: type[R], options: Options) -> R:
     """A recipe of those of the options that are its own; lists have commas between."""
     hints = get_type_hints(recipe)
-    values = {name: options[name] for name in _defaults(recipe) if options.get(name) is not None}
+    values = {name: options[name] for name in defaults_of(recipe) if options.get(name) is not None}
     lists = {
         name: [each.strip() for each in value.split(",")]
         for name, value in values.items()
@@ -147,11 +152,30 @@ def _check_model(options: Options) -> None:
             "Give --model PATH to start from a pretrained model, or --new to start from a small "
             "one with random weights" + (", not both." if options["new"] else ".")
         )
-    size = next((n for n in _defaults(NewModel) if options[n] is not None), None)
+    size = next((n for n in defaults_of(NewModel) if options[n] is not None), None)
     if options["model"] and size:
         raise ConfigError(
             f"--{size.replace('_', '-')} is for --new; a pretrained model has its own."
         )
+
+
+def steps_of(out: Path) -> dict[str, list[float]]:
+    """What the steps of a training have measured, by name; "epochs" is where each stands."""
+    steps, ends = (read_table(out / LOG_FOLDER / name) for name in (STEPS, EPOCHS))
+    if not steps or not ends:
+        return {}
+    length = ends[-1]["step"] / ends[-1]["epoch"]  # steps of an epoch
+    names = [name for name in steps[0] if name not in ("step", "epoch", "seconds")]
+    series = {name: [row[name] for row in steps] for name in names}
+    return {"epochs": [row["step"] / length for row in steps], **series}
+
+
+def seconds_of(out: Path) -> float | None:
+    """How long the epochs of a training took, all its starts together; None: no log tells."""
+    rows = read_table(out / LOG_FOLDER / EPOCHS)
+    ends = [row["seconds"] for row in rows]
+    steps = [now - before if now > before else now for before, now in pairwise([0.0, *ends])]
+    return sum(steps) if rows else None
 
 
 def is_ours(out: Path) -> bool:

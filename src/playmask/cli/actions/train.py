@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,23 +14,27 @@ from playmask.cli.actions.new_task import counted, new_task
 from playmask.cli.actions.run_folder import (
     CURVE,
     RUN,
+    TABLES,
     Job,
     Options,
     check_out,
     is_ours,
     options_of,
     settle,
+    steps_of,
 )
+from playmask.cli.actions.train_progress import progress
 from playmask.cli.guard import Interrupted
 from playmask.cli.input_texts import split
-from playmask.cli.output import is_terminal, no_results, note, note_all, note_skipped, print_table
+from playmask.cli.output import no_results, note, note_all, note_skipped, print_table
 from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
-from playmask.inspection.draw import training_curve
+from playmask.inspection.draw.runs import run_curve
 from playmask.runtime.train.backup import finished_epochs
-from playmask.runtime.train.fitting import best_epoch
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_epochs
+from playmask.runtime.train.watching.step_measures import NORM, RATE
 from playmask.tasks.loading import load_task
 from playmask.tasks.registry import task_class
 from playmask.tasks.saving import TASK, read_settings
@@ -111,9 +115,15 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
         note(f"going on after epoch {finished_epochs(job.out)} of {options['epochs']}")
     history = _fit(task, examples, checks, options, job.out, going_on)
     write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
-    training_curve(history, job.out / CURVE)
-    best = best_epoch(history, task.best)
-    shares = measured_shares(task, checks)
+    run_curve(history, steps_of(job.out), job.out / CURVE)
+    measure = Measure.of(options["best"] or task.best)
+    names = {task.best, measure.name} - {None, *history}  # Keras measures what training has too
+    shares = measured_shares(map(str, names), checks)
+    if options["stop_after"] and stale_epochs(history, measure) >= options["stop_after"]:
+        note(
+            f"stopped: no better {measure.name} in the last of --stop-after {options['stop_after']}"
+        )
+    best = best_epoch(history, measure)
     _print_result(history, best, shares, job.out, settings.usage.format(out=job.out))
 
 
@@ -130,10 +140,7 @@ def _saved(settings_class: type[TaskSettings], out: Path) -> TaskSettings:
 def read_data(
     kind: Any, job: Job, settings: TaskSettings, training: TrainingOptions
 ) -> tuple[Examples[Any], Examples[Any] | None, TaskSettings]:
-    """Read both files, with the labels and what else only the first one says.
-
-    teacher: the task that labels the first one's texts, or None
-    """
+    """Read both files, with the labels and what else only the first one says."""
     reading: dict[str, Any] = {"columns": split(job.columns), "skip_bad": job.skip_bad}
     if training.stream:
         examples: Any = stream_of(kind, settings, job.train, limit=training.limit, **reading)
@@ -198,16 +205,18 @@ def _fit(
         write_json(out / RUN, {"format": 1, "finished": False, "options": options})
 
     beginning = Beginning(begin)
+    training = options_of(TrainingOptions, {**options, "label_by_teacher": False})
+    training = training.change(log=tuple(dict.fromkeys((TABLES, *training.log))))
     try:
-        with Stopping() as stopping, no_results():
+        with Stopping() as stopping, no_results(), progress() as watching:
             history: dict[str, list[float]] = task.fit(
                 examples,
                 checks,
-                options_of(TrainingOptions, {**options, "label_by_teacher": False}),
+                training,
                 directory=out,
                 resume=going_on,
-                callbacks=[beginning, stopping],
-                verbose=1 if is_terminal(sys.stderr) else 2,
+                callbacks=[beginning, stopping, *watching],
+                verbose=0,
             )
             return history
     except KeyboardInterrupt:
@@ -220,12 +229,12 @@ def _fit(
         raise Interrupted(f"interrupted; {state}") from None
 
 
-def measured_shares(task: Task[Any], checks: Examples[Any] | None) -> dict[str, str]:
-    """Of which metric a part of the validation data is the measure, and of how many examples."""
+def measured_shares(names: Iterable[str], checks: Examples[Any] | None) -> dict[str, str]:
+    """Of which metrics a part of the validation data is the measure, and of how many examples."""
     part = 0 if checks is None else len(checks.part(measured(checks)))
-    if checks is None or task.best is None or part == len(checks):
+    if checks is None or part == len(checks):
         return {}
-    return {task.best: f"{task.best} (on {part:,} of the {len(checks):,} for validation)"}
+    return {name: f"{name} (on {part:,} of the {len(checks):,} for validation)" for name in names}
 
 
 def _print_result(
@@ -234,7 +243,8 @@ def _print_result(
     """Show the metrics of the epoch that was kept; shares: the names of those of a part."""
     done = len(history["loss"])
     rows = []
-    for name in dict.fromkeys(name.removeprefix("val_") for name in history):
+    names = dict.fromkeys(name.removeprefix("val_") for name in history)
+    for name in (name for name in names if name not in (RATE, NORM)):
         both = (history.get(name), history.get(f"val_{name}"))
         name = shares.get(name, name)
         rows.append([name, *(f"{v[best]:.4f}" if v and len(v) > best else "–" for v in both)])

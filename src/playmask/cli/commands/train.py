@@ -23,7 +23,7 @@ def _flag(name: str, text: str) -> tuple[Any, bool]:
     return Annotated[bool, Option(name, help=text)], False
 
 
-def _parameters(settings: "type[TaskSettings]") -> "Parameters":
+def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
     """The arguments and options of a task's command; recipes are imported when it is asked for."""
     from playmask.cli.options import NewModel, parameter, parameters_of
     from playmask.runtime.train.options import TrainingOptions
@@ -68,11 +68,40 @@ class TaskCommands(Suggesting):
         info = CommandInfo(
             name=cmd_name,
             cls=Grouped,
-            callback=_training(settings),
+            callback=self.callback_of(settings),
             short_help=settings.summary,
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         )
         return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+
+    def callback_of(self, settings: "type[TaskSettings]") -> Callable[..., None]:
+        """What the command of a task does: it trains."""
+
+        def train(**options: Any) -> None:
+            from playmask.cli.actions import folds
+            from playmask.cli.actions.run_folder import Job
+            from playmask.cli.actions.train import run
+
+            job = Job(**{field: options.pop(field) for field in Job._fields})
+            (folds.run if job.folds is not None or job.ensemble else run)(settings, job, options)
+
+        about = "The best epoch is kept. What can be wrong is said before training begins."
+        return described(train, f"{settings.summary}\n\n{about}", parameters_of_task(settings))
+
+
+def described(
+    function: Callable[..., None], text: str, parameters: "Parameters"
+) -> Callable[..., None]:
+    """A function of options by name, with the help and the parameters of a command."""
+    function.__doc__ = text
+    function.__annotations__ = {key: kind for key, (kind, _) in parameters.items()}
+    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for key, (kind, default) in parameters.items()
+        ]
+    )
+    return function
 
 
 app = typer.Typer(cls=TaskCommands, help="Train a task on data of your own.", no_args_is_help=True)
@@ -81,29 +110,3 @@ app = typer.Typer(cls=TaskCommands, help="Train a task on data of your own.", no
 @app.callback()
 def _train() -> None:
     """Train a task on data of your own."""
-
-
-def _training(settings: "type[TaskSettings]") -> Callable[..., None]:
-    """What the command of a task does; its options are those of all tasks and its settings."""
-
-    def train(**options: Any) -> None:
-        from playmask.cli.actions import folds
-        from playmask.cli.actions.run_folder import Job
-        from playmask.cli.actions.train import run
-
-        job = Job(**{field: options.pop(field) for field in Job._fields})
-        (folds.run if job.folds is not None or job.ensemble else run)(settings, job, options)
-
-    parameters = _parameters(settings)
-    train.__doc__ = (
-        f"{settings.summary}\n\nThe best epoch is kept. Everything that can be wrong is said "
-        "before training begins."
-    )
-    train.__annotations__ = {key: kind for key, (kind, _) in parameters.items()}
-    train.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for key, (kind, default) in parameters.items()
-        ]
-    )
-    return train

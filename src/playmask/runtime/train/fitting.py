@@ -25,6 +25,8 @@ from playmask.runtime.train.hooks import OpenStep, StepHook, hooks_among
 from playmask.runtime.train.methods import methods_of
 from playmask.runtime.train.optimizers.building import optimizer_for
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_epochs
+from playmask.runtime.train.watching.watch import Watch, measure_of
 
 
 class TrainingPlan(NamedTuple):
@@ -79,31 +81,35 @@ def train(
     options = plan.options
     methods = [m for m in methods_of(options) if isinstance(m, keras.callbacks.Callback)]
     callbacks = [*methods, *callbacks]
-    hooks = _hooks(network, callbacks)
+    watch = Watch.of(network, options, directory, callbacks)
+    measure = measure_of(task, options, checks, validated=validation is not None)
+    hooks = _hooks(network, watch.around(callbacks))
     if isinstance(network, OpenStep):
         network.join(hooks)
     backup = None if directory is None else Backup(directory, plan.data)
-    keep = KeepBest(task, batches, backup, checks, options)
+    keep = KeepBest(task, batches, backup, checks, options, measure)
     keep.swaps = not swapped_by(callbacks)
     begin: list[Any] = []
     try:
         optimizer = optimizer_for(network, options, options.epochs * len(batches))
         check_one_average(hooks, optimizer)
         task.compile(optimizer)
+        watch.attach(network.optimizer)
         # TensorFlow would build it in the compiled step
         network.optimizer.build(network.trainable_variables)
         finished = keep.start(resume=plan.resume)
         own = [FiniteLoss(options), keep]
         begin += [np.array(keras.ops.convert_to_numpy(v.value)) for v in network.variables]
-        network.fit(
-            batches,
-            epochs=options.epochs,
-            initial_epoch=finished,
-            validation_data=validation,
-            shuffle=False,  # the batches shuffle themselves, so that a resumed run can repeat it
-            callbacks=[*own, *callbacks],
-            verbose=verbose,
-        )
+        with watch.running(options, epoch=finished, steps=len(batches)):
+            network.fit(
+                batches,
+                epochs=options.epochs,
+                initial_epoch=options.epochs if keep.stopped else finished,
+                validation_data=validation,
+                shuffle=False,  # the batches do by themselves, so that a resumed run can repeat it
+                callbacks=watch.around([*own, *callbacks]),
+                verbose=verbose,
+            )
     except BaseException:
         # Keras on JAX may stop while the values of all variables, seeds too, are handed over.
         for variable, value in zip(network.variables, begin, strict=False):
@@ -119,22 +125,14 @@ def train(
 def _hooks(network: keras.Model, callbacks: Sequence[Any]) -> list[StepHook]:
     """The hooks among the callbacks, for a network whose steps they can join."""
     hooks = hooks_among(callbacks)
+    if not isinstance(network, OpenStep):
+        hooks = [hook for hook in hooks if not hook.passive]
     if hooks and not isinstance(network, OpenStep):
         raise ConfigError(
             f"{type(hooks[0]).__name__} joins the steps of a TaskNetwork; this network is a "
             f"{type(network).__name__}, whose steps are Keras' own."
         )
     return hooks
-
-
-def best_epoch(history: Mapping[str, Sequence[float]], measure: str | None) -> int:
-    """Which epoch is the best, from 0: the last of those whose measure on validation is highest.
-
-    measure: None = the loss, which is to be lowest; without validation the last epoch is the best
-    """
-    values = history.get(f"val_{measure or 'loss'}", [0.0] * len(history["loss"]))
-    worth = np.nan_to_num(np.array(values) * (1 if measure else -1), nan=-np.inf)
-    return len(worth) - 1 - int(np.argmax(worth[::-1]))
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -144,6 +142,7 @@ class KeepBest(keras.callbacks.Callback):
     training goes on with the weights themselves.
 
     checks: validation examples, on which the task is measured by what it says is best
+    measure: what epochs are compared by; after so many that are no better, training stops
     swaps: whether this callback puts the averages in place for validation
     """
 
@@ -154,8 +153,10 @@ class KeepBest(keras.callbacks.Callback):
         backup: Backup | None,
         checks: Sequence[Any],
         options: TrainingOptions,
+        measure: Measure,
     ) -> None:
         super().__init__()
+        self.measure = measure
         self.task, self.batches, self.backup = task, batches, backup
         self.checks, self.options = checks, options
         self.history: dict[str, list[float]] = {}
@@ -203,15 +204,31 @@ class KeepBest(keras.callbacks.Callback):
         with averaged(self.model):
             weights = [np.array(weight) for weight in self.model.get_weights()]
             check_epoch(epoch, logs, weights, self.options)
-            if self.task.best is not None and len(self.checks):
-                logs[f"val_{self.task.best}"] = self.task.evaluate(self.checks)[self.task.best]
+            logs.update(self._measured(logs))
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
-        improved = best_epoch(self.history, self.task.best) == len(self.history["loss"]) - 1
+        improved = best_epoch(self.history, self.measure) == len(self.history["loss"]) - 1
         if improved:
             self.best = weights
         if self.backup is not None:
             self._commit(self.backup, epoch + 1, improved)
+        if self.stopped:
+            self.model.stop_training = True
+
+    @property
+    def stopped(self) -> bool:
+        """Whether so many epochs have been no better that training is to stop."""
+        limit = self.options.stop_after
+        stale = stale_epochs(self.history, self.measure) if self.history else 0
+        return limit is not None and stale >= limit
+
+    def _measured(self, logs: Mapping[str, Any]) -> dict[str, float]:
+        """What the task says is best and what epochs are compared by, where Keras measures none."""
+        names = {n for n in (self.task.best, self.measure.name) if n and f"val_{n}" not in logs}
+        if not names or not len(self.checks):
+            return {}
+        scores = self.task.evaluate(self.checks)
+        return {f"val_{name}": scores[name] for name in sorted(names)}
 
     def _commit(self, backup: Backup, finished: int, improved: bool) -> None:
         """Replace what is on disk at once: the best weights, the history and the back-up.

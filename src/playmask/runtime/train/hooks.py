@@ -1,8 +1,8 @@
 """An open training step: what joins it sees the batch, adds to the loss, acts after the update."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
@@ -29,6 +29,8 @@ class StepHook(keras.callbacks.Callback):
 
     """
 
+    passive: ClassVar[bool] = False  # whether a training is the same without it
+
     def begin(self, network: "OpenStep") -> None:
         """Prepare a network that is trained next, before it is compiled.
 
@@ -44,6 +46,10 @@ class StepHook(keras.callbacks.Callback):
 
     def after_update(self, network: keras.Model) -> None:
         """Act on the weights after the optimizer has updated them, inside the compiled step."""
+
+    def measure(self, network: keras.Model) -> Mapping[str, Any]:
+        """Scalars that join the logs of a step, measured after the update, inside of the step."""
+        return {}
 
 
 class Step(NamedTuple):
@@ -188,22 +194,28 @@ class OpenStep(keras.Model):
         return loss
 
     def train_step(self, *arguments: Any) -> Any:
-        """Keras' step, then what the hooks do after the update."""
+        """Keras' step, then what the hooks do and measure after the update."""
         result = super().train_step(*arguments)
         if not self._acting():
             return result
         if keras.backend.backend() != "jax":
-            for hook in self.hooks:
-                hook.after_update(self)
-            return result
+            return {**result, **self._act()}
         logs, state = result
-        return logs, self._after_update(state)
+        measures, state = self._act_on(state)
+        return {**logs, **measures}, state
 
     def _acting(self) -> bool:
-        return any(type(hook).after_update is not StepHook.after_update for hook in self.hooks)
+        both = (StepHook.after_update, StepHook.measure)
+        return any((type(h).after_update, type(h).measure) != both for h in self.hooks)
 
-    def _after_update(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        """On JAX: the weights of a step's state, as the hooks leave them."""
+    def _act(self) -> dict[str, Any]:
+        """Let the hooks act on the weights; what they measure then."""
+        for hook in self.hooks:
+            hook.after_update(self)
+        return {key: value for hook in self.hooks for key, value in hook.measure(self).items()}
+
+    def _act_on(self, state: tuple[Any, ...]) -> tuple[dict[str, Any], tuple[Any, ...]]:
+        """On JAX: what the hooks measure, and a step's state as they leave it."""
         groups = (
             self.trainable_variables,
             self.non_trainable_variables,
@@ -215,9 +227,8 @@ class OpenStep(keras.Model):
             for both in zip(group, values, strict=True)
         ]  # fmt: skip
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            for hook in self.hooks:
-                hook.after_update(self)
-        return tuple(
+            measures = self._act()
+        return measures, tuple(
             [_current(scope, v, value) for v, value in zip(group, values, strict=True)]
             for group, values in zip(groups, state, strict=True)
         )

@@ -5,10 +5,13 @@ from typing import Literal
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options, option, recipe
 from playmask.runtime.train.methods import METHODS, method_of, specification
+from playmask.runtime.train.watching.logs import check_logs
+from playmask.runtime.train.watching.measures import Measure
 
 RATE, AVERAGES = "Optimizer and rate", "Averages of the weights"
 ROBUST = "Adversarial and consistent"
 DATA, SMALLER = "Data and losses", "Compression and LoRA"
+WATCHING = "Watching"
 
 BELOW_1 = ("label_smoothing", "replace_targets")  # shares, from 0 on
 
@@ -149,6 +152,22 @@ class TrainingOptions(Options):
         text="Train low-rank adapters alone: rank=8,alpha=16,pattern=attention.",
         group=SMALLER,
     )
+    # Watching
+    best: str | None = option(
+        default=None,
+        text="The measure of the best epoch: f1, loss, wer:lowest. Default: the task's own.",
+        group=WATCHING,
+    )
+    stop_after: int | None = option(
+        default=None,
+        text="Epochs without a better one, then stop.",
+        minimum=1,
+        group=WATCHING,
+    )
+    log: tuple[str, ...] = option(
+        default=(), text="In OUT/logs: csv, jsonl, tensorboard, wandb, mlflow.", group=WATCHING
+    )
+    log_every: int = option(default=10, text="Steps to a line of a log.", minimum=1, group=WATCHING)
 
     def __post_init__(self) -> None:
         for field in METHODS:
@@ -159,6 +178,8 @@ class TrainingOptions(Options):
                 method_of(field, getattr(self, field))  # refuses what is wrong
         if self.lora is not None and self.theseus is not None:
             raise ConfigError("lora trains adapters alone, theseus whole blocks; give one of them.")
+        Measure.of(self.best)
+        check_logs(self.log)
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate must be between 0 and 1, not {self.learning_rate}.")
         if not 0 <= self.warm_up < 1:
