@@ -44,6 +44,7 @@ BOTH = (
     "tests/tasks/test_trained_heads.py",
     "tests/training/test_averages.py",
     "tests/training/test_optimizers.py",
+    "tests/tasks/test_vector_losses.py",
     "tests/test_dense.py",
     "tests/test_gradients.py",
     "tests/test_masks.py",

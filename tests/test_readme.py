@@ -41,6 +41,7 @@ NAMES = (
     "training/compression.md",
     "training/lora.md",
     "training/watching.md",
+    "training/sentence_encoders.md",
 )
 DOCS = [ROOT / "docs" / name for name in NAMES]
 PAGES = [ENGLISH, CHINESE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")), *DOCS]
@@ -177,6 +178,13 @@ def test_similar_sentences_are_found(tmp_path):
     assert out == "(2, 32)\n0\n鲜花很贵\nfirst 16\n1\n"
     made = {path.name for path in (tmp_path / "runs" / "index").iterdir()}
     assert made == {"checksums.json", "sentences.json", "vectors.usearch"}
+
+
+def test_sentence_encoders_run(tmp_path):
+    pytest.importorskip("usearch")
+    out = run(ROOT / "docs" / "training" / "sentence_encoders.md", tmp_path).splitlines()
+    assert out[0] == "这书很好 读物不错 2" and "rerank_map" in out[1]
+    assert out[2:] == ["['loss', 'val_loss']", "(2, 8)", "(32, 8) True"]
 
 
 def test_language_models_of_today_run(tmp_path):

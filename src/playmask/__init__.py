@@ -141,6 +141,7 @@ _HOME = {
     "load": "checkpoints",
     "load_adapters": "tasks.adapters",
     "load_task": "tasks",
+    "mine_negatives": "tasks",
     "mix": "model.parts",
     "multilabel_crossentropy": "labelling.losses",
     "register_head": "model.heads",

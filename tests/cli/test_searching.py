@@ -113,3 +113,33 @@ def test_a_published_encoder_is_searched_by_its_prompts(tmp_path):
     assert match["sentence"] == sentences[cosines.argmax()]
     bad = complaint(call("search", folder, file, "--text", "出门", "--prompt", "qery"))
     assert "There is no prompt 'qery'. Did you mean 'query'" in bad
+
+
+def test_from_mined_negatives_to_smaller_vectors(tmp_path):
+    """A published encoder mines; one is trained on that for two sizes; the first is whitened."""
+    pairs = write_table(tmp_path / "pairs.tsv", similar(20))
+    mined, out = tmp_path / "mined.jsonl", tmp_path / "task"
+    result = call("mine", ENCODER, pairs, mined, "--negatives", 2)
+    assert result.exit_code == 0 and "20 pairs with 40 negatives" in result.stderr, result.stderr
+    first = json.loads(mined.read_text("utf-8").splitlines()[0])
+    assert first["text"] == "这书很好" and len(first["negatives"]) == 2
+    assert first["pair"] not in first["negatives"]
+    options = ("--loss", "infonce", "--sizes", "8,4", "--epochs", 1, *SMALL)
+    result = call("train", "similar", mined, "--out", out, "--validation", mined, *options)
+    assert result.exit_code == 0, result.stderr
+    assert playmask.load_task(out).settings.sizes == (8, 4)
+    vector = json.loads(call("predict", out, "--text", "书很好", "--size", 4).stdout)["vector"]
+    assert len(vector) == 4 and sum(x * x for x in vector) == pytest.approx(1, abs=1e-4)
+    scores = json.loads(call("evaluate", out, mined, "--size", 8, "--json").stdout)
+    assert {"map", "ndcg_10", "recall_10", "rerank_map"} <= {*scores}
+    assert "size is from 1 to 16, not 17" in complaint(
+        call("predict", out, "--text", "好", "--size", 17)
+    )
+    texts = tmp_path / "texts.txt"
+    texts.write_text("".join(f"{a}\n{b}\n" for a, b in similar(20)), encoding="utf-8")
+    white = tmp_path / "white"
+    result = call("whiten", ENCODER, texts, white, "--size", 4)
+    assert result.exit_code == 0 and "vectors of 4 numbers" in result.stderr, result.stderr
+    assert playmask.load_task(white).encode(["好"]).shape == (1, 4)
+    assert "exists; give another folder" in complaint(call("whiten", ENCODER, texts, white))
+    assert "a .jsonl is due" in complaint(call("mine", ENCODER, pairs, tmp_path / "a.tsv"))

@@ -2,6 +2,7 @@
 
 import sys
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -10,7 +11,9 @@ import playmask
 from comparing import numpy_of
 from playmask.errors import CheckpointError, ConfigError, DataError, InputError
 from playmask.metrics.similarity import correlation, retrieval
-from playmask.tasks.similarity.encoder import Contrast, SentenceEncoder, both_ways
+from playmask.tasks.similarity.encoder import SentenceEncoder
+from playmask.tasks.similarity.sentence_batches import both_ways
+from playmask.tasks.similarity.vector_losses import Contrast
 from tasks.made_up import DIGITS, QUICK, model, numbers, tokenizer
 
 CAPITALS = "壹贰叁肆伍陆柒捌玖拾"
@@ -33,6 +36,15 @@ def new_task(**options) -> SentenceEncoder:
     changes = {"mask": "unilm"} if options.get("language_model", 1) else {}
     return SentenceEncoder.new(
         model(WORDS, **changes), tokenizer=WORDS, **{"max_length": 8, **options}
+    )
+
+
+def with_dropout(loss: str, **fields) -> playmask.SentenceEncoder:
+    """An encoder of a tiny model that has dropout."""
+    keras.utils.set_random_seed(3)
+    changed = model(WORDS).architecture.change(dropout=0.1, attention_dropout=0.1)
+    return SentenceEncoder.new(
+        playmask.build(changed, ()), tokenizer=WORDS, max_length=8, loss=loss, **fields
     )
 
 
@@ -66,7 +78,9 @@ def test_the_contrast_is_that_of_numpy():
     random = np.random.default_rng(0)
     vectors = random.normal(size=(6, 5)).astype("float32")
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    told = np.array([[3, 7], [4, 8], [-1, 9], [0, 5], [1, 7], [-1, 4]])
+    told = np.array(
+        [[3, 7, 0, 0], [4, 8, 0, 1], [-1, 9, -1, 2], [0, 5, 1, 0], [1, 7, 1, 1], [-1, 4, -1, 2]]
+    )
     found = numpy_of(
         Contrast(30.0).call(ops.convert_to_tensor(told), ops.convert_to_tensor(vectors))
     )
@@ -74,7 +88,7 @@ def test_the_contrast_is_that_of_numpy():
     for row, others in among.items():
         logits = 30.0 * vectors[others].astype("float64") @ vectors[row]
         assert found[row] == pytest.approx(np.log(np.exp(logits).sum()) - logits[0], abs=1e-4)
-    alone = np.array([[2, 0], [3, 1], [0, 2], [1, 3]])
+    alone = np.array([[2, 0, 0, 0], [3, 1, 0, 1], [0, 2, 1, 0], [1, 3, 1, 1]])
     loss = numpy_of(
         Contrast(30.0).call(ops.convert_to_tensor(alone), ops.convert_to_tensor(vectors[:4]))
     )
@@ -137,8 +151,12 @@ def test_measures_by_hand():
     assert correlation([1, 2, 3, 4], [1, 1, 0, 0]).spearman == pytest.approx(-2 / np.sqrt(5))
     assert correlation([1, 1], [1, 2]) == (0.0, 0.0)
     answers = np.array([[1, 0], [0, 1], [0.8, 0.6]])
-    assert retrieval(np.eye(2), answers, [0, 2]) == pytest.approx((1 / 2, (1 + 1 / 2) / 2))
-    assert retrieval(np.ones((5, 2)), np.ones((5, 2)), range(5)) == pytest.approx((0, 1 / 5))
+    assert retrieval(np.eye(2), answers, [0, 2])[:2] == pytest.approx((1 / 2, (1 + 1 / 2) / 2))
+    assert retrieval(np.ones((5, 2)), np.ones((5, 2)), range(5))[:2] == pytest.approx((0, 1 / 5))
+    found = retrieval(np.eye(2), answers, [{0, 1}, {2}])  # the second of query 0 comes last
+    assert found == pytest.approx((1 / 2, 3 / 4, ((1 + 2 / 3) / 2 + 1 / 2) / 2, found.ndcg_10, 1))
+    first = (1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3))
+    assert found.ndcg_10 == pytest.approx((first + 1 / np.log2(3)) / 2)
 
 
 @pytest.mark.parametrize(

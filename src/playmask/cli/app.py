@@ -19,12 +19,14 @@ from playmask.cli.commands import (
     families,
     generate,
     inspect,
+    mine,
     predict,
     prune,
     rerank,
     search,
     train,
     tune,
+    whiten,
 )
 from playmask.cli.guard import Commands
 from playmask.cli.output import print_text
@@ -47,6 +49,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("search")(search.search)
 app.command("rerank")(rerank.rerank)
+app.command("mine")(mine.mine)
+app.command("whiten")(whiten.whiten)
 app.command("annotate")(annotate.annotate)
 app.command("generate")(generate.generate)
 app.command("explain")(explain.explain)

@@ -4,7 +4,7 @@ Every line is checked before anything is returned; an error names the file and t
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -150,10 +150,15 @@ class Plan(NamedTuple):
     lines: bool = False
 
 
-def read_by(path: Path, plan: Plan) -> tuple[Examples[Example], Naming | None]:
-    """The examples of a file, and what the columns of a table are, where they are named."""
+def read_by(
+    path: Path, plan: Plan, of: Callable[..., Any] | None = None
+) -> tuple[Examples[Example], Naming | None]:
+    """The examples of a file, and what the columns of a table are, where they are named.
+
+    of: what takes the place of `example_of`, to make something else of the fields of a line
+    """
     notes: list[str] = []
-    naming, makers = makers_by(path, plan, notes)
+    naming, makers = makers_by(path, plan, notes, of)
     examples = gather(path, makers, skip_bad=plan.skip_bad)
     examples.notes = notes
     return examples, naming
@@ -168,15 +173,17 @@ def stream_by(path: Path, plan: Plan) -> ExampleStream[Example]:
     return ExampleStream(path, makers, skip_bad=plan.skip_bad)
 
 
-def makers_by(path: Path, plan: Plan, notes: list[str]) -> tuple[Naming | None, Numbered[Example]]:
+def makers_by(
+    path: Path, plan: Plan, notes: list[str], of: Callable[..., Any] | None = None
+) -> tuple[Naming | None, Numbered[Example]]:
     """What the columns of a table are, and what makes each example of a file.
 
-    notes: where it is said what was guessed
+    notes: where it is said what was guessed; of: as of `read_by`
     """
     suffix = suffix_of(path)
     if suffix not in FORMATS:
         raise unknown_format(path, FORMATS)
-    make = partial(_example, layout=plan.layout, labels=plan.labels)
+    make = partial(of or example_of, layout=plan.layout, labels=plan.labels)
     if FORMATS[suffix] == "jsonl":
         if plan.header is not None:
             raise InputError(f"{path}: header= is for TSV and CSV, not for JSONL.")
@@ -212,7 +219,9 @@ def _of_row(row: Any, make: Any) -> Any:
     return weighed(make, fields, fields.get("weight"))
 
 
-def _example(fields: Mapping[str, Any], layout: Layout, labels: Collection[str] | None) -> Example:
+def example_of(
+    fields: Mapping[str, Any], layout: Layout, labels: Collection[str] | None
+) -> Example:
     """Check the fields of one line, which may bear any of their known names."""
     values = {field: pick(fields, names) for field, names in layout.names.items()}
     text, pair, label = values["text"], values["pair"], values.get("label")

@@ -1,6 +1,7 @@
 """Scores of rankings: how far ahead what is relevant comes."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,80 @@ import numpy.typing as npt
 from playmask.errors import DataError
 
 RELEVANT = 0.5  # the least target of what is relevant
+CUTOFF = 10  # places that nDCG and recall look at
+Array = npt.NDArray[np.floating[Any]]
+
+
+class Ranking(NamedTuple):
+    """Means over queries, 0 to 1: how often the first is relevant, MRR, MAP, nDCG@10, recall@10."""
+
+    accuracy: float
+    mrr: float
+    map: float
+    ndcg_10: float
+    recall_10: float
+
+
+class RankedGains(NamedTuple):
+    """The ranks that a query's relevant answers have, from 1, and how relevant each is.
+
+    Shapes: (R,), ranks ascending; (R,), above 0
+    """
+
+    ranks: Array
+    gains: Array
+
+
+def ranked(scores: npt.ArrayLike, gains: npt.ArrayLike) -> RankedGains:
+    """Rank answers by their scores; of equal scores the less relevant one comes first.
+
+    Shapes: scores, gains (n,), a gain of 0 for what is not relevant
+    """
+    values, worth = np.asarray(scores, "float64"), np.asarray(gains, "float64")
+    order = np.lexsort((worth, -values))
+    places = np.flatnonzero(worth[order] > 0)
+    return RankedGains(places + 1.0, worth[order][places])
+
+
+def ranking(queries: Iterable[RankedGains]) -> Ranking:
+    """Mean scores of rankings; queries without anything relevant do not count.
+
+    Source: MAP and MRR as in TREC; nDCG of Järvelin & Kekäläinen 2002 with the gains as they are
+    Raises: DataError where nothing is relevant
+    """
+    rows = [_scores(*query) for query in queries if len(query.ranks)]
+    if not rows:
+        raise _nothing()
+    return Ranking(*(float(mean) for mean in np.mean(rows, axis=0)))
+
+
+def _scores(ranks: Array, gains: Array) -> tuple[float, ...]:
+    count = np.arange(1, len(ranks) + 1)
+    near = ranks <= CUTOFF
+    ideal = np.sort(gains)[::-1][:CUTOFF] / np.log2(count[:CUTOFF] + 1)
+    return (
+        float(ranks[0] == 1),
+        1 / ranks[0],
+        float(np.mean(count / ranks)),
+        float(np.sum(gains[near] / np.log2(ranks[near] + 1)) / ideal.sum()),
+        float(near.mean()),
+    )
+
+
+def rankings_by_query(
+    queries: Sequence[Hashable], scores: Sequence[float], targets: Sequence[float]
+) -> Ranking:
+    """Scores of the answers to each query, ranked among those to it.
+
+    Shapes: queries, scores, targets (n,); what has a target of 0.5 or more is relevant, by that
+    Raises: DataError where nothing is relevant
+    """
+    values, worth = np.array(scores, "float64"), np.array(targets, "float64")
+    gains = np.where(worth >= RELEVANT, worth, 0.0)
+    places: dict[Hashable, list[int]] = {}
+    for number, query in enumerate(queries):
+        places.setdefault(query, []).append(number)
+    return ranking(ranked(values[numbers], gains[numbers]) for numbers in places.values())
 
 
 def average_precision(scores: Sequence[float], targets: Sequence[float]) -> float:
@@ -18,7 +93,9 @@ def average_precision(scores: Sequence[float], targets: Sequence[float]) -> floa
     Units:  0 to 1
     Raises: DataError where nothing is relevant
     """
-    values, relevant = _arrays(scores, targets)
+    values, relevant = np.array(scores, "float64"), np.array(targets, "float64") >= RELEVANT
+    if not relevant.any():
+        raise _nothing()
     order = np.argsort(-values, kind="stable")
     values, relevant = values[order], relevant[order]
     ends = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)  # of equal scores
@@ -36,22 +113,8 @@ def reciprocal_rank(
     Units:  0 to 1
     Raises: DataError where nothing is relevant
     """
-    values, relevant = _arrays(scores, targets)
-    places: dict[Hashable, list[int]] = {}
-    for i, query in enumerate(queries):
-        places.setdefault(query, []).append(i)
-    ranks = []
-    for numbers in places.values():
-        its, right = values[numbers], relevant[numbers]
-        if right.any():
-            ranks.append(1 + int((its[~right] >= its[right].max()).sum()))
-    return float(np.mean(1 / np.array(ranks, "float64")))
+    return rankings_by_query(queries, scores, targets).mrr
 
 
-def _arrays(
-    scores: Sequence[float], targets: Sequence[float]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    relevant = np.array(targets, "float64") >= RELEVANT
-    if not relevant.any():
-        raise DataError(f"No pair is relevant (has a score of {RELEVANT} or more); none can lead.")
-    return np.array(scores, "float64"), relevant
+def _nothing() -> DataError:
+    return DataError(f"No pair is relevant (has a score of {RELEVANT} or more); none can lead.")

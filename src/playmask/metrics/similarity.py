@@ -1,9 +1,11 @@
 """How well similarities agree with scores, and how well they find what belongs together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from playmask.metrics.ranking import RankedGains, Ranking, ranking
 
 BLOCK = 1024  # queries compared at once
 
@@ -13,13 +15,6 @@ class Correlation(NamedTuple):
 
     spearman: float
     pearson: float
-
-
-class Retrieval(NamedTuple):
-    """How often the right one is the most similar, and the mean of 1 / its rank."""
-
-    accuracy: float
-    mrr: float
 
 
 def correlation(predictions: Sequence[float], targets: Sequence[float]) -> Correlation:
@@ -37,15 +32,24 @@ def _pearson(one: Sequence[float], other: Sequence[float]) -> float:
     return float(np.sum(a * b)) / size if size else 0.0
 
 
-def retrieval(queries: np.ndarray, answers: np.ndarray, right: Sequence[int]) -> Retrieval:
-    """Look for the right answer to each query among all; what is just as similar stands before it.
+def retrieval(
+    queries: np.ndarray, answers: np.ndarray, right: Sequence[int | Collection[int]]
+) -> Ranking:
+    """Look for the right answers to each query among all; what is as similar stands before them.
 
-    Shapes: unit vectors (N, D), (M, D); right (N,), the numbers of the answers
+    Shapes: unit vectors (N, D), (M, D); right (N,), the numbers of the answers, one or several each
     """
-    places, ranks = np.asarray(right)[:, None], []
+    return ranking(_ranked(queries, answers, right))
+
+
+def _ranked(
+    queries: np.ndarray, answers: np.ndarray, right: Sequence[int | Collection[int]]
+) -> Iterator[RankedGains]:
+    """The ranks of each query's right answers."""
     for start in range(0, len(queries), BLOCK):
         likeness = queries[start : start + BLOCK] @ answers.T
-        least = np.take_along_axis(likeness, places[start : start + BLOCK], axis=1)
-        ranks.append((likeness >= least).sum(axis=1))
-    rank = np.concatenate(ranks)
-    return Retrieval(float(np.mean(rank == 1)), float(np.mean(1 / rank)))
+        for values, those in zip(likeness, right[start : start + BLOCK], strict=True):
+            numbers = [those] if isinstance(those, int | np.integer) else [*those]
+            own = np.sort(values[numbers])[::-1]
+            level = (values[None] >= own[:, None]).sum(1) - (own[None] >= own[:, None]).sum(1)
+            yield RankedGains(level + np.arange(1.0, len(own) + 1), np.ones(len(own)))

@@ -21,6 +21,7 @@ _HOME = {
     "Task": "playmask.tasks.task",
     "cross_validate": "playmask.tasks.cross_validation",
     "load_task": "playmask.tasks.loading",
+    "mine_negatives": "playmask.tasks.similarity.mining",
 }
 """The public names, and the module each lives in; imported when they are first used."""
 

@@ -17,6 +17,7 @@ from playmask.labelling.class_losses import (
     LabelCrossentropy,
     SoftmaxTagCrossentropy,
 )
+from playmask.runtime.train.hooks import StepHook
 from playmask.runtime.train.options import TrainingOptions
 
 MEAN = "mean_with_sample_weight"
@@ -40,7 +41,7 @@ class Objective(NamedTuple):
 
     metrics: what is measured of each output in training, besides its loss; targets: what is learnt,
     which says how options change the loss; classes: what each logit stands for, perhaps several for
-    the same
+    the same; hooks: what joins the steps of a training because of the loss
     """
 
     losses: Mapping[str, keras.losses.Loss]
@@ -48,6 +49,7 @@ class Objective(NamedTuple):
     metrics: Mapping[str, list[keras.metrics.Metric]] = {}
     targets: Targets = "other"
     classes: Sequence[str] = ()
+    hooks: Sequence[StepHook] = ()
 
     def compile(self, network: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         """Give a network its losses and metrics."""

@@ -51,7 +51,7 @@ class Fitted(Trainable, Protocol):
 
     @property
     def objective(self) -> Objective:
-        """The losses that the task learns by."""
+        """The losses that the task learns by, and what joins the steps because of them."""
 
     @property
     def transformer(self) -> Transformer:
@@ -98,7 +98,7 @@ def fit_task(
         checks,
         TrainingPlan(options, resume=resume, data=fingerprint(examples)),
         directory=None if directory is None else Path(directory),
-        callbacks=[*callbacks],
+        callbacks=[*task.objective.hooks, *callbacks],
         verbose=verbose,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from playmask.cli.actions.predict import cut_vectors
 from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_all, note_skipped, print_json, print_table, print_text
 from playmask.errors import ConfigError
@@ -26,6 +27,7 @@ class Request(NamedTuple):
     metric: str | None
     output: Path | None
     confusion: Path | None
+    size: int | None
     skip_bad: bool
     as_json: bool
 
@@ -33,6 +35,7 @@ class Request(NamedTuple):
 def run(request: Request) -> None:
     """Measure a task, and show what it measured."""
     task = load_task(request.task_directory)
+    cut_vectors(task, request.size)
     _check(task, request)
     data, skip_bad = request.data, request.skip_bad
     examples = task.read_references(data, columns=split(request.columns), skip_bad=skip_bad)

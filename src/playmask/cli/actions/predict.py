@@ -27,6 +27,7 @@ class Request(NamedTuple):
     text: list[str] | None
     pair: list[str] | None
     columns: str | None
+    size: int | None
     skip_bad: bool
     submission: Path | None
     schema: str | None = None
@@ -36,6 +37,7 @@ def run(request: Request) -> None:
     """Predict, and print or write the answers."""
     _check(request)
     task = load_task(request.task_directory)
+    cut_vectors(task, request.size)
     if request.schema is not None:
         task.settings = with_schema(task.settings, request.schema)
     if request.submission and task.submission is None:
@@ -54,6 +56,15 @@ def run(request: Request) -> None:
     if request.submission:
         task.submission(request.submission, examples, answers)
         note(f"{len(answers):,} answers are in {request.submission}")
+
+
+def cut_vectors(task: Task[Any], size: int | None) -> None:
+    """Let an encoder of sentences make smaller vectors; raises ConfigError for another task."""
+    if size is None:
+        return
+    if not hasattr(task, "cut_vectors"):
+        raise ConfigError(f"A task {task.name!r} takes no --size.")
+    task.cut_vectors(size)
 
 
 def with_schema(settings: TaskSettings, schema: str) -> TaskSettings:

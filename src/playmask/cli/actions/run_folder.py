@@ -3,7 +3,7 @@
 import dataclasses
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
 from playmask.cli.options import NewModel
@@ -137,11 +137,16 @@ def options_of(recipe: type[R], options: Options) -> R:
     hints = get_type_hints(recipe)
     values = {name: options[name] for name in defaults_of(recipe) if options.get(name) is not None}
     lists = {
-        name: [each.strip() for each in value.split(",")]
+        name: [_item(each.strip(), get_args(hints[name])[0]) for each in value.split(",")]
         for name, value in values.items()
         if isinstance(value, str) and get_origin(hints[name]) is tuple
     }
     return recipe.of(**{**values, **lists})
+
+
+def _item(text: str, kind: type) -> Any:
+    """An item of a list: a number where these are due and it is one."""
+    return int(text) if kind is int and text.isdecimal() else text
 
 
 def _check_model(options: Options) -> None:

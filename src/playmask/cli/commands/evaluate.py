@@ -21,6 +21,10 @@ def evaluate(
     confusion: Annotated[
         Path | None, typer.Option(help="A picture of which class was taken for which (.png, .svg).")
     ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="What an encoder's vectors are cut to. Default: whole.", min=1),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -25,6 +25,10 @@ def predict(
     columns: Annotated[
         str | None, typer.Option(help="The table's columns: text,pair,_ in order, or text=NAME.")
     ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="What an encoder's vectors are cut to. Default: whole.", min=1),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
     submission: Annotated[
         Path | None, typer.Option(help="Write a competition's file, in place of the lines.")

@@ -33,6 +33,10 @@ def search(
     sentence_prompt: Annotated[
         str | None, typer.Option(help="The encoder's prompt for sentences, such as passage.")
     ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="What an encoder's vectors are cut to. Default: whole.", min=1),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out.")] = False,
 ) -> None:
     """Find the sentences of a file that are most similar to a text, by their vectors.
@@ -54,6 +58,7 @@ def search(
         raise ConfigError(f"{task_directory} is a task {task.name!r}, which makes no vectors.")
     for name in (prompt, sentence_prompt):
         task.settings.prompt_text(name)  # refuses one that there is not
+    task.cut_vectors(size)
     skipped: list[str] = []
     skip = skipped.append if skip_bad else None
     sentences = [e.text for e in input_texts.in_file(file, skipped if skip_bad else None)]
@@ -93,7 +98,8 @@ def _index(
         except CheckpointError as error:
             note(f"{error} This is done now.")
         else:
-            if stored.sentences == sentences and stored.prompt == prompt:
+            form = stored.prompt, stored.size
+            if stored.sentences == sentences and form == (prompt, task.settings.size):
                 return stored
             note(f"The index in {directory} is of other sentences; it is made anew.")
     index = task.index(sentences, prompt=prompt)

@@ -20,8 +20,10 @@ SAME = 0.99  # the least cosine of a sentence's vector with the one an encoder m
 class Encoder(Protocol):
     """What makes a vector of each text: float32 (texts, D)."""
 
-    def encode(self, texts: Sequence[str], *, prompt: str | None = None) -> np.ndarray:
-        """The vectors of texts; it is called with a prompt's name where one is named."""
+    def encode(
+        self, texts: Sequence[str], *, prompt: str | None = None, size: int | None = None
+    ) -> np.ndarray:
+        """The vectors of texts; `prompt` and `size` are said where somebody has named them."""
 
 
 class Found(NamedTuple):
@@ -46,26 +48,38 @@ class SentenceIndex:
     """
 
     def __init__(
-        self, encoder: Encoder, sentences: list[str], vectors: Any, prompt: str | None = None
+        self,
+        encoder: Encoder,
+        sentences: list[str],
+        vectors: Any,
+        prompt: str | None = None,
+        size: int | None = None,
     ) -> None:
         self.encoder, self.sentences, self.vectors = encoder, sentences, vectors
-        self.prompt = prompt
+        self.prompt, self.size = prompt, size
 
     @classmethod
-    def of(cls, encoder: Encoder, sentences: Sequence[str], prompt: str | None = None) -> Self:
+    def of(
+        cls,
+        encoder: Encoder,
+        sentences: Sequence[str],
+        prompt: str | None = None,
+        size: int | None = None,
+    ) -> Self:
         """Make vectors of sentences, and an index of those.
 
-        prompt: the name of the encoder's prompt that the sentences are encoded with
+        prompt: the name of the encoder's prompt that the sentences are encoded with; size: what all
+        vectors are cut to
         Raises: InputError where there is no sentence, or an empty one
         """
         sentences = texts_of(list(sentences))
         if not sentences:
             raise InputError("There are no sentences; an index needs one at least.")
         index = _library()
-        vectors = _encoded(encoder, sentences, prompt)
+        vectors = _encoded(encoder, sentences, prompt, size)
         vectors_index = index(ndim=vectors.shape[1], metric="ip", dtype="f32")
         vectors_index.add(np.arange(len(vectors)), vectors)
-        return cls(encoder, sentences, vectors_index, prompt)
+        return cls(encoder, sentences, vectors_index, prompt, size)
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -84,7 +98,8 @@ class SentenceIndex:
         if not several:
             return []
         count = min(n, len(self))
-        matches = self.vectors.search(_encoded(self.encoder, several, prompt), count, exact=exact)
+        vectors = _encoded(self.encoder, several, prompt, self.size)
+        matches = self.vectors.search(vectors, count, exact=exact)
         shape = len(several), count
         keys, distances = np.reshape(matches.keys, shape), np.reshape(matches.distances, shape)
         answers = [
@@ -99,7 +114,8 @@ class SentenceIndex:
         with committing(directory) as staging:
             _write(self.vectors, staging / VECTORS)
             prompt = {} if self.prompt is None else {"prompt": self.prompt}
-            content = {"format": 1, "sentences": self.sentences, **prompt}
+            size = {} if self.size is None else {"size": self.size}
+            content = {"format": 1, "sentences": self.sentences, **prompt, **size}
             write_json(staging / SENTENCES, content)
         return directory
 
@@ -117,19 +133,20 @@ class SentenceIndex:
             read_manifest(directory).verify([SENTENCES, VECTORS])
         content = read_json(directory / SENTENCES)
         sentences, prompt = content.get("sentences") or [], content.get("prompt")
+        size = content.get("size")
         vectors = _library().restore(str(directory / VECTORS))
         if not sentences or vectors is None or len(vectors) != len(sentences):
             raise CheckpointError(
                 f"{directory} holds no whole index: {VECTORS} has not the vectors of {SENTENCES}."
             )
-        (known,) = _encoded(encoder, sentences[:1], prompt)
+        (known,) = _encoded(encoder, sentences[:1], prompt, size)
         stored = vectors.get(0)
         if stored.shape != known.shape or float(stored @ known) < SAME:
             raise CheckpointError(
                 f"The index in {directory} was made by another encoder, or before more training; "
                 "make it anew."
             )
-        return cls(encoder, sentences, vectors, prompt)
+        return cls(encoder, sentences, vectors, prompt, size)
 
 
 def normalized(vectors: np.ndarray) -> np.ndarray:
@@ -138,10 +155,13 @@ def normalized(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(lengths > 0, lengths, 1)
 
 
-def _encoded(encoder: Encoder, texts: Sequence[str], prompt: str | None) -> np.ndarray:
-    """The vectors of texts behind a prompt, of the length 1."""
-    vectors = encoder.encode(texts) if prompt is None else encoder.encode(texts, prompt=prompt)
-    return normalized(vectors)
+def _encoded(
+    encoder: Encoder, texts: Sequence[str], prompt: str | None, size: int | None
+) -> np.ndarray:
+    """The vectors of texts behind a prompt, of a size and of the length 1."""
+    options: dict[str, Any] = {"prompt": prompt, "size": size}
+    options = {name: value for name, value in options.items() if value is not None}
+    return normalized(encoder.encode(texts, **options))
 
 
 def _write(vectors: Any, file: Path) -> None:

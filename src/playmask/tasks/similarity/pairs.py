@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.data.examples import Example, Examples
-from playmask.data.gathering import NUMBER, BadExample, check_all, filled
+from playmask.data.gathering import BadExample, check_all, filled
 from playmask.data.readers import read_examples
+from playmask.data.sentences import Sentences
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
 from playmask.model.masks import Tensor
@@ -55,30 +56,9 @@ def read_scored(path: str | Path, *, columns: Columns, skip_bad: bool) -> Exampl
     return check_all(examples, check_scored, skip_bad=skip_bad)
 
 
-def scores_of(examples: Sequence[Example]) -> npt.NDArray[np.float64]:
+def scores_of(examples: Sequence[Sentences]) -> npt.NDArray[np.float64]:
     """The scores of pairs that have them: (examples,)."""
     return np.array([float(example.label) for example in examples])
-
-
-def read_sentences(
-    path: str | Path, *, columns: Sequence[str] | None = None, skip_bad: bool = False
-) -> Examples[Example]:
-    """Read pairs of sentences, perhaps with scores, from a table or JSON lines.
-
-    Raises: DataError where some pairs have scores and others have none
-    """
-    examples = read_examples(path, labelled=False, columns=columns, skip_bad=skip_bad)
-    examples = check_all(examples, check_pair, skip_bad=skip_bad)
-    without = next((i for i, e in enumerate(examples) if e.label is None), None)
-    if without is not None and any(e.label is not None for e in examples):
-        place = examples.place_of(without)
-        raise DataError(f"{place}: The pair has no score; all pairs need one, or none.")
-    if len(examples) > 1 and all(NUMBER.fullmatch(str(each.pair)) for each in examples):
-        raise DataError(
-            f"{path}: The second texts are numbers, {examples[0].pair} first; pairs with scores "
-            "have three columns, text, pair and score."
-        )
-    return examples
 
 
 def logistic(logits: Array) -> Array:

@@ -12,7 +12,6 @@ from playmask.files import read_json, write_json
 from playmask.files.commits import committing
 from playmask.model.transformer import Transformer
 from playmask.tasks.saving import refuse_task_in
-from playmask.tasks.similarity.contrast import SentenceNetwork
 from playmask.tasks.similarity.published_encoder import (
     FLAGS,
     LISTING,
@@ -21,6 +20,7 @@ from playmask.tasks.similarity.published_encoder import (
     SENTENCE_CONFIG,
     path_end,
 )
+from playmask.tasks.similarity.sentence_network import SentenceNetwork
 from playmask.tasks.similarity.settings import EncoderSettings
 from playmask.tasks.similarity.step_modules import MODULES, STEPS
 from playmask.tasks.similarity.vector_layers import size_after
@@ -50,6 +50,11 @@ def publish(task: Published, directory: str | Path) -> Path:
     """
     directory = Path(directory)
     refuse_task_in(directory)
+    if task.settings.size is not None:
+        raise CheckpointError(
+            f"Vectors are cut to {task.settings.size} numbers, which sentence-transformers does in "
+            "use (truncate_dim), not in what is saved; save with settings.change(size=None)."
+        )
     rows = [("Transformer", ""), ("Pooling", "1_Pooling")]
     names = [MODULES[type(step)] for step in task.settings.steps]
     rows += [(name, f"{number}_{name}") for number, name in enumerate(names, start=2)]

@@ -10,7 +10,7 @@ import numpy as np
 from playmask.data.examples import Example, Examples
 from playmask.data.gathering import BadExample
 from playmask.errors import InputError
-from playmask.metrics.ranking import average_precision, reciprocal_rank
+from playmask.metrics.ranking import average_precision, rankings_by_query
 from playmask.model.masks import Tensor
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, mean_log_odds
 from playmask.tasks.classification.text_task import TextTask
@@ -143,7 +143,8 @@ class Reranker(TextTask[RerankerSettings]):
     def measure(
         self, examples: Sequence[Example], answers: Sequence[Any], metric: str | None = None
     ) -> dict[str, float]:
-        """Average precision over all pairs, and mean reciprocal rank over queries."""
+        """Average precision over all pairs; MRR, MAP and nDCG@10 as means over queries."""
         labels, queries = ([e.label for e in examples], [e.text for e in examples])
-        mrr = reciprocal_rank(queries, answers, labels)
-        return {**super().measure(examples, answers, metric), "mrr": mrr}
+        scores = rankings_by_query(queries, answers, labels)._asdict()
+        by_query = {name: scores[name] for name in ("mrr", "map", "ndcg_10")}
+        return {**super().measure(examples, answers, metric), **by_query}

@@ -9,7 +9,12 @@ from playmask.model.vector_transform import VectorTransform
 from playmask.tasks.classification.settings import POOLING, Pooling, TextSettings
 from playmask.tasks.published_labels import LABEL, labels_json
 from playmask.tasks.settings import CUT, TaskSettings
-from playmask.tasks.similarity.vector_steps import Prompt, UnitLength, VectorStep
+from playmask.tasks.similarity.vector_steps import (
+    Projection,
+    Prompt,
+    UnitLength,
+    VectorStep,
+)
 
 if TYPE_CHECKING:
     from playmask.tasks.published_model import PublishedModel
@@ -47,19 +52,31 @@ def score_json(activation: str) -> dict[str, Any]:
     return {**labels_json([LABEL.format(0)]), "sentence_transformers": said}
 
 
+LOSS = "Loss of sentence vectors"
+Loss = Literal[
+    "contrast", "infonce", "symmetric", "cosent", "triplet", "simcse", "esimcse", "mse", "cosine"
+]
+TAUGHT = ("mse", "cosine")
+"""The losses that compare vectors with a teacher's."""
+
+
 @recipe
 class EncoderSettings(TaskSettings):
-    """Settings of a SentenceEncoder; scale: of the cosines in its contrastive loss.
+    """Settings of a SentenceEncoder.
 
-    steps: what becomes of a pooled vector; prompts: texts before sentences, by name, also as a
-    dict; prompt: the name of the one that is put there where no other is named; empty: whether
-    texts of nothing but spaces have vectors; comparison: how similar two vectors are
-    Raises: ConfigError for a prompt that is none of the prompts, or steps that are none
+    loss: what it learns by, see docs/training/sentence_encoders.md; scale: of the cosines in the
+    loss, None = as its paper has it; sizes: cut vectors that are good too; size: what vectors are
+    cut to in use, None = whole; steps: what becomes of a pooled vector; prompts: texts before
+    sentences, by name, also as a dict; prompt: the name of the one that is put there where no other
+    is named; empty: whether texts of nothing but spaces have vectors; comparison: how similar two
+    vectors are
+    Raises: ConfigError for a prompt that is none of the prompts, steps that are none, or options of
+            a loss that is not chosen
     """
 
     task: ClassVar[str] = "similar"
     summary: ClassVar[str] = "Train an encoder of sentences: vectors close where they are similar."
-    data: ClassVar[str] = "Pairs of similar sentences, or with scores: .tsv, .csv, .jsonl."
+    data: ClassVar[str] = "Pairs of similar sentences, or with scores; texts: .tsv, .csv, .jsonl."
     usage: ClassVar[str] = "search {out} sentences.txt --text …"
 
     max_length: int = option(default=64, text="Tokens a sentence is cut to.", minimum=4)
@@ -67,12 +84,47 @@ class EncoderSettings(TaskSettings):
         default="first", text=f"{POOLING} {POOLINGS}, or several, as in max+mean."
     )
     language_model: float = option(
-        default=1.0, text="Weight of writing the other sentence; 0: vectors alone.", minimum=0
+        default=1.0,
+        text="With the loss contrast: weight of writing the other sentence; 0: vectors alone.",
+        minimum=0,
     )
     similar_from: float | None = option(
         default=None, text="The lowest score of pairs to learn from. Default: the highest there is."
     )
-    scale: float = option(default=30.0)
+    loss: Loss = option(default="contrast", text="What it learns by", group=LOSS)
+    scale: float | None = option(
+        default=None,
+        text="Of the cosines in the loss (1 / temperature). Default: 30 for contrast, else 20.",
+        group=LOSS,
+    )
+    margin: float = option(
+        default=0.2, text="Of cosines, with the loss triplet.", minimum=0, group=LOSS
+    )
+    sizes: tuple[int, ...] = option(
+        default=(), text="Sizes that vectors can be cut to, too: 256,128,64.", group=LOSS
+    )
+    dropout: float | None = option(
+        default=None, text="Of the model in training. Default: the model's own.", group=LOSS
+    )
+    teacher_encoder: str | None = option(
+        default=None, text="The saved encoder that mse and cosine learn from.", group=LOSS
+    )
+    projection: int | None = option(
+        default=None,
+        text="Size of vectors, by a dense layer. Default: the model's.",
+        minimum=1,
+        group=LOSS,
+    )
+    repetition: float = option(
+        default=0.32, text="Of esimcse: most tokens of a text that are repeated.", group=LOSS
+    )
+    queue: int = option(
+        default=160, text="Of esimcse: vectors of earlier texts.", minimum=0, group=LOSS
+    )
+    momentum: float = option(
+        default=0.995, text="Of esimcse: of the weights that make those.", group=LOSS
+    )
+    size: int | None = option(default=None, minimum=1)
     steps: tuple[VectorStep, ...] = option(default=(UnitLength(),))
     prompts: tuple[Prompt, ...] = option(default=())
     prompt: str | None = option(default=None)
@@ -85,14 +137,44 @@ class EncoderSettings(TaskSettings):
             prompts = tuple(Prompt(name, text) for name, text in prompts.items())
             object.__setattr__(self, "prompts", prompts)
         super().__post_init__()
+        if self.projection is not None and self.steps == (UnitLength(),):
+            steps = (Projection(self.projection, "linear"), UnitLength())
+            object.__setattr__(self, "steps", steps)
         names = [prompt.name for prompt in self.prompts]
         if len({*names}) < len(names):
             raise ConfigError(f"Each prompt needs a name of its own; received {names}.")
-        if self.prompt is not None:
-            self.prompt_text(self.prompt)
+        self.prompt_text(None)  # refuses one that there is not
         odd = next((step for step in self.steps if not isinstance(step, VectorStep)), None)
         if odd is not None:
             raise ConfigError(f"steps hold {odd!r:.60}; UnitLength() is one, Projection(256) too.")
+        self._check_loss()
+
+    def _check_loss(self) -> None:
+        """See that the loss and its options go together."""
+        if self.scale is not None and self.scale <= 0:
+            raise ConfigError(f"scale is above 0, not {self.scale}.")
+        if self.loss != "contrast" and self.language_model not in (0.0, 1.0):
+            raise ConfigError(
+                f"The loss {self.loss!r} learns no writing; leave language_model out."
+            )
+        if self.teacher_encoder is not None and self.loss not in TAUGHT:
+            raise ConfigError(
+                f"The loss {self.loss!r} has no teacher; 'mse' and 'cosine' learn from one."
+            )
+        if self.sizes and self.loss in TAUGHT:
+            raise ConfigError(f"The loss {self.loss!r} compares whole vectors; leave sizes out.")
+        if any(size < 1 for size in self.sizes):
+            raise ConfigError(f"sizes are whole numbers from 1, not {self.sizes}.")
+        for name, value in {"repetition": self.repetition, "dropout": self.dropout or 0.0}.items():
+            if not 0 <= value < 1:
+                raise ConfigError(f"{name} is a part, from 0 to below 1, not {value}.")
+        if not 0 < self.momentum < 1:
+            raise ConfigError(f"momentum is between 0 and 1, not {self.momentum}.")
+
+    @property
+    def writing(self) -> float:
+        """The weight of writing the other sentence."""
+        return self.language_model if self.loss == "contrast" else 0.0
 
     def prompt_text(self, name: str | None) -> str:
         """The text of a prompt by its name: None is the default one, "" none at all.
@@ -108,7 +190,7 @@ class EncoderSettings(TaskSettings):
     @property
     def row_length(self) -> int:
         """Tokens of a sentence; of both of a pair, with one [CLS], where it writes the second."""
-        return self.max_length if self.language_model == 0 else 2 * self.max_length - 1
+        return self.max_length if self.writing == 0 else 2 * self.max_length - 1
 
 
 @recipe
