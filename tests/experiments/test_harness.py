@@ -238,7 +238,8 @@ def test_made_up_texts_are_the_same_each_time(name):
     invent = corpora.CORPORA[name].invent
     assert invent(30, 0) == invent(30, 0) != invent(30, 1)
     labels = {getattr(example, "label", None) for example in invent(100, 0)}
-    assert len(labels) == {"reviews": 2, "categories": 4}.get(name, 1)
+    counts = {"reviews": 2, "categories": 4, "questions": 2, "sentences": 5}
+    assert len(labels) == counts.get(name, 1)
 
 
 def test_command_line(tmp_path):
