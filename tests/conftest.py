@@ -41,6 +41,7 @@ BOTH = (
     "tests/tasks/test_compression_formulas.py",
     "tests/tasks/test_gradient_norm.py",
     "tests/tasks/test_published",
+    "tests/tasks/test_robust_steps.py",
     "tests/tasks/test_trained_heads.py",
     "tests/training/test_averages.py",
     "tests/training/test_optimizers.py",

@@ -36,6 +36,7 @@ NAMES = (
     "serving.md",
     "similarity.md",
     "tokenizers.md",
+    "training/adversarial.md",
     "training/data.md",
     "training/optimizers.md",
     "training/compression.md",
@@ -171,6 +172,10 @@ def test_a_training_is_watched(tmp_path):
     assert lines[1] == "step,epoch,seconds,accuracy,gradient_norm,learning_rate,loss"
     logs = {path.name.split(".")[0] for path in (tmp_path / "runs" / "watched" / "logs").iterdir()}
     assert logs == {"steps", "epochs", "events"}
+
+
+def test_adversarial_training_runs(tmp_path):
+    assert run(ROOT / "docs" / "training" / "adversarial.md", tmp_path) == "2 fgm:0.5\n"
 
 
 def test_similar_sentences_are_found(tmp_path):

@@ -78,6 +78,8 @@ def test_the_fast_gradient_method_raises_the_loss_that_is_learnt():
     losses = {}
 
     class Compare(StepHook):
+        replays = True
+
         def __init__(self, epsilon):
             super().__init__()
             self.epsilon = epsilon
@@ -177,7 +179,7 @@ def test_a_method_is_named_by_a_specification():
     [
         ("fgn", "no adversarial 'fgn'.*Did you mean 'fgm'"),
         ("fgm:much", "epsilon is 'much'; float is due"),
-        ("fgm:1,2", "takes epsilon; '1,2' came"),
+        ("fgm:1,text,2", "takes epsilon, of; '1,text,2' came"),
         ("fgm:epsilom=1", "no 'epsilom'.*Did you mean 'epsilon'"),
         ("fgm:1,epsilon=2", "epsilon came twice"),
         ("fgm:-1", "above 0"),

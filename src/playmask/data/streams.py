@@ -33,7 +33,7 @@ class Fingerprint:
         return self._hash.hexdigest()
 
 
-def fingerprint(examples: "Examples[Any] | ExampleStream[Any]") -> str:
+def fingerprint(examples: "Sequence[Any] | ExampleStream[Any]") -> str:
     """The hash of examples, or of what a stream holds."""
     if isinstance(examples, ExampleStream):
         return examples.whole.fingerprint

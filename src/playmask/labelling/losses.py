@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from playmask.labelling.divergences import LABELS
 from playmask.model.masks import Tensor
 
 HIDDEN = -1e9  # of what does not count
@@ -87,6 +88,8 @@ class MultilabelCrossentropy(keras.losses.Loss):
 
     """
 
+    divergence = LABELS
+
     def __init__(
         self, reduction: str | None = MEAN, name: str = "multilabel_crossentropy", **options: Any
     ) -> None:
@@ -117,6 +120,8 @@ class SparseMultilabelCrossentropy(keras.losses.Loss):
         2.8904
 
     """
+
+    divergence = LABELS
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from playmask.errors import ConfigError
+from playmask.labelling.divergences import SOFTMAX
 from playmask.labelling.losses import HIDDEN, MEAN, serializable
 from playmask.model.masks import Tensor
 
@@ -117,6 +118,8 @@ class MarginalSpanCrossentropy(keras.losses.Loss):
         0.5108
 
     """
+
+    divergence = SOFTMAX
 
     def __init__(
         self, reduction: str | None = MEAN, name: str = "span_crossentropy", **options: Any

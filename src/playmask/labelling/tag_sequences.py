@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from playmask.errors import ConfigError
+from playmask.labelling.divergences import SOFTMAX, Divergence
 from playmask.labelling.losses import MEAN, serializable
 from playmask.labelling.taggers import Shape, Tagger
 from playmask.model.masks import Tensor
@@ -42,6 +43,16 @@ class TagCrossentropy(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, **options)
         self.tagger = tagger
+
+    @property
+    def divergence(self) -> Divergence:
+        """Nats a token between the tagger's distributions over sequences."""
+
+        def kl(p: Tensor, q: Tensor, valid: Tensor) -> Tensor:
+            nats = self.tagger.divergence(p, q, valid)
+            return nats / ops.maximum(ops.sum(ops.cast(valid, nats.dtype), axis=1), 1.0)
+
+        return SOFTMAX._replace(kl=kl)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Nats a token, of each text: (B,)."""

@@ -12,6 +12,7 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.labelling.chains import Chain, Steady, backward, best, forward, log_total
+from playmask.labelling.divergences import softmax_kl
 from playmask.labelling.losses import serializable
 from playmask.model.masks import Tensor
 
@@ -53,6 +54,13 @@ class Tagger(keras.layers.Layer):
     def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
         """Nats of the right tags, summed over a text: (B,)."""
         raise NotImplementedError
+
+    def divergence(self, p: Tensor, q: Tensor, valid: Tensor) -> Tensor:
+        """KL(p ‖ q) of what two logits say of each token's tag by itself, summed over a text: (B,).
+
+        Exact where tags do not depend on each other.
+        """
+        return ops.sum(ops.where(valid, softmax_kl(p, q), 0.0), axis=1)
 
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
         """Find the best tags, and the probabilities of their spans."""
@@ -143,6 +151,19 @@ class ConditionalRandomField(Tagger):
         chain = self.chain(logits, valid)
         along = ops.sum(self._along(chain, logits, tags), axis=1)
         return log_total(chain) - along - _last_tag(chain.last, tags, valid)
+
+    def divergence(self, p: Tensor, q: Tensor, valid: Tensor) -> Tensor:
+        """KL(p ‖ q) of the distributions over whole sequences, by the same transitions: (B,).
+
+        Only the logits differ, so it is Σ_t Σ_y p(y_t) · (p - q) - ln Z_p + ln Z_q, by the exact
+        marginals p(y_t).
+        """
+        chain = self.chain(p, valid)
+        ahead = forward(chain)
+        total = ops.logsumexp(ahead[:, -1] + chain.last, axis=-1)
+        chances = ops.exp(ahead + backward(chain) - total[:, None, None])
+        along = ops.where(valid, ops.sum(chances * (p - q), axis=-1), 0.0)
+        return ops.sum(along, axis=1) - total + log_total(self.chain(q, valid))
 
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
         """Find the best sequence (Viterbi), and the exact marginal probabilities of its spans."""

@@ -1,6 +1,6 @@
 """A block: attention and feed-forward, each with norms around it and a residual over it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -139,6 +139,9 @@ class Block(keras.layers.Layer):
         return self.feedforward_norm(x, y, c, training=training), attended
 
 
+Between = Callable[[int, Tensor, Sequence[Scene]], tuple[Tensor, Sequence[Scene]]]
+
+
 class Record:
     """The hidden states of a stack's last pass: the embedding, then what each block made of it."""
 
@@ -151,7 +154,10 @@ class Stack(keras.layers.Layer):
     Shapes: x (B, T, D); scenes: one a block; kvs: one dict a block, or None; memory: the scene of
             the encoder's sites, or the context's, and one dict a block -> (B, T, D), one Attended
             a block, and what the decoder reads of an encoder, (B, T, D)
+    between: what becomes of hidden states after so many blocks, and who looks at whom from there on
     """
+
+    between: Between | None = None
 
     def __init__(
         self, architecture: Architecture, decoder: Decoder | None = None, **options: Any
@@ -215,6 +221,7 @@ class Stack(keras.layers.Layer):
         states = [x]
         read = None
         for i, index in enumerate(self.stored_as):
+            x, scenes = (x, scenes) if self.between is None else self.between(i, x, scenes)
             run: Any = self.stored[index]
             if training and self.substitute is not None:
                 run = partial(self.substitute, i, block=run)
@@ -232,6 +239,8 @@ class Stack(keras.layers.Layer):
             read = x if self.read_after == i + 1 else read
         if self.record is not None:
             self.record.states = tuple(states)
+        if self.between is not None:
+            x, scenes = self.between(len(attended), x, scenes)
         if self.norm is not None:
             x = self.norm(x, scenes[0].condition)
         x = self.dropout(x, training=training)

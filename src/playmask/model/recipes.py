@@ -83,7 +83,9 @@ def _check_option(field: "dataclasses.Field[Any]", hint: Any, value: Any) -> Non
     allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     if value is None and NoneType in allowed:
         return
-    hint = next(each for each in allowed if each is not NoneType)
+    hint, *others = (each for each in allowed if each is not NoneType)
+    if any(get_origin(each) is tuple and isinstance(value, tuple) for each in others):
+        return
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise ConfigError(

@@ -4,6 +4,7 @@ A bit mixer over (seed, place) needs five integer operations a number and fuses 
 on a CPU the generator that JAX picks costs dropout over attention weights twenty times as much.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -66,6 +67,16 @@ class Dropout(keras.layers.Layer):
         seed = ops.cast(self.seeds.next(), "int32")
         stays = bits(seed, tuple(ops.shape(x))) >= threshold
         return ops.where(stays, x / (1 - self.rate), ops.zeros_like(x))
+
+
+def normal(seed: Tensor, shape: tuple[Any, ...]) -> Tensor:
+    """Standard normal numbers for every place of a shape; seed: int32 (2,).
+
+    Source: Box & Muller 1958
+    """
+    drawn = (bits(ops.stack([seed[0], seed[1] + which]), shape) for which in (0, 1))
+    one, other = ((ops.cast(_shift(x, 1), "float32") + 0.5) * 2.0**-31 for x in drawn)
+    return ops.sqrt(-2.0 * ops.log(one)) * ops.cos(2 * math.pi * other)
 
 
 def uniform(*seeds: Tensor, size: int) -> Tensor:

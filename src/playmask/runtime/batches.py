@@ -84,10 +84,13 @@ class Batches(keras.utils.PyDataset):
     classes: the class of each row, where an epoch is to hold as many rows of each: of rare classes
     it repeats some, of frequent ones it leaves others out
     curriculum: over how many epochs batches come from short to long rows (None: at random)
+    numbered: the name of an input int32 (B,) that holds each row's number, None = none does
     Shapes:  item -> inputs {key: int32 (B, T), "valid": bool (B, T)}, targets (B, …),
              weights float32 (B)
     Raises:  InputError if a row is empty, ragged, or longer than the last bucket
     """
+
+    numbered: str | None = None
 
     def __init__(
         self,
@@ -133,6 +136,11 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self._plan = self._make_plan(np.random.default_rng((self.seed, epoch)))
 
+    @property
+    def used_lengths(self) -> tuple[int, ...]:
+        """The lengths that batches have, the shortest first."""
+        return tuple(sorted(length for length, _ in self._groups))
+
     def callback(self) -> keras.callbacks.Callback:
         """Make the callback that keeps the epoch equal to that of `fit`."""
         return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: self.set_epoch(epoch))
@@ -156,11 +164,13 @@ class Batches(keras.utils.PyDataset):
         inputs["valid"] = np.arange(length) < sizes[:, None]
         weights = self.weights[filled]
         weights[len(chosen) :] = 0
-        batch = inputs, self.targets[filled], weights
-        if self.prepare is None:
-            return batch
-        epoch = self.epoch if self.shuffle else 0
-        return self.prepare(batch, np.random.default_rng((self.seed, epoch, index)))
+        batch: Batch = inputs, self.targets[filled], weights
+        if self.prepare is not None:
+            epoch = self.epoch if self.shuffle else 0
+            batch = self.prepare(batch, np.random.default_rng((self.seed, epoch, index)))
+        if self.numbered is not None:
+            batch[0][self.numbered] = filled.astype("int32")
+        return batch
 
     def _make_plan(self, random: np.random.Generator) -> list[_BatchRows]:
         arrange = random.permutation if self.shuffle else np.asarray

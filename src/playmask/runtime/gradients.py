@@ -28,6 +28,11 @@ def with_gradient(function: Function) -> Function:
     return for_backend(_BACKENDS)(function)
 
 
+def with_differentiable_gradient(function: Function) -> Function:
+    """The same for a gradient that is differentiated again, by weights: as a penalty on it is."""
+    return for_backend({**_BACKENDS, "torch": _torch_twice})(function)
+
+
 def _jax(function: Function) -> Function:
     import jax
 
@@ -85,8 +90,26 @@ def _torch(function: Function) -> Function:
             )
         return value.detach(), keras.tree.pack_sequence_as(own, gradients)
 
-    def _copy(tensor: Any) -> Any:
-        return tensor.detach().clone()
+    return run
+
+
+def _copy(tensor: Any) -> Any:
+    return tensor.detach().clone()
+
+
+def _torch_twice(function: Function) -> Function:
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    def run(x: Any, *arguments: Any) -> Any:
+        x = keras.tree.map_structure(_copy, x)
+        leaves = [leaf.requires_grad_() for leaf in keras.tree.flatten(x)]
+        with sdpa_kernel(SDPBackend.MATH):  # the others' gradients have no gradient
+            value = function(x, *arguments)
+            gradients = torch.autograd.grad(
+                value.sum(), leaves, create_graph=True, allow_unused=True, materialize_grads=True
+            )
+        return value, keras.tree.pack_sequence_as(x, gradients)
 
     return run
 

@@ -17,8 +17,10 @@ from playmask.labelling.class_losses import (
     LabelCrossentropy,
     SoftmaxTagCrossentropy,
 )
-from playmask.runtime.train.hooks import StepHook
+from playmask.labelling.divergences import divergence_of
+from playmask.runtime.train.hooks import OpenStep, StepHook
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.step import Diverging, Learnt
 
 MEAN = "mean_with_sample_weight"
 Array = npt.NDArray[Any]
@@ -41,7 +43,8 @@ class Objective(NamedTuple):
 
     metrics: what is measured of each output in training, besides its loss; targets: what is learnt,
     which says how options change the loss; classes: what each logit stands for, perhaps several for
-    the same; hooks: what joins the steps of a training because of the loss
+    the same; hooks: what joins the steps of a training because of the loss; divergences: how far
+    two outputs are apart, by the output, where its loss does not say it
     """
 
     losses: Mapping[str, keras.losses.Loss]
@@ -50,6 +53,7 @@ class Objective(NamedTuple):
     targets: Targets = "other"
     classes: Sequence[str] = ()
     hooks: Sequence[StepHook] = ()
+    divergences: Mapping[str, Diverging] = {}
 
     def compile(self, network: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         """Give a network its losses and metrics."""
@@ -60,13 +64,26 @@ class Objective(NamedTuple):
             weighted_metrics=dict(self.metrics) or None,
             jit_compile=keras.backend.backend() == "jax",
         )
+        if isinstance(network, OpenStep):
+            network.learnt = self.learnt
+
+    @property
+    def learnt(self) -> dict[str, Learnt]:
+        """By what each output is learnt, and compared with another."""
+        weights, apart = self.weights or {}, self.divergences
+        return {
+            name: Learnt(loss, weights.get(name, 1.0), apart.get(name) or divergence_of(loss))
+            for name, loss in self.losses.items()
+        }
 
     def changed(self, changes: LossChanges) -> "Objective":
         """The same with a cross-entropy that is weighted, smoothed or focal."""
         if changes == LossChanges():
             return self
         loss = CHANGED[self.targets](**changes._asdict())
-        return self._replace(losses=dict.fromkeys(self.losses, loss))
+        apart = {name: learnt.divergence for name, learnt in self.learnt.items()}
+        known = {name: divergence for name, divergence in apart.items() if divergence}
+        return self._replace(losses=dict.fromkeys(self.losses, loss), divergences=known)
 
     def check(self, options: TrainingOptions) -> None:
         """See that the loss is one that the options change.

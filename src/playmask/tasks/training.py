@@ -28,8 +28,10 @@ from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
 from playmask.runtime.train.fitting import Trainable, TrainingPlan, train
 from playmask.runtime.train.freezing import freezing
+from playmask.runtime.train.methods import methods_of
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.objective import LossChanges, Objective, counts_of
+from playmask.tasks.unlabelled import Reading, join_texts, unlabelled_texts
 from playmask.tasks.writing.replacement import Writing, replaced
 
 MEASURED = 1000  # validation examples at most on which an epoch is measured
@@ -42,7 +44,7 @@ def measured(checks: Sequence[Any]) -> slice:
     return slice(None, None, -(-len(checks) // MEASURED) or None)
 
 
-class Fitted(Trainable, Protocol):
+class Fitted(Trainable, Reading, Protocol):
     """What is trained on examples: it reads them, learns settings from them, makes batches."""
 
     settings: Any
@@ -90,13 +92,18 @@ def fit_task(
     examples, checks = learning_data(task, *data, options, skip_bad=skip_bad)
     if not isinstance(examples, ExampleStream) and weights_of(examples) is not None:
         examples.notes.append(WEIGHED)
-    task.training = options
+    texts = unlabelled_texts(task, options.unlabelled, skip_bad=skip_bad)
+    named = options.unlabelled if isinstance(options.unlabelled, str) else None
+    task.training = options.change(unlabelled=named)  # texts themselves are no option
+    hashed = fingerprint(examples)
+    hashed = fingerprint([hashed, *texts]) if texts else hashed
     forget(task.transformer)
     return fit_network(
         task,
         examples,
         checks,
-        TrainingPlan(options, resume=resume, data=fingerprint(examples)),
+        TrainingPlan(options, resume=resume, data=hashed),
+        texts=texts,
         directory=None if directory is None else Path(directory),
         callbacks=[*task.objective.hooks, *callbacks],
         verbose=verbose,
@@ -251,11 +258,15 @@ def fit_network(
     checks: Examples[Any] | None,
     plan: TrainingPlan,
     *,
+    texts: Sequence[Any] = (),
     directory: Path | None,
     callbacks: list[keras.callbacks.Callback],
     verbose: Any,
 ) -> dict[str, list[float]]:
-    """Train a task's network on checked examples; arguments as of `Task.fit`."""
+    """Train a task's network on checked examples; arguments as of `Task.fit`.
+
+    texts: without labels, which methods learn from that take some
+    """
     options = plan.options
     keras.utils.set_random_seed(options.seed)
     size, seed = options.batch_size, options.seed
@@ -263,6 +274,7 @@ def fit_network(
     data = data_options(task, examples, options)
     batches = task.batches(examples, size, seed=seed, shuffle=True, price=price, **data)
     task.loss_changes = loss_changes(task.objective, batches, options)
+    join_texts(task, batches, texts, [*methods_of(options), *callbacks])
     with freezing(task.network, options.freeze):
         return train(
             task,

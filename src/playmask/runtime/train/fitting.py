@@ -85,7 +85,7 @@ def train(
     measure = measure_of(task, options, checks, validated=validation is not None)
     hooks = _hooks(network, watch.around(callbacks))
     if isinstance(network, OpenStep):
-        network.join(hooks)
+        network.join(hooks, batches)
     backup = None if directory is None else Backup(directory, plan.data)
     keep = KeepBest(task, batches, backup, checks, options, measure)
     keep.swaps = not swapped_by(callbacks)
@@ -94,6 +94,8 @@ def train(
         optimizer = optimizer_for(network, options, options.epochs * len(batches))
         check_one_average(hooks, optimizer)
         task.compile(optimizer)
+        if isinstance(network, OpenStep):
+            network.check()
         watch.attach(network.optimizer)
         # TensorFlow would build it in the compiled step
         network.optimizer.build(network.trainable_variables)

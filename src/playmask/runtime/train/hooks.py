@@ -1,16 +1,22 @@
 """An open training step: what joins it sees the batch, adds to the loss, acts after the update."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
+from playmask.errors import ConfigError
 from playmask.runtime.access import writing
-from playmask.runtime.gradients import with_gradient
-
-Tensors = dict[str, Any]
+from playmask.runtime.train.passes import (
+    Values,
+    differentiated,
+    draws_of,
+    in_place,
+    zeros_to_differentiate_by,
+)
+from playmask.runtime.train.step import NUMBER, Learnt, Tensors, of_hooks, texts_in
+from playmask.runtime.train.step import Step as Step
 
 
 class StepHook(keras.callbacks.Callback):
@@ -30,6 +36,12 @@ class StepHook(keras.callbacks.Callback):
     """
 
     passive: ClassVar[bool] = False  # whether a training is the same without it
+    differentiates: ClassVar[bool] = False  # it takes `step.gradients`
+    replays: ClassVar[bool] = False  # it takes gradients with the dropout of the step's own pass
+    replaces: ClassVar[bool] = False  # what it adds takes the place of the loss itself
+    compares: ClassVar[bool] = False  # it needs to know how two outputs of the task diverge
+    takes_unlabelled: ClassVar[bool] = False  # it learns from texts without labels too
+    numbers: ClassVar[bool] = False  # it needs each example's number
 
     def begin(self, network: "OpenStep") -> None:
         """Prepare a network that is trained next, before it is compiled.
@@ -40,7 +52,10 @@ class StepHook(keras.callbacks.Callback):
     def end(self, network: "OpenStep") -> None:
         """Undo what `begin` did, also where it failed; the best weights are in the network."""
 
-    def add_loss(self, step: "Step") -> Any | None:
+    def check(self, network: "OpenStep") -> None:
+        """Refuse a network, compiled by now, that the method does not serve; raises ConfigError."""
+
+    def add_loss(self, step: Step) -> Any | None:
         """A scalar that is added to the loss of a step, differentiated with it; None: nothing."""
         return None
 
@@ -50,49 +65,6 @@ class StepHook(keras.callbacks.Callback):
     def measure(self, network: keras.Model) -> Mapping[str, Any]:
         """Scalars that join the logs of a step, measured after the update, inside of the step."""
         return {}
-
-
-class Step(NamedTuple):
-    """What a hook sees of a training step, where gradients are taken.
-
-    inputs, targets, weights: of the batch; outputs: what the network has answered; loss: a scalar;
-    states: hidden states of that pass by stack, where a hook has its Transformer record them
-    """
-
-    network: "OpenStep"
-    inputs: Tensors
-    targets: Any
-    weights: Any
-    outputs: Tensors
-    loss: Any
-    states: tuple[tuple[Any, ...], ...] = ()
-
-    def forward(self, **changes: Any) -> Tensors:
-        """A further pass through the network, with some inputs changed; dropout draws anew."""
-        outputs: Tensors = self.network({**self.inputs, **changes}, training=True)
-        return outputs
-
-    def loss_of(self, outputs: Tensors) -> Any:
-        """The loss of the task for some outputs: a scalar."""
-        return self.network.task_loss(self.targets, outputs, self.weights)
-
-    def gradient_of_embeddings(self) -> Any:
-        """The gradient of the loss with respect to each token's embedding: (B, T, E).
-
-        It is taken by a pass of its own; no gradient flows through it.
-        """
-
-        def loss(extra: Any) -> Any:
-            with _apart(self.network):
-                return self.loss_of(self.forward(extra=extra))
-
-        _, gradient = with_gradient(loss)(self.zero_embeddings())
-        return ops.stop_gradient(gradient)
-
-    def zero_embeddings(self) -> Any:
-        """What changes no embedding, as the input `extra`: zeros (B, T, E)."""
-        size = self.network.transformer.architecture.embedding_size_
-        return ops.zeros((*ops.shape(self.inputs["tokens"]), size))
 
 
 class HookVariables(keras.layers.Layer):
@@ -139,21 +111,43 @@ class _Store:
         self.lent: list[Any] = []
 
 
+class _StepState:
+    """What one call of a step leaves for the next; Keras does not look into it.
+
+    beside: the hooks' inputs; draws: the seeds before the step's own pass; probe: what it adds to
+    the embeddings; outputs: on JAX, of the pass that takes its place
+    """
+
+    beside: Mapping[str, Any] = {}
+    draws: Sequence[tuple[keras.Variable, Any]] = ()
+    probe: Any = None
+    outputs: Any = None
+
+
 class OpenStep(keras.Model):
     """A model whose training step hooks may join; with none it is Keras' own."""
 
     hooks: Sequence[StepHook] = ()
+    learnt: Mapping[str, Learnt] = {}
+    batches: Any = None
     teacher: Any = None  # gives what methods of `fit(teacher=…)` learn from
     transformer: Any
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.hook_variables = HookVariables()
+        self.step_state = _StepState()
 
-    def join(self, hooks: Sequence[StepHook]) -> None:
-        """Let hooks take part in the steps of the next training, in place of others before."""
+    def join(self, hooks: Sequence[StepHook], batches: Any = None) -> None:
+        """Let hooks take part in the steps of the next training, in place of others before.
+
+        batches: what is trained on
+        """
+        if len(replacing := [hook for hook in hooks if hook.replaces]) > 1:
+            names = " and ".join(type(hook).__name__ for hook in replacing)
+            raise ConfigError(f"{names} each take the loss' place; choose one of them.")
         self.hook_variables.store = _Store()
-        self.hooks = hooks
+        self.hooks, self.step_state, self.batches = hooks, _StepState(), batches
         for number, hook in enumerate(hooks):
             try:
                 hook.begin(self)
@@ -167,14 +161,53 @@ class OpenStep(keras.Model):
         for hook in reversed(hooks):
             hook.end(self)
 
+    def check(self) -> None:
+        """See that each hook serves the network, which is compiled by now; raises ConfigError."""
+        for hook in self.hooks:
+            silent = [name for name, learnt in self.learnt.items() if learnt.divergence is None]
+            if hook.compares and (silent or not self.learnt):
+                what = f"the output {silent[0]!r}" if silent else "the outputs"
+                raise ConfigError(
+                    f"{type(hook).__name__} compares two outputs of a task, but nothing says how "
+                    f"far two of {what} are apart; give Objective(divergences={{…}})."
+                )
+            hook.check(self)
+
     def fit(self, *arguments: Any, **options: Any) -> Any:
         """Keras' fit, which has the weights alone: other threads are refused meanwhile."""
         with writing(self, lasts=True):
             return super().fit(*arguments, **options)
 
+    def embedding_shape(self, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The shape of the embeddings of some inputs: (B, T, E)."""
+        return (*ops.shape(inputs["tokens"]), self.transformer.architecture.embedding_size_)
+
     def task_loss(self, targets: Any, outputs: Tensors, weights: Any) -> Any:
-        """The compiled losses of outputs: a scalar."""
-        return super().compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+        """The losses of outputs, as they were compiled, but noted nowhere: a scalar."""
+        total = 0.0
+        for name, learnt in self.learnt.items():
+            target, weight = (x[name] if isinstance(x, dict) else x for x in (targets, weights))
+            loss = learnt.loss(target, outputs[name], sample_weight=weight)
+            total = total + learnt.weight * loss
+        return total
+
+    def __call__(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
+        """Run the network on its own inputs, without the hooks'."""
+        if isinstance(inputs, dict):
+            inputs = {name: x for name, x in inputs.items() if not of_hooks(name)}
+        return super().__call__(inputs, *arguments, **options)
+
+    def _differentiates(self, inputs: Mapping[str, Any]) -> bool:
+        """Whether a step's loss is differentiated at once.
+
+        Not in float16, whose gradients are nothing without the scale that the optimizer gives the
+        loss, nor where TensorFlow runs step by step and forgets what it has computed.
+        """
+        if keras.backend.backend() == "tensorflow" and self.run_eagerly:
+            return False
+        plain = "tokens" in inputs and "extra" not in inputs
+        half = self.transformer.compute_dtype == "float16"
+        return plain and not half and any(hook.differentiates for hook in self.hooks)
 
     def compute_loss(
         self,
@@ -185,17 +218,69 @@ class OpenStep(keras.Model):
         training: bool = True,
     ) -> Any:
         """The compiled losses, and in training what the hooks add; Keras calls it in each step."""
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        if not training:
-            return loss
-        step = Step(self, x, y, sample_weight, y_pred, loss, recorded_states(self))
-        for extra in (hook.add_loss(step) for hook in self.hooks):
-            loss = loss if extra is None else loss + extra
-        return loss
+        if not training or not self.hooks:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        step, outputs = self._open(x, y, y_pred, sample_weight)
+        loss = super().compute_loss(x, y, outputs, sample_weight, training)
+        loss = loss if step.loss is None else step.loss
+        step = step._replace(loss=loss)
+        added = [hook.add_loss(step) for hook in self.hooks]
+        total = 0.0 if any(hook.replaces for hook in self.hooks) else loss
+        for extra in added:
+            total = total if extra is None else total + extra
+        return total
+
+    def _note(self, inputs: Mapping[str, Any], state: Sequence[Any]) -> Tensors:
+        """The network's own inputs for the step's first pass; the rest is noted for the hooks.
+
+        state: on JAX the values of the trainable variables, of the others, and so on
+        """
+        note = self.step_state = _StepState()
+        note.beside = {name: x for name, x in inputs.items() if of_hooks(name)}
+        own = {name: x for name, x in inputs.items() if not of_hooks(name)}
+        if any(hook.replays or hook.differentiates for hook in self.hooks):
+            note.draws = draws_of(self, state[1] if state else None)
+        if self._differentiates(own):
+            note.probe = zeros_to_differentiate_by(self.embedding_shape(own))
+            return {**own, "extra": note.probe}
+        return own
+
+    def _open(self, x: Any, targets: Any, outputs: Any, weights: Any) -> tuple[Step, Any]:
+        """What hooks see of a step, and what its metrics are of."""
+        note, x = self.step_state, {**x}
+        if note.probe is not None:
+            del x["extra"]
+        step = Step(self, x, targets, weights, outputs, None, recorded_states(self), note.draws)
+        step = step._replace(numbers=note.beside.get(NUMBER), unlabelled=texts_in(note.beside))
+        if note.probe is None:
+            return step, outputs
+
+        def answer(extra: Any, values: Values) -> tuple[Any, Any]:
+            with in_place(self, [*note.draws, *values]):
+                answers = step.forward(extra=extra)
+                return step.loss_of(answers), answers
+
+        first = step.loss_of(outputs), outputs
+        loss, gradients = differentiated(self, answer, note.probe, first)
+        note.outputs = gradients.outputs
+        return step._replace(loss=loss, gradients=gradients), gradients.outputs
+
+    def compute_loss_and_updates(self, *arguments: Any, **options: Any) -> Any:
+        """On JAX, Keras' loss with what else a step gives: metrics are of the pass that counts."""
+        loss, (unscaled, outputs, *updates) = super().compute_loss_and_updates(
+            *arguments, **options
+        )
+        counting, self.step_state.outputs = self.step_state.outputs, None
+        return loss, (unscaled, outputs if counting is None else counting, *updates)
 
     def train_step(self, *arguments: Any) -> Any:
         """Keras' step, then what the hooks do and measure after the update."""
-        result = super().train_step(*arguments)
+        if not self.hooks:
+            return super().train_step(*arguments)
+        *before, data = arguments
+        x, *rest = keras.utils.unpack_x_y_sample_weight(data)
+        x = self._note(x, before[0] if before else ()) if isinstance(x, dict) else x
+        result = super().train_step(*before, (x, *rest))
         if not self._acting():
             return result
         if keras.backend.backend() != "jax":
@@ -249,20 +334,6 @@ def recorded_states(network: keras.Model) -> tuple[tuple[Any, ...], ...]:
 def _current(scope: Any, variable: Any, value: Any) -> Any:
     updated = scope.get_current_value(variable)
     return value if updated is None else updated
-
-
-@contextmanager
-def _apart(network: keras.Model) -> Iterator[None]:
-    """A pass whose updates of variables (seeds of dropout) are dropped.
-
-    On JAX a value of an inner differentiation may not leave it.
-    """
-    if keras.backend.backend() != "jax":
-        yield
-        return
-    mapping = [(variable, variable.value) for variable in network.variables]
-    with keras.StatelessScope(state_mapping=mapping):
-        yield
 
 
 def hooks_among(callbacks: Sequence[Any]) -> list[StepHook]:

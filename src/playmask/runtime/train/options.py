@@ -1,6 +1,6 @@
 """How a task is trained: one value that `fit`, the command line and task.json share."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options, option, recipe
@@ -95,7 +95,25 @@ class TrainingOptions(Options):
 
     # Adversarial and consistent
     adversarial: str | None = option(
-        default=None, text="The worst small move of the embeddings: fgm:0.5.", group=ROBUST
+        default=None,
+        text="Of the worst small move: fgm:0.5, pgd:0.5,steps=3, awp:0.01, penalty:1 or vat:1.",
+        group=ROBUST,
+    )
+    r_drop: str | None = option(
+        default=None, text="Two dropouts are to answer alike, alpha: 4.", group=ROBUST
+    )
+    mixup: str | None = option(
+        default=None,
+        text="Of hidden states, in parts by Beta(a, a): 0.2 or 0.2,after=2.",
+        group=ROBUST,
+    )
+    temporal_ensembling: str | None = option(
+        default=None, text="Near the average of earlier epochs' answers, alpha: 0.6.", group=ROBUST
+    )
+    unlabelled: str | tuple[Any, ...] | None = option(
+        default=None,
+        text="A file of texts without labels, for --r-drop and vat: lines or a table.",
+        group=ROBUST,
     )
 
     # Data and losses

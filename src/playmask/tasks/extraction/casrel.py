@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from playmask.labelling.divergences import Divergence, mean_over_valid
 from playmask.labelling.losses import HIDDEN
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
@@ -163,11 +164,20 @@ def nearest_end(chances: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
     return last, ops.where(ops.any(ends, axis=-1), chance, 0.0)
 
 
+def _ends_kl(p: Tensor, q: Tensor, valid: Tensor) -> Tensor:
+    """KL(p ‖ q) of tokens being ends, by log-probabilities (B, T, …, 2): of each text (B,)."""
+    against, others = (ops.log1p(-ops.minimum(ops.exp(x), 1 - 1e-6)) for x in (p, q))
+    nats = ops.exp(p) * (p - q) + (1 - ops.exp(p)) * (against - others)
+    return mean_over_valid(ops.sum(nats, axis=tuple(range(2, len(nats.shape)))) / 2, valid)
+
+
 class SpanEndsCrossentropy(keras.losses.Loss):
     """Cross-entropy of a token being an end: of both ends the mean, over labels the sum.
 
     y_true (B, T, …, 2): 1, 0, or -1 for padding; y_pred: log-probabilities
     """
+
+    divergence = Divergence(_ends_kl, ops.exp)
 
     def __init__(self) -> None:
         super().__init__(reduction="mean_with_sample_weight", name="ends")

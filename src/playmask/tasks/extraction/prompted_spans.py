@@ -11,6 +11,7 @@ from keras import ops
 
 from playmask.data.offsets import Place
 from playmask.data.prompted import Prompted, shift_of
+from playmask.labelling.divergences import ENDS
 from playmask.labelling.losses import MEAN, serializable
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
@@ -61,6 +62,8 @@ class SpanEndsCrossentropy(keras.losses.Loss):
     Shapes: y_true (B, T, 2), 1 at ends, -1 where nothing is known; y_pred (B, T, 2)
     Units:  nats
     """
+
+    divergence = ENDS
 
     def __init__(
         self, reduction: str | None = MEAN, name: str = "span_ends_crossentropy", **options: Any

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from playmask.labelling.divergences import Divergence
 from playmask.labelling.losses import HIDDEN, MEAN
 from playmask.model.masks import Tensor
 from playmask.tasks.similarity.vector_layers import unit_length
@@ -28,6 +29,12 @@ TWO_WAYS: Candidates = ((PAIR, NEGATIVE), (TEXT,))
 """So do texts; and pairs look for their texts among the texts."""
 
 
+VECTORS = Divergence(
+    lambda p, q, valid: ops.sum(ops.square(unit_length(p) - unit_length(q)), axis=-1), unit_length
+)
+"""Of vectors: the squared distance between their directions, 2 · (1 - cosine)."""
+
+
 class Contrast(keras.losses.Loss):
     """In-batch contrastive cross-entropy (InfoNCE): of finding each sentence's pair in the batch.
 
@@ -39,6 +46,9 @@ class Contrast(keras.losses.Loss):
     Source: Su 2020 (kexue 7427), SimBERT: ALL, with scale 30; van den Oord 2018; Henderson 2017;
             reproduces sentence-transformers' MultipleNegativesRankingLoss: ONE_WAY, scale 20
     """
+
+    divergence = VECTORS
+    in_batch = True  # its targets are of the whole batch
 
     def __init__(self, scale: float, candidates: Candidates = ALL) -> None:
         super().__init__(reduction=MEAN, name="contrast")
@@ -85,6 +95,9 @@ class TripletMargin(keras.losses.Loss):
     Source: Schroff et al. 2015 (FaceNet), eq. 2, with 1 - cosine as the distance
     """
 
+    divergence = VECTORS
+    in_batch = True  # its targets are of the whole batch
+
     def __init__(self, margin: float) -> None:
         super().__init__(reduction=MEAN, name="triplet")
         self.margin = margin
@@ -113,6 +126,9 @@ class Cosent(keras.losses.Loss):
     Source: Su 2022 (kexue 8847), with scale 20
     """
 
+    divergence = VECTORS
+    in_batch = True  # its targets are of the whole batch
+
     def __init__(self, scale: float) -> None:
         super().__init__(reduction=MEAN, name="cosent")
         self.scale = scale
@@ -139,6 +155,8 @@ class VectorDistance(keras.losses.Loss):
     Source: Reimers & Gurevych 2020 (squared error)
     """
 
+    divergence = VECTORS
+
     def __init__(self, cosine: bool) -> None:
         super().__init__(reduction=MEAN, name="cosine" if cosine else "mse")
         self.cosine = cosine
@@ -156,6 +174,9 @@ class AtSizes(keras.losses.Loss):
     Shapes: as of the loss, which compares by cosines, so that no length has to be restored
     Source: Kusupati et al. 2022, eq. 1, with all weights 1
     """
+
+    divergence = VECTORS
+    in_batch = True  # its targets are of the whole batch
 
     def __init__(self, loss: Any, sizes: Sequence[int]) -> None:
         super().__init__(reduction=MEAN, name=loss.name)
