@@ -92,7 +92,7 @@ def join_texts(
             "There are texts without labels, but no method that learns from them; give "
             "adversarial='vat:1' or r_drop=4 (--adversarial vat:1, --r-drop 4)."
         )
-    rows = [task.row(text) for text in texts]
+    rows = [_row_of(task, text) for text in texts]
     (inputs, *_), own = batches[0], {*rows[0], "valid"}
     if others := sorted({*inputs} ^ own):
         raise ConfigError(
@@ -105,6 +105,16 @@ def join_texts(
     encode = batches.encode
     batches.encode = lambda examples, seed: _join_rows(encode(examples, seed), rows)
     batches.set_epoch(0)
+
+
+def _row_of(task: Reading, text: Any) -> Row:
+    try:
+        return task.row(text)
+    except (LookupError, TypeError, AttributeError):
+        raise ConfigError(
+            f"A task {task.name!r} learns from more than a text; {text!r:.60} alone teaches it "
+            "nothing."
+        ) from None
 
 
 def _join_rows(batches: Batches, rows: Sequence[Row]) -> Batches:

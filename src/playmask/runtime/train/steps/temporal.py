@@ -74,14 +74,19 @@ class TemporalEnsembling(StepHook):
             before = _cut(ops.take(average.value, step.numbers, axis=0), answers)
             correction = _like(ops.maximum(1.0 - self.alpha**counts, 1e-6), answers)
             apart = ops.mean(ops.square(answers - before / correction), axis=-1)
-            if len(apart.shape) > 1:
-                here = ops.cast(valid, "float32")
+            if len(apart.shape) > 1:  # of tokens: those that count, or are there
+                weights = _of_output(step.weights, name)
+                here = ops.cast(valid if len(weights.shape) == 1 else weights > 0, "float32")
                 apart = ops.sum(apart * here, axis=1) / ops.maximum(ops.sum(here, axis=1), 1.0)
             total = total + learnt.weight * weighted_mean(rise * apart, _of_texts(step.weights))
             move = (1.0 - self.alpha) * (ops.stop_gradient(answers) - before)
             _add(average, step.numbers, _like(there, answers) * move)
         _add(self.counts, step.numbers, there)
         return self.weight * total
+
+
+def _of_output(weights: Any, name: str) -> Any:
+    return weights[name] if isinstance(weights, dict) else weights
 
 
 def _of_texts(weights: Any) -> Any:
