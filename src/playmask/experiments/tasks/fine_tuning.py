@@ -108,23 +108,15 @@ def learn(
     count = int(sizes.more.get("labelled", len(lessons.train)))
     order = np.random.default_rng(trial.seed).permutation(len(lessons.train))
     labelled = [lessons.train[i] for i in order[:count]]
+    model = encoder_of(trial, desk, changes.pop("depth", sizes.depth))
     if changes.pop("beside", False):
         changes["unlabelled"] = [lessons.train[i].text for i in order[count:]]
-    model = encoder_of(trial, desk, changes.pop("depth", sizes.depth))
-    task = new(model, **{n: v for n, v in changes.items() if n not in OPTIONS | {"unlabelled"}})
-    epochs = max(1, round(sizes.steps * sizes.batch / len(labelled)))
-    clock = Clock(desk.watch, epochs * -(-len(labelled) // sizes.batch))
-    options = {n: v for n, v in changes.items() if n in OPTIONS | {"unlabelled"}}
-    options = {"learning_rate": sizes.rate, **options}
-    task.fit(
-        labelled,
-        epochs=epochs,
-        batch_size=sizes.batch,
-        seed=trial.seed,
-        callbacks=[clock],
-        verbose=0,
-        **options,
-    )
+    options = {name: value for name, value in changes.items() if name in OPTIONS}
+    task = new(model, **{name: value for name, value in changes.items() if name not in OPTIONS})
+    if "theseus" in options:
+        fit(trial, task, labelled, desk.watch)
+        options["teacher"], task = task, playmask.keep_blocks(task, int(options["theseus"]))
+    clock = fit(trial, task, labelled, desk.watch, **options)
     desk.watch.step("measuring", 0.0)
     reached = measure(task, lessons.test)
     return Outcome(
@@ -140,6 +132,26 @@ def learn(
         },
         samples={},
     )
+
+
+def fit(
+    trial: Trial, task: Any, labelled: Sequence[Example], watch: Watch, **options: Any
+) -> Clock:
+    """Train a task for a trial's number of steps, at its rate, with options."""
+    sizes = trial.sizes
+    keras.utils.set_random_seed(trial.seed)
+    epochs = max(1, round(sizes.steps * sizes.batch / len(labelled)))
+    clock = Clock(watch, epochs * -(-len(labelled) // sizes.batch))
+    task.fit(
+        labelled,
+        epochs=epochs,
+        batch_size=sizes.batch,
+        seed=trial.seed,
+        callbacks=[clock],
+        verbose=0,
+        **{"learning_rate": sizes.rate, **options},
+    )
+    return clock
 
 
 def classify(trial: Trial, desk: Desk) -> Outcome:
