@@ -29,7 +29,7 @@ def _scales(length: int, labelled: int, steps: int, rate: float = 1e-4) -> dict[
     """Small made-up texts; what a core learns in some minutes; a card's."""
     return {
         "smoke": sized("smoke", depth=2, vocabulary=1000, length=32, steps=150, batch=32, rate=2e-3,
-                       train=1000, test=200, more={"labelled": 1000, "move": 0.05}),
+                       train=1300, test=200, more={"labelled": 1000, "move": 0.05}),
         "default": sized("default", depth=4, vocabulary=0, length=length, steps=steps, batch=32,
                          rate=rate, test=1000, more={"labelled": labelled}),
         "gpu": sized("gpu", vocabulary=0, length=128, steps=3000, batch=32, rate=2e-5,
