@@ -14,6 +14,7 @@ from playmask.model.feedforward import FeedForward
 from playmask.model.masks import Tensor
 from playmask.model.norms import Around, Condition, normalize
 from playmask.model.parts import ContextAttention, Part
+from playmask.model.recomputed import recomputed
 from playmask.model.rng import Dropout
 from playmask.model.scene import Attended, Scene
 
@@ -153,6 +154,8 @@ class Stack(keras.layers.Layer):
             a block, and what the decoder reads of an encoder, (B, T, D)
     """
 
+    rematerialized = False  # whether training computes blocks anew in the backward pass
+
     def __init__(
         self, architecture: Architecture, decoder: Decoder | None = None, **options: Any
     ) -> None:
@@ -216,6 +219,8 @@ class Stack(keras.layers.Layer):
         read = None
         for i, index in enumerate(self.stored_as):
             run: Any = self.stored[index]
+            if training and self.rematerialized:
+                run = partial(recomputed, run)
             if training and self.substitute is not None:
                 run = partial(self.substitute, i, block=run)
             x, one = run(

@@ -1,6 +1,6 @@
 """An open training step: what joins it sees the batch, adds to the loss, acts after the update."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
@@ -143,6 +143,7 @@ class OpenStep(keras.Model):
     """A model whose training step hooks may join; with none it is Keras' own."""
 
     hooks: Sequence[StepHook] = ()
+    accumulates = False  # whether batches are parts of larger ones, see `accumulation.py`
     teacher: Any = None  # gives what methods of `fit(teacher=…)` learn from
     transformer: Any
 
@@ -174,7 +175,11 @@ class OpenStep(keras.Model):
 
     def task_loss(self, targets: Any, outputs: Tensors, weights: Any) -> Any:
         """The compiled losses of outputs: a scalar."""
-        return super().compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+        if not self.accumulates:
+            return super().compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+        with _summed(self.loss.values()):
+            loss = super().compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+        return ops.divide_no_nan(loss, _share(weights))
 
     def compute_loss(
         self,
@@ -185,13 +190,13 @@ class OpenStep(keras.Model):
         training: bool = True,
     ) -> Any:
         """The compiled losses, and in training what the hooks add; Keras calls it in each step."""
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         if not training:
-            return loss
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        loss = self.task_loss(y, y_pred, sample_weight)
         step = Step(self, x, y, sample_weight, y_pred, loss, recorded_states(self))
         for extra in (hook.add_loss(step) for hook in self.hooks):
             loss = loss if extra is None else loss + extra
-        return loss
+        return loss * _share(sample_weight) if self.accumulates else loss
 
     def train_step(self, *arguments: Any) -> Any:
         """Keras' step, then what the hooks do and measure after the update."""
@@ -199,7 +204,8 @@ class OpenStep(keras.Model):
         if not self._acting():
             return result
         if keras.backend.backend() != "jax":
-            return {**result, **self._act()}
+            self._when_updated(self._act, lambda: None)
+            return {**result, **self._measures()}
         logs, state = result
         measures, state = self._act_on(state)
         return {**logs, **measures}, state
@@ -208,11 +214,18 @@ class OpenStep(keras.Model):
         both = (StepHook.after_update, StepHook.measure)
         return any((type(h).after_update, type(h).measure) != both for h in self.hooks)
 
-    def _act(self) -> dict[str, Any]:
-        """Let the hooks act on the weights; what they measure then."""
+    def _act(self) -> None:
+        """Let the hooks act on the weights."""
         for hook in self.hooks:
             hook.after_update(self)
+
+    def _measures(self) -> dict[str, Any]:
+        """What the hooks measure."""
         return {key: value for hook in self.hooks for key, value in hook.measure(self).items()}
+
+    def _when_updated(self, act: Callable[[], Any], wait: Callable[[], Any]) -> Any:
+        """Act after an update; between the batches that one is made of there is none."""
+        return ops.cond(self.optimizer.updated, act, wait) if self.accumulates else act()
 
     def _act_on(self, state: tuple[Any, ...]) -> tuple[dict[str, Any], tuple[Any, ...]]:
         """On JAX: what the hooks measure, and a step's state as they leave it."""
@@ -222,16 +235,21 @@ class OpenStep(keras.Model):
             self.optimizer.variables,
             self.metrics_variables,
         )
-        mapping = [
-            both for group, values in zip(groups, state, strict=True)
-            for both in zip(group, values, strict=True)
-        ]  # fmt: skip
-        with keras.StatelessScope(state_mapping=mapping) as scope:
-            measures = self._act()
-        return measures, tuple(
-            [_current(scope, v, value) for v, value in zip(group, values, strict=True)]
-            for group, values in zip(groups, state, strict=True)
-        )
+        variables = [variable for group in groups for variable in group]
+        values = [value for group in state for value in group]
+
+        def act() -> list[Any]:
+            mapping = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                self._act()
+            return [_current(scope, v, value) for v, value in mapping]
+
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            after = self._when_updated(act, lambda: values)
+        with keras.StatelessScope(state_mapping=list(zip(variables, after, strict=True))):
+            measures = self._measures()
+        places = iter(after)
+        return measures, tuple([next(places) for _ in group] for group in groups)
 
 
 def stacks_of(network: keras.Model) -> list[Any]:
@@ -263,6 +281,25 @@ def _apart(network: keras.Model) -> Iterator[None]:
     mapping = [(variable, variable.value) for variable in network.variables]
     with keras.StatelessScope(state_mapping=mapping):
         yield
+
+
+@contextmanager
+def _summed(losses: Iterable[keras.losses.Loss]) -> Iterator[None]:
+    """Let losses be sums over their weights, not means, while a step is traced."""
+    before = [(loss, loss.reduction) for loss in losses]
+    try:
+        for loss, _ in before:
+            loss.reduction = "sum"
+        yield
+    finally:
+        for loss, reduction in before:
+            loss.reduction = reduction
+
+
+def _share(weights: Any) -> Any:
+    """The sum of a batch's weights, the mean over outputs where each has its own."""
+    sums = [ops.sum(array) for array in keras.tree.flatten(weights)]
+    return sum(sums) / len(sums)
 
 
 def hooks_among(callbacks: Sequence[Any]) -> list[StepHook]:

@@ -40,6 +40,8 @@ class Contrast(keras.losses.Loss):
             reproduces sentence-transformers' MultipleNegativesRankingLoss: ONE_WAY, scale 20
     """
 
+    in_batch = True  # its texts are compared with each other: parts of a batch are no batch
+
     def __init__(self, scale: float, candidates: Candidates = ALL) -> None:
         super().__init__(reduction=MEAN, name="contrast")
         self.scale = scale
@@ -113,6 +115,8 @@ class Cosent(keras.losses.Loss):
     Source: Su 2022 (kexue 8847), with scale 20
     """
 
+    in_batch = True  # its texts are compared with each other: parts of a batch are no batch
+
     def __init__(self, scale: float) -> None:
         super().__init__(reduction=MEAN, name="cosent")
         self.scale = scale
@@ -160,6 +164,11 @@ class AtSizes(keras.losses.Loss):
     def __init__(self, loss: Any, sizes: Sequence[int]) -> None:
         super().__init__(reduction=MEAN, name=loss.name)
         self.loss, self.sizes = loss, tuple(sizes)
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether texts are compared with others of their batch."""
+        return getattr(self.loss, "in_batch", False)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The sum of the losses of each row: (B,)."""
