@@ -62,11 +62,7 @@ class Attention(keras.layers.Layer):
         self.before, self.after = (self._mixer(a.mixer, side) for side in ("before", "after"))
         self.fused = self._scorer()
         # Where XLA compiles what follows, a sum is divided by in the output for half the time.
-        self.late = (
-            self.after is None
-            and self.compute_dtype == "float32"
-            and keras.backend.backend() == "jax"
-        )
+        self.late = self.after is None and keras.backend.backend() == "jax"
 
     def _norm(self, a: Architecture, side: str) -> Normalize | None:
         """The norm of each head's queries, or keys, where there are any."""
@@ -204,7 +200,8 @@ class Attention(keras.layers.Layer):
             logits, allowed = kernels.prepend_context(
                 front, scene.context.valid, logits, allowed, ops.shape(v)[2]
             )
-        shares = self.normalize(logits, allowed, self.late and not training)
+        exact = self.compute_dtype == "float32"  # may change: training may compute in half
+        shares = self.normalize(logits, allowed, self.late and exact and not training)
         keys = ops.cast(shares.keys, self.compute_dtype)
         keys = keys if self.after is None else self.after(keys)
         dropped = self.dropout(keys, training=training)

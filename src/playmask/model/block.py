@@ -14,6 +14,7 @@ from playmask.model.feedforward import FeedForward
 from playmask.model.masks import Tensor
 from playmask.model.norms import Around, Condition, normalize
 from playmask.model.parts import ContextAttention, Part
+from playmask.model.recomputed import recomputed
 from playmask.model.rng import Dropout
 from playmask.model.scene import Attended, Scene
 
@@ -158,6 +159,7 @@ class Stack(keras.layers.Layer):
     """
 
     between: Between | None = None
+    rematerialized = False  # whether training computes blocks anew in the backward pass
 
     def __init__(
         self, architecture: Architecture, decoder: Decoder | None = None, **options: Any
@@ -223,6 +225,8 @@ class Stack(keras.layers.Layer):
         for i, index in enumerate(self.stored_as):
             x, scenes = (x, scenes) if self.between is None else self.between(i, x, scenes)
             run: Any = self.stored[index]
+            if training and self.rematerialized:
+                run = partial(recomputed, run)
             if training and self.substitute is not None:
                 run = partial(self.substitute, i, block=run)
             x, one = run(

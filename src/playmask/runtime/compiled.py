@@ -25,7 +25,7 @@ class Compiled:
     donate: the positions of arguments that are not used again, whose memory the results may take.
     `traces` counts how often it was compiled; 0 on PyTorch, which runs as it reads. `weights` are
     what a call reads, in one state of theirs (see `access.py`). A model that got adapters, or lost
-    them, is compiled anew.
+    them, or that computes in another precision than before, is compiled anew.
     Raises: BusyError where another thread trains the model
     """
 
@@ -39,7 +39,7 @@ class Compiled:
 
     def _begin(self) -> None:
         """Compile for the weights that there are now."""
-        self._structure = getattr(self._transformer, "structure", None)
+        self._structure = self._current()
         self._run = self._compile()
         self._known: set[Any] = set()
 
@@ -52,7 +52,7 @@ class Compiled:
         """The same for a caller who reads the weights already, in whatever thread."""
         shapes = keras.tree.map_structure(lambda x: (tuple(x.shape), str(x.dtype)), arguments)
         key = str(shapes)
-        if self._structure != getattr(self._transformer, "structure", None):
+        if self._structure != self._current():
             with self._lock:
                 self._begin()
         if key in self._known:
@@ -61,6 +61,10 @@ class Compiled:
             result = self._run(*arguments)
             self._known.add(key)
         return result
+
+    def _current(self) -> Any:
+        model = self._transformer
+        return getattr(model, "structure", None), model.dtype_policy.name
 
     def _count(self) -> None:
         self.traces += 1

@@ -26,8 +26,9 @@ from playmask.runtime.adapters import forget
 from playmask.runtime.batches import Batch, Batches
 from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
-from playmask.runtime.train.fitting import Trainable, TrainingPlan, train
+from playmask.runtime.train.fitting import TrainingPlan, batch_size_within, train
 from playmask.runtime.train.freezing import freezing
+from playmask.runtime.train.keeping import Trainable
 from playmask.runtime.train.methods import methods_of
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.objective import LossChanges, Objective, counts_of
@@ -93,8 +94,6 @@ def fit_task(
     if not isinstance(examples, ExampleStream) and weights_of(examples) is not None:
         examples.notes.append(WEIGHED)
     texts = unlabelled_texts(task, options.unlabelled, skip_bad=skip_bad)
-    named = options.unlabelled if isinstance(options.unlabelled, str) else None
-    task.training = options.change(unlabelled=named)  # texts themselves are no option
     hashed = fingerprint(examples)
     hashed = fingerprint([hashed, *texts]) if texts else hashed
     forget(task.transformer)
@@ -174,6 +173,11 @@ def check_options(task: Any, examples: Learnt, options: TrainingOptions) -> None
             f"{name}={value} is for {needs[name]}; a task {task.settings.task!r} has none."
         )
     if isinstance(examples, ExampleStream):
+        if options.memory is not None:
+            raise ConfigError(
+                "memory looks for the longest example before training, which stream does not hold; "
+                "give batch_size."
+            )
         for name, value in (("sampling", "balanced"), ("curriculum", "length")):
             if getattr(options, name) == value:
                 raise ConfigError(
@@ -252,6 +256,23 @@ def loss_changes(
     return objective.changes_of(options, counted)
 
 
+def sized(
+    task: Fitted, examples: Any, plan: TrainingPlan, callbacks: Sequence[Any]
+) -> TrainingOptions:
+    """The options of a training, with the batch size that fits where they name a memory.
+
+    One that is taken up again goes on with the size it had.
+    """
+    options, before = plan.options, task.training
+    if options.memory is None:
+        return options
+    if plan.resume and before is not None and before.memory == options.memory:
+        return options.change(batch_size=before.batch_size)
+    batches = task.batches(examples, 1, shuffle=False)
+    size = batch_size_within(task, batches, options, callbacks, most=len(examples))
+    return options.change(batch_size=size)
+
+
 def fit_network(
     task: Fitted,
     examples: Any,
@@ -267,7 +288,10 @@ def fit_network(
 
     texts: without labels, which methods learn from that take some
     """
-    options = plan.options
+    with freezing(task.network, plan.options.freeze):
+        options = sized(task, examples, plan, callbacks)
+    named = options.unlabelled if isinstance(options.unlabelled, str) else None
+    task.training = options.change(unlabelled=named)  # texts themselves are no option
     keras.utils.set_random_seed(options.seed)
     size, seed = options.batch_size, options.seed
     price = price_of(task.network.count_params(), passes=3) / options.epochs
@@ -280,7 +304,7 @@ def fit_network(
             task,
             batches,
             None if checks is None else task.batches(task.learnable(checks), size, shuffle=False),
-            plan,
+            plan._replace(options=options),
             checks=() if checks is None else checks.part(measured(checks)),
             directory=directory,
             callbacks=callbacks,

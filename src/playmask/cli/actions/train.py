@@ -31,7 +31,7 @@ from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
 from playmask.inspection.draw.runs import run_curve
-from playmask.runtime.train.backup import finished_epochs
+from playmask.runtime.train.backup import Position, position_in
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_epochs
 from playmask.runtime.train.watching.step_measures import NORM, RATE
@@ -112,9 +112,12 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
         checks = check_data(task.read_references, job.validation, checks, skip_bad=job.skip_bad)
     announce(task, options, examples, checks)
     if going_on:
-        note(f"going on after epoch {finished_epochs(job.out)} of {options['epochs']}")
+        note(f"going on after {_reached(job.out)} of {options['epochs']}")
     history = _fit(task, examples, checks, options, job.out, going_on)
-    write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
+    finished = position_in(job.out) is None
+    write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
+    if not finished:
+        note(f"time is over after {_reached(job.out)}; go on with --resume")
     run_curve(history, steps_of(job.out), job.out / CURVE)
     measure = Measure.of(options["best"] or task.best)
     names = {task.best, measure.name} - {None, *history}  # Keras measures what training has too
@@ -125,6 +128,14 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
         )
     best = best_epoch(history, measure)
     _print_result(history, best, shares, job.out, settings.usage.format(out=job.out))
+
+
+def _reached(out: Path) -> str:
+    """How far an interrupted training has come."""
+    position = position_in(out) or Position(0)
+    if not position.batch:
+        return f"epoch {position.epoch}"
+    return f"batch {position.batch} of epoch {position.epoch + 1}"
 
 
 def _saved(settings_class: type[TaskSettings], out: Path) -> TaskSettings:
@@ -201,6 +212,8 @@ def _fit(
             note_all(each.path, each.notes[count:])
         if not going_on and is_ours(out):
             (out / CURVE).unlink(missing_ok=True)
+        if options["memory"] is not None and task.training is not None:
+            note(f"batch size: {task.training.batch_size}, the largest within {options['memory']}")
         make_directory(out)
         write_json(out / RUN, {"format": 1, "finished": False, "options": options})
 
@@ -221,9 +234,12 @@ def _fit(
             return history
     except KeyboardInterrupt:
         state = f"the best epoch so far is saved in {out}; go on with --resume"
+        position = position_in(out)
         if not beginning.begun:
             state = "training had not begun, nothing has changed"
-        elif finished_epochs(out) is None:
+        elif position is not None and not position.epoch:
+            state = f"{_reached(out)} is saved in {out}; go on with --resume"
+        elif position is None:
             state = "no epoch was complete yet, nothing is kept"
             state += " but the task that was there before" if older else ""
         raise Interrupted(f"interrupted; {state}") from None

@@ -47,8 +47,9 @@ def check_one_average(hooks: Iterable[StepHook], optimizer: keras.optimizers.Opt
 
 
 def inner_optimizers(optimizer: Any) -> Sequence[Any]:
-    """An optimizer, or those inside it: of loss scaling one, of a MultiOptimizer several."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    """An optimizer, or those inside it: of scaling or accumulating one, of several all."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
     return getattr(optimizer, "optimizers", None) or [optimizer]
 
 

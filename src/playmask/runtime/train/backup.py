@@ -2,9 +2,9 @@
 
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,24 +17,32 @@ from playmask.files.commits import recover
 HISTORY, BACKUP, DATA = "training.json", ".playmask-training", "data.sha256"
 
 
-class Backup:
-    """What an interrupted training goes on from: one file of weights and optimizer an epoch.
+class Position(NamedTuple):
+    """Where a training stands: in which epoch, from 0, and how many of its batches are done."""
 
-    It is written into the folder that is committed at the epoch's end; its name holds the number of
-    finished epochs. (Keras' BackupAndRestore writes HDF5 files in place: a kill in that moment
-    leaves one that does not load, and on a full disk HDF5 ends the process.)
+    epoch: int
+    batch: int = 0
+
+
+class Backup:
+    """What an interrupted training goes on from: one file of all that it changes.
+
+    It is written into the folder that is committed at an epoch's end, or within one; its name holds
+    the position. (Keras' BackupAndRestore writes HDF5 files in place: a kill in that moment leaves
+    one that does not load, and on a full disk HDF5 ends the process.)
     """
 
     PATTERN = "epochs-*.npz"
 
     def __init__(self, directory: Path, data: str) -> None:
         self.directory, self.data = directory, data
+        self.measures: list[Any] = []  # of the epoch that is taken up, as they stood
 
-    def take_up(self, network: keras.Model) -> int:
-        """Restore weights and optimizer; returns how many epochs were finished."""
+    def take_up(self, network: keras.Model) -> Position:
+        """Restore weights and optimizer; returns where the training goes on."""
         file = _newest(self.directory)
         if file is None:
-            return 0
+            return Position(0)
         manifest = read_manifest(self.directory)
         manifest.verify([f"{BACKUP}/{file.name}", f"{BACKUP}/{DATA}", HISTORY])
         known = file.with_name(DATA)
@@ -50,15 +58,24 @@ class Backup:
                 "same ones. Begin anew instead."
             )
         network.optimizer.build(network.trainable_variables)
-        read_state(file, network)
-        return _finished(file)
+        self.measures = read_state(file, network)
+        return _position(file)
 
-    def write(self, staging: Path, network: keras.Model, finished: int) -> None:
-        """Write the state after so many epochs, to be committed with what the last one left."""
+    def take_up_measures(self, network: keras.Model) -> None:
+        """Restore the metrics of the epoch that is taken up, once Keras has reset them."""
+        for variable, array in zip(network.metrics_variables, self.measures, strict=False):
+            _assign(variable, array)
+        self.measures = []
+
+    def write(self, staging: Path, network: keras.Model, position: Position) -> None:
+        """Write the state at a position, to be committed with what else belongs to it."""
         folder = staging / BACKUP
         folder.mkdir()
         (folder / DATA).write_text(self.data, "utf-8")
-        write_state(folder / self.PATTERN.replace("*", str(finished)), network)
+        within = f"-{position.batch}" if position.batch else ""
+        measures = network.metrics_variables if within else ()
+        name = self.PATTERN.replace("*", f"{position.epoch}{within}")
+        write_state(folder / name, network, measures)
 
     def names(self) -> list[str]:
         """The files there are, by their names in the directory."""
@@ -66,10 +83,16 @@ class Backup:
         return [f"{BACKUP}/{file.name}" for file in folder.iterdir()] if folder.is_dir() else []
 
 
+def position_in(directory: Path) -> Position | None:
+    """Where an interrupted training in a directory goes on; None: there is none."""
+    file = _newest(directory)
+    return None if file is None else _position(file)
+
+
 def finished_epochs(directory: Path) -> int | None:
     """How many epochs an interrupted training in a directory has finished; None: there is none."""
-    file = _newest(directory)
-    return None if file is None else _finished(file)
+    position = position_in(directory)
+    return None if position is None else position.epoch
 
 
 def is_finished(directory: Path) -> bool:
@@ -79,15 +102,16 @@ def is_finished(directory: Path) -> bool:
 
 def _newest(directory: Path) -> Path | None:
     recover(directory)
-    return max((directory / BACKUP).glob(Backup.PATTERN), key=_finished, default=None)
+    return max((directory / BACKUP).glob(Backup.PATTERN), key=_position, default=None)
 
 
-def _finished(file: Path) -> int:
-    return int(file.name.split("-")[1].split(".")[0])
+def _position(file: Path) -> Position:
+    """What a file's name says: epochs-2.npz is at the end of two, epochs-2-40.npz 40 batches on."""
+    return Position(*map(int, file.name.split(".")[0].split("-")[1:]))
 
 
 def state_of(network: keras.Model) -> list[Any]:
-    """All that a training changes: weights, the seeds of dropout, and the optimizer's variables."""
+    """All that a training changes: weights, seeds of dropout, what hooks and optimizer remember."""
     lent = (
         {id(v) for v in network.hook_variables.lent} if hasattr(network, "hook_variables") else ()
     )
@@ -95,18 +119,18 @@ def state_of(network: keras.Model) -> list[Any]:
     return [*own, *network.optimizer.variables]
 
 
-def write_state(file: Path, network: keras.Model) -> None:
-    """Write a training's state as the bytes of arrays, whatever their dtype is."""
+def write_state(file: Path, network: keras.Model, more: Iterable[Any] = ()) -> None:
+    """Write a training's state, and more variables, as the bytes of arrays of any dtype."""
     arrays = [
         np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value)).reshape(-1)
-        for variable in state_of(network)
+        for variable in (*state_of(network), *more)
     ]
     with file.open("wb") as out:
         np.savez(out, *[array.view("uint8") for array in arrays])
 
 
-def read_state(file: Path, network: keras.Model) -> None:
-    """Give a network and its optimizer the state of a training.
+def read_state(file: Path, network: keras.Model) -> list[Any]:
+    """Give a network and its optimizer the state of a training; returns what was written besides.
 
     Raises: CheckpointError where the file is damaged, or of another network
     """
@@ -117,13 +141,19 @@ def read_state(file: Path, network: keras.Model) -> None:
     except (OSError, LookupError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{file} is damaged: {error}. Begin anew instead.") from error
     sizes = [int(np.prod(v.shape)) * np.dtype(v.dtype).itemsize for v in state]
-    if [array.nbytes for array in arrays] != sizes:
+    own, more = arrays[: len(state)], arrays[len(state) :]
+    if [array.nbytes for array in own] != sizes or (more and not _position(file).batch):
         raise CheckpointError(
             f"{file} is the state of another network or optimizer; going on needs the same ones. "
             "Begin anew instead."
         )
-    for variable, array in zip(state, arrays, strict=True):
-        variable.assign(array.view(np.dtype(variable.dtype)).reshape(variable.shape))
+    for variable, array in zip(state, own, strict=True):
+        _assign(variable, array)
+    return more
+
+
+def _assign(variable: Any, array: Any) -> None:
+    variable.assign(array.view(np.dtype(variable.dtype)).reshape(variable.shape))
 
 
 def write_history(directory: Path, history: Mapping[str, Sequence[float]]) -> None:

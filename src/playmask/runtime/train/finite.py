@@ -70,14 +70,20 @@ def check_epoch(
     Raises: NotFiniteError
     """
     if math.isnan(logs.get("val_loss", 0.0)):
-        state = "The validation loss is nan"
-    elif not all(np.isfinite(array).all() for array in weights):
-        state = "Weights are no longer finite numbers"
-    else:
-        return
-    raise NotFiniteError(
-        f"{state} after epoch {epoch + 1}, so the training stopped; what was kept is of the epochs "
-        f"before. {advice(options)}"
+        raise _refusal(f"The validation loss is nan after epoch {epoch + 1}", options)
+    check_weights(f"after epoch {epoch + 1}", weights, options)
+
+
+def check_weights(place: str, weights: Sequence[np.ndarray], options: TrainingOptions) -> None:
+    """See that weights are finite; raises NotFiniteError."""
+    if not all(np.isfinite(array).all() for array in weights):
+        raise _refusal(f"Weights are no longer finite numbers {place}", options)
+
+
+def _refusal(state: str, options: TrainingOptions) -> NotFiniteError:
+    return NotFiniteError(
+        f"{state}, so the training stopped; what was kept is of the epochs before. "
+        f"{advice(options)}"
     )
 
 

@@ -1,6 +1,7 @@
 """An open training step: what joins it sees the batch, adds to the loss, acts after the update."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import keras
@@ -8,6 +9,7 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.runtime.access import writing
+from playmask.runtime.train.hook_variables import HookVariables
 from playmask.runtime.train.passes import (
     Values,
     differentiated,
@@ -67,50 +69,6 @@ class StepHook(keras.callbacks.Callback):
         return {}
 
 
-class HookVariables(keras.layers.Layer):
-    """What hooks remember from step to step: in a step's state and in back-ups, but no weights.
-
-    Keras locks what a built model holds, so the variables stand in a list that it does not track.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(name="hooks")
-        self.store = _Store()
-
-    @property
-    def variables(self) -> list[Any]:
-        """Those of the training that runs, and those of other models that take part in it."""
-        return [*self.store.variables, *self.store.lent]
-
-    @property
-    def lent(self) -> list[Any]:
-        """Those of other models, which do not learn: no back-up holds them."""
-        return [*self.store.lent]
-
-    def lend(self, variables: Sequence[Any]) -> None:
-        """Let another model's variables, none of which is trainable, be in the steps' state."""
-        self.store.lent += variables
-
-    @property
-    def weights(self) -> list[Any]:
-        """None: what is here is neither saved nor kept with the best epoch."""
-        return []
-
-    def add(self, name: str, value: Any, *, trainable: bool = False) -> keras.Variable:
-        """A variable that begins as a value: an array, or a number."""
-        variable = keras.Variable(value, trainable=trainable, autocast=False, name=name)
-        self.store.variables.append(variable)
-        return variable
-
-
-class _Store:
-    """Lists that Keras does not look into."""
-
-    def __init__(self) -> None:
-        self.variables: list[Any] = []
-        self.lent: list[Any] = []
-
-
 class _StepState:
     """What one call of a step leaves for the next; Keras does not look into it.
 
@@ -130,6 +88,7 @@ class OpenStep(keras.Model):
     hooks: Sequence[StepHook] = ()
     learnt: Mapping[str, Learnt] = {}
     batches: Any = None
+    accumulates = False  # whether batches are parts of larger ones, see `accumulation.py`
     teacher: Any = None  # gives what methods of `fit(teacher=…)` learn from
     transformer: Any
 
@@ -146,7 +105,7 @@ class OpenStep(keras.Model):
         if len(replacing := [hook for hook in hooks if hook.replaces]) > 1:
             names = " and ".join(type(hook).__name__ for hook in replacing)
             raise ConfigError(f"{names} each take the loss' place; choose one of them.")
-        self.hook_variables.store = _Store()
+        self.hook_variables.clear()
         self.hooks, self.step_state, self.batches = hooks, _StepState(), batches
         for number, hook in enumerate(hooks):
             try:
@@ -185,11 +144,29 @@ class OpenStep(keras.Model):
     def task_loss(self, targets: Any, outputs: Tensors, weights: Any) -> Any:
         """The losses of outputs, as they were compiled, but noted nowhere: a scalar."""
         total = 0.0
-        for name, learnt in self.learnt.items():
-            target, weight = (x[name] if isinstance(x, dict) else x for x in (targets, weights))
-            loss = learnt.loss(target, outputs[name], sample_weight=weight)
-            total = total + learnt.weight * loss
-        return total
+        with self._reducing():
+            for name, learnt in self.learnt.items():
+                target, weight = (x[name] if isinstance(x, dict) else x for x in (targets, weights))
+                loss = learnt.loss(target, outputs[name], sample_weight=weight)
+                total = total + learnt.weight * loss
+        return self._mean(total, weights)
+
+    @contextmanager
+    def _reducing(self) -> Iterator[None]:
+        """Where batches are parts of larger ones, let losses be sums over their weights."""
+        losses = [learnt.loss for learnt in self.learnt.values()] if self.accumulates else []
+        before = [(loss, loss.reduction) for loss in losses]
+        try:
+            for loss, _ in before:
+                loss.reduction = "sum"
+            yield
+        finally:
+            for loss, reduction in before:
+                loss.reduction = reduction
+
+    def _mean(self, loss: Any, weights: Any) -> Any:
+        """A loss that `_reducing` has made a sum, as the mean over the batch."""
+        return ops.divide_no_nan(loss, share_of(weights)) if self.accumulates else loss
 
     def __call__(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
         """Run the network on its own inputs, without the hooks'."""
@@ -218,17 +195,18 @@ class OpenStep(keras.Model):
         training: bool = True,
     ) -> Any:
         """The compiled losses, and in training what the hooks add; Keras calls it in each step."""
-        if not training or not self.hooks:
+        if not training or not (self.hooks or self.accumulates):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         step, outputs = self._open(x, y, y_pred, sample_weight)
-        loss = super().compute_loss(x, y, outputs, sample_weight, training)
-        loss = loss if step.loss is None else step.loss
+        with self._reducing():
+            loss = super().compute_loss(x, y, outputs, sample_weight, training)
+        loss = self._mean(loss, sample_weight) if step.loss is None else step.loss
         step = step._replace(loss=loss)
         added = [hook.add_loss(step) for hook in self.hooks]
         total = 0.0 if any(hook.replaces for hook in self.hooks) else loss
         for extra in added:
             total = total if extra is None else total + extra
-        return total
+        return total * share_of(sample_weight) if self.accumulates else total
 
     def _note(self, inputs: Mapping[str, Any], state: Sequence[Any]) -> Tensors:
         """The network's own inputs for the step's first pass; the rest is noted for the hooks.
@@ -284,7 +262,8 @@ class OpenStep(keras.Model):
         if not self._acting():
             return result
         if keras.backend.backend() != "jax":
-            return {**result, **self._act()}
+            self._when_updated(self._act, lambda: None)
+            return {**result, **self._measures()}
         logs, state = result
         measures, state = self._act_on(state)
         return {**logs, **measures}, state
@@ -293,11 +272,18 @@ class OpenStep(keras.Model):
         both = (StepHook.after_update, StepHook.measure)
         return any((type(h).after_update, type(h).measure) != both for h in self.hooks)
 
-    def _act(self) -> dict[str, Any]:
-        """Let the hooks act on the weights; what they measure then."""
+    def _act(self) -> None:
+        """Let the hooks act on the weights."""
         for hook in self.hooks:
             hook.after_update(self)
+
+    def _measures(self) -> dict[str, Any]:
+        """What the hooks measure."""
         return {key: value for hook in self.hooks for key, value in hook.measure(self).items()}
+
+    def _when_updated(self, act: Callable[[], Any], wait: Callable[[], Any]) -> Any:
+        """Act after an update; between the batches that one is made of there is none."""
+        return ops.cond(self.optimizer.updated, act, wait) if self.accumulates else act()
 
     def _act_on(self, state: tuple[Any, ...]) -> tuple[dict[str, Any], tuple[Any, ...]]:
         """On JAX: what the hooks measure, and a step's state as they leave it."""
@@ -307,16 +293,21 @@ class OpenStep(keras.Model):
             self.optimizer.variables,
             self.metrics_variables,
         )
-        mapping = [
-            both for group, values in zip(groups, state, strict=True)
-            for both in zip(group, values, strict=True)
-        ]  # fmt: skip
-        with keras.StatelessScope(state_mapping=mapping) as scope:
-            measures = self._act()
-        return measures, tuple(
-            [_current(scope, v, value) for v, value in zip(group, values, strict=True)]
-            for group, values in zip(groups, state, strict=True)
-        )
+        variables = [variable for group in groups for variable in group]
+        values = [value for group in state for value in group]
+
+        def act() -> list[Any]:
+            mapping = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                self._act()
+            return [_current(scope, v, value) for v, value in mapping]
+
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            after = self._when_updated(act, lambda: values)
+        with keras.StatelessScope(state_mapping=list(zip(variables, after, strict=True))):
+            measures = self._measures()
+        places = iter(after)
+        return measures, tuple([next(places) for _ in group] for group in groups)
 
 
 def stacks_of(network: keras.Model) -> list[Any]:
@@ -334,6 +325,15 @@ def recorded_states(network: keras.Model) -> tuple[tuple[Any, ...], ...]:
 def _current(scope: Any, variable: Any, value: Any) -> Any:
     updated = scope.get_current_value(variable)
     return value if updated is None else updated
+
+
+def share_of(weights: Any) -> Any:
+    """The sum of a batch's weights, the mean over outputs where each has its own.
+
+    It is the part of a larger batch that a batch is, see `accumulation.py`.
+    """
+    sums = [ops.sum(array) for array in keras.tree.flatten(weights)]
+    return sum(sums) / len(sums)
 
 
 def hooks_among(callbacks: Sequence[Any]) -> list[StepHook]:

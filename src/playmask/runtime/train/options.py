@@ -5,12 +5,13 @@ from typing import Any, Literal
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options, option, recipe
 from playmask.runtime.train.methods import METHODS, method_of, specification
+from playmask.runtime.train.units import seconds, size_in_bytes
 from playmask.runtime.train.watching.logs import check_logs
 from playmask.runtime.train.watching.measures import Measure
 
 RATE, AVERAGES = "Optimizer and rate", "Averages of the weights"
 ROBUST = "Adversarial and consistent"
-DATA, SMALLER = "Data and losses", "Compression and LoRA"
+MEMORY, DATA, SMALLER = "Memory and time", "Data and losses", "Compression and LoRA"
 WATCHING = "Watching"
 
 BELOW_1 = ("label_smoothing", "replace_targets")  # shares, from 0 on
@@ -116,6 +117,29 @@ class TrainingOptions(Options):
         group=ROBUST,
     )
 
+    # Memory and time
+    accumulate: int = option(
+        default=1, text="Batches to an update, as one large batch.", minimum=1, group=MEMORY
+    )
+    memory: str | None = option(
+        default=None, text="As large a batch as fits, in place of --batch-size: 8G.", group=MEMORY
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = option(
+        default="float32", text="To compute in; weights stay float32.", group=MEMORY
+    )
+    rematerialize: bool = option(
+        default=False, text="Compute blocks anew in the backward pass.", group=MEMORY
+    )
+    max_steps: int | None = option(
+        default=None, text="Updates at most; the rate decays by them.", minimum=1, group=MEMORY
+    )
+    time_limit: str | None = option(
+        default=None, text="End, to be resumed, after 2h, 30m or 90s.", group=MEMORY
+    )
+    save_every: int | None = option(
+        default=None, text="Updates after which --resume can go on.", minimum=1, group=MEMORY
+    )
+
     # Data and losses
     class_weights: str | None = option(
         default=None, text="Of the loss: balanced, or LABEL=NUMBER,….", group=DATA
@@ -209,3 +233,6 @@ class TrainingOptions(Options):
             raise ConfigError(f"multiplier is above 0, not {self.multiplier!r}.")
         if not 0 < self.layer_decay <= 1:
             raise ConfigError(f"layer_decay is above 0, at most 1, not {self.layer_decay!r}.")
+        for check, text in ((seconds, self.time_limit), (size_in_bytes, self.memory)):
+            if text is not None:
+                check(text)

@@ -176,11 +176,15 @@ class AtSizes(keras.losses.Loss):
     """
 
     divergence = VECTORS
-    in_batch = True  # its targets are of the whole batch
 
     def __init__(self, loss: Any, sizes: Sequence[int]) -> None:
         super().__init__(reduction=MEAN, name=loss.name)
         self.loss, self.sizes = loss, tuple(sizes)
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether texts are compared with others of their batch."""
+        return getattr(self.loss, "in_batch", False)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The sum of the losses of each row: (B,)."""

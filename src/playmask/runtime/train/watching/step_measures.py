@@ -55,7 +55,7 @@ def gradient_norm_of(optimizer: Any) -> keras.Variable:
     Keras clips where a gradient is whole: unscaled, and after all steps that it is accumulated
     over. The only place that touches where it does so.
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = innermost(optimizer)
     norm: keras.Variable = optimizer.add_variable((), dtype="float32", name=NORM)
     clip = optimizer._clip_gradients
 
@@ -65,6 +65,13 @@ def gradient_norm_of(optimizer: Any) -> keras.Variable:
 
     optimizer._clip_gradients = measured
     return norm
+
+
+def innermost(optimizer: Any) -> Any:
+    """The optimizer that updates: inside of what scales its losses or accumulates its gradients."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
 
 
 def global_norm(gradients: Any) -> Any:
@@ -87,7 +94,7 @@ def _dense(gradient: Any) -> Any:
 
 def last_rate(optimizer: Any) -> Any:
     """The rate that an optimizer made its last update by."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = innermost(optimizer)
     rate = optimizer._learning_rate
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         return ops.cast(rate(ops.maximum(optimizer.iterations - 1, 0)), "float32")

@@ -1,0 +1,47 @@
+"""Mixed precision: a Transformer computes in half, its weights stay in float32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from playmask.errors import ConfigError
+
+
+@contextmanager
+def computing_in(network: keras.Model, precision: str) -> Iterator[None]:
+    """Let the Transformer of a network compute in a precision, as if it were loaded in it.
+
+    What a task puts on it computes as before, which is in float32.
+    Source: Micikevicius et al. 2018
+    Raises: ConfigError where its weights are not in float32, or it computes in half already
+    """
+    inside = getattr(network, "transformer", network)
+    if precision == "float32":
+        yield
+        return
+    if inside.dtype_policy.name != "float32":
+        raise ConfigError(
+            f"precision={precision!r} is for a model whose weights are in float32; this one is "
+            f"loaded in {inside.dtype_policy.name}. Load it in float32, or leave precision out."
+        )
+    plain = [each for each in inside._flatten_layers() if each.dtype_policy.name == "float32"]
+    try:
+        _set_policy(plain, f"mixed_{precision}")
+        yield
+    finally:
+        _set_policy(plain, "float32")
+
+
+def _set_policy(layers: list[Any], policy: str) -> None:
+    for layer in layers:
+        layer.dtype_policy = policy
+
+
+def scaled(optimizer: keras.optimizers.Optimizer, precision: str) -> keras.optimizers.Optimizer:
+    """An optimizer whose losses are scaled so that gradients in float16 do not vanish.
+
+    A step whose gradients are not finite is left out, and the scale halved.
+    """
+    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "float16" else optimizer
