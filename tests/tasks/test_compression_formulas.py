@@ -10,10 +10,10 @@ from keras import ops
 
 import playmask
 from comparing import TINY, error, log_softmax, numpy_of, tiny, tokens
+from playmask.labelling.divergences import MEAN_LABELS, NUMBERS, SOFTMAX
 from playmask.model.dense import Dense
 from playmask.model.parts import Gated
 from playmask.runtime.adapters import attach, attached, detach, merge
-from playmask.runtime.train.steps import soft_targets
 from playmask.runtime.train.steps.distil import Distillation
 from playmask.runtime.train.steps.theseus import Theseus
 from playmask.tasks.teaching import teacher_of
@@ -124,19 +124,19 @@ def test_merged_it_computes_the_same_and_taken_away_the_base_is_back(changes):
     assert all(map(np.array_equal, model.get_weights(), before))
 
 
-def test_divergences_are_the_formulas():
+def test_softened_divergences_are_the_formulas():
     draw = np.random.default_rng(0)
     t, s = draw.normal(size=(2, 3, 4)).astype("float32")
     p, q = log_softmax(t / 3), log_softmax(s / 3)
     want = 9 * (np.exp(p) * (p - q)).sum(-1)
-    assert error(soft_targets.softmax_divergence(t, s, 3.0), want) < 1e-5
+    valid = np.ones((3, 4), bool)
+    assert error(SOFTMAX.softened(t, s, valid, 3.0), want) < 1e-5
     a, b = 1 / (1 + np.exp(-t / 3)), 1 / (1 + np.exp(-s / 3))
-    want = 9 * (a * np.log(a / b) + (1 - a) * np.log((1 - a) / (1 - b)))
-    assert error(soft_targets.logistic_divergence(t, s, 3.0), want) < 1e-5
-    chances = np.log(1 / (1 + np.exp(-t))), np.log(1 / (1 + np.exp(-s)))
-    assert error(soft_targets.chance_divergence(*chances, 3.0), want) < 1e-4
+    want = 9 * (a * np.log(a / b) + (1 - a) * np.log((1 - a) / (1 - b))).mean(-1)
+    assert error(MEAN_LABELS.softened(t, s, valid, 3.0), want) < 1e-5
+    assert error(NUMBERS.softened(t, s, valid, 3.0), ((t - s) ** 2).mean(-1)) < 1e-5
     hidden = np.full((1, 2), -1e9, "float32")
-    assert float(numpy_of(soft_targets.logistic_divergence(hidden, hidden, 2.0)).max()) == 0
+    assert float(numpy_of(MEAN_LABELS.softened(hidden, hidden, valid, 2.0)).max()) == 0
 
 
 def test_the_loss_is_the_sum_of_its_parts():

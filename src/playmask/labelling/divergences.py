@@ -17,12 +17,22 @@ class Divergence(NamedTuple):
 
     kl: scores p and q, and which tokens are no padding, bool (B, T) -> KL(p ‖ q) of each text (B,),
     or of each token (B, R) where tokens are what has weights; distribution: of scores, the
-    probabilities that they stand for
+    probabilities that they stand for; logits: whether scores are logits, which may be softened
     Units: nats; of numbers their squared difference
     """
 
     kl: Callable[[Tensor, Tensor, Tensor], Tensor]
     distribution: Callable[[Tensor], Tensor]
+    logits: bool = True
+
+    def softened(self, p: Tensor, q: Tensor, valid: Tensor, temperature: float) -> Tensor:
+        """T² · KL of logits that are divided by a temperature; of what are no logits, the KL.
+
+        Source: Hinton et al. 2015, §2.1 (with T², so that the gradient's size does not depend on T)
+        """
+        if not self.logits or temperature == 1:
+            return self.kl(p, q, valid)
+        return temperature**2 * self.kl(p / temperature, q / temperature, valid)
 
 
 def softmax_kl(p: Tensor, q: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -76,7 +86,7 @@ LABELS = Divergence(lambda p, q, valid: _of_all(bernoulli_kl(p, q)), ops.sigmoid
 MEAN_LABELS = Divergence(lambda p, q, valid: ops.mean(bernoulli_kl(p, q), axis=-1), ops.sigmoid)
 """Of many labels, the mean over them, as binary cross-entropy counts."""
 
-NUMBERS = Divergence(lambda p, q, valid: ops.mean(ops.square(p - q), axis=-1), _as_it_is)
+NUMBERS = Divergence(lambda p, q, valid: ops.mean(ops.square(p - q), axis=-1), _as_it_is, False)
 """Of numbers, the mean of squared differences."""
 
 ENDS = Divergence(

@@ -52,7 +52,8 @@ class TagCrossentropy(keras.losses.Loss):
             nats = self.tagger.divergence(p, q, valid)
             return nats / ops.maximum(ops.sum(ops.cast(valid, nats.dtype), axis=1), 1.0)
 
-        return SOFTMAX._replace(kl=kl)
+        # a temperature would have to divide the scores of transitions too
+        return SOFTMAX._replace(kl=kl, logits=False)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Nats a token, of each text: (B,)."""

@@ -1,6 +1,6 @@
 """The teacher of a training: another task of the same kind, whose answers can be learnt from."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,37 +11,10 @@ import keras
 from playmask.data.examples import Examples
 from playmask.data.lines import read_lines
 from playmask.errors import ConfigError, DataError
-from playmask.labelling.losses import MultilabelCrossentropy, SparseMultilabelCrossentropy
-from playmask.labelling.spans import MarginalSpanCrossentropy
-from playmask.labelling.tag_sequences import TagCrossentropy
 from playmask.runtime.train.hooks import stacks_of
 from playmask.runtime.train.options import TrainingOptions
-from playmask.runtime.train.steps.soft_targets import (
-    CHANCES,
-    ENDS,
-    LABELS,
-    NUMBERS,
-    SOFTMAX,
-    TABLES,
-    SoftTarget,
-)
-from playmask.runtime.train.steps.teacher import TaughtHook, Teacher
-from playmask.tasks.extraction.casrel import SpanEndsCrossentropy as ChanceCrossentropy
-from playmask.tasks.extraction.prompted_spans import SpanEndsCrossentropy
+from playmask.runtime.train.steps.teacher import TaughtHook
 from playmask.tasks.registry import resolve
-
-SOFT: Mapping[type[keras.losses.Loss], SoftTarget] = {
-    keras.losses.SparseCategoricalCrossentropy: SOFTMAX,
-    TagCrossentropy: SOFTMAX,
-    MarginalSpanCrossentropy: SOFTMAX,
-    keras.losses.BinaryCrossentropy: LABELS,
-    MultilabelCrossentropy: LABELS,
-    SparseMultilabelCrossentropy: TABLES,
-    SpanEndsCrossentropy: ENDS,
-    ChanceCrossentropy: CHANCES,
-    keras.losses.MeanSquaredError: NUMBERS,
-}
-"""How far a student's output is from its teacher's, by the loss that the output learns by."""
 
 ANSWERS = (
     *("labels", "multiple", "numbers", "mean", "deviation", "scale", "method", "tags", "scheme"),
@@ -90,8 +63,8 @@ def taught(
         task.network.teacher = None
 
 
-def teacher_of(task: Any, teacher: Any) -> Teacher:
-    """What methods learn from another task.
+def teacher_of(task: Any, teacher: Any) -> keras.Model:
+    """The network of another task, which methods learn from.
 
     Raises: ConfigError where the two do not answer the same, or not on the same tokens
     """
@@ -107,20 +80,7 @@ def teacher_of(task: Any, teacher: Any) -> Teacher:
                 f"student the same."
             )
     _check_inputs(task, teacher)
-    objective = task.objective
-    soft = {name: _soft(task, loss) for name, loss in objective.losses.items()}
-    weights = {name: float((objective.weights or {}).get(name, 1.0)) for name in soft}
-    return Teacher(teacher.network, soft, weights)
-
-
-def _soft(task: Any, loss: keras.losses.Loss) -> SoftTarget:
-    for kind in type(loss).__mro__:
-        if kind in SOFT:
-            return SOFT[kind]
-    raise ConfigError(
-        f"A task {task.name!r} learns by {type(loss).__name__}, for which no distance from a "
-        "teacher's answer is known."
-    )
+    return teacher.network
 
 
 def _check_inputs(task: Any, teacher: Any) -> None:

@@ -30,8 +30,8 @@ def texts_in(inputs: Mapping[str, Any]) -> Tensors | None:
 class Diverging(Protocol):
     """How far two outputs of a task are apart, see `labelling.divergences`."""
 
-    def kl(self, p: Any, q: Any, valid: Any) -> Any:
-        """Nats of each text (B,), or of each of its tokens (B, T)."""
+    def softened(self, p: Any, q: Any, valid: Any, temperature: float) -> Any:
+        """Nats of each text (B,), or of each of its tokens (B, T), at a temperature."""
 
     def distribution(self, scores: Any) -> Any:
         """The probabilities that scores stand for, or numbers as they are."""
@@ -150,24 +150,22 @@ class Step(NamedTuple):
 
         return run
 
-    def divergence(self, p: Tensors, q: Tensors) -> Any:
+    def divergence(self, p: Tensors, q: Tensors, temperature: float = 1.0) -> Any:
         """KL(p ‖ q) of two outputs in nats: the mean by the batch's weights, the losses' weights.
 
-        Of numbers the squared difference.
+        Of numbers the squared difference; temperature: by which logits are divided
         """
-        return self._compared(p, q, lambda each, one, other, valid: each.kl(one, other, valid))
+        valid, total = self.network.transformer.valid(self.inputs), 0.0
+        for name, learnt in self.network.learnt.items():
+            assert learnt.divergence is not None  # `OpenStep.check` has seen to it
+            each = learnt.divergence.softened(p[name], q[name], valid, temperature)
+            weights = self.weights.get(name) if isinstance(self.weights, dict) else self.weights
+            total = total + learnt.weight * weighted_mean(each, weights)
+        return total
 
     def symmetric_divergence(self, p: Tensors, q: Tensors) -> Any:
         """The mean of KL(p ‖ q) and KL(q ‖ p)."""
         return (self.divergence(p, q) + self.divergence(q, p)) / 2
-
-    def _compared(self, p: Tensors, q: Tensors, compare: Callable[..., Any]) -> Any:
-        valid, total = self.network.transformer.valid(self.inputs), 0.0
-        for name, learnt in self.network.learnt.items():
-            each = compare(learnt.divergence, p[name], q[name], valid)
-            weights = self.weights.get(name) if isinstance(self.weights, dict) else self.weights
-            total = total + learnt.weight * weighted_mean(each, weights)
-        return total
 
     def zero_embeddings(self) -> Any:
         """What changes no embedding, as the input `extra`: zeros (B, T, E)."""

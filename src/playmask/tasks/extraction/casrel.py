@@ -177,7 +177,7 @@ class SpanEndsCrossentropy(keras.losses.Loss):
     y_true (B, T, …, 2): 1, 0, or -1 for padding; y_pred: log-probabilities
     """
 
-    divergence = Divergence(_ends_kl, ops.exp)
+    divergence = Divergence(_ends_kl, ops.exp, logits=False)
 
     def __init__(self) -> None:
         super().__init__(reduction="mean_with_sample_weight", name="ends")

@@ -30,7 +30,9 @@ TWO_WAYS: Candidates = ((PAIR, NEGATIVE), (TEXT,))
 
 
 VECTORS = Divergence(
-    lambda p, q, valid: ops.sum(ops.square(unit_length(p) - unit_length(q)), axis=-1), unit_length
+    lambda p, q, valid: ops.sum(ops.square(unit_length(p) - unit_length(q)), axis=-1),
+    unit_length,
+    logits=False,
 )
 """Of vectors: the squared distance between their directions, 2 · (1 - cosine)."""
 

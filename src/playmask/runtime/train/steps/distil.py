@@ -8,7 +8,7 @@ from keras import ops
 from playmask.errors import ConfigError, nearest
 from playmask.model.block import Record
 from playmask.runtime.train.hooks import OpenStep, Step, recorded_states, stacks_of
-from playmask.runtime.train.steps.soft_targets import DISTANCES, mean_over_tokens
+from playmask.runtime.train.steps.state_distances import DISTANCES, mean_over_tokens
 from playmask.runtime.train.steps.teacher import TaughtHook
 
 
@@ -34,6 +34,8 @@ class Distillation(TaughtHook):
         1
 
     """
+
+    compares = True
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class Distillation(TaughtHook):
         super().begin(network)
         if not self.records:
             return
-        both = [*zip(stacks_of(network), stacks_of(self.teacher.network), strict=True)]
+        both = [*zip(stacks_of(network), stacks_of(self.teacher), strict=True)]
         self.pairs = [self._pairs(len(s.stored_as), len(t.stored_as)) for s, t in both]
         self.projections = {}
         draw = keras.initializers.GlorotUniform()
@@ -86,7 +88,7 @@ class Distillation(TaughtHook):
 
     def end(self, network: OpenStep) -> None:
         """Record nothing any more."""
-        both = [network] if self._teacher is None else [network, self._teacher.network]
+        both = [network] if self._teacher is None else [network, self._teacher]
         for stack in (stack for each in both for stack in stacks_of(each)):
             stack.record = None
         super().end(network)
@@ -108,16 +110,13 @@ class Distillation(TaughtHook):
 
     def add_loss(self, step: Step) -> Any:
         """What the teacher adds to the task's loss, whose own weight changes too."""
-        teacher = self.teacher
-        answers = teacher.network(step.inputs, training=False)
-        states = recorded_states(teacher.network) if self.records else ()
+        answers = self.teacher(step.inputs, training=False)
+        states = recorded_states(self.teacher) if self.records else ()
         loss = (self.parts["targets"] - 1.0) * step.loss
-        for name, soft in teacher.soft.items():
-            if self.parts["logits"]:
-                target = ops.stop_gradient(answers[name])
-                each = soft.divergence(target, step.outputs[name], self.temperature)
-                mean = _weighted(soft.of_text(each, _tokens(step, name)), step, name)
-                loss = loss + self.parts["logits"] * teacher.weights[name] * mean
+        if self.parts["logits"]:
+            targets = keras.tree.map_structure(ops.stop_gradient, answers)
+            apart = step.divergence(targets, step.outputs, self.temperature)
+            loss = loss + self.parts["logits"] * apart
         for stack, pairs in enumerate(self.pairs if self.records else ()):
             loss = loss + self._of_states(step, stack, pairs, step.states[stack], states[stack])
         return loss
@@ -134,21 +133,15 @@ class Distillation(TaughtHook):
             each = self.distance(ops.stop_gradient(teacher[other]), own)
             count = tokens[:, : each.shape[1]]
             weight = self.parts["hidden"] / blocks if mine else self.parts["embeddings"]
-            total = total + weight * _weighted(mean_over_tokens(each, count), step, None)
+            total = total + weight * _weighted(mean_over_tokens(each, count), step)
         return total
 
 
-def _tokens(step: Step, name: str) -> Any:
-    """How much each token of an output counts: by the batch's weights, or where there is a text."""
-    weights = step.weights[name] if isinstance(step.weights, dict) else step.weights
-    return weights if len(weights.shape) == 2 else step.inputs["valid"]
-
-
-def _weighted(values: Any, step: Step, name: str | None) -> Any:
+def _weighted(values: Any, step: Step) -> Any:
     """The mean of a value of each text, (B,), by the texts' weights."""
     weights = step.weights
     if isinstance(weights, dict):
-        weights = weights[name] if name in weights else next(iter(weights.values()))
+        weights = next(iter(weights.values()))
     weights = ops.cast(weights, "float32")
     if len(weights.shape) == 2:  # of tokens
         weights = ops.sum(weights, axis=1)

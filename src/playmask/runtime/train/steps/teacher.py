@@ -1,35 +1,23 @@
 """What methods share that learn from another model, which takes part in each step unchanged."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from playmask.errors import ConfigError
 from playmask.runtime.train.hooks import OpenStep, StepHook
-from playmask.runtime.train.steps.soft_targets import SoftTarget
-
-
-class Teacher(NamedTuple):
-    """Another network of the same answers, and how far each output of the two is apart.
-
-    weights: how much each output counts
-    """
-
-    network: keras.Model
-    soft: Mapping[str, SoftTarget]
-    weights: Mapping[str, float]
 
 
 class TaughtHook(StepHook):
     """A method that needs `fit(teacher=…)`; the teacher does not learn, and is not saved."""
 
     frozen: Sequence[Any] = ()
-    _teacher: Teacher | None = None
+    _teacher: keras.Model | None = None
 
     @property
-    def teacher(self) -> Teacher:
-        """What takes part in the training that runs."""
+    def teacher(self) -> keras.Model:
+        """The network that takes part in the training that runs."""
         assert self._teacher is not None
         return self._teacher
 
@@ -41,10 +29,10 @@ class TaughtHook(StepHook):
                 "--teacher DIR."
             )
         self._teacher = teacher = network.teacher()
-        self.frozen = [v for v in teacher.network.variables if v.trainable]
+        self.frozen = [v for v in teacher.variables if v.trainable]
         for variable in self.frozen:
             variable.trainable = False
-        network.hook_variables.lend(teacher.network.variables)
+        network.hook_variables.lend(teacher.variables)
 
     def end(self, network: OpenStep) -> None:
         """Leave the teacher as it came."""

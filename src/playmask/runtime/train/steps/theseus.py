@@ -48,7 +48,7 @@ class Theseus(TaughtHook):
     def begin(self, network: OpenStep) -> None:
         """Put the teacher's blocks in the places of the task's."""
         super().begin(network)
-        student, teacher = network.transformer, self.teacher.network.transformer
+        student, teacher = network.transformer, self.teacher.transformer
         a, b = student.architecture, teacher.architecture
         if a.depth != self.blocks:
             raise ConfigError(
