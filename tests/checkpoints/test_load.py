@@ -440,3 +440,19 @@ def test_a_copy_does_not_change_with_its_file(harm, tmp_path):
     command = [sys.executable, "-c", OVER, paths[0], "copy", harm, paths[1]]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.parametrize("case", ["bert4keras/bert_pool_nsp_mlm", "transformers/albert_mlm"])
+def test_some_blocks_are_loaded(case, request):
+    """As if the others were left out of what is loaded whole; of shared ones too."""
+    path = request.config.rootpath / "tests/oracles" / case
+    inputs = {"tokens": np.arange(1, 9)[None]}
+    whole, some = playmask.load(path, heads=[]), playmask.load(path, heads=[], blocks=[1])
+    copy = playmask.keep_blocks(whole, [1])
+    assert some.architecture == copy.architecture and some.architecture.depth == 1
+    outputs = [numpy_of(model(inputs)["hidden"]) for model in (some, copy, whole)]
+    assert np.array_equal(*outputs[:2]) and not np.array_equal(*outputs[1:])
+    left = {item.reason for item in some.report.ignored if "layer_0" in item.theirs}
+    assert left <= {"not in the changed architecture"} and not some.report.fresh
+    with pytest.raises(ConfigError, match="numbers from 0 to 1 in rising order"):
+        playmask.load(path, blocks=[2])
