@@ -38,6 +38,7 @@ NAMES = (
     "tokenizers.md",
     "training/data.md",
     "training/optimizers.md",
+    "training/memory.md",
     "training/compression.md",
     "training/lora.md",
     "training/watching.md",

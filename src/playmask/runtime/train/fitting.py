@@ -32,6 +32,8 @@ from playmask.runtime.train.rematerialization import rematerializing
 from playmask.runtime.train.units import size_in_bytes
 from playmask.runtime.train.watching.watch import Watch, measure_of
 
+UNWATCHED = Watch()
+
 
 class TrainingPlan(NamedTuple):
     """How to train, on which data (a fingerprint of them), and whether to go on with a training."""
@@ -95,7 +97,7 @@ def prepared(
     options: TrainingOptions,
     grouping: Grouping,
     callbacks: Sequence[Any],
-    watch: Watch = Watch(),
+    watch: Watch = UNWATCHED,
 ) -> Iterator[None]:
     """Compile a task's network for a training, and let it compute as that asks meanwhile."""
     network = task.network

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from playmask.runtime.train.accumulation import GroupedBatches
 from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.train.accumulation import GroupedBatches
 from playmask.runtime.train.backup import Position
 
 

@@ -39,9 +39,7 @@ def _set_policy(layers: list[Any], policy: str) -> None:
         layer.dtype_policy = policy
 
 
-def scaled(
-    optimizer: keras.optimizers.Optimizer, precision: str
-) -> keras.optimizers.Optimizer:
+def scaled(optimizer: keras.optimizers.Optimizer, precision: str) -> keras.optimizers.Optimizer:
     """An optimizer whose losses are scaled so that gradients in float16 do not vanish.
 
     A step whose gradients are not finite is left out, and the scale halved.
