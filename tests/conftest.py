@@ -40,6 +40,7 @@ BOTH = (
     "tests/generation/test_search.py",
     "tests/tasks/test_compression_formulas.py",
     "tests/tasks/test_gradient_norm.py",
+    "tests/tasks/test_memory_and_time.py",
     "tests/tasks/test_published",
     "tests/tasks/test_robust_steps.py",
     "tests/tasks/test_trained_heads.py",

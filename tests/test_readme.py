@@ -39,6 +39,7 @@ NAMES = (
     "training/adversarial.md",
     "training/data.md",
     "training/optimizers.md",
+    "training/memory.md",
     "training/compression.md",
     "training/lora.md",
     "training/watching.md",

@@ -14,7 +14,7 @@ from crashes.disk import Full, before_each, content, leftovers, states
 from playmask.errors import CheckpointError, ConfigError
 from playmask.files.commits import COMMIT, committing, recover
 from playmask.runtime.train import keeping
-from playmask.runtime.train.backup import finished_epochs, is_finished
+from playmask.runtime.train.backup import finished_epochs, is_finished, position_in
 from tasks.test_classify import new_task, reviews, same_weights
 
 TRAIN, VALID = reviews(64), reviews(32, seed=1)
@@ -175,3 +175,16 @@ def test_a_history_is_json_whatever_was_measured(tmp_path):
     text = (tmp_path / "training.json").read_text()
     assert json.loads(text, parse_constant=pytest.fail)["val_f1"] == [None, 0.5]
     np.testing.assert_equal(read_history(tmp_path), history)
+
+
+def test_every_state_within_an_epoch_is_one_to_go_on_from(tmp_path):
+    """Before every file operation of a save in the first epoch: nothing, or batch 1, or the end."""
+    out = tmp_path / "out"
+    with states(out, tmp_path / "states") as copies:
+        new_task().fit(TRAIN, directory=out, **PLAN | {"epochs": 1, "save_every": 1})
+    positions = []
+    for copy in copies:
+        positions.append(position_in(copy))
+        if positions[-1] is not None:
+            playmask.load_task(copy)
+    assert [*dict.fromkeys(positions)] == [None, (0, 1), (1, 0)]

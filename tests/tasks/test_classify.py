@@ -153,9 +153,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path):
         reviews(128), reviews(32, seed=1), directory=tmp_path / "cut", resume=True, **plan
     )
     assert len(history["loss"]) == 4
-    assert history["val_loss"][:2] == wanted["val_loss"][:2]
-    # Dropout draws other numbers after a restart, so the rest is close, not equal.
-    assert np.allclose(history["val_loss"], wanted["val_loss"], atol=0.2)
+    assert history == wanted  # the seeds of dropout go on, too
     assert same_weights(playmask.load_task(tmp_path / "cut"), resumed)
 
 
@@ -164,8 +162,8 @@ def test_an_interruption_while_the_backup_is_written(tmp_path, monkeypatch):
     plan = QUICK | {"epochs": 3, "directory": tmp_path}
     whole = backup.write_state
 
-    def cut(file, network):
-        whole(file, network)
+    def cut(file, network, more):
+        whole(file, network, more)
         if "epochs-2" in str(file):
             data = file.read_bytes()
             file.write_bytes(data[: len(data) // 2])

@@ -16,7 +16,7 @@ def recomputed(layer: keras.layers.Layer, *arguments: Any, **options: Any) -> An
     weights = layer.weights
     known = {id(weight) for weight in weights}
     seeds = [variable for variable in layer.variables if id(variable) not in known]
-    drawn = [(seed, keras.ops.convert_to_tensor(seed.value)) for seed in seeds]
+    drawn = [(seed, keras.ops.copy(seed.value)) for seed in seeds]  # the seeds go on, these stay
     results: list[Any] = []
 
     def pure(*values: Any) -> list[Any]:

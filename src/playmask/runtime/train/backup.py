@@ -120,7 +120,7 @@ def state_of(network: keras.Model) -> list[Any]:
 
 
 def write_state(file: Path, network: keras.Model, more: Iterable[Any] = ()) -> None:
-    """Write a training's state, and more variables, as the bytes of arrays of any dtype."""
+    """Write a training's state, and more variables, as the bytes of arrays, of whatever dtype."""
     arrays = [
         np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value)).reshape(-1)
         for variable in (*state_of(network), *more)

@@ -32,7 +32,7 @@ from playmask.runtime.train.rematerialization import rematerializing
 from playmask.runtime.train.units import size_in_bytes
 from playmask.runtime.train.watching.watch import Watch, measure_of
 
-NOBODY = Watch()
+UNWATCHED = Watch()
 
 
 class TrainingPlan(NamedTuple):
@@ -97,7 +97,7 @@ def prepared(
     options: TrainingOptions,
     batches: Batches,
     callbacks: Sequence[Any],
-    watch: Watch = NOBODY,
+    watch: Watch = UNWATCHED,
 ) -> Iterator[None]:
     """Compile a task's network for a training, and let it compute as that asks meanwhile."""
     network, grouping = task.network, Grouping(len(batches), options.accumulate)

@@ -1,7 +1,7 @@
 """Limits of a training: how many updates it makes, how long it may take, where it is backed up."""
 
-import time
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import keras
@@ -31,7 +31,7 @@ class Limits(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Start the clock."""
         self.late = False
-        self.begin = time.monotonic()
+        self.begin = monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Count the batches of the epoch."""
@@ -44,8 +44,7 @@ class Limits(keras.callbacks.Callback):
         """
         epoch = self.position.epoch
         self.position = Position(epoch, batch + 1)
-        updated = batch > 0 and batch % self.grouping.size == 0
-        if self.every and updated and self.grouping.updates_until(epoch, batch) % self.every == 0:
+        if self._is_due(epoch, batch):
             self.save(Position(epoch, batch))
         if self.grouping.ends(batch) and not self.model.stop_training:
             updates = self.grouping.updates_until(epoch, batch + 1)
@@ -53,8 +52,14 @@ class Limits(keras.callbacks.Callback):
             self.late = not last and self.seconds is not None and self._elapsed() > self.seconds
             self.model.stop_training = last or self.late
 
+    def _is_due(self, epoch: int, batch: int) -> bool:
+        """Whether to save before a batch: behind a whole number of updates; epochs' ends are."""
+        if self.every is None or not batch or batch % self.grouping.size:
+            return False
+        return self.grouping.updates_until(epoch, batch) % self.every == 0
+
     def _elapsed(self) -> float:
-        return time.monotonic() - self.begin
+        return monotonic() - self.begin
 
     def next(self) -> Position:
         """Where a training goes on after the batches that are done."""

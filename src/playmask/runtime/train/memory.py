@@ -30,7 +30,7 @@ def largest_batch_size(cost: Callable[[int], int], limit: int, most: int) -> int
         size = _rounded(size * 7 // 8 if size > LARGE else size - 1)
     if size <= 1 and cost(1) > limit:
         raise ConfigError(
-            f"A step with one text takes {cost(1):,} bytes, more than the {limit:,} there are. "
+            f"A step with one text takes {cost(1):,} bytes, more than the memory of {limit:,}. "
             "Give more, a smaller max_length, rematerialize=True, or precision='bfloat16'."
         )
     return size
@@ -63,10 +63,10 @@ def step_bytes(network: keras.Model, batch: Batch) -> int:
 def _compiled(network: Any, batch: Batch) -> int:
     import jax
 
-    struct: Any = jax.ShapeDtypeStruct
     kinds = "trainable", "non_trainable", "optimizer", "metrics"
     state = network._get_jax_state(**{f"{kind}_variables": True for kind in kinds})
-    shapes = jax.tree.map(lambda x: struct(x.shape, x.dtype), (state, batch))
+    kind: Any = jax.ShapeDtypeStruct
+    shapes = jax.tree.map(lambda x: kind(x.shape, x.dtype), (state, batch))
     step = jax.jit(network.train_step, donate_argnums=0)
     sizes: Any = step.lower(*shapes).compile().memory_analysis()
     return int(

@@ -13,8 +13,8 @@ from playmask.model.block import Stack
 def rematerializing(network: keras.Model, *, on: bool) -> Iterator[None]:
     """Let the blocks of a network be computed anew in the backward pass of its training steps.
 
-    A block then leaves its input alone in memory until its gradient is taken, for a third more
-    work.
+    A block then leaves its input alone in memory until its gradient is taken; the work is a
+    third more.
     Source: Chen et al. 2016
     Raises: ConfigError where there are no blocks of a Transformer
     """

@@ -73,10 +73,12 @@ def _weighted_mean(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
 def _max(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
     # The gradient of `ops.max` compares with the maximum; where XLA computes the hidden states once
     # more for that, they may be rounded otherwise, and no place, or a wrong one, gets the gradient.
-    hidden = ops.where(valid, outputs["hidden"], HIDDEN)
+    hidden = ops.where(valid, ops.cast(outputs["hidden"], "float32"), HIDDEN)
     first = ops.expand_dims(ops.argmax(hidden, axis=1), 1)
     places = ops.arange(ops.shape(hidden)[1], dtype=first.dtype)[None, :, None]
-    return ops.sum(ops.where(places == first, hidden, 0.0), axis=1)
+    return ops.cast(
+        ops.sum(ops.where(places == first, hidden, 0.0), axis=1), outputs["hidden"].dtype
+    )
 
 
 def _last(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
