@@ -207,6 +207,15 @@ def test_optimizers_and_averages_run(tmp_path):
     assert lines[4].endswith("has 'embedings' in its name. Did you mean 'embeddings'?")
 
 
+def test_memory_and_time_run(tmp_path):
+    assert run(ROOT / "docs" / "training" / "memory.md", tmp_path).splitlines() == [
+        "['accuracy', 'loss']",
+        "{'float32'}",
+        "16",
+        "2",
+    ]
+
+
 def test_published_models_run(tmp_path):
     tags = "tag ['O', 'B-PER', 'I-PER', 'B-LOC', 'I-LOC']"
     assert run(ROOT / "docs" / "published.md", tmp_path).splitlines() == [

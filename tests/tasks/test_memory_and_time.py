@@ -8,13 +8,12 @@ from keras import ops
 import playmask
 from comparing import TINY, numpy_of
 from playmask.errors import ConfigError
-from playmask.runtime.train import fitting, limits
+from playmask.runtime.train import fitting
 from playmask.runtime.train.accumulation import Grouping, weighed
 from playmask.runtime.train.backup import position_in, state_of
 from playmask.runtime.train.hooks import StepHook
-from playmask.runtime.train.memory import largest_batch_size, step_bytes
+from playmask.runtime.train.memory import step_bytes
 from playmask.runtime.train.options import TrainingOptions
-from playmask.runtime.train.units import seconds, size_in_bytes
 from playmask.tokenizers import Tokenizer
 from tasks.test_classify import BAD, FILLER, GOOD, reviews, weights_of
 
@@ -127,7 +126,7 @@ def test_precision_is_of_the_steps_and_weights_stay_float32(precision, tmp_path,
     assert seen[0][0] == precision and "float32" in seen[0][1]
     assert all(v.dtype == "float32" for v in task.network.trainable_variables)
     assert task.transformer.blocks.stored[0].compute_dtype == "float32"
-    assert 0 < largest(plain, weights_of(task)) < 0.02
+    assert 0 < largest(plain, weights_of(task)) < 0.05  # a step of 0.1 gradients, in 8 bits
     again = playmask.load_task(tmp_path)
     assert again.predict(texts) == task.predict(texts)  # both compute in float32
 
@@ -159,48 +158,6 @@ def bytes_of(**options):
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX says what a step will take")
 def test_rematerialised_blocks_take_less_memory():
     assert bytes_of(rematerialize=True) < 0.75 * bytes_of()
-
-
-def test_the_largest_batch_within_a_memory():
-    sizes = []
-
-    def cost(size):
-        sizes.append(size)
-        return 1000 + 100 * size + (size > 40) * 500
-
-    assert largest_batch_size(cost, 5000, 10_000) == 40 and len(sizes) < 6
-    assert largest_batch_size(cost, 5000, 20) == 16
-    assert largest_batch_size(cost, 1350, 99) == 3
-    with pytest.raises(ConfigError, match="one text takes 1,100 bytes"):
-        largest_batch_size(cost, 1050, 99)
-
-
-def test_a_batch_size_is_chosen_and_said():
-    task = new_task()
-    before = weights_of(task)
-    task.fit(TEXTS, memory="64G", max_steps=1, **PLAN | {"learning_rate": 1e-7})
-    assert task.training.batch_size == 24 and largest(before, weights_of(task)) < 1e-6
-    with pytest.raises(ConfigError, match="more than the memory of 1,024"):
-        new_task().fit(TEXTS, memory="1K", **PLAN)
-
-
-@pytest.mark.parametrize(("text", "value"), [("90s", 90), ("1h30m", 5400), ("0.5h", 1800)])
-def test_durations(text, value):
-    assert seconds(text) == value
-
-
-def test_sizes_and_what_is_none():
-    assert [size_in_bytes(each) for each in ("8G", "1.5MB", "2KiB")] == [2**33, 1572864, 2048]
-    for options in ({"time_limit": "soon"}, {"memory": "much"}, {"precision": "int8"}):
-        with pytest.raises(ConfigError, match=next(iter(options.values()))):
-            TrainingOptions(**options)
-
-
-def test_a_training_ends_with_its_last_step():
-    counting = Counting()
-    _, history = trained(counting, batch_size=4, accumulate=2, epochs=3, max_steps=4)
-    assert counting.updates == 4 and len(history["loss"]) == 2
-    assert counting.rate == pytest.approx(0, abs=1e-9)
 
 
 class Killed(keras.callbacks.Callback):
@@ -239,23 +196,3 @@ def test_what_goes_on_within_an_epoch_is_bit_for_bit_what_would_have_been(tmp_pa
     assert again == history
     assert all(np.array_equal(*both) for both in zip(whole.state, after.state, strict=True))
     assert position_in(tmp_path) is None
-
-
-def test_when_time_is_over_it_can_go_on(tmp_path, monkeypatch):
-    """In the first epoch, before any is whole: what is there is measured, kept, and taken up."""
-    whole, after = Killed(), Killed()
-    new_task(0.3).fit(TEXTS, callbacks=[whole], **WHOLE)
-    clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(limits, "monotonic", lambda: next(clock))
-    limit = WHOLE | {"time_limit": "15s", "directory": tmp_path, "save_every": None}
-    first = new_task(0.3)
-    history = first.fit(TEXTS, TEXTS[:8], **limit)
-    assert len(history["val_loss"]) == 1 and position_in(tmp_path) == (0, 4)
-    assert np.array_equal(*(weights_of(t)["task/labels/kernel"] for t in (
-        first, playmask.load_task(tmp_path)
-    )))  # fmt: skip
-    monkeypatch.undo()
-    task = new_task(seed=99, dropout=0.3)
-    rest = task.fit(TEXTS, TEXTS[:8], callbacks=[after], resume=True, **limit)
-    assert len(rest["val_loss"]) == 3  # where it stopped, and two epochs
-    assert all(np.array_equal(*both) for both in zip(whole.state, after.state, strict=True))
