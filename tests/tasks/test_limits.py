@@ -10,7 +10,7 @@ from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.memory import largest_batch_size
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.units import seconds, size_in_bytes
-from tasks.test_classify import weights_of
+from tasks.test_classify import reviews, weights_of
 from tasks.test_memory_and_time import (
     PLAN,
     TEXTS,
@@ -85,3 +85,17 @@ def test_when_time_is_over_it_can_go_on(tmp_path, monkeypatch):
     rest = task.fit(TEXTS, TEXTS[:8], callbacks=[after], resume=True, **limit)
     assert len(rest["val_loss"]) == 3  # where it stopped, and two epochs
     assert all(np.array_equal(*both) for both in zip(whole.state, after.state, strict=True))
+
+
+class Counted(playmask.WeightAveraging):
+    """Notes how many updates a training has."""
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.length = self._length()
+
+
+def test_methods_count_updates_where_batches_are_accumulated():
+    task, hook = new_task(), Counted(0.5)
+    task.fit(reviews(40), epochs=2, batch_size=8, accumulate=2, callbacks=[hook], verbose=0)
+    assert hook.length == (6, 3)  # 5 batches are 3 updates an epoch

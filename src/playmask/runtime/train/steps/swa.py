@@ -8,7 +8,7 @@ from keras import ops
 from playmask.errors import ConfigError
 from playmask.runtime.train.averages import Averaging
 from playmask.runtime.train.hooks import OpenStep
-from playmask.runtime.train.steps.updates import copies, value_of
+from playmask.runtime.train.steps.updates import copies, updates_of_epoch, value_of
 
 
 class WeightAveraging(Averaging):
@@ -52,8 +52,8 @@ class WeightAveraging(Averaging):
             )
 
     def _length(self) -> tuple[int, int]:
-        """The steps of the training, and those between two moments."""
-        epoch = self.params["steps"]
+        """The updates of the training, and those between two moments."""
+        epoch = updates_of_epoch(self)
         return self.params["epochs"] * epoch, self.every or epoch
 
     def after_update(self, network: OpenStep) -> None:

@@ -11,6 +11,7 @@ from playmask.model.rng import uniform
 from playmask.model.scene import Attended, Scene
 from playmask.runtime.train.hooks import OpenStep, Step, stacks_of
 from playmask.runtime.train.steps.teacher import TaughtHook
+from playmask.runtime.train.steps.updates import updates_of_epoch
 
 
 class Theseus(TaughtHook):
@@ -82,8 +83,8 @@ class Theseus(TaughtHook):
         return ""
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Learn how many steps there will be."""
-        self.steps = max(1, int(self.params["steps"]) * int(self.params["epochs"]))
+        """Learn how many updates there will be."""
+        self.steps = max(1, updates_of_epoch(self) * int(self.params["epochs"]))
 
     def end(self, network: OpenStep) -> None:
         """The task is the successor alone."""
