@@ -12,7 +12,7 @@ def variants(sizes: Sizes) -> dict[str, Changes]:
     half, move = max(1, sizes.depth // 2), sizes.more.get("move", 0.5)
     return {
         "plain": {},
-        "FGM": {"adversarial": f"fgm:{move:g}"},
+        "FGM": {"adversarial": f"fgm:{move:g},of=table"},
         "gradient penalty": {"adversarial": "penalty:1"},
         "R-Drop": {"r_drop": 4},
         "R-Drop, unlabelled texts": {"r_drop": 4, "beside": True},
@@ -117,6 +117,8 @@ EXPERIMENT = Experiment(
     notes=(
         "All start from the encoder that --model names, its first blocks and the tokens of the "
         "texts; without one, which smoke allows, from a small one of random weights.",
+        "FGM moves the token table as the post does (of=table); R-Drop's factor is the paper's, twice "
+        "that of Su's program.",
         "What is learnt from is drawn by the seed, the same for all variants of a seed.",
         "Plain in `sentences` is the in-batch contrast of the pairs with the highest score; the "
         "post's is Sentence-BERT's classification.",
