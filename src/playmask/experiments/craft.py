@@ -117,8 +117,8 @@ EXPERIMENT = Experiment(
     notes=(
         "All start from the encoder that --model names, its first blocks and the tokens of the "
         "texts; without one, which smoke allows, from a small one of random weights.",
-        "FGM moves the token table as the post does (of=table); R-Drop's factor is the paper's, twice "
-        "that of Su's program.",
+        "FGM moves the token table as the post does (of=table); R-Drop's factor is the paper's, "
+        "twice that of Su's program.",
         "What is learnt from is drawn by the seed, the same for all variants of a seed.",
         "Plain in `sentences` is the in-batch contrast of the pairs with the highest score; the "
         "post's is Sentence-BERT's classification.",
