@@ -104,7 +104,7 @@ def names_in(page):
     text = page.read_text(encoding="utf-8")
     if page.name == "CHANGELOG.md":
         text = re.sub(r"^ *\|[^|]*\|", "", text, flags=re.MULTILINE)
-    return set(re.findall(r"\bplaymask(?:\.[A-Za-z_]+)+", text))
+    return set(re.findall(r"\bplaymask(?:\.[A-Za-z_]\w*)+", text))
 
 
 def test_names_that_the_documents_print_resolve_in_a_fresh_process():

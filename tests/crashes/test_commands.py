@@ -68,7 +68,7 @@ def test_a_killed_command_goes_on(killed, epochs, tmp_path):
             assert "is finished; --force begins it anew" in complaint(result)
             continue
         assert result.exit_code == 0, result.stderr
-        begun = re.findall(rf"Epoch (\d)/{EPOCHS}", result.output)
+        begun = re.findall(rf"epoch (\d) of {EPOCHS}:", result.stderr)
         assert begun[0] == str((epochs or 0) + 1)
         assert ("going on after epoch" in result.stderr) == (epochs is not None)
         if epochs is not None:

@@ -92,10 +92,41 @@ class Counted(playmask.WeightAveraging):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.length = self._length()
+        self.length = self._length(self.model)
 
 
 def test_methods_count_updates_where_batches_are_accumulated():
     task, hook = new_task(), Counted(0.5)
     task.fit(reviews(40), epochs=2, batch_size=8, accumulate=2, callbacks=[hook], verbose=0)
     assert hook.length == (6, 3)  # 5 batches are 3 updates an epoch
+    limited = {"epochs": 9, "max_steps": 4}
+    task.fit(reviews(40), batch_size=8, accumulate=2, callbacks=[hook], verbose=0, **limited)
+    assert hook.length == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"lora": "rank=2", "unfreeze": "epochs=1"}, "lora trains adapters alone"),
+        ({"accumulate": 2, "unfreeze": "epochs=1"}, "between batches of one update"),
+        ({"accumulate": 2, "adversarial": "penalty:1"}, "leave accumulate out"),
+        ({"precision": "float16", "adversarial": "fgm:0.5"}, "precision='bfloat16'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(options, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        new_task().fit(reviews(16), epochs=1, verbose=0, **options)
+
+
+def test_averages_hold_the_adapters_that_learn():
+    """LoRA begins before what copies the weights that are trained."""
+
+    class Pairs(playmask.MovingAverage):
+        def begin(self, network):
+            super().begin(network)
+            self.names = [weight.path for weight, _ in self.pairs]
+
+    task, hook = new_task(), Pairs(0.9)
+    task.fit(reviews(16), epochs=1, lora="rank=2", callbacks=[hook], verbose=0)
+    assert sum("lora" in name for name in hook.names) == 8  # two of each of four projections
+    assert not any(name.endswith("kernel") and "blocks" in name for name in hook.names)

@@ -26,7 +26,7 @@ class Small(OpenStep):
         self.optimizer = SimpleNamespace(
             iterations=keras.Variable(0, dtype="int32", trainable=False)
         )
-        hook.set_params({"epochs": 2, "steps": 4})
+        self.updates, self.updates_of_epoch = 8, 4
         self.hook = hook
         hook.begin(self)
 

@@ -5,6 +5,7 @@ long, memory doubles, and training is not seen.
 """
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -32,15 +33,17 @@ class Compiled:
     def __init__(self, model: keras.Model, function: Function, donate: Sequence[int] = ()) -> None:
         self.traces = 0
         self.weights = weights_of(model)
-        self._compile = partial(for_backend(_BACKENDS), model, function, self._count, donate)
-        self._transformer = getattr(model, "transformer", model)
+        self._compile = partial(
+            for_backend(_BACKENDS), function=function, count=self._count, donate=donate
+        )
+        self._model = weakref.ref(model)  # what is compiled for a model does not keep it alive
         self._lock = threading.Lock()
-        self._begin()
+        self._begin(model)
 
-    def _begin(self) -> None:
+    def _begin(self, model: keras.Model) -> None:
         """Compile for the weights that there are now."""
-        self._structure = self._current()
-        self._run = self._compile()
+        self._structure = _structure_of(model)
+        self._run = self._compile(model)
         self._known: set[Any] = set()
 
     def __call__(self, *arguments: Any) -> Any:
@@ -52,9 +55,10 @@ class Compiled:
         """The same for a caller who reads the weights already, in whatever thread."""
         shapes = keras.tree.map_structure(lambda x: (tuple(x.shape), str(x.dtype)), arguments)
         key = str(shapes)
-        if self._structure != self._current():
+        model = self._model()
+        if model is not None and self._structure != _structure_of(model):
             with self._lock:
-                self._begin()
+                self._begin(model)
         if key in self._known:
             return self._run(*arguments)
         with self._lock:
@@ -62,12 +66,14 @@ class Compiled:
             self._known.add(key)
         return result
 
-    def _current(self) -> Any:
-        model = self._transformer
-        return getattr(model, "structure", None), model.dtype_policy.name
-
     def _count(self) -> None:
         self.traces += 1
+
+
+def _structure_of(model: keras.Model) -> tuple[Any, str]:
+    """What a program was compiled for: how often adapters came or went, and the precision."""
+    transformer = getattr(model, "transformer", model)
+    return getattr(transformer, "structure", None), transformer.dtype_policy.name
 
 
 def _jax(

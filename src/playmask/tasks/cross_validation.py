@@ -85,8 +85,7 @@ def cross_validate(
 
     """
     options = (options or TrainingOptions()).change(**changes)
-    if options.stream:
-        raise ConfigError("Folds divide examples that are held; leave stream out.")
+    _check(options)
     task = new_task()
     examples: Examples[Any] = limited(task.read(data), options.limit)
     options = options.change(limit=None)
@@ -112,6 +111,18 @@ def cross_validate(
         record.add(task.evaluate(examples.chosen(held)))
         task = None
     return CrossValidation(tuple(record.scores), None if directory is None else Path(directory))
+
+
+def _check(options: TrainingOptions) -> None:
+    """Refuse what folds cannot have; raises ConfigError."""
+    if options.stream:
+        raise ConfigError("Folds divide examples that are held; leave stream out.")
+    if options.time_limit is not None:
+        raise ConfigError(
+            "time_limit leaves trainings that are not finished; leave it out of folds."
+        )
+    if options.label_by_teacher:
+        raise ConfigError("Folds divide labelled examples; label them by the teacher before.")
 
 
 def _another_model(task: Any, before: "weakref.ref[Any] | None") -> "weakref.ref[Any]":

@@ -70,6 +70,8 @@ def teacher_of(task: Any, teacher: Any) -> keras.Model:
     """
     if teacher.network is task.network:
         raise ConfigError("A task cannot be its own teacher; load it once more.")
+    if teacher.transformer is task.transformer:
+        raise ConfigError("Teacher and student stand on the same model; load it once more.")
     if teacher.name != task.name:
         raise ConfigError(f"The teacher is a task {teacher.name!r}, the student {task.name!r}.")
     for name in ANSWERS:

@@ -257,7 +257,11 @@ def loss_changes(
 
 
 def sized(
-    task: Fitted, examples: Any, plan: TrainingPlan, callbacks: Sequence[Any]
+    task: Fitted,
+    examples: Any,
+    plan: TrainingPlan,
+    callbacks: Sequence[Any],
+    texts: Sequence[Any],
 ) -> TrainingOptions:
     """The options of a training, with the batch size that fits where they name a memory.
 
@@ -269,6 +273,7 @@ def sized(
     if plan.resume and before is not None and before.memory == options.memory:
         return options.change(batch_size=before.batch_size)
     batches = task.batches(examples, 1, shuffle=False)
+    join_texts(task, batches, texts, [*methods_of(options), *callbacks])
     size = batch_size_within(task, batches, options, callbacks, most=len(examples))
     return options.change(batch_size=size)
 
@@ -289,7 +294,7 @@ def fit_network(
     texts: without labels, which methods learn from that take some
     """
     with freezing(task.network, plan.options.freeze):
-        options = sized(task, examples, plan, callbacks)
+        options = sized(task, examples, plan, callbacks, texts)
     named = options.unlabelled if isinstance(options.unlabelled, str) else None
     task.training = options.change(unlabelled=named)  # texts themselves are no option
     keras.utils.set_random_seed(options.seed)

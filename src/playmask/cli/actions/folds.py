@@ -62,7 +62,7 @@ def _validated(
             result = cross_validate(
                 make_task,
                 examples,
-                options_of(TrainingOptions, options),
+                options_of(TrainingOptions, {**options, "label_by_teacher": False}),
                 folds=int(job.folds or 0),
                 directory=job.out,
                 resume=job.resume,

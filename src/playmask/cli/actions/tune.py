@@ -112,6 +112,8 @@ def plan(
     """What is searched, whole, and the text of its space; refuses what no trial could do."""
     if job.validation is None:
         raise ConfigError("A search compares trials on validation data; give --validation.")
+    if options["time_limit"] is not None:
+        raise ConfigError("--time-limit leaves trials that are not finished; leave it out.")
     chosen = {name: value for name, value in options.items() if value is not None}
     recipes: list[type[Recipe]] = [
         TrainingOptions,
@@ -186,7 +188,7 @@ def _train(
     options, folder = {**tuning.options, **values}, study.folder(trial)
     examples, checks, settings = tuning.examples(options)
     task = new_task(tuning.kind, settings, options, examples)
-    training = options_of(TrainingOptions, options)
+    training = options_of(TrainingOptions, {**options, "label_by_teacher": False})
     training = training.change(log=tuple(dict.fromkeys((TABLES, *training.log))))
     run = {"format": 1, "trial": trial.number, "options": options}
     make_directory(folder)

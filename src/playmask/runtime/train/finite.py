@@ -28,11 +28,11 @@ class FiniteLoss(keras.callbacks.Callback):
         self.epoch = 0
         self.losses: dict[int, float] = {}  # those that are not finite, by step
         self.ended: set[int] = set()
-        self.checked = 0  # steps, all those before the first whose end was not seen yet
+        self.checked: int | None = None  # the first step whose end was not seen yet
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Begin to count steps."""
-        self.epoch, self.losses, self.ended, self.checked = epoch, {}, set(), 0
+        self.epoch, self.losses, self.ended, self.checked = epoch, {}, set(), None
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Note a loss that is not finite: that of the epoch so far, as one of its steps is not."""
@@ -43,6 +43,8 @@ class FiniteLoss(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Stop where a step had none and those before are seen: threads may change places."""
+        if self.checked is None:
+            self.checked = batch  # a resumed training may begin within an epoch
         while self.checked in self.ended:
             self.ended.remove(self.checked)
             self.checked += 1

@@ -72,7 +72,8 @@ def train(
         position = keep.start(resume=plan.resume)
         if keep.stopped:
             position = Position(options.epochs)
-        running = watch.running(options, epoch=position.epoch, steps=len(batches))
+        done = position.epoch * len(batches) + position.batch
+        running = watch.running(options, done=done, steps=len(batches))
         with _kept(network, keep), running:
             run_epochs(
                 network,
@@ -108,7 +109,10 @@ def prepared(
         _joined(network, hooks, batches, options),
     ):
         updates = options.epochs * grouping.updates
-        optimizer = optimizer_for(network, options, min(updates, options.max_steps or updates))
+        updates = min(updates, options.max_steps or updates)
+        if isinstance(network, OpenStep):
+            network.updates, network.updates_of_epoch = updates, grouping.updates
+        optimizer = optimizer_for(network, options, updates)
         check_one_average(hooks, optimizer)
         optimizer = scaled(optimizer, options.precision)
         task.compile(optimizer if grouping.size == 1 else Accumulating(optimizer, grouping))

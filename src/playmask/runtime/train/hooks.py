@@ -38,6 +38,7 @@ class StepHook(keras.callbacks.Callback):
     """
 
     passive: ClassVar[bool] = False  # whether a training is the same without it
+    adapts: ClassVar[bool] = False  # it changes which weights learn, so it begins before others
     differentiates: ClassVar[bool] = False  # it takes `step.gradients`
     replays: ClassVar[bool] = False  # it takes gradients with the dropout of the step's own pass
     replaces: ClassVar[bool] = False  # what it adds takes the place of the loss itself
@@ -88,6 +89,7 @@ class OpenStep(keras.Model):
     hooks: Sequence[StepHook] = ()
     learnt: Mapping[str, Learnt] = {}
     batches: Any = None
+    updates = updates_of_epoch = 1  # of the training that runs
     accumulates = False  # whether batches are parts of larger ones, see `accumulation.py`
     teacher: Any = None  # gives what methods of `fit(teacher=…)` learn from
     transformer: Any
@@ -105,6 +107,7 @@ class OpenStep(keras.Model):
         if len(replacing := [hook for hook in hooks if hook.replaces]) > 1:
             names = " and ".join(type(hook).__name__ for hook in replacing)
             raise ConfigError(f"{names} each take the loss' place; choose one of them.")
+        hooks = (*sorted(hooks, key=lambda hook: not hook.adapts),)
         self.hook_variables.clear()
         self.hooks, self.step_state, self.batches = hooks, _StepState(), batches
         for number, hook in enumerate(hooks):
@@ -122,6 +125,7 @@ class OpenStep(keras.Model):
 
     def check(self) -> None:
         """See that each hook serves the network, which is compiled by now; raises ConfigError."""
+        coarse = self.transformer.compute_dtype == "float16"
         for hook in self.hooks:
             silent = [name for name, learnt in self.learnt.items() if learnt.divergence is None]
             if hook.compares and (silent or not self.learnt):
@@ -129,6 +133,11 @@ class OpenStep(keras.Model):
                 raise ConfigError(
                     f"{type(hook).__name__} compares two outputs of a task, but nothing says how "
                     f"far two of {what} are apart; give Objective(divergences={{…}})."
+                )
+            if coarse and (hook.differentiates or hook.replays):
+                raise ConfigError(
+                    f"{type(hook).__name__} needs gradients for which float16 is too coarse; take "
+                    "precision='bfloat16'."
                 )
             hook.check(self)
 

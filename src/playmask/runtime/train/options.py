@@ -14,6 +14,13 @@ ROBUST = "Adversarial and consistent"
 MEMORY, DATA, SMALLER = "Memory and time", "Data and losses", "Compression and LoRA"
 WATCHING = "Watching"
 
+CLASHES = {
+    ("lora", "theseus"): "lora trains adapters alone, theseus whole blocks",
+    ("lora", "unfreeze"): "lora trains adapters alone, which unfreeze does not know",
+    ("accumulate", "unfreeze"): "unfreeze may change what learns between batches of one update",
+}
+"""Options that do not go together, and why."""
+
 BELOW_1 = ("label_smoothing", "replace_targets")  # shares, from 0 on
 
 
@@ -218,8 +225,9 @@ class TrainingOptions(Options):
         for field in METHODS:
             if getattr(self, field) != getattr(type(self), field):
                 method_of(field, getattr(self, field))  # refuses what is wrong
-        if self.lora is not None and self.theseus is not None:
-            raise ConfigError("lora trains adapters alone, theseus whole blocks; give one of them.")
+        for pair, reason in CLASHES.items():
+            if all(getattr(self, name) != getattr(type(self), name) for name in pair):
+                raise ConfigError(f"{reason}; give one of them.")
         Measure.of(self.best)
         check_logs(self.log)
         if not 0 < self.learning_rate < 1:

@@ -86,6 +86,11 @@ class Distillation(TaughtHook):
                         name, value, trainable=True
                     )
 
+    def check(self, network: OpenStep) -> None:
+        """Refuse to take a part of a loss away that another method has replaced."""
+        if self.parts["targets"] != 1 and any(hook.replaces for hook in network.hooks):
+            raise ConfigError("Mixup takes the loss' place, so distil's targets are 1 beside it.")
+
     def end(self, network: OpenStep) -> None:
         """Record nothing any more."""
         both = [network] if self._teacher is None else [network, self._teacher]

@@ -29,6 +29,8 @@ class LowRankAdaptation(StepHook):
 
     """
 
+    adapts = True
+
     def __init__(self, rank: int = 8, alpha: float | None = None, pattern: str = "attention"):
         super().__init__()
         if rank < 1:

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from keras import ops
 
-from playmask.runtime.train.hooks import Step, StepHook
+from playmask.errors import ConfigError
+from playmask.runtime.train.hooks import OpenStep, Step, StepHook
 from playmask.runtime.train.moves import above_zero
 
 
@@ -30,6 +31,11 @@ class GradientPenalty(StepHook):
     def __init__(self, epsilon: float = 1.0) -> None:
         super().__init__()
         self.epsilon = above_zero("epsilon", epsilon)
+
+    def check(self, network: OpenStep) -> None:
+        """Refuse parts of a batch: the size of a gradient is that of a whole batch's mean loss."""
+        if network.accumulates:
+            raise ConfigError("The gradient penalty is of a whole batch; leave accumulate out.")
 
     def add_loss(self, step: Step) -> Any:
         """The penalty."""

@@ -8,7 +8,7 @@ from keras import ops
 from playmask.errors import ConfigError
 from playmask.runtime.train.averages import Averaging
 from playmask.runtime.train.hooks import OpenStep
-from playmask.runtime.train.steps.updates import copies, updates_of_epoch, value_of
+from playmask.runtime.train.steps.updates import copies, value_of
 
 
 class WeightAveraging(Averaging):
@@ -44,21 +44,20 @@ class WeightAveraging(Averaging):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """See that there will be a moment to take the weights at."""
-        total, every = self._length()
+        total, every = self._length(self.model)
         if total // every * every <= self.start * total:
             raise ConfigError(
                 f"swa: none of the {total} steps after the first {self.start:g} of them is a "
                 f"multiple of {every}; lower start or every."
             )
 
-    def _length(self) -> tuple[int, int]:
+    def _length(self, network: OpenStep) -> tuple[int, int]:
         """The updates of the training, and those between two moments."""
-        epoch = updates_of_epoch(self)
-        return self.params["epochs"] * epoch, self.every or epoch
+        return network.updates, self.every or network.updates_of_epoch
 
     def after_update(self, network: OpenStep) -> None:
         """Take the weights into the mean, where it is time."""
-        total, every = self._length()
+        total, every = self._length(network)
         steps = self._steps.value + 1
         taken = ops.logical_and(
             ops.greater(steps, int(self.start * total)), ops.equal(steps % every, 0)

@@ -9,9 +9,8 @@ from playmask.errors import ConfigError
 from playmask.model.block import Stack
 from playmask.model.rng import uniform
 from playmask.model.scene import Attended, Scene
-from playmask.runtime.train.hooks import OpenStep, Step, stacks_of
+from playmask.runtime.train.hooks import OpenStep, stacks_of
 from playmask.runtime.train.steps.teacher import TaughtHook
-from playmask.runtime.train.steps.updates import updates_of_epoch
 
 
 class Theseus(TaughtHook):
@@ -84,7 +83,7 @@ class Theseus(TaughtHook):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Learn how many updates there will be."""
-        self.steps = max(1, updates_of_epoch(self) * int(self.params["epochs"]))
+        self.steps = self.model.updates
 
     def end(self, network: OpenStep) -> None:
         """The task is the successor alone."""
@@ -114,6 +113,6 @@ class Theseus(TaughtHook):
         drawn = uniform(self.seed.value, step, ops.cast(number, "int32"), size=1)[0]
         return ops.where(drawn <= chance, own, ops.cast(other, own.dtype)), attended
 
-    def add_loss(self, step: Step) -> None:
-        """Add nothing, and count the step."""
+    def after_update(self, network: OpenStep) -> None:
+        """Count the update."""
         self.step.assign(self.step + 1)

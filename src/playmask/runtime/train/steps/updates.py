@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from playmask.runtime.train.hooks import OpenStep, StepHook
+from playmask.runtime.train.hooks import OpenStep
 
 
 class Updates:
@@ -20,15 +20,6 @@ class Updates:
         updated = ops.not_equal(count, self._last.value)
         self._last.assign(count)
         return count, updated
-
-
-def updates_of_epoch(hook: StepHook) -> int:
-    """How many updates an epoch has of the training that a hook takes part in.
-
-    Its `after_update` is called for each; batches that are accumulated make one together.
-    """
-    grouping = getattr(getattr(hook.model, "optimizer", None), "grouping", None)
-    return int(hook.params["steps"]) if grouping is None else int(grouping.updates)
 
 
 def copies(network: OpenStep, name: str) -> list[tuple[Any, Any]]:

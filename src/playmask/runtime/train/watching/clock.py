@@ -50,6 +50,7 @@ class Clock(OrderedSteps):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Note which step is traced next."""
+        super().on_train_batch_begin(batch, logs)
         self.compiles, self._batch = False, batch
 
     def end_step(self, batch: int, logs: Values) -> None:

@@ -24,19 +24,24 @@ class OrderedSteps(StepHook):
         self.epoch = 0
         self._lock = threading.Lock()
         self._ended: dict[int, Values] = {}
-        self._next = 0
+        self._next: int | None = None  # the first step of an epoch may be any: it was resumed
 
     def end_step(self, batch: int, logs: Values) -> None:
         """Act on the end of a step: what Keras measured in it, and hooks."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Count the steps anew."""
-        self.epoch, self._ended, self._next = epoch, {}, 0
+        self.epoch, self._ended, self._next = epoch, {}, None
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Note which step is the epoch's first."""
+        with self._lock:
+            self._next = batch if self._next is None else self._next
 
     def on_train_batch_end(self, batch: int, logs: Values | None = None) -> None:
         """Hand over this step and those that waited for it."""
         with self._lock:
             self._ended[batch] = logs or {}
-            while self._next in self._ended:
+            while self._next is not None and self._next in self._ended:
                 self.end_step(self._next, self._ended.pop(self._next))
                 self._next += 1

@@ -43,9 +43,9 @@ class RunLog(OrderedSteps):
         self.mark = 0, 0.0  # steps of the epoch at the line before, and their mean loss
         self.begun = time.perf_counter()
 
-    def prepare(self, options: Mapping[str, Any], *, epoch: int, steps: int) -> None:
-        """Say how the next training is done, after so many epochs of so many steps."""
-        self.options, self.count, self.step = options, steps, epoch * steps
+    def prepare(self, options: Mapping[str, Any], *, done: int, steps: int) -> None:
+        """Say how the next training is done, after so many steps; steps: of an epoch."""
+        self.options, self.count, self.step = options, steps, done
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin, or go on with what is there."""

@@ -61,10 +61,10 @@ class Watch(NamedTuple):
             each.attach(optimizer)
 
     @contextmanager
-    def running(self, options: TrainingOptions, *, epoch: int, steps: int) -> Iterator[None]:
-        """Write the logs of a training that begins after so many epochs, and close them."""
+    def running(self, options: TrainingOptions, *, done: int, steps: int) -> Iterator[None]:
+        """Write the logs of a training that begins after so many steps, and close them."""
         for log in self.logs:
-            log.prepare(asdict(options), epoch=epoch, steps=steps)
+            log.prepare(asdict(options), done=done, steps=steps)
         try:
             yield
         finally:
