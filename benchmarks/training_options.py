@@ -14,7 +14,6 @@ import statistics
 import sys
 from typing import Any
 
-import keras
 import numpy as np
 
 import playmask
@@ -48,7 +47,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def seconds(options: dict[str, Any], steps: int) -> float:
     """The median seconds of a step of a new training."""
-    keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
     letters = [chr(0x4E00 + i) for i in range(2000)]
     texts = ["".join(random.choice(letters, 62)) for _ in range(32 * (steps + WARM))]
