@@ -32,14 +32,14 @@ class WandbLog:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "wandb"
-        self.library = package("wandb", "The log", "wandb")
+        self.package = package("wandb", "The log", "wandb")
         self.run: Any = None
 
     def open(self, options: Mapping[str, Any], step: int) -> None:
         """Begin a run, or go on with one."""
         make_directory(self.folder)
         before = _run_id(self.folder) if step else None
-        self.run = self.library.init(
+        self.run = self.package.init(
             dir=str(self.folder),
             config=dict(options),
             **({"id": before, "resume": "allow"} if before else {}),
@@ -69,19 +69,19 @@ class MlflowLog:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "mlflow"
-        self.library = package("mlflow", "The log", "mlflow")
+        self.package = package("mlflow", "The log", "mlflow")
         self.client: Any = None
         self.id = ""
 
     def open(self, options: Mapping[str, Any], step: int) -> None:
         """Begin a run with the options as its parameters, or go on with one."""
         make_directory(self.folder)
-        if not self.library.environment_variables.MLFLOW_TRACKING_URI.get():
-            self.library.set_tracking_uri(f"sqlite:///{(self.folder / 'runs.db').absolute()}")
+        if not self.package.environment_variables.MLFLOW_TRACKING_URI.get():
+            self.package.set_tracking_uri(f"sqlite:///{(self.folder / 'runs.db').absolute()}")
         before = _run_id(self.folder) if step else None
-        self.id = self.library.start_run(run_id=before).info.run_id
+        self.id = self.package.start_run(run_id=before).info.run_id
         if not before:
-            self.library.log_params({k: v for k, v in options.items() if v is not None})
+            self.package.log_params({k: v for k, v in options.items() if v is not None})
         (self.folder / RUN_ID).write_text(self.id, "utf-8")
 
     def write_step(self, step: int, values: Mapping[str, float]) -> None:
@@ -94,12 +94,12 @@ class MlflowLog:
 
     def _log(self, kind: str, step: int, values: Mapping[str, float]) -> None:
         finite = {f"{kind}/{name}": v for name, v in values.items() if math.isfinite(v)}
-        self.library.log_metrics(finite, step=step, run_id=self.id)
+        self.package.log_metrics(finite, step=step, run_id=self.id)
 
     def close(self) -> None:
         """End the run."""
         if self.id:
-            self.library.end_run()
+            self.package.end_run()
 
 
 def _run_id(folder: Path) -> str | None:
