@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import struct
 import sys
 from itertools import pairwise
@@ -14,7 +15,7 @@ import pytest
 import playmask
 from comparing import numpy_of
 from playmask import protobuf
-from playmask.errors import ConfigError
+from playmask.errors import ConfigError, DataError
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.schedules import warm_up_then_decay
 from playmask.runtime.train.watching.clock import Clock
@@ -112,18 +113,48 @@ def test_a_resumed_log_forgets_what_came_after(tmp_path):
     for log, file in ((CsvLog(tmp_path), "steps.csv"), (JsonLinesLog(tmp_path), "run.jsonl")):
         log.open({}, 0)
         for step in (1, 2, 3):
-            log.write_step(step, {"loss": 1.0 / step})
+            log.write_step(step, {"epoch": 1, "seconds": 0.5, "loss": 1.0 / step})
         log.close()
         with (tmp_path / file).open("a") as out:
             out.write("4")  # a process was killed
         log.open({}, 2)
-        log.write_step(3, {"loss": float("nan")})
+        log.write_step(3, {"epoch": 1, "seconds": 0.2, "loss": float("nan")})
         log.close()
     rows = [*csv.reader((tmp_path / "steps.csv").read_text().splitlines())]
-    assert rows == [["step", "loss"], ["1", "1.0"], ["2", "0.5"], ["3", "nan"]]
+    assert [row[0] + row[3] for row in rows] == ["steploss", "11.0", "20.5", "3nan"]
     lines = lines_of(tmp_path / "run.jsonl")
     assert [line["event"] for line in lines] == ["begin", "step", "step", "resume", "step"]
     assert lines[-1]["loss"] is None
+
+
+def test_a_resumed_log_may_measure_other_values(tmp_path):
+    first = {"epoch": 1, "seconds": 0.5, "loss": 2.0, "val_loss": 3.0}
+    log = CsvLog(tmp_path)
+    log.open({}, 0)
+    log.write_epoch(1, first)
+    log.close()
+    log.open({}, 1)
+    log.write_epoch(2, {"epoch": 2, "seconds": 0.2, "loss": 1.0, "accuracy": 0.5})
+    log.close()
+    rows = read_table(tmp_path / "epochs.csv")
+    assert [*rows[0]] == ["step", *first, "accuracy"] == [*rows[1]]
+    assert rows[0]["val_loss"] == 3.0 and rows[1]["accuracy"] == 0.5
+    assert math.isnan(rows[0]["accuracy"]) and math.isnan(rows[1]["val_loss"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n", "step, epoch, seconds and others, not with 'a,b'"),
+        ("step,epoch,seconds\n1,1,0.5\n2,x,0.5\n", "line 3: .* has 3 numbers.*not '2,x,0.5'"),
+        ("step,epoch,seconds\n1,1\n", "line 2: .* has 3 numbers.*not '1,1'"),
+        ("step,epoch,seconds\n0,0,1\n", "from 1, not '0,0,1'"),
+    ],
+)
+def test_a_damaged_log_is_refused(tmp_path, text, message):
+    (tmp_path / "steps.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_table(tmp_path / "steps.csv")
 
 
 class FakeRun(SimpleNamespace):

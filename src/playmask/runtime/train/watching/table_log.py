@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from playmask.errors import DataError
 from playmask.files import make_directory, replacing, writing
 
 STEPS, EPOCHS, LINES = "steps.csv", "epochs.csv", "run.jsonl"
+COLUMNS = "step", "epoch", "seconds"  # of every row, before what it measures
 
 
 class CsvLog:
-    """Two tables, `steps.csv` and `epochs.csv`; their columns are those of the first row."""
+    """Two tables, `steps.csv` and `epochs.csv`, with a column of each value that any row has."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,27 +41,34 @@ class CsvLog:
 
 
 class _Table:
-    """A table that grows row by row."""
+    """A table that grows row by row; a resumed training may measure what the first did not."""
 
     def __init__(self, path: Path, step: int) -> None:
-        rows = read_table(path, until=step) if step else []
-        self.columns: Sequence[str] = [*rows[0]] if rows else []
-        with replacing(path) as (beside,), beside.open("w", newline="", encoding="utf-8") as out:
-            if rows:
-                self._writer(out).writeheader()
-                self._writer(out).writerows(rows)
         self.path = path
-        self.file = path.open("a", newline="", encoding="utf-8")
+        rows = read_table(path, until=step) if step else []
+        self.columns: list[str] = [*rows[0]] if rows else []
+        self.file = self._rewritten(rows)
+
+    def _rewritten(self, rows: Sequence[Mapping[str, float]]) -> TextIO:
+        with replacing(self.path) as (beside,):
+            with beside.open("w", newline="", encoding="utf-8") as out:
+                if self.columns:
+                    self._writer(out).writeheader()
+                    self._writer(out).writerows(rows)
+        return self.path.open("a", newline="", encoding="utf-8")
 
     def _writer(self, out: TextIO) -> "csv.DictWriter[str]":
-        return csv.DictWriter(out, self.columns, extrasaction="ignore", lineterminator="\n")
+        return csv.DictWriter(out, self.columns, lineterminator="\n")
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Add a row, with the header before the first."""
+        """Add a row, and before it the columns that only it has."""
         with writing(self.path):
-            if not self.columns:
-                self.columns = [*row]
-                self._writer(self.file).writeheader()
+            new = [name for name in row if name not in self.columns]
+            if new:
+                self.file.close()
+                rows = read_table(self.path)
+                self.columns += new
+                self.file = self._rewritten(rows)
             self._writer(self.file).writerow(row)
             self.file.flush()
 
@@ -67,18 +76,38 @@ class _Table:
 def read_table(path: Path, *, until: int | None = None) -> list[dict[str, float]]:
     """The rows of a table that `CsvLog` wrote, up to a step; none where there is no such file.
 
-    A row that a killed process has left unfinished is left out.
+    A cell that is empty is not a number (nan); a row that a killed process has left unfinished is
+    left out.
+    Raises: DataError for another file than such a table
     """
     if not path.is_file():
         return []
     lines = path.read_text("utf-8", "replace").splitlines(keepends=True)
-    table = csv.DictReader(line for line in lines if line.endswith("\n"))
-    rows = [{name: _number(value) for name, value in row.items()} for row in table]
-    return [row for row in rows if until is None or row.get("step", math.inf) <= until]
+    header, *rows = [*csv.reader(line for line in lines if line.endswith("\n"))] or [list(COLUMNS)]
+    if not {*COLUMNS} <= {*header}:
+        raise DataError(
+            f"{path}: a log begins with the names of its columns, {', '.join(COLUMNS)} and others, "
+            f"not with {','.join(header)[:80]!r}; remove it to go on without."
+        )
+    table = [_numbers(path, number, header, row) for number, row in enumerate(rows, 2)]
+    return [row for row in table if until is None or row["step"] <= until]
+
+
+def _numbers(path: Path, line: int, header: Sequence[str], row: Sequence[str]) -> dict[str, float]:
+    try:
+        numbers = {name: _number(value) for name, value in zip(header, row, strict=True)}
+        if not numbers["step"] >= numbers["epoch"] >= 1:
+            raise ValueError
+    except ValueError:
+        raise DataError(
+            f"{path}, line {line}: a row of a log has {len(header)} numbers, steps and epochs from "
+            f"1, not {','.join(row)[:80]!r}; remove the file to go on without."
+        ) from None
+    return numbers
 
 
 def _number(text: str) -> float:
-    return int(text) if text.isdecimal() else float(text)
+    return int(text) if text.isdecimal() else float(text or "nan")
 
 
 class JsonLinesLog:
