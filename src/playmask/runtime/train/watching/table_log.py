@@ -50,11 +50,10 @@ class _Table:
         self.file = self._rewritten(rows)
 
     def _rewritten(self, rows: Sequence[Mapping[str, float]]) -> TextIO:
-        with replacing(self.path) as (beside,):
-            with beside.open("w", newline="", encoding="utf-8") as out:
-                if self.columns:
-                    self._writer(out).writeheader()
-                    self._writer(out).writerows(rows)
+        with replacing(self.path) as (beside,), beside.open("w", newline="", encoding="utf-8") as out:
+            if self.columns:
+                self._writer(out).writeheader()
+                self._writer(out).writerows(rows)
         return self.path.open("a", newline="", encoding="utf-8")
 
     def _writer(self, out: TextIO) -> "csv.DictWriter[str]":
