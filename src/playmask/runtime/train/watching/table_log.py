@@ -50,7 +50,10 @@ class _Table:
         self.file = self._rewritten(rows)
 
     def _rewritten(self, rows: Sequence[Mapping[str, float]]) -> TextIO:
-        with replacing(self.path) as (beside,), beside.open("w", newline="", encoding="utf-8") as out:
+        with (
+            replacing(self.path) as (beside,),
+            beside.open("w", newline="", encoding="utf-8") as out,
+        ):
             if self.columns:
                 self._writer(out).writeheader()
                 self._writer(out).writerows(rows)
