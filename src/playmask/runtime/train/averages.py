@@ -5,7 +5,7 @@ schedule-free one. The only place that touches where those optimizers hold them.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from playmask.errors import ConfigError
 from playmask.runtime.train.hooks import StepHook
+from playmask.runtime.train.optimizers.nesting import inner_optimizers
 
 Pairs = list[tuple[Any, Any]]
 """Each weight, and a value of it."""
@@ -44,13 +45,6 @@ def check_one_average(hooks: Iterable[StepHook], optimizer: keras.optimizers.Opt
             f"{names[0]} and {names[1]} both put averages in the place of the weights that are "
             "measured and kept; take one."
         )
-
-
-def inner_optimizers(optimizer: Any) -> Sequence[Any]:
-    """An optimizer, or those inside it: of scaling or accumulating one, of several all."""
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    return getattr(optimizer, "optimizers", None) or [optimizer]
 
 
 def _averages(optimizer: Any) -> bool:

@@ -159,13 +159,24 @@ class Step(NamedTuple):
         for name, learnt in self.network.learnt.items():
             assert learnt.divergence is not None  # `OpenStep.check` has seen to it
             each = learnt.divergence.softened(p[name], q[name], valid, temperature)
-            weights = self.weights.get(name) if isinstance(self.weights, dict) else self.weights
-            total = total + learnt.weight * weighted_mean(each, weights)
+            total = total + learnt.weight * weighted_mean(each, self.weights_of(name))
         return total
 
     def symmetric_divergence(self, p: Tensors, q: Tensors) -> Any:
         """The mean of KL(p ‖ q) and KL(q ‖ p)."""
         return (self.divergence(p, q) + self.divergence(q, p)) / 2
+
+    def weights_of(self, name: str) -> Any:
+        """The weights of an output: of texts (B,), of tokens (B, T), or None."""
+        return self.weights.get(name) if isinstance(self.weights, dict) else self.weights
+
+    @property
+    def text_weights(self) -> Any:
+        """The weight of each text, (B,); those of its tokens are added up."""
+        weights = self.weights
+        if isinstance(weights, dict):
+            weights = next(iter(weights.values()))
+        return weights if len(weights.shape) == 1 else ops.sum(weights, axis=-1)
 
     def zero_embeddings(self) -> Any:
         """What changes no embedding, as the input `extra`: zeros (B, T, E)."""

@@ -8,6 +8,7 @@ from keras import ops
 from playmask.errors import ConfigError, nearest
 from playmask.model.block import Record
 from playmask.runtime.train.hooks import OpenStep, Step, recorded_states, stacks_of
+from playmask.runtime.train.step import weighted_mean
 from playmask.runtime.train.steps.state_distances import DISTANCES, mean_over_tokens
 from playmask.runtime.train.steps.teacher import TaughtHook
 
@@ -138,16 +139,5 @@ class Distillation(TaughtHook):
             each = self.distance(ops.stop_gradient(teacher[other]), own)
             count = tokens[:, : each.shape[1]]
             weight = self.parts["hidden"] / blocks if mine else self.parts["embeddings"]
-            total = total + weight * _weighted(mean_over_tokens(each, count), step)
+            total = total + weight * weighted_mean(mean_over_tokens(each, count), step.text_weights)
         return total
-
-
-def _weighted(values: Any, step: Step) -> Any:
-    """The mean of a value of each text, (B,), by the texts' weights."""
-    weights = step.weights
-    if isinstance(weights, dict):
-        weights = next(iter(weights.values()))
-    weights = ops.cast(weights, "float32")
-    if len(weights.shape) == 2:  # of tokens
-        weights = ops.sum(weights, axis=1)
-    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-9)

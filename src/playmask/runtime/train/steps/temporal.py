@@ -62,7 +62,7 @@ class TemporalEnsembling(StepHook):
 
     def add_loss(self, step: Step) -> Any:
         """How far the answers are from the averages, which they then join."""
-        there = ops.cast(_of_texts(step.weights) > 0, "float32")  # the rest only fills the batch
+        there = ops.cast(step.text_weights > 0, "float32")  # the rest only fills the batch
         counts = ops.take(self.counts.value, step.numbers)
         rise = ops.exp(-5.0 * ops.square(1.0 - ops.minimum(counts / self.ramp, 1.0)))
         rise = ops.where(counts > 0, rise, 0.0)
@@ -75,24 +75,14 @@ class TemporalEnsembling(StepHook):
             correction = _like(ops.maximum(1.0 - self.alpha**counts, 1e-6), answers)
             apart = ops.mean(ops.square(answers - before / correction), axis=-1)
             if len(apart.shape) > 1:  # of tokens: those that count, or are there
-                weights = _of_output(step.weights, name)
+                weights = step.weights_of(name)
                 here = ops.cast(valid if len(weights.shape) == 1 else weights > 0, "float32")
                 apart = ops.sum(apart * here, axis=1) / ops.maximum(ops.sum(here, axis=1), 1.0)
-            total = total + learnt.weight * weighted_mean(rise * apart, _of_texts(step.weights))
+            total = total + learnt.weight * weighted_mean(rise * apart, step.text_weights)
             move = (1.0 - self.alpha) * (ops.stop_gradient(answers) - before)
             _add(average, step.numbers, _like(there, answers) * move)
         _add(self.counts, step.numbers, there)
         return self.weight * total
-
-
-def _of_output(weights: Any, name: str) -> Any:
-    return weights[name] if isinstance(weights, dict) else weights
-
-
-def _of_texts(weights: Any) -> Any:
-    """The weight of each text, (B,); tokens' weights are added up."""
-    weights = next(iter(weights.values())) if isinstance(weights, dict) else weights
-    return weights if len(weights.shape) == 1 else ops.sum(weights, axis=-1)
 
 
 def _like(x: Any, answers: Any) -> Any:

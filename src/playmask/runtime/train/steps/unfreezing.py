@@ -5,8 +5,8 @@ from typing import Any
 import keras
 
 from playmask.errors import ConfigError
-from playmask.runtime.train.averages import inner_optimizers
 from playmask.runtime.train.hooks import OpenStep, StepHook
+from playmask.runtime.train.optimizers.nesting import inner_optimizers
 from playmask.runtime.train.weight_names import all_weights, levels
 
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from playmask.runtime.train.optimizers.nesting import innermost
 from playmask.runtime.train.watching.ordered_steps import OrderedSteps, Values
 
 RATE, NORM = "learning_rate", "gradient_norm"
@@ -65,13 +66,6 @@ def gradient_norm_of(optimizer: Any) -> keras.Variable:
 
     optimizer._clip_gradients = measured
     return norm
-
-
-def innermost(optimizer: Any) -> Any:
-    """The optimizer that updates: inside of what scales its losses or accumulates its gradients."""
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    return optimizer
 
 
 def global_norm(gradients: Any) -> Any:
