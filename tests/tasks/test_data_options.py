@@ -10,6 +10,7 @@ from playmask.errors import ConfigError, DataError
 from playmask.runtime.batches import Batches
 from playmask.runtime.sampling import balanced_rows, by_competence, competence
 from playmask.runtime.train.options import TrainingOptions
+from playmask.tasks import training
 from playmask.tasks.objective import balanced, counts_of
 from playmask.tasks.training import batches_of, data_options, loss_changes
 from playmask.tasks.writing.replacement import replaced
@@ -133,6 +134,16 @@ def test_a_curriculum_goes_from_short_to_long_and_leaves_nothing_out():
     batches = Batches(rows, [0] * 64, batch_size=2, lengths=range(4, 65, 4), curriculum=9)
     sizes = [batches[i][0]["valid"].sum() for i in range(len(batches))]
     assert np.mean(sizes[:8]) < np.mean(sizes[-8:]) / 3
+
+
+def test_a_curriculum_ends_where_the_training_does(monkeypatch):
+    spans = []
+    monkeypatch.setattr(training, "train", lambda task, batches, *_, **__: spans.append(batches))
+    for options in ({"epochs": 4}, {"epochs": 4, "max_steps": 5}, {"epochs": 4, "accumulate": 2}):
+        new_task().fit(reviews(32), curriculum="length", batch_size=4, verbose=0, **options)
+    lengths = [len(batches) for batches in spans]
+    assert lengths == [8, 8, 8]
+    assert [batches.curriculum for batches in spans] == [4, 5 / 8, 4]
 
 
 def test_replaced_tokens_are_of_the_same_target_in_half_of_the_rows():

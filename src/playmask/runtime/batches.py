@@ -106,7 +106,7 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         prepare: Prepare | None = None,
         classes: npt.NDArray[Any] | None = None,
-        curriculum: int | None = None,
+        curriculum: float | None = None,
     ):
         super().__init__()
         sizes = _sizes(rows)

@@ -37,7 +37,7 @@ def competence(part: float) -> float:
 
 
 def by_competence(
-    lengths: Sequence[float], epoch: int, epochs: int, random: np.random.Generator
+    lengths: Sequence[float], epoch: int, epochs: float, random: np.random.Generator
 ) -> list[int]:
     """The order of an epoch's batches: each at random among those that the learner is ready for.
 

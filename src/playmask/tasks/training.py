@@ -26,6 +26,7 @@ from playmask.runtime.adapters import forget
 from playmask.runtime.batches import Batch, Batches
 from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
+from playmask.runtime.train.accumulation import Grouping
 from playmask.runtime.train.fitting import TrainingPlan, batch_size_within, train
 from playmask.runtime.train.freezing import freezing
 from playmask.runtime.train.keeping import Trainable
@@ -225,8 +226,6 @@ def data_options(task: Any, examples: Learnt, options: TrainingOptions) -> dict[
     chosen: dict[str, Any] = {}
     if options.sampling == "balanced":
         chosen["classes"] = np.array([example.label for example in examples])
-    if options.curriculum == "length":
-        chosen["curriculum"] = options.epochs
     if options.replace_targets:
         chosen["prepare"] = partial(_replacing, task, options.replace_targets)
     if isinstance(examples, ExampleStream):
@@ -302,6 +301,9 @@ def fit_network(
     price = price_of(task.network.count_params(), passes=3) / options.epochs
     data = data_options(task, examples, options)
     batches = task.batches(examples, size, seed=seed, shuffle=True, price=price, **data)
+    if options.curriculum == "length":
+        grouping = Grouping(len(batches), options.accumulate)
+        batches.curriculum = grouping.updates_of(options) / grouping.updates
     task.loss_changes = loss_changes(task.objective, batches, options)
     join_texts(task, batches, texts, [*methods_of(options), *callbacks])
     with freezing(task.network, options.freeze):

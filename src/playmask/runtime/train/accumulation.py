@@ -10,6 +10,7 @@ from keras import ops
 from playmask.errors import ConfigError
 from playmask.runtime.batches import Batch, Batches
 from playmask.runtime.train.hooks import OpenStep
+from playmask.runtime.train.options import TrainingOptions
 
 
 class Grouping(NamedTuple):
@@ -22,6 +23,11 @@ class Grouping(NamedTuple):
     def updates(self) -> int:
         """How many updates an epoch has."""
         return -(-self.batches // self.size)
+
+    def updates_of(self, options: TrainingOptions) -> int:
+        """How many updates a whole training makes."""
+        updates = options.epochs * self.updates
+        return min(updates, options.max_steps or updates)
 
     def ends(self, batch: int) -> bool:
         """Whether the batch with this index is the last one of its group."""

@@ -108,8 +108,7 @@ def prepared(
         rematerializing(network, on=options.rematerialize),
         _joined(network, hooks, batches, options),
     ):
-        updates = options.epochs * grouping.updates
-        updates = min(updates, options.max_steps or updates)
+        updates = grouping.updates_of(options)
         if isinstance(network, OpenStep):
             network.updates, network.updates_of_epoch = updates, grouping.updates
         optimizer = optimizer_for(network, options, updates)
