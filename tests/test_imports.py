@@ -29,7 +29,7 @@ LAYERS = (
 """From the bottom up: what stands on a line may import from the lines above it only."""
 
 MODEL = (
-    ("activations", "forks", "keras_files", "old_names", "recipes", "recomputed"),
+    ("activations", "forks", "keras_files", "layout", "old_names", "recipes", "recomputed"),
     ("masks", "vector_transform"),
     ("dense",),
     ("norms",),

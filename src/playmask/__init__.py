@@ -138,6 +138,7 @@ _HOME = {
     "class_crossentropy": "labelling.class_losses",
     "count": "inspection.cost",
     "cross_validate": "tasks",
+    "distribute": "runtime.devices",
     "draw_attention": "inspection.attention_maps",
     "fill": "generation",
     "generate": "generation",

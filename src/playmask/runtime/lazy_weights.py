@@ -84,6 +84,9 @@ def fill_all(values: Sequence[tuple[Any, Callable[[], np.ndarray]]], *, copy: bo
             return _lend(value(), np.dtype(variable.dtype), copy)
 
     for (variable, _), value in zip(values, ordered_map(lent, values, AT_ONCE), strict=True):
+        if keras.distribution.distribution() is not None:
+            variable._initialize(value)  # Keras would compile the function of a large weight
+            continue
         variable._initializer = lambda shape, dtype, value=value: value
         variable._deferred_initialize()
 

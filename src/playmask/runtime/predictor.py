@@ -12,6 +12,7 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading
 from playmask.runtime.batches import buckets
 from playmask.runtime.compiled import Compiled
+from playmask.runtime.devices import processes
 from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches, price_of
 from playmask.runtime.row_inputs import (
     CONTEXT,
@@ -78,7 +79,9 @@ class Predictor:
         targets = buckets(self._bounds.limits.get("target_positions", 1 << 20))
         self._lengths = {TARGET: targets, CONTEXT: others, MEMORY: others, READ: others}
         self._known: set[int] = set()  # lengths that were used before
-        self._slots = FifoSemaphore(AT_ONCE)
+        # Several processes must run their collectives in the same order.
+        self.at_once = AT_ONCE if processes() == 1 else 1
+        self._slots = FifoSemaphore(self.at_once)
         self._price = price_of(model.count_params())
         self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
 
@@ -103,7 +106,7 @@ class Predictor:
             return self._batch([checked[i] for i in batch.rows], batch)
 
         with reading(self._run.weights):
-            both = zip(batches, ordered_map(run, batches, AT_ONCE), strict=True)
+            both = zip(batches, ordered_map(run, batches, self.at_once), strict=True)
             for batch, outputs in both:
                 self._known.add(batch.length)
                 finite = all(map(_finite, outputs.values()))

@@ -24,6 +24,7 @@ from playmask.errors import ConfigError, DataError
 from playmask.model.transformer import Transformer
 from playmask.runtime.adapters import forget
 from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.devices import check_layout, data_parallel
 from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
 from playmask.runtime.train.accumulation import Grouping
@@ -190,6 +191,7 @@ def batches_of(task: Any, examples: Any, batch_size: int, **options: Any) -> Bat
     """Padded batches of examples, as a task's network learns them; options of `Batches`."""
     options = {"lengths": task.predictor.lengths, "prepare": task.prepare, **options}
     size = min(batch_size, len(examples))
+    size = -(-size // data_parallel()) * data_parallel()  # devices get equally many rows
     if isinstance(examples, ExampleStream):
         return cast(Batches, _streamed(task, examples, size, options))
     return _held(task, Examples.of(examples), size, options)
@@ -294,6 +296,7 @@ def fit_network(
     """
     with freezing(task.network, plan.options.freeze):
         options = sized(task, examples, plan, callbacks, texts)
+    check_layout(task.network)
     named = options.unlabelled if isinstance(options.unlabelled, str) else None
     task.training = options.change(unlabelled=named)  # texts themselves are no option
     keras.utils.set_random_seed(options.seed)

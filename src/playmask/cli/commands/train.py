@@ -44,6 +44,8 @@ def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
         "force": _flag("--force", "Replace the task that --out holds; it goes at once."),
         "folds": parameter(int, "Cross-validate by so many parts of the data, each its own fold."),
         "ensemble": _flag("--ensemble", "With --folds: --out predicts by the mean of the folds."),
+        "devices": parameter(str, "On so many devices, or all; JAX alone."),
+        "model_parallel": parameter(int, "So many devices hold one model, its weights split."),
         **parameters_of(TrainingOptions, grouped=True),
     }
 
