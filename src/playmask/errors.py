@@ -58,6 +58,10 @@ class BackendError(PlaymaskError, ImportError):
     """Keras runs on a backend that is not installed."""
 
 
+class ProcessError(PlaymaskError, RuntimeError):
+    """One of several processes that train together is lost, or differs from the others."""
+
+
 class InputError(PlaymaskError, ValueError):
     """A model, tokenizer or predictor was given inputs it cannot take."""
 

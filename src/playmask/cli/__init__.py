@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command (default: the process's own arguments); leaves with SystemExit."""
-    from playmask.cli.guard import INTERRUPTED, show_warnings, status
+    from playmask.cli.guard import ABRUPT, show_warnings, status
 
     def run() -> None:
         from playmask.cli.app import app
@@ -18,10 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.exit(status(run))
     except SystemExit as leaving:
-        if leaving.code != INTERRUPTED:
+        if leaving.code not in ABRUPT:
             raise
-        # After Ctrl-C, threads of the backend may still be at work and crash while Python ends.
+        # Threads of the backend may still be at work, or wait for another process that is lost.
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-        os._exit(INTERRUPTED)
+        os._exit(leaving.code)

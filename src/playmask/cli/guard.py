@@ -15,10 +15,11 @@ from typer.core import TyperGroup
 
 from playmask.cli.output import abandon, complain, flush, note, print_text, print_traceback
 from playmask.data.gathering import BadLine
-from playmask.errors import PlaymaskError, nearest
+from playmask.errors import PlaymaskError, ProcessError, nearest
 
 DEBUG = "--debug"
-FAULT, WRONG, INTERRUPTED = 1, 2, 130
+FAULT, WRONG, LOST, INTERRUPTED = 1, 2, 3, 130
+ABRUPT = LOST, INTERRUPTED  # Python is not asked to end in order
 SKIP = " --skip-bad leaves such lines out."
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MEMORY_FULL = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "t allocate memory")
@@ -103,6 +104,8 @@ def show_warnings() -> None:
 def _explain(error: BaseException) -> tuple[int, str]:
     """The exit code for an error, and the line that tells the user."""
     text = f"{type(error).__name__}: {error}"
+    if isinstance(error, ProcessError):
+        return LOST, str(error)
     if isinstance(error, PlaymaskError):
         return WRONG, f"{error}{SKIP if isinstance(error, BadLine) else ''}"
     if hasattr(error, "format_message"):  # a usage error of the command line's parser

@@ -8,6 +8,8 @@ import numpy as np
 
 from playmask.errors import ConfigError
 from playmask.model.layout import TENSOR_PARALLEL, Layout, axis_of
+from playmask.runtime.processes import connect
+from playmask.runtime.processes import processes as process_count
 
 DATA, MODEL = "batch", "model"  # the axes of the mesh
 
@@ -19,7 +21,8 @@ class TensorParallel(keras.distribution.ModelParallel):
     """
 
     def __init__(self, mesh: keras.distribution.DeviceMesh, layout: Layout) -> None:
-        super().__init__(layout_map=keras.distribution.LayoutMap(mesh), batch_dim_name=DATA)
+        layouts = keras.distribution.LayoutMap(mesh)
+        super().__init__(layout_map=layouts, batch_dim_name=DATA, auto_shard_dataset=False)
         self.layout, self.parts = layout, mesh.shape[1]
 
     def get_variable_layout(self, variable: Any) -> Any:
@@ -51,6 +54,9 @@ def distribute(
     *,
     model_parallel: int = 1,
     layout: Layout | None = None,
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process_id: int | None = None,
 ) -> Any:
     """Spread what is made from now on over several devices; batches are split between them.
 
@@ -60,8 +66,11 @@ def distribute(
     XLA_FLAGS=--xla_force_host_platform_device_count=4 makes four devices, to try it.
     devices: how many, the first ones; None ends it. model_parallel: how many hold one model;
     layout: another table than Megatron's: the end of weights' paths and the axis that is split
+    coordinator: HOST:PORT where several processes meet, each on devices of its own, before anything
+    else: how many `processes` there are, and which `process_id` this is; or "auto" in a cluster of
+    Slurm's, Open MPI's or Kubernetes'. Each learns from its rows of a batch, the first one writes.
     Returns: Keras' distribution, whose `scope()` is an alternative to setting it for good
-    Raises:  ConfigError
+    Raises:  ConfigError, ProcessError
     Source:  Shoeybi et al. 2019 (Megatron-LM)
 
     Example:
@@ -75,6 +84,8 @@ def distribute(
         return None
     if keras.backend.backend() != "jax":
         raise ConfigError(f"Several devices need JAX; this is {keras.backend.backend()}.")
+    if coordinator is not None:
+        connect(coordinator, processes, process_id)
     names = keras.distribution.list_devices()
     count = len(names) if devices == "all" else devices
     if not 1 <= count <= len(names):
@@ -84,11 +95,16 @@ def distribute(
             f"model_parallel={model_parallel} does not divide {count} devices into equal groups."
         )
     chosen = np.array(names[:count])
+    if process_count() > 1 and (count < len(names) or model_parallel > 1):
+        raise ConfigError(
+            "Several processes train data parallel on all their devices; leave out devices and "
+            "model_parallel."
+        )
     if model_parallel == 1:
         if layout is not None:
             raise ConfigError("layout splits weights between devices; give model_parallel too.")
         mesh = keras.distribution.DeviceMesh((count,), [DATA], chosen)
-        distribution = keras.distribution.DataParallel(device_mesh=mesh)
+        distribution = keras.distribution.DataParallel(device_mesh=mesh, auto_shard_dataset=False)
     else:
         shape = (count // model_parallel, model_parallel)
         mesh = keras.distribution.DeviceMesh(shape, [DATA, MODEL], chosen)
@@ -101,15 +117,6 @@ def data_parallel() -> int:
     """Into how many equal parts a batch is split: its rows are a multiple of it."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(distribution.num_model_replicas)
-
-
-def processes() -> int:
-    """How many processes compute together; each with devices of its own."""
-    if keras.backend.backend() != "jax":
-        return 1
-    import jax
-
-    return int(jax.process_count())
 
 
 def check_layout(network: keras.Model) -> None:

@@ -44,16 +44,25 @@ class Job(NamedTuple):
     ensemble: bool = False
     devices: str | None = None
     model_parallel: int | None = None
+    coordinator: str | None = None
+    processes: int | None = None
+    process_id: int | None = None
 
     def distribute(self) -> None:
         """Spread what is made from now on over the devices; before anything is made."""
-        if self.devices is None and self.model_parallel is None:
+        if not (self.devices or self.model_parallel or self.coordinator):
             return
         devices = self.devices or "all"
         if devices != "all" and not devices.isdecimal():
             raise ConfigError(f"--devices is a number of them, or all, not {devices!r}.")
         count: int | Literal["all"] = "all" if devices == "all" else int(devices)
-        distribute(count, model_parallel=self.model_parallel or 1)
+        distribute(
+            count,
+            model_parallel=self.model_parallel or 1,
+            coordinator=self.coordinator,
+            processes=self.processes,
+            process_id=self.process_id,
+        )
 
 
 def check_out(job: Job, model: str | None) -> bool:

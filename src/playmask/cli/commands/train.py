@@ -46,6 +46,11 @@ def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
         "ensemble": _flag("--ensemble", "With --folds: --out predicts by the mean of the folds."),
         "devices": parameter(str, "On so many devices, or all; JAX alone."),
         "model_parallel": parameter(int, "So many devices hold one model, its weights split."),
+        "coordinator": parameter(
+            str, "HOST:PORT where several processes meet, or auto in a cluster."
+        ),
+        "processes": parameter(int, "With --coordinator: how many processes there are."),
+        "process_id": parameter(int, "With --coordinator: which one this is, from 0."),
         **parameters_of(TrainingOptions, grouped=True),
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from playmask.errors import ConfigError
 from playmask.runtime.batches import Batches
+from playmask.runtime.processes import agree, own_share, together
 from playmask.runtime.train.accumulation import (
     Accumulating,
     GroupedBatches,
@@ -59,6 +60,7 @@ def train(
     checks: the examples of the validation, on which a task is measured that says by what
     """
     network, options = task.network, plan.options
+    _agree(plan)
     callbacks = [*_methods(options), *callbacks]
     watch = Watch.of(network, options, directory, callbacks)
     measure = measure_of(task, options, checks, validated=validation is not None)
@@ -70,11 +72,12 @@ def train(
     own = [FiniteLoss(options), keep, keep.limits]
     with prepared(task, options, batches, callbacks, watch):
         position = keep.start(resume=plan.resume)
+        agree("where the interrupted training stands", str(position))
         if keep.stopped:
             position = Position(options.epochs)
         done = position.epoch * len(batches) + position.batch
         running = watch.running(options, done=done, steps=len(batches))
-        with _kept(network, keep), running:
+        with _kept(network, keep), running, together():
             run_epochs(
                 network,
                 batches if grouping.size == 1 else GroupedBatches(batches, grouping.size),
@@ -85,6 +88,16 @@ def train(
                 verbose=verbose,
             )
     return keep.history
+
+
+def _agree(plan: TrainingPlan) -> None:
+    """See that all processes train the same."""
+    if own_share().parts > 1 and plan.options.time_limit is not None:
+        raise ConfigError(
+            "time_limit ends a training by the clock of one process; several need max_steps."
+        )
+    agree("the options of the training", repr(plan.options))
+    agree("the data", plan.data)
 
 
 def _methods(options: TrainingOptions) -> list[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from playmask.files.commits import committing
 from playmask.runtime.adapters import FILES
 from playmask.runtime.batches import Batches
+from playmask.runtime.processes import own_share
 from playmask.runtime.train.averages import Pairs, averaged, put_averages, put_back
 from playmask.runtime.train.backup import (
     HISTORY,
@@ -92,7 +93,7 @@ class KeepBest(keras.callbacks.Callback):
             self.batches.set_epoch(position.epoch)
             self.there = True
             return position
-        if self.backup.names() or (directory / HISTORY).exists():
+        if own_share().is_first and (self.backup.names() or (directory / HISTORY).exists()):
             with committing(directory, [*self.backup.names(), HISTORY]):
                 pass
         return Position(0)
@@ -160,22 +161,23 @@ class KeepBest(keras.callbacks.Callback):
     def _commit(self, backup: Backup, position: Position, weights: bool) -> None:
         """Replace what is on disk at once: the history, the back-up and, if asked, the weights.
 
-        The whole task is saved at first, then only its weights.
+        The whole task is saved at first, then only its weights. Of several processes one writes.
         """
         anew = FILES if weights and not self.saved else ()  # no older training's adapters stay
-        with committing(backup.directory, [*backup.names(), *anew]) as staging:
-            if weights:
-                with averaged(self.model):
-                    (self.task.save_weights if self.saved else self.task.save)(staging)
-            write_history(staging, self.history)
-            backup.write(staging, self.model, position)
+        if own_share().is_first:
+            with committing(backup.directory, [*backup.names(), *anew]) as staging:
+                if weights:
+                    with averaged(self.model):
+                        (self.task.save_weights if self.saved else self.task.save)(staging)
+                write_history(staging, self.history)
+                backup.write(staging, self.model, position)
         self.saved = self.saved or weights
         self.there = self.there or weights
 
     def on_train_end(self, logs: Any = None) -> None:
         """A finished training needs no back-up, one whose time was over does."""
         over = self.limits.is_interrupted(self.options.epochs)
-        if self.backup is not None and not over:
+        if self.backup is not None and not over and own_share().is_first:
             with committing(self.backup.directory, self.backup.names()):
                 pass
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.processes import own_share
 from playmask.runtime.train.accumulation import GroupedBatches
 from playmask.runtime.train.backup import Position
 
@@ -85,21 +86,24 @@ def run_epochs(
 
     The batches shuffle themselves, so that a training that is taken up can repeat their order.
     """
-    options = {"validation_data": validation, "shuffle": False, "verbose": verbose}
+    share = own_share()
+    options = {"validation_data": share.of(validation), "shuffle": False, "verbose": verbose}
     epoch, batch = position
     if not batch:
-        network.fit(batches, epochs=epochs, initial_epoch=epoch, callbacks=callbacks, **options)
+        options |= {"epochs": epochs, "initial_epoch": epoch, "callbacks": callbacks}
+        network.fit(share.of(batches), **options)
         return
     steps = {"verbose": verbose, "epochs": epochs, "steps": len(batches)}
-    network._symbolic_build(data_batch=batches[0])  # metrics, to be taken up when the epoch begins
+    # metrics, to be taken up when the epoch begins
+    network._symbolic_build(data_batch=share.of(batches)[0])
     both = Continued(callbacks, batch, add_progbar=verbose != 0, model=network, **steps)
     options["callbacks"] = both
     with _unfinished(network.optimizer):
-        rest = Rest(batches, batch)
+        rest = share.of(Rest(batches, batch))
         network.fit(rest, initial_epoch=epoch, epochs=epoch + 1, **options)
         both.first = 0
         if epoch + 1 < epochs and not network.stop_training:
-            network.fit(batches, initial_epoch=epoch + 1, epochs=epochs, **options)
+            network.fit(share.of(batches), initial_epoch=epoch + 1, epochs=epochs, **options)
     both.end()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from playmask.errors import ConfigError
+from playmask.runtime.processes import own_share
 from playmask.runtime.train.watching.logs import FOLDER, Log, log_of
 from playmask.runtime.train.watching.ordered_steps import OrderedSteps, Values
 
@@ -44,8 +45,12 @@ class RunLog(OrderedSteps):
         self.begun = time.perf_counter()
 
     def prepare(self, options: Mapping[str, Any], *, done: int, steps: int) -> None:
-        """Say how the next training is done, after so many steps; steps: of an epoch."""
+        """Say how the next training is done, after so many steps; steps: of an epoch.
+
+        Of several processes one writes; the others measure alike, for all run the same program.
+        """
         self.options, self.count, self.step = options, steps, done
+        self.logs = self.logs if own_share().is_first else []
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin, or go on with what is there."""
