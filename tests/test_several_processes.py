@@ -31,8 +31,8 @@ def start(tmp_path):
     rows = "".join(f"{label}\t{text}\n" for text, label in reviews(18))
     (tmp_path / "a.tsv").write_text("label\ttext\n" + rows, encoding="utf-8")
     line = [sys.executable, "-c", COMMAND, "train", "classify", "a.tsv", "--validation", "a.tsv"]
-    line += ["--new", "--width", "16", "--depth", "1", "--heads", "2", "--max-length", "16"]
-    line += ["--batch-size", "4", "--epochs", "4", "--seed", "1"]
+    line += ["--new", "--width", "16", "--depth", "1", "--attention-heads", "2"]
+    line += ["--max-length", "16", "--batch-size", "4", "--epochs", "4", "--seed", "1"]
     running = []
 
     def processes(out, count, *options):
@@ -40,11 +40,10 @@ def start(tmp_path):
         for number in range(count):
             own = ("--coordinator", f"127.0.0.1:{port}", "--processes", f"{count}")
             own = (*own, "--process-id", f"{number}") if count > 1 else ()
-            log = (tmp_path / f"{out}-{number}.log").open("w")
             whole = [*line, "--out", out, *own, *options]
-            running.append(
-                subprocess.Popen(whole, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
-            )
+            with (tmp_path / f"{out}-{number}.log").open("w") as log:
+                process = subprocess.Popen(whole, cwd=tmp_path, stdout=log, stderr=log)
+            running.append(process)
         return running[-count:]
 
     yield processes
@@ -83,7 +82,7 @@ def test_one_that_is_killed_costs_at_most_the_interval(start, tmp_path):
     first, second = start("broken", 2, "--save-every", "2")
     backups = tmp_path / "broken" / ".playmask-training"
     limit = time.monotonic() + 200
-    while not (backups.is_dir() and any("-1-2" in file.name for file in backups.iterdir())):
+    while not [*backups.glob("epochs-1*")]:
         assert time.monotonic() < limit and first.poll() is None
         time.sleep(0.01)
     second.send_signal(signal.SIGKILL)

@@ -43,7 +43,7 @@ class OwnRows(keras.utils.PyDataset):
         return keras.tree.map_structure(self._own, self.batches[index])
 
     def _own(self, array: Any) -> Any:
-        return np.split(array, self.share.parts)[self.share.part]
+        return None if array is None else np.split(array, self.share.parts)[self.share.part]
 
     def on_epoch_begin(self) -> None:
         """Tell the batches."""
@@ -131,7 +131,7 @@ def together() -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # JAX raises either
         text = str(error)
         if processes() == 1 or not any(sign in text for sign in LOSS):
             raise

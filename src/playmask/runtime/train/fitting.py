@@ -77,7 +77,7 @@ def train(
             position = Position(options.epochs)
         done = position.epoch * len(batches) + position.batch
         running = watch.running(options, done=done, steps=len(batches))
-        with _kept(network, keep), running, together():
+        with together(), _kept(network, keep), running:
             run_epochs(
                 network,
                 batches if grouping.size == 1 else GroupedBatches(batches, grouping.size),
