@@ -122,6 +122,17 @@ def console() -> "Console":
     return Console(highlight=False)
 
 
+def clock_time(seconds: float) -> str:
+    """A time as people read it: 4.2 s, 1:05, 2:03:04."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
 @contextlib.contextmanager
 def progress_bars() -> Iterator["Progress"]:
     """Bars on stderr, which go when they are done."""
