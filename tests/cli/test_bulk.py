@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from cli.commands import call, complaint, reviews, start
+from playmask.cli.actions.bulk import Rate
 from playmask.tasks.bulk import bulk_predict
 from playmask.tasks.bulk.ray_data import processors
 from playmask.tasks.bulk.record import RECORD
+from playmask.tasks.bulk.run import Progress
 from playmask.tasks.loading import load_task
 
 CLOSE = 1e-6
@@ -210,6 +212,15 @@ def test_kills_lose_and_double_nothing(task, tmp_path):
 def ends(path: Path, first: int) -> bool:
     """Whether a part is the one that begins at a row."""
     return path.stem.endswith(f"-{first:012}")
+
+
+def test_the_rate_is_of_the_rows_after_the_first_part():
+    """What was there before, and the time until the first part is done, say nothing of it."""
+    times = iter((0.0, 60.0, 70.0, 80.0))
+    rate = Rate(lambda: next(times))
+    assert rate(Progress(500, 500, 3000)) == rate(Progress(600, 500, 3000)) == ""
+    assert rate(Progress(1600, 500, 3000)) == "100.0 rows/s · 14 s left"
+    assert rate(Progress(3600, 500, None)) == "150.0 rows/s"
 
 
 def test_ray_gets_no_more_workers_than_it_can_run():

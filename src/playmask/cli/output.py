@@ -144,12 +144,15 @@ def progress_bars() -> Iterator["Progress"]:
 
 
 @contextlib.contextmanager
-def training_bar() -> Iterator["Progress"]:
-    """A bar on stderr, with steps and a task's field `state`, which goes when it is done."""
+def training_bar(width: int = 40) -> Iterator["Progress"]:
+    """A bar on stderr, with steps and a task's field `state`, which goes when it is done.
+
+    width: of the bar alone, in columns
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn())
+    columns = ("{task.description}", BarColumn(width), MofNCompleteColumn())
     state = TextColumn("{task.fields[state]}", markup=False)
     with Progress(*columns, state, console=Console(stderr=True), transient=True) as progress:
         yield progress

@@ -15,6 +15,7 @@ from playmask.errors import ConfigError
 from playmask.tasks.bulk import bulk_predict
 from playmask.tasks.bulk.run import Progress
 
+WIDTH = 20  # columns of the bar
 EVERY = 10.0  # seconds between two lines, where there is no terminal
 
 
@@ -66,7 +67,7 @@ def _shown() -> Iterator[Callable[[Progress], None]]:
     if not is_terminal(sys.stderr):
         yield Lines(rate)
         return
-    with training_bar() as bar:
+    with training_bar(WIDTH) as bar:
         line = bar.add_task("rows", total=None, state="starting…")
 
         def show(progress: Progress) -> None:
@@ -76,14 +77,20 @@ def _shown() -> Iterator[Callable[[Progress], None]]:
 
 
 class Rate:
-    """Rows a second since the first part was begun, and the time that the rest will take."""
+    """Rows a second since the first part was done, before which tasks are loaded and compiled."""
 
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
-        self.now, self.begun = now, now()
+        self.now = now
+        self.first: tuple[float, int] | None = None
 
     def __call__(self, progress: Progress) -> str:
-        """The rate and the time left, as they are shown."""
-        rate = (progress.done - progress.before) / max(self.now() - self.begun, 1e-9)
+        """The rate and the time left, as they are shown; nothing where neither is known yet."""
+        now, rows = self.now(), progress.done - progress.before
+        if self.first is None:
+            self.first = (now, rows) if rows else None
+            return ""
+        begun, before = self.first
+        rate = (rows - before) / max(now - begun, 1e-9)
         if not rate:
             return ""
         rest = None if progress.total is None else max(0, progress.total - progress.done) / rate
@@ -98,7 +105,8 @@ class Lines:
 
     def __call__(self, progress: Progress) -> None:
         """Note it, unless that was done just now."""
-        if self.rate.now() - self.last >= EVERY:
-            self.last = self.rate.now()
+        rate, now = self.rate(progress), self.rate.now()
+        if now - self.last >= EVERY:
+            self.last = now
             of = "" if progress.total is None else f" of {progress.total:,}"
-            note(f"{progress.done:,}{of} rows; {self.rate(progress)}")
+            note("; ".join(filter(None, (f"{progress.done:,}{of} rows", rate))))

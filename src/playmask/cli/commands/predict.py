@@ -5,6 +5,20 @@ from typing import Annotated
 
 import typer
 
+Out = Annotated[
+    Path | None,
+    typer.Option(help="A folder for the answers, in parts; the same command again goes on."),
+]
+Workers = Annotated[
+    int | None, typer.Option(help="With --out: processes that answer at once. Default: 1.")
+]
+Engine = Annotated[
+    str | None, typer.Option(help="With --out: processes, serial or ray. Default: processes.")
+]
+Id = Annotated[str | None, typer.Option("--id", help="With --out: the column that names each row.")]
+PartRows = Annotated[int | None, typer.Option(help="With --out: rows of a part. Default: 5000.")]
+"""The options of bulk inference, see `BulkOptions`."""
+
 
 def predict(
     task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
@@ -38,23 +52,11 @@ def predict(
         str | None,
         typer.Option(help="What a task uie finds: a name, JSON of names, nested, or its file."),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="A folder for the answers, in parts; the same command again goes on."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="With --out: processes that answer at once. Default: 1.")
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(help="With --out: processes, serial or ray. Default: processes."),
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", help="With --out: the column that names each row.")
-    ] = None,
-    part_rows: Annotated[
-        int | None, typer.Option(help="With --out: rows of a part. Default: 5000.")
-    ] = None,
+    out: Out = None,
+    workers: Workers = None,
+    engine: Engine = None,
+    id_column: Id = None,
+    part_rows: PartRows = None,
 ) -> None:
     """Use a saved task on texts: label them, find what is in them, answer, write, fill gaps [MASK].
 

@@ -54,11 +54,10 @@ def bulk_predict(
 
     Example:
         >>> reviews = TextClassifier.new(model, ["bad", "good"], max_length=16).save("reviews")
-        >>> _ = open("in.jsonl", "w").write('{"id": 7, "text": "味道不错"}')
-        >>> playmask.bulk_predict(reviews, "in.jsonl", "out", engine="serial").rows
-        1
-        >>> open("out/part-0000-000000000000.jsonl").read()[:30]
-        '{"id": 7, "text": "味道不错", "la'
+        >>> with open("in.csv", "w", encoding="utf-8") as file:
+        ...     _ = file.write("id,text\\n7,味道不错")
+        >>> playmask.bulk_predict(reviews, "in.csv", "out", engine="serial")
+        BulkSummary(rows=1, before=0, skipped=0, reason='')
 
     """
     chosen = (options or BulkOptions()).change(**changes)

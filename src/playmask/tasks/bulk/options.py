@@ -17,10 +17,10 @@ class BulkOptions(Options):
     Raises:  ConfigError for a value that cannot be
     """
 
-    workers: int = option(default=1, text="Processes that answer at once.", minimum=1)
-    engine: Literal["processes", "serial", "ray"] = option(default="processes", text="What runs.")
-    id: str | None = option(default=None, text="The column that names each row.")
-    part_rows: int = option(default=5000, text="Rows of a file of answers.", minimum=1)
+    workers: int = option(default=1, minimum=1)
+    engine: Literal["processes", "serial", "ray"] = option(default="processes")
+    id: str | None = option(default=None)
+    part_rows: int = option(default=5000, minimum=1)
     columns: tuple[str, ...] = option(default=())
     skip_bad: bool = option(default=False)
     size: int | None = option(default=None, minimum=1)
