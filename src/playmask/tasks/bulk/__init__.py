@@ -40,7 +40,7 @@ def bulk_predict(
     progress: Callable[[Progress], None] = lambda progress: None,
     **changes: Any,
 ) -> BulkSummary:
-    """Answer all rows of a file in parts, by several processes; the same call again goes on.
+    r"""Answer all rows of a file in parts, by several processes; the same call again goes on.
 
     Every column is handed on, with the answer beside it: of Parquet as Parquet, of .jsonl, .csv,
     .tsv and .txt (.gz) as JSON lines. Each part is a file of its own, whole or not there; a process
@@ -55,7 +55,7 @@ def bulk_predict(
     Example:
         >>> reviews = TextClassifier.new(model, ["bad", "good"], max_length=16).save("reviews")
         >>> with open("in.csv", "w", encoding="utf-8") as file:
-        ...     _ = file.write("id,text\\n7,味道不错")
+        ...     _ = file.write("id,text\n7,味道不错")
         >>> playmask.bulk_predict(reviews, "in.csv", "out", engine="serial")
         BulkSummary(rows=1, before=0, skipped=0, reason='')
 
