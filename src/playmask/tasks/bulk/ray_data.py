@@ -6,6 +6,7 @@ run that was killed goes on without a column of ids, which Ray's own checkpoints
 one id would be one to them.
 """
 
+import logging
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,7 +99,7 @@ def _ray() -> Iterator[Any]:
         ) from None
     fresh = not ray.is_initialized()
     if fresh:
-        ray.init(include_dashboard=False, logging_level="warning", log_to_driver=False)
+        ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
     context = ray.data.DataContext.get_current()
     before = context.target_max_block_size, context.enable_progress_bars
     context.target_max_block_size, context.enable_progress_bars = BLOCK, False  # ours is there
