@@ -16,6 +16,7 @@ ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
 NAMES = (
     "README.md",
     "architecture.md",
+    "bulk.md",
     "classification.md",
     "compatibility.md",
     "decoders.md",
@@ -155,6 +156,14 @@ def test_a_task_of_ones_own_runs_in_python_and_on_the_command_line(tmp_path):
     lines = (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()
     assert len(lines) == 40 and '"target": {"stars": 5}, "answer": {"stars": 5}' in lines[0]
     assert run_script(tmp_path, *predict).endswith('"stars": 5}\n')
+
+
+def test_bulk_inference_runs(tmp_path):
+    assert run(ROOT / "docs" / "bulk.md", tmp_path).splitlines() == [
+        "3 0",
+        "3 3",
+        "7 味道很好 True",
+    ]
 
 
 def test_labels_and_numbers_run(tmp_path):

@@ -135,6 +135,7 @@ _HOME = {
     "architecture": "checkpoints",
     "arithmetic": "generation",
     "build": "checkpoints",
+    "bulk_predict": "tasks.bulk",
     "class_crossentropy": "labelling.class_losses",
     "count": "inspection.cost",
     "cross_validate": "tasks",

@@ -122,6 +122,17 @@ def console() -> "Console":
     return Console(highlight=False)
 
 
+def clock_time(seconds: float) -> str:
+    """A time as people read it: 4.2 s, 1:05, 2:03:04."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
 @contextlib.contextmanager
 def progress_bars() -> Iterator["Progress"]:
     """Bars on stderr, which go when they are done."""
@@ -133,12 +144,15 @@ def progress_bars() -> Iterator["Progress"]:
 
 
 @contextlib.contextmanager
-def training_bar() -> Iterator["Progress"]:
-    """A bar on stderr, with steps and a task's field `state`, which goes when it is done."""
+def training_bar(width: int = 40) -> Iterator["Progress"]:
+    """A bar on stderr, with steps and a task's field `state`, which goes when it is done.
+
+    width: of the bar alone, in columns
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn())
+    columns = ("{task.description}", BarColumn(width), MofNCompleteColumn())
     state = TextColumn("{task.fields[state]}", markup=False)
     with Progress(*columns, state, console=Console(stderr=True), transient=True) as progress:
         yield progress

@@ -226,6 +226,16 @@ def _unlock(handle: int | None) -> None:
 
 
 @contextlib.contextmanager
+def locked_alone(directory: Path) -> Iterator[bool]:
+    """Hold a directory's lock without waiting for it; gives whether nobody else has it."""
+    handle = _lock(directory, wait=False)
+    try:
+        yield handle is not None or fcntl is None
+    finally:
+        _unlock(handle)
+
+
+@contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Hold a directory's lock, which commits to it and their completion take in turn."""
     handle = _lock(directory, wait=True)

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.cli.actions.run_folder import RUN, seconds_of
-from playmask.cli.actions.train_progress import clock_time
-from playmask.cli.output import note, print_json, print_table
+from playmask.cli.output import clock_time, note, print_json, print_table
 from playmask.errors import ConfigError
 from playmask.files import read_json
 from playmask.inspection.draw.runs import compared_curves

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playmask.cli.actions.predict import cut_vectors
 from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_all, note_skipped, print_json, print_table, print_text
 from playmask.errors import ConfigError
 from playmask.files import write_lines
 from playmask.inspection.draw import confusion_picture, confusion_text
 from playmask.inspection.draw.sheet import check_picture
+from playmask.tasks.call_options import cut_vectors
 from playmask.tasks.loading import load_task
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.task import Task

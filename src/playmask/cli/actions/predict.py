@@ -3,34 +3,18 @@
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from playmask.cli import input_texts
+from playmask.cli.actions.predict_request import Request
 from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_all, note_skipped, print_json_lines
 from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
-from playmask.data.lines import read_whole
 from playmask.errors import ConfigError, DataError
+from playmask.tasks.call_options import cut_vectors, with_schema
 from playmask.tasks.loading import load_task
-from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
-
-LONGEST_PATH = 1024  # characters of what may be the path of a schema
-
-
-class Request(NamedTuple):
-    """The command's arguments and options; None is none."""
-
-    task_directory: Path
-    file: Path | None
-    text: list[str] | None
-    pair: list[str] | None
-    columns: str | None
-    size: int | None
-    skip_bad: bool
-    submission: Path | None
-    schema: str | None = None
 
 
 def run(request: Request) -> None:
@@ -58,29 +42,11 @@ def run(request: Request) -> None:
         note(f"{len(answers):,} answers are in {request.submission}")
 
 
-def cut_vectors(task: Task[Any], size: int | None) -> None:
-    """Let an encoder of sentences make smaller vectors; raises ConfigError for another task."""
-    if size is None:
-        return
-    if not hasattr(task, "cut_vectors"):
-        raise ConfigError(f"A task {task.name!r} takes no --size.")
-    task.cut_vectors(size)
-
-
-def with_schema(settings: TaskSettings, schema: str) -> TaskSettings:
-    """The settings of a task with another schema: a name, JSON, or a file of it.
-
-    Raises: ConfigError where it takes none, or this is none
-    """
-    if not hasattr(settings, "schema"):
-        raise ConfigError(f"A task {settings.task!r} takes no --schema.")
-    file = Path(schema)
-    is_file = len(schema) < LONGEST_PATH and file.is_file()
-    return settings.change(schema=read_whole(file).strip() if is_file else schema)
-
-
 def _check(request: Request) -> None:
     """See that the options go together, before anything is loaded."""
+    if request.bulk:
+        name = next(iter(request.bulk)).replace("_", "-")
+        raise ConfigError(f"--{name} is for bulk inference; name a folder for the answers: --out.")
     file, text, pair = request.file, request.text, request.pair
     if text and file:
         raise ConfigError("Give a file or --text, not both.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from playmask.cli.output import is_terminal, note, training_bar
+from playmask.cli.output import clock_time, is_terminal, note, training_bar
 from playmask.runtime.train.watching.clock import Clock
 from playmask.runtime.train.watching.ordered_steps import Values
 from playmask.runtime.train.watching.step_measures import NORM, RATE
@@ -86,14 +86,3 @@ def epoch_line(clock: Clock, epoch: int, logs: Mapping[str, Any]) -> str:
         line += f", {clock_time(clock.compiling)} of it compiling"
     rest = clock.left if epoch + 1 < clock.params["epochs"] else None
     return line if rest is None else f"{line}; {clock_time(rest)} left"
-
-
-def clock_time(seconds: float) -> str:
-    """A time as people read it: 4.2 s, 1:05, 2:03:04."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -24,10 +24,10 @@ from playmask.cli.actions.run_folder import (
 from playmask.cli.actions.search_space import Space, read_space, usual_space
 from playmask.cli.actions.study import Study
 from playmask.cli.actions.train import Stopping, read_data
-from playmask.cli.actions.train_progress import clock_time, progress
+from playmask.cli.actions.train_progress import progress
 from playmask.cli.guard import Interrupted
 from playmask.cli.options import NewModel
-from playmask.cli.output import no_results, note, print_table
+from playmask.cli.output import clock_time, no_results, note, print_table
 from playmask.data.streams import fingerprint
 from playmask.errors import ConfigError, PlaymaskError
 from playmask.files import make_directory, write_json
