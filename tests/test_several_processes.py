@@ -13,7 +13,7 @@ import playmask
 from playmask.checkpoints import safetensors
 from playmask.errors import ConfigError
 from playmask.files import read_json
-from playmask.runtime.processes import HEARTBEAT, OwnRows, Share
+from playmask.runtime.peer_processes import HEARTBEAT, BatchShare, OwnRows
 from tasks.test_classify import reviews
 
 COMMAND = "from playmask.cli import main; main()"
@@ -98,7 +98,7 @@ def test_one_that_is_killed_costs_at_most_the_interval(start, tmp_path):
 
 def test_of_each_batch_the_rows_are_split():
     batches = [({"tokens": np.arange(12).reshape(4, 3)}, np.arange(4), None)]
-    parts = [OwnRows(batches, Share(part, 2))[0] for part in (0, 1)]
+    parts = [OwnRows(batches, BatchShare(part, 2))[0] for part in (0, 1)]
     whole = np.concatenate([part[0]["tokens"] for part in parts])
     np.testing.assert_array_equal(whole, batches[0][0]["tokens"])
     assert [part[1].tolist() for part in parts] == [[0, 1], [2, 3]]

@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from playmask.errors import ConfigError
 from playmask.model.layout import TENSOR_PARALLEL, Layout, axis_of
-from playmask.runtime.processes import connect
-from playmask.runtime.processes import processes as process_count
+from playmask.runtime.peer_processes import connect
+from playmask.runtime.peer_processes import processes as process_count
 
 DATA, MODEL = "batch", "model"  # the axes of the mesh
 
@@ -94,23 +95,25 @@ def distribute(
         raise ConfigError(
             f"model_parallel={model_parallel} does not divide {count} devices into equal groups."
         )
-    chosen = np.array(names[:count])
     if process_count() > 1 and (count < len(names) or model_parallel > 1):
         raise ConfigError(
             "Several processes train data parallel on all their devices; leave out devices and "
             "model_parallel."
         )
+    distribution = _spread_over(np.array(names[:count]), model_parallel, layout)
+    keras.distribution.set_distribution(distribution)
+    return distribution
+
+
+def _spread_over(names: npt.NDArray[np.str_], model_parallel: int, layout: Layout | None) -> Any:
     if model_parallel == 1:
         if layout is not None:
             raise ConfigError("layout splits weights between devices; give model_parallel too.")
-        mesh = keras.distribution.DeviceMesh((count,), [DATA], chosen)
-        distribution = keras.distribution.DataParallel(device_mesh=mesh, auto_shard_dataset=False)
-    else:
-        shape = (count // model_parallel, model_parallel)
-        mesh = keras.distribution.DeviceMesh(shape, [DATA, MODEL], chosen)
-        distribution = TensorParallel(mesh, TENSOR_PARALLEL if layout is None else layout)
-    keras.distribution.set_distribution(distribution)
-    return distribution
+        mesh = keras.distribution.DeviceMesh(names.shape, [DATA], names)
+        return keras.distribution.DataParallel(device_mesh=mesh, auto_shard_dataset=False)
+    shape = (len(names) // model_parallel, model_parallel)
+    mesh = keras.distribution.DeviceMesh(shape, [DATA, MODEL], names)
+    return TensorParallel(mesh, TENSOR_PARALLEL if layout is None else layout)
 
 
 def data_parallel() -> int:

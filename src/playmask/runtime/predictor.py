@@ -12,8 +12,8 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading
 from playmask.runtime.batches import buckets
 from playmask.runtime.compiled import Compiled
+from playmask.runtime.peer_processes import processes
 from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches, price_of
-from playmask.runtime.processes import processes
 from playmask.runtime.row_inputs import (
     CONTEXT,
     MEMORY,

@@ -31,7 +31,7 @@ from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
 from playmask.inspection.draw.runs import run_curve
-from playmask.runtime.processes import own_share
+from playmask.runtime.peer_processes import own_share
 from playmask.runtime.train.backup import Position, position_in
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_epochs

@@ -10,7 +10,7 @@ import numpy as np
 
 from playmask.errors import ConfigError
 from playmask.runtime.batches import Batches
-from playmask.runtime.processes import agree, own_share, together
+from playmask.runtime.peer_processes import agree, own_share, together
 from playmask.runtime.train.accumulation import (
     Accumulating,
     GroupedBatches,

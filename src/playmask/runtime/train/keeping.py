@@ -10,7 +10,7 @@ import numpy as np
 from playmask.files.commits import committing
 from playmask.runtime.adapters import FILES
 from playmask.runtime.batches import Batches
-from playmask.runtime.processes import own_share
+from playmask.runtime.peer_processes import own_share
 from playmask.runtime.train.averages import Pairs, averaged, put_averages, put_back
 from playmask.runtime.train.backup import (
     HISTORY,

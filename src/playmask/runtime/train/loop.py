@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from playmask.runtime.batches import Batch, Batches
-from playmask.runtime.processes import own_share
+from playmask.runtime.peer_processes import own_share
 from playmask.runtime.train.accumulation import GroupedBatches
 from playmask.runtime.train.backup import Position
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from playmask.errors import ConfigError
-from playmask.runtime.processes import own_share
+from playmask.runtime.peer_processes import own_share
 from playmask.runtime.train.watching.logs import FOLDER, Log, log_of
 from playmask.runtime.train.watching.ordered_steps import OrderedSteps, Values
 

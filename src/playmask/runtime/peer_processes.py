@@ -13,7 +13,7 @@ from playmask.errors import ConfigError, ProcessError
 HEARTBEAT = 20  # seconds after which a process that says nothing counts as lost
 
 
-class Share(NamedTuple):
+class BatchShare(NamedTuple):
     """Which part of each batch a process learns from, of how many equal parts."""
 
     part: int = 0
@@ -32,7 +32,7 @@ class Share(NamedTuple):
 class OwnRows(keras.utils.PyDataset):
     """Of each batch the rows of one process; all draw the whole batch, so that they draw alike."""
 
-    def __init__(self, batches: Any, share: Share) -> None:
+    def __init__(self, batches: Any, share: BatchShare) -> None:
         super().__init__()
         self.batches, self.share = batches, share
 
@@ -96,13 +96,13 @@ def processes() -> int:
     return int(jax.process_count())
 
 
-def own_share() -> Share:
+def own_share() -> BatchShare:
     """The share of this process."""
     if keras.distribution.distribution() is None or processes() == 1:
-        return Share()
+        return BatchShare()
     import jax
 
-    return Share(jax.process_index(), jax.process_count())
+    return BatchShare(jax.process_index(), jax.process_count())
 
 
 def agree(name: str, value: str) -> None:
