@@ -1,5 +1,6 @@
 """The documents: their code runs, their commands exist, both languages say the same."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -37,16 +38,10 @@ NAMES = (
     "serving.md",
     "similarity.md",
     "tokenizers.md",
-    "training/adversarial.md",
-    "training/data.md",
-    "training/optimizers.md",
-    "training/memory.md",
-    "training/compression.md",
-    "training/lora.md",
-    "training/watching.md",
-    "training/sentence_encoders.md",
 )
-DOCS = [ROOT / "docs" / name for name in NAMES]
+TRAINING = ROOT / "docs" / "training"
+METHODS = sorted(page for page in TRAINING.glob("*.md") if page.name != "README.md")
+DOCS = [*(ROOT / "docs" / name for name in NAMES), TRAINING / "README.md", *METHODS]
 PAGES = [ENGLISH, CHINESE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")), *DOCS]
 
 
@@ -176,16 +171,50 @@ def test_labels_and_numbers_run(tmp_path):
     assert "2 good" in lines[7]
 
 
-def test_a_training_is_watched(tmp_path):
-    lines = run(ROOT / "docs" / "training" / "watching.md", tmp_path).splitlines()
-    assert lines[0] == "stopped early: True 1.0"
-    assert lines[1] == "step,epoch,seconds,accuracy,gradient_norm,learning_rate,loss"
-    logs = {path.name.split(".")[0] for path in (tmp_path / "runs" / "watched" / "logs").iterdir()}
-    assert logs == {"steps", "epochs", "events"}
+SHARES = 3  # of the pages of training, each run in a process of its own
 
 
-def test_adversarial_training_runs(tmp_path):
-    assert run(ROOT / "docs" / "training" / "adversarial.md", tmp_path) == "2 fgm:0.5\n"
+@pytest.mark.parametrize("share", range(SHARES))
+def test_the_pages_of_training_run_and_print_what_they_say(share, tmp_path):
+    """Each page by itself, behind the example of their index; all of a share in one process."""
+    searches = importlib.util.find_spec("usearch") is not None
+    pages = [page for page in METHODS if blocks(page, "python")][share::SHARES]
+    pages = [page for page in pages if searches or "mine_negatives" not in page.read_text("utf-8")]
+    example = "\n".join(blocks(TRAINING / "README.md", "python"))
+    code = {page.stem: "\n".join([example, *blocks(page, "python")]) for page in pages}
+    runs = [f"print({name!r} + ':')\nexec({text!r}, {{}})" for name, text in code.items()]
+    (tmp_path / "training.py").write_text("\n".join(runs), encoding="utf-8")
+    expected = []
+    for page in pages:
+        lines = "\n".join(blocks(page, "python"))
+        prints = re.findall(r"^ *print\(.*?\)(?:  # (.*))?$", lines, re.MULTILINE)
+        expected += [f"{page.stem}:", *prints]
+    assert run_script(tmp_path, "training.py").splitlines() == expected
+
+
+PLAN = (
+    r"\A# .+\n\n[^\n]+\n\n    ",  # the name, what it does in one sentence, the formula
+    r"^- \*\*Source\.\*\* ",
+    r"^- \*\*When it helps\.\*\* ",
+    r"^```sh$",
+    r"^```python$|It is a command alone\.",
+    r"^- \*\*Not together with\.\*\* ",
+    r"^- \*\*Cost\.\*\* ",
+)
+
+
+@pytest.mark.parametrize("page", METHODS, ids=lambda page: page.stem)
+def test_the_pages_of_training_have_one_plan(page):
+    text, place = page.read_text("utf-8"), 0
+    for mark in PLAN:
+        match = re.compile(mark, re.MULTILINE).search(text, place)
+        assert match, f"{mark} is missing, or stands before what is to precede it"
+        place = match.end()
+
+
+def test_the_index_of_training_names_all_pages():
+    linked = set(re.findall(r"\]\((\w+\.md)\)", (TRAINING / "README.md").read_text("utf-8")))
+    assert linked == {page.name for page in METHODS}
 
 
 def test_similar_sentences_are_found(tmp_path):
@@ -195,34 +224,10 @@ def test_similar_sentences_are_found(tmp_path):
     assert made == {"checksums.json", "sentences.json", "vectors.usearch"}
 
 
-def test_sentence_encoders_run(tmp_path):
-    pytest.importorskip("usearch")
-    out = run(ROOT / "docs" / "training" / "sentence_encoders.md", tmp_path).splitlines()
-    assert out[0] == "这书很好 读物不错 2" and "rerank_map" in out[1]
-    assert out[2:] == ["['loss', 'val_loss']", "(2, 8)", "(32, 8) True"]
-
-
 def test_language_models_of_today_run(tmp_path):
     lines = run(ROOT / "docs" / "decoders.md", tmp_path).splitlines()
     assert lines[0] == "lm 2 ('mlm',)" and lines[2] == "(3, 32)"
     assert re.fullmatch(r"\[0\.\d+ +0\.\d+\]", lines[3])
-
-
-def test_optimizers_and_averages_run(tmp_path):
-    lines = run(ROOT / "docs" / "training" / "optimizers.md", tmp_path).splitlines()
-    assert lines[0] == "lion:beta_2=0.98" and lines[1].startswith('{"module": "keras.optimiz')
-    assert re.fullmatch(r"rows that stay: [1-9]\d* of \d+", lines[2])
-    assert re.fullmatch(r"frozen: 13 of \d+", lines[3])
-    assert lines[4].endswith("has 'embedings' in its name. Did you mean 'embeddings'?")
-
-
-def test_memory_and_time_run(tmp_path):
-    assert run(ROOT / "docs" / "training" / "memory.md", tmp_path).splitlines() == [
-        "['accuracy', 'loss']",
-        "{'float32'}",
-        "16",
-        "2",
-    ]
 
 
 def test_published_models_run(tmp_path):
@@ -232,28 +237,6 @@ def test_published_models_run(tmp_path):
         "如何偿还花呗的账单",
         "True",
     ]
-
-
-def test_data_and_losses_run(tmp_path):
-    assert run(ROOT / "docs" / "training" / "data.md", tmp_path).splitlines() == [
-        "['accuracy', 'loss']",
-        "True",
-        "sampling True",
-        "curriculum True",
-        "True",
-        "16",
-        "2 ['accuracy', 'loss', 'macro_f1'] True",
-        "True 16",
-    ]
-
-
-def test_smaller_models_and_adapters_run(tmp_path):
-    pages = [ROOT / "docs" / "training" / f"{name}.md" for name in ("compression", "lora")]
-    code = [block for page in pages for block in blocks(page, "python")]
-    (tmp_path / "training.py").write_text("\n".join(code), encoding="utf-8")
-    lines = run_script(tmp_path, "training.py").splitlines()
-    assert lines[0] == "1.0" and lines[1].startswith("2 ")
-    assert lines[2:] == ["2 True", "True True", "True", "True", "3 int8"]
 
 
 def test_both_languages_have_the_same_code_and_shape():

@@ -43,7 +43,7 @@ class SentenceEncoder(SentenceTask):
     It learns from pairs of similar sentences, as [CLS] a [SEP] b [SEP] and the other way round:
     to write the second one with the UniLM mask, so that the first one is read alone; and to find
     the vector of the second among those of the batch. `loss` names others: of scored pairs, pairs
-    with negatives, texts alone, or a teacher's vectors (docs/training/sentence_encoders.md).
+    with negatives, texts alone, or a teacher's vectors (docs/training/README.md).
 
     Shapes: `encode` makes float32 (texts, D), of the length 1 unless the settings' steps end else
     Units:  similarities are cosines, -1 to 1

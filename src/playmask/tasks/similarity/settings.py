@@ -64,7 +64,7 @@ TAUGHT = ("mse", "cosine")
 class EncoderSettings(TaskSettings):
     """Settings of a SentenceEncoder.
 
-    loss: what it learns by, see docs/training/sentence_encoders.md; scale: of the cosines in the
+    loss: what it learns by, see docs/training/README.md; scale: of the cosines in the
     loss, None = as its paper has it; sizes: cut vectors that are good too; size: what vectors are
     cut to in use, None = whole; steps: what becomes of a pooled vector; prompts: texts before
     sentences, by name, also as a dict; prompt: the name of the one that is put there where no other
