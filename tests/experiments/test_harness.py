@@ -44,7 +44,8 @@ class Counting:
         self.ran.append(trial)
         accuracy = QUALITY[trial.variant] + trial.seed / 100
         training = Training([10, 20], [2.0, self.loss], 4.0, 5.0)
-        model = {"parameters": 1234, "operations": 5678, "architecture": {}}
+        body = {"width": 8, "depth": 2, "attention_heads": 2, "inner": 16, "vocabulary": 99}
+        model = {"parameters": 1234, "operations": 5678, "architecture": body}
         facts, shown = {"learnt from": f"{desk.texts:,} texts"}, {"example": "a | b"}
         metrics = {"accuracy": accuracy, "loss": self.loss}
         return Outcome(metrics, self.loss, 2.0, training, model, facts, shown)

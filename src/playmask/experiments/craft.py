@@ -123,7 +123,9 @@ EXPERIMENT = Experiment(
         "The rate of plain training was searched once, 1e-4 to 8e-4, and that of Tiger, 3e-5 to "
         "2e-4, on a seed that is not in the table; then they are fixed for all variants.",
         "What is learnt from is drawn by the seed, the same for all variants of a seed.",
-        "Plain in `sentences` is the in-batch contrast of the pairs with the highest score; the "
-        "post's is Sentence-BERT's classification.",
+        "Theseus learns from a task that was trained as plain; half the blocks is the beginning of "
+        "its successor, trained for as many steps.",
+        "Plain in `sentences` is the in-batch contrast of the pairs with the highest score, for as "
+        "many steps; the post's is Sentence-BERT's classification.",
     ),
 )  # fmt: skip

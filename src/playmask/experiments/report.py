@@ -141,10 +141,12 @@ def _sizes(task: Task, scale: str, own: Sequence[Result]) -> str:
     facts = "; ".join(f"{name}: {value}" for name, value in first["facts"].items())
     seconds = np.mean([r["seconds"] for r in own])
     steps = first["training"]["steps"][-1]
+    body = first["architecture"]
     return (
-        f"`{task.name}`: width {sizes.width}, {sizes.depth} blocks, {sizes.heads} heads, inner "
-        f"{sizes.inner}, at most {sizes.vocabulary:,} tokens in the vocabulary and {sizes.length} "
-        f"in a text; {steps:,} steps of {sizes.batch}, rate {sizes.rate:g}. Texts: "
+        f"`{task.name}`: width {body['width']}, {body['depth']} blocks, "
+        f"{body['attention_heads']} heads, inner {body['inner']}, {body['vocabulary']:,} tokens in "
+        f"the vocabulary and at most {sizes.length} in a text; {steps:,} steps of {sizes.batch}, "
+        f"rate {sizes.rate:g}. Texts: "
         f"{first['settings']['data']}; {facts}. A trial took {seconds:.0f} s on average. Knowing "
         f"only how frequent each answer is costs {first['baseline']:.3f} nats." + _unlearned(own)
     )

@@ -223,6 +223,14 @@ def _streamed(
     return StreamedBatches(len(stream), read, encode, batch_size=size, seed=seed)
 
 
+def _passes(options: TrainingOptions, examples: int) -> float:
+    """About how often a training passes over its examples."""
+    if options.max_steps is None:
+        return options.epochs
+    texts = options.max_steps * options.accumulate * options.batch_size
+    return min(options.epochs, max(1.0, texts / examples))
+
+
 def data_options(task: Any, examples: Learnt, options: TrainingOptions) -> dict[str, Any]:
     """What a training asks of its batches, besides their size: options of `Batches`."""
     chosen: dict[str, Any] = {}
@@ -301,7 +309,7 @@ def fit_network(
     task.training = options.change(unlabelled=named)  # texts themselves are no option
     keras.utils.set_random_seed(options.seed)
     size, seed = options.batch_size, options.seed
-    price = price_of(task.network.count_params(), passes=3) / options.epochs
+    price = price_of(task.network.count_params(), passes=3) / _passes(options, len(examples))
     data = data_options(task, examples, options)
     batches = task.batches(examples, size, seed=seed, shuffle=True, price=price, **data)
     if options.curriculum == "length":

@@ -140,11 +140,11 @@ def fit(
     """Train a task for a trial's number of steps, at its rate, with options."""
     sizes = trial.sizes
     keras.utils.set_random_seed(trial.seed)
-    epochs = max(1, round(sizes.steps * sizes.batch / len(labelled)))
-    clock = Clock(watch, epochs * -(-len(labelled) // sizes.batch))
+    clock = Clock(watch, sizes.steps)
     task.fit(
         labelled,
-        epochs=epochs,
+        epochs=sizes.steps,  # more than there are: a loss may learn from few of the examples
+        max_steps=sizes.steps,
         batch_size=sizes.batch,
         seed=trial.seed,
         callbacks=[clock],
