@@ -70,7 +70,7 @@ def test_a_training_ends_with_its_last_step():
 def test_when_time_is_over_it_can_go_on(tmp_path, monkeypatch):
     """In the first epoch, before any is whole: what is there is measured, kept, and taken up."""
     whole, after = Killed(), Killed()
-    new_task(0.3).fit(TEXTS, callbacks=[whole], **WHOLE)
+    new_task(0.3).fit(TEXTS, callbacks=[whole], **WHOLE | {"save_every": None})
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(limits, "monotonic", lambda: next(clock))
     limit = WHOLE | {"time_limit": "15s", "directory": tmp_path, "save_every": None}
@@ -112,6 +112,8 @@ def test_methods_count_updates_where_batches_are_accumulated():
         ({"accumulate": 2, "unfreeze": "epochs=1"}, "between batches of one update"),
         ({"accumulate": 2, "adversarial": "penalty:1"}, "leave accumulate out"),
         ({"precision": "float16", "adversarial": "fgm:0.5"}, "precision='bfloat16'"),
+        ({"label_by_teacher": True, "stream": True}, "stream holds none"),
+        ({"save_every": 2}, "give fit a directory"),
     ],
 )
 def test_what_does_not_go_together_is_refused(options, sentence):

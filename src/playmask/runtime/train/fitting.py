@@ -61,6 +61,8 @@ def train(
     """
     network, options = task.network, plan.options
     _agree(plan)
+    if directory is None and options.save_every is not None:
+        raise ConfigError("save_every saves into the folder of the task: give fit a directory.")
     callbacks = [*_methods(options), *callbacks]
     watch = Watch.of(network, options, directory, callbacks)
     measure = measure_of(task, options, checks, validated=validation is not None)
