@@ -8,6 +8,7 @@ import numpy as np
 from playmask.model.architecture import Architecture
 from playmask.model.parts import Learned
 from playmask.model.transformer import Transformer, weights_by_name
+from playmask.runtime.lazy_weights import blank, fill
 
 TINY = Architecture(
     family="bert",
@@ -37,11 +38,16 @@ def log_softmax(logits: Any) -> np.ndarray:
 
 def tiny(*, heads: tuple[str, ...] = (), seed: int = 1, **changes: Any) -> Transformer:
     """A tiny model whose weights, biases and norms too, are all random."""
-    model = Transformer(TINY.change(**changes), heads)
+    return filled(TINY.change(**changes), heads, seed)
+
+
+def filled(architecture: Architecture, heads: tuple[str, ...] = (), seed: int = 1) -> Transformer:
+    """A model whose weights, biases and norms too, are all random."""
+    model = blank(lambda: Transformer(architecture, heads))
     random = np.random.default_rng(seed)
     for name, variable in weights_by_name(model).items():
         middle = 1.0 if name.endswith("gamma") else 0.0
-        variable.assign(middle + 0.3 * random.normal(size=variable.shape).astype("float32"))
+        fill(variable, middle + 0.3 * random.normal(size=variable.shape).astype("float32"))
     return model
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import playmask
-from comparing import numpy_of, tiny
-from families.small import filled, small
+from comparing import filled, numpy_of, tiny
+from families.small import small
 from playmask.errors import ConfigError, InputError
 from playmask.inspection.attention_maps import AttentionMaps, _keys, attention_maps, draw_attention
 from playmask.inspection.draw.terminal import width_of

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from comparing import error, numpy_of, tiny
-from families.small import filled, model_of, small
+from comparing import error, filled, numpy_of, tiny
+from families.small import model_of, small
 from laboratory import CONTEXT, FOLLOWING
 from playmask.errors import InputError
 from playmask.model.inputs import INPUTS

@@ -1,5 +1,6 @@
 """The documents: their code runs, their commands exist, both languages say the same."""
 
+import ast
 import importlib.util
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import playmask
 from cli.commands import PROGRAM
 
 ROOT = Path(__file__).parents[1]
@@ -59,13 +61,49 @@ def prose(page: Path) -> str:
 def run(page: Path, folder: Path) -> str:
     """Run all Python of a page in a folder that holds the project's tests, and return its output.
 
-    In a process of its own, since what CONTRIBUTING registers must not reach other tests; XLA does
-    not optimise there, since compiling takes most of the time.
+    In a process of its own: what CONTRIBUTING registers must not reach other tests, and the tour
+    is to run in a Python that has imported nothing. XLA does not optimise there, since compiling
+    takes most of the time.
     """
     (folder / "tests").symlink_to(ROOT / "tests")
     script = folder / page.with_suffix(".py").name
     script.write_text("\n".join(blocks(page, "python")), encoding="utf-8")
     return run_script(folder, script.name)
+
+
+GROUPS = (
+    ("generation", "laboratory", "extraction", "own_model"),
+    ("classification", "similarity", "decoders", "published"),
+)
+"""Pages that register nothing; each group runs in one process, which takes long enough to start."""
+EACH = """
+import contextlib, os, sys
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    with open("output.txt", "w", encoding="utf-8") as output, contextlib.redirect_stdout(output):
+        code = open("page.py", encoding="utf-8").read()
+        exec(compile(code, folder, "exec"), {"__name__": "__main__"})
+"""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """A page of `docs/` -> the folder where it ran, with its group, and what it printed."""
+    groups = {name: group for group in GROUPS for name in group}
+    root = tmp_path_factory.mktemp("pages")
+
+    def printed(name: str) -> tuple[Path, str]:
+        if not (root / name).exists():
+            folders = [root / each for each in groups[name]]
+            for each, folder in zip(groups[name], folders, strict=True):
+                folder.mkdir(parents=True)
+                (folder / "tests").symlink_to(ROOT / "tests")
+                code = "\n".join(blocks(ROOT / "docs" / f"{each}.md", "python"))
+                (folder / "page.py").write_text(code, encoding="utf-8")
+            run_script(root, "-c", EACH, *map(str, folders))
+        return root / name, (root / name / "output.txt").read_text("utf-8")
+
+    return printed
 
 
 def run_script(folder: Path, *words: str) -> str:
@@ -77,7 +115,7 @@ def run_script(folder: Path, *words: str) -> str:
         capture_output=True,
         encoding="utf-8",
         errors="replace",
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -103,19 +141,19 @@ def test_the_examples_for_contributors_run(tmp_path):
     assert out.endswith("True\n")
 
 
-def test_the_laboratory_runs(tmp_path):
-    out = run(ROOT / "docs" / "laboratory.md", tmp_path)
+def test_the_laboratory_runs(pages):
+    _, out = pages("laboratory")
     assert "random/scores" in out and "logits_mixer" in out  # fresh, and why
     assert "\nturns\n(1, 5, 80)\n(1, 1, 80)\n" in out
 
 
-def test_generation_runs(tmp_path):
-    out = run(ROOT / "docs" / "generation.md", tmp_path)
+def test_generation_runs(pages):
+    _, out = pages("generation")
     assert "3 texts of the first prompt" in out and "\n[2, 2]\n" in out
 
 
-def test_extraction_runs(tmp_path):
-    out = run(ROOT / "docs" / "extraction.md", tmp_path)
+def test_extraction_runs(pages):
+    _, out = pages("extraction")
     triple = "Triple(subject='让子弹飞', predicate='导演', object={'@value': '姜文'})"
     assert out.splitlines() == [
         "SequenceTagger 王芳 NAME True",
@@ -128,11 +166,11 @@ def test_extraction_runs(tmp_path):
     ]
 
 
-def test_a_model_of_ones_own_runs(tmp_path):
-    out = run(ROOT / "docs" / "own_model.md", tmp_path)
+def test_a_model_of_ones_own_runs(pages):
+    folder, out = pages("own_model")
     claims = ("learns", "stands still", "in order", "saved", "goes on", "tags")
     assert out.splitlines() == [*(f"{claim}: True" for claim in claims), "spans: [[1, 2]]"]
-    encoder = tmp_path / "runs" / "own" / "encoder"
+    encoder = folder / "runs" / "own" / "encoder"
     assert {"config.json", "model.safetensors", "vocab.txt"} <= {f.name for f in encoder.iterdir()}
 
 
@@ -161,8 +199,9 @@ def test_bulk_inference_runs(tmp_path):
     ]
 
 
-def test_labels_and_numbers_run(tmp_path):
-    lines = run(ROOT / "docs" / "classification.md", tmp_path).splitlines()
+def test_labels_and_numbers_run(pages):
+    _, out = pages("classification")
+    lines = out.splitlines()
     assert lines[0] == "('service', 'price') ()"
     assert "'subset_accuracy': 1.0" in lines[1]
     assert lines[2] == "True ['examples', 'mse', 'pearson', 'spearman']"
@@ -217,22 +256,24 @@ def test_the_index_of_training_names_all_pages():
     assert linked == {page.name for page in METHODS}
 
 
-def test_similar_sentences_are_found(tmp_path):
-    out = run(ROOT / "docs" / "similarity.md", tmp_path)
+def test_similar_sentences_are_found(pages):
+    folder, out = pages("similarity")
     assert out == "(2, 32)\n0\n鲜花很贵\nfirst 16\n1\n"
-    made = {path.name for path in (tmp_path / "runs" / "index").iterdir()}
+    made = {path.name for path in (folder / "runs" / "index").iterdir()}
     assert made == {"checksums.json", "sentences.json", "vectors.usearch"}
 
 
-def test_language_models_of_today_run(tmp_path):
-    lines = run(ROOT / "docs" / "decoders.md", tmp_path).splitlines()
+def test_language_models_of_today_run(pages):
+    _, out = pages("decoders")
+    lines = out.splitlines()
     assert lines[0] == "lm 2 ('mlm',)" and lines[2] == "(3, 32)"
     assert re.fullmatch(r"\[0\.\d+ +0\.\d+\]", lines[3])
 
 
-def test_published_models_run(tmp_path):
+def test_published_models_run(pages):
     tags = "tag ['O', 'B-PER', 'I-PER', 'B-LOC', 'I-LOC']"
-    assert run(ROOT / "docs" / "published.md", tmp_path).splitlines() == [
+    _, out = pages("published")
+    assert out.splitlines() == [
         tags,
         "如何偿还花呗的账单",
         "True",
@@ -278,6 +319,18 @@ def test_every_command_is_one(line):
         assert command is not None, f"there is no command {name!r} in {line!r}"
     context = command.make_context(name, words)  # raises for what the command does not take
     assert not context.args
+
+
+@pytest.mark.parametrize("page", [page for group in GROUPS for page in group[1:]])
+def test_pages_behind_others_lean_on_public_names_alone(page):
+    """What is no public name could be there only because the page before has imported it."""
+    code = ast.parse("\n".join(blocks(ROOT / "docs" / f"{page}.md", "python")))
+    names: set[str] = set()
+    for node in ast.walk(code):
+        match node:
+            case ast.Attribute(value=ast.Name(id="playmask"), attr=name):
+                names.add(name)
+    assert names and names <= set(playmask.__all__)
 
 
 def test_the_index_of_the_pages_names_them_all():

@@ -4,18 +4,23 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import numpy as np
-
+from comparing import filled
 from playmask.families import FAMILIES
 from playmask.model.architecture import Architecture
 from playmask.model.masks import Ordered, Window
 from playmask.model.parts import ByBlock, Disentangled, Gated, Joined, Learned, Nezha
-from playmask.model.transformer import Transformer, weights_by_name
-from playmask.runtime.lazy_weights import blank, fill
+from playmask.model.transformer import Transformer
 
 VOCABULARY, WIDTH, INNER, POSITIONS = 40, 24, 32, 20
 DECODING = [name for name, family in FAMILIES.items() if family.base.decoder is not None]
 GENERATING = [name for name, family in FAMILIES.items() if family.base.decoder is None]
+
+
+def traits(name: str) -> tuple[Any, ...]:
+    """What attention knows of a family: it stands for these where it meets a part or an order."""
+    base = FAMILIES[name].base
+    stacks = base.decoder is not None
+    return type(base.position), type(base.projections), base.sharing, stacks, base.order
 
 
 def small_position(part: Any) -> Any:
@@ -53,16 +58,6 @@ def small(name: str, **changes: Any) -> Architecture:
             base.decoder, depth=depth, position=own, memory=memory, start=base.decoder.start and 2
         )
     return base.change(**{**sizes, **changes})
-
-
-def filled(architecture: Architecture, heads: tuple[str, ...] = (), seed: int = 1) -> Transformer:
-    """A model whose weights, biases and norms too, are all random."""
-    model = blank(lambda: Transformer(architecture, heads))
-    random = np.random.default_rng(seed)
-    for name, variable in weights_by_name(model).items():
-        middle = 1.0 if name.endswith("gamma") else 0.0
-        fill(variable, middle + 0.3 * random.normal(size=variable.shape).astype("float32"))
-    return model
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from small import filled, small
+from small import small
 from stored import (
     PATHS,
     arrays_of,
@@ -19,7 +19,7 @@ from stored import (
 )
 
 import playmask
-from comparing import error, numpy_of
+from comparing import error, filled, numpy_of
 from oracles import CLOSE
 from pairwise import crossed
 from playmask.errors import CheckpointError, ConfigError

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import filled, small
+from small import small
 from stored import (
     PATHS,
     arrays_of,
@@ -24,7 +24,7 @@ from stored import (
 )
 
 import playmask
-from comparing import assert_same, error, numpy_of, tokens
+from comparing import assert_same, error, filled, numpy_of, tokens
 from oracles import CASES, CLOSE
 from playmask.checkpoints.safetensors import write
 from playmask.errors import CheckpointError

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from small import filled, small
+from small import small
 
 import playmask
-from comparing import numpy_of, tokens
+from comparing import filled, numpy_of, tokens
 from playmask.checkpoints import bundle
 from playmask.checkpoints.dialect_tensors import DialectTensors
 from playmask.checkpoints.source import find

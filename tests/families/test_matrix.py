@@ -12,11 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from small import WIDTH, filled, small
+from small import WIDTH, small, traits
 from test_cached import pairs_for, rows_for, stepped, uncached
 
 import playmask
-from comparing import error, numpy_of
+from comparing import error, filled, numpy_of
 from laboratory import CONTEXT, ENCODING, LABORATORY
 from oracles import CLOSE
 from pairwise import covering, marked, pairs
@@ -38,18 +38,15 @@ ROWS = [
 
 
 def needs(row: tuple[str, str, str]) -> Iterator[Hashable]:
-    """What has to meet: each part, each order, and each trait of a family that attention knows of.
+    """What has to meet: kinds of parts, orders, and traits of families that attention knows of.
 
-    A part stands for its kind, which is what it changes, where it meets a trait, and a family for
-    its traits where it meets a part.
+    A part stands for its kind, which is what it changes, and a family for its traits. Each part in
+    every order at once is in tests/parts/test_laboratory.py, each family in test_cached.py.
     """
     family, part, order = row
-    base = FAMILIES[family].base
-    stacks = base.decoder is not None
-    traits = type(base.position), type(base.projections), base.sharing, stacks, base.order
-    yield from pairs((tuple(LABORATORY[part]), order, *traits))
-    yield part, order
-    yield family, order
+    yield from pairs((tuple(LABORATORY[part]), order, *traits(family)))
+    yield part
+    yield family
 
 
 CASES = marked(ROWS, covering(ROWS, needs))
@@ -148,11 +145,13 @@ def assert_cached_equals_uncached(family: str, model: Transformer) -> None:
 
 
 def test_what_has_to_meet_meets():
-    """Each part and family with each order, each kind with each trait; far fewer than all."""
+    """Each part and each family, each kind with each order and trait; far fewer than all."""
     runs = [case.values for case in CASES if not case.marks]
     assert {need for row in runs for need in needs(row)} == {n for row in ROWS for n in needs(row)}
-    assert {(family, order) for family, _, order in runs} == {(f, o) for f, _, o in ROWS}
-    assert {(part, order) for _, part, order in runs} == {(p, o) for _, p, o in ROWS}
+    assert {family for family, _, _ in runs} == {*FAMILIES}
+    assert {part for _, part, _ in runs} == {*LABORATORY}
+    kinds = {(tuple(LABORATORY[part]), order) for _, part, order in runs}
+    assert kinds == {(tuple(LABORATORY[part]), order) for _, part, order in ROWS}
     assert len(LABORATORY) * 2 <= len(runs) < len(ROWS) / 5
 
 

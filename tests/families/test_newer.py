@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from small import filled, small
+from small import small
 from stored import load, rewritten, tensors_of
 from test_cached import rows_for, stepped, uncached
 
 import playmask
-from comparing import assert_same, error, numpy_of, tokens
+from comparing import assert_same, error, filled, numpy_of, tokens
 from oracles import CASES, CLOSE
 from playmask.checkpoints.safetensors import write
 from playmask.errors import ConfigError

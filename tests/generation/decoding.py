@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from comparing import TINY, log_softmax
-from families.small import filled, model_of
+from comparing import TINY, filled, log_softmax
+from families.small import model_of
 from laboratory import CONTEXT, FOLLOWING
 from playmask.model.masks import Ordered, Window
 from playmask.model.parts import Nezha, Rotary

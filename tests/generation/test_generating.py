@@ -14,8 +14,7 @@ from decoding import (
     prompts_for,
 )
 
-from comparing import TINY, numpy_of
-from families.small import filled
+from comparing import TINY, filled, numpy_of
 from playmask import Beams, Greedy, Sample, generate
 from playmask.errors import ConfigError, InputError
 from playmask.generation import Generator

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 import playmask
-from comparing import TINY
-from families.small import filled
+from comparing import TINY, filled
 from playmask import Beams, Sample
 from playmask.errors import ConfigError
 from tasks.made_up import QUICK, cycle, model, tokenizer

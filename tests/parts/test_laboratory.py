@@ -1,6 +1,12 @@
-"""Every part in every order: the cache changes nothing, and nothing leaks past the mask."""
+"""Every part in every order: the cache changes nothing, and nothing leaks past the mask.
 
-from collections.abc import Iterable
+A part sees the order of sites and never where it comes from, so that the rows of one batch have
+all orders. That models derive them so, with a cache too, is in tests/families/test_cached.py.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -10,7 +16,7 @@ import pytest
 from comparing import error, numpy_of, tiny, tokens
 from laboratory import CONTEXT, FOLLOWING, OPEN
 from pairwise import crossed
-from playmask.model.masks import Ordered, SameText, Window
+from playmask.model.masks import Mask, Ordered, SameText, Window, order_of
 from playmask.model.transformer import Transformer
 
 CLOSE, FAR = 2e-5, 1e-3
@@ -18,41 +24,41 @@ PROMPTS = np.array([5, 3, 5])  # the lengths of the prompts in one ragged batch
 STEPS = 2
 TOTAL = int(PROMPTS.max()) + STEPS
 SOURCE = [[0] * 5 + [1] * STEPS] * 3
-ORDERS: dict[str, dict[str, Any]] = {
-    "lm": {},
-    "unilm": {"segments": SOURCE},
-    "turns": {
-        "segments": [[0, 1, 0, 1, 1] + [1] * STEPS, [0, 0, 1, 1, 1] + [1] * STEPS, SOURCE[0]]
-    },
-    "permutation": {"order": [[2, 0, 4, 1, 3, 5, 6], [1, 2, 0, 9, 9, 3, 4], [*range(7)]]},
-    "window": {},
-    "packed": {"texts": [[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 1], [0] * 7]},
-}
+TURNS = [[0, 1, 0, 1, 1] + [1] * STEPS, [0, 0, 1, 1, 1] + [1] * STEPS, SOURCE[0]]
+SEGMENTS = {"lm": SOURCE, "unilm": SOURCE, "turns": TURNS}
+RANKS = {name: numpy_of(order_of(name, np.array(x, "int32"))) for name, x in SEGMENTS.items()}
+RANKS["permutation"] = np.array([[2, 0, 4, 1, 3, 5, 6], [1, 2, 0, 9, 9, 3, 4], [*range(7)]])
+TEXTS = np.array([[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 1], [0] * 7], "int32")
 """What the inputs say besides tokens; a prompt of 3 has two sites of padding after it."""
-MASKS = {"window": Ordered() & Window(3), "packed": Ordered() & SameText()}
-CASES = crossed([*FOLLOWING, *OPEN], ORDERS, marks=[pytest.mark.backends])
-
+COUNT = len(PROMPTS) * len(RANKS)
+MASKS = {"ordered": Ordered(), "window": Ordered() & Window(3), "packed": Ordered() & SameText()}
+PARTS = FOLLOWING | OPEN
 Inputs = dict[str, Any]
+CASES = crossed(PARTS, MASKS, marks=[pytest.mark.backends])
 
 
 @cache
-def model_for(part: str, order: str) -> Transformer:
-    """A tiny model with a part, in an order and its mask; made once."""
-    kind = order if order not in MASKS else "lm"
-    mask = MASKS.get(order, Ordered())
-    return tiny(heads=("mlm",), order=kind, mask=mask, **(FOLLOWING | OPEN)[part])
+def model_for(part: str) -> Transformer:
+    """A tiny model with a part; made once."""
+    return tiny(heads=("mlm",), order="lm", mask=Ordered(), **PARTS[part])
 
 
-def batch_for(part: str, order: str) -> Inputs:
-    """Ragged prompts with what follows them."""
-    valid = np.ones((3, TOTAL), bool)
-    valid[:, : TOTAL - STEPS] = np.arange(TOTAL - STEPS) < PROMPTS[:, None]
-    inputs = {"tokens": tokens(3, TOTAL), "valid": valid}
-    inputs |= {name: np.array(values, "int32") for name, values in ORDERS[order].items()}
-    if "context" in (FOLLOWING | OPEN)[part]:
+def batch_for(part: str, mask: str) -> Inputs:
+    """Ragged prompts with what follows them, once in each order."""
+    valid = np.ones((COUNT, TOTAL), bool)
+    valid[:, : TOTAL - STEPS] = np.arange(TOTAL - STEPS) < np.tile(PROMPTS, len(RANKS))[:, None]
+    inputs = {
+        "tokens": tokens(COUNT, TOTAL),
+        "valid": valid,
+        "segments": np.concatenate([SEGMENTS.get(name, SOURCE) for name in RANKS]).astype("int32"),
+        "order": np.concatenate([*RANKS.values()]).astype("int32"),
+    }
+    if mask == "packed":
+        inputs["texts"] = np.tile(TEXTS, (len(RANKS), 1))
+    if "context" in PARTS[part]:
         random = np.random.default_rng(5)
-        inputs["context"] = random.normal(size=(3, 2, CONTEXT)).astype("float32")
-        inputs["context_valid"] = np.array([[True, True], [True, False], [True, True]])
+        inputs["context"] = random.normal(size=(COUNT, 2, CONTEXT)).astype("float32")
+        inputs["context_valid"] = np.array([[True, True], [True, False], [True, True]] * len(RANKS))
     return inputs
 
 
@@ -61,22 +67,27 @@ def sited(inputs: Inputs) -> dict[str, bool]:
     return {name: not name.startswith("context") for name in inputs}
 
 
-def uncached(model: Transformer, batch: Inputs, rows: Iterable[int] = range(3)) -> np.ndarray:
-    """The last logits from each row by itself, without padding and cache."""
-    found = []
+def uncached(model: Transformer, batch: Inputs, rows: Iterable[int] = range(COUNT)) -> np.ndarray:
+    """The last logits of rows without padding and cache, those of one length together."""
+    lengths, last = defaultdict(list), {}
     for i in rows:
-        keep = batch["valid"][i]
-        row = {n: v[i, keep][None] if sited(batch)[n] else v[i : i + 1] for n, v in batch.items()}
-        if "context_valid" in row:
-            there = row.pop("context_valid")[0]
-            row["context"] = row["context"][:, there]
-        found.append(numpy_of(model(row)["logits"])[:, -STEPS:])
-    return np.concatenate(found)
+        lengths[int(batch["valid"][i].sum())].append(i)
+    for same in lengths.values():
+        keep, count = batch["valid"][same], len(same)
+        part = {
+            name: values[same][keep].reshape(count, -1) if sited(batch)[name] else values[same]
+            for name, values in batch.items()
+        }
+        if "context_valid" in part:
+            there = part.pop("context_valid")[0]
+            part["context"] = part["context"][:, there]
+        last |= zip(same, numpy_of(model(part)["logits"])[:, -STEPS:], strict=True)
+    return np.stack([last[i] for i in rows])
 
 
-def stepped(model: Transformer, batch: Inputs, mask: Any = None, shift: int = 0) -> np.ndarray:
+def stepped(model: Transformer, batch: Inputs, shift: int = 0) -> np.ndarray:
     """The same through the cache: one prefill, then one token at a time."""
-    kept, found = model.empty_cache(3, TOTAL + 1), []
+    kept, logits = model.empty_cache(COUNT, TOTAL + 1), []
     for start, stop in [(0, TOTAL - STEPS), *((i, i + 1) for i in range(TOTAL - STEPS, TOTAL))]:
         piece = {n: v[:, start:stop] if sited(batch)[n] else v for n, v in batch.items()}
         if shift and start:
@@ -84,53 +95,73 @@ def stepped(model: Transformer, batch: Inputs, mask: Any = None, shift: int = 0)
             piece["positions"] = (before + shift).astype("int32")
         out = model({**piece, "cache": kept, "at": np.int32(start)})
         kept = out["cache"]
-        found.append(numpy_of(out["logits"]))
-    return np.concatenate(found[1:], axis=1)
+        logits.append(numpy_of(out["logits"]))
+    return np.concatenate(logits[1:], axis=1)
+
+
+@contextmanager
+def masked(model: Transformer, mask: Mask) -> Iterator[Transformer]:
+    """A model with another mask, which is read at every call, so that no second one is needed."""
+    before = model.architecture
+    model.architecture = before.change(mask=mask)
+    try:
+        yield model
+    finally:
+        model.architecture = before
 
 
 def test_the_cases_are_many():
-    assert len(CASES) >= 150
+    assert len(CASES) * len(RANKS) >= 500
 
 
-@pytest.mark.parametrize(("part", "order"), CASES)
-def test_cached_equals_uncached_and_a_wrong_mask_does_not(part, order):
-    model, batch = model_for(part, order), batch_for(part, order)
-    wanted = uncached(model, batch)
-    assert error(stepped(model, batch), wanted) < CLOSE
-    right = model.architecture
-    try:  # the mask is read at every call, so that no second model is needed
-        model.architecture = right.change(mask=right.mask & Window(2))
-        assert error(uncached(model, batch, [0]), wanted[:1]) > FAR
-    finally:
-        model.architecture = right
+@cache
+def expected(part: str, mask: str) -> np.ndarray:
+    """What is right; made once."""
+    with masked(model_for(part), MASKS[mask]) as model:
+        return uncached(model, batch_for(part, mask))
+
+
+def errors(value: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Of each order's rows by themselves, so that none hides behind another's larger logits."""
+    orders = len(RANKS)
+    return np.array(list(map(error, np.split(value, orders), np.split(right, orders))))
+
+
+@pytest.mark.parametrize(("part", "mask"), CASES)
+def test_cached_equals_uncached_and_a_wrong_mask_does_not(part, mask):
+    batch, right = batch_for(part, mask), expected(part, mask)
+    with masked(model_for(part), MASKS[mask]) as model:
+        assert (errors(stepped(model, batch), right) < CLOSE).all()
+    with masked(model, MASKS[mask] & Window(2)):  # of the first row of each order
+        wrong = uncached(model, batch, range(0, COUNT, len(PROMPTS)))
+        assert (errors(wrong, right[:: len(PROMPTS)]) > FAR).all()
 
 
 @pytest.mark.parametrize("part", FOLLOWING)
 def test_shifted_positions_show(part):
-    model, batch = model_for(part, "lm"), batch_for(part, "lm")
-    assert error(stepped(model, batch, shift=1), uncached(model, batch)) > FAR
+    shifted = stepped(model_for(part), batch_for(part, "ordered"), shift=1)
+    assert (errors(shifted, expected(part, "ordered")) > FAR).all()
 
 
 @pytest.mark.parametrize("part", FOLLOWING)
-@pytest.mark.parametrize("order", ["lm", "unilm", "permutation"])
-def test_nothing_leaks(part, order):
+def test_nothing_leaks(part):
     """Change one token at a time, all in one batch, and see which sites move."""
-    model, count = model_for(part, order), 8
+    model, count = model_for(part), 8
     segments = np.array([[0, 0, 0, 1, 1, 1, 1, 1]], "int32")
-    ranks = np.array([[3, 1, 6, 0, 2, 5, 7, 4]], "int32")
+    ranks = {name: numpy_of(order_of(name, segments)) for name in ("lm", "unilm")}
+    ranks["permutation"] = np.array([[3, 1, 6, 0, 2, 5, 7, 4]], "int32")
     rows = np.repeat(tokens(1, count) % 30 + 2, count + 1, axis=0)
     rows[np.arange(count) + 1, np.arange(count)] += 5
-    inputs = {"tokens": rows, "segments": np.repeat(segments, count + 1, axis=0)}
-    if order == "permutation":
-        inputs["order"] = np.repeat(ranks, count + 1, axis=0)
-    if "context" in FOLLOWING[part]:
-        inputs["context"] = np.ones((count + 1, CONTEXT), "float32")
-    hidden = numpy_of(model(inputs)["hidden"])
-    found = (np.abs(hidden[1:] - hidden[:1]).max(-1) > 1e-6).T
-    grids = {
-        "lm": Ordered().grid("lm", length=count),
-        "unilm": Ordered().grid("unilm", segments=segments[0]),
-        "permutation": ranks <= ranks.T,
+    inputs = {
+        "tokens": np.tile(rows, (len(ranks), 1)),
+        "segments": np.repeat(segments, len(ranks) * (count + 1), axis=0),
+        "order": np.repeat(np.concatenate([*ranks.values()]), count + 1, axis=0).astype("int32"),
     }
-    assert not (found & ~grids[order]).any()
-    assert (found & ~np.eye(count, dtype=bool)).any()  # something is seen at all
+    if "context" in FOLLOWING[part]:
+        inputs["context"] = np.ones((len(inputs["tokens"]), CONTEXT), "float32")
+    hidden = numpy_of(model(inputs)["hidden"])
+    for order, rank in ranks.items():
+        one, hidden = hidden[: count + 1], hidden[count + 1 :]
+        moved = (np.abs(one[1:] - one[:1]).max(-1) > 1e-6).T
+        assert not (moved & ~(rank <= rank.T)).any(), order
+        assert (moved & ~np.eye(count, dtype=bool)).any(), order  # something is seen at all

@@ -60,7 +60,6 @@ def told(events):
     return {(event.type, tuple(part[:3] for part in event.parts)) for event in events}
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("method", METHODS)
 def test_it_learns_and_comes_back(tmp_path, method):
     task = new_task(method, **({"multiplier": 10.0} if method == "tags" else {}))

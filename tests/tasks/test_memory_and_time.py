@@ -185,7 +185,9 @@ def test_what_goes_on_within_an_epoch_is_bit_for_bit_what_would_have_been(tmp_pa
     """Weights, optimizer, averages, hooks' variables, seeds of dropout, order, and history."""
     whole, after = Killed(), Killed()
     options = WHOLE | {"ema": "0.9"}
-    history = new_task(0.3).fit(TEXTS, TEXTS[:8], callbacks=[whole, Pull()], **options)
+    history = new_task(0.3).fit(
+        TEXTS, TEXTS[:8], callbacks=[whole, Pull()], **options | {"save_every": None}
+    )
     with pytest.raises(KeyboardInterrupt):
         hooks = [Killed(1, 5), Pull()]
         new_task(0.3).fit(TEXTS, TEXTS[:8], directory=tmp_path, callbacks=hooks, **options)

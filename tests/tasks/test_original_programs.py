@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import playmask
-from comparing import error, tokens
-from families.small import filled, small
+from comparing import error, filled, tokens
+from families.small import small
 from playmask.model.masks import Ordered, Window
 from playmask.model.parts import ByBlock, LlamaScaling, Rotary, YarnScaling
 from tasks.made_up import model, tokenizer

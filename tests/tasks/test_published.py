@@ -9,8 +9,8 @@ from keras import ops
 
 import playmask
 from cli.commands import call, complaint
-from comparing import error
-from families.small import filled, small
+from comparing import error, filled
+from families.small import small
 from playmask.data.formats.tag_columns import tags_to_mentions
 from playmask.errors import CheckpointError, ConfigError
 from playmask.families import FAMILIES

@@ -1,7 +1,8 @@
 """Dense layers: every row of the last axis through one matrix."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
@@ -90,6 +91,22 @@ class Dense(keras.layers.Dense):
     def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
         """Turn the kernel into integers as Keras does for layers of its own."""
         super().quantize(mode, type_check=False, config=config)
+
+
+@contextmanager
+def new_garbage_only() -> Iterator[None]:
+    """Keep searches for garbage out of all that there was before.
+
+    Keras searches after every weight that it takes away, each time through all that is imported.
+    """
+    if gc.get_freeze_count():  # the program has seen to it, and keeps it so
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def by_rows(product: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

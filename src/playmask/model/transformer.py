@@ -10,7 +10,7 @@ from playmask.errors import BusyError, ConfigError, InputError
 from playmask.model import cache as kv_cache
 from playmask.model.architecture import Architecture
 from playmask.model.block import Stack
-from playmask.model.dense import LORA, Dense
+from playmask.model.dense import LORA, Dense, new_garbage_only
 from playmask.model.embeddings import Embeddings
 from playmask.model.forks import check_process
 from playmask.model.heads import HEADS, Reading, with_needed
@@ -142,7 +142,8 @@ class Transformer(WholeFiles):
 
         mode: "int8" takes a quarter of the memory, and on a CPU more time (docs/results.md)
         """
-        super().quantize(mode, config, filters or _can_be_quantized)
+        with new_garbage_only():
+            super().quantize(mode, config, filters or _can_be_quantized)
 
     @property
     def quantized(self) -> str | None:

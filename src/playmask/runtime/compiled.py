@@ -114,7 +114,7 @@ def _tensorflow(
         count()
         return function(*arguments)
 
-    traced = tensorflow.function(counted)
+    traced = tensorflow.function(counted, autograph=False)
 
     def run(*arguments: Any) -> Any:
         return traced(*keras.tree.map_structure(keras.ops.convert_to_tensor, arguments))
