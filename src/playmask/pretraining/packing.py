@@ -1,18 +1,15 @@
 """Packing: pieces of documents laid side by side in full rows, and batches of such rows."""
 
 from array import array
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
-from playmask.errors import ConfigError
 from playmask.pretraining.corpus import Corpus
+from playmask.pretraining.step_batches import Prepare, StepBatches
 from playmask.pretraining.tokenization import SPECIAL, WORD, Array
-from playmask.runtime.batches import Batch
 from playmask.tokenizers.encoding import Frame
 
 
@@ -54,9 +51,6 @@ class PackedRows(NamedTuple):
         """What the network takes of them."""
         same = ("tokens", "texts", "positions")
         return {**{name: getattr(self, name) for name in same}, "valid": self.valid}
-
-
-Prepare = Callable[[PackedRows, np.random.Generator], Batch]
 
 
 def pack(documents: Sequence[int] | Array, offsets: Array, length: int, framing: int) -> Pieces:
@@ -111,19 +105,8 @@ def assembled(
     return PackedRows(tokens, texts, positions, flags, (rows >= 0).astype("float32"))
 
 
-class PackedBatches(keras.utils.PyDataset):
-    """Batches of packed rows, each a function of (seed, epoch, index) alone.
-
-    In each pass over the corpus the documents are packed in another order, and the rows shuffled;
-    what is masked is drawn anew. So a training is taken up at any step, and nothing but the step's
-    number is kept. Passes may need a few rows more or less than the first, by which steps are
-    counted: those beyond them are left out, and what lacks is filled up with rows of weight 0.
-
-    documents: their numbers; prepare: makes a batch of rows, see `objectives/`; steps: to an epoch,
-    default those of a pass; fixed: for measuring, in the documents' order with the same draws each
-    time; share: (process, processes): which rows of each batch are this process' own
-    Raises: ConfigError where processes do not divide the batch size
-    """
+class PackedBatches(StepBatches):
+    """Batches of packed rows; in each pass documents are packed, and rows ordered, anew."""
 
     def __init__(
         self,
@@ -136,77 +119,25 @@ class PackedBatches(keras.utils.PyDataset):
         batch_size: int,
         **options: Any,
     ) -> None:
-        super().__init__()
-        self.corpus, self.documents, self.prepare = corpus, documents, prepare
-        self.length, self.frame, self.batch_size = length, frame, batch_size
-        self.pad: int = options.pop("pad", 0)
-        self.seed: int = options.pop("seed", 0)
-        self.fixed: bool = options.pop("fixed", False)
-        self.share: tuple[int, int] = options.pop("share", (0, 1))
-        steps: int | None = options.pop("steps", None)
-        if options:
-            raise TypeError(f"{self.__class__.__name__} has no {next(iter(options))}.")
-        if batch_size % self.share[1]:
-            raise ConfigError(
-                f"A batch of {batch_size} rows cannot be shared by {self.share[1]} processes; give "
-                "a multiple of that as batch_size."
-            )
+        self.corpus, self.documents = corpus, documents
+        self.length, self.frame, self.pad = length, frame, options.pop("pad", 0)
         self._plan = lru_cache(maxsize=2)(self._make_plan)
-        self.steps_of_pass = -(-len(self._plan(0)[1]) // batch_size)
-        self.steps = steps or self.steps_of_pass
-        self.epoch = 0
+        super().__init__(prepare, batch_size=batch_size, **options)
 
-    @property
-    def rows_of_pass(self) -> int:
-        """How many rows the first pass has."""
-        return len(self._plan(0)[1])
-
-    def set_epoch(self, epoch: int) -> None:
-        """Order the batches as in this epoch, counted from 0."""
-        self.epoch = epoch
-
-    def on_epoch_end(self) -> None:
-        """Go on to the next epoch, where no callback does."""
-        self.set_epoch(self.epoch + 1)
-
-    def part(self, which: slice) -> "PackedBatches":
-        """The batches that measure: a few at their beginning, or all."""
-        few = copy(self)
-        few.steps = min(self.steps, which.stop or self.steps)
-        return few
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, index: int) -> Batch:
-        step = index if self.fixed else self.epoch * self.steps + index
-        turn, place = divmod(step, self.steps_of_pass)
-        rows = self.rows(turn, place)
-        random = np.random.default_rng((self.seed, 1, turn, place))
-        batch = self.prepare(self.assemble(turn, rows), random)
-        process, processes = self.share
-        if processes == 1:
-            return batch
-        own: Batch = keras.tree.map_structure(lambda x: x[process::processes], batch)
-        return own
-
-    def rows(self, turn: int, place: int) -> Array:
-        """The numbers of a batch's rows in a pass; below 0 where one only fills the batch."""
-        _, order = self._plan(turn)
-        chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
-        filled = np.resize(chosen if len(chosen) else order, self.batch_size)
-        filled[len(chosen) :] = -1 - filled[len(chosen) :]
-        return filled
+    def order(self, turn: int) -> Array:
+        """The numbers of the rows of a pass, in their order."""
+        return self._plan(turn)[1]
 
     def assemble(self, turn: int, rows: Array) -> PackedRows:
         """The rows with some numbers in a pass."""
         pieces, _ = self._plan(turn)
-        options = {"length": self.length, "frame": self.frame, "pad": self.pad}
-        return assembled(self.corpus, pieces, rows, **options)  # type: ignore[arg-type]
+        return assembled(
+            self.corpus, pieces, rows, length=self.length, frame=self.frame, pad=self.pad
+        )
 
     def _make_plan(self, turn: int) -> tuple[Pieces, Array]:
         """The pieces of a pass, and the order of its rows."""
-        random = np.random.default_rng((self.seed, 0, turn))
+        random = self.random(0, turn)
         documents = self.documents if self.fixed else random.permutation(self.documents)
         framing = len(self.frame.head) + len(self.frame.end)
         pieces = pack(documents, self.corpus.offsets, self.length, framing)

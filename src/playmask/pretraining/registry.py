@@ -10,6 +10,7 @@ from playmask.pretraining.settings import (
     MlmSettings,
     PermutationSettings,
     PretrainingSettings,
+    SimbertSettings,
     UnilmSettings,
 )
 
@@ -21,6 +22,7 @@ OBJECTIVES: dict[type[PretrainingSettings], str] = {
         "playmask.pretraining.objectives.permutation:PermutationLanguageModelling"
     ),
     ElectraSettings: "playmask.pretraining.objectives.electra:ReplacedTokenDetection",
+    SimbertSettings: "playmask.pretraining.objectives.simbert:SimilarTexts",
 }
 """The class of each objective, as "module:Class", imported when it is first used."""
 

@@ -7,6 +7,23 @@ from playmask.model.recipes import Options, option, recipe
 
 MASKING = "Masking"
 
+ELSEWHERE = {
+    "stream": "texts are read from disk as they are needed anyway",
+    "buffer": "all rows are shuffled",
+    "sampling": "texts have no labels",
+    "class_weights": "texts have no labels",
+    "unlabelled": "no text has a label",
+    "curriculum": "all rows are full",
+    "replace_targets": "targets are not read",
+    "temporal_ensembling": "rows are packed anew in each pass",
+    "teacher": "tasks have teachers",
+    "distil": "tasks have teachers",
+    "label_by_teacher": "tasks have teachers",
+    "theseus": "tasks have teachers",
+    "lora": "what is pretrained is saved whole",
+}
+"""Options of training that pretraining has no use for, and why."""
+
 
 @recipe
 class PretrainingSettings(Options):
@@ -47,7 +64,7 @@ class MaskingSettings(PretrainingSettings):
     rate: float = option(default=0.15, text="Share of the tokens: 0.15 to 0.3.", group=MASKING)
     ngrams: int = option(default=1, text="Words masked together at most.", minimum=1, group=MASKING)
     words: Literal["jieba"] | None = option(
-        default=None, text="Mask Chinese words whole, as jieba (extra words) does.", group=MASKING
+        default=None, text="Mask Chinese words whole, by a segmenter (extra words).", group=MASKING
     )
 
     def __post_init__(self) -> None:

@@ -19,10 +19,10 @@ from playmask.model.recipes import to_json
 from playmask.model.transformer import Transformer
 from playmask.pretraining.corpus import Corpus, corpus_of
 from playmask.pretraining.objectives.objective import PretrainingObjective
-from playmask.pretraining.packing import PackedBatches
 from playmask.pretraining.registry import objective_class, settings_class
 from playmask.pretraining.saving import assign_models, read_pretraining, save_pretraining
-from playmask.pretraining.settings import PretrainingSettings
+from playmask.pretraining.settings import ELSEWHERE, PretrainingSettings
+from playmask.pretraining.step_batches import StepBatches
 from playmask.pretraining.tokenization import Array, CorpusTokenizer
 from playmask.runtime.access import one_state, writing
 from playmask.runtime.compiled import Compiled
@@ -35,22 +35,6 @@ from playmask.tokenizers import Tokenizer
 
 MEASURED = 32  # rows whose loss is computed at a time
 CORPUS, CORPUS_OF_CHECKS = "corpus", "validation"  # folders of tokenised texts, in the directory
-
-ELSEWHERE = {
-    "stream": "texts are read from disk as they are needed anyway",
-    "sampling": "texts have no labels",
-    "class_weights": "texts have no labels",
-    "unlabelled": "no text has a label",
-    "curriculum": "all rows are full",
-    "replace_targets": "targets are not read",
-    "temporal_ensembling": "rows are packed anew in each pass",
-    "teacher": "tasks have teachers",
-    "distil": "tasks have teachers",
-    "label_by_teacher": "tasks have teachers",
-    "theseus": "tasks have teachers",
-    "lora": "what is pretrained is saved whole",
-}
-"""Options of training that pretraining has no use for, and why."""
 
 
 class Data(NamedTuple):
@@ -97,7 +81,7 @@ class Pretraining:
     ) -> Self:
         """Prepare to train a Transformer, or the checkpoint at a path, by an objective.
 
-        objective: "mlm", "lm", "unilm", "permutation" or "electra"; fields: of its settings
+        objective: "mlm", "lm", "unilm", "permutation", "electra" or "simbert"; fields: settings
         Raises: ConfigError for what there is not, or does not go with the model
         """
         settings = settings_class(objective).of(**fields)
@@ -187,9 +171,9 @@ class Pretraining:
         tokenize = CorpusTokenizer(self.tokenizer, self.objective.words)
         return corpus_of(texts, tokenize, folder=folder, workers=self.settings.workers)
 
-    def batches(self, data: Data, batch_size: int, **options: Any) -> PackedBatches:
-        """Packed rows of documents, as the network learns them; options of `PackedBatches`."""
-        return PackedBatches(
+    def batches(self, data: Data, batch_size: int, **options: Any) -> StepBatches:
+        """Rows of documents, as the network learns them; options of `StepBatches`."""
+        result: StepBatches = self.objective.batches_class(
             data.corpus,
             data.documents,
             self.objective.prepare,
@@ -199,6 +183,7 @@ class Pretraining:
             pad=self.transformer.architecture.pad or 0,
             **options,
         )
+        return result
 
     def _train(
         self,
@@ -213,7 +198,7 @@ class Pretraining:
     ) -> dict[str, list[float]]:
         with freezing(self.network, options.freeze):
             if options.memory is not None:
-                one = self.batches(data, 1)
+                one = self.batches(data, 2)
                 size = batch_size_within(self, one, options, callbacks, one.rows_of_pass)
                 options = options.change(batch_size=size)
             self.training, size = options, options.batch_size
@@ -246,7 +231,7 @@ class Pretraining:
         Returns: loss, perplexity and accuracy of tokens, and those of other outputs by their names
         """
         batches = data
-        if not isinstance(data, PackedBatches):
+        if not isinstance(data, StepBatches):
             corpus = self.corpus(data)
             batches = self.batches(Data(corpus, np.arange(corpus.documents)), MEASURED, fixed=True)
         parts = [ops.convert_to_numpy(self._sums(*batches[i])) for i in range(len(batches))]

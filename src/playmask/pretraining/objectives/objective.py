@@ -9,7 +9,7 @@ from playmask.errors import ConfigError
 from playmask.model.architecture import Architecture
 from playmask.model.transformer import Transformer
 from playmask.pretraining.network import PackedNetwork, check_packs
-from playmask.pretraining.packing import PackedRows
+from playmask.pretraining.packing import PackedBatches
 from playmask.pretraining.settings import PretrainingSettings
 from playmask.runtime.batches import Batch
 from playmask.tasks.objective import Objective
@@ -23,13 +23,14 @@ S = TypeVar("S", bound=PretrainingSettings)
 class PretrainingObjective(Generic[S]):
     """Makes batches of packed rows, for a network and by losses of its own.
 
-    heads: those that a model needs, order: the order of its mask; words: the segmenter by which a
-    corpus is cut into words
+    heads: those that a model needs, order: that of its mask; batches_class: what lays documents out
+    in rows; words: the segmenter by which a corpus is cut into words
     Raises: ConfigError where the model or the tokenizer is not such as the objective needs
     """
 
     heads: ClassVar[tuple[str, ...]] = ("mlm",)
     order: ClassVar[str] = "full"
+    batches_class: ClassVar[Any] = PackedBatches
     words: str | None = None
 
     def __init__(self, settings: S, tokenizer: Tokenizer, architecture: Architecture) -> None:
@@ -67,7 +68,7 @@ class PretrainingObjective(Generic[S]):
         """The network around a model."""
         return PackedNetwork(model)
 
-    def prepare(self, rows: PackedRows, random: np.random.Generator) -> Batch:
+    def prepare(self, rows: Any, random: np.random.Generator) -> Batch:
         """The batch of some rows; what is drawn comes from `random` alone."""
         raise NotImplementedError
 
