@@ -53,8 +53,7 @@ class Corpus:
         """
         parts = [*groups]
         tokens, flags, sizes = (
-            np.concatenate([np.zeros(0, "int64"), *column])
-            for column in zip(*parts, strict=True) or ((), (), ())
+            np.concatenate([np.zeros(0, "int64"), *(part[i] for part in parts)]) for i in range(3)
         )
         digest = hashlib.sha256()
         for part in parts:

@@ -73,7 +73,7 @@ class Pretraining:
     @classmethod
     def new(
         cls,
-        objective: str,
+        objective: str | PretrainingSettings,
         model: Transformer | str | Path,
         *,
         tokenizer: Tokenizer | None = None,
@@ -81,18 +81,22 @@ class Pretraining:
     ) -> Self:
         """Prepare to train a Transformer, or the checkpoint at a path, by an objective.
 
-        objective: "mlm", "lm", "unilm", "permutation", "electra" or "simbert"; fields: settings
+        objective: "mlm", "lm", "unilm", "permutation", "electra" or "simbert", or a value of its
+        settings; fields: of these
         Raises: ConfigError for what there is not, or does not go with the model
         """
-        settings = settings_class(objective).of(**fields)
+        if isinstance(objective, PretrainingSettings):
+            settings = objective.change(**fields)
+        else:
+            settings = settings_class(objective).of(**fields)
         kind = objective_class(type(settings))
         options = kind.model_options(settings)
         model, tokenizer = open_model(model, tokenizer, lambda path: load(path, **options))
         lacking = [name for name in options["heads"] if name not in model.heads]
         if lacking:
             raise ConfigError(
-                f"{objective} needs a model with the head {lacking[0]!r}; load or build it with "
-                f"heads={list(options['heads'])}."
+                f"{settings.objective} needs a model with the head {lacking[0]!r}; load or build "
+                f"it with heads={list(options['heads'])}."
             )
         own = kind(settings, tokenizer, model.architecture)
         return cls(own, own.build_network(model), tokenizer)
@@ -102,10 +106,8 @@ class Pretraining:
         """Open what a pretraining has saved, as to go on with it."""
         directory = Path(directory)
         settings = read_pretraining(directory)
-        fields = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
-        if (directory / "generator").is_dir():
-            fields["generator"] = str(directory / "generator")
-        return cls.new(settings.objective, directory, **fields)
+        kind = objective_class(type(settings))
+        return cls.new(kind.settings_in(settings, directory), directory)
 
     @property
     def transformer(self) -> Transformer:

@@ -150,8 +150,7 @@ def _begin(settings: PretrainingSettings, options: Options) -> Pretraining:
         heads = needed.pop("heads")
         architecture = architecture_from(options["architecture"], tokenizer)
         model = build(architecture.change(**needed), heads)
-    fields = {name: getattr(settings, name) for name in defaults_of(type(settings))}
-    return Pretraining.new(settings.objective, model, tokenizer=tokenizer, **fields)
+    return Pretraining.new(settings, model, tokenizer=tokenizer)
 
 
 def _announce(pretraining: Pretraining, job: Job, training: TrainingOptions) -> None:

@@ -1,5 +1,6 @@
 """Replaced-token detection (Clark et al. 2020, ELECTRA)."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -85,6 +86,11 @@ class ReplacedTokenDetection(ChoosingObjective[ElectraSettings]):
     """
 
     heads = ("discriminator",)
+
+    @classmethod
+    def settings_in(cls, settings: Any, directory: Path) -> Any:
+        """The generator is beside the discriminator."""
+        return settings.change(generator=str(directory / GENERATOR))
 
     @property
     def losses(self) -> Objective:

@@ -1,5 +1,6 @@
 """What an objective of pretraining says of itself; all else is the same for all of them."""
 
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import keras
@@ -52,6 +53,11 @@ class PretrainingObjective(Generic[S]):
         """What a model is loaded with: its heads, and its mask where it is not a reader's."""
         mask = {} if cls.order == "full" else {"mask": cls.order}
         return {"heads": cls.needed_heads(settings), **mask}
+
+    @classmethod
+    def settings_in(cls, settings: Any, directory: Path) -> Any:
+        """Settings by which what was saved in a directory is opened."""
+        return settings
 
     @property
     def frame(self) -> Frame:
