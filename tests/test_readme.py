@@ -30,6 +30,7 @@ NAMES = (
     "laboratory.md",
     "own_model.md",
     "own_task.md",
+    "pretraining.md",
     "published.md",
     "reliability.md",
     "seeing.md",
@@ -173,6 +174,12 @@ def test_a_training_is_watched(tmp_path):
     assert lines[1] == "step,epoch,seconds,accuracy,gradient_norm,learning_rate,loss"
     logs = {path.name.split(".")[0] for path in (tmp_path / "runs" / "watched" / "logs").iterdir()}
     assert logs == {"steps", "epochs", "events"}
+
+
+def test_pretraining_runs(tmp_path):
+    lines = run(ROOT / "docs" / "pretraining.md", tmp_path).splitlines()
+    assert lines[0] == "['accuracy', 'loss', 'val_accuracy', 'val_loss'] True"
+    assert lines[1].endswith(" tokens) ['accuracy', 'loss', 'perplexity']")
 
 
 def test_adversarial_training_runs(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 from playmask.errors import DataError
 from playmask.pretraining.corpus import Corpus, corpus_of
 from playmask.pretraining.documents import corpus_files, documents_of
-from playmask.pretraining.tokenization import CorpusTokenizer, tokenized_groups
+from playmask.pretraining.tokenization import CorpusTokenizer
+from playmask.pretraining.workers import tokenized_groups
 from pretraining.pretrainings import DOCUMENTS, WORDS
 
 TOKENIZE = CorpusTokenizer(WORDS)

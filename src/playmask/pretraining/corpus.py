@@ -16,12 +16,8 @@ import numpy.typing as npt
 from playmask.errors import DataError
 from playmask.files import make_directory, read_json, write_json, writing
 from playmask.pretraining.documents import corpus_files
-from playmask.pretraining.tokenization import (
-    Array,
-    CorpusTokenizer,
-    TokenizedGroup,
-    tokenized_groups,
-)
+from playmask.pretraining.tokenization import Array, CorpusTokenizer, TokenizedGroup
+from playmask.pretraining.workers import tokenized_groups
 
 TOKENS, FLAGS, OFFSETS, DESCRIPTION = "tokens.bin", "flags.bin", "offsets.bin", "corpus.json"
 FORMAT = 1

@@ -1,6 +1,7 @@
 """The documents of a corpus as a data set of grain's, whose workers tokenise them by turns."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import grain
 import numpy as np
 
 from playmask.pretraining.documents import document_groups, documents_of
-from playmask.pretraining.tokenization import CorpusTokenizer, every_nth
+from playmask.pretraining.tokenization import CorpusTokenizer
 
 
 class GroupSource(grain.IterDataset):
@@ -52,4 +53,4 @@ class GroupIterator(grain.DatasetIterator):
         turns, self._count = self.dataset.turns, state["groups"]
         first, step = turns.start or 0, turns.step or 1
         every = document_groups(documents_of(self.dataset.source))
-        self._groups: Iterator[Any] = every_nth(every, first + self._count * step, step)
+        self._groups: Iterator[Any] = islice(every, first + self._count * step, None, step)

@@ -1,17 +1,15 @@
-"""Tokenising a corpus, where words and paragraphs begin, in worker processes if asked."""
+"""Tokenising documents, with where words and paragraphs begin."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from playmask.errors import ConfigError
-from playmask.pretraining.documents import Document, document_groups, documents_of
+from playmask.pretraining.documents import Document
 from playmask.tokenizers import Tokenizer
 from playmask.tokenizers.word_segmentation import check_segmenter, segment
 
@@ -96,46 +94,3 @@ def word_starts(text: str) -> list[int]:
 
 def _joined(rows: Sequence[Array], dtype: str) -> Array:
     return np.concatenate([np.zeros(0, dtype), *rows])
-
-
-def tokenized_groups(
-    source: Sequence[Path] | Sequence[str], tokenize: CorpusTokenizer, *, workers: int = 0
-) -> Iterator[TokenizedGroup]:
-    """The tokenised documents of files, or of texts, in their order, whatever tokenises them.
-
-    workers: processes that tokenise (by grain); 0: this one does
-    Raises: ConfigError where grain is not installed
-    """
-    if not workers:
-        yield from map(tokenize, document_groups(documents_of(source)))
-        return
-    yield from _in_workers(source, tokenize, workers)
-
-
-def _in_workers(
-    source: Sequence[Path] | Sequence[str], tokenize: CorpusTokenizer, workers: int
-) -> Iterator[TokenizedGroup]:
-    try:
-        import grain
-        from absl import flags
-    except ImportError:
-        raise ConfigError(
-            f"workers={workers} tokenises by grain, which is not installed: "
-            "pip install playmask[scale], or give workers=0."
-        ) from None
-    from playmask.pretraining.grain_source import GroupSource
-
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()  # grain reads a flag of absl's, which no program here parses
-    dataset = GroupSource(source, tokenize)
-    iterator = iter(dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers)))
-    try:
-        for group in iterator:
-            yield TokenizedGroup(*map(np.array, group))  # copies: grain's lie in shared memory
-    finally:
-        iterator.close()
-
-
-def every_nth(items: Iterable[Any], first: int, step: int) -> Iterator[Any]:
-    """Every so many of some items, from one on."""
-    return islice(items, first, None, step)

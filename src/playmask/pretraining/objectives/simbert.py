@@ -79,9 +79,9 @@ class SimilarTexts(PretrainingObjective[SimbertSettings]):
 
     def prepare(self, rows: PairedRows, random: np.random.Generator) -> Batch:
         """The target's tokens and what ends it, each behind the one that is read for it."""
-        asked = (following(rows.segments) > 0) & rows.valid
+        read = (following(rows.segments) > 0) & rows.valid
         count = half_of(self.settings.max_length, self.frame) + len(self.frame.end)
-        places, there = chosen(asked, count)
+        places, there = chosen(read, count)
         targets = np.take_along_axis(following(rows.tokens), places, 1)
         inputs: dict[str, Any] = {
             "tokens": rows.tokens,
