@@ -57,13 +57,15 @@ def test_batches_hold_the_corpus_once_a_pass_in_an_order_of_their_own():
 def test_packed_logits_are_those_of_each_text_alone():
     task = pretraining("lm")
     model, a = task.transformer, task.transformer.architecture
-    batches = batches_of(task, [*PHRASES, PHRASES[0] * 2])
+    batches = batches_of(task, [*PHRASES, *PHRASES])
     rows = batches.assemble(0, batches.rows(0, 0))
     together = numpy_of(model(apart(numbered(dict(rows.inputs), a)))["logits"])
     checked = 0
     for i, texts in enumerate(rows.texts):
         for text in range(texts.max() + 1):
             own = texts == text
+            if own.sum() < len(PHRASES[0]):
+                continue  # a piece
             alone = numpy_of(model({"tokens": rows.tokens[i : i + 1, own]})["logits"])[0]
             assert error(together[i, own], alone) < 1e-5
             checked += 1
