@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+import playmask
 from comparing import error, numpy_of
 from playmask.errors import ConfigError
+from playmask.model.parts import Learned
 from playmask.model.transformer import weights_by_name
 from playmask.pretraining.network import apart, numbered
 from playmask.pretraining.packing import pack
@@ -54,9 +56,12 @@ def test_batches_hold_the_corpus_once_a_pass_in_an_order_of_their_own():
     assert np.array_equal(np.delete(found, special), np.delete(counts, special))
 
 
-def test_packed_logits_are_those_of_each_text_alone():
+@pytest.mark.parametrize("position", [Learned(32), Learned(30, offset=2)])
+def test_packed_logits_are_those_of_each_text_alone(position):
+    """Also where positions are numbered from another one on, as RoBERTa's."""
     task = pretraining("lm")
-    model, a = task.transformer, task.transformer.architecture
+    a = task.transformer.architecture.change(position=position)
+    model = playmask.build(a, "mlm")
     batches = batches_of(task, [*PHRASES, *PHRASES])
     rows = batches.assemble(0, batches.rows(0, 0))
     together = numpy_of(model(apart(numbered(dict(rows.inputs), a)))["logits"])

@@ -24,6 +24,8 @@ def check_packs(architecture: Architecture, max_length: int) -> None:
             "Pretraining packs texts for one stack; this model has a decoder. Load its encoder "
             "alone (decoder=None), or train it by Seq2Seq."
         )
+    if a.condition is not None:
+        raise ConfigError("The norms of this model depend on a condition, which no document has.")
     whole = next((part for part in a.content if part.orders is not None), None)
     if whole is not None:
         raise ConfigError(f"{whole!r} mixes a whole row, in which several texts are packed.")

@@ -15,6 +15,7 @@ ELSEWHERE = {
     "unlabelled": "no text has a label",
     "curriculum": "all rows are full",
     "replace_targets": "targets are not read",
+    "mixup": "a row has several texts",
     "temporal_ensembling": "rows are packed anew in each pass",
     "teacher": "tasks have teachers",
     "distil": "tasks have teachers",
