@@ -21,7 +21,7 @@ LAYERS = (
     ("data", "families", "labelling", "runtime", "tokenizers"),
     ("checkpoints", "generation"),
     ("tasks",),
-    ("inspection",),
+    ("inspection", "pretraining"),
     ("playmask",),  # the package itself: its names are imported from these when they are used
     ("experiments",),
     ("cli",),

@@ -34,6 +34,7 @@ NAMES = (
     "laboratory.md",
     "own_model.md",
     "own_task.md",
+    "pretraining.md",
     "published.md",
     "reliability.md",
     "seeing.md",
@@ -229,6 +230,12 @@ def test_the_pages_of_training_run_and_print_what_they_say(share, tmp_path):
         prints = re.findall(r"^ *print\(.*?\)(?:  # (.*))?$", lines, re.MULTILINE)
         expected += [f"{page.stem}:", *prints]
     assert run_script(tmp_path, "training.py").splitlines() == expected
+
+
+def test_pretraining_runs(tmp_path):
+    lines = run(ROOT / "docs" / "pretraining.md", tmp_path).splitlines()
+    assert lines[0] == "['accuracy', 'loss', 'val_accuracy', 'val_loss'] True"
+    assert lines[1].endswith(" tokens) ['accuracy', 'loss', 'perplexity']")
 
 
 PLAN = (

@@ -89,6 +89,7 @@ _HOME = {
     "PatternClassifier": "tasks",
     "PlaymaskError": "errors",
     "Predictor": "runtime.predictor",
+    "Pretraining": "pretraining.training",
     "PseudoSelf": "model.parts",
     "RandomSynthesizer": "model.parts",
     "ReadingComprehension": "tasks",

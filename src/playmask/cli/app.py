@@ -21,6 +21,7 @@ from playmask.cli.commands import (
     inspect,
     mine,
     predict,
+    pretrain,
     prune,
     rerank,
     search,
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
+app.add_typer(pretrain.app, name="pretrain")
 app.add_typer(tune.app, name="tune")
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)

@@ -78,7 +78,9 @@ def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> tuple[Any, None]:
 def _help(text: str, choices: Sequence[str], default: Any) -> str:
     if choices:
         *others, last = choices
-        text = f"{text.rstrip('.:')}: {', '.join(others)} or {last}."
+        listed = f"{', '.join(others)} or {last}" if others else last
+        text = f"{text.rstrip('.:')}: {listed}."
     if default is None or default is False or default == () or "Default:" in text:
         return text
-    return f"{text} Default: {default if isinstance(default, str) else format(default, 'g')}."
+    values = default if isinstance(default, tuple) else (default,)
+    return f"{text} Default: {','.join(x if isinstance(x, str) else f'{x:g}' for x in values)}."

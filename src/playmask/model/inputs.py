@@ -188,7 +188,9 @@ def sites_of(inputs: Inputs, a: Architecture) -> tuple[Sites, Sites]:
     return queries, keys
 
 
-def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> Inputs:
+def two_streams(
+    inputs: Inputs, ranks: Tensor, token: int, a: Architecture, *, at: Tensor | None = None
+) -> Inputs:
     """Two-stream self-attention: adds a permutation language model's query stream to its content.
 
     Every site stands there twice. As content it holds its token and sees the sites of its own and
@@ -199,10 +201,11 @@ def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> I
     no valid key.
 
     inputs: tokens, and segments, positions, texts, valid where there are; ranks: when each site
-    comes, 0 first, each rank once; a: the architecture of the model that takes the result
-    Shapes:  inputs (B, T) each; ranks int (B, T) -> tokens, positions, order, valid, and segments
-             and texts where there are, (B, 2·T) each; `read` (B, T), the sites of the second T, so
-             that the logits are (B, T, vocabulary)
+    comes, 0 first, each rank once (sites of one rank see each other); a: the architecture of the
+    model that takes the result; at: the sites that have a query, default all
+    Shapes:  inputs (B, T) each; ranks int (B, T); at int (B, Q), or Q = T -> tokens, positions,
+             order, valid, and segments and texts where there are, (B, T + Q) each; `read` (B, Q),
+             the sites of the queries, so that the logits are (B, Q, vocabulary)
     Raises:  InputError for other inputs, and for texts longer than the positions
     Source:  Yang et al. 2019 (XLNet), §2.3, eq. 3 and 4
 
@@ -224,17 +227,22 @@ def two_streams(inputs: Inputs, ranks: Tensor, token: int, a: Architecture) -> I
         positions = ops.cumsum(ops.ones_like(tokens), axis=1) - 1
         positions = positions if a.numbering is None else a.numbering.number(valid) + 0 * tokens
     ranks, length = _int(ranks), ops.shape(tokens)[1]
+
+    def queries(values: Tensor) -> Tensor:
+        return values if at is None else ops.take_along_axis(values, _int(at), axis=1)
+
+    positions, zeros = _int(positions), ops.zeros_like(queries(tokens))
     streams: dict[str, tuple[Tensor, Tensor]] = {
-        "tokens": (tokens, ops.full_like(tokens, token)),
-        "positions": (_int(positions), _int(positions)),
-        "order": (ranks, ranks - 1),
-        "valid": (valid, ops.zeros_like(valid)),
+        "tokens": (tokens, zeros + token),
+        "positions": (positions, queries(positions)),
+        "order": (ranks, queries(ranks) - 1),
+        "valid": (valid, ops.cast(zeros, "bool")),
     }
     for name in ("segments", "texts"):
         if name in inputs:
-            streams[name] = (_int(inputs[name]),) * 2
+            streams[name] = (_int(inputs[name]), queries(_int(inputs[name])))
     joined = {name: ops.concatenate(both, axis=1) for name, both in streams.items()}
-    return {**joined, "read": length + ops.cumsum(ops.ones_like(tokens), axis=1) - 1}
+    return {**joined, "read": length + ops.cumsum(zeros + 1, axis=1) - 1}
 
 
 def _check_length(sites: Tensor, a: Architecture) -> None:

@@ -168,7 +168,12 @@ def options_of(recipe: type[R], options: Options) -> R:
 
 def _item(text: str, kind: type) -> Any:
     """An item of a list: a number where these are due and it is one."""
-    return int(text) if kind is int and text.isdecimal() else text
+    if kind is int and text.isdecimal():
+        return int(text)
+    try:
+        return float(text) if kind is float else text
+    except ValueError:
+        return text
 
 
 def _check_model(options: Options) -> None:

@@ -114,14 +114,14 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
         checks = check_data(task.read_references, job.validation, checks, skip_bad=job.skip_bad)
     announce(task, options, examples, checks)
     if going_on:
-        note(f"going on after {_reached(job.out)} of {options['epochs']}")
+        note(f"going on after {reached(job.out)} of {options['epochs']}")
     history = _fit(task, examples, checks, options, job.out, going_on)
     if not own_share().is_first:
         return  # another process writes, and says what came of it
     finished = position_in(job.out) is None
     write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
     if not finished:
-        note(f"time is over after {_reached(job.out)}; go on with --resume")
+        note(f"time is over after {reached(job.out)}; go on with --resume")
     run_curve(history, steps_of(job.out), job.out / CURVE)
     measure = Measure.of(options["best"] or task.best)
     names = {task.best, measure.name} - {None, *history}  # Keras measures what training has too
@@ -131,10 +131,10 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
             f"stopped: no better {measure.name} in the last of --stop-after {options['stop_after']}"
         )
     best = best_epoch(history, measure)
-    _print_result(history, best, shares, job.out, settings.usage.format(out=job.out))
+    print_result(history, best, shares, job.out, settings.usage.format(out=job.out))
 
 
-def _reached(out: Path) -> str:
+def reached(out: Path) -> str:
     """How far an interrupted training has come."""
     position = position_in(out) or Position(0)
     if not position.batch:
@@ -244,7 +244,7 @@ def _fit(
         if not beginning.begun:
             state = "training had not begun, nothing has changed"
         elif position is not None and not position.epoch:
-            state = f"{_reached(out)} is saved in {out}; go on with --resume"
+            state = f"{reached(out)} is saved in {out}; go on with --resume"
         elif position is None:
             state = "no epoch was complete yet, nothing is kept"
             state += " but the task that was there before" if older else ""
@@ -259,7 +259,7 @@ def measured_shares(names: Iterable[str], checks: Examples[Any] | None) -> dict[
     return {name: f"{name} (on {part:,} of the {len(checks):,} for validation)" for name in names}
 
 
-def _print_result(
+def print_result(
     history: dict[str, list[float]], best: int, shares: dict[str, str], out: Path, use: str
 ) -> None:
     """Show the metrics of the epoch that was kept; shares: the names of those of a part."""

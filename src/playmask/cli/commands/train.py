@@ -1,26 +1,17 @@
 """`playmask train …`: one command for each task that is registered."""
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
-from typer.main import get_command_from_info
-from typer.models import CommandInfo
 
-from playmask.cli.guard import Suggesting
+from playmask.cli.command_tables import NEEDED, RecipeCommands, described, flag
 
 if TYPE_CHECKING:
     from playmask.cli.options import Parameters
     from playmask.tasks.settings import TaskSettings
-
-NEEDED = inspect.Parameter.empty
-
-
-def _flag(name: str, text: str) -> tuple[Any, bool]:
-    return Annotated[bool, Option(name, help=text)], False
 
 
 def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
@@ -39,11 +30,11 @@ def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
         **parameters_of(settings),
         "columns": parameter(str, "Of the files: label,text,_ in order, or text=NAME,label=NAME."),
         **parameters_of(NewModel),
-        "skip_bad": _flag("--skip-bad", "Leave bad lines out."),
-        "resume": _flag("--resume", "Go on after an interruption."),
-        "force": _flag("--force", "Replace the task that --out holds; it goes at once."),
+        "skip_bad": flag("--skip-bad", "Leave bad lines out."),
+        "resume": flag("--resume", "Go on after an interruption."),
+        "force": flag("--force", "Replace the task that --out holds; it goes at once."),
         "folds": parameter(int, "Cross-validate by so many parts of the data, each its own fold."),
-        "ensemble": _flag("--ensemble", "With --folds: --out predicts by the mean of the folds."),
+        "ensemble": flag("--ensemble", "With --folds: --out predicts by the mean of the folds."),
         "devices": parameter(str, "On so many devices, or all; JAX alone."),
         "model_parallel": parameter(int, "So many devices hold one model, its weights split."),
         "coordinator": parameter(
@@ -55,31 +46,14 @@ def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
     }
 
 
-class TaskCommands(Suggesting):
+class TaskCommands(RecipeCommands):
     """A command for each registered task, made when it is asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """The names of the tasks."""
+    def recipes(self) -> "Mapping[str, type[TaskSettings]]":
+        """The settings of the tasks."""
         from playmask.tasks.registry import SETTINGS
 
-        return [*SETTINGS]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of a task, or None where there is none."""
-        from playmask.cli.options import Grouped
-        from playmask.tasks.registry import SETTINGS
-
-        settings = SETTINGS.get(cmd_name)
-        if settings is None:
-            return None
-        info = CommandInfo(
-            name=cmd_name,
-            cls=Grouped,
-            callback=self.callback_of(settings),
-            short_help=settings.summary,
-            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        )
-        return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+        return SETTINGS
 
     def callback_of(self, settings: "type[TaskSettings]") -> Callable[..., None]:
         """What the command of a task does: it trains."""
@@ -94,21 +68,6 @@ class TaskCommands(Suggesting):
 
         about = "The best epoch is kept. What can be wrong is said before training begins."
         return described(train, f"{settings.summary}\n\n{about}", parameters_of_task(settings))
-
-
-def described(
-    function: Callable[..., None], text: str, parameters: "Parameters"
-) -> Callable[..., None]:
-    """A function of options by name, with the help and the parameters of a command."""
-    function.__doc__ = text
-    function.__annotations__ = {key: kind for key, (kind, _) in parameters.items()}
-    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for key, (kind, default) in parameters.items()
-        ]
-    )
-    return function
 
 
 app = typer.Typer(cls=TaskCommands, help="Train a task on data of your own.", no_args_is_help=True)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from playmask.cli.commands.train import TaskCommands, described, parameters_of_task
+from playmask.cli.command_tables import described
+from playmask.cli.commands.train import TaskCommands, parameters_of_task
 
 if TYPE_CHECKING:
     from playmask.cli.options import Parameters

@@ -48,11 +48,26 @@ def hidden(
     count = np.ceil(SHARE * hideable.sum(axis=1, keepdims=True))
     taken = lots.argsort(axis=1).argsort(axis=1) < count
     places, there = chosen(taken, int(np.ceil(SHARE * tokens.shape[1])))
+    return corrupted(tokens, taken, mask, others, random), places, there
+
+
+def corrupted(
+    tokens: npt.NDArray[Any],
+    taken: npt.NDArray[Any],
+    mask: int,
+    others: npt.NDArray[Any],
+    random: np.random.Generator,
+) -> npt.NDArray[Any]:
+    """Exchange the tokens that are taken: 8 in 10 by the mask, 1 by one of the others, 1 not.
+
+    Shapes: ids and bool (B, T) -> ids int32 (B, T)
+    Source: Devlin et al. 2018, §3.1
+    """
     fate = random.random(tokens.shape)
     other = random.choice(others, tokens.shape)
     masked = np.where(fate < SHOWN_AS_MASK + SHOWN_AS_OTHER, other, tokens)
     masked = np.where(fate < SHOWN_AS_MASK, mask, masked)
-    return np.where(taken, masked, tokens).astype("int32"), places, there
+    return np.where(taken, masked, tokens).astype("int32")
 
 
 class Fill(NamedTuple):

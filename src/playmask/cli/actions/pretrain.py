@@ -1,0 +1,191 @@
+"""Pretraining from the command line: everything is checked before it begins."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from playmask.checkpoints import build, load
+from playmask.checkpoints.source import WEIGHTS
+from playmask.cli.actions.run_folder import (
+    CURVE,
+    RUN,
+    TABLES,
+    Options,
+    defaults_of,
+    is_ours,
+    options_of,
+    steps_of,
+)
+from playmask.cli.actions.train import Stopping, print_result, reached
+from playmask.cli.actions.train_progress import progress
+from playmask.cli.guard import Interrupted
+from playmask.cli.output import no_results, note
+from playmask.errors import ConfigError
+from playmask.files import make_directory, read_json, write_json
+from playmask.files.commits import contents, recover
+from playmask.inspection.draw.runs import run_curve
+from playmask.pretraining.new_architecture import architecture_from
+from playmask.pretraining.registry import objective_class
+from playmask.pretraining.saving import DESCRIPTION
+from playmask.pretraining.settings import PretrainingSettings
+from playmask.pretraining.training import CORPUS, CORPUS_OF_CHECKS, Pretraining
+from playmask.runtime.train.backup import finished_epochs, position_in
+from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.measures import Measure, best_epoch
+from playmask.tokenizers import Tokenizer
+
+NEW_RATE = 1e-4  # of a model with random weights
+ORIGIN = ("model", "family", "architecture", "tokenizer")
+
+
+class Job(NamedTuple):
+    """What to train on, and where; the options of the training itself are kept in run.json."""
+
+    texts: list[Path]
+    validation: list[Path] | None
+    out: Path
+    resume: bool
+    force: bool
+    dialects: str | None
+
+
+def run(kind: type[PretrainingSettings], job: Job, options: Options) -> None:
+    """Train, and leave the model, its history and the picture of it in `job.out`."""
+    going_on = _check_out(job, options["model"])
+    options = _settle(kind, job, options)
+    training, settings = options_of(TrainingOptions, options), options_of(kind, options)
+    pretraining = Pretraining.load(job.out) if going_on else _begin(settings, options)
+    make_directory(job.out)
+    write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
+    _announce(pretraining, job, training)
+    if going_on:
+        note(f"going on after {reached(job.out)} of {training.epochs}")
+    history = _fit(pretraining, job, training, going_on)
+    finished = position_in(job.out) is None
+    write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
+    run_curve(history, steps_of(job.out), job.out / CURVE)
+    for dialect in (job.dialects or "").split(",") if finished else ():
+        if dialect.strip():
+            pretraining.save(job.out / dialect.strip(), dialect.strip())
+    if not finished:
+        note(f"time is over after {reached(job.out)}; go on with --resume")
+    best = best_epoch(history, Measure.of(training.best))
+    print_result(history, best, {}, job.out, f"inspect {job.out}")
+
+
+def _check_out(job: Job, model: str | None) -> bool:
+    """See that the training may write into its folder; whether it goes on with what is there."""
+    out = job.out
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file; --out is a folder.")
+    recover(out)
+    if job.resume and job.force:
+        raise ConfigError("--resume goes on, --force begins anew; give one of them.")
+    if model and Path(model).exists() and out.resolve() == Path(model).resolve():
+        raise ConfigError(f"{out} holds the model itself; give another --out.")
+    ours = (out / DESCRIPTION).exists() or is_ours(out)
+    if not (job.resume or job.force or ours) and contents(out):
+        raise ConfigError(f"{out} holds other files; give a new folder as --out, or --force.")
+    if not job.resume:
+        if (out / WEIGHTS).exists() and not job.force:
+            raise ConfigError(
+                f"{out} already holds a trained model ({WEIGHTS}); give another --out, --resume to "
+                "go on with an interrupted training, or --force to replace it."
+            )
+        return False
+    if (out / RUN).exists() and read_json(out / RUN).get("finished"):
+        raise ConfigError(f"The training in {out} is finished; --force begins it anew.")
+    return (out / DESCRIPTION).exists() and finished_epochs(out) is not None
+
+
+def _settle(kind: type[PretrainingSettings], job: Job, options: Options) -> Options:
+    """Put together the command's options, those of the interrupted training, and the defaults."""
+    saved: Options = {}
+    if job.resume and (job.out / RUN).exists():
+        saved = read_json(job.out / RUN).get("options", {})
+    elif job.resume:
+        note(f"{job.out} holds no interrupted training; this one begins at the first epoch")
+    options = {name: str(x) if isinstance(x, Path) else x for name, x in options.items()}
+    for name, value in options.items():
+        if saved and value is not None and value != saved.get(name):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {value} differs from the interrupted training's "
+                f"{saved.get(name)}; leave it out, or begin anew with --force."
+            )
+    chosen = {**options, **{n: v for n, v in saved.items() if options.get(n) is None}}
+    _check_model(chosen)
+    defaults = defaults_of(TrainingOptions) | defaults_of(kind)
+    if chosen["architecture"]:
+        defaults |= {"learning_rate": NEW_RATE}
+    return {name: defaults.get(name) if v is None else v for name, v in chosen.items()}
+
+
+def _check_model(options: Options) -> None:
+    model, architecture, tokenizer = (options[n] for n in ("model", "architecture", "tokenizer"))
+    if bool(model) == bool(architecture):
+        raise ConfigError(
+            "Give --model PATH to go on with a pretrained model, or --architecture FILE for one "
+            "with random weights" + (", not both." if model else ".")
+        )
+    if architecture and not tokenizer:
+        raise ConfigError(
+            "A new model needs --tokenizer: a vocab.txt, a tokenizer.json or a folder with one "
+            "(Tokenizer.from_texts learns one)."
+        )
+    if model and tokenizer:
+        raise ConfigError("--tokenizer is for --architecture; a pretrained model has its own.")
+
+
+def _begin(settings: PretrainingSettings, options: Options) -> Pretraining:
+    """The pretraining of a pretrained model, or of a new one."""
+    keras.utils.set_random_seed(options["seed"])
+    kind = objective_class(type(settings))
+    needed = kind.model_options(settings)
+    if options["model"]:
+        model = load(options["model"], family=options["family"], **needed)
+        tokenizer = model.tokenizer
+    else:
+        tokenizer = Tokenizer.load(options["tokenizer"])
+        heads = needed.pop("heads")
+        architecture = architecture_from(options["architecture"], tokenizer)
+        model = build(architecture.change(**needed), heads)
+    return Pretraining.new(settings, model, tokenizer=tokenizer)
+
+
+def _announce(pretraining: Pretraining, job: Job, training: TrainingOptions) -> None:
+    """Tokenise, and say what is trained on what."""
+    note(f"tokenising into {job.out / CORPUS}, unless it is there")
+    corpus = pretraining.corpus(job.texts, job.out / CORPUS)
+    beside = ""
+    if job.validation:
+        checks = pretraining.corpus(job.validation, job.out / CORPUS_OF_CHECKS)
+        beside = f"; {checks.documents:,} for validation"
+    elif not pretraining.settings.hold_out:
+        note("no --validation or --hold-out: the last epoch is kept, not the best")
+    note(f"data: {corpus.documents:,} documents of {len(corpus.tokens):,} tokens{beside}")
+    count, length = pretraining.network.count_params(), pretraining.settings.max_length
+    note(f"model: {count:,} parameters; rows of {length} tokens")
+    note(f"learning rate: {training.learning_rate:g}, {training.epochs} epochs")
+
+
+def _fit(
+    pretraining: Pretraining, job: Job, training: TrainingOptions, going_on: bool
+) -> dict[str, list[float]]:
+    training = training.change(log=tuple(dict.fromkeys((TABLES, *training.log))))
+    try:
+        with Stopping() as stopping, no_results(), progress() as watching:
+            return pretraining.fit(
+                job.texts,
+                job.validation,
+                training,
+                directory=job.out,
+                resume=going_on,
+                callbacks=[stopping, *watching],
+                verbose=0,
+            )
+    except KeyboardInterrupt:
+        state = "nothing is kept but the tokenised texts"
+        if position_in(job.out) is not None:
+            state = f"{reached(job.out)} is saved in {job.out}; go on with --resume"
+        raise Interrupted(f"interrupted; {state}") from None

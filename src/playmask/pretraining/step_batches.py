@@ -1,0 +1,104 @@
+"""Batches that are a function of the step alone, in passes over what has its order drawn anew."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+
+import keras
+import numpy as np
+
+from playmask.errors import ConfigError
+from playmask.pretraining.tokenization import Array
+from playmask.runtime.batches import Batch
+
+Prepare = Callable[[Any, np.random.Generator], Batch]
+
+
+class StepBatches(keras.utils.PyDataset, ABC):
+    """Batches of rows, each a function of (seed, epoch, index) alone.
+
+    So a training is taken up at any step, and nothing but the step's number is kept. Passes may
+    need a few rows more or less than the first, by which steps are counted: those beyond them are
+    left out, and what lacks is filled up with rows of weight 0.
+
+    prepare: makes a batch of rows, see `objectives/`; steps: to an epoch, default those of a pass;
+    fixed: for measuring, in the corpus' order with the same draws each time; share: (process,
+    processes): which part of each batch is this process' own
+    Raises: ConfigError where processes do not divide the batch size
+    """
+
+    def __init__(
+        self,
+        prepare: Prepare,
+        *,
+        batch_size: int,
+        seed: int = 0,
+        steps: int | None = None,
+        fixed: bool = False,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        super().__init__()
+        self.prepare, self.batch_size, self.seed = prepare, batch_size, seed
+        self.fixed, self.share, self.epoch = fixed, share, 0
+        if batch_size % share[1]:
+            raise ConfigError(
+                f"A batch of {batch_size} rows cannot be shared by {share[1]} processes; give a "
+                "multiple of that as batch_size."
+            )
+        self.rows_of_pass = len(self.order(0))
+        self.steps_of_pass = -(-self.rows_of_pass // batch_size)
+        self.steps = steps or self.steps_of_pass
+
+    @abstractmethod
+    def order(self, turn: int) -> Array:
+        """The numbers of the rows of a pass, in their order."""
+
+    @abstractmethod
+    def assemble(self, turn: int, rows: Array) -> Any:
+        """The rows with some numbers in a pass; below 0 where one only fills the batch."""
+
+    def random(self, *numbers: int) -> np.random.Generator:
+        """What is drawn for some purpose in some place."""
+        return np.random.default_rng((self.seed, *numbers))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Order the batches as in this epoch, counted from 0."""
+        self.epoch = epoch
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch, where no callback does."""
+        self.set_epoch(self.epoch + 1)
+
+    def part(self, which: slice) -> "StepBatches":
+        """The first batches, as many as a slice ends at."""
+        few = copy(self)
+        few.steps = min(self.steps, which.stop or self.steps)
+        return few
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> Batch:
+        step = index if self.fixed else self.epoch * self.steps + index
+        turn, place = divmod(step, self.steps_of_pass)
+        batch = self.prepare(
+            self.assemble(turn, self.rows(turn, place)), self.random(1, turn, place)
+        )
+        process, processes = self.share
+        if processes == 1:
+            return batch
+        size = self.batch_size // processes
+        own: Batch = keras.tree.map_structure(
+            lambda x: x[process * size : (process + 1) * size], batch
+        )
+        return own
+
+    def rows(self, turn: int, place: int) -> Array:
+        """The numbers of a batch's rows in a pass; below 0 where one only fills the batch."""
+        order = self.order(turn)
+        chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
+        filled = np.resize(order, self.batch_size)
+        filled[: len(chosen)] = chosen
+        filled[len(chosen) :] = -1 - filled[len(chosen) :]
+        return filled

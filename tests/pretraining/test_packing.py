@@ -1,0 +1,137 @@
+"""Rows are full, nothing is lost, packed equals alone, shares are disjoint, and steps repeat."""
+
+import keras
+import numpy as np
+import pytest
+
+import playmask
+from comparing import error, numpy_of
+from playmask.errors import ConfigError
+from playmask.model.parts import Learned
+from playmask.model.transformer import weights_by_name
+from playmask.pretraining.network import apart, numbered
+from playmask.pretraining.packing import pack
+from playmask.pretraining.training import Pretraining
+from playmask.runtime.train.backup import position_in
+from pretraining.pretrainings import DOCUMENTS, PHRASES, WORDS, batches_of, pretraining
+
+SIZES = (1, 2, 3, 5, 8, 13, 21, 34)
+
+
+@pytest.mark.parametrize("framing", [0, 2, 3])
+def test_rows_are_full_and_no_token_is_lost(framing):
+    offsets = np.concatenate([[0], np.cumsum(SIZES)])
+    documents = np.random.default_rng(0).permutation(len(SIZES))
+    pieces = pack(documents, offsets, 8, framing)
+    sizes = pieces.sizes + framing * pieces.framed
+    filled = np.add.reduceat(sizes, pieces.rows[:-1])
+    assert (filled[:-1] == 8).all() and 0 < filled[-1] <= 8 and (pieces.sizes > 0).all()
+    tokens = [t for a, n in zip(*pieces[:2], strict=True) for t in range(a, a + n)]
+    expected = [t for d in documents for t in range(offsets[d], offsets[d + 1])]
+    assert tokens == expected
+
+
+def test_batches_hold_the_corpus_once_a_pass_in_an_order_of_their_own():
+    task = pretraining("lm")
+    batches = batches_of(task, DOCUMENTS, seed=4)
+    orders = []
+    for turn in range(2):
+        batches.set_epoch(turn)
+        every = [batches[i] for i in range(len(batches))]
+        tokens = np.concatenate([inputs["tokens"] for inputs, _, _ in every])
+        valid = np.concatenate([inputs["valid"] for inputs, _, _ in every])
+        assert valid.mean() > 0.95 and valid[:-4].all(axis=1).sum() >= len(valid) - 5
+        orders.append(tokens)
+    assert not np.array_equal(*orders)
+    counts = np.bincount(task.corpus(DOCUMENTS).tokens, minlength=len(WORDS))
+    batches.set_epoch(0)
+    found = np.zeros(len(WORDS), int)
+    for turn, place in ((0, i) for i in range(len(batches))):
+        rows = batches.rows(turn, place)
+        packed = batches.assemble(turn, rows)
+        found += np.bincount(
+            packed.tokens[packed.valid & (rows >= 0)[:, None]], minlength=len(WORDS)
+        )
+    special = [*WORDS.special.values()]
+    assert np.array_equal(np.delete(found, special), np.delete(counts, special))
+
+
+@pytest.mark.parametrize("position", [Learned(32), Learned(30, offset=2)])
+def test_packed_logits_are_those_of_each_text_alone(position):
+    """Also where positions are numbered from another one on, as RoBERTa's."""
+    task = pretraining("lm")
+    a = task.transformer.architecture.change(position=position)
+    model = playmask.build(a, "mlm")
+    batches = batches_of(task, [*PHRASES, *PHRASES])
+    rows = batches.assemble(0, batches.rows(0, 0))
+    together = numpy_of(model(apart(numbered(dict(rows.inputs), a)))["logits"])
+    checked = 0
+    for i, texts in enumerate(rows.texts):
+        for text in range(texts.max() + 1):
+            own = texts == text
+            if own.sum() < len(PHRASES[0]):
+                continue  # a piece
+            alone = numpy_of(model({"tokens": rows.tokens[i : i + 1, own]})["logits"])[0]
+            assert error(together[i, own], alone) < 1e-5
+            checked += 1
+    assert checked >= 5
+
+
+def test_shares_of_two_processes_are_disjoint_and_together_the_whole():
+    task = pretraining("mlm")
+    whole = batches_of(task, DOCUMENTS)
+    parts = [batches_of(task, DOCUMENTS, share=(process, 2)) for process in range(2)]
+    for i in range(len(whole)):
+        inputs, targets, weights = whole[i]
+        first, second = (part[i] for part in parts)
+        for name, array in inputs.items():
+            assert np.array_equal(array, np.concatenate([first[0][name], second[0][name]]))
+        assert np.array_equal(targets, np.concatenate([first[1], second[1]]))
+        assert len(first[2]) == len(second[2]) == len(weights) // 2
+    with pytest.raises(ConfigError, match="4 rows cannot be shared by 3 processes"):
+        batches_of(task, DOCUMENTS, share=(0, 3))
+
+
+def test_epochs_of_some_steps_go_on_with_the_pass():
+    task = pretraining("mlm")
+    whole = batches_of(task, DOCUMENTS)
+    parts = batches_of(task, DOCUMENTS, steps=2)
+    assert len(parts) == 2 and len(whole) > 3
+    parts.set_epoch(1)
+    assert np.array_equal(parts[1][0]["tokens"], whole[3][0]["tokens"])
+    fixed = batches_of(task, DOCUMENTS, fixed=True)
+    before = fixed[0][0]["tokens"]
+    fixed.set_epoch(3)
+    assert np.array_equal(fixed[0][0]["tokens"], before)
+
+
+class Killed(Exception):
+    """What ends a training."""
+
+
+class Kill(keras.callbacks.Callback):
+    """Ends a training in the middle of its second epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 3):
+            raise Killed
+
+
+def test_a_training_goes_on_within_an_epoch_bit_for_bit(tmp_path):
+    options = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "verbose": 0, "save_every": 1}
+    whole = pretraining("mlm")
+    whole.fit(DOCUMENTS, directory=tmp_path / "whole", **options)
+    begun = pretraining("mlm")
+    with pytest.raises(Killed):
+        begun.fit(DOCUMENTS, directory=tmp_path / "part", callbacks=[Kill()], **options)
+    assert position_in(tmp_path / "part") == (1, 3)
+    again = Pretraining.load(tmp_path / "part")
+    with pytest.raises(ConfigError, match="on other examples"):
+        again.fit(DOCUMENTS[1:], directory=tmp_path / "part", resume=True, **options)
+    again.fit(DOCUMENTS, directory=tmp_path / "part", resume=True, **options)
+    for name, weight in weights_by_name(whole.transformer).items():
+        other = weights_by_name(again.transformer)[name]
+        assert np.array_equal(numpy_of(weight.value), numpy_of(other.value)), name
