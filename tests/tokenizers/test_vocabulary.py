@@ -166,6 +166,14 @@ def test_pruning_options():
         *SPECIAL,
         "中",
     ]
+    whole = occurring(tokenizer, TEXTS)
+    for most in (len(SPECIAL), len(SPECIAL) + 1, len(SPECIAL) + 4, 99):
+        ids = occurring(tokenizer, TEXTS, most=most)
+        assert ids == sorted(ids) and {*ids} <= {*whole} and len(ids) == min(most, len(whole))
+    assert tokenizer.vocabulary[occurring(tokenizer, TEXTS, most=len(SPECIAL) + 1)[-1]] == "中"
+    assert ids == whole
+    with pytest.raises(ConfigError, match="most is 1; the tokenizer itself needs 5"):
+        occurring(tokenizer, TEXTS, most=1)
     simple = [*SPECIAL, "中", "国", "ab", "A", "a", "##b", "，"]
     kept = tokenizer.keep(simplified(tokenizer, first=SPECIAL))
     assert kept.vocabulary == tuple(simple)

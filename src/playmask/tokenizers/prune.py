@@ -32,12 +32,15 @@ def simplified(tokenizer: Tokenizer, *, first: Sequence[str] = FIRST) -> list[in
     return start
 
 
-def occurring(tokenizer: Tokenizer, texts: Iterable[str], *, minimum: int = 1) -> list[int]:
+def occurring(
+    tokenizer: Tokenizer, texts: Iterable[str], *, minimum: int = 1, most: int | None = None
+) -> list[int]:
     """Keep the special tokens and those that occur in texts, in the order they had.
 
     What these need stays too: the tokens that they are merged from, the bytes for unknown letters.
 
-    minimum: occurrences below which a token goes
+    minimum: occurrences below which a token goes; most: how many stay at most, the most frequent
+    Raises:  ConfigError for a minimum below 1, and for fewer tokens than the tokenizer needs itself
     """
     if minimum < 1:
         raise ConfigError(f"minimum is {minimum}; a token occurs at least once or not at all.")
@@ -47,7 +50,15 @@ def occurring(tokenizer: Tokenizer, texts: Iterable[str], *, minimum: int = 1) -
         rows = tokenizer.encode(batch, special=False)
         ids = np.fromiter(chain.from_iterable(row.ids for row in rows), np.int64)
         counts += np.bincount(ids, minlength=len(tokenizer))
-    return tokenizer.support(np.flatnonzero(counts >= minimum).tolist())
+    most = len(tokenizer) if most is None else most
+    ranked = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts >= minimum)][:most]
+    result = tokenizer.support(ranked.tolist())
+    while len(result) > most and len(ranked):  # what the chosen need counts, too
+        ranked = ranked[: max(0, len(ranked) - (len(result) - most))]
+        result = tokenizer.support(ranked.tolist())
+    if len(result) > most:
+        raise ConfigError(f"most is {most}; the tokenizer itself needs {len(result)} tokens.")
+    return result
 
 
 def _is_simple(token: str, stem: str) -> bool:

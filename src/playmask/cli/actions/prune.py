@@ -26,14 +26,15 @@ from playmask.tokenizers.prune import occurring
 class Pruning(NamedTuple):
     """What is pruned, where to, and what stays.
 
-    texts: files whose tokens stay, those that occur `minimum` times; none = all tokens; blocks:
-    numbers with commas between, or how many, or None for all
+    texts: files whose tokens stay, those that occur `minimum` times, at most the `most` frequent;
+    none = all tokens; blocks: numbers with commas between, or how many, or None for all
     """
 
     source: str
     target: Path
     texts: tuple[Path, ...] = ()
     minimum: int = 1
+    most: int | None = None
     blocks: str | None = None
     force: bool = False
 
@@ -46,7 +47,7 @@ def run(pruning: Pruning) -> None:
     model: Any = load_task(pruning.source) if is_task else _model(pruning.source)
     before = _sizes(model)
     if pruning.texts:
-        ids = _tokens(model, pruning.texts, pruning.minimum)
+        ids = _tokens(model, pruning)
         model = keep_tokens(model, ids)
     if blocks is not None:
         model = keep_blocks(model, blocks)
@@ -98,12 +99,13 @@ def _sizes(model: Any) -> tuple[int, int, int]:
     return architecture.vocabulary, architecture.depth, count
 
 
-def _tokens(model: Any, files: Iterable[Path], minimum: int) -> list[int]:
+def _tokens(model: Any, pruning: Pruning) -> list[int]:
     """The ids of the tokens of some files' texts, and of the texts that a task's settings hold."""
     tokenizer = model.tokenizer
     if not isinstance(tokenizer, Tokenizer):
         raise ConfigError("The model has no tokenizer, so its tokens cannot be counted.")
-    ids = {*occurring(tokenizer, _texts(files), minimum=minimum)}
+    texts = _texts(pruning.texts)
+    ids = {*occurring(tokenizer, texts, minimum=pruning.minimum, most=pruning.most)}
     settings = getattr(model, "settings", None)
     if settings is not None:
         ids |= {*occurring(tokenizer, _strings(to_json(settings)))}

@@ -14,6 +14,9 @@ def prune(
         typer.Option(help="Keep the tokens of these texts: a line each, or a table."),
     ] = None,
     minimum: Annotated[int, typer.Option(help="Keep those that occur so many times.", min=1)] = 1,
+    most: Annotated[
+        int | None, typer.Option(help="Keep at most so many tokens, the most frequent.", min=1)
+    ] = None,
     blocks: Annotated[
         str | None, typer.Option(help="Keep these blocks, such as 0,4,8, or so many, such as 3.")
     ] = None,
@@ -28,4 +31,4 @@ def prune(
     """
     from playmask.cli.actions.prune import Pruning, run
 
-    run(Pruning(source, target, tuple(texts or ()), minimum, blocks, force))
+    run(Pruning(source, target, tuple(texts or ()), minimum, most, blocks, force))
