@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import playmask
+from cli.commands import call
 from families.small import small
 from playmask.errors import ConfigError
 from playmask.families import FAMILIES
@@ -85,3 +86,9 @@ def test_a_weight_that_is_not_divisible_is_whole():
     assert axis_of("blocks/0/attention/query/kernel", (16, 12), TENSOR_PARALLEL, 3) == 1
     assert axis_of("blocks/0/attention/output/kernel", (12, 16), TENSOR_PARALLEL, 3) == 0
     assert axis_of("blocks/0/attention/norm/scale", (12,), TENSOR_PARALLEL, 3) is None
+
+
+def test_the_command_line_names_devices():
+    for value, message in (("x", "--devices is a number of them, or all"), ("99", "devices=99")):
+        result = call("train", "classify", "a.tsv", "--new", "--out", "o", "--devices", value)
+        assert result.exit_code == 2 and message in result.stderr

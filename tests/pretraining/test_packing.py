@@ -12,6 +12,7 @@ from playmask.model.transformer import weights_by_name
 from playmask.pretraining.network import apart, numbered
 from playmask.pretraining.packing import pack
 from playmask.pretraining.training import Pretraining
+from playmask.runtime.peer_processes import BatchShare, OwnRows
 from playmask.runtime.train.backup import position_in
 from pretraining.pretrainings import DOCUMENTS, PHRASES, WORDS, batches_of, pretraining
 
@@ -78,9 +79,8 @@ def test_packed_logits_are_those_of_each_text_alone(position):
 
 
 def test_shares_of_two_processes_are_disjoint_and_together_the_whole():
-    task = pretraining("mlm")
-    whole = batches_of(task, DOCUMENTS)
-    parts = [batches_of(task, DOCUMENTS, share=(process, 2)) for process in range(2)]
+    whole = batches_of(pretraining("mlm"), DOCUMENTS)
+    parts = [OwnRows(whole, BatchShare(process, 2)) for process in range(2)]
     for i in range(len(whole)):
         inputs, targets, weights = whole[i]
         first, second = (part[i] for part in parts)
@@ -88,8 +88,6 @@ def test_shares_of_two_processes_are_disjoint_and_together_the_whole():
             assert np.array_equal(array, np.concatenate([first[0][name], second[0][name]]))
         assert np.array_equal(targets, np.concatenate([first[1], second[1]]))
         assert len(first[2]) == len(second[2]) == len(weights) // 2
-    with pytest.raises(ConfigError, match="4 rows cannot be shared by 3 processes"):
-        batches_of(task, DOCUMENTS, share=(0, 3))
 
 
 def test_epochs_of_some_steps_go_on_with_the_pass():

@@ -13,7 +13,7 @@ from playmask.model.recipes import Options, option, recipe
 Parameters = dict[str, tuple[Any, Any]]
 """The type of each parameter with its help, and its default."""
 
-NEW = "With --new"
+NEW, DEVICES = "With --new", "Devices"
 
 
 @recipe
@@ -24,6 +24,28 @@ class NewModel(Options):
     depth: int = option(default=2, text="Blocks.", minimum=1, group=NEW)
     attention_heads: int = option(default=4, text="Heads of attention.", minimum=1, group=NEW)
     vocabulary: int = option(default=8000, text="Tokens at most.", minimum=64, group=NEW)
+
+
+@recipe
+class Devices(Options):
+    """On which devices a training runs; nothing of it is remembered, as it may go on on others."""
+
+    devices: str | None = option(
+        default=None, text="On so many devices, or all; JAX alone.", group=DEVICES
+    )
+    model_parallel: int | None = option(
+        default=None, text="So many devices hold one model, its weights split.", group=DEVICES
+    )
+    coordinator: str | None = option(
+        default=None, text="HOST:PORT where several processes meet; auto in a cluster.",
+        group=DEVICES,
+    )  # fmt: skip
+    processes: int | None = option(
+        default=None, text="With --coordinator: how many processes there are.", group=DEVICES
+    )
+    process_id: int | None = option(
+        default=None, text="With --coordinator: which one this is, from 0.", group=DEVICES
+    )
 
 
 class Grouped(TyperCommand):

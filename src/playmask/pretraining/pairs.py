@@ -49,10 +49,9 @@ class PairBatches(StepBatches):
         self.documents = documents[counts[documents] > 1]
         if not len(self.documents):
             raise DataError("No document has two lines, which are to be similar texts.")
-        if batch_size % 2 or options.get("share", (0, 1)) != (0, 1):
+        if batch_size % 2:
             raise ConfigError(
-                f"Pairs are compared within a batch of {batch_size} rows; give an even batch_size, "
-                "and one process."
+                f"Pairs are compared within a batch of {batch_size} rows; give an even batch_size."
             )
         super().__init__(prepare, batch_size=batch_size, **options)
 

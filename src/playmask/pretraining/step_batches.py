@@ -11,6 +11,7 @@ import numpy as np
 from playmask.errors import ConfigError
 from playmask.pretraining.tokenization import Array
 from playmask.runtime.batches import Batch
+from playmask.runtime.devices import data_parallel
 
 Prepare = Callable[[Any, np.random.Generator], Batch]
 
@@ -23,9 +24,8 @@ class StepBatches(keras.utils.PyDataset, ABC):
     left out, and what lacks is filled up with rows of weight 0.
 
     prepare: makes a batch of rows, see `objectives/`; steps: to an epoch, default those of a pass;
-    fixed: for measuring, in the corpus' order with the same draws each time; share: (process,
-    processes): which part of each batch is this process' own
-    Raises: ConfigError where processes do not divide the batch size
+    fixed: for measuring, in the corpus' order with the same draws each time
+    Raises: ConfigError where devices do not divide the batch size
     """
 
     def __init__(
@@ -36,15 +36,14 @@ class StepBatches(keras.utils.PyDataset, ABC):
         seed: int = 0,
         steps: int | None = None,
         fixed: bool = False,
-        share: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__()
         self.prepare, self.batch_size, self.seed = prepare, batch_size, seed
-        self.fixed, self.share, self.epoch = fixed, share, 0
-        if batch_size % share[1]:
+        self.fixed, self.epoch = fixed, 0
+        if batch_size % data_parallel():
             raise ConfigError(
-                f"A batch of {batch_size} rows cannot be shared by {share[1]} processes; give a "
-                "multiple of that as batch_size."
+                f"A batch of {batch_size} rows cannot be split between {data_parallel()} devices; "
+                "give a multiple of that as batch_size."
             )
         self.rows_of_pass = len(self.order(0))
         self.steps_of_pass = -(-self.rows_of_pass // batch_size)
@@ -82,17 +81,8 @@ class StepBatches(keras.utils.PyDataset, ABC):
     def __getitem__(self, index: int) -> Batch:
         step = index if self.fixed else self.epoch * self.steps + index
         turn, place = divmod(step, self.steps_of_pass)
-        batch = self.prepare(
-            self.assemble(turn, self.rows(turn, place)), self.random(1, turn, place)
-        )
-        process, processes = self.share
-        if processes == 1:
-            return batch
-        size = self.batch_size // processes
-        own: Batch = keras.tree.map_structure(
-            lambda x: x[process * size : (process + 1) * size], batch
-        )
-        return own
+        rows = self.assemble(turn, self.rows(turn, place))
+        return self.prepare(rows, self.random(1, turn, place))
 
     def rows(self, turn: int, place: int) -> Array:
         """The numbers of a batch's rows in a pass; below 0 where one only fills the batch."""

@@ -3,7 +3,7 @@
 import dataclasses
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
 from playmask.cli.options import NewModel
@@ -12,7 +12,6 @@ from playmask.errors import ConfigError
 from playmask.files import read_json
 from playmask.files.commits import contents, recover
 from playmask.model.recipes import Options as Recipe
-from playmask.runtime.devices import distribute
 from playmask.runtime.train.backup import finished_epochs, is_finished
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.watching.logs import FOLDER as LOG_FOLDER
@@ -42,27 +41,6 @@ class Job(NamedTuple):
     force: bool
     folds: int | None = None
     ensemble: bool = False
-    devices: str | None = None
-    model_parallel: int | None = None
-    coordinator: str | None = None
-    processes: int | None = None
-    process_id: int | None = None
-
-    def distribute(self) -> None:
-        """Spread what is made from now on over the devices; before anything is made."""
-        if not (self.devices or self.model_parallel or self.coordinator):
-            return
-        devices = self.devices or "all"
-        if devices != "all" and not devices.isdecimal():
-            raise ConfigError(f"--devices is a number of them, or all, not {devices!r}.")
-        count: int | Literal["all"] = "all" if devices == "all" else int(devices)
-        distribute(
-            count,
-            model_parallel=self.model_parallel or 1,
-            coordinator=self.coordinator,
-            processes=self.processes,
-            process_id=self.process_id,
-        )
 
 
 def check_out(job: Job, model: str | None) -> bool:

@@ -100,7 +100,6 @@ class Beginning(keras.callbacks.Callback):
 def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     """Train, and leave the task, its history and the picture of it in `job.out`."""
     kind = task_class(settings_class.task)
-    job.distribute()
     going_on = check_out(job, options.get("model"))
     options = settle(job, options, settings_class)
     saved = _saved(settings_class, job.out) if job.resume and (job.out / TASK).exists() else None

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 ABOUT = "Documents are packed into full rows. The best epoch is kept, for playmask.load."
 TEXTS = "Documents: .txt (a blank line ends one), .jsonl, .gz of both, or folders of them."
+ONE_PROCESS = ("devices", "model_parallel")
 RATE = "Per step. Default: 1e-4 for a new model, 2e-5 for another."
 
 
 def parameters_of_objective(settings: "type[PretrainingSettings]") -> "Parameters":
     """The arguments and options of an objective's command."""
-    from playmask.cli.options import parameter, parameters_of
+    from playmask.cli.options import Devices, parameter, parameters_of
     from playmask.pretraining.settings import ELSEWHERE
     from playmask.runtime.train.options import TrainingOptions
 
@@ -47,6 +48,7 @@ def parameters_of_objective(settings: "type[PretrainingSettings]") -> "Parameter
         "resume": flag("--resume", "Go on after an interruption."),
         "force": flag("--force", "Replace what --out holds; it goes at once."),
         **training[1],
+        **{name: each for name, each in parameters_of(Devices).items() if name in ONE_PROCESS},
     }
 
 
@@ -63,8 +65,10 @@ class ObjectiveCommands(RecipeCommands):
         """What the command of an objective does: it trains."""
 
         def pretrain(**options: Any) -> None:
+            from playmask.cli.actions.devices import spread
             from playmask.cli.actions.pretrain import Job, run
 
+            spread(options)
             run(settings, Job(**{field: options.pop(field) for field in Job._fields}), options)
 
         parameters = parameters_of_objective(settings)

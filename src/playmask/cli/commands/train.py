@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
     """The arguments and options of a task's command; recipes are imported when it is asked for."""
-    from playmask.cli.options import NewModel, parameter, parameters_of
+    from playmask.cli.options import Devices, NewModel, parameter, parameters_of
     from playmask.runtime.train.options import TrainingOptions
 
     return {
@@ -35,14 +35,8 @@ def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
         "force": flag("--force", "Replace the task that --out holds; it goes at once."),
         "folds": parameter(int, "Cross-validate by so many parts of the data, each its own fold."),
         "ensemble": flag("--ensemble", "With --folds: --out predicts by the mean of the folds."),
-        "devices": parameter(str, "On so many devices, or all; JAX alone."),
-        "model_parallel": parameter(int, "So many devices hold one model, its weights split."),
-        "coordinator": parameter(
-            str, "HOST:PORT where several processes meet, or auto in a cluster."
-        ),
-        "processes": parameter(int, "With --coordinator: how many processes there are."),
-        "process_id": parameter(int, "With --coordinator: which one this is, from 0."),
         **parameters_of(TrainingOptions, grouped=True),
+        **parameters_of(Devices),
     }
 
 
@@ -60,9 +54,11 @@ class TaskCommands(RecipeCommands):
 
         def train(**options: Any) -> None:
             from playmask.cli.actions import folds
+            from playmask.cli.actions.devices import spread
             from playmask.cli.actions.run_folder import Job
             from playmask.cli.actions.train import run
 
+            spread(options)
             job = Job(**{field: options.pop(field) for field in Job._fields})
             (folds.run if job.folds is not None or job.ensemble else run)(settings, job, options)
 
