@@ -17,10 +17,8 @@ ELSEWHERE = {
     "replace_targets": "targets are not read",
     "mixup": "a row has several texts",
     "temporal_ensembling": "rows are packed anew in each pass",
-    "teacher": "tasks have teachers",
-    "distil": "tasks have teachers",
-    "label_by_teacher": "tasks have teachers",
-    "theseus": "tasks have teachers",
+    "label_by_teacher": "texts have no labels",
+    "theseus": "distil teaches the blocks of what is saved",
     "lora": "what is pretrained is saved whole",
 }
 """Options of training that pretraining has no use for, and why."""

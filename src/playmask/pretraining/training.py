@@ -23,6 +23,7 @@ from playmask.pretraining.registry import objective_class, settings_class
 from playmask.pretraining.saving import assign_models, read_pretraining, save_pretraining
 from playmask.pretraining.settings import ELSEWHERE, PretrainingSettings
 from playmask.pretraining.step_batches import StepBatches
+from playmask.pretraining.teaching import taught
 from playmask.pretraining.tokenization import Array, CorpusTokenizer
 from playmask.runtime.access import one_state, writing
 from playmask.runtime.compiled import Compiled
@@ -139,17 +140,20 @@ class Pretraining:
         """Train, keep the best epoch, and return the history of each measure.
 
         texts, validation: paths of .txt and .jsonl (.gz too), or lists of documents; options: of
-        the training, each of which may also be given by its name; directory: where tokenised texts
+        the training, each of which may also be given by its name (`teacher` may be a model, whose
+        states and logits `distil` names are learnt too); directory: where tokenised texts
         are kept, the best epoch is saved, and resume=True finds what was interrupted
         Raises: DataError for texts that cannot be read; ConfigError for an option that cannot be;
                 BusyError where another thread trains the model; NotFiniteError; Ctrl-C
         """
-        options = check_options((options or TrainingOptions()).change(**changes))
         folder = None if directory is None else Path(directory)
-        data, checks = self._read(texts, validation, options, folder)
         own = [*self.objective.losses.hooks, *callbacks]
-        with writing(self.network, lasts=True):
-            return self._train(data, checks, options, folder, own, resume=resume, verbose=verbose)
+        with taught(self, options, changes, own) as chosen:
+            data, checks = self._read(texts, validation, check_options(chosen), folder)
+            with writing(self.network, lasts=True):
+                return self._train(
+                    data, checks, chosen, folder, own, resume=resume, verbose=verbose
+                )
 
     def _read(
         self, texts: Any, validation: Any, options: TrainingOptions, folder: Path | None

@@ -1,6 +1,6 @@
 """The teacher of a training: another task of the same kind, whose answers can be learnt from."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,37 @@ ANSWERS = (
 """Settings that say what a task's outputs mean."""
 
 
+def named_teacher(
+    options: TrainingOptions | None, changes: Mapping[str, Any]
+) -> tuple[TrainingOptions, Any]:
+    """The options of a training, and its teacher: a folder's name, an object, or None."""
+    teacher = changes.get("teacher")
+    if isinstance(teacher, Path):
+        changes = {**changes, "teacher": str(teacher)}
+    elif not isinstance(teacher, str | None):
+        changes = {**changes, "teacher": None}
+    options = (options or TrainingOptions()).change(**changes)
+    return options, teacher if options.teacher is None else options.teacher
+
+
+def with_default(options: TrainingOptions, callbacks: Iterable[Any]) -> TrainingOptions:
+    """The options of a training with a teacher: its logits are learnt where no method is named."""
+    named = options.distil is not None or options.theseus is not None
+    if named or any(isinstance(each, TaughtHook) for each in callbacks):
+        return options
+    return options.change(distil="logits=1")
+
+
+@contextmanager
+def lending(network: Any, teacher: Callable[[], keras.Model] | None) -> Iterator[None]:
+    """Let methods learn from the network that a function gives, meanwhile."""
+    network.teacher = teacher
+    try:
+        yield
+    finally:
+        network.teacher = None
+
+
 @contextmanager
 def taught(
     task: Any,
@@ -37,13 +68,7 @@ def taught(
     by it where that is asked for, and its answers are what is learnt where no method says what else
     Raises: ConfigError for labels without a teacher
     """
-    teacher = changes.get("teacher")
-    if isinstance(teacher, Path):
-        changes = {**changes, "teacher": str(teacher)}
-    elif not isinstance(teacher, str | None):
-        changes = {**changes, "teacher": None}
-    options = (options or TrainingOptions()).change(**changes)
-    teacher = options.teacher if options.teacher is not None else teacher
+    options, teacher = named_teacher(options, changes)
     if teacher is None:
         if options.label_by_teacher:
             raise ConfigError("label_by_teacher needs a teacher: fit(…, teacher=…), --teacher DIR.")
@@ -51,16 +76,11 @@ def taught(
         return
     if isinstance(teacher, str):
         teacher = resolve("playmask.tasks.loading:load_task")(teacher)
-    named = options.distil is not None or options.theseus is not None
-    if not named and not any(isinstance(each, TaughtHook) for each in callbacks):
-        options = options.change(distil="logits=1")
+    options = with_default(options, callbacks)
     if options.label_by_teacher:
         data = answered(teacher, data)
-    task.network.teacher = partial(teacher_of, task, teacher)
-    try:
+    with lending(task.network, partial(teacher_of, task, teacher)):
         yield data, options
-    finally:
-        task.network.teacher = None
 
 
 def teacher_of(task: Any, teacher: Any) -> keras.Model:
@@ -87,11 +107,7 @@ def teacher_of(task: Any, teacher: Any) -> keras.Model:
 
 def _check_inputs(task: Any, teacher: Any) -> None:
     """See that a teacher can read the rows of a student, and has the same stacks."""
-    if _content(teacher.tokenizer) != _content(task.tokenizer):
-        raise ConfigError(
-            "The teacher has another tokenizer than the student, so they do not read the same "
-            f"tokens ({len(teacher.tokenizer)} and {len(task.tokenizer)} of them)."
-        )
+    check_tokenizers(teacher.tokenizer, task.tokenizer)
     a, b = teacher.transformer.architecture, task.transformer.architecture
     longest = task.settings.row_length
     if a.limit is not None and longest > a.limit:
@@ -100,6 +116,16 @@ def _check_inputs(task: Any, teacher: Any) -> None:
         raise ConfigError("The teacher reads segments, or writes, otherwise than the student.")
     if len(stacks_of(teacher.network)) != len(stacks_of(task.network)):
         raise ConfigError("Of teacher and student only one has an encoder and a decoder.")
+
+
+def check_tokenizers(teacher: Any, student: Any) -> None:
+    """See that teacher and student read the same tokens; raises ConfigError."""
+    if teacher is None or _content(teacher) != _content(student):
+        count = "none" if teacher is None else f"{len(teacher)}"
+        raise ConfigError(
+            "The teacher has another tokenizer than the student, so they do not read the same "
+            f"tokens ({count} and {len(student)} of them)."
+        )
 
 
 def _content(tokenizer: Any) -> dict[str, Any]:
