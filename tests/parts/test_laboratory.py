@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from keras import ops
 
 from comparing import error, numpy_of, tiny, tokens
 from laboratory import CONTEXT, FOLLOWING, OPEN
@@ -26,7 +27,10 @@ TOTAL = int(PROMPTS.max()) + STEPS
 SOURCE = [[0] * 5 + [1] * STEPS] * 3
 TURNS = [[0, 1, 0, 1, 1] + [1] * STEPS, [0, 0, 1, 1, 1] + [1] * STEPS, SOURCE[0]]
 SEGMENTS = {"lm": SOURCE, "unilm": SOURCE, "turns": TURNS}
-RANKS = {name: numpy_of(order_of(name, np.array(x, "int32"))) for name, x in SEGMENTS.items()}
+RANKS = {
+    name: numpy_of(order_of(name, ops.convert_to_tensor(rows, "int32")))
+    for name, rows in SEGMENTS.items()
+}
 RANKS["permutation"] = np.array([[2, 0, 4, 1, 3, 5, 6], [1, 2, 0, 9, 9, 3, 4], [*range(7)]])
 TEXTS = np.array([[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 1], [0] * 7], "int32")
 """What the inputs say besides tokens; a prompt of 3 has two sites of padding after it."""
