@@ -11,6 +11,8 @@ import numpy as np
 from playmask.errors import ConfigError, ProcessError
 
 HEARTBEAT = 20  # seconds after which a process that says nothing counts as lost
+LOSS = ("Connection closed", "Connection reset", "heartbeat", "Gloo", "coordination service")
+"""What JAX says of another process that has ended, in errors without a class of their own."""
 
 
 class BatchShare(NamedTuple):
@@ -139,6 +141,3 @@ def together() -> Iterator[None]:
             f"Another of the {processes()} processes has ended ({text.splitlines()[0][:80]}). "
             "Start all of them again, with resume to go on from the last back-up."
         ) from error
-
-
-LOSS = ("Connection closed", "Connection reset", "heartbeat", "Gloo", "coordination service")

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import keras
 
 from playmask.checkpoints import build, load
-from playmask.checkpoints.source import WEIGHTS
 from playmask.cli.actions.run_folder import (
     CURVE,
     RUN,
     TABLES,
     Options,
+    check_folder,
     defaults_of,
-    is_ours,
+    goes_on,
     options_of,
     steps_of,
 )
@@ -23,14 +23,13 @@ from playmask.cli.guard import Interrupted
 from playmask.cli.output import no_results, note
 from playmask.errors import ConfigError
 from playmask.files import make_directory, read_json, write_json
-from playmask.files.commits import contents, recover
 from playmask.inspection.draw.runs import run_curve
 from playmask.pretraining.new_architecture import architecture_from
 from playmask.pretraining.registry import objective_class
 from playmask.pretraining.saving import DESCRIPTION
 from playmask.pretraining.settings import PretrainingSettings
 from playmask.pretraining.training import CORPUS, CORPUS_OF_CHECKS, Pretraining
-from playmask.runtime.train.backup import finished_epochs, position_in
+from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.watching.measures import Measure, best_epoch
 from playmask.tokenizers import Tokenizer
@@ -52,7 +51,8 @@ class Job(NamedTuple):
 
 def run(kind: type[PretrainingSettings], job: Job, options: Options) -> None:
     """Train, and leave the model, its history and the picture of it in `job.out`."""
-    going_on = _check_out(job, options["model"])
+    check_folder(job.out, options["model"], DESCRIPTION, resume=job.resume, force=job.force)
+    going_on = goes_on(job.out, DESCRIPTION, resume=job.resume)
     options = _settle(kind, job, options)
     training, settings = options_of(TrainingOptions, options), options_of(kind, options)
     pretraining = Pretraining.load(job.out) if going_on else _begin(settings, options)
@@ -72,31 +72,6 @@ def run(kind: type[PretrainingSettings], job: Job, options: Options) -> None:
         note(f"time is over after {reached(job.out)}; go on with --resume")
     best = best_epoch(history, Measure.of(training.best))
     print_result(history, best, {}, job.out, f"inspect {job.out}")
-
-
-def _check_out(job: Job, model: str | None) -> bool:
-    """See that the training may write into its folder; whether it goes on with what is there."""
-    out = job.out
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out} is a file; --out is a folder.")
-    recover(out)
-    if job.resume and job.force:
-        raise ConfigError("--resume goes on, --force begins anew; give one of them.")
-    if model and Path(model).exists() and out.resolve() == Path(model).resolve():
-        raise ConfigError(f"{out} holds the model itself; give another --out.")
-    ours = (out / DESCRIPTION).exists() or is_ours(out)
-    if not (job.resume or job.force or ours) and contents(out):
-        raise ConfigError(f"{out} holds other files; give a new folder as --out, or --force.")
-    if not job.resume:
-        if (out / WEIGHTS).exists() and not job.force:
-            raise ConfigError(
-                f"{out} already holds a trained model ({WEIGHTS}); give another --out, --resume to "
-                "go on with an interrupted training, or --force to replace it."
-            )
-        return False
-    if (out / RUN).exists() and read_json(out / RUN).get("finished"):
-        raise ConfigError(f"The training in {out} is finished; --force begins it anew.")
-    return (out / DESCRIPTION).exists() and finished_epochs(out) is not None
 
 
 def _settle(kind: type[PretrainingSettings], job: Job, options: Options) -> Options:

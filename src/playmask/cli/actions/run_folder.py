@@ -45,29 +45,47 @@ class Job(NamedTuple):
 
 def check_out(job: Job, model: str | None) -> bool:
     """See that the training may write into its folder; whether it goes on with what is there."""
-    out = job.out
+    check_folder(job.out, model, TASK, resume=job.resume, force=job.force)
+    _check_kind(job)
+    return goes_on(job.out, TASK, resume=job.resume)
+
+
+def check_folder(out: Path, model: str | None, mark: str, *, resume: bool, force: bool) -> None:
+    """See that a training may write into a folder, or go on there.
+
+    model: the path, or the name, of what it starts from; mark: the file that says what was trained
+    Raises: ConfigError
+    """
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out} is a file; --out is a folder.")
     recover(out)
-    if job.resume and job.force:
+    if resume and force:
         raise ConfigError("--resume goes on, --force begins anew; give one of them.")
     if model and Path(model).exists() and out.resolve() in _with_parents(Path(model)):
         raise ConfigError(f"{out} holds the model itself; give another --out.")
-    _check_kind(job)
-    names = (TASK, WEIGHTS, ARCHITECTURE, RECORD)
-    held = next((name for name in names if (out / name).exists()), None)
-    if not (job.resume or job.force or is_ours(out)) and contents(out):
+    ours = (out / mark).exists() or is_ours(out)
+    if not (resume or force or ours) and contents(out):
         raise ConfigError(f"{out} holds other files; give a new folder as --out, or --force.")
-    if not job.resume:
-        if held and not job.force:
-            raise ConfigError(
-                f"{out} already holds a trained model ({held}); give another --out, --resume to "
-                "go on with an interrupted training, or --force to replace it."
-            )
+    held = _held(out)
+    if held and not (resume or force):
+        raise ConfigError(
+            f"{out} already holds a trained model ({held}); give another --out, --resume to go on "
+            "with an interrupted training, or --force to replace it."
+        )
+
+
+def goes_on(out: Path, mark: str, *, resume: bool) -> bool:
+    """Whether a training takes up what is in its folder; raises ConfigError for a finished one."""
+    if not resume:
         return False
-    if held and _is_finished(out):
+    if _held(out) and _is_finished(out):
         raise ConfigError(f"The training in {out} is finished; --force begins it anew.")
-    return (out / TASK).exists() and finished_epochs(out) is not None
+    return (out / mark).exists() and finished_epochs(out) is not None
+
+
+def _held(out: Path) -> str | None:
+    names = (TASK, WEIGHTS, ARCHITECTURE, RECORD)
+    return next((name for name in names if (out / name).exists()), None)
 
 
 def _check_kind(job: Job) -> None:
