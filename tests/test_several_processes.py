@@ -35,12 +35,12 @@ def start(tmp_path):
     line += ["--max-length", "16", "--batch-size", "4", "--epochs", "4", "--seed", "1"]
     running = []
 
-    def processes(out, count, *options):
+    def processes(out, count, *options, each=()):
         port = free_port()
         for number in range(count):
             own = ("--coordinator", f"127.0.0.1:{port}", "--processes", f"{count}")
             own = (*own, "--process-id", f"{number}") if count > 1 else ()
-            whole = [*line, "--out", out, *own, *options]
+            whole = [*line, "--out", out, *own, *options, *(each[number] if each else ())]
             with (tmp_path / f"{out}-{number}.log").open("w") as log:
                 process = subprocess.Popen(whole, cwd=tmp_path, stdout=log, stderr=log)
             running.append(process)
@@ -94,6 +94,15 @@ def test_one_that_is_killed_costs_at_most_the_interval(start, tmp_path):
     assert end(start("broken", 2, "--resume")) == [0, 0]
     one, two = (weights_of(tmp_path / n / "weights.safetensors") for n in ("unbroken", "broken"))
     assert all(np.array_equal(two[name], array) for name, array in one.items())
+
+
+def test_processes_that_do_not_train_the_same_say_so(start, tmp_path):
+    rates = ("--learning-rate", "0.01"), ("--learning-rate", "0.02")
+    assert end(start("apart", 2, each=rates), within=100) == [3, 3]
+    for number in range(2):
+        log = (tmp_path / f"apart-{number}.log").read_text()
+        assert "playmask: The processes differ in the options of the training" in log
+    assert not (tmp_path / "apart" / "weights.safetensors").exists()
 
 
 def test_of_each_batch_the_rows_are_split():
