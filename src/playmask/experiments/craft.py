@@ -1,7 +1,7 @@
 """The craft of fine-tuning: the posts' methods against plain training, on a pretrained encoder."""
 
 from playmask.experiments.plan import Changes, Claim, Experiment, Published, Sizes, sized
-from playmask.experiments.tasks.fine_tuning import compare, task_of
+from playmask.experiments.tasks.fine_tuning import classifying, comparing
 
 ROBUST = ("plain", "FGM", "R-Drop")
 BESIDE = ("R-Drop + unlabelled", "VAT + unlabelled")
@@ -38,21 +38,21 @@ def _scales(length: int, labelled: int, steps: int, rate: float = 4e-4) -> dict[
     }  # fmt: skip
 
 
-CATEGORIES = task_of(
+CATEGORIES = classifying(
     "categories", "CSL: the field of an article by its title, of 13", "categories",
     _scales(32, 1600, 150), (*ROBUST, *OTHERS),
 )  # fmt: skip
-REVIEWS = task_of(
+REVIEWS = classifying(
     "reviews", "Chinese reviews, positive or negative, few of them labelled", "reviews",
     _scales(64, 320, 60), (*ROBUST, *BESIDE),
 )  # fmt: skip
-QUESTIONS = task_of(
+QUESTIONS = classifying(
     "questions", "AFQMC: do two questions of customers mean the same?", "questions",
     _scales(48, 1600, 150), ROBUST,
 )  # fmt: skip
-SENTENCES = task_of(
+SENTENCES = comparing(
     "sentences", "STS-B in Chinese: how similar are two sentences, by their vectors?", "sentences",
-    _scales(48, 1600, 150), ("plain", "CoSENT"), run=compare, metric="spearman",
+    _scales(48, 1600, 150), ("plain", "CoSENT"),
 )  # fmt: skip
 
 POST = "kexue.fm 7234"

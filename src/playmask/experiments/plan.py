@@ -29,7 +29,7 @@ METRICS = {
     "loss": Metric("loss, nats", False, 3),
     "loss_of_wrong": Metric("loss given the other label", False, 3),
     "perplexity": Metric("perplexity per word", False, 2),
-    "spearman": Metric("Spearman's correlation", True, 3),
+    "spearman": Metric("Spearman", True, 3),
     "sees_itself": Metric("sees itself, nats", False, 3),
     "seconds_per_epoch": Metric("seconds per epoch", False, 1),
     "steps_per_second": Metric("steps/s", True, 2),
@@ -161,7 +161,8 @@ class Task:
     """Something to learn: where its texts come from, how large it is, and how it is measured.
 
     metrics: the first one is drawn; prepare: what a corpus is turned into, once for all trials;
-    variants: those that take part (empty = all)
+    variants: those that take part (empty = all); baseline: what is said of the loss of one who
+    knows nothing of the texts, a format string of its number
     """
 
     name: str
@@ -172,6 +173,7 @@ class Task:
     prepare: Callable[[Corpus, Sizes], Any]
     run: Callable[["Trial", Desk], Outcome]
     variants: tuple[str, ...] = ()
+    baseline: str = "Knowing only how frequent each answer is costs {:.3f} nats."
 
 
 @dataclass(frozen=True)

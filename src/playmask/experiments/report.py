@@ -147,8 +147,9 @@ def _sizes(task: Task, scale: str, own: Sequence[Result]) -> str:
         f"{body['attention_heads']} heads, inner {body['inner']}, {body['vocabulary']:,} tokens in "
         f"the vocabulary and at most {sizes.length} in a text; {steps:,} steps of {sizes.batch}, "
         f"rate {sizes.rate:g}. Texts: "
-        f"{first['settings']['data']}; {facts}. A trial took {seconds:.0f} s on average. Knowing "
-        f"only how frequent each answer is costs {first['baseline']:.3f} nats." + _unlearned(own)
+        f"{first['settings']['data']}; {facts}. A trial took {seconds:.0f} s on average. "
+        + task.baseline.format(first["baseline"])
+        + _unlearned(own)
     )
 
 

@@ -195,8 +195,19 @@ def _compared(task: Any, test: Sequence[Example]) -> Measured:
     return Measured({"spearman": correlation}, 1 - correlation, 1.0)
 
 
-def task_of(name: str, title: str, corpus: str, sizes: dict[str, Sizes], variants: Sequence[str],
-            *, run: Callable[[Trial, Desk], Outcome] = classify,
-            metric: str = "accuracy") -> Task:  # fmt: skip
-    """A task of fine-tuning."""
-    return Task(name, title, corpus, (metric, "loss"), sizes, prepare, run, tuple(variants))
+def classifying(
+    name: str, title: str, corpus: str, sizes: dict[str, Sizes], variants: Sequence[str]
+) -> Task:
+    """A task of fine-tuning: texts or pairs and their labels."""
+    metrics = ("accuracy", "loss")
+    return Task(name, title, corpus, metrics, sizes, prepare, classify, tuple(variants))
+
+
+def comparing(
+    name: str, title: str, corpus: str, sizes: dict[str, Sizes], variants: Sequence[str]
+) -> Task:
+    """A task of fine-tuning: pairs of sentences and their scores."""
+    return Task(
+        name, title, corpus, ("spearman",), sizes, prepare, compare, tuple(variants),
+        baseline="Vectors of chance have the correlation 0.",
+    )  # fmt: skip
