@@ -11,6 +11,7 @@ import pytest
 
 import playmask
 from cli.commands import call, complaint
+from comparing import tiny
 from playmask.cli.actions.matmul_speed import advice
 
 GOOGLE = "bert4keras/bert_pool_nsp_mlm"
@@ -94,6 +95,14 @@ def test_convert_to_half_the_size(oracles, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert described(tmp_path / "half")["stored_bytes"].keys() == {"bfloat16"}
     assert "from float32" in result.stdout
+
+
+def test_convert_to_8_bits_says_by_how_much_outputs_differ(tmp_path):
+    model = playmask.save(tiny(width=64, inner=128, vocabulary=100), tmp_path / "model")
+    result = call("convert", model, tmp_path / "small", "--container", "int8")
+    assert result.exit_code == 0, result.stderr
+    assert 0 < float(result.stderr.split("differ by at most ")[1].split()[0]) < 1
+    assert "int8" in described(tmp_path / "small")["stored_bytes"]
 
 
 def test_convert_without_heads(oracles, tmp_path):

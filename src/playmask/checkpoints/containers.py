@@ -82,6 +82,10 @@ class Tensors(Mapping[str, np.ndarray]):
         hint = f"nearest: {', '.join(map(repr, near))}" if near else "none is near"
         raise KeyError(f"{self.path} has no tensor {name!r} among its {len(self)} ({hint})")
 
+    def stored_specs(self) -> list[Spec]:
+        """Shapes and dtypes of what the file holds, which may be read as something else."""
+        return [*self._specs.values()]
+
     def __contains__(self, name: object) -> bool:
         return name in self._specs
 

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from playmask.checkpoints import bundle, megatron, safetensors, shards, torch_zip
+from playmask.checkpoints import (
+    bundle,
+    megatron,
+    safetensors,
+    shards,
+    torch_zip,
+    weights_file,
+)
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.dialect_tensors import DialectTensors
 from playmask.checkpoints.load_plan import OURS
@@ -40,13 +47,16 @@ FILES = {
     "google": DialectFiles("bert_config.json", TENSORFLOW_PREFIX, bundle.write),
     "megatron": DialectFiles("config.json", megatron.RANK.format(0), megatron.write),
 }
+IN_8_BITS = {"int8": DialectFiles(ARCHITECTURE, WEIGHTS, weights_file.write_in_8_bits)}
+"""What else our own format comes in: a quarter as large, and nearly the same numbers."""
+
 CONTAINERS = {
     "safetensors": DialectFiles(
         "config.json", "model.safetensors", partial(safetensors.write, metadata={"format": "pt"})
     ),
     "bin": DialectFiles("config.json", "pytorch_model.bin", torch_zip.write),
 }
-"""The files that Hugging Face's models come in; its dialect alone has a choice."""
+"""The files that Hugging Face's models come in."""
 
 MARKERS = {
     ARCHITECTURE: "playmask",
@@ -77,8 +87,9 @@ def save(
     model.safetensors, vocab.txt) or "megatron" (GPT-2 only: config.json, one rank). In the
     dialect a model was loaded from, each tensor gets the name and the dtype it had there, so that
     save(load(x)) == x bit for bit.
-    container, shard_bytes: for "huggingface", "bin" writes pytorch_model.bin instead, and what is
-    larger than shard_bytes is written as several files with an index.
+    container, shard_bytes: for "playmask", "int8" holds large weights in 8 bits, a quarter of the
+    size, and loads them as float32, rounded; for "huggingface", "bin" writes pytorch_model.bin, and
+    what is larger than shard_bytes is written as several files with an index.
     Raises: CheckpointError for an unknown dialect, a weight that it has no name for, a choice
     that its configuration cannot express, a directory that holds another checkpoint; ConfigError
     for a container or shard_bytes that the dialect does not have; WriteError; BusyError where
@@ -165,15 +176,19 @@ def check_can_be_saved(model: Transformer) -> None:
 
 def _format(dialect: str, container: str | None, shard_bytes: int | None) -> DialectFiles:
     """The files to write; refuses choices that a dialect does not have."""
+    containers = {"huggingface": CONTAINERS, "playmask": IN_8_BITS}.get(dialect, {})
+    if dialect != "huggingface" and shard_bytes is not None:
+        raise ConfigError(
+            f"shard_bytes is a choice of the dialect 'huggingface', not of {dialect!r}; leave it "
+            "out."
+        )
+    if container is not None and container not in containers:
+        raise ConfigError(
+            f"{dialect!r} has no container {container!r}."
+            + (nearest(container, containers) if containers else " Leave it out.")
+        )
     if dialect != "huggingface":
-        if container is not None or shard_bytes is not None:
-            raise ConfigError(
-                f"container and shard_bytes are choices of the dialect 'huggingface'; {dialect!r} "
-                "has neither, so leave them out."
-            )
-        return FILES[dialect]
-    if container is not None and container not in CONTAINERS:
-        raise ConfigError(f"There is no container {container!r}.{nearest(container, CONTAINERS)}")
+        return FILES[dialect] if container is None else containers[container]
     if shard_bytes is not None and (type(shard_bytes) is not int or shard_bytes < 1):
         raise ConfigError(
             f"shard_bytes is a number of bytes, such as 5_000_000_000, not {shard_bytes!r}."

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from playmask.checkpoints import bundle, hdf5, hub, megatron, safetensors, torch_zip
+from playmask.checkpoints import (
+    bundle,
+    hdf5,
+    hub,
+    megatron,
+    safetensors,
+    torch_zip,
+    weights_file,
+)
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.keras_layers import OBJECTS, by_layers, by_objects
 from playmask.checkpoints.wrappers import prefix_of, unwrapped
@@ -153,7 +161,7 @@ def is_prefix(place: Path) -> bool:
 def _in_directory(place: Path, config: PathLike | None) -> Source:
     if (place / ARCHITECTURE).exists():
         described = read_json(place / ARCHITECTURE)
-        return Source(place, place, "playmask", described, safetensors.read(place / WEIGHTS))
+        return Source(place, place, "playmask", described, weights_file.read(place / WEIGHTS))
     for name in TORCH_FILES:
         if (place / name).exists():
             return _torch(place / name, config)

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from playmask.checkpoints import safetensors
+from playmask.checkpoints import weights_file
 from playmask.checkpoints.hub import is_name
 from playmask.checkpoints.load import fill_planned, identify, in_dtype, policy_of
 from playmask.checkpoints.load_plan import OURS, make_plan
@@ -148,7 +148,7 @@ def _own(directory: Path, task: str | None, tokenizer: Tokenizer | None) -> Stor
     described = read_description(description, read_json(description))
 
     def fill(network: keras.Model, copy: bool) -> None:
-        tensors = safetensors.read(directory / WEIGHTS)
+        tensors = weights_file.read(directory / WEIGHTS)
         check_weights(network, tensors)
         weights = all_weights(network)
         fill_all([(v, partial(tensors.__getitem__, n)) for n, v in weights.items()], copy=copy)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 import keras
 import numpy as np
 
-from playmask.checkpoints import safetensors
+from playmask.checkpoints import safetensors, weights_file
 from playmask.checkpoints.adapter_files import describe_adapters, read_adapters, write_adapters
 from playmask.checkpoints.containers import Tensors
 from playmask.checkpoints.load import architecture as architecture_of
@@ -83,7 +83,7 @@ def assign_weights(network: keras.Model, directory: Path) -> None:
         )
     recover(directory)
     read_manifest(directory).verify([WEIGHTS])
-    tensors = safetensors.read(directory / WEIGHTS)
+    tensors = weights_file.read(directory / WEIGHTS)
     check_weights(network, tensors)
     layers = attached(network.transformer)  # whose kernels stay as they were before any adapter
     for name, variable in all_weights(network).items():

@@ -51,8 +51,8 @@ class Description:
 
     @property
     def stored(self) -> dict[str, int]:
-        """Bytes of all tensors by their dtype."""
-        specs = [self.source.tensors.spec(name) for name in self.source.tensors]
+        """Bytes of all tensors by the dtype that the file holds them in."""
+        specs = self.source.tensors.stored_specs()
         kinds = sorted({str(spec.dtype) for spec in specs})
         return {kind: sum(s.nbytes for s in specs if str(s.dtype) == kind) for kind in kinds}
 

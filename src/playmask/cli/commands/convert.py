@@ -23,7 +23,8 @@ def convert(
         str | None, typer.Option(help="Configuration keys to overlook, such as a,b.")
     ] = None,
     container: Annotated[
-        str | None, typer.Option(help="For huggingface: safetensors (the default) or bin.")
+        str | None,
+        typer.Option(help="For huggingface: safetensors or bin; for playmask: int8, a quarter."),
     ] = None,
     shard_bytes: Annotated[
         int | None, typer.Option(help="For huggingface: files of at most so many bytes.")
@@ -47,7 +48,8 @@ def convert(
 ) -> None:
     """Write a checkpoint in another format.
 
-    The result is loaded again, and has to compute the very same as the original. With --task it is
+    The result is loaded again, and has to compute the very same as the original; what is written
+    in 8 bits is rounded, and the difference said. With --task it is
     a task as `playmask train` makes it, with the head that a bert4keras script trained.
     """
     from playmask.cli.actions.checkpoint import print_report
