@@ -72,11 +72,11 @@ async def asked(*served, keys=None, ready=True, **options):
     """A client of an application in this process, from its start to its end."""
     app = create_app(served, ServerOptions(**options), keys)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app):
-        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
-            while ready and (await client.get("/ready")).status_code != 200:
-                await asyncio.sleep(0.01)
-            yield client
+    client = httpx2.AsyncClient(transport=transport, base_url="http://server")
+    async with app.router.lifespan_context(app), client:
+        while ready and (await client.get("/ready")).status_code != 200:
+            await asyncio.sleep(0.01)
+        yield client
 
 
 def sentence(response, status=422):

@@ -11,12 +11,11 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from server.asking import Fake
-
 from playmask.errors import CheckpointError
 from playmask.server.limits import ApiKeys
 from playmask.server.options import ServerOptions
 from playmask.server.workers import serve
+from server.asking import Fake
 
 
 class Slow(Fake):

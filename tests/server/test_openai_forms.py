@@ -1,4 +1,4 @@
-"""Saved tasks behind a socket, asked by the clients that people have: every answer is the task's."""
+"""Saved tasks behind a socket, asked by clients that people have: every answer is the task's."""
 
 import asyncio
 import base64

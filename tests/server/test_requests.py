@@ -197,7 +197,8 @@ async def left(app, path, body, leave):
     headers = [(b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": path, "headers": headers,
              "query_string": b"", "scheme": "http", "server": ("server", 80), "http_version": "1.1",
-             "client": ("127.0.0.1", 1), "root_path": "", "asgi": {"spec_version": "2.3"}}  # fmt: skip
+             "client": ("127.0.0.1", 1), "root_path": "",
+             "asgi": {"spec_version": "2.3"}}  # fmt: skip
     await app(scope, receive, send)
     return sent
 

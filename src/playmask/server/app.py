@@ -20,7 +20,7 @@ from playmask.errors import PlaymaskError
 from playmask.server.limits import ApiKeys, Gate, Refusal
 from playmask.server.logs import ROUTES, RequestLog
 from playmask.server.metrics import Metrics
-from playmask.server.openai import openai_routes
+from playmask.server.openai import ROUTER
 from playmask.server.options import ServerOptions
 from playmask.server.schemas import PredictRequest, sentence_of
 from playmask.server.served import PREDICT, Served
@@ -78,7 +78,7 @@ def create_app(
     app.state.service = service
     _add_state(app, service)
     _add_predict(app, service)
-    app.include_router(openai_routes(service))
+    app.include_router(ROUTER)
     _add_refusals(app)
     return app
 

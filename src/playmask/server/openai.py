@@ -4,7 +4,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import numpy as np
 from fastapi import APIRouter
@@ -29,79 +29,84 @@ from playmask.server.service import Predict, Service, Vectors, Write
 BEGAN = int(time.time())
 
 
-def openai_routes(service: Service) -> APIRouter:
-    """The endpoints below /v1."""
-    router = APIRouter(prefix="/v1")
+ROUTER = APIRouter(prefix="/v1")
+"""The endpoints; each reads the service of the application that it is in."""
 
-    @router.get("/models")
-    async def models() -> JSONResponse:
-        """The tasks, and what each can do."""
-        return JSONResponse({"object": "list", "data": [*map(_model, service.served.values())]})
 
-    @router.post("/embeddings")
-    async def embeddings(body: EmbeddingsRequest, request: Request) -> JSONResponse:
-        """Vectors of texts, in the form of OpenAI's."""
-        served = service.find(body.model, EMBED, request.scope)
-        service.check(served, "input", body.input)
-        if body.dimensions is not None and body.dimensions > served.size:
-            raise Refusal(
-                422, f"dimensions is {body.dimensions}; the vectors have {served.size} numbers."
-            )
-        counts = await service.count(request, served, body.input)
-        call = Vectors(served, body.dimensions)
-        vectors = await service.answer(request, served, call, body.input, counts)
-        written = _base64 if body.encoding_format == "base64" else _floats
-        data = [
-            {"object": "embedding", "index": i, "embedding": written(vector)}
-            for i, vector in enumerate(vectors)
-        ]
-        usage = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
-        return JSONResponse({"object": "list", "data": data, "model": served.name, "usage": usage})
+@ROUTER.get("/models")
+async def models(request: Request) -> JSONResponse:
+    """The tasks, and what each can do."""
+    service: Service = request.app.state.service
+    return JSONResponse({"object": "list", "data": [*map(_model, service.served.values())]})
 
-    @router.post("/rerank")
-    async def rerank(body: RerankRequest, request: Request) -> JSONResponse:
-        """Documents by their relevance to a query, in the form of Cohere's and Jina's."""
-        served = service.find(body.model, RERANK, request.scope)
-        rows = [(body.query, document) for document in body.documents]
-        service.check(served, "documents", rows)
-        counts = await service.count(request, served, rows)
-        answers = await service.answer(request, served, Predict(served, True), rows, counts)
-        scores = [answer["score"] for answer in answers]
-        order = sorted(range(len(scores)), key=lambda i: -scores[i])[: body.top_n]
-        results = [
-            {"index": i, "relevance_score": scores[i]}
-            | ({"document": {"text": body.documents[i]}} if body.return_documents else {})
-            for i in order
-        ]
-        usage = {"total_tokens": sum(counts)}
-        return JSONResponse(
-            {"id": _id("rerank"), "model": served.name, "results": results, "usage": usage}
+
+@ROUTER.post("/embeddings")
+async def embeddings(body: EmbeddingsRequest, request: Request) -> JSONResponse:
+    """Vectors of texts, in the form of OpenAI's."""
+    service: Service = request.app.state.service
+    served = service.find(body.model, EMBED, request.scope)
+    service.check(served, "input", body.input)
+    if body.dimensions is not None and body.dimensions > served.size:
+        raise Refusal(
+            422, f"dimensions is {body.dimensions}; the vectors have {served.size} numbers."
         )
+    counts = await service.count(request, served, body.input)
+    call = Vectors(served, body.dimensions)
+    vectors = await service.answer(request, served, call, body.input, counts)
+    written = _base64 if body.encoding_format == "base64" else _floats
+    data = [
+        {"object": "embedding", "index": i, "embedding": written(vector)}
+        for i, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
+    return JSONResponse({"object": "list", "data": data, "model": served.name, "usage": usage})
 
-    @router.post("/completions")
-    async def completions(body: CompletionRequest, request: Request) -> Response:
-        """Texts that go on from prompts, as OpenAI's; streamed as server-sent events."""
-        served = service.find(body.model, COMPLETE, request.scope)
-        service.check(served, "prompt", body.prompt, empty=served.continues)
-        prompts = [Prompt(text, _seed(body.seed, i), tuple(body.stop)) for i, text in
-                   enumerate(body.prompt)]  # fmt: skip
-        counts = [max(1, count) for count in await service.count(request, served, body.prompt)]
-        if body.stream:
-            if len(prompts) > 1:
-                raise Refusal(422, f"A stream is of one prompt; {len(prompts)} came.")
-            decoding = await _decoding(service, served, body, prompts[0])
-            tokens = counts[0] + decoding.max_tokens
-            pieces = service.stream(served, prompts[0], decoding, tokens)
-            first = await anext(pieces)
-            events = _events(served, first, pieces, usage=_wants_usage(body))
-            return StreamingResponse(
-                events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-            )
-        written = await _write(service, request, served, body, prompts, counts)
-        choices = [_choice(i, each) for i, each in enumerate(written)]
-        return JSONResponse({**_head(served), "choices": choices, "usage": _usage(written)})
 
-    return router
+@ROUTER.post("/rerank")
+async def rerank(body: RerankRequest, request: Request) -> JSONResponse:
+    """Documents by their relevance to a query, in the form of Cohere's and Jina's."""
+    service: Service = request.app.state.service
+    served = service.find(body.model, RERANK, request.scope)
+    rows = [(body.query, document) for document in body.documents]
+    service.check(served, "documents", rows)
+    counts = await service.count(request, served, rows)
+    answers = await service.answer(request, served, Predict(served, True), rows, counts)
+    scores = [answer["score"] for answer in answers]
+    order = sorted(range(len(scores)), key=lambda i: -scores[i])[: body.top_n]
+    results = [
+        {"index": i, "relevance_score": scores[i]}
+        | ({"document": {"text": body.documents[i]}} if body.return_documents else {})
+        for i in order
+    ]
+    usage = {"total_tokens": sum(counts)}
+    return JSONResponse(
+        {"id": _id("rerank"), "model": served.name, "results": results, "usage": usage}
+    )
+
+
+@ROUTER.post("/completions")
+async def completions(body: CompletionRequest, request: Request) -> Response:
+    """Texts that go on from prompts, as OpenAI's; streamed as server-sent events."""
+    service: Service = request.app.state.service
+    served = service.find(body.model, COMPLETE, request.scope)
+    service.check(served, "prompt", body.prompt, empty=served.continues)
+    prompts = [Prompt(text, _seed(body.seed, i), tuple(body.stop)) for i, text in
+               enumerate(body.prompt)]  # fmt: skip
+    counts = [max(1, count) for count in await service.count(request, served, body.prompt)]
+    if body.stream:
+        if len(prompts) > 1:
+            raise Refusal(422, f"A stream is of one prompt; {len(prompts)} came.")
+        decoding = await _decoding(service, served, body, prompts[0])
+        tokens = counts[0] + decoding.max_tokens
+        pieces = service.stream(served, prompts[0], decoding, tokens)
+        first = await service.first(request, pieces)
+        events = _events(served, first, pieces, usage=_wants_usage(body))
+        return StreamingResponse(
+            events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+    written = await _write(service, request, served, body, prompts, counts)
+    choices = [_choice(i, each) for i, each in enumerate(written)]
+    return JSONResponse({**_head(served), "choices": choices, "usage": _usage(written)})
 
 
 async def _write(
@@ -133,7 +138,7 @@ async def _decoding(
 
 
 async def _events(
-    served: Served, first: Completion, pieces: AsyncIterator[Completion], *, usage: bool
+    served: Served, first: Completion, pieces: AsyncGenerator[Completion, None], *, usage: bool
 ) -> AsyncIterator[str]:
     """A completion as server-sent events."""
     head, last = _head(served), first
@@ -145,7 +150,7 @@ async def _events(
         yield _event(refusal.body)
         return
     finally:
-        await pieces.aclose()  # type: ignore[attr-defined]
+        await pieces.aclose()
     if usage:
         yield _event({**head, "choices": [], "usage": _usage([last])})
     yield "data: [DONE]\n\n"

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,7 +220,7 @@ class Service:
 
     async def stream(
         self, served: Served, prompt: Prompt, decoding: Decoding, tokens: int
-    ) -> AsyncIterator[Completion]:
+    ) -> AsyncGenerator[Completion, None]:
         """The pieces of a completion; who stops reading ends it.
 
         Raises: as `answer`
@@ -237,6 +237,20 @@ class Service:
         finally:
             stream.stopped.set()
             self.queues[served.name].abandon([future])
+
+    async def first(self, request: Request, pieces: AsyncGenerator[Completion, None]) -> Completion:
+        """The first piece of a completion, unless its client leaves before; raises as `stream`."""
+        piece = asyncio.ensure_future(anext(pieces))
+        gone = asyncio.ensure_future(until_gone(request))
+        try:
+            await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if piece.done():
+                return piece.result()
+        finally:
+            gone.cancel()
+            piece.cancel()
+        request.scope["state"]["log"]["status"] = GONE
+        raise self._too_long()
 
     async def _next(self, stream: Stream, future: "asyncio.Future[Any]") -> Completion | None:
         """The next piece, or None behind the last one."""
