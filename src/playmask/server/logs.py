@@ -18,17 +18,8 @@ ROUTES = frozenset({
     "/v1/models", "/v1/embeddings", "/v1/rerank", "/v1/completions",
 })  # fmt: skip
 """The paths that are written; another one that a request asks for is "other"."""
-LOGGING: Fields = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "playmask.server.logs.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "loggers": {
-        "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "playmask.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-    },
-}
-"""The configuration of Python's logging in a server's processes."""
+WRITTEN = ("uvicorn", "playmask.server")
+"""The loggers that a server writes."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -103,3 +94,13 @@ def _method(scope: Any) -> str:
 def log(event: str, **fields: Any) -> None:
     """Write an event."""
     LOGGER.info(event, extra={"fields": fields})
+
+
+def write_logs() -> None:
+    """Write the lines of this process's server to stderr; other loggers stay as they are."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    for name in WRITTEN:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO)

@@ -19,7 +19,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from playmask.errors import ConfigError, PlaymaskError
 from playmask.server.limits import ApiKeys
-from playmask.server.logs import LOGGER, LOGGING, log
+from playmask.server.logs import LOGGER, log, write_logs
 from playmask.server.metrics import SHARED
 from playmask.server.options import ServerOptions
 from playmask.tasks.bulk.processes import Share, when_parent_ends
@@ -40,12 +40,13 @@ class Job(NamedTuple):
     def config(self, *, warm_first: bool) -> uvicorn.Config:
         """The configuration of a server of a process."""
         options = self.options
+        write_logs()
         return uvicorn.Config(
             partial(self.application, warm_first=warm_first),
             factory=True,
             host=options.host,
             port=options.port,
-            log_config=LOGGING,
+            log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
