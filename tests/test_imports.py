@@ -23,7 +23,7 @@ LAYERS = (
     ("tasks",),
     ("inspection", "pretraining"),
     ("playmask",),  # the package itself: its names are imported from these when they are used
-    ("experiments",),
+    ("experiments", "server"),
     ("cli",),
 )
 """From the bottom up: what stands on a line may import from the lines above it only."""

@@ -74,7 +74,7 @@ def run(page: Path, folder: Path) -> str:
 
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
-    ("classification", "similarity", "decoders", "published"),
+    ("classification", "similarity", "decoders", "published", "serving"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
 EACH = """
@@ -283,6 +283,16 @@ def test_published_models_run(pages):
     assert out.splitlines() == [
         tags,
         "如何偿还花呗的账单",
+        "True",
+    ]
+
+
+def test_serving_runs(pages):
+    _, out = pages("serving")
+    assert out.splitlines() == [
+        "['/health', '/metrics', '/predict', '/ready']",
+        str([True] * 4),
+        "good",
         "True",
     ]
 

@@ -25,6 +25,7 @@ from playmask.cli.commands import (
     prune,
     rerank,
     search,
+    serve,
     train,
     tune,
     whiten,
@@ -56,6 +57,7 @@ app.command("whiten")(whiten.whiten)
 app.command("annotate")(annotate.annotate)
 app.command("generate")(generate.generate)
 app.command("explain")(explain.explain)
+app.command("serve")(serve.serve)
 app.add_typer(draw.app, name="draw")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)

@@ -77,11 +77,14 @@ def _groups(
     return [(int(chosen[p]), order[places == p]) for p in np.unique(places)[::-1]]
 
 
+def row_sizes(full: int) -> list[int]:
+    """The sizes that batches have, in rows, where a full one has `full`."""
+    return [ROW_BASE**n for n in range(full.bit_length()) if ROW_BASE**n < full] + [full]
+
+
 def _rows(left: int, full: int) -> int:
     """Batch size in rows: of the sizes, the largest that is more than half filled."""
-    sizes = [ROW_BASE**n for n in range(full.bit_length()) if ROW_BASE**n < full] + [full]
-    size: int = max(size for size in sizes if 2 * left > size)
-    return size
+    return max(size for size in row_sizes(full) if 2 * left > size)
 
 
 def choose_lengths(

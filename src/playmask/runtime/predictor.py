@@ -82,7 +82,7 @@ class Predictor:
         # Several processes must run their collectives in the same order.
         self.at_once = AT_ONCE if processes() == 1 else 1
         self._slots = FifoSemaphore(self.at_once)
-        self._price = price_of(model.count_params())
+        self.price = price_of(model.count_params())  # math.inf: no further shape is compiled
         self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
 
     @property
@@ -99,7 +99,7 @@ class Predictor:
             self.lengths,
             known=self._known,
             tokens=self.tokens,
-            price=self._price,
+            price=self.price,
         )
 
         def run(batch: PlannedBatch) -> Output:

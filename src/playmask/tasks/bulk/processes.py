@@ -8,7 +8,8 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -50,7 +51,7 @@ class Share(NamedTuple):
 def work(connection: Connection, share: Share, task: Path, out: Path, options: BulkOptions) -> None:
     """What a worker does: say that it is ready, then answer each part that comes, until None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the starting process's to take
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    when_parent_ends(partial(os._exit, 1))
     share.take()
     answerer = Answerer(task, out, options)
     try:
@@ -64,12 +65,16 @@ def work(connection: Connection, share: Share, task: Path, out: Path, options: B
         connection.send(_portable(error))
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it has ended, whatever this one is doing."""
+def when_parent_ends(act: Callable[[], object]) -> None:
+    """Do something when the process that started this one has ended, whatever this one is doing."""
     parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+
+    def watch() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+            act()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _portable(error: Exception) -> Exception:

@@ -1,0 +1,333 @@
+"""Requests: what is answered, what is refused with one sentence, and what is written of them."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from playmask.errors import ConfigError
+from playmask.server.app import create_app
+from playmask.server.limits import ApiKeys
+from playmask.server.logs import JsonFormatter
+from playmask.server.options import ServerOptions
+from server.asking import BAD, Fake, asked, sentence, until
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_before_it_is_ready_it_says_so():
+    async def run():
+        fake = Fake()
+        fake.warming.clear()
+        async with asked(fake, ready=False) as client:
+            assert (await client.get("/health")).json() == {"status": "ok"}
+            for answer in (
+                await client.get("/ready"), await client.post("/predict", json={"texts": ["a"]})
+            ):  # fmt: skip
+                assert "made ready" in sentence(answer, 503)
+                assert answer.headers["retry-after"] == "1"
+            fake.warming.set()
+            await until(fake.warmed.is_set)
+            await asyncio.sleep(0.05)
+            assert (await client.get("/ready")).json() == {"status": "ready", "tasks": ["fake"]}
+            answer = await client.post("/predict", json={"texts": ["a", "bcd"]})
+            assert answer.json() == {"task": "fake", "answers": [{"score": 1.0}, {"score": 3.0}]}
+
+    asyncio.run(run())
+
+
+BODIES = [
+    (b"", "The request has no body."),
+    (b"{", "The body is no JSON: expecting"),
+    (b'{"texts": ["\xff"]}', "Byte 13 of the body is not UTF-8."),
+    (b"[" * 100_000, "nested too deeply"),
+    (b'{"texts": [' + b"1" * 5000 + b"]}", "too many digits"),
+    (b"[]", "no JSON object"),
+    (b"{}", "The field 'texts' is missing."),
+    ({"texts": "a"}, "texts is 'a'; a list of texts"),
+    ({"texts": []}, "texts holds 0 texts; from 1 to 4"),
+    ({"texts": ["a"] * 5}, "texts holds 5 texts; from 1 to 4"),
+    ({"texts": ["a", "b" * 9]}, "texts[1] has 9 characters; 8 are taken"),
+    ({"texts": ["a", " "]}, "texts[1] is empty"),
+    ({"texts": ["a", 5]}, "texts[1] is 5; a text is due."),
+    ({"texts": [["a"]]}, "texts[0] has 1 parts; a pair has two."),
+    ({"texts": [["a", None]]}, "texts[0][1] is None; a text is due."),
+    ({"texts": ["a", ["b", "c"]]}, "texts[1] is not as texts[0]"),
+    (b'{"texts": ["a\\ud800"]}', "half a surrogate pair at character 1"),
+    ({"text": ["a"]}, "There is no field 'text'. Did you mean 'texts'?"),
+    ({"texts": ["a"], "task": 1}, "task is 1: input should be a valid string."),
+    ({"texts": ["a", "b", BAD]}, f"Text 2 is {BAD}."),
+]
+
+
+def test_what_is_wrong_is_said_in_one_sentence():
+    async def run():
+        async with asked(Fake(), max_texts=4, max_characters=8) as client:
+            for body, said in BODIES:
+                content = body if isinstance(body, bytes) else json.dumps(body)
+                answer = await client.post("/predict", content=content, headers=JSON)
+                assert said in sentence(answer)
+            plain = await client.post("/predict", content=b'{"texts": ["a"]}')
+            assert "Content-Type: application/json" in sentence(
+                plain
+            )  # no page can send it unasked
+            assert "no such path" in sentence(await client.get("/etc/passwd"), 404)
+            assert sentence(await client.get("/predict"), 405)
+            assert (await client.post("/predict", json={"texts": ["好"]})).status_code == 200
+
+    asyncio.run(run())
+
+
+def test_tasks_go_by_name_and_are_asked_for_what_they_can():
+    async def run():
+        one, pairs = Fake("one", pairs=False), Fake("two", pairs=True)
+        pairs.abilities = frozenset({"predict", "rerank"})
+        async with asked(one, pairs) as client:
+
+            async def ask(path="/predict", **body):
+                return await client.post(path, json=body)
+
+            assert "there are 'one', 'two'." in sentence(await ask(texts=["a"], task="three"), 404)
+            said = sentence(await ask(texts=["a"]))
+            assert said == "The request names no task. Those that can predict: 'one', 'two'."
+            assert "takes single texts" in sentence(await ask(texts=[["a", "b"]], task="one"))
+            assert "takes pairs" in sentence(await ask(texts=["a"], task="two"))
+            assert "can embed: 'one'" in sentence(
+                await ask("/v1/embeddings", model="two", input="a")
+            )
+            both = await asyncio.gather(
+                ask(texts=["a", "bc"], task="one"), ask(texts=[["a", "b"]], task="two")
+            )
+            assert [each.json()["answers"] for each in both] == [
+                [{"score": 1.0}, {"score": 2.0}], [{"score": 1.0}]
+            ]  # fmt: skip
+
+    asyncio.run(run())
+
+
+def test_a_large_body_is_refused_before_it_is_read():
+    async def run():
+        sent = 0
+
+        async def chunks():
+            nonlocal sent
+            for _ in range(100):
+                sent += 100
+                yield b" " * 100
+
+        async with asked(Fake(), max_body=1000) as client:
+            declared = await client.post("/predict", content=b" " * 1001, headers=JSON)
+            assert "more than 1,000 bytes" in sentence(declared, 413)
+            assert "1,000 bytes" in sentence(
+                await client.post("/predict", content=chunks(), headers=JSON), 413
+            )
+            assert sent <= 1200
+
+    asyncio.run(run())
+
+
+def test_a_full_queue_refuses_and_loses_nothing():
+    async def run():
+        fake = Fake()
+        fake.held.clear()
+        async with asked(fake, max_queue=4) as client:
+            asks = [
+                asyncio.ensure_future(client.post("/predict", json={"texts": [str(i) * i]}))
+                for i in range(1, 13)
+            ]
+            await until(lambda: sum(each.done() for each in asks) >= 7)
+            fake.held.set()
+            answers = await asyncio.gather(*asks)
+            refused = [each for each in answers if each.status_code != 200]
+            assert len(refused) == 7  # one runs, four wait
+            for each in refused:
+                assert "too much to do" in sentence(each, 503)
+                assert int(each.headers["retry-after"]) >= 1
+            for i, each in enumerate(answers, 1):
+                if each.status_code == 200:
+                    assert each.json()["answers"] == [{"score": float(i)}]
+            metrics = (await client.get("/metrics")).text
+            assert (
+                'playmask_requests_total{path="/predict",status="503",task="fake"} 7.0' in metrics
+            )
+            assert 'playmask_queue_texts{task="fake"} 0.0' in metrics
+
+    asyncio.run(run())
+
+
+def test_a_request_that_takes_too_long_is_let_go():
+    async def run():
+        fake = Fake()
+        fake.held.clear()
+        async with asked(fake, timeout=0.1) as client:
+            slow, late = await asyncio.gather(
+                client.post("/predict", json={"texts": ["a"]}),
+                client.post("/predict", json={"texts": ["b"]}),
+            )
+            assert "within 0.1 seconds" in sentence(slow, 504) and sentence(late, 504)
+            fake.held.set()
+            assert (await client.post("/predict", json={"texts": ["c"]})).status_code == 200
+            assert fake.batches == [["a"], ["c"]]  # what still waited was not run
+
+            async def nothing():
+                await asyncio.sleep(5)
+                yield b""
+
+            assert "did not arrive" in sentence(
+                await client.post("/predict", content=nothing(), headers=JSON), 408
+            )
+
+    asyncio.run(run())
+
+
+async def left(app, path, body, leave):
+    """Send a request whose client leaves when `leave` is set; what was sent to it."""
+    sent, arrives = [], [{"type": "http.request", "body": json.dumps(body).encode()}]
+
+    async def receive():
+        if arrives:
+            return arrives.pop()
+        await leave.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers,
+             "query_string": b"", "scheme": "http", "server": ("server", 80), "http_version": "1.1",
+             "client": ("127.0.0.1", 1), "root_path": "",
+             "asgi": {"spec_version": "2.3"}}  # fmt: skip
+    await app(scope, receive, send)
+    return sent
+
+
+def test_who_leaves_is_not_waited_for():
+    async def run():
+        fake = Fake()
+        fake.held.clear()
+        app = create_app([fake], ServerOptions())
+        async with app.router.lifespan_context(app):
+            await until(lambda: app.state.service.ready)
+            leave = asyncio.Event()
+            first = asyncio.ensure_future(left(app, "/predict", {"texts": ["a"]}, asyncio.Event()))
+            await until(lambda: fake.batches)
+            second = asyncio.ensure_future(left(app, "/predict", {"texts": ["b"]}, leave))
+            await until(lambda: app.state.service.queues["fake"]._waiting)
+            leave.set()
+            await second
+            fake.held.set()
+            assert (await first)[0]["status"] == 200
+            assert fake.batches == [["a"]]
+            body = {"prompt": "a", "max_tokens": 100_000, "stream": True}
+            leave.clear()
+            third = asyncio.ensure_future(left(app, "/v1/completions", body, leave))
+            await asyncio.sleep(0.05)
+            leave.set()
+            await third
+            await until(fake.stopped.is_set)  # nothing is written for nobody
+
+    asyncio.run(run())
+
+
+def test_keys_open_it_and_pages_of_others_do_not(tmp_path):
+    async def run():
+        file = tmp_path / "keys"
+        file.write_text("first\n\nsecond\n", encoding="utf-8")
+        keys = ApiKeys.of(file, "third")
+        assert len(keys.digests) == 3 and "first" not in repr(keys)
+        async with asked(Fake(), keys=keys) as client:
+            for path in ("/", "/docs", "/health", "/ready", "/openapi.json"):
+                assert (await client.get(path)).status_code == 200
+            for header in ({}, {"Authorization": "Bearer no"}, {"Authorization": "Basic first"}):
+                for path in ("/metrics", "/v1/models", "/nothing"):
+                    answer = await client.get(path, headers=header)
+                    assert "needs a key" in sentence(answer, 401)
+                    assert answer.headers["www-authenticate"] == "Bearer"
+            for key in ("first", "second", "third"):
+                header = {"Authorization": f"Bearer {key}"}
+                assert (await client.get("/v1/models", headers=header)).status_code == 200
+        page = {"Origin": "http://page", "Access-Control-Request-Method": "POST"}
+        async with asked(Fake()) as client:
+            assert (
+                "access-control-allow-origin"
+                not in (await client.post("/predict", json={"texts": ["a"]}, headers=page)).headers
+            )
+        async with asked(Fake(), cors=("http://page",), keys=keys) as client:
+            answer = await client.options("/predict", headers=page)  # asks before it has a key
+            assert answer.headers["access-control-allow-origin"] == "http://page"
+            other = await client.options("/predict", headers={**page, "Origin": "http://other"})
+            assert "access-control-allow-origin" not in other.headers
+
+    asyncio.run(run())
+    (tmp_path / "none").write_text("\n")
+    with pytest.raises(ConfigError, match="no key"):
+        ApiKeys.of(tmp_path / "none")
+
+
+def test_options_are_checked():
+    assert ServerOptions().host == "127.0.0.1"
+    assert ServerOptions(max_queue=5).texts == 5
+    for wrong in ({"timeout": 0.0}, {"port": 70_000}, {"max_queue": 0}, {"workers": 0}):
+        with pytest.raises(ConfigError):
+            ServerOptions(**wrong)
+
+
+class Lines(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(JsonFormatter().format(record))
+
+
+def test_logs_are_json_and_hold_no_text():
+    async def run():
+        async with asked(Fake()) as client:
+            answer = await client.post("/predict", json={"texts": ["a secret"]})
+            fault = await client.post("/predict", json={"texts": ["fault"]})
+            assert "internal error" in sentence(fault, 500)
+            await client.get("/a secret path")
+            return answer.headers["x-request-id"]
+
+    handler, logger = Lines(), logging.getLogger("playmask.server")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        number = asyncio.run(run())
+    finally:
+        logger.removeHandler(handler)
+    assert "secret" not in "".join(handler.lines)
+    lines = [json.loads(line) for line in handler.lines]
+    (one,) = [line for line in lines if line.get("id") == number]
+    assert {key: one[key] for key in ("level", "method", "path", "status", "task", "texts")} == {
+        "level": "info", "method": "POST", "path": "/predict", "status": 200, "task": "fake",
+        "texts": 1,
+    }  # fmt: skip
+    (error,) = [line for line in lines if line["level"] == "error"]
+    assert error["error"] == "RuntimeError" and "asking.py" in error["at"][-1]
+    assert [line["path"] for line in lines if line.get("status") == 404] == ["other"]
+
+
+def test_the_page_loads_nothing_from_elsewhere():
+    async def run():
+        async with asked(Fake()) as client:
+            page, api = await client.get("/"), (await client.get("/openapi.json")).json()
+            assert "://" not in page.text
+            assert "default-src 'none'" in page.headers["content-security-policy"]
+            examples = [
+                schema["examples"][0]
+                for name, schema in api["components"]["schemas"].items()
+                if name.endswith("Request")
+            ]
+            assert len(examples) == 4
+            for path, body in zip(
+                ("/v1/completions", "/v1/embeddings", "/predict", "/v1/rerank"),
+                examples,
+                strict=True,
+            ):
+                assert (await client.post(path, json=body)).status_code == 200
+
+    asyncio.run(run())
