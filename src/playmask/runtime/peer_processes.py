@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from time import sleep
 from typing import Any, NamedTuple
 
 import keras
@@ -18,8 +19,8 @@ from playmask.files.commits import committing
 HEARTBEAT = 20  # seconds after which a process that says nothing counts as lost
 LOSS = ("Connection closed", "Connection reset", "heartbeat", "Gloo", "coordination service")
 """What JAX says of another process that has ended, in errors without a class of their own."""
-PATIENCE = 7 * 24 * 3600  # seconds that processes wait for one which is alive and at work
-_MEETINGS = count()  # each has a name of its own
+PATIENCE, LEAVE = 7 * 24 * 3600, 5  # seconds that processes wait for one at work, and at the end
+_WAITS = count()  # each has a name of its own
 
 
 class BatchShare(NamedTuple):
@@ -160,31 +161,49 @@ def agree(name: str, value: str) -> None:
         )
 
 
-def meet(purpose: str) -> None:
-    """Wait until all processes are here, however long one of them works.
-
-    Not by a computation of the devices, which lose their patience.
-
-    Raises: ProcessError where one is lost meanwhile
-    """
-    if peers() == 1:
-        return
-    from jax._src import distributed
-
-    with together():
-        name = f"playmask {next(_MEETINGS)} {purpose}"
-        client: Any = distributed.global_state.client
-        client.wait_at_barrier(name, PATIENCE * 1000)
-
-
 @contextmanager
 def first_goes_ahead(purpose: str) -> Iterator[None]:
-    """Let the first process do what is inside, then the others, which find what it has written."""
-    if not is_first():
-        meet(purpose)
-    yield
+    """Let the first process do what is inside, then the others, which find what it has written.
+
+    They wait however long it works, not by a computation of the devices, which XLA ends after a
+    while.
+
+    Raises: ProcessError in the others where the first one fails, or is lost
+    """
+    if peers() == 1:
+        yield
+        return
+    name, client = f"playmask/{next(_WAITS)}", _client()
     if is_first():
-        meet(purpose)
+        try:
+            yield
+        except BaseException:
+            client.key_value_set(name, "failed")
+            _see_others_off(name)
+            raise
+        client.key_value_set(name, "done")
+        return
+    with together():
+        failed = client.blocking_key_value_get(name, PATIENCE * 1000) == "failed"
+    if failed:
+        _see_others_off(name)
+        raise ProcessError(f"The first process could not finish {purpose}; it says why.")
+    yield
+
+
+def _see_others_off(name: str) -> None:
+    """Let all know that they are to end, before the first one, whose end would abort the others."""
+    with suppress(Exception):
+        _client().wait_at_barrier(f"{name}/end", LEAVE * 1000)
+    if is_first():
+        sleep(1)
+
+
+def _client() -> Any:
+    """What JAX' processes exchange words by, beside the devices; no public name has it."""
+    from jax._src import distributed
+
+    return distributed.global_state.client
 
 
 @contextmanager
