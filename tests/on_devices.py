@@ -3,6 +3,7 @@
 A process of its own, since JAX counts its devices once.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -17,7 +18,16 @@ import numpy as np
 
 import playmask
 from playmask.errors import ConfigError
+from playmask.runtime.train.backup import BACKUP
 from tasks.test_classify import new_task, reviews
+
+
+class Interrupted(keras.callbacks.Callback):
+    """Ends a training as Ctrl-C does, behind its first epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch:
+            raise KeyboardInterrupt
 
 
 def spread(network):
@@ -26,12 +36,12 @@ def spread(network):
     return [v.path for v in variables if any(getattr(v.value.sharding, "spec", ()))]
 
 
-def trained(devices, model_parallel=1):
+def trained(devices, model_parallel=1, **options):
     """The losses, the weights and the predictions of one training with dropout."""
     playmask.distribute(devices, model_parallel=model_parallel)
-    task = new_task(dropout=0.1)
-    options = {"epochs": 2, "batch_size": 32, "learning_rate": 1e-2, "verbose": 0}
-    history = task.fit(reviews(18), validation=reviews(6, seed=3), **options)
+    task, data = new_task(dropout=0.1), (reviews(18), reviews(6, seed=3))
+    options |= {"epochs": 2, "batch_size": 32, "learning_rate": 1e-2, "verbose": 0}
+    history = task.fit(*data, **options)
     predictions = [task.predict(text).probabilities["good"] for text, _ in reviews(6, seed=5)]
     weights = np.concatenate([weight.ravel() for weight in task.network.get_weights()])
     split = spread(task.network)
@@ -42,6 +52,14 @@ def trained(devices, model_parallel=1):
         "predictions": predictions,
         "split": split,
     }
+
+
+def gone_on_with(folder):
+    """What one device comes to from where four that held one model were interrupted."""
+    with contextlib.suppress(KeyboardInterrupt):
+        trained("all", 2, directory=folder, callbacks=[Interrupted()])
+    shards = [file.name for file in (folder / BACKUP).glob("*.orbax")]
+    return {**trained(None, directory=folder, resume=True), "shards": shards}
 
 
 def large_table(folder):
@@ -78,7 +96,8 @@ if __name__ == "__main__":
                     "one": trained(None),
                     "data parallel": trained(4),
                     "model parallel": trained("all", 2),
-                    "table": large_table(Path(name)),
+                    "gone on with": gone_on_with(Path(name, "task")),
+                    "table": large_table(Path(name, "table")),
                     "refused": [
                         refused(5),
                         refused(4, model_parallel=3),

@@ -32,15 +32,16 @@ def results():
     return json.loads(output.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("spread", ["data parallel", "model parallel"])
+@pytest.mark.parametrize("spread", ["data parallel", "model parallel", "gone on with"])
 def test_several_devices_learn_what_one_learns(results, spread):
-    """Of 18 rows and of 6, which four devices do not divide, with dropout."""
+    """Of 18 rows and of 6, which four devices do not divide, with dropout; begun by them, too."""
     for name in ("losses", "weights", "predictions"):
         np.testing.assert_allclose(results[spread][name], results["one"][name], atol=1e-5)
 
 
 def test_weights_and_moments_are_split_in_model_parallel_alone(results):
-    assert not results["data parallel"]["split"]
+    assert not results["data parallel"]["split"] and not results["gone on with"]["split"]
+    assert results["gone on with"]["shards"] == ["epochs-1.orbax"]
     split = results["model parallel"]["split"]
     assert "transformer/blocks/0/attention/query/kernel" in split
     assert any(path.endswith("blocks_0_feedforward_outer_kernel_momentum") for path in split)

@@ -1,5 +1,8 @@
 """Several processes that train together, over the loopback."""
 
+import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,11 +12,15 @@ import time
 import numpy as np
 import pytest
 
+import on_processes
 import playmask
 from playmask.checkpoints import safetensors
 from playmask.errors import ConfigError
-from playmask.files import read_json
+from playmask.files import read_json, write_json
+from playmask.model.recipes import to_json
 from playmask.runtime.peer_processes import HEARTBEAT, BatchShare, OwnRows
+from playmask.runtime.train.backup import BACKUP
+from pretraining.pretrainings import DOCUMENTS, WORDS, pretraining
 from tasks.test_classify import reviews
 
 COMMAND = "from playmask.cli import main; main()"
@@ -73,6 +80,97 @@ def test_two_processes_learn_what_one_learns(start, tmp_path):
         np.testing.assert_allclose(two[name], array, atol=1e-5, err_msg=name)
     assert "saved in two" in (tmp_path / "two-0.log").read_text()
     assert "saved in" not in (tmp_path / "two-1.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What one process on one device says and comes to, and a training that it has begun."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "texts.txt").write_text("\n\n".join(DOCUMENTS), encoding="utf-8")
+    task, history, weights = on_processes.trained(folder / "whole")
+    on_processes.trained(folder / "begun", stop=2)
+    pretrained, losses = on_processes.pretrained(folder)
+    said = {"history": history, "pretraining": losses, "answers": on_processes.answers_of(task)}
+    own = on_processes.weights_of(pretrained.network)
+    return folder, said, {"whole": weights, "resumed": weights, "pretraining": own}
+
+
+@pytest.fixture(scope="module")
+def both(alone, tmp_path_factory):
+    """What each of two processes says and comes to."""
+    folder, port = tmp_path_factory.mktemp("both"), str(free_port())
+    for name in ("whole", "late"):
+        shutil.copytree(alone[0] / "begun", folder / name)
+    shutil.copy(alone[0] / "texts.txt", folder)
+    flags = "--xla_force_host_platform_device_count=2 " + os.environ["XLA_FLAGS"]
+    running = [
+        subprocess.Popen(
+            [sys.executable, on_processes.__file__, str(number), port, folder],
+            stderr=subprocess.PIPE, text=True, env=os.environ | {"XLA_FLAGS": flags},
+        )
+        for number in (0, 1)
+    ]  # fmt: skip
+    errors = [process.communicate(timeout=400)[1][-3000:] for process in running]
+    assert [process.returncode for process in running] == [0, 0], errors
+    said = [json.loads((folder / f"{number}.json").read_text()) for number in (0, 1)]
+    return folder, said, [dict(np.load(folder / f"{number}.npz")) for number in (0, 1)]
+
+
+def assert_close(one, two):
+    """Histories, or arrays, are within 1e-5."""
+    if isinstance(one, dict):
+        assert one.keys() == two.keys()
+        one, two = ([x[name] for name in sorted(x)] for x in (one, two))
+    np.testing.assert_allclose(one, two, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["whole", "resumed", "pretraining"])
+def test_what_processes_learn_together_one_learns(alone, both, name):
+    """A model that both hold, begun on one device; resumed; a pretraining by rows of each."""
+    for weights in both[2]:
+        assert_close(weights[name], alone[2][name])
+
+
+def test_what_processes_measure_and_predict_one_does(alone, both):
+    folder, said, _ = both
+    for name in ("history", "answers", "pretraining"):
+        for words in said:
+            assert_close(words[name], alone[1][name])
+    assert np.abs(np.subtract(*(words["answers"] for words in said))).max() < 1e-6
+    assert "transformer/blocks/0/attention/query/kernel" in said[0]["split"]
+    answers = on_processes.answers_of(playmask.load_task(folder / "whole"))  # written by the first
+    assert_close(answers, alone[1]["answers"])
+
+
+def test_shards_are_gone_on_from_on_the_same_devices_and_on_others(alone, both):
+    """Time was over at the same update in both, by the first one's clock."""
+    folder, said, weights = both
+    for words, own in zip(said, weights, strict=True):
+        assert words["stopped"] == [1, 1] and sorted(words["files"]) == [".orbax", ".sha256"]
+        assert np.array_equal(own["resumed"], own["whole"])  # bit for bit
+    *_, left = on_processes.trained(folder / "left", resume=True)
+    assert_close(left, alone[2]["whole"])
+    assert not (folder / "left" / BACKUP).exists()
+
+
+@pytest.mark.whole
+def test_what_only_the_first_one_finds_out_ends_all(tmp_path):
+    """A line of a corpus that is none: the first one says so, and the others that it failed."""
+    (tmp_path / "a.jsonl").write_text("{", encoding="utf-8")
+    architecture = pretraining("mlm").transformer.architecture
+    write_json(tmp_path / "architecture.json", to_json(architecture))
+    WORDS.save(tmp_path)
+    line = [sys.executable, "-c", COMMAND, "pretrain", "mlm", "a.jsonl", "--out", "out"]
+    line += ["--architecture", "architecture.json", "--tokenizer", "tokenizer.json"]
+    line += ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2", "--process-id"]
+    running = [
+        subprocess.Popen([*line, f"{number}"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for number in (0, 1)
+    ]
+    errors = [process.communicate(timeout=200)[1] for process in running]
+    assert [process.returncode for process in running] == [2, 3]
+    assert "playmask: a.jsonl:1: The line is not JSON" in errors[0]
+    assert "playmask: The first process could not finish tokenising" in errors[1]
 
 
 @pytest.mark.whole

@@ -13,6 +13,7 @@ import playmask
 from crashes.disk import Full, before_each, content, leftovers, states
 from playmask.errors import CheckpointError, ConfigError
 from playmask.files.commits import COMMIT, committing, recover
+from playmask.runtime import peer_processes
 from playmask.runtime.train import keeping
 from playmask.runtime.train.backup import finished_epochs, is_finished, position_in
 from tasks.test_classify import new_task, reviews, same_weights
@@ -99,7 +100,8 @@ def test_a_full_disk_ends_a_training_with_the_epoch_before(step, tmp_path, monke
         with before_each(full), committing(*arguments) as staging:
             yield staging
 
-    monkeypatch.setattr(keeping, "committing", watched)
+    for module in (keeping, peer_processes):
+        monkeypatch.setattr(module, "committing", watched)
     for number in range(1, 100_000, step):  # the first is to make a folder that is there
         place = shutil.copytree(tmp_path / "out", tmp_path / f"{number}")
         copying, full = Copying(place), Full(number)
@@ -140,7 +142,7 @@ def test_what_libraries_in_c_cannot_write(limit, tmp_path, monkeypatch):
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    monkeypatch.setattr(keeping, "committing", limited)
+    monkeypatch.setattr(peer_processes, "committing", limited)
     with pytest.raises(CheckpointError, match=r"out(/\S+)? cannot be written: .*unchanged"):
         new_task().fit(TRAIN, VALID, directory=tmp_path / "out", **PLAN)
     assert content(tmp_path / "out") == old and not leftovers(tmp_path / "out")

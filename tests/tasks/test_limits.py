@@ -5,7 +5,7 @@ import pytest
 
 import playmask
 from playmask.errors import ConfigError
-from playmask.runtime.train import limits
+from playmask.runtime.train import common_clock
 from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.memory import largest_batch_size
 from playmask.runtime.train.options import TrainingOptions
@@ -72,7 +72,7 @@ def test_when_time_is_over_it_can_go_on(tmp_path, monkeypatch):
     whole, after = Killed(), Killed()
     new_task(0.3).fit(TEXTS, callbacks=[whole], **WHOLE | {"save_every": None})
     clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(limits, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(common_clock, "monotonic", lambda: next(clock))
     limit = WHOLE | {"time_limit": "15s", "directory": tmp_path, "save_every": None}
     first = new_task(0.3)
     history = first.fit(TEXTS, TEXTS[:8], **limit)

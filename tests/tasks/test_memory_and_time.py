@@ -10,10 +10,11 @@ from comparing import TINY, numpy_of
 from playmask.errors import ConfigError
 from playmask.runtime.train import fitting
 from playmask.runtime.train.accumulation import Grouping, weighed
-from playmask.runtime.train.backup import position_in, state_of
+from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.hooks import StepHook
 from playmask.runtime.train.memory import step_bytes
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.state_files import state_of
 from playmask.tokenizers import Tokenizer
 from tasks.test_classify import BAD, FILLER, GOOD, reviews, weights_of
 

@@ -18,10 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.exit(status(run))
     except SystemExit as leaving:
-        if leaving.code not in ABRUPT:
+        if leaving.code not in ABRUPT and not (leaving.code and _has_peers()):
             raise
         # Threads of the backend may still be at work, or wait for another process that is lost.
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
         os._exit(leaving.code)
+
+
+def _has_peers() -> bool:
+    """Whether other processes train with this one, which would wait for each other's end."""
+    known = sys.modules.get("playmask.runtime.peer_processes")
+    return known is not None and known.peers() > 1

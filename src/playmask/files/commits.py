@@ -153,9 +153,7 @@ def _move(commit: Path, directory: Path) -> None:
         folders.add(target.parent)
     for target in _removals(directory):
         target.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            if target.parent != directory:
-                target.parent.rmdir()
+        _remove_empty(target.parent, directory)
     (commit / REMOVALS).unlink(missing_ok=True)
     _replace(commit / CHECKSUMS, directory / CHECKSUMS)
     for folder in filter(Path.exists, folders):
@@ -166,6 +164,14 @@ def _move(commit: Path, directory: Path) -> None:
 def _replace(source: Path, target: Path) -> None:
     with contextlib.suppress(FileNotFoundError):  # moved already
         os.replace(source, target)
+
+
+def _remove_empty(folder: Path, directory: Path) -> None:
+    """Remove a folder of a directory, and those around it, that hold nothing any more."""
+    with contextlib.suppress(OSError):
+        while folder != directory:
+            folder.rmdir()
+            folder = folder.parent
 
 
 def _removals(directory: Path) -> list[Path]:

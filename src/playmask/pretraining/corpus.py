@@ -18,6 +18,7 @@ from playmask.files import make_directory, read_json, write_json, writing
 from playmask.pretraining.documents import corpus_files
 from playmask.pretraining.tokenization import Array, CorpusTokenizer, TokenizedGroup
 from playmask.pretraining.workers import tokenized_groups
+from playmask.runtime.peer_processes import agree, first_goes_ahead
 
 TOKENS, FLAGS, OFFSETS, DESCRIPTION = "tokens.bin", "flags.bin", "offsets.bin", "corpus.json"
 FORMAT = 1
@@ -83,19 +84,21 @@ def corpus_of(
     """The tokenised corpus of files and folders, or of a list of documents.
 
     texts: a path, a list of paths, or a list of documents; folder: where it is kept, and found
-    again where files, tokenizer and words are the same; None: it is held in memory
+    again where files, tokenizer and words are the same; None: it is held in memory. Of several
+    processes the first tokenises into it, the others wait.
     Raises: DataError for a bad line, and where there is no text
     """
     source, files = _source(texts)
     key = _key(source, tokenize) if files else {}
-    if folder is not None and files and _key_of(folder) == key:
-        return Corpus.open(folder)
     groups = tokenized_groups(source, tokenize, workers=workers)
     if folder is None or not files:
         return Corpus.of(groups)
-    with _replacing(folder) as beside:
-        _write(beside, groups, len(tokenize.tokenizer), key)
-        Corpus.open(beside).checked(", ".join(map(str, source[:3])))
+    agree("the texts", json.dumps(key, sort_keys=True))
+    with first_goes_ahead("tokenising"):
+        if _key_of(folder) != key:
+            with _replacing(folder) as beside:
+                _write(beside, groups, len(tokenize.tokenizer), key)
+                Corpus.open(beside).checked(", ".join(map(str, source[:3])))
     return Corpus.open(folder)
 
 

@@ -4,6 +4,7 @@ Weights that a compiled function closes over become constants: compilation takes
 long, memory doubles, and training is not seen.
 """
 
+import hashlib
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +12,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 import keras
+import numpy as np
 
 from playmask.errors import BusyError, ConfigError
 from playmask.model.transformer import TRAINED
 from playmask.runtime.access import reading, weights_of
+from playmask.runtime.host_copies import split_between_processes, whole_sharding
+from playmask.runtime.peer_processes import agree
 
 Function = Callable[..., Any]
 T = TypeVar("T")
@@ -89,10 +93,16 @@ def _jax(
         with keras.StatelessScope(state_mapping=mapping, initialize_variables=False):
             return function(*arguments)
 
-    jitted = jax.jit(run, donate_argnums=[position + 1 for position in donate])
+    options: dict[str, Any] = {"donate_argnums": [position + 1 for position in donate]}
+    split = split_between_processes(variables)
+    if split:  # what comes out is to be whole in each process
+        options["out_shardings"] = whole_sharding(split[0].value.sharding.mesh)
+    jitted = jax.jit(run, **options)
 
     def call(*arguments: Any) -> Any:
         values: list[Any] = []
+        if split:
+            agree("what is computed", _digest(arguments))
         try:
             values.extend(variable.value for variable in variables)
             return jitted(values, *arguments)
@@ -103,6 +113,15 @@ def _jax(
             raise
 
     return call
+
+
+def _digest(arguments: Any) -> str:
+    """A hash of the arrays among arguments that come from outside of the devices."""
+    digest = hashlib.sha256()
+    for each in keras.tree.flatten(arguments):
+        if isinstance(each, (np.ndarray, np.generic)):
+            digest.update(f"{each.shape} {each.dtype}".encode() + each.tobytes())
+    return digest.hexdigest()
 
 
 def _tensorflow(

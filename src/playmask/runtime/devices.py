@@ -95,10 +95,13 @@ def distribute(
         raise ConfigError(
             f"model_parallel={model_parallel} does not divide {count} devices into equal groups."
         )
-    if process_count() > 1 and (count < len(names) or model_parallel > 1):
+    own = len(names) // process_count()
+    if count < len(names) and process_count() > 1:
+        raise ConfigError("Several processes train on all their devices; leave out devices.")
+    if model_parallel % own and own % model_parallel:
         raise ConfigError(
-            "Several processes train data parallel on all their devices; leave out devices and "
-            "model_parallel."
+            f"model_parallel={model_parallel}: a process has {own} devices, so that one model is "
+            "held by a divisor of them, or by all those of several processes."
         )
     distribution = _spread_over(np.array(names[:count]), model_parallel, layout)
     keras.distribution.set_distribution(distribution)

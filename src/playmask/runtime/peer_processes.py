@@ -2,17 +2,25 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from time import sleep
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from playmask.errors import ConfigError, ProcessError
+from playmask.files import PathLike
+from playmask.files.commits import committing
 
 HEARTBEAT = 20  # seconds after which a process that says nothing counts as lost
 LOSS = ("Connection closed", "Connection reset", "heartbeat", "Gloo", "coordination service")
 """What JAX says of another process that has ended, in errors without a class of their own."""
+PATIENCE, LEAVE = 7 * 24 * 3600, 5  # seconds that processes wait for one at work, and at the end
+_WAITS = count()  # each has a name of its own
 
 
 class BatchShare(NamedTuple):
@@ -20,11 +28,6 @@ class BatchShare(NamedTuple):
 
     part: int = 0
     parts: int = 1
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this is the process that writes."""
-        return self.part == 0
 
     def of(self, batches: Any) -> Any:
         """Batches that have this process' rows alone; None stays None."""
@@ -79,14 +82,8 @@ def connect(coordinator: str, processes: int | None = None, process_id: int | No
         raise ConfigError(f"coordinator={coordinator}: {error}") from None
     except RuntimeError as error:
         raise ProcessError(f"The processes did not meet at {coordinator}: {error}") from error
-    keras.utils.set_random_seed(_first_ones(int(np.random.default_rng().integers(1 << 31))))
-
-
-def _first_ones(number: int) -> int:
-    """The number that the first process has."""
-    from jax.experimental import multihost_utils
-
-    return int(multihost_utils.broadcast_one_to_all(np.int64(number)))
+    seed = first_ones(np.int64(np.random.default_rng().integers(1 << 31)))
+    keras.utils.set_random_seed(int(seed))
 
 
 def processes() -> int:
@@ -98,21 +95,60 @@ def processes() -> int:
     return int(jax.process_count())
 
 
+def peers() -> int:
+    """How many processes train together; 1 where nothing is spread over several devices."""
+    return 1 if keras.distribution.distribution() is None else processes()
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes, and says what came of it."""
+    if peers() == 1:
+        return True
+    import jax
+
+    return bool(jax.process_index() == 0)
+
+
 def own_share() -> BatchShare:
-    """The share of this process."""
-    if keras.distribution.distribution() is None or processes() == 1:
+    """The rows of each batch that this process hands to its devices.
+
+    Processes that hold one model together hand over the same ones.
+    """
+    if peers() == 1:
         return BatchShare()
     import jax
 
-    return BatchShare(jax.process_index(), jax.process_count())
+    parts = min(peers(), int(keras.distribution.distribution().num_model_replicas))
+    return BatchShare(jax.process_index() * parts // peers(), parts)
+
+
+def first_ones(values: Any) -> npt.NDArray[Any]:
+    """The array that the first process has, of a shape and dtype that all know."""
+    array = np.asarray(values)
+    if processes() == 1:
+        return array
+    from jax.experimental import multihost_utils
+
+    content = np.frombuffer(array.tobytes(), "uint8")  # devices know no 64 bits
+    sent = np.asarray(multihost_utils.broadcast_one_to_all(content), "uint8").tobytes()
+    return np.frombuffer(sent, array.dtype).reshape(array.shape)
+
+
+def somewhere(fact: bool) -> bool:
+    """Whether something is so in any process."""
+    if peers() == 1:
+        return fact
+    from jax.experimental import multihost_utils
+
+    return bool(np.any(multihost_utils.process_allgather(np.bool_(fact))))
 
 
 def agree(name: str, value: str) -> None:
-    """See that all processes have the same value of something.
+    """See that all processes have the same value of something; none goes on before all are here.
 
     Raises: ProcessError
     """
-    if own_share().parts == 1:
+    if peers() == 1:
         return
     from jax.experimental import multihost_utils
 
@@ -123,6 +159,66 @@ def agree(name: str, value: str) -> None:
             f"The processes differ in {name}; this one has {value[:80]!r}. All need the same "
             "files, options and environment."
         )
+
+
+@contextmanager
+def first_goes_ahead(purpose: str) -> Iterator[None]:
+    """Let the first process do what is inside, then the others, which find what it has written.
+
+    They wait however long it works, not by a computation of the devices, which XLA ends after a
+    while.
+
+    Raises: ProcessError in the others where the first one fails, or is lost
+    """
+    if peers() == 1:
+        yield
+        return
+    name, client = f"playmask/{next(_WAITS)}", _client()
+    if is_first():
+        try:
+            yield
+        except BaseException:
+            client.key_value_set(name, "failed")
+            _see_others_off(name)
+            raise
+        client.key_value_set(name, "done")
+        return
+    with together():
+        failed = client.blocking_key_value_get(name, PATIENCE * 1000) == "failed"
+    if failed:
+        _see_others_off(name)
+        raise ProcessError(f"The first process could not finish {purpose}; it says why.")
+    yield
+
+
+def _see_others_off(name: str) -> None:
+    """Let all know that they are to end, before the first one, whose end would abort the others."""
+    with suppress(Exception):
+        _client().wait_at_barrier(f"{name}/end", LEAVE * 1000)
+    if is_first():
+        sleep(1)
+
+
+def _client() -> Any:
+    """What JAX' processes exchange words by, beside the devices; no public name has it."""
+    from jax._src import distributed
+
+    return distributed.global_state.client
+
+
+@contextmanager
+def committing_with_peers(directory: PathLike, removing: Any = ()) -> Iterator[Path]:
+    """`committing`, by the first process; all get the folder that is committed, to write into."""
+    if not is_first():
+        yield Path(directory) / _text_of_first("")
+        return
+    with committing(directory, removing) as staging:
+        yield Path(directory) / _text_of_first(staging.name)
+
+
+def _text_of_first(text: str, size: int = 128) -> str:
+    """A short text that the first process has."""
+    return str(first_ones(np.array(text.encode().ljust(size))).item().decode().strip())
 
 
 @contextmanager

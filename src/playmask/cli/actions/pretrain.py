@@ -29,6 +29,7 @@ from playmask.pretraining.registry import objective_class
 from playmask.pretraining.saving import DESCRIPTION
 from playmask.pretraining.settings import PretrainingSettings
 from playmask.pretraining.training import CORPUS, CORPUS_OF_CHECKS, Pretraining
+from playmask.runtime.peer_processes import agree, is_first
 from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.watching.measures import Measure, best_epoch
@@ -56,12 +57,16 @@ def run(kind: type[PretrainingSettings], job: Job, options: Options) -> None:
     options = _settle(kind, job, options)
     training, settings = options_of(TrainingOptions, options), options_of(kind, options)
     pretraining = Pretraining.load(job.out) if going_on else _begin(settings, options)
-    make_directory(job.out)
-    write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
+    agree("the options", repr((job, options)))  # before the first process writes
+    if is_first():
+        make_directory(job.out)
+        write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
     _announce(pretraining, job, training)
     if going_on:
         note(f"going on after {reached(job.out)} of {training.epochs}")
     history = _fit(pretraining, job, training, going_on)
+    if not is_first():
+        return  # another process writes, and says what came of it
     finished = position_in(job.out) is None
     write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
     run_curve(history, steps_of(job.out), job.out / CURVE)

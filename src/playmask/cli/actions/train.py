@@ -31,7 +31,7 @@ from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory, write_json
 from playmask.inspection.draw.runs import run_curve
-from playmask.runtime.peer_processes import own_share
+from playmask.runtime.peer_processes import is_first
 from playmask.runtime.train.backup import Position, position_in
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_epochs
@@ -115,7 +115,7 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     if going_on:
         note(f"going on after {reached(job.out)} of {options['epochs']}")
     history = _fit(task, examples, checks, options, job.out, going_on)
-    if not own_share().is_first:
+    if not is_first():
         return  # another process writes, and says what came of it
     finished = position_in(job.out) is None
     write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
@@ -213,7 +213,7 @@ def _fit(
     def begin() -> None:
         for each, count in noted:
             note_all(each.path, each.notes[count:])
-        if not own_share().is_first:
+        if not is_first():
             return
         if not going_on and is_ours(out):
             (out / CURVE).unlink(missing_ok=True)

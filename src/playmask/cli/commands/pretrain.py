@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 ABOUT = "Documents are packed into full rows. The best epoch is kept, for playmask.load."
 TEXTS = "Documents: .txt (a blank line ends one), .jsonl, .gz of both, or folders of them."
-ONE_PROCESS = ("devices", "model_parallel")
 RATE = "Per step. Default: 1e-4 for a new model, 2e-5 for another."
 
 
@@ -48,7 +47,7 @@ def parameters_of_objective(settings: "type[PretrainingSettings]") -> "Parameter
         "resume": flag("--resume", "Go on after an interruption."),
         "force": flag("--force", "Replace what --out holds; it goes at once."),
         **training[1],
-        **{name: each for name, each in parameters_of(Devices).items() if name in ONE_PROCESS},
+        **parameters_of(Devices),
     }
 
 

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from playmask.errors import ConfigError
+from playmask.runtime.host_copies import assign_copy, host_copy
 from playmask.runtime.train.hooks import StepHook
 from playmask.runtime.train.optimizers.nesting import inner_optimizers
 
@@ -70,20 +69,15 @@ def _held(optimizer: Any) -> Iterator[tuple[Any, Any]]:
 def put_averages(network: keras.Model) -> Pairs:
     """Put the averages in the weights' place; returns the weights, for `put_back`."""
     pairs = averages(network)
-    weights = [(weight, _copy(weight.value)) for weight, _ in pairs]
-    put_back([(weight, _copy(average)) for weight, average in pairs])
+    weights = [(weight, host_copy(weight.value)) for weight, _ in pairs]
+    put_back([(weight, host_copy(average)) for weight, average in pairs])
     return weights
-
-
-def _copy(value: Any) -> npt.NDArray[Any]:
-    """A value's own copy: two variables must not share one, which a step of JAX may take."""
-    return np.array(keras.ops.convert_to_numpy(value))
 
 
 def put_back(pairs: Pairs) -> None:
     """Give weights their values."""
     for weight, value in pairs:
-        weight.assign(value)
+        assign_copy(weight, value)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 
 from playmask.errors import NotFiniteError
+from playmask.runtime.host_copies import HostCopy, arrays_of_copy
+from playmask.runtime.peer_processes import somewhere
 from playmask.runtime.train.options import TrainingOptions
 
 
@@ -65,7 +67,7 @@ class FiniteLoss(keras.callbacks.Callback):
 
 
 def check_epoch(
-    epoch: int, logs: Mapping[str, Any], weights: Sequence[np.ndarray], options: TrainingOptions
+    epoch: int, logs: Mapping[str, Any], weights: Sequence[HostCopy], options: TrainingOptions
 ) -> None:
     """See that an epoch has left finite weights and no NaN as its validation loss.
 
@@ -76,9 +78,10 @@ def check_epoch(
     check_weights(f"after epoch {epoch + 1}", weights, options)
 
 
-def check_weights(place: str, weights: Sequence[np.ndarray], options: TrainingOptions) -> None:
-    """See that weights are finite; raises NotFiniteError."""
-    if not all(np.isfinite(array).all() for array in weights):
+def check_weights(place: str, weights: Sequence[HostCopy], options: TrainingOptions) -> None:
+    """See that weights are finite in all processes; raises NotFiniteError."""
+    arrays = (array for copy in weights for array in arrays_of_copy(copy))
+    if somewhere(not all(np.isfinite(array).all() for array in arrays)):
         raise _refusal(f"Weights are no longer finite numbers {place}", options)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 
 from playmask.errors import ConfigError
 from playmask.runtime.batches import Batches
-from playmask.runtime.peer_processes import agree, own_share, together
+from playmask.runtime.host_copies import assign_copy, host_copy
+from playmask.runtime.peer_processes import agree, together
 from playmask.runtime.train.accumulation import (
     Accumulating,
     GroupedBatches,
@@ -66,7 +66,7 @@ def train(
     callbacks = [*_methods(options), *callbacks]
     watch = Watch.of(network, options, directory, callbacks)
     measure = measure_of(task, options, checks, validated=validation is not None)
-    backup = None if directory is None else Backup(directory, plan.data)
+    backup = None if directory is None else Backup(directory, plan.data, batches.batch_size)
     grouping = Grouping(len(batches), options.accumulate)
     keep = KeepBest(task, batches, backup, checks, options, measure)
     keep.limits = Limits(options, grouping, keep.save)
@@ -94,10 +94,6 @@ def train(
 
 def _agree(plan: TrainingPlan) -> None:
     """See that all processes train the same."""
-    if own_share().parts > 1 and plan.options.time_limit is not None:
-        raise ConfigError(
-            "time_limit ends a training by the clock of one process; several need max_steps."
-        )
     agree("the options of the training", repr(plan.options))
     agree("the data", plan.data)
 
@@ -160,13 +156,13 @@ def _joined(
 @contextmanager
 def _kept(network: keras.Model, keep: KeepBest) -> Iterator[None]:
     """Leave the best epoch's weights in a network, or those it began with where there is none."""
-    begin = [np.array(keras.ops.convert_to_numpy(v.value)) for v in network.variables]
+    begin = [host_copy(variable.value) for variable in network.variables]
     try:
         yield
     except BaseException:
         # Keras on JAX may stop while the values of all variables, seeds too, are handed over.
         for variable, value in zip(network.variables, begin, strict=False):
-            variable.assign(value)
+            assign_copy(variable, value)
         raise
     finally:
         keep.restore()

@@ -10,7 +10,8 @@ import numpy as np
 from playmask.files.commits import committing
 from playmask.runtime.adapters import FILES
 from playmask.runtime.batches import Batches
-from playmask.runtime.peer_processes import own_share
+from playmask.runtime.host_copies import HostCopy, assign_copy, host_copy, whole_weights
+from playmask.runtime.peer_processes import committing_with_peers, first_ones, is_first
 from playmask.runtime.train.averages import Pairs, averaged, put_averages, put_back
 from playmask.runtime.train.backup import (
     HISTORY,
@@ -22,6 +23,7 @@ from playmask.runtime.train.backup import (
 from playmask.runtime.train.finite import check_epoch, check_weights
 from playmask.runtime.train.limits import Limits
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.state_files import format_for
 from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_epochs
 
 
@@ -76,7 +78,7 @@ class KeepBest(keras.callbacks.Callback):
         self.task, self.batches, self.backup = task, batches, backup
         self.checks, self.options = checks, options
         self.history: dict[str, list[float]] = {}
-        self.best: list[np.ndarray] | None = None
+        self.best: list[HostCopy] | None = None
         self.trained: Pairs = []  # the weights, while averages stand in their place
         self.limits: Limits
         self.saved = self.there = False  # by this training; by it, or before it was interrupted
@@ -87,13 +89,14 @@ class KeepBest(keras.callbacks.Callback):
         if self.backup is None:
             return Position(0)
         directory = self.backup.directory
+        format_for(self.task.network)  # refuses what cannot be written
         position = self.backup.take_up(self.task.network) if resume else Position(0)
         if any(position):
             self.history = read_history(directory)
             self.batches.set_epoch(position.epoch)
             self.there = True
             return position
-        if own_share().is_first and (self.backup.names() or (directory / HISTORY).exists()):
+        if is_first() and (self.backup.names() or (directory / HISTORY).exists()):
             with committing(directory, [*self.backup.names(), HISTORY]):
                 pass
         return Position(0)
@@ -122,9 +125,9 @@ class KeepBest(keras.callbacks.Callback):
         """
         logs = {} if logs is None else logs
         with averaged(self.model):
-            weights = [np.array(weight) for weight in self.model.get_weights()]
+            weights = [host_copy(weight.value) for weight in self.model.weights]
             check_epoch(epoch, logs, weights, self.options)
-            logs.update(self._measured(logs))
+            logs.update(_as_first(logs | self._measured(logs)))
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         improved = best_epoch(self.history, self.measure) == len(self.history["loss"]) - 1
@@ -155,35 +158,45 @@ class KeepBest(keras.callbacks.Callback):
         if self.backup is None:
             return
         getattr(self.model, "jax_state_sync", lambda: None)()
-        check_weights(f"in epoch {position.epoch + 1}", self.model.get_weights(), self.options)
+        weights = [host_copy(weight.value) for weight in self.model.weights]
+        check_weights(f"in epoch {position.epoch + 1}", weights, self.options)
         self._commit(self.backup, position, not self.there)
 
     def _commit(self, backup: Backup, position: Position, weights: bool) -> None:
         """Replace what is on disk at once: the history, the back-up and, if asked, the weights.
 
-        The whole task is saved at first, then only its weights. Of several processes one writes.
+        The whole task is saved at first, then only its weights. Of several processes one writes,
+        but for the back-up.
         """
         anew = FILES if weights and not self.saved else ()  # no older training's adapters stay
-        if own_share().is_first:
-            with committing(backup.directory, [*backup.names(), *anew]) as staging:
-                if weights:
-                    with averaged(self.model):
+        with committing_with_peers(backup.directory, [*backup.names(), *anew]) as staging:
+            if weights:
+                with averaged(self.model), whole_weights(self.model):
+                    if is_first():
                         (self.task.save_weights if self.saved else self.task.save)(staging)
+            if is_first():
                 write_history(staging, self.history)
-                backup.write(staging, self.model, position)
+            backup.write(staging, self.model, position)
         self.saved = self.saved or weights
         self.there = self.there or weights
 
     def on_train_end(self, logs: Any = None) -> None:
         """A finished training needs no back-up, one whose time was over does."""
         over = self.limits.is_interrupted(self.options.epochs)
-        if self.backup is not None and not over and own_share().is_first:
+        if self.backup is not None and not over and is_first():
             with committing(self.backup.directory, self.backup.names()):
                 pass
 
     def restore(self) -> None:
         """Put the best epoch's weights back into the network."""
         if self.best is not None:
-            self.model.set_weights(self.best)
+            for weight, copy in zip(self.model.weights, self.best, strict=True):
+                assign_copy(weight, copy)
         elif self.backup is not None and self.history:
             self.task.load_weights(self.backup.directory)
+
+
+def _as_first(measures: Mapping[str, Any]) -> dict[str, float]:
+    """An epoch's measures as the first process has them: all are to find the same epoch best."""
+    values = np.array([float(value) for value in measures.values()])
+    return dict(zip(measures, first_ones(values).tolist(), strict=True))

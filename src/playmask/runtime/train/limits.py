@@ -1,13 +1,13 @@
 """Limits of a training: how many updates it makes, how long it may take, where it is backed up."""
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 import keras
 
 from playmask.runtime.train.accumulation import Grouping
 from playmask.runtime.train.backup import Position
+from playmask.runtime.train.common_clock import CommonClock
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.units import seconds
 
@@ -24,14 +24,17 @@ class Limits(keras.callbacks.Callback):
         super().__init__()
         self.grouping, self.save = grouping, save
         self.updates = options.max_steps
-        self.seconds = None if options.time_limit is None else seconds(options.time_limit)
+        self.clock = None
+        if options.time_limit is not None:
+            self.clock = CommonClock(seconds(options.time_limit))
         self.every = options.save_every
         self.position, self.late = Position(0), False
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start the clock."""
         self.late = False
-        self.begin = monotonic()
+        if self.clock is not None:
+            self.clock.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Count the batches of the epoch."""
@@ -49,7 +52,7 @@ class Limits(keras.callbacks.Callback):
         if self.grouping.ends(batch) and not self.model.stop_training:
             updates = self.grouping.updates_until(epoch, batch + 1)
             last = self.updates is not None and updates >= self.updates
-            self.late = not last and self.seconds is not None and self._elapsed() > self.seconds
+            self.late = not last and self.clock is not None and self.clock.is_over()
             self.model.stop_training = last or self.late
 
     def _is_due(self, epoch: int, batch: int) -> bool:
@@ -57,9 +60,6 @@ class Limits(keras.callbacks.Callback):
         if self.every is None or not batch or batch % self.grouping.size:
             return False
         return self.grouping.updates_until(epoch, batch) % self.every == 0
-
-    def _elapsed(self) -> float:
-        return monotonic() - self.begin
 
     def next(self) -> Position:
         """Where a training goes on after the batches that are done."""

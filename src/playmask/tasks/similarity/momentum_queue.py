@@ -8,6 +8,7 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.labelling.losses import HIDDEN
+from playmask.runtime.host_copies import whole_array
 from playmask.runtime.train.hooks import OpenStep, Step, StepHook
 from playmask.tasks.similarity.vector_layers import unit_length
 from playmask.tasks.similarity.vector_losses import TEXT, Contrast
@@ -40,7 +41,7 @@ class MomentumQueue(StepHook):
         """Copy the weights, and begin an empty queue."""
         add = network.hook_variables.add
         self.copies = [
-            (variable, add(f"momentum_{number}", ops.convert_to_numpy(variable.value)))
+            (variable, add(f"momentum_{number}", whole_array(variable.value)))
             for number, variable in enumerate(network.trainable_variables)
         ]
         size: Any = network.size

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from playmask.runtime.host_copies import whole_array
 from playmask.runtime.train.hooks import OpenStep
 
 
@@ -29,7 +30,7 @@ def copies(network: OpenStep, name: str) -> list[tuple[Any, Any]]:
             weight,
             network.hook_variables.add(
                 f"{name}_{weight.path.replace('/', '_')}",
-                np.array(ops.convert_to_numpy(weight.value), "float32"),
+                whole_array(weight.value).astype("float32"),
             ),
         )
         for weight in network.trainable_variables

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from playmask.errors import ConfigError
-from playmask.runtime.peer_processes import own_share
+from playmask.runtime.peer_processes import is_first
 from playmask.runtime.train.watching.logs import FOLDER, Log, log_of
 from playmask.runtime.train.watching.ordered_steps import OrderedSteps, Values
 
@@ -50,7 +50,7 @@ class RunLog(OrderedSteps):
         Of several processes one writes; the others measure alike, for all run the same program.
         """
         self.options, self.count, self.step = options, steps, done
-        self.logs = self.logs if own_share().is_first else []
+        self.logs = self.logs if is_first() else []
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin, or go on with what is there."""
