@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playmask.runtime.batches import bucket, buckets
+from playmask.runtime.padding import bucket, buckets
 from playmask.runtime.planning import ROW_BASE, SHAPE_PRICE, fine_lengths, plan_batches
 
 LENGTHS = buckets(128)

@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 
 import keras
 
-from playmask.errors import BusyError, ConfigError
-from playmask.model.transformer import TRAINED
+from playmask.errors import TRAINED, BusyError, ConfigError
 from playmask.runtime.access import reading, weights_of
 
 Function = Callable[..., Any]

@@ -11,7 +11,7 @@ from playmask.errors import ConfigError, InputError
 from playmask.model.architecture import Architecture
 from playmask.model.keras_files import WholeFiles
 from playmask.model.transformer import PREDICT, Transformer
-from playmask.runtime.batches import Row
+from playmask.runtime.padding import Row
 from playmask.runtime.train.hooks import OpenStep
 from playmask.tokenizers import Tokenizer
 

@@ -16,15 +16,17 @@ from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.access import one_state, writing
-from playmask.runtime.batches import Batch, Batches, Row
+from playmask.runtime.batches import Batches
 from playmask.runtime.compiled import Compiled
+from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
 from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.explaining import Question, among_few, slopes_of
+from playmask.tasks.explaining import among_few, slopes_of
 from playmask.tasks.network import Encoded, open_model
 from playmask.tasks.objective import LossChanges, Objective
 from playmask.tasks.pickling import reduced
 from playmask.tasks.publishing import save_as
+from playmask.tasks.question import Question
 from playmask.tasks.reports import ClassReport, rule_of
 from playmask.tasks.saving import assign_weights, load_reader, save_weights
 from playmask.tasks.settings import TaskSettings

@@ -23,8 +23,9 @@ from playmask.data.streams import (
 from playmask.errors import ConfigError, DataError
 from playmask.model.transformer import Transformer
 from playmask.runtime.adapters import forget
-from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.batches import Batches
 from playmask.runtime.devices import check_layout, data_parallel
+from playmask.runtime.padding import Batch
 from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
 from playmask.runtime.train.accumulation import Grouping

@@ -14,7 +14,7 @@ from playmask.data.readers import read_examples
 from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Row
+from playmask.runtime.padding import Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel
 from playmask.tasks.classification.settings import MASK, PAIR, TEXT, PatternSettings

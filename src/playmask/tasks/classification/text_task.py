@@ -15,7 +15,7 @@ from playmask.data.inputs import read_table
 from playmask.errors import DataError, InputError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Row
+from playmask.runtime.padding import Row
 from playmask.tasks.classification.answers import AnswerSpace
 from playmask.tasks.classification.network import ClassifierNetwork
 from playmask.tasks.classification.pooling import heads_of

@@ -18,7 +18,7 @@ from playmask.model.masks import Tensor
 from playmask.model.norms import Condition, Norm, Normalize
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.relation_method import Pair, RelationMethod
 from playmask.tasks.extraction.settings import RelationSettings
 from playmask.tasks.network import TaskNetwork

@@ -20,7 +20,7 @@ from playmask.metrics.sets import Scores, label_scores
 from playmask.model.masks import Tensor
 from playmask.model.parts import Rotary
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
+from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.example_notes import (
     Located,
@@ -29,12 +29,12 @@ from playmask.tasks.example_notes import (
     trimming_notes,
     unlearnt_notes,
 )
-from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.extraction.content import Content, Marked
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import ExtractionSettings
 from playmask.tasks.network import Encoded
 from playmask.tasks.objective import Objective
+from playmask.tasks.question import Question, one_text
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of

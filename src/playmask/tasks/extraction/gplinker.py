@@ -15,7 +15,7 @@ from playmask.labelling.pointers import POINTERS, best_spans
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.settings import EventSettings, RelationSettings
 from playmask.tasks.extraction.span_scoring import spans_of, target_spans
 from playmask.tasks.network import TaskNetwork

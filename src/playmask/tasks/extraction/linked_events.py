@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from playmask.data.events import Event, Part, joined, label_of
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.cliques import cliques
 from playmask.tasks.extraction.gplinker import (
     LOSSES,

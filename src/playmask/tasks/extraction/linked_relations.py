@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.gplinker import LOSSES, LinkNetwork, link_targets, linked
 from playmask.tasks.extraction.relation_method import Pair, RelationMethod
 from playmask.tasks.extraction.settings import RelationSettings

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.settings import ExtractionSettings
 from playmask.tasks.objective import Targets
 from playmask.tasks.windows import Outputs, Window

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from playmask.data.annotated import Annotated, Mention
 from playmask.data.events import Event, Part, Report, joined, label_of
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import EventSettings
 from playmask.tasks.extraction.tagging import Tagging

@@ -19,8 +19,8 @@ from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, bucket, buckets
 from playmask.runtime.compiled import Compiled
+from playmask.runtime.padding import Batch, bucket, buckets
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import EventSettings, TaggerSettings, tagger_options
 from playmask.tasks.network import TaskNetwork

@@ -17,7 +17,7 @@ from playmask.errors import ConfigError, InputError
 from playmask.metrics.sets import Scores, set_scores
 from playmask.model.parts import Rotary
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
+from playmask.runtime.padding import Batch, Row
 from playmask.tasks.example_notes import Located, add_notes, misalignments, trimming_notes
 from playmask.tasks.extraction.content import DIGITS
 from playmask.tasks.extraction.prompted_spans import (

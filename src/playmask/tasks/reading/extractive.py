@@ -15,11 +15,11 @@ from playmask.labelling.losses import HIDDEN
 from playmask.labelling.spans import MarginalSpanCrossentropy
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Row, pad
+from playmask.runtime.padding import Row, pad
 from playmask.runtime.predictor import Predictor
-from playmask.tasks.explaining import Question
 from playmask.tasks.network import Encoded
 from playmask.tasks.objective import Objective
+from playmask.tasks.question import Question
 from playmask.tasks.reading.base import CANDIDATES, Answer, Odds, Reader, check_answers, pair_of
 from playmask.tasks.reading.settings import ReaderSettings
 from playmask.tasks.reading.span_networks import BEGINS, METHODS, SHOWN

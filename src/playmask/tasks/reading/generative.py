@@ -12,7 +12,7 @@ from playmask.data.passages import PassageQuestion
 from playmask.errors import DataError
 from playmask.generation import Beams, Copy, generate
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
+from playmask.runtime.padding import Batch, Row
 from playmask.tasks.network import Encoded
 from playmask.tasks.objective import Objective
 from playmask.tasks.reading.base import Odds, Reader, check_answers

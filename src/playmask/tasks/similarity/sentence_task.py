@@ -10,7 +10,8 @@ import numpy as np
 from playmask.data.examples import Examples
 from playmask.data.sentences import Sentences
 from playmask.errors import ConfigError, DataError
-from playmask.runtime.batches import Batch, Batches, Row, buckets
+from playmask.runtime.batches import Batches
+from playmask.runtime.padding import Batch, Row, buckets
 from playmask.tasks.network import Encoded
 from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.similarity.index import Encoder

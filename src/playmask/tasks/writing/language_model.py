@@ -15,9 +15,9 @@ from playmask.data.readers import read_examples, read_single
 from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.generation.generate import check
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
-from playmask.tasks.explaining import Question, one_text
+from playmask.runtime.padding import Batch, Row
 from playmask.tasks.network import Encoded
+from playmask.tasks.question import Question, one_text
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.replacement import Written

@@ -16,10 +16,10 @@ from playmask.data.readers import read_single
 from playmask.errors import ConfigError, InputError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
+from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
-from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.network import Encoded
+from playmask.tasks.question import Question, one_text
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.settings import MaskFillSettings
