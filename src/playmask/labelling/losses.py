@@ -141,6 +141,17 @@ class SparseMultilabelCrossentropy(keras.losses.Loss):
         return ops.sum(nats, axis=1)
 
 
+def log_odds(logits: Tensor) -> Tensor:
+    """Log-odds ln(p / (1 - p)) of each class by a softmax: its logit against all others.
+
+    Shapes:  (B, K) -> (B, K)
+    Units:   nats
+    """
+    each = ops.expand_dims(logits, 1)
+    others = ops.where(ops.eye(logits.shape[-1], dtype="bool"), HIDDEN, each)
+    return logits - ops.logsumexp(others, axis=-1)
+
+
 def _above_one(scores: Tensor) -> Tensor:
     """ln(1 + Σ e^s) over the last axis."""
     return ops.logaddexp(ops.logsumexp(scores, axis=-1), 0.0)

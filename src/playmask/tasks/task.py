@@ -4,35 +4,35 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
-import keras
 import numpy as np
 
 from playmask.data.examples import Examples
 from playmask.data.gathering import read_checked
 from playmask.data.inputs import is_table, read_table
 from playmask.errors import ConfigError
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
 from playmask.runtime.access import one_state, writing
-from playmask.runtime.batches import Batches
-from playmask.runtime.compiled import Compiled
 from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
 from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.explaining import among_few, slopes_of
-from playmask.tasks.network import Encoded, open_model
-from playmask.tasks.objective import LossChanges, Objective
-from playmask.tasks.pickling import reduced
-from playmask.tasks.publishing import save_as
+from playmask.tasks.encoded import Encoded
+from playmask.tasks.loss_changes import LossChanges
 from playmask.tasks.question import Question
 from playmask.tasks.reports import ClassReport, rule_of
-from playmask.tasks.saving import assign_weights, load_reader, save_weights
+from playmask.tasks.selection import WHOLE, Network, Selection
 from playmask.tasks.settings import TaskSettings
-from playmask.tasks.teaching import taught
-from playmask.tasks.training import batches_of, fit_task
 from playmask.tokenizers import Encoding, Tokenizer
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.runtime.batches import Batches
+    from playmask.runtime.compiled import Compiled
+    from playmask.tasks.network import TaskNetwork
+    from playmask.tasks.objective import Objective
 
 S = TypeVar("S", bound=TaskSettings)
 Columns = Sequence[str] | None
@@ -43,7 +43,8 @@ class Task(ABC, Generic[S]):
     """A network around a Transformer, its tokenizer, and the settings that made them.
 
     A task says how files become examples, how these become rows and targets, by which losses it
-    learns, and how outputs are read; training, saving and running are the same for all.
+    learns, and how outputs are read; training, saving and running are the same for all. What
+    learns is imported when it is first used: a task whose network was exported needs no Keras.
     """
 
     settings_class: type[S]
@@ -54,7 +55,6 @@ class Task(ABC, Generic[S]):
     fresh: ClassVar[Mapping[str, Any]] = {}  # changes of the architecture of a small new model
     dialects: ClassVar[Mapping[str, Any]] = {"playmask": "playmask.tasks.saving:save_task"}
     submission: ClassVar[Callable[..., None] | None] = None  # writes answers as a competition does
-    __reduce__ = reduced
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Whatever a task's answers take, they read one state of its weights."""
@@ -62,8 +62,8 @@ class Task(ABC, Generic[S]):
         for name in {"predict", "evaluate"} & vars(cls).keys():
             setattr(cls, name, one_state(vars(cls)[name]))
 
-    def __init__(self, network: keras.Model, tokenizer: Tokenizer, settings: S) -> None:
-        self.network = network
+    def __init__(self, network: "TaskNetwork | Network", tokenizer: Tokenizer, settings: S) -> None:
+        self.network: Any = network
         self.tokenizer = tokenizer
         self.settings = settings
         self.training: TrainingOptions | None = None
@@ -71,10 +71,16 @@ class Task(ABC, Generic[S]):
         self.check_length()
         self.predictor = self.make_predictor()
 
+    def __reduce__(self) -> Any:
+        """Pickled as all that it is, by value."""
+        from playmask.tasks.pickling import reduced
+
+        return reduced(self)
+
     @classmethod
     def new(
         cls,
-        model: Transformer | str | Path,
+        model: "Transformer | str | Path",
         *values: Any,
         tokenizer: Tokenizer | None = None,
         **fields: Any,
@@ -85,6 +91,8 @@ class Task(ABC, Generic[S]):
         of that class itself, of which `fields` change some
         Raises: ConfigError for a setting that there is not, or that does not go with the model
         """
+        from playmask.tasks.network import open_model
+
         if values and isinstance(values[0], cls.settings_class):
             settings = values[0].change(**fields)
         else:
@@ -93,8 +101,10 @@ class Task(ABC, Generic[S]):
         return cls(cls.build_network(transformer, tokenizer, settings), tokenizer, settings)
 
     @classmethod
-    def open(cls, path: str | Path, settings: S | None = None, **options: Any) -> Transformer:
+    def open(cls, path: str | Path, settings: S | None = None, **options: Any) -> "Transformer":
         """Load a pretrained model as the task needs it; options as of `playmask.load`."""
+        from playmask.tasks.saving import load_reader
+
         needed = cls.model_options(settings or cls.settings_class())
         return load_reader(path, **{**needed, **options})
 
@@ -108,8 +118,8 @@ class Task(ABC, Generic[S]):
     @classmethod
     @abstractmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: S
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: S
+    ) -> "TaskNetwork":
         """Build the network around a Transformer; its own weights are named "task/…"."""
 
     @classmethod
@@ -164,7 +174,7 @@ class Task(ABC, Generic[S]):
 
     @property
     @abstractmethod
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """The losses that the task learns by."""
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
@@ -216,22 +226,28 @@ class Task(ABC, Generic[S]):
 
     # Explanations
 
-    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def scores(self, outputs: "dict[str, Tensor]") -> "dict[str, Tensor]":
         """How strongly the outputs speak for each answer, differentiable: (B,); the best wins."""
         raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no answers.")
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How a text, or a pair, is read when an answer is explained; None = the task's own."""
+        from playmask.tasks.explaining import among_few
+
         return among_few(self, texts, answer)
 
-    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """How strongly the outputs speak for the answer of a question: (B,)."""
+        from keras import ops
+
         (number,) = targets
-        return keras.ops.take(keras.ops.stack([*self.scores(outputs).values()], 1), number, axis=1)
+        return ops.take(ops.stack([*self.scores(outputs).values()], 1), number, axis=1)
 
     @cached_property
-    def slopes(self) -> Compiled:
+    def slopes(self) -> "Compiled":
         """The score of an answer and its gradient, see `slopes_of`."""
+        from playmask.tasks.explaining import slopes_of
+
         return slopes_of(self)
 
     @property
@@ -240,25 +256,34 @@ class Task(ABC, Generic[S]):
         return self.settings.task
 
     @property
-    def transformer(self) -> Transformer:
+    def transformer(self) -> "Transformer":
         """The Transformer inside."""
-        return cast(Transformer, self.network.transformer)
+        return cast("Transformer", self.network.transformer)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The inputs of a row, and what their integers stay below."""
+        return {**self.network.takes, "tokens": len(self.tokenizer)}
+
+    @property
+    def selection(self) -> Selection:
+        """What answers are read from: all that the network says."""
+        return WHOLE
 
     def check_length(self) -> None:
         """See that rows are not longer than the model has positions."""
-        longest, positions = self.settings.row_length, self.transformer.architecture.limit
+        longest, positions = self.settings.row_length, self.network.positions
         if positions is not None and longest > positions:
             raise ConfigError(f"max_length is {longest}, but the model has {positions} positions.")
 
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What runs the network, or a function of it, on texts."""
-        architecture, maximum = self.transformer.architecture, self.settings.row_length
-        limits = {"tokens": len(self.tokenizer), "segments": architecture.segment_ids}
-        return Predictor(self.network, limits=limits, maximum=maximum, function=function)
+    def make_predictor(self) -> Predictor:
+        """What runs the network on rows, and keeps what the task selects."""
+        engine = self.network.engine(self.limits, self.selection)
+        return Predictor(engine, maximum=self.settings.row_length)
 
     def inputs(self, encoding: Encoding) -> Row:
         """Its tokens and their segments, where these are no tokens too."""
-        if self.transformer.architecture.segments == "tokens":
+        if "segments" not in self.network.takes:
             return {"tokens": encoding.ids}
         return {"tokens": encoding.ids, "segments": encoding.segments}
 
@@ -297,7 +322,7 @@ class Task(ABC, Generic[S]):
         scores = self.measure(examples, self.answer(examples), metric)
         return {**scores, "examples": len(examples)}
 
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+    def compile(self, optimizer: "keras.optimizers.Optimizer") -> None:
         """Give the network its losses and metrics."""
         self.objective.changed(self.loss_changes).compile(self.network, optimizer)
 
@@ -310,7 +335,7 @@ class Task(ABC, Generic[S]):
         directory: str | Path | None = None,
         resume: bool = False,
         skip_bad: bool = False,
-        callbacks: Iterable[keras.callbacks.Callback] = (),
+        callbacks: "Iterable[keras.callbacks.Callback]" = (),
         verbose: Any = "auto",
         **changes: Any,
     ) -> dict[str, list[float]]:
@@ -326,27 +351,38 @@ class Task(ABC, Generic[S]):
         Raises: DataError for a bad example; ConfigError for an option that cannot be; BusyError
                 where another thread trains it; NotFiniteError for a loss that is not finite; Ctrl-C
         """
+        from playmask.tasks.teaching import taught
+        from playmask.tasks.training import fit_task
+
         own: Fields = {"directory": directory, "callbacks": [*callbacks], "verbose": verbose}
         training = taught(self, train_data, options, changes, own["callbacks"])
         with training as (data, options), writing(self.network, lasts=True):
             both = data, validation
             return fit_task(self, both, options, resume=resume, skip_bad=skip_bad, **own)
 
-    def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+    def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> "Batches":
         """Padded batches of examples, as the network learns them; options of `Batches`."""
+        from playmask.tasks.training import batches_of
+
         return batches_of(self, examples, batch_size, **options)
 
     @one_state
     def save(self, directory: str | Path, dialect: str = "playmask") -> Path:
         """Save into a directory, as a task of playmask's or as a published class: `save_as`."""
+        from playmask.tasks.publishing import save_as
+
         return save_as(self, directory, dialect)
 
     @one_state
     def save_weights(self, directory: Path) -> None:
         """Write the weights of a task that is saved already, whole or not at all."""
+        from playmask.tasks.saving import save_weights
+
         save_weights(self.network, directory)
 
     def load_weights(self, directory: Path) -> None:
         """Take back the weights that were saved, when the predictions that run are done."""
+        from playmask.tasks.saving import assign_weights
+
         with writing(self.network):
             assign_weights(self.network, Path(directory))

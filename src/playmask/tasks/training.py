@@ -34,7 +34,8 @@ from playmask.runtime.train.freezing import freezing
 from playmask.runtime.train.keeping import Trainable
 from playmask.runtime.train.methods import methods_of
 from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.objective import LossChanges, Objective, counts_of
+from playmask.tasks.loss_changes import LossChanges
+from playmask.tasks.objective import Objective, counts_of
 from playmask.tasks.unlabelled import Reading, join_texts, unlabelled_texts
 from playmask.tasks.writing.replacement import Writing, replaced
 

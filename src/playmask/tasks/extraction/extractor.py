@@ -22,6 +22,7 @@ from playmask.model.parts import Rotary
 from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.example_notes import (
     Located,
     add_notes,
@@ -32,7 +33,6 @@ from playmask.tasks.example_notes import (
 from playmask.tasks.extraction.content import Content, Marked
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import ExtractionSettings
-from playmask.tasks.network import Encoded
 from playmask.tasks.objective import Objective
 from playmask.tasks.question import Question, one_text
 from playmask.tasks.reports import ClassReport

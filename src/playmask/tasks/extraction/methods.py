@@ -12,7 +12,7 @@ from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.settings import ExtractionSettings
-from playmask.tasks.objective import Targets
+from playmask.tasks.loss_changes import Targets
 from playmask.tasks.windows import Outputs, Window
 
 E = TypeVar("E", bound=ExtractionSettings)

@@ -18,6 +18,7 @@ from playmask.metrics.sets import Scores, set_scores
 from playmask.model.parts import Rotary
 from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Batch, Row
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.example_notes import Located, add_notes, misalignments, trimming_notes
 from playmask.tasks.extraction.content import DIGITS
 from playmask.tasks.extraction.prompted_spans import (
@@ -29,7 +30,6 @@ from playmask.tasks.extraction.prompted_spans import (
 )
 from playmask.tasks.extraction.schemas import Name, names_in
 from playmask.tasks.extraction.settings import UniversalSettings
-from playmask.tasks.network import Encoded
 from playmask.tasks.objective import Objective
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of

@@ -17,7 +17,7 @@ from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Row, pad
 from playmask.runtime.predictor import Predictor
-from playmask.tasks.network import Encoded
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.objective import Objective
 from playmask.tasks.question import Question
 from playmask.tasks.reading.base import CANDIDATES, Answer, Odds, Reader, check_answers, pair_of

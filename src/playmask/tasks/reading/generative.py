@@ -13,7 +13,7 @@ from playmask.errors import DataError
 from playmask.generation import Beams, Copy, generate
 from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Batch, Row
-from playmask.tasks.network import Encoded
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.objective import Objective
 from playmask.tasks.reading.base import Odds, Reader, check_answers
 from playmask.tasks.reading.settings import CopyingSettings

@@ -16,7 +16,7 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.access import one_state
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import DIGITS
-from playmask.tasks.classification.pooling import heads_of
+from playmask.tasks.classification.settings import heads_of
 from playmask.tasks.question import Question, one_text
 from playmask.tasks.similarity.index import SentenceIndex, normalized
 from playmask.tasks.similarity.measuring import COMPARISONS, Vectors, retrieval_scores

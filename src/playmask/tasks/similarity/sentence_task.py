@@ -12,7 +12,7 @@ from playmask.data.sentences import Sentences
 from playmask.errors import ConfigError, DataError
 from playmask.runtime.batches import Batches
 from playmask.runtime.padding import Batch, Row, buckets
-from playmask.tasks.network import Encoded
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.similarity.index import Encoder
 from playmask.tasks.similarity.learning import (

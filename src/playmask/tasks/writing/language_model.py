@@ -16,7 +16,7 @@ from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.generation.generate import check
 from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Batch, Row
-from playmask.tasks.network import Encoded
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.question import Question, one_text
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of

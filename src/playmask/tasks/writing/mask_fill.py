@@ -18,7 +18,7 @@ from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
-from playmask.tasks.network import Encoded
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.question import Question, one_text
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of

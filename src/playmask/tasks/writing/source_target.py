@@ -10,7 +10,7 @@ from playmask.errors import ConfigError, InputError
 from playmask.generation.generate import TARGETS, check
 from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Batch, bucket, buckets, pad
-from playmask.tasks.network import Encoded
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.question import Question
 from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.tokens import TokenNetwork, chosen
