@@ -9,7 +9,8 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.labelling.chains import Chain, best
-from playmask.labelling.taggers import TAGGERS, Tagged
+from playmask.labelling.decoding import Tagged
+from playmask.labelling.taggers import TAGGERS
 
 pytestmark = pytest.mark.backends
 ORACLE = dict(np.load(Path(__file__).parents[1] / "oracles" / "bert4keras" / "labelling.npz"))

@@ -9,10 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.divergences import LABELS
 from playmask.model.masks import Tensor
-
-HIDDEN = -1e9  # of what does not count
 
 serializable = keras.saving.register_keras_serializable("playmask")
 MEAN = "mean_with_sample_weight"  # over the texts of a batch, those of weight 0 not among them

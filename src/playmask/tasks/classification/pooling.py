@@ -6,7 +6,7 @@ from typing import NamedTuple
 from keras import ops
 
 from playmask.errors import ConfigError, nearest
-from playmask.labelling.losses import HIDDEN
+from playmask.labelling.candidates import HIDDEN
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 

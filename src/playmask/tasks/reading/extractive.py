@@ -11,7 +11,7 @@ from keras import ops
 from playmask.data.offsets import places_of
 from playmask.data.passages import PassageQuestion
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.labelling.losses import HIDDEN
+from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.spans import MarginalSpanCrossentropy
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer

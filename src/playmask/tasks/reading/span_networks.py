@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.labelling.losses import HIDDEN
+from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.spans import band_of_ends, band_of_tokens
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
