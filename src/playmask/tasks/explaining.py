@@ -51,6 +51,11 @@ def slopes_of(task: Explained) -> Compiled:
     return value_and_gradient(task.network, score)
 
 
+def score_of(scores: dict[str, Tensor], number: Tensor) -> Tensor:
+    """The score of an answer by its number: (B,)."""
+    return keras.ops.take(keras.ops.stack([*scores.values()], 1), number, axis=1)
+
+
 def among_few(task: Explained, texts: Sequence[str], answer: str | None) -> Question:
     """Of a task whose `scores` name all its answers; without one, the highest is explained.
 

@@ -34,13 +34,15 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
 from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks.ensemble import is_ensemble, load_ensemble
+from playmask.tasks.exported import MODEL, load_exported
 from playmask.tasks.network import check_tokenizer
 from playmask.tasks.no_tokenizer import NoTokenizer
 from playmask.tasks.published import heads_beside, published_model, settings_of
 from playmask.tasks.registry import task_class
-from playmask.tasks.saving import TASK, check_weights, read_settings
+from playmask.tasks.saving import check_weights
 from playmask.tasks.similarity.published_encoder import lists_encoder, stored_encoder
 from playmask.tasks.stored_task import StoredTask
+from playmask.tasks.task_json import TASK, read_settings
 from playmask.tasks.trained_heads import load_trained
 from playmask.tokenizers import Tokenizer
 
@@ -81,6 +83,8 @@ def load_task(
     place = Path(path)
     if is_ensemble(place):
         return load_ensemble(place, partial(load_task, task=task, dtype=dtype, copy=copy))
+    if (place / MODEL).is_file() and (place / TASK).is_file():
+        return load_exported(place)
     source = _elsewhere(place, options)
     if source is not None and source.container == KERAS:
         options |= {"dtype": dtype, "copy": copy}

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy.typing as npt
 
 from playmask.runtime.engine import Array, Engine, Run
+from playmask.runtime.predictor import Predictor
+from playmask.tasks.settings import TaskSettings
+from playmask.tokenizers import Tokenizer
 
 Select = Callable[[Run, dict[str, Array]], Mapping[str, Array]]
 
@@ -50,3 +53,24 @@ class Network(Protocol):
 
     def engine(self, limits: Mapping[str, int], selection: Selection = WHOLE) -> Engine:
         """What runs batches of it, and keeps what a selection says."""
+
+
+class Answering(Protocol):
+    """A task, as far as it answers."""
+
+    tokenizer: Tokenizer
+
+    @property
+    def network(self) -> Network:
+        """What it answers with."""
+
+    @property
+    def settings(self) -> TaskSettings:
+        """How long its rows may be."""
+
+
+def predictor_of(task: Answering, selection: Selection, **options: Any) -> Predictor:
+    """What runs a task's network on rows, and keeps what is selected; options of `Predictor`."""
+    limits = {**task.network.takes, "tokens": len(task.tokenizer)}
+    engine = task.network.engine(limits, selection)
+    return Predictor(engine, maximum=task.settings.row_length, **options)

@@ -16,11 +16,12 @@ from playmask.runtime.access import one_state, writing
 from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
 from playmask.runtime.train.options import TrainingOptions
+from playmask.tasks import on_demand
 from playmask.tasks.encoded import Encoded
 from playmask.tasks.loss_changes import LossChanges
 from playmask.tasks.question import Question
 from playmask.tasks.reports import ClassReport, rule_of
-from playmask.tasks.selection import WHOLE, Network, Selection
+from playmask.tasks.selection import WHOLE, Network, Selection, predictor_of
 from playmask.tasks.settings import TaskSettings
 from playmask.tokenizers import Encoding, Tokenizer
 
@@ -44,7 +45,7 @@ class Task(ABC, Generic[S]):
 
     A task says how files become examples, how these become rows and targets, by which losses it
     learns, and how outputs are read; training, saving and running are the same for all. What
-    learns is imported when it is first used: a task whose network was exported needs no Keras.
+    needs Keras is imported when it is used: an exported task answers without (`exported.py`).
     """
 
     settings_class: type[S]
@@ -54,6 +55,7 @@ class Task(ABC, Generic[S]):
     best: ClassVar[str | None] = None  # of `evaluate`, highest in the best epoch; None: lowest loss
     fresh: ClassVar[Mapping[str, Any]] = {}  # changes of the architecture of a small new model
     dialects: ClassVar[Mapping[str, Any]] = {"playmask": "playmask.tasks.saving:save_task"}
+    selection: Selection = WHOLE  # of the network's outputs, what `predict` reads
     submission: ClassVar[Callable[..., None] | None] = None  # writes answers as a competition does
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -62,10 +64,9 @@ class Task(ABC, Generic[S]):
         for name in {"predict", "evaluate"} & vars(cls).keys():
             setattr(cls, name, one_state(vars(cls)[name]))
 
-    def __init__(self, network: "TaskNetwork | Network", tokenizer: Tokenizer, settings: S) -> None:
+    def __init__(self, network: Network, tokenizer: Tokenizer, settings: S) -> None:
         self.network: Any = network
-        self.tokenizer = tokenizer
-        self.settings = settings
+        self.tokenizer, self.settings = tokenizer, settings
         self.training: TrainingOptions | None = None
         self.loss_changes = LossChanges()  # of the training that is compiled for
         self.check_length()
@@ -73,9 +74,7 @@ class Task(ABC, Generic[S]):
 
     def __reduce__(self) -> Any:
         """Pickled as all that it is, by value."""
-        from playmask.tasks.pickling import reduced
-
-        return reduced(self)
+        return on_demand.reduced(self)
 
     @classmethod
     def new(
@@ -91,22 +90,19 @@ class Task(ABC, Generic[S]):
         of that class itself, of which `fields` change some
         Raises: ConfigError for a setting that there is not, or that does not go with the model
         """
-        from playmask.tasks.network import open_model
-
         if values and isinstance(values[0], cls.settings_class):
             settings = values[0].change(**fields)
         else:
             settings = cls.settings_class.of(*values, **fields)
-        transformer, tokenizer = open_model(model, tokenizer, partial(cls.open, settings=settings))
+        load = partial(cls.open, settings=settings)
+        transformer, tokenizer = on_demand.open_model(model, tokenizer, load)
         return cls(cls.build_network(transformer, tokenizer, settings), tokenizer, settings)
 
     @classmethod
     def open(cls, path: str | Path, settings: S | None = None, **options: Any) -> "Transformer":
         """Load a pretrained model as the task needs it; options as of `playmask.load`."""
-        from playmask.tasks.saving import load_reader
-
         needed = cls.model_options(settings or cls.settings_class())
-        return load_reader(path, **{**needed, **options})
+        return on_demand.load_reader(path, **{**needed, **options})
 
     # What a task says of itself
 
@@ -195,8 +191,6 @@ class Task(ABC, Generic[S]):
         """Scores by class, where there are classes."""
         return None
 
-    # Files
-
     def reads_lines(self, path: Path) -> bool:
         """Whether a file holds one text per line; else it is read by `read_inputs`."""
         return not is_table(path)
@@ -224,31 +218,22 @@ class Task(ABC, Generic[S]):
         """What stands for the right answer in JSON."""
         return {"target": example.label}
 
-    # Explanations
-
     def scores(self, outputs: "dict[str, Tensor]") -> "dict[str, Tensor]":
         """How strongly the outputs speak for each answer, differentiable: (B,); the best wins."""
         raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no answers.")
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How a text, or a pair, is read when an answer is explained; None = the task's own."""
-        from playmask.tasks.explaining import among_few
-
-        return among_few(self, texts, answer)
+        return on_demand.among_few(self, texts, answer)
 
     def score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """How strongly the outputs speak for the answer of a question: (B,)."""
-        from keras import ops
-
-        (number,) = targets
-        return ops.take(ops.stack([*self.scores(outputs).values()], 1), number, axis=1)
+        return on_demand.score_of(self.scores(outputs), *targets)
 
     @cached_property
     def slopes(self) -> "Compiled":
         """The score of an answer and its gradient, see `slopes_of`."""
-        from playmask.tasks.explaining import slopes_of
-
-        return slopes_of(self)
+        return on_demand.slopes_of(self)
 
     @property
     def name(self) -> str:
@@ -260,16 +245,6 @@ class Task(ABC, Generic[S]):
         """The Transformer inside."""
         return cast("Transformer", self.network.transformer)
 
-    @property
-    def limits(self) -> dict[str, int]:
-        """The inputs of a row, and what their integers stay below."""
-        return {**self.network.takes, "tokens": len(self.tokenizer)}
-
-    @property
-    def selection(self) -> Selection:
-        """What answers are read from: all that the network says."""
-        return WHOLE
-
     def check_length(self) -> None:
         """See that rows are not longer than the model has positions."""
         longest, positions = self.settings.row_length, self.network.positions
@@ -278,14 +253,12 @@ class Task(ABC, Generic[S]):
 
     def make_predictor(self) -> Predictor:
         """What runs the network on rows, and keeps what the task selects."""
-        engine = self.network.engine(self.limits, self.selection)
-        return Predictor(engine, maximum=self.settings.row_length)
+        return predictor_of(self, self.selection)
 
     def inputs(self, encoding: Encoding) -> Row:
         """Its tokens and their segments, where these are no tokens too."""
-        if "segments" not in self.network.takes:
-            return {"tokens": encoding.ids}
-        return {"tokens": encoding.ids, "segments": encoding.segments}
+        also = {"segments": encoding.segments} if "segments" in self.network.takes else {}
+        return {"tokens": encoding.ids, **also}
 
     def read(self, data: Any, *, skip_bad: bool = False, columns: Columns = None) -> Examples[Any]:
         """Read labelled examples from a file, or check those of a sequence, each once.
@@ -351,38 +324,27 @@ class Task(ABC, Generic[S]):
         Raises: DataError for a bad example; ConfigError for an option that cannot be; BusyError
                 where another thread trains it; NotFiniteError for a loss that is not finite; Ctrl-C
         """
-        from playmask.tasks.teaching import taught
-        from playmask.tasks.training import fit_task
-
         own: Fields = {"directory": directory, "callbacks": [*callbacks], "verbose": verbose}
-        training = taught(self, train_data, options, changes, own["callbacks"])
+        own |= {"resume": resume, "skip_bad": skip_bad}
+        training = on_demand.taught(self, train_data, options, changes, own["callbacks"])
         with training as (data, options), writing(self.network, lasts=True):
-            both = data, validation
-            return fit_task(self, both, options, resume=resume, skip_bad=skip_bad, **own)
+            return on_demand.fit_task(self, (data, validation), options, **own)
 
     def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> "Batches":
         """Padded batches of examples, as the network learns them; options of `Batches`."""
-        from playmask.tasks.training import batches_of
-
-        return batches_of(self, examples, batch_size, **options)
+        return on_demand.batches_of(self, examples, batch_size, **options)
 
     @one_state
     def save(self, directory: str | Path, dialect: str = "playmask") -> Path:
         """Save into a directory, as a task of playmask's or as a published class: `save_as`."""
-        from playmask.tasks.publishing import save_as
-
-        return save_as(self, directory, dialect)
+        return on_demand.save_as(self, directory, dialect)
 
     @one_state
     def save_weights(self, directory: Path) -> None:
         """Write the weights of a task that is saved already, whole or not at all."""
-        from playmask.tasks.saving import save_weights
-
-        save_weights(self.network, directory)
+        on_demand.save_weights(self.network, directory)
 
     def load_weights(self, directory: Path) -> None:
         """Take back the weights that were saved, when the predictions that run are done."""
-        from playmask.tasks.saving import assign_weights
-
         with writing(self.network):
-            assign_weights(self.network, Path(directory))
+            on_demand.assign_weights(self.network, Path(directory))

@@ -13,7 +13,7 @@ from playmask.pretraining.settings import MlmSettings
 from playmask.runtime.padding import Batch
 from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.writing.mask_fill import corrupted
-from playmask.tasks.writing.tokens import token_objective
+from playmask.tasks.writing.token_network import token_objective
 from playmask.tokenizers.encoding import Frame
 
 

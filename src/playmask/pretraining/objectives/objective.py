@@ -14,7 +14,7 @@ from playmask.pretraining.packing import PackedBatches
 from playmask.pretraining.settings import PretrainingSettings
 from playmask.runtime.padding import Batch
 from playmask.tasks.objective import Objective
-from playmask.tasks.writing.tokens import token_objective
+from playmask.tasks.writing.token_network import token_objective
 from playmask.tokenizers import Tokenizer
 from playmask.tokenizers.encoding import Frame
 

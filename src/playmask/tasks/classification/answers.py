@@ -17,6 +17,7 @@ from playmask.metrics.classification import (
     subset_accuracy,
 )
 from playmask.metrics.items import label_confusions
+from playmask.tasks import on_demand
 from playmask.tasks.loss_changes import Targets
 from playmask.tasks.reports import ClassReport
 
@@ -145,16 +146,12 @@ class OneLabel(AnswerSpace):
     @property
     def loss(self) -> "keras.losses.Loss":
         """Cross-entropy."""
-        from playmask.tasks.objective import crossentropy
-
-        return crossentropy()
+        return on_demand.crossentropy()
 
     @property
     def training_metrics(self) -> "list[keras.metrics.Metric]":
         """Accuracy."""
-        from playmask.tasks.objective import accuracy
-
-        return [accuracy()]
+        return [on_demand.accuracy()]
 
     def answers(self, logits: Array) -> list[Prediction]:
         """The label with the highest logit, and the softmax of all."""
@@ -241,9 +238,8 @@ class SeveralLabels(AnswerSpace):
     def loss(self) -> "keras.losses.Loss":
         """The multi-label softmax, or binary cross-entropy."""
         from playmask.labelling.losses import MultilabelCrossentropy
-        from playmask.tasks.objective import binary_crossentropy
 
-        return binary_crossentropy() if self.binary else MultilabelCrossentropy()
+        return on_demand.binary_crossentropy() if self.binary else MultilabelCrossentropy()
 
     def answers(self, logits: Array) -> list[MultiPrediction]:
         """The labels with logits above 0, and the logistic function of each."""

@@ -11,6 +11,7 @@ from playmask.data.gathering import BadExample, check_all
 from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
+from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, numbers_of
 from playmask.tasks.classification.settings import RegressorSettings
 from playmask.tasks.classification.text_task import TextTask
@@ -45,9 +46,7 @@ class Numbers(AnswerSpace):
     @property
     def loss(self) -> "keras.losses.Loss":
         """The mean squared error."""
-        from playmask.tasks.objective import squared_error
-
-        return squared_error()
+        return on_demand.squared_error()
 
     def answers(self, logits: Array) -> list[Any]:
         """A number for each text, or a tuple of them."""

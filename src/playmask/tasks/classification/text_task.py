@@ -13,6 +13,7 @@ from playmask.data.gathering import NUMBER, BadExample
 from playmask.data.inputs import read_table
 from playmask.errors import DataError, InputError
 from playmask.runtime.padding import Row
+from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import AnswerSpace
 from playmask.tasks.classification.settings import TextSettings, heads_of
 from playmask.tasks.encoded import Encoded
@@ -147,10 +148,8 @@ class TextTask(Task[T], Generic[T]):
     @property
     def objective(self) -> "Objective":
         """The loss and the metrics of the answers."""
-        from playmask.tasks.objective import Objective
-
         metrics = self.space.training_metrics
-        return Objective(
+        return on_demand.Objective(
             {"logits": self.space.loss},
             metrics={"logits": metrics} if metrics else {},
             targets=self.space.kind,

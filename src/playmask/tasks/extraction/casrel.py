@@ -4,7 +4,7 @@ Source: the half-pointer, half-tagging baseline of DuIE (Su 2020, kexue 6671 and
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,13 +36,13 @@ def best_pairs(run: Run, inputs: dict[str, Array]) -> dict[str, Array]:
     """
     rows = len(inputs["tokens"])
     subjects = run({**inputs, "subject": np.zeros((rows, 2), "int32")})["subjects"]
-    text, spans, chances = _subjects(np.exp(subjects) * inputs["valid"][..., None])
+    text, spans, chances = _subjects(np.where(inputs["valid"][..., None], np.exp(subjects), 0.0))
     pairs: list[list[tuple[Any, ...]]] = [[] for _ in range(rows)]
     for start in range(0, len(text), rows):  # in batches as large as the first
         some = slice(start, start + rows)
-        asked = {name: values[text[some]] for name, values in inputs.items()}
-        objects = np.exp(run({**asked, "subject": spans[some]})["objects"])
-        objects *= asked["valid"][:, :, None, None]
+        inner = {name: values[text[some]] for name, values in inputs.items()}
+        objects = np.exp(run({**inner, "subject": spans[some]})["objects"])
+        objects = np.where(inner["valid"][:, :, None, None], objects, 0.0)
         for row, span, chance, each in zip(
             text[some], spans[some], chances[some], objects, strict=True
         ):
@@ -107,17 +107,14 @@ class CasRel(RelationMethod):
     Its last token is drawn by itself, so that there are also spans that are no subjects.
     """
 
+    selection: ClassVar[Selection] = BEST
+
     @staticmethod
     def build_network(transformer: "Transformer", settings: RelationSettings) -> "SubjectNetwork":
         """The pointers to subjects, and to the objects of one."""
         from playmask.tasks.extraction.subject_network import SubjectNetwork
 
         return SubjectNetwork(transformer, settings)
-
-    @property
-    def selection(self) -> Selection:
-        """The best subjects with the best of their objects."""
-        return BEST
 
     @property
     def losses(self) -> "Mapping[str, keras.losses.Loss]":

@@ -17,6 +17,7 @@ from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.items import label_confusions
 from playmask.metrics.sets import Scores, label_scores
 from playmask.runtime.padding import Batch, Row
+from playmask.tasks import on_demand
 from playmask.tasks.encoded import Encoded
 from playmask.tasks.example_notes import (
     Located,
@@ -30,7 +31,7 @@ from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import ExtractionSettings
 from playmask.tasks.question import Question, one_text
 from playmask.tasks.reports import ClassReport
-from playmask.tasks.selection import Network, Selection
+from playmask.tasks.selection import Network
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
 from playmask.tasks.windows import Window, windows_over
@@ -59,8 +60,9 @@ class Extractor(Task[E], Generic[E]):
     best: ClassVar[str | None] = "f1"
     fresh: ClassVar[Mapping[str, Any]] = {"position": "rotary"}  # how far tokens are apart
 
-    def __init__(self, network: "TaskNetwork | Network", tokenizer: Tokenizer, settings: E) -> None:
+    def __init__(self, network: Network, tokenizer: Tokenizer, settings: E) -> None:
         self.method = self.methods[settings.method](network, settings)
+        self.selection = self.method.selection
         super().__init__(network, tokenizer, settings)
 
     @classmethod
@@ -177,19 +179,12 @@ class Extractor(Task[E], Generic[E]):
     @property
     def objective(self) -> "Objective":
         """The losses of the method."""
-        from playmask.tasks.objective import Objective
-
         method = self.method
-        return Objective(method.losses, targets=method.kind, classes=method.classes)
+        return on_demand.Objective(method.losses, targets=method.kind, classes=method.classes)
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """What the method asks of the network."""
         return self.method.prepare(batch, random)
-
-    @property
-    def selection(self) -> Selection:
-        """What the method reads."""
-        return self.method.selection
 
     # Answers
 

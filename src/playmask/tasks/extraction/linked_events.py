@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,8 @@ class LinkedEvents(Method[EventSettings]):
     Source: GPLinker (Su 2022, kexue 8926)
     """
 
+    selection: ClassVar[Selection] = BEST
+
     @staticmethod
     def build_network(transformer: "Transformer", settings: EventSettings) -> "LinkNetwork":
         """The pointers: to the parts of each label, and from part to part."""
@@ -51,11 +53,6 @@ class LinkedEvents(Method[EventSettings]):
 
         labels = len(settings.labels)
         return LinkNetwork(transformer, settings, spans=labels, links=1, onward=True)
-
-    @property
-    def selection(self) -> Selection:
-        """The best spans and links."""
-        return BEST
 
     @property
     def losses(self) -> "Mapping[str, keras.losses.Loss]":

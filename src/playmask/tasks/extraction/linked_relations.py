@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ class LinkedRelations(RelationMethod):
     Source: GPLinker (Su 2022, kexue 8888)
     """
 
+    selection: ClassVar[Selection] = BEST
+
     @staticmethod
     def build_network(transformer: "Transformer", settings: RelationSettings) -> "LinkNetwork":
         """The pointers: to subjects and objects, and for each label."""
@@ -35,11 +37,6 @@ class LinkedRelations(RelationMethod):
 
         labels = len(settings.labels)
         return LinkNetwork(transformer, settings, spans=2, links=labels, onward=False)
-
-    @property
-    def selection(self) -> Selection:
-        """The best spans and links."""
-        return BEST
 
     @property
     def losses(self) -> "Mapping[str, keras.losses.Loss]":

@@ -32,6 +32,7 @@ class Method(ABC, Generic[E]):
     """
 
     scores_mentions: ClassVar[bool] = False
+    selection: ClassVar[Selection]  # what `extract` reads: the best candidates, or all outputs
     kind: Targets = "other"  # what is learnt, by which options change the loss
     classes: Sequence[str] = ()  # what the logits stand for, where they are of classes
 
@@ -45,11 +46,6 @@ class Method(ABC, Generic[E]):
     @abstractmethod
     def build_network(transformer: "Transformer", settings: E) -> "TaskNetwork":
         """Build the network around a Transformer."""
-
-    @property
-    @abstractmethod
-    def selection(self) -> Selection:
-        """What `extract` reads: the best candidates of a network, or all that it says."""
 
     @property
     @abstractmethod

@@ -57,6 +57,7 @@ def target_spans(
 class SpanScoring(Method[SpanSettings]):
     """Spans with scores above 0; they may overlap or hold one another."""
 
+    selection: ClassVar[Selection] = BEST
     scores_mentions: ClassVar[bool] = True
 
     @staticmethod
@@ -65,11 +66,6 @@ class SpanScoring(Method[SpanSettings]):
         from playmask.tasks.extraction.span_network import SpanNetwork
 
         return SpanNetwork(transformer, settings)
-
-    @property
-    def selection(self) -> Selection:
-        """The best spans."""
-        return BEST
 
     @property
     def losses(self) -> "Mapping[str, keras.losses.Loss]":

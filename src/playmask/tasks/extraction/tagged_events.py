@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ class TaggedEvents(Method[EventSettings]):
     Source: the baseline of DuEE (Su 2020, kexue 7321)
     """
 
+    selection: ClassVar[Selection] = WHOLE
+
     def __init__(self, network: Network, settings: EventSettings) -> None:
         super().__init__(network, settings)
         self.tagging = Tagging(network, settings)
@@ -38,11 +40,6 @@ class TaggedEvents(Method[EventSettings]):
     def build_network(transformer: "Transformer", settings: EventSettings) -> "TaggerNetwork":
         """A tagger of all labels."""
         return Tagging.build_network(transformer, settings)
-
-    @property
-    def selection(self) -> Selection:
-        """All logits."""
-        return WHOLE
 
     @property
     def losses(self) -> "Mapping[str, keras.losses.Loss]":

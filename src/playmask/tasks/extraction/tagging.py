@@ -30,6 +30,7 @@ Settings = TaggerSettings | EventSettings
 class Tagging(Method[Any]):
     """Tags for tokens; mentions are runs of them, and stand apart."""
 
+    selection: ClassVar[Selection] = WHOLE
     scores_mentions: ClassVar[bool] = True
 
     def __init__(self, network: Network, settings: Settings) -> None:
@@ -45,11 +46,6 @@ class Tagging(Method[Any]):
         from playmask.tasks.extraction.tagger_network import TaggerNetwork
 
         return TaggerNetwork(transformer, len(settings.tag_set.tags), settings)
-
-    @property
-    def selection(self) -> Selection:
-        """All logits."""
-        return WHOLE
 
     @property
     def losses(self) -> "Mapping[str, keras.losses.Loss]":

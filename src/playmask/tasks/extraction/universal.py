@@ -15,6 +15,7 @@ from playmask.data.prompted import Prompted, prompted, shift_of
 from playmask.errors import ConfigError, InputError
 from playmask.metrics.sets import Scores, set_scores
 from playmask.runtime.padding import Batch, Row
+from playmask.tasks import on_demand
 from playmask.tasks.encoded import Encoded
 from playmask.tasks.example_notes import Located, add_notes, misalignments, trimming_notes
 from playmask.tasks.extraction.content import DIGITS
@@ -164,9 +165,8 @@ class UniversalExtractor(Task[UniversalSettings]):
     def objective(self) -> "Objective":
         """Nats an end of a span."""
         from playmask.tasks.extraction.prompted_network import SpanEndsCrossentropy
-        from playmask.tasks.objective import Objective
 
-        return Objective({"logits": SpanEndsCrossentropy()})
+        return on_demand.Objective({"logits": SpanEndsCrossentropy()})
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """The targets of the tokens that are there; a row counts as often as it has tokens."""

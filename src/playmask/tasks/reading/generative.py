@@ -22,7 +22,7 @@ from playmask.tasks.windows import Window
 from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.source_target import SourceTarget, writing_network
-from playmask.tasks.writing.tokens import token_objective
+from playmask.tasks.writing.token_network import token_objective
 from playmask.tasks.writing.writer import plain_options
 from playmask.tokenizers import Tokenizer
 

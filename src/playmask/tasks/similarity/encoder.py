@@ -61,6 +61,7 @@ class SentenceEncoder(SentenceTask):
         (2, 32)
     """
 
+    selection = VECTORS
     dialects: ClassVar[Mapping[str, Any]] = {
         **Task.dialects,
         "sentence-transformers": "playmask.tasks.similarity.publishing:publish",
@@ -123,11 +124,6 @@ class SentenceEncoder(SentenceTask):
                 f"Two sentences of max_length {self.settings.max_length} take {needed} "
                 f"positions, but the model has {positions}."
             )
-
-    @property
-    def selection(self) -> Selection:
-        """The vectors of texts."""
-        return VECTORS
 
     # Use
 
@@ -239,7 +235,7 @@ class SentenceEncoder(SentenceTask):
 
     def score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """The log-probability of a sentence's tokens, in nats: (B,)."""
-        from playmask.tasks.writing.tokens import log_probability
+        from playmask.tasks.writing.token_network import log_probability
 
         return log_probability(outputs["logits"], *targets)
 

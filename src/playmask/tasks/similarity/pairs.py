@@ -13,6 +13,7 @@ from playmask.data.readers import read_examples
 from playmask.data.sentences import Sentences
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
+from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import (
     DIGITS,
     AnswerSpace,
@@ -90,9 +91,7 @@ class Scale(AnswerSpace):
     @property
     def loss(self) -> "keras.losses.Loss":
         """Cross-entropy of the place on the scale, in nats."""
-        from playmask.tasks.objective import binary_crossentropy
-
-        return binary_crossentropy()
+        return on_demand.binary_crossentropy()
 
     def answers(self, logits: Array) -> list[float]:
         """The score of each pair."""

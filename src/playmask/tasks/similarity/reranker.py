@@ -10,6 +10,7 @@ from playmask.data.examples import Example, Examples
 from playmask.data.gathering import BadExample
 from playmask.errors import InputError
 from playmask.metrics.ranking import average_precision, rankings_by_query
+from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, mean_log_odds
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.similarity.pairs import check_scored, logistic, read_scored
@@ -52,9 +53,7 @@ class Relevance(AnswerSpace):
     @property
     def loss(self) -> "keras.losses.Loss":
         """Binary cross-entropy, in nats."""
-        from playmask.tasks.objective import binary_crossentropy
-
-        return binary_crossentropy()
+        return on_demand.binary_crossentropy()
 
     def answers(self, logits: Array) -> list[float]:
         """The score of each pair."""

@@ -11,6 +11,7 @@ from playmask.data.examples import Examples
 from playmask.data.sentences import Sentences
 from playmask.errors import ConfigError, DataError
 from playmask.runtime.padding import Batch, Row, buckets
+from playmask.tasks import on_demand
 from playmask.tasks.encoded import Encoded
 from playmask.tasks.similarity.index import Encoder
 from playmask.tasks.similarity.sentences import (
@@ -51,16 +52,15 @@ class SentenceTask(Task[EncoderSettings]):
     @property
     def objective(self) -> "Objective":
         """The loss of the settings; where it writes, nats a token too, by their weight."""
-        from playmask.tasks.objective import Objective, accuracy, crossentropy
         from playmask.tasks.similarity.learning import objective_of
 
         vectors = objective_of(self.settings)
         if not self.network.writes:
             return vectors
-        return Objective(
-            {**vectors.losses, "logits": crossentropy()},
+        return on_demand.Objective(
+            {**vectors.losses, "logits": on_demand.crossentropy()},
             {"vectors": 1.0, "logits": self.settings.writing},
-            {**vectors.metrics, "logits": [accuracy()]},
+            {**vectors.metrics, "logits": [on_demand.accuracy()]},
         )
 
     @property
