@@ -1,6 +1,7 @@
 """Tag sequences from logits in numpy: what answers are read with, whatever computed the logits.
 
-The layers of `taggers.py` decode the same on the device, inside of a model.
+The layers of `taggers.py` decode the same on the device, inside of a model. Here batches stand on
+the last axis, so that a step of all texts is a few operations on long rows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,8 +12,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-TOGETHER = 1 << 20  # scores of a tag after another that are compared at once
-LEAST = 1e-37  # a weight, so that its logarithm is a number
+TOGETHER = 1 << 17  # scores of a tag after another that are compared at once
+LEAST = np.finfo("float64").tiny  # a weight, so that its logarithm is a number
 
 
 class Tagged(NamedTuple):
@@ -27,7 +28,7 @@ class Tagged(NamedTuple):
 
 
 class Ragged(NamedTuple):
-    """Logits (B, T, L) of texts, the longest first, and their lengths, 1 at least.
+    """Logits (T, L, B) of texts, the longest first, and their lengths, 1 at least.
 
     there: how many texts have a token at each place, (T,)
     """
@@ -37,8 +38,10 @@ class Ragged(NamedTuple):
     there: Array
 
     def at_end(self, values: Array) -> Array:
-        """The values (B, T, …) of each text's last token: (B, …)."""
-        return np.asarray(values[np.arange(len(self.lengths)), self.lengths - 1])
+        """The values (T, …, B) of each text's last token: (…, B)."""
+        return np.asarray(
+            np.moveaxis(values, -1, 1)[self.lengths - 1, np.arange(values.shape[-1])].T
+        )
 
 
 def decode(
@@ -50,13 +53,13 @@ def decode(
     Shapes: logits (T, L) of each text -> Tagged of (T,) each
     """
     order = sorted(range(len(logits)), key=lambda i: -len(logits[i]))
-    while order:
-        longest, tags = logits[order[0]].shape
-        count = max(1, TOGETHER // (longest * tags * tags))
-        chosen, order = order[:count], order[count:]
-        tagged = DECODERS[tagger](_ragged([logits[i] for i in chosen]), **constants)
-        for row, i in enumerate(chosen):
-            yield i, Tagged(*(each[row, : len(logits[i])] for each in tagged))
+    wide = {name: array.astype("float64") for name, array in constants.items()}
+    count = max(1, TOGETHER // logits[0].shape[1] ** 2) if order else 1
+    for start in range(0, len(order), count):
+        chosen = order[start : start + count]
+        tagged = DECODERS[tagger](_ragged([logits[i] for i in chosen]), **wide)
+        for column, i in enumerate(chosen):
+            yield i, Tagged(*(each[: len(logits[i]), column] for each in tagged))
 
 
 def _ragged(logits: Sequence[Array]) -> Ragged:
@@ -65,14 +68,15 @@ def _ragged(logits: Sequence[Array]) -> Ragged:
     padded = np.zeros((len(logits), lengths[0], logits[0].shape[1]))
     for row, each in zip(padded, logits, strict=True):
         row[: len(each)] = each
-    return Ragged(padded, lengths, (np.arange(lengths[0]) < lengths[:, None]).sum(axis=0))
+    there = (np.arange(lengths[0]) < lengths[:, None]).sum(axis=0)
+    return Ragged(np.ascontiguousarray(padded.transpose(1, 2, 0)), lengths, there)
 
 
 def softmax(ragged: Ragged) -> Tagged:
     """The likeliest tag of each token by itself."""
-    logs = log_softmax(ragged.logits)
-    tags = logs.argmax(axis=-1)
-    return _independent(tags, picked(logs, tags))
+    logits = ragged.logits
+    tags = logits.argmax(axis=1)
+    return _independent(tags, picked(logits, tags) - log_sum(logits))
 
 
 def conditional_random_field(
@@ -83,121 +87,141 @@ def conditional_random_field(
     transitions: the score of each tag (column) after another (row), (L, L); ends: of the first and
     of the last tag, (2, L)
     """
-    logits = ragged.logits
-    transitions = transitions.astype("float64")
-    first, last = (0.0, 0.0) if ends is None else ends.astype("float64")
-    begin = logits[:, 0] + first
-    into = np.ascontiguousarray(transitions.T)
-    tags = viterbi(
-        ragged,
-        begin,
-        last,
-        lambda score, t: score[:, None] + into + logits[: len(score), t, :, None],
-    )
-    ahead, behind = _forward(ragged, begin, transitions), _backward(ragged, last, transitions)
-    total = np.logaddexp.reduce(ragged.at_end(ahead) + last, axis=-1)
+    logits = ragged.logits.copy()
+    first, last = np.zeros((2, len(transitions), 1)) if ends is None else ends[..., None]
+    logits[0] += first
+    ragged = ragged._replace(logits=logits)
+    tags = viterbi(ragged, logits[0], last, transitions, logits)
+    ahead = _summed(ragged, tags, transitions)
+    behind, total = _summed_back(ragged, tags, transitions, last)
     along = picked(logits, tags)
-    along[:, 0] = picked(begin, tags[:, 0])
-    along[:, 1:] += transitions[tags[:, :-1], tags[:, 1:]]
-    sums = along.cumsum(axis=1)
-    return Tagged(tags, picked(ahead, tags) - sums, sums + picked(behind, tags) - total[:, None])
+    along[1:] += transitions[tags[:-1], tags[1:]]
+    sums = along.cumsum(axis=0)
+    return Tagged(tags, ahead - sums, sums + behind - total)
 
 
 def markov_model(ragged: Ragged, transitions: Array) -> Tagged:
     """The sequence of least loss; span probabilities are conditional on what is before.
 
-    transitions: what each tag (row) adds to the logits of the next one (column), (L, L)
+    transitions: what each tag (row) adds to the logits of the next one (column), (L, L). A step's
+    log-probability is half onward, half back; what each is divided by depends on one tag alone.
     """
     logits = ragged.logits
-    transitions = transitions.astype("float64")
-    logs = log_softmax(logits) / 2
-
-    def step(score: Array, t: int) -> Array:
-        before, now = (logits[: len(score), i] for i in (t - 1, t))
-        onward = log_softmax((now[:, None] + transitions) / 2)  # (B, from, to)
-        back = log_softmax((before[:, None] + transitions.T) / 2)  # (B, to, from)
-        return np.asarray(score[:, None] + (onward.swapaxes(1, 2) + back) / 2)
-
-    tags = viterbi(ragged, logs[:, 0], ragged.at_end(logs), step)
-    conditional = logits.copy()
-    conditional[:, 1:] = (logits[:, 1:] + transitions[tags[:, :-1]]) / 2
-    return _independent(tags, picked(log_softmax(conditional), tags))
+    half = transitions / 2
+    onward = log_product(half, logits[1:] / 2)  # (T - 1, L, B), by the tag before
+    back = log_product(half.T, logits[:-1] / 2)  # by the tag behind
+    logs = (logits - log_sum(logits)[:, None]) / 2
+    out, into = np.zeros_like(logits), np.zeros_like(logits)
+    out[:-1] = logits[:-1] / 4 - onward / 2
+    into[1:] = logits[1:] / 4 - back / 2
+    last = ragged.at_end(logs)
+    tags = viterbi(ragged, logs[0], last, half, into, out)
+    chances = picked(logits, tags)
+    chances[0] -= log_sum(logits[:1])[0]
+    chances[1:] = chances[1:] / 2 + half[tags[:-1], tags[1:]] - picked(onward, tags[:-1])
+    return _independent(tags, chances)
 
 
 def viterbi(
-    ragged: Ragged, first: Array, last: Array | float, step: Callable[[Array, int], Array]
+    ragged: Ragged,
+    first: Array,
+    last: Array,
+    transitions: Array,
+    into: Array,
+    out: Array | None = None,
 ) -> Array:
-    """Viterbi decoding: the best sequence (B, T), 0 behind the end of a text.
+    """Viterbi decoding: the best sequence (T, B), 0 behind the end of a text.
 
-    first, last: scores of the tags at both ends, (B, L); step: from the scores (B, L) of the best
-    sequences up to a place, and the next place, to those that go on: (B, to, from)
+    first, last: scores of the tags at both ends, (L, B); transitions: of each tag (column) after
+    another (row); into, out: what each tag adds at its place, (T, L, B), and where another follows.
+    On the way back each tag looks again for the one before it.
     """
-    score = first.copy()
-    count, length, _ = ragged.logits.shape
-    before = np.zeros((length, *score.shape), "intp")
-    for t in range(1, length):
+    scores = np.zeros_like(into)
+    scores[0] = first
+    for t, there in enumerate(ragged.there[1:], start=1):
+        if out is not None:
+            scores[t - 1, :, :there] += out[t - 1, :, :there]
+        onward = scores[t - 1, :, None, :there] + transitions[..., None]
+        scores[t, :, :there] = onward.max(axis=0) + into[t, :, :there]
+    tags = np.zeros((len(into), len(ragged.lengths)), "int64")
+    ends = (ragged.at_end(scores) + last).argmax(axis=0)
+    tags[ragged.lengths - 1, np.arange(len(ends))] = ends
+    for t in range(len(into) - 1, 0, -1):
         there = ragged.there[t]
-        onward = step(score[:there], t)
-        before[t, :there] = onward.argmax(axis=-1)
-        score[:there] = onward.max(axis=-1)
-    tags = np.zeros((count, length), "intp")
-    tags[np.arange(count), ragged.lengths - 1] = (score + last).argmax(axis=-1)
-    for t in range(length - 1, 0, -1):
-        there = ragged.there[t]
-        tags[:there, t - 1] = before[t, np.arange(there), tags[:there, t]]
+        before = scores[t - 1, :, :there] + transitions[:, tags[t, :there]]
+        tags[t - 1, :there] = before.argmax(axis=0)
     return tags
 
 
-def _forward(ragged: Ragged, first: Array, transitions: Array) -> Array:
-    """Forward log-weights: of all beginnings that end in a tag at a token, summed: (B, T, L)."""
-    weights, shift = _weights(transitions)
-    ahead = np.zeros_like(ragged.logits)
-    ahead[:, 0] = first
+def _summed(ragged: Ragged, tags: Array, transitions: Array) -> Array:
+    """The log-weight of all beginnings that end in some tags, summed: (T, B)."""
+    weights, most = _weights(transitions)
+    each, scales = _weights(ragged.logits, axis=1)
+    ahead = np.zeros_like(each)
+    ahead[0] = each[0]
     for t, there in enumerate(ragged.there[1:], start=1):
-        sums = _log_product(ahead[:there, t - 1], weights)
-        ahead[:there, t] = sums + shift + ragged.logits[:there, t]
-    return ahead
+        now = (weights.T @ ahead[t - 1, :, :there]) * each[t, :, :there]
+        norm = np.maximum(now.max(axis=0), LEAST)
+        ahead[t, :, :there] = now / norm
+        scales[t, :there] += np.log(norm) + most
+    return _log(picked(ahead, tags)) + scales.cumsum(axis=0)
 
 
-def _backward(ragged: Ragged, last: Array | float, transitions: Array) -> Array:
-    """Backward log-weights: of all ends that follow a tag at a token, summed: (B, T, L)."""
-    weights, shift = _weights(transitions.T)
-    behind = np.zeros_like(ragged.logits)
-    behind[np.arange(len(behind)), ragged.lengths - 1] = last
-    for t in range(len(ragged.there) - 1, 0, -1):
+def _summed_back(
+    ragged: Ragged, tags: Array, transitions: Array, last: Array
+) -> tuple[Array, Array]:
+    """The log-weight of all ends that follow some tags, summed: (T, B); and of all sequences, (B,).
+
+    last: scores of the last tag, (L, 1)
+    """
+    weights, most = _weights(transitions)
+    each, scales = _weights(ragged.logits, axis=1)
+    behind, sizes = np.zeros_like(each), np.zeros_like(scales)
+    begin, size = _weights(last, axis=0)
+    columns = np.arange(len(ragged.lengths))
+    behind[ragged.lengths - 1, :, columns] = begin[:, 0]
+    sizes[ragged.lengths - 1, columns] = size[0]
+    for t in range(len(each) - 1, 0, -1):
         there = ragged.there[t]
-        after = behind[:there, t] + ragged.logits[:there, t]
-        behind[:there, t - 1] = _log_product(after, weights) + shift
-    return behind
+        now = weights @ (behind[t, :, :there] * each[t, :, :there])
+        norm = np.maximum(now.max(axis=0), LEAST)
+        behind[t - 1, :, :there] = now / norm
+        sizes[t - 1, :there] = sizes[t, :there] + np.log(norm) + most + scales[t, :there]
+    total = _log((behind[0] * each[0]).sum(axis=0)) + sizes[0] + scales[0]
+    return _log(picked(behind, tags)) + sizes, total
 
 
-def _weights(transitions: Array) -> tuple[Array, Array]:
-    """Weights exp(transitions), (from, to), scaled to 1 at most; the scales' logarithms (L,)."""
-    shift = transitions.max(axis=0)
-    return np.exp(transitions - shift), shift
+def _weights(scores: Array, axis: int | None = None) -> tuple[Array, Array]:
+    """Exponentials of scores, the largest of which is 1, and the logarithm of what it was."""
+    most = scores.max(axis=axis, keepdims=axis is not None)
+    return np.exp(scores - most), most if axis is None else most.squeeze(axis)
 
 
-def _log_product(logs: Array, weights: Array) -> Array:
-    """Log-space matrix product, ln(exp(logs) · weights): (B, L), (L, L) -> (B, L)."""
-    most = logs.max(axis=-1, keepdims=True)
-    return np.asarray(np.log(np.maximum(np.exp(logs - most) @ weights, LEAST)) + most)
+def _log(weights: Array) -> Array:
+    return np.asarray(np.log(np.maximum(weights, LEAST)))
+
+
+def log_product(logs: Array, others: Array) -> Array:
+    """Log-space matrix product, ln(exp(logs) · exp(others)): (L, L), (T, L, B) -> (T, L, B)."""
+    (one, size), (other, sizes) = _weights(logs), _weights(others, axis=1)
+    return _log(one @ other) + size + sizes[:, None]
+
+
+def log_sum(logits: Array) -> Array:
+    """The logarithm of the sum of exponentials over tags: (T, L, B) -> (T, B)."""
+    weights, most = _weights(logits, axis=1)
+    return np.asarray(np.log(weights.sum(axis=1)) + most)
 
 
 def _independent(tags: Array, logs: Array) -> Tagged:
-    """Tags whose log-probabilities (B, T) add up."""
-    sums = logs.cumsum(axis=1)
+    """Tags whose log-probabilities (T, B) add up."""
+    sums = logs.cumsum(axis=0)
     return Tagged(tags, logs - sums, sums)
 
 
-def log_softmax(logits: Array) -> Array:
-    """Logarithms of the softmax over the last axis."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
-
-
 def picked(values: Array, tags: Array) -> Array:
-    """The values (…, L) of tags (…): (…)."""
-    return np.take_along_axis(values, tags[..., None], axis=-1)[..., 0]
+    """The values (T, L, B) of tags (T, B): (T, B)."""
+    return np.take_along_axis(values, tags[:, None], axis=1)[:, 0]
 
 
 DECODERS: Mapping[str, Callable[..., Tagged]] = {

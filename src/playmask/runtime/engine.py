@@ -38,8 +38,9 @@ class Engine:
         return 0
 
     def __call__(self, inputs: dict[str, Array]) -> dict[str, Array]:
-        """Run one batch."""
-        return {name: np.asarray(value) for name, value in self.run(inputs).items()}
+        """Run one batch; numbers that are none go through, for the predictor to refuse."""
+        with np.errstate(invalid="ignore"):
+            return {name: np.asarray(value) for name, value in self.run(inputs).items()}
 
     def check(self, inputs: dict[str, Array]) -> None:
         """Refuse inputs of a batch that do not go together; here none."""

@@ -31,8 +31,8 @@ class NetworkNeeded(ConfigError, AttributeError):
 class ExportedNetwork:
     """A network that another program runs: a task around it answers, and is measured.
 
-    run: from a batch's inputs to the outputs of the network's call; takes, size, constants: as of a
-    `Network`
+    run: from a batch's inputs to what the network's `exported` returns; takes, size, constants: as
+    of a `Network`
     """
 
     positions: int | None = None  # it was exported with the rows of its task
@@ -76,6 +76,11 @@ def description(task: Any) -> dict[str, Any]:
     return {**described(task), NETWORK: facts}
 
 
+def is_exported(directory: Path) -> bool:
+    """Whether a folder holds a task that was exported."""
+    return (directory / MODEL).is_file() and (directory / TASK).is_file()
+
+
 def load_exported(directory: str | Path, *, run: Run | None = None, threads: int = 0) -> Any:
     """Load a task that was exported, to answer and to be measured; it needs no Keras.
 
@@ -85,7 +90,8 @@ def load_exported(directory: str | Path, *, run: Run | None = None, threads: int
     """
     directory = Path(directory)
     settings, training = read_settings(directory)
-    facts = read_json(directory / TASK).get(NETWORK)
+    saved: Any = read_json(directory / TASK)
+    facts = saved.get(NETWORK)
     try:
         takes = {str(name): int(limit) for name, limit in facts["takes"].items()}
         constants = {name: np.array(each, "float32") for name, each in facts["constants"].items()}
@@ -124,7 +130,8 @@ def session(path: Path, threads: int = 0) -> Run:
     names = [each.name for each in graph.get_outputs()]
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
-        feeds = {name: np.asarray(inputs[name], dtype) for name, dtype in types.items()}
+        zeros = np.zeros_like(inputs["tokens"])  # what a row does not say, such as its segments
+        feeds = {name: inputs.get(name, zeros).astype(dtype) for name, dtype in types.items()}
         return dict(zip(names, graph.run(None, feeds), strict=True))
 
     return run

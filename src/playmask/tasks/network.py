@@ -48,6 +48,11 @@ class TaskNetwork(WholeFiles, OpenStep):
         on_device = selection.on_device
         return NetworkEngine(self, on_device and on_device(self), limits)
 
+    def exported(self, inputs: dict[str, Any]) -> Mapping[str, Any]:
+        """What an exported network returns: the scores that answers are read from."""
+        scores: Mapping[str, Any] = self(inputs, training=False)
+        return scores
+
     def predict(self, *arguments: Any, **options: Any) -> Any:
         """Refused, as a Transformer's."""
         raise InputError(PREDICT)

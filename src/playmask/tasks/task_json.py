@@ -23,13 +23,9 @@ class Settled(Protocol):
 
 def described(task: Settled) -> dict[str, Any]:
     """What task.json holds: the task, its settings, and how it was trained last."""
-    training = {} if task.training is None else {"training": to_json(task.training)}
-    return {
-        "format": FORMAT,
-        "task": task.settings.task,
-        "settings": to_json(task.settings),
-        **training,
-    }
+    settings, training = task.settings, task.training
+    trained = {} if training is None else {"training": to_json(training)}
+    return {"format": FORMAT, "task": settings.task, "settings": to_json(settings), **trained}
 
 
 def read_settings(directory: Path) -> tuple[TaskSettings, TrainingOptions | None]:

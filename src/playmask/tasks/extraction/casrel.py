@@ -30,53 +30,59 @@ Array = npt.NDArray[Any]
 def best_pairs(run: Run, inputs: dict[str, Array]) -> dict[str, Array]:
     """The best subjects with the best of their objects: labels and tokens, (B, N) each.
 
-    The network points to all subjects, whatever subject it is asked about, and then, for each that
-    is likely, to its objects.
+    The network is run twice: it points to all subjects, whatever subject it is asked about, and
+    then to the objects of those that are likely.
     score: the product of the four probabilities; 0 behind the last of a text
     """
-    rows = len(inputs["tokens"])
-    subjects = run({**inputs, "subject": np.zeros((rows, 2), "int32")})["subjects"]
-    text, spans, chances = _subjects(np.where(inputs["valid"][..., None], np.exp(subjects), 0.0))
-    pairs: list[list[tuple[Any, ...]]] = [[] for _ in range(rows)]
-    for start in range(0, len(text), rows):  # in batches as large as the first
-        some = slice(start, start + rows)
-        inner = {name: values[text[some]] for name, values in inputs.items()}
-        objects = np.exp(run({**inner, "subject": spans[some]})["objects"])
-        objects = np.where(inner["valid"][:, :, None, None], objects, 0.0)
-        for row, span, chance, each in zip(
-            text[some], spans[some], chances[some], objects, strict=True
-        ):
-            pairs[row] += _objects(span, chance, each)
-    best = [sorted(each, key=lambda pair: -pair[-1])[:OBJECTS] for each in pairs]
-    return _columns(best)
+    valid = inputs["valid"]
+    nobody = np.zeros((len(valid), 1, 2), "int32")
+    subjects = np.exp(run({**inputs, "subject": nobody})["subjects"])
+    spans, sure = _subjects(np.where(valid[..., None], subjects, 0.0))
+    if not spans.shape[1]:
+        return _columns([()] * len(valid))
+    objects = np.exp(run({**inputs, "subject": spans})["objects"])  # (B, K, T, labels, 2)
+    objects = np.where(valid[:, None, :, None, None], objects, 0.0)
+    pairs = [
+        [pair for one in zip(*text, strict=True) for pair in _objects(*one)]
+        for text in zip(spans, sure, objects, strict=True)
+    ]
+    return _columns([sorted(each, key=lambda pair: -pair[-1])[:OBJECTS] for each in pairs])
 
 
-def _subjects(chances: Array) -> tuple[Array, Array, Array]:
-    """The best subjects: the texts they are in (N,), their spans (N, 2), and how sure they are.
+def _subjects(chances: Array) -> tuple[Array, Array]:
+    """The best subjects, int32 (B, K, 2), and how sure they are: (B, K), 0 filling up.
 
     Shapes: chances (B, T, 2), of tokens to be the first and the last of one
     """
-    text, spans, sure = [], [], []
     places, begins = above(chances[..., 0], LIKELY, SUBJECTS)
-    for row, firsts in enumerate(places):
-        for first, begin in zip(firsts[firsts >= 0], begins[row], strict=False):
-            for last in _nearest_end(chances[row, :, 1], first):
-                text.append(row)
-                spans.append((first, last))
-                sure.append(begin * chances[row, last, 1])
-    return np.array(text, "int64"), np.array(spans, "int32").reshape(-1, 2), np.array(sure)
+    spans, sure = np.zeros((*places.shape, 2), "int32"), np.zeros(places.shape)
+    for row, column in np.argwhere(places >= 0):
+        first = places[row, column]
+        for last in _nearest_end(chances[row, :, 1], first):
+            spans[row, column] = first, last
+            sure[row, column] = begins[row, column] * chances[row, last, 1]
+    return spans, sure
 
 
 def _objects(subject: Array, chance: float, chances: Array) -> Iterator[tuple[Any, ...]]:
-    """The objects of a subject: label, its tokens, theirs, score, and how likely they begin there.
+    """Where objects of a subject begin: label, its tokens, theirs, score, and how likely that is.
 
+    The score is 0 where none ends.
     Shapes: chances (T, labels, 2)
     """
-    for first, label in np.argwhere(~(chances[..., 0] <= LIKELY)):
-        for last in _nearest_end(chances[:, label, 1], first):
-            begin = chances[first, label, 0]
-            score = chance * begin * chances[last, label, 1]
-            yield label, *subject, first, last, score, begin
+    if chance == 0:
+        return
+    for label, first in np.argwhere(~(chances[..., 0].T <= LIKELY)):
+        begin, ends = chances[first, label, 0], _nearest_end(chances[:, label, 1], first)
+        end = chances[ends[0], label, 1] if len(ends) else 0.0
+        yield (
+            label,
+            *subject,
+            first,
+            *(ends if len(ends) else (first,)),
+            chance * begin * end,
+            begin,
+        )
 
 
 def _nearest_end(chances: Array, first: int) -> Array:

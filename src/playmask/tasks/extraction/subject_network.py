@@ -94,6 +94,17 @@ class SubjectNetwork(TaskNetwork):
         logits = ops.reshape(logits, (*ops.shape(logits)[:-1], self.labels, 2))
         return POWERS["objects"] * ops.log_sigmoid(logits)
 
+    def exported(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """All subjects, and the objects of those that are named: (B, K, T, labels, 2).
+
+        "subject": int (B, K, 2), first and last tokens
+        """
+        inputs = dict(inputs)
+        subject = inputs.pop("subject")
+        states, subjects = self._subjects(inputs, training=False)
+        objects = self._objects(states, subject[..., 0], subject[..., 1])
+        return {"subjects": subjects, "objects": objects}
+
     def candidates(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The best subjects with the best of their objects: labels and tokens, (B, N) each.
 

@@ -36,10 +36,7 @@ if TYPE_CHECKING:
     from playmask.tasks.writing.writer import Writer
 
 
-VECTORS = Selection(
-    lambda network: network.vectors,
-    lambda run, inputs: {"vectors": run(inputs)["vectors"]},
-)
+VECTORS = Selection(lambda network: network.vectors)
 
 
 class SentenceEncoder(SentenceTask):

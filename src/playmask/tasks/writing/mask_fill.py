@@ -274,7 +274,8 @@ def likeliest(
     Elsewhere, where nobody asks, both are 0.
     """
     gaps = inputs["tokens"] == mask
-    logits = run(inputs)["logits"][gaps][:, :size]
+    read, there = chosen(gaps, int(gaps.sum(axis=1).max()))
+    logits = run({**inputs, "read": read})["logits"][there > 0][:, :size]
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     chances = weights / weights.sum(axis=-1, keepdims=True)
     tokens = np.argsort(-logits, axis=-1, kind="stable")[:, :best]
