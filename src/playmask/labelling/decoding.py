@@ -164,7 +164,7 @@ def _summed(ragged: Ragged, tags: Array, transitions: Array) -> Array:
         norm = np.maximum(now.max(axis=0), LEAST)
         ahead[t, :, :there] = now / norm
         scales[t, :there] += np.log(norm) + most
-    return _log(picked(ahead, tags)) + scales.cumsum(axis=0)
+    return np.asarray(_log(picked(ahead, tags)) + scales.cumsum(axis=0))
 
 
 def _summed_back(
