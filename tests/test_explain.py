@@ -15,6 +15,7 @@ from families.small import small
 from playmask.errors import ConfigError, InputError
 from playmask.inspection.explain import Explanation, integrated, integrated_gradients
 from playmask.model.recipes import recipe
+from playmask.tasks.network import TaskNetwork
 from playmask.tasks.objective import Objective
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
@@ -59,12 +60,11 @@ def trained(tokenizer) -> playmask.TextClassifier:
     return task
 
 
-class LinearNetwork(keras.Model):
+class LinearNetwork(TaskNetwork):
     """Adds up what every token's embedding is worth; there is no Transformer to pass."""
 
     def __init__(self, transformer):
-        super().__init__(name="task")
-        self.transformer = transformer
+        super().__init__(transformer)
         self.dense = keras.layers.Dense(1, name="worth")
         self.dense.build((None, transformer.architecture.width))
         self.built = True

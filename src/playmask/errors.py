@@ -70,6 +70,12 @@ class BusyError(PlaymaskError, RuntimeError):
     """A model is used where it cannot be now: another thread trains it, or the process forked."""
 
 
+TRAINED = (
+    "The model is being trained in another thread, and its weights are not whole before that ends; "
+    "wait for `fit`, or use another copy of the model meanwhile (load it once more)."
+)
+
+
 class NotFiniteError(PlaymaskError, ArithmeticError):
     """What was computed is NaN or infinite: weights are damaged, or a dtype's range is left."""
 

@@ -87,7 +87,7 @@ HABITS: Mapping[str, Mapping[str | int, str]] = {
         "DataGenerator": "task.fit makes batches of a file or of examples by itself; alone they "
         "are playmask.runtime.batches",
         "sequence_padding": "rows are padded where they are batched: playmask.Predictor, and "
-        "playmask.runtime.batches",
+        "playmask.runtime.padding",
         "to_array": "numpy.asarray makes an array of a list",
         "set_gelu": "the configuration says which gelu; load(path, activation='gelu_tanh') takes "
         "another one",

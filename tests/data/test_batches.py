@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from playmask.errors import InputError
-from playmask.runtime.batches import Batches, bucket, buckets, pad
+from playmask.runtime.batches import Batches
+from playmask.runtime.padding import bucket, buckets, pad
 
 
 def sizes_of_reviews(count: int) -> np.ndarray:

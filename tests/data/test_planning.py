@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playmask.runtime.batches import bucket, buckets
+from playmask.runtime.padding import bucket, buckets
 from playmask.runtime.planning import ROW_BASE, SHAPE_PRICE, fine_lengths, plan_batches
 
 LENGTHS = buckets(128)
@@ -30,6 +30,18 @@ def test_each_row_once_where_it_fits(sizes, tokens):
         assert max(sizes[row] for row in batch.rows) <= batch.length
         assert batch.size == 1 or batch.size * batch.length <= tokens
         assert 2 * len(batch.rows) > batch.size  # less than half are copies
+
+
+@given(st.lists(st.integers(1, 128), max_size=300), st.integers(1, 4096))
+def test_where_shapes_cost_nothing_batches_are_as_long_as_their_rows(sizes, tokens):
+    batches = plan_batches(sizes, LENGTHS, tokens=tokens, price=0)
+    assert sorted(int(i) for batch in batches for i in batch.rows) == list(range(len(sizes)))
+    for batch in batches:
+        assert batch.size == len(batch.rows)
+        assert batch.length == max(sizes[row] for row in batch.rows)
+        assert batch.size == 1 or batch.size * batch.length <= tokens
+    lengths = [batch.length for batch in batches]
+    assert lengths == sorted(lengths, reverse=True)
 
 
 def test_many_rows_have_little_padding_and_few_get_no_new_shapes():

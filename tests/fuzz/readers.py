@@ -42,7 +42,7 @@ from playmask.data.relations import read_relations
 from playmask.errors import ConfigError
 from playmask.model.transformer import weights_by_name
 from playmask.tasks.loading import load_task
-from playmask.tasks.saving import read_settings
+from playmask.tasks.task_json import read_settings
 from playmask.tokenizers import Tokenizer
 from playmask.untrusted import OBEYED
 

@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 
 from comparing import error, log_softmax, numpy_of
+from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.divergences import (
     ENDS,
     LABELS,
@@ -17,10 +18,10 @@ from playmask.labelling.divergences import (
     bernoulli_kl,
     divergence_of,
 )
-from playmask.labelling.losses import HIDDEN, SparseMultilabelCrossentropy
+from playmask.labelling.losses import SparseMultilabelCrossentropy
 from playmask.labelling.tag_sequences import TagCrossentropy
 from playmask.labelling.taggers import ConditionalRandomField, Softmax
-from playmask.tasks.extraction.casrel import SpanEndsCrossentropy
+from playmask.tasks.extraction.subject_network import SpanEndsCrossentropy
 
 pytestmark = pytest.mark.backends
 

@@ -7,11 +7,8 @@ import pytest
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.labelling.losses import (
-    HIDDEN,
-    multilabel_crossentropy,
-    sparse_multilabel_crossentropy,
-)
+from playmask.labelling.candidates import HIDDEN
+from playmask.labelling.losses import multilabel_crossentropy, sparse_multilabel_crossentropy
 from playmask.labelling.pointers import POINTERS, RARE, best_spans
 
 pytestmark = pytest.mark.backends

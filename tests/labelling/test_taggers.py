@@ -9,11 +9,13 @@ from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.labelling.chains import Chain, best
-from playmask.labelling.taggers import TAGGERS, Tagged
+from playmask.labelling.decoding import Tagged, decode
+from playmask.labelling.taggers import TAGGERS
 
 pytestmark = pytest.mark.backends
 ORACLE = dict(np.load(Path(__file__).parents[1] / "oracles" / "bert4keras" / "labelling.npz"))
 TAGS, LENGTHS = 3, (4, 2, 1)
+CLOSE = 2e-4  # nats
 KINDS = {
     "crf": ("crf", {}),
     "crf with ends": ("crf", {"ends": True, "multiplier": 7.0}),
@@ -98,6 +100,25 @@ def test_the_loss_is_of_the_right_sequence_among_all(kind):
         for row, y, n in zip(logits, tags, LENGTHS, strict=True)
     ]
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numpy_decodes_as_the_layer_does(kind):
+    """Texts of any order and length, so many that they are decoded in several batches."""
+    tagger, random = made(kind, tags=40), np.random.default_rng(5)
+    lengths = random.permutation(np.r_[1, 2, 19, random.integers(1, 20, 60)])
+    logits = [random.normal(size=(n, 40)).astype("float32") for n in lengths]
+    padded = np.zeros((len(lengths), 19, 40), "float32")
+    for row, each in zip(padded, logits, strict=True):
+        row[: len(each)] = each
+    by_layer = decoded_by(tagger, padded, np.arange(19) < lengths[:, None])
+    results = dict(decode(KINDS[kind][0], logits, tagger.constants()))
+    assert [*sorted(results)] == [*range(len(lengths))]
+    for i, n in enumerate(lengths):
+        tags, *chances = (each[i, :n] for each in by_layer)
+        assert results[i].tags.tolist() == tags.tolist()
+        for ours, its in zip(results[i][1:], chances, strict=True):
+            assert np.abs(ours - its).max() < CLOSE  # differences of sums up to 500, in float32
 
 
 @pytest.mark.parametrize("seed", range(4))

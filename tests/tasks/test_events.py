@@ -10,6 +10,7 @@ import playmask
 from playmask.data.annotated import Mention
 from playmask.data.events import TRIGGER, Event, Part, Report
 from playmask.errors import ConfigError, DataError
+from playmask.tasks.extraction.candidate_counts import POINTED
 from playmask.tasks.extraction.cliques import cliques
 from playmask.tasks.extraction.events import (
     argument_scores,
@@ -17,7 +18,6 @@ from playmask.tasks.extraction.events import (
     event_scores,
     trigger_scores,
 )
-from playmask.tasks.extraction.gplinker import POINTED
 from playmask.tasks.extraction.linked_events import largest
 from playmask.tasks.extraction.tagged_events import apart
 from tasks.made_up import DIGITS, QUICK, model, tokenizer

@@ -12,7 +12,7 @@ from keras import ops
 
 from playmask.model.architecture import Architecture
 from playmask.model.inputs import two_streams
-from playmask.runtime.batches import pad as padded
+from playmask.runtime.padding import pad as padded
 from playmask.tasks.writing.mask_fill import hidden
 from playmask.tasks.writing.tokens import chosen
 from playmask.tokenizers import Tokenizer

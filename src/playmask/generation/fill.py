@@ -15,8 +15,8 @@ from playmask.model.masks import Tensor
 from playmask.model.rng import uniform
 from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading
-from playmask.runtime.batches import bucket, buckets, pad
 from playmask.runtime.compiled import Compiled
+from playmask.runtime.padding import bucket, buckets, pad
 
 Rows = Sequence[Sequence[int]]
 Inputs = dict[str, Any]

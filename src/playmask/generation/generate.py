@@ -17,8 +17,8 @@ from playmask.generation.search import LOST, NOT_FINITE, Greedy, Search
 from playmask.generation.steering import Steering
 from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading, weights_of
-from playmask.runtime.batches import bucket, buckets, pad
 from playmask.runtime.compiled import Compiled
+from playmask.runtime.padding import bucket, buckets, pad
 
 LENGTHS = buckets(1 << 20)  # of prompts and of what follows them, in tokens
 ScoredTexts = list[tuple[list[int], float]]  # of a prompt, the best first

@@ -9,10 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.divergences import LABELS
 from playmask.model.masks import Tensor
-
-HIDDEN = -1e9  # of what does not count
 
 serializable = keras.saving.register_keras_serializable("playmask")
 MEAN = "mean_with_sample_weight"  # over the texts of a batch, those of weight 0 not among them
@@ -139,6 +138,17 @@ class SparseMultilabelCrossentropy(keras.losses.Loss):
         scores = ops.reshape(y_pred, (-1, math.prod(items)))
         nats = ops.reshape(sparse_multilabel_crossentropy(targets, scores), (-1, math.prod(labels)))
         return ops.sum(nats, axis=1)
+
+
+def log_odds(logits: Tensor) -> Tensor:
+    """Log-odds ln(p / (1 - p)) of each class by a softmax: its logit against all others.
+
+    Shapes:  (B, K) -> (B, K)
+    Units:   nats
+    """
+    each = ops.expand_dims(logits, 1)
+    others = ops.where(ops.eye(logits.shape[-1], dtype="bool"), HIDDEN, each)
+    return logits - ops.logsumexp(others, axis=-1)
 
 
 def _above_one(scores: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import keras
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.labelling.losses import HIDDEN, serializable
+from playmask.labelling.candidates import HIDDEN
+from playmask.labelling.losses import serializable
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.parts.rotary import turn

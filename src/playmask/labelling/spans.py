@@ -9,8 +9,9 @@ import keras
 from keras import ops
 
 from playmask.errors import ConfigError
+from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.divergences import SOFTMAX
-from playmask.labelling.losses import HIDDEN, MEAN, serializable
+from playmask.labelling.losses import MEAN, serializable
 from playmask.model.masks import Tensor
 
 

@@ -5,29 +5,19 @@ probabilities of their spans. In a functional model a tagger hands its logits on
 weights are the model's; `TagCrossentropy` is then the loss, and `ViterbiDecoder` reads tags off.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.labelling.chains import Chain, Steady, backward, best, forward, log_total
+from playmask.labelling.decoding import Array, Tagged
 from playmask.labelling.divergences import softmax_kl
 from playmask.labelling.losses import serializable
 from playmask.model.masks import Tensor
 
 Shape = tuple[int | None, ...]
-
-
-class Tagged(NamedTuple):
-    """The best tags, int32 (B, T), and the probabilities of their spans.
-
-    exp(before[s] + behind[e]), of (B, T) each, is that of the tags of the tokens s … e.
-    """
-
-    tags: Tensor
-    before: Tensor
-    behind: Tensor
 
 
 class Tagger(keras.layers.Layer):
@@ -65,6 +55,10 @@ class Tagger(keras.layers.Layer):
     def decode(self, logits: Tensor, valid: Tensor) -> Tagged:
         """Find the best tags, and the probabilities of their spans."""
         raise NotImplementedError
+
+    def constants(self) -> dict[str, Array]:
+        """What it adds to logits, as `decoding.decode` takes it; here nothing."""
+        return {}
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes an equal layer."""
@@ -141,10 +135,22 @@ class ConditionalRandomField(Tagger):
         """The scores of all sequences."""
         transitions = self.transitions
         first, last = logits[:, 0], ops.zeros_like(logits[:, 0])
-        if self.stored_ends is not None:
-            ends = ops.convert_to_tensor(self.stored_ends) * self.multiplier
+        ends = self._ends()
+        if ends is not None:
             first, last = first + ends[0], last + ends[1]
         return Steady(first, last, logits, transitions, valid)
+
+    def _ends(self) -> Tensor | None:
+        """The scores of the first and of the last tag: (2, L), where there are any."""
+        if self.stored_ends is None:
+            return None
+        return ops.convert_to_tensor(self.stored_ends) * self.multiplier
+
+    def constants(self) -> dict[str, Array]:
+        """The transitions, and the scores of both ends where there are any."""
+        ends = self._ends()
+        arrays = {"transitions": self.transitions, **({} if ends is None else {"ends": ends})}
+        return {name: ops.convert_to_numpy(array) for name, array in arrays.items()}
 
     def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
         """Nats of the right sequence among all: (B,)."""
@@ -226,6 +232,10 @@ class MaximumEntropyMarkovModel(Tagger):
         """What each tag (row) adds to the logits of the next one (column): (L, L)."""
         left, *right = (ops.convert_to_tensor(w) * self.multiplier for w in self.kernels)
         return ops.matmul(left, ops.transpose(right[0])) if right else left
+
+    def constants(self) -> dict[str, Array]:
+        """The transitions."""
+        return {"transitions": ops.convert_to_numpy(self.transitions)}
 
     def loss(self, logits: Tensor, tags: Tensor, valid: Tensor) -> Tensor:
         """Nats of the right tags, the mean of both directions, summed over a text: (B,)."""

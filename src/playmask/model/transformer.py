@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from playmask.errors import BusyError, ConfigError, InputError
+from playmask.errors import TRAINED, BusyError, ConfigError, InputError
 from playmask.model import cache as kv_cache
 from playmask.model.architecture import Architecture
 from playmask.model.block import Stack
@@ -33,11 +33,6 @@ from playmask.model.scene import Attended, Context, Scene
 PREDICT = (
     "Keras' predict loses a model's weights on JAX after one bad input. Call the model with a dict "
     "of arrays, model({'tokens': …}), or use playmask.Predictor for rows of any length."
-)
-
-TRAINED = (
-    "The model is being trained in another thread, and its weights are not whole before that ends; "
-    "wait for `fit`, or use another copy of the model meanwhile (load it once more)."
 )
 
 Memory = tuple[Sites, tuple[kv_cache.KeysValues, ...]]

@@ -10,8 +10,8 @@ import numpy as np
 
 from playmask.errors import ConfigError
 from playmask.pretraining.tokenization import Array
-from playmask.runtime.batches import Batch
 from playmask.runtime.devices import data_parallel
+from playmask.runtime.padding import Batch
 
 Prepare = Callable[[Any, np.random.Generator], Batch]
 

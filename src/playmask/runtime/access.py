@@ -11,13 +11,13 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-import keras
-
-from playmask.errors import BusyError
+from playmask.errors import TRAINED, BusyError
 from playmask.model.forks import check_process
-from playmask.model.transformer import TRAINED, Transformer
+
+if TYPE_CHECKING:
+    import keras
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +30,7 @@ INSIDE = (
 class Writer:
     """One that has claimed weights; lasts: who comes meanwhile is refused, not kept waiting."""
 
-    def __init__(self, model: keras.Model, *, lasts: bool) -> None:
+    def __init__(self, model: "keras.Model", *, lasts: bool) -> None:
         self.model, self.lasts = model, lasts
         self.writes = False  # it still waits for readers
 
@@ -62,19 +62,27 @@ _WEIGHTS: "weakref.WeakKeyDictionary[keras.Model, tuple[Weights, ...]]" = (
 )
 
 
-def weights_of(model: keras.Model) -> tuple[Weights, ...]:
+def weights_of(model: "keras.Model") -> tuple[Weights, ...]:
     """The weights that a model shares with others: of the Transformers in it, or else its own."""
     known = _WEIGHTS.get(model)
     if known is not None:
         return known
-    inside = [each for each in model._flatten_layers() if isinstance(each, Transformer)]
-    others = [each for each in inside if each is not model]
+    others = [each for each in _transformers_in(model) if each is not model]
     if others:
         several = tuple(each for other in others for each in weights_of(other))
     else:
         several = (Weights(),)
     with Weights.changed:
         return _WEIGHTS.setdefault(model, several)
+
+
+def _transformers_in(model: Any) -> list["keras.Model"]:
+    """The Transformers among a model's layers, of which a network that was exported has none."""
+    if not hasattr(model, "_flatten_layers"):
+        return []
+    from playmask.model.transformer import Transformer
+
+    return [each for each in model._flatten_layers() if isinstance(each, Transformer)]
 
 
 class reading:  # a context manager as a class: it costs half of one as a generator
@@ -147,7 +155,7 @@ def _bring_back(weights: Sequence[Weights]) -> None:
 
 
 @contextmanager
-def writing(model: keras.Model, *, lasts: bool = False) -> Iterator[None]:
+def writing(model: "keras.Model", *, lasts: bool = False) -> Iterator[None]:
     """Have a model's weights alone, to change them: when the predictions that run are done.
 
     lasts: whether others are refused meanwhile, as by a training, and not kept waiting
@@ -190,7 +198,9 @@ def _may_claim(weights: Sequence[Weights]) -> bool:
 class Networked(Protocol):
     """Something around a network, whose weights it uses."""
 
-    network: keras.Model
+    @property
+    def network(self) -> Any:
+        """A network of Keras', or one that was exported."""
 
 
 def one_state(method: F) -> F:

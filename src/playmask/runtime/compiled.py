@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
-from playmask.errors import BusyError, ConfigError
-from playmask.model.transformer import TRAINED
+from playmask.errors import TRAINED, BusyError, ConfigError
 from playmask.runtime.access import reading, weights_of
 from playmask.runtime.host_copies import split_between_processes, whole_sharding
 from playmask.runtime.peer_processes import agree

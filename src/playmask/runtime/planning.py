@@ -54,10 +54,12 @@ def plan_batches(
 
     sizes: each row's length; lengths: the ascending buckets that always may be used; known: others
     that may be, since they have been used before; price: the tokens of padding that any further
-    length must save
+    length must save; 0: shapes cost nothing, and each batch is as long as its longest row
     """
     numbers = np.asarray(sizes, np.int64)
     order = np.argsort(-numbers, kind="stable")
+    if not price:
+        return _exact(numbers, order, tokens)
     chosen = choose_lengths(numbers, lengths, known=known, price=price)
     batches = []
     for length, group in _groups(numbers, order, chosen):
@@ -66,6 +68,18 @@ def plan_batches(
             size = _rows(len(group) - start, max(1, tokens // length))
             batches.append(PlannedBatch(group[start : start + size], size, length))
             start += size
+    return batches
+
+
+def _exact(numbers: np.ndarray, order: np.ndarray, tokens: int) -> list[PlannedBatch]:
+    """Batches of rows in order, none of them filled up."""
+    batches: list[PlannedBatch] = []
+    start = 0
+    while start < len(order):
+        longest = int(numbers[order[start]])
+        rows = order[start : start + max(1, tokens // longest)]
+        batches.append(PlannedBatch(rows, len(rows), longest))
+        start += len(rows)
     return batches
 
 

@@ -1,25 +1,20 @@
 """Batched inference: inputs checked first, lengths bucketed, compiled, thread-safe."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from playmask.errors import NotFiniteError
-from playmask.model.inputs import check_inputs
-from playmask.model.transformer import Transformer
 from playmask.runtime.access import reading
-from playmask.runtime.batches import buckets
-from playmask.runtime.compiled import Compiled
-from playmask.runtime.peer_processes import processes
-from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches, price_of
+from playmask.runtime.engine import Engine
+from playmask.runtime.padding import buckets
+from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches
 from playmask.runtime.row_inputs import (
     CONTEXT,
     MEMORY,
     READ,
     TARGET,
-    Bounds,
     CheckedRow,
     InputRow,
     check_row,
@@ -27,22 +22,22 @@ from playmask.runtime.row_inputs import (
 )
 from playmask.runtime.threads import FifoSemaphore, ordered_map
 
-Output = dict[str, np.ndarray]
+if TYPE_CHECKING:
+    import keras
 
-AT_ONCE = {"jax": 2}.get(keras.backend.backend(), 1)
-"""How many batches run at once. Each uses all cores for large products and one for much else, so
-that two fill each other's gaps; PyTorch gives each thread as many more as there are cores."""
+Output = dict[str, np.ndarray]
 
 
 class Predictor:
     """Batched inference over rows of any length; returns one output per row, in their order.
 
-    function: (inputs: dict of (B, …)) -> dict of (B, …) (default: the model itself); limits: for
-    each input the number its integers must stay below, such as {"tokens": vocabulary}, where it is
-    not that of the architecture; maximum: the longest row; tokens: about how many a batch has,
-    padding included; per_token: the outputs that have one value for each token, whose padding is
-    cut off. A row has any of the model's INPUTS but the cache, as one row of a batch. All is padded
-    with 0; "valid" and its like tell the model what is padding.
+    model: a model of Keras', or an `Engine` that runs anything else; function: of such a model,
+    (inputs: dict of (B, …)) -> dict of (B, …) (default: the model itself); limits: for each input
+    the number its integers must stay below, such as {"tokens": vocabulary}, where it is not that of
+    the architecture; maximum: the longest row; tokens: about how many a batch has, padding
+    included; per_token: the outputs that have one value for each token, whose padding is cut off. A
+    row has any of the model's INPUTS but the cache, as one row of a batch. All is padded with 0;
+    "valid" and its like tell the model what is padding.
     Shapes: row {name: (T), (T, …), (C) …} -> {name: (…), or (T, …) where per_token}
     Raises: InputError naming the row, before anything runs; NotFiniteError for outputs that are no
             numbers; BusyError where another thread trains the model
@@ -58,7 +53,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: "keras.Model | Engine",
         *,
         limits: Mapping[str, int] | None = None,
         maximum: int = 512,
@@ -66,29 +61,19 @@ class Predictor:
         per_token: Collection[str] = (),
         function: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
-        transformer = getattr(model, "transformer", model)
-        architecture = getattr(transformer, "architecture", None)
-        whole = isinstance(model, Transformer) and function is None
-        self._checked = architecture if whole else None  # what else the inputs must go with
-        self._bounds = Bounds.of(architecture, limits or {})
-        self.limits = self._bounds.limits
+        self.engine = engine = _engine_of(model, function, limits)
+        self.limits = engine.bounds.limits
         self.per_token = frozenset(per_token)
         self.lengths = buckets(maximum)
         self.tokens = tokens
-        others = buckets(1 << 20, smallest=4)
-        targets = buckets(self._bounds.limits.get("target_positions", 1 << 20))
-        self._lengths = {TARGET: targets, CONTEXT: others, MEMORY: others, READ: others}
+        self._lengths = _other_lengths(self.limits) if engine.price else {}
         self._known: set[int] = set()  # lengths that were used before
-        # Several processes must run their collectives in the same order.
-        self.at_once = AT_ONCE if processes() == 1 else 1
-        self._slots = FifoSemaphore(self.at_once)
-        self.price = price_of(model.count_params())  # math.inf: no further shape is compiled
-        self._run = Compiled(model, function or (lambda inputs: model(inputs, training=False)))
+        self._slots = FifoSemaphore(engine.at_once)
 
     @property
     def traces(self) -> int:
         """How many shapes were compiled so far."""
-        return self._run.traces
+        return self.engine.traces
 
     def __call__(self, rows: Sequence[InputRow]) -> list[Output]:
         """Run all rows, those of about one length together."""
@@ -99,14 +84,14 @@ class Predictor:
             self.lengths,
             known=self._known,
             tokens=self.tokens,
-            price=self.price,
+            price=self.engine.price,
         )
 
         def run(batch: PlannedBatch) -> Output:
             return self._batch([checked[i] for i in batch.rows], batch)
 
-        with reading(self._run.weights):
-            both = zip(batches, ordered_map(run, batches, self.at_once), strict=True)
+        with reading(self.engine.weights):
+            both = zip(batches, ordered_map(run, batches, self.engine.at_once), strict=True)
             for batch, outputs in both:
                 self._known.add(batch.length)
                 finite = all(map(_finite, outputs.values()))
@@ -121,10 +106,9 @@ class Predictor:
         checked: list[CheckedRow] = []
         for i, row in enumerate(rows):
             first = checked[0] if checked else None
-            checked.append(check_row(i, row, first, self._bounds, self.lengths[-1]))
-        if checked and self._checked is not None:
-            inputs = {name: array[None] for name, array in checked[0].arrays.items()}
-            check_inputs(inputs, self._checked)
+            checked.append(check_row(i, row, first, self.engine.bounds, self.lengths[-1]))
+        if checked:
+            self.engine.check({name: array[None] for name, array in checked[0].arrays.items()})
         return checked
 
     def _batch(self, rows: list[CheckedRow], batch: PlannedBatch) -> Output:
@@ -132,8 +116,7 @@ class Predictor:
         padded = [*rows, *[rows[0]] * (batch.size - len(rows))]
         inputs = stacked(padded, batch.length, self._lengths)
         with self._slots.slot():
-            outputs = self._run.run(inputs)
-            return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+            return self.engine(inputs)
 
     def _row(self, outputs: Output, place: int, row: CheckedRow) -> Output:
         """One row's outputs, without the padding of its batch."""
@@ -141,6 +124,26 @@ class Predictor:
             name: value[place, : row.count(name)] if name in self.per_token else value[place]
             for name, value in outputs.items()
         }
+
+
+def _engine_of(
+    model: "keras.Model | Engine",
+    function: Callable[[dict[str, Any]], dict[str, Any]] | None,
+    limits: Mapping[str, int] | None,
+) -> Engine:
+    """What runs a model; an engine is one already."""
+    if isinstance(model, Engine):
+        return model
+    from playmask.runtime.network_engine import NetworkEngine
+
+    return NetworkEngine(model, function, limits)
+
+
+def _other_lengths(limits: Mapping[str, int]) -> dict[str, Sequence[int]]:
+    """The buckets of all axes but the text's."""
+    others = buckets(1 << 20, smallest=4)
+    targets = buckets(limits.get("target_positions", 1 << 20))
+    return {TARGET: targets, CONTEXT: others, MEMORY: others, READ: others}
 
 
 def _finite(value: Any) -> bool:

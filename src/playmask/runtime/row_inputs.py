@@ -1,14 +1,16 @@
 """What a row may have for each input of a model, and how rows become a padded batch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from playmask.errors import InputError, nearest
-from playmask.model.architecture import Architecture
-from playmask.runtime.batches import bucket
+from playmask.runtime.padding import bucket
+
+if TYPE_CHECKING:
+    from playmask.model.architecture import Architecture
 
 Array = npt.NDArray[Any]
 InputRow = Mapping[str, Any]
@@ -67,7 +69,7 @@ class Bounds(NamedTuple):
     widths: Mapping[str, int]
 
     @classmethod
-    def of(cls, architecture: Architecture | None, limits: Mapping[str, int]) -> "Bounds":
+    def of(cls, architecture: "Architecture | None", limits: Mapping[str, int]) -> "Bounds":
         """Those of an architecture, where there is one, and further limits, which go first."""
         if architecture is None:
             return cls(dict(limits), {})
@@ -202,14 +204,16 @@ def _check_values(i: int, name: str, array: Array, row: CheckedRow, bounds: Boun
 def stacked(
     rows: Sequence[CheckedRow], length: int, lengths: Mapping[str, Sequence[int]]
 ) -> dict[str, Array]:
-    """Pad rows to one batch; length: that of all rows; lengths: what other axes are padded to.
+    """Pad rows to one batch; length: that of all rows; lengths: the buckets of other axes.
+
+    An axis without buckets is as long as in the longest row.
 
     Shapes: {name: (…)} each -> {name: (B, …)}, and of each padded axis what is no padding
     """
     sizes = {axis: np.array([row.sizes[axis] for row in rows]) for axis in rows[0].sizes}
     own = TEXT if TEXT in sizes else TARGET
     room = {
-        axis: length if axis == own else bucket(int(each.max()), lengths[axis])
+        axis: length if axis == own else _room(int(each.max()), lengths.get(axis))
         for axis, each in sizes.items()
     }
     inputs = {
@@ -221,6 +225,10 @@ def stacked(
             there = np.arange(room[axis]) < sizes[axis][:, None]
             inputs[name] = there & inputs[name] if name in inputs else there
     return inputs
+
+
+def _room(size: int, lengths: Sequence[int] | None) -> int:
+    return size if lengths is None else bucket(size, lengths)
 
 
 def _padded(arrays: Sequence[Array], known: RowInput, room: Mapping[str, int]) -> Array:

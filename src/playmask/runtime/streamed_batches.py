@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from playmask.errors import DataError
-from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.batches import Batches
+from playmask.runtime.padding import Batch
 
 GROUP = 32  # batches whose rows are sorted by length together
 

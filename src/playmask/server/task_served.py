@@ -113,7 +113,7 @@ class ServedTask:
             for size in row_sizes(max(1, predictors[0].tokens // length)):
                 self.predict([row] * size, schema)
         for predictor in predictors:
-            predictor.price = math.inf
+            predictor.engine.price = math.inf  # no further shape is compiled
 
     def _needs_schema(self) -> bool:
         return isinstance(self.task, UniversalExtractor) and not self.task.settings.schema

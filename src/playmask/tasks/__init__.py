@@ -20,6 +20,7 @@ _HOME = {
     "SentenceIndex": "playmask.tasks.similarity.index",
     "Task": "playmask.tasks.task",
     "cross_validate": "playmask.tasks.cross_validation",
+    "load_exported": "playmask.tasks.exported",
     "load_task": "playmask.tasks.loading",
     "mine_negatives": "playmask.tasks.similarity.mining",
 }

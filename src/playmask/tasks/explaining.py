@@ -1,35 +1,19 @@
 """What an explanation asks of a task: a text as it reads it, and the answer that is explained."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.model.masks import Tensor
-from playmask.runtime.batches import Row
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.gradients import value_and_gradient
+from playmask.runtime.padding import Row
 from playmask.runtime.predictor import Predictor
+from playmask.tasks.question import Question
 from playmask.tokenizers import Tokenizer
-
-
-class Question(NamedTuple):
-    """A text's inputs, what its tokens stand for, and which answer is explained.
-
-    row: lists of T; offsets, sources: of the tokens, as of an Encoding; read: how many characters
-    of each text the task reads; targets: arrays that `Task.score` takes besides the outputs;
-    also: inputs that have no entry for each token, (1, …)
-    """
-
-    row: Row
-    offsets: Sequence[tuple[int, int]]
-    sources: Sequence[int]
-    read: Sequence[int]
-    answer: str
-    targets: tuple[Any, ...]
-    also: dict[str, np.ndarray] = {}  # noqa: RUF012
 
 
 class Explained(Protocol):
@@ -65,6 +49,11 @@ def slopes_of(task: Explained) -> Compiled:
         return task.score(outputs, *targets)
 
     return value_and_gradient(task.network, score)
+
+
+def score_of(scores: dict[str, Tensor], number: Tensor) -> Tensor:
+    """The score of an answer by its number: (B,)."""
+    return keras.ops.take(keras.ops.stack([*scores.values()], 1), number, axis=1)
 
 
 def among_few(task: Explained, texts: Sequence[str], answer: str | None) -> Question:
@@ -105,12 +94,3 @@ def among_few(task: Explained, texts: Sequence[str], answer: str | None) -> Ques
 def _end(encoding: Any, source: int) -> int:
     both = zip(encoding.offsets, encoding.sources, strict=True)
     return max((span[1] for span, of in both if of == source), default=0)
-
-
-def one_text(texts: Sequence[str], task: str) -> str:
-    """The text, of a task that takes one at a time."""
-    if len(texts) != 1:
-        raise InputError(f"A task {task!r} reads one text, not a pair.")
-    if not texts[0].strip():
-        raise InputError("The text has no tokens; there is nothing to explain.")
-    return texts[0]

@@ -34,13 +34,15 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
 from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks.ensemble import is_ensemble, load_ensemble
+from playmask.tasks.exported import is_exported, load_exported
 from playmask.tasks.network import check_tokenizer
 from playmask.tasks.no_tokenizer import NoTokenizer
 from playmask.tasks.published import heads_beside, published_model, settings_of
 from playmask.tasks.registry import task_class
-from playmask.tasks.saving import TASK, check_weights, read_settings
+from playmask.tasks.saving import check_weights
 from playmask.tasks.similarity.published_encoder import lists_encoder, stored_encoder
 from playmask.tasks.stored_task import StoredTask
+from playmask.tasks.task_json import TASK, read_settings
 from playmask.tasks.trained_heads import load_trained
 from playmask.tokenizers import Tokenizer
 
@@ -57,7 +59,7 @@ def load_task(
 ) -> Any:
     """Load a task of any kind: one that was saved, or a published model that has its head.
 
-    path: the directory of a task, or of an `Ensemble`, or a model of Hugging Face's classes
+    path: the directory of a task, saved or exported, or of an `Ensemble`, or a model of the classes
     …ForSequenceClassification, …ForTokenClassification or …ForQuestionAnswering, or an encoder of
     sentence-transformers (modules.json), also by its name on the hub; or what a script of
     bert4keras left behind (best_model.weights), with `task` and these options: the task's settings,
@@ -81,6 +83,9 @@ def load_task(
     place = Path(path)
     if is_ensemble(place):
         return load_ensemble(place, partial(load_task, task=task, dtype=dtype, copy=copy))
+    if is_exported(place):
+        _refuse_changes(place, {"task": task, "tokenizer": tokenizer, "dtype": dtype, **options})
+        return load_exported(place)
     source = _elsewhere(place, options)
     if source is not None and source.container == KERAS:
         options |= {"dtype": dtype, "copy": copy}
@@ -104,6 +109,13 @@ def load_task(
     result = kind(network, stored.tokenizer, stored.settings)
     result.training = stored.training
     return result
+
+
+def _refuse_changes(path: Path, changes: Mapping[str, Any]) -> None:
+    """Refuse what an exported task cannot be loaded with."""
+    chosen = next((name for name, value in changes.items() if value is not None), None)
+    if chosen is not None:
+        raise ConfigError(f"{path} holds an exported task, as it is; leave {chosen}= out.")
 
 
 def _elsewhere(path: Path, options: Mapping[str, Any]) -> Source | None:

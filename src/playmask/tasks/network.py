@@ -1,18 +1,18 @@
-"""What a task's network is, what it learns from, and the model it is put on."""
+"""What a task's network is, and the model it is put on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy.typing as npt
+from typing import Any
 
 from playmask.checkpoints.tokenizer_beside import why_no_tokenizer
 from playmask.errors import ConfigError, InputError
 from playmask.model.architecture import Architecture
 from playmask.model.keras_files import WholeFiles
 from playmask.model.transformer import PREDICT, Transformer
-from playmask.runtime.batches import Row
+from playmask.runtime.engine import Array
+from playmask.runtime.network_engine import NetworkEngine
 from playmask.runtime.train.hooks import OpenStep
+from playmask.tasks.selection import WHOLE, Selection
 from playmask.tokenizers import Tokenizer
 
 
@@ -26,20 +26,36 @@ class TaskNetwork(WholeFiles, OpenStep):
     def build(self, shape: Any = None) -> None:
         """Create the task's own weights, where it has any."""
 
+    @property
+    def takes(self) -> dict[str, int]:
+        """The inputs of a row, and what their integers stay below."""
+        a = self.transformer.architecture
+        segments = {} if a.segments == "tokens" else {"segments": a.segment_ids}
+        return {"tokens": a.vocabulary, **segments}
+
+    @property
+    def positions(self) -> int | None:
+        """How many tokens a row may have; None: any number."""
+        limit: int | None = self.transformer.architecture.limit
+        return limit
+
+    def constants(self) -> dict[str, Array]:
+        """Numbers that answers are read with, besides the outputs; here none."""
+        return {}
+
+    def engine(self, limits: Mapping[str, int], selection: Selection = WHOLE) -> NetworkEngine:
+        """What runs batches of it, and keeps what a selection says."""
+        on_device = selection.on_device
+        return NetworkEngine(self, on_device and on_device(self), limits)
+
+    def exported(self, inputs: dict[str, Any]) -> Mapping[str, Any]:
+        """What an exported network returns: the scores that answers are read from."""
+        scores: Mapping[str, Any] = self(inputs, training=False)
+        return scores
+
     def predict(self, *arguments: Any, **options: Any) -> Any:
         """Refused, as a Transformer's."""
         raise InputError(PREDICT)
-
-
-class Encoded(NamedTuple):
-    """The network's inputs for some examples, and what it should answer to each: the targets.
-
-    examples: the number of the example that each row is of; None = each has one row
-    """
-
-    rows: Sequence[Row]
-    targets: npt.NDArray[Any]
-    examples: Sequence[int] | None = None
 
 
 def open_model(

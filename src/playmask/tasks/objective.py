@@ -5,7 +5,7 @@ counts nowhere.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -21,21 +21,11 @@ from playmask.labelling.divergences import divergence_of
 from playmask.runtime.train.hooks import OpenStep, StepHook
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.step import Diverging, Learnt
+from playmask.tasks.loss_changes import LossChanges, Targets
 
 MEAN = "mean_with_sample_weight"
 Array = npt.NDArray[Any]
-Targets = Literal["classes", "labels", "tags", "tokens", "other"]
-"""What is learnt: one class of several, labels each by itself, a class for each token, the tokens
-that are written, or something else, whose loss no option changes."""
 BALANCED = "balanced"
-
-
-class LossChanges(NamedTuple):
-    """What changes a cross-entropy; weights: of the classes, in the order of the logits."""
-
-    focal: float = 0.0
-    smoothing: float = 0.0
-    weights: tuple[float, ...] = ()
 
 
 class Objective(NamedTuple):

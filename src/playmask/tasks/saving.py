@@ -14,20 +14,16 @@ from playmask.checkpoints.load import architecture as architecture_of
 from playmask.checkpoints.load import load
 from playmask.checkpoints.save import check_can_be_saved, describe
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
-from playmask.errors import CheckpointError, ConfigError, nearest
-from playmask.files import read_json, write_json
+from playmask.errors import CheckpointError, ConfigError
+from playmask.files import write_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import committing, recover
-from playmask.model.recipes import from_json, to_json
+from playmask.model.recipes import to_json
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.adapters import FILES, assign, attached, merged_kernels
-from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.weight_names import all_weights
-from playmask.tasks.registry import SETTINGS
-from playmask.tasks.settings import TaskSettings
+from playmask.tasks.task_json import TASK, described
 from playmask.tokenizers import Tokenizer
-
-TASK, FORMAT = "task.json", 2
 
 
 def arrays_of(network: keras.Model) -> dict[str, np.ndarray]:
@@ -137,7 +133,7 @@ def save_task(task: Saved, directory: str | Path) -> Path:
         )
     directory = Path(directory)
     with committing(directory, FILES) as staging:
-        write_json(staging / TASK, _described(task))
+        write_json(staging / TASK, described(task))
         write_json(staging / ARCHITECTURE, describe(task.transformer))
         task.tokenizer.save(staging)
         _write_weights(staging, task.network)
@@ -152,38 +148,3 @@ def refuse_task_in(directory: Path) -> None:
             f"{directory} already holds a task ({TASK}), which would be found first; give another "
             "directory."
         )
-
-
-def _described(task: Saved) -> dict[str, Any]:
-    """What task.json holds: the task, its settings, and how it was trained last."""
-    training = {} if task.training is None else {"training": to_json(task.training)}
-    return {"format": FORMAT, "task": task.name, "settings": to_json(task.settings), **training}
-
-
-def read_settings(directory: Path) -> tuple[TaskSettings, TrainingOptions | None]:
-    """The settings of the task that a directory holds, and its last training's options or None.
-
-    Raises: CheckpointError where there is no task, or one of another format
-    """
-    recover(directory)
-    path = directory / TASK
-    if not path.is_file():
-        raise CheckpointError(f"There is no task in {directory}: it has no {TASK}.")
-    saved = read_json(path)
-    name, number = str(saved.get("task")), saved.get("format")
-    if number != FORMAT:
-        raise CheckpointError(
-            f"{path} holds a task {name!r} of format {number!r}; this playmask reads format "
-            f"{FORMAT}."
-        )
-    if name not in SETTINGS:
-        raise CheckpointError(f"{path} holds a task {name!r}.{nearest(name, SETTINGS)}")
-    try:
-        settings, training = (from_json(saved.get(key)) for key in ("settings", "training"))
-    except (ConfigError, TypeError) as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    if not isinstance(settings, SETTINGS[name]):
-        raise CheckpointError(f"{path}: The settings are {settings!r:.60}, not those of {name!r}.")
-    if training is not None and not isinstance(training, TrainingOptions):
-        raise CheckpointError(f"{path}: `training` is {training!r:.60}, not TrainingOptions.")
-    return settings, training

@@ -4,33 +4,36 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
-import keras
 import numpy as np
 
 from playmask.data.examples import Examples
 from playmask.data.gathering import read_checked
 from playmask.data.inputs import is_table, read_table
 from playmask.errors import ConfigError
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
 from playmask.runtime.access import one_state, writing
-from playmask.runtime.batches import Batch, Batches, Row
-from playmask.runtime.compiled import Compiled
+from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
 from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.explaining import Question, among_few, slopes_of
-from playmask.tasks.network import Encoded, open_model
-from playmask.tasks.objective import LossChanges, Objective
-from playmask.tasks.pickling import reduced
-from playmask.tasks.publishing import save_as
+from playmask.tasks import on_demand
+from playmask.tasks.encoded import Encoded
+from playmask.tasks.loss_changes import LossChanges
+from playmask.tasks.question import Question
 from playmask.tasks.reports import ClassReport, rule_of
-from playmask.tasks.saving import assign_weights, load_reader, save_weights
+from playmask.tasks.selection import WHOLE, Network, Selection, predictor_of
 from playmask.tasks.settings import TaskSettings
-from playmask.tasks.teaching import taught
-from playmask.tasks.training import batches_of, fit_task
 from playmask.tokenizers import Encoding, Tokenizer
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.runtime.batches import Batches
+    from playmask.runtime.compiled import Compiled
+    from playmask.tasks.network import TaskNetwork
+    from playmask.tasks.objective import Objective
 
 S = TypeVar("S", bound=TaskSettings)
 Columns = Sequence[str] | None
@@ -41,7 +44,8 @@ class Task(ABC, Generic[S]):
     """A network around a Transformer, its tokenizer, and the settings that made them.
 
     A task says how files become examples, how these become rows and targets, by which losses it
-    learns, and how outputs are read; training, saving and running are the same for all.
+    learns, and how outputs are read; training, saving and running are the same for all. What
+    needs Keras is imported when it is used: an exported task answers without (`exported.py`).
     """
 
     settings_class: type[S]
@@ -51,8 +55,8 @@ class Task(ABC, Generic[S]):
     best: ClassVar[str | None] = None  # of `evaluate`, highest in the best epoch; None: lowest loss
     fresh: ClassVar[Mapping[str, Any]] = {}  # changes of the architecture of a small new model
     dialects: ClassVar[Mapping[str, Any]] = {"playmask": "playmask.tasks.saving:save_task"}
+    selection: Selection = WHOLE  # of the network's outputs, what `predict` reads
     submission: ClassVar[Callable[..., None] | None] = None  # writes answers as a competition does
-    __reduce__ = reduced
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Whatever a task's answers take, they read one state of its weights."""
@@ -60,19 +64,22 @@ class Task(ABC, Generic[S]):
         for name in {"predict", "evaluate"} & vars(cls).keys():
             setattr(cls, name, one_state(vars(cls)[name]))
 
-    def __init__(self, network: keras.Model, tokenizer: Tokenizer, settings: S) -> None:
-        self.network = network
-        self.tokenizer = tokenizer
-        self.settings = settings
+    def __init__(self, network: Network, tokenizer: Tokenizer, settings: S) -> None:
+        self.network: Any = network
+        self.tokenizer, self.settings = tokenizer, settings
         self.training: TrainingOptions | None = None
         self.loss_changes = LossChanges()  # of the training that is compiled for
         self.check_length()
         self.predictor = self.make_predictor()
 
+    def __reduce__(self) -> Any:
+        """Pickled as all that it is, by value."""
+        return on_demand.reduced(self)
+
     @classmethod
     def new(
         cls,
-        model: Transformer | str | Path,
+        model: "Transformer | str | Path",
         *values: Any,
         tokenizer: Tokenizer | None = None,
         **fields: Any,
@@ -87,14 +94,15 @@ class Task(ABC, Generic[S]):
             settings = values[0].change(**fields)
         else:
             settings = cls.settings_class.of(*values, **fields)
-        transformer, tokenizer = open_model(model, tokenizer, partial(cls.open, settings=settings))
+        load = partial(cls.open, settings=settings)
+        transformer, tokenizer = on_demand.open_model(model, tokenizer, load)
         return cls(cls.build_network(transformer, tokenizer, settings), tokenizer, settings)
 
     @classmethod
-    def open(cls, path: str | Path, settings: S | None = None, **options: Any) -> Transformer:
+    def open(cls, path: str | Path, settings: S | None = None, **options: Any) -> "Transformer":
         """Load a pretrained model as the task needs it; options as of `playmask.load`."""
         needed = cls.model_options(settings or cls.settings_class())
-        return load_reader(path, **{**needed, **options})
+        return on_demand.load_reader(path, **{**needed, **options})
 
     # What a task says of itself
 
@@ -106,8 +114,8 @@ class Task(ABC, Generic[S]):
     @classmethod
     @abstractmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: S
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: S
+    ) -> "TaskNetwork":
         """Build the network around a Transformer; its own weights are named "task/…"."""
 
     @classmethod
@@ -162,7 +170,7 @@ class Task(ABC, Generic[S]):
 
     @property
     @abstractmethod
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """The losses that the task learns by."""
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
@@ -182,8 +190,6 @@ class Task(ABC, Generic[S]):
     def report(self, examples: Sequence[Any], answers: Sequence[Any]) -> ClassReport | None:
         """Scores by class, where there are classes."""
         return None
-
-    # Files
 
     def reads_lines(self, path: Path) -> bool:
         """Whether a file holds one text per line; else it is read by `read_inputs`."""
@@ -212,25 +218,22 @@ class Task(ABC, Generic[S]):
         """What stands for the right answer in JSON."""
         return {"target": example.label}
 
-    # Explanations
-
-    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def scores(self, outputs: "dict[str, Tensor]") -> "dict[str, Tensor]":
         """How strongly the outputs speak for each answer, differentiable: (B,); the best wins."""
         raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no answers.")
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
         """How a text, or a pair, is read when an answer is explained; None = the task's own."""
-        return among_few(self, texts, answer)
+        return on_demand.among_few(self, texts, answer)
 
-    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """How strongly the outputs speak for the answer of a question: (B,)."""
-        (number,) = targets
-        return keras.ops.take(keras.ops.stack([*self.scores(outputs).values()], 1), number, axis=1)
+        return on_demand.score_of(self.scores(outputs), *targets)
 
     @cached_property
-    def slopes(self) -> Compiled:
+    def slopes(self) -> "Compiled":
         """The score of an answer and its gradient, see `slopes_of`."""
-        return slopes_of(self)
+        return on_demand.slopes_of(self)
 
     @property
     def name(self) -> str:
@@ -238,27 +241,24 @@ class Task(ABC, Generic[S]):
         return self.settings.task
 
     @property
-    def transformer(self) -> Transformer:
+    def transformer(self) -> "Transformer":
         """The Transformer inside."""
-        return cast(Transformer, self.network.transformer)
+        return cast("Transformer", self.network.transformer)
 
     def check_length(self) -> None:
         """See that rows are not longer than the model has positions."""
-        longest, positions = self.settings.row_length, self.transformer.architecture.limit
+        longest, positions = self.settings.row_length, self.network.positions
         if positions is not None and longest > positions:
             raise ConfigError(f"max_length is {longest}, but the model has {positions} positions.")
 
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What runs the network, or a function of it, on texts."""
-        architecture, maximum = self.transformer.architecture, self.settings.row_length
-        limits = {"tokens": len(self.tokenizer), "segments": architecture.segment_ids}
-        return Predictor(self.network, limits=limits, maximum=maximum, function=function)
+    def make_predictor(self) -> Predictor:
+        """What runs the network on rows, and keeps what the task selects."""
+        return predictor_of(self, self.selection)
 
     def inputs(self, encoding: Encoding) -> Row:
         """Its tokens and their segments, where these are no tokens too."""
-        if self.transformer.architecture.segments == "tokens":
-            return {"tokens": encoding.ids}
-        return {"tokens": encoding.ids, "segments": encoding.segments}
+        also = {"segments": encoding.segments} if "segments" in self.network.takes else {}
+        return {"tokens": encoding.ids, **also}
 
     def read(self, data: Any, *, skip_bad: bool = False, columns: Columns = None) -> Examples[Any]:
         """Read labelled examples from a file, or check those of a sequence, each once.
@@ -295,7 +295,7 @@ class Task(ABC, Generic[S]):
         scores = self.measure(examples, self.answer(examples), metric)
         return {**scores, "examples": len(examples)}
 
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+    def compile(self, optimizer: "keras.optimizers.Optimizer") -> None:
         """Give the network its losses and metrics."""
         self.objective.changed(self.loss_changes).compile(self.network, optimizer)
 
@@ -308,7 +308,7 @@ class Task(ABC, Generic[S]):
         directory: str | Path | None = None,
         resume: bool = False,
         skip_bad: bool = False,
-        callbacks: Iterable[keras.callbacks.Callback] = (),
+        callbacks: "Iterable[keras.callbacks.Callback]" = (),
         verbose: Any = "auto",
         **changes: Any,
     ) -> dict[str, list[float]]:
@@ -325,26 +325,26 @@ class Task(ABC, Generic[S]):
                 where another thread trains it; NotFiniteError for a loss that is not finite; Ctrl-C
         """
         own: Fields = {"directory": directory, "callbacks": [*callbacks], "verbose": verbose}
-        training = taught(self, train_data, options, changes, own["callbacks"])
+        own |= {"resume": resume, "skip_bad": skip_bad}
+        training = on_demand.taught(self, train_data, options, changes, own["callbacks"])
         with training as (data, options), writing(self.network, lasts=True):
-            both = data, validation
-            return fit_task(self, both, options, resume=resume, skip_bad=skip_bad, **own)
+            return on_demand.fit_task(self, (data, validation), options, **own)
 
-    def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> Batches:
+    def batches(self, examples: Sequence[Any], batch_size: int, **options: Any) -> "Batches":
         """Padded batches of examples, as the network learns them; options of `Batches`."""
-        return batches_of(self, examples, batch_size, **options)
+        return on_demand.batches_of(self, examples, batch_size, **options)
 
     @one_state
     def save(self, directory: str | Path, dialect: str = "playmask") -> Path:
         """Save into a directory, as a task of playmask's or as a published class: `save_as`."""
-        return save_as(self, directory, dialect)
+        return on_demand.save_as(self, directory, dialect)
 
     @one_state
     def save_weights(self, directory: Path) -> None:
         """Write the weights of a task that is saved already, whole or not at all."""
-        save_weights(self.network, directory)
+        on_demand.save_weights(self.network, directory)
 
     def load_weights(self, directory: Path) -> None:
         """Take back the weights that were saved, when the predictions that run are done."""
         with writing(self.network):
-            assign_weights(self.network, Path(directory))
+            on_demand.assign_weights(self.network, Path(directory))

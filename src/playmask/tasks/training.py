@@ -23,8 +23,9 @@ from playmask.data.streams import (
 from playmask.errors import ConfigError, DataError
 from playmask.model.transformer import Transformer
 from playmask.runtime.adapters import forget
-from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.batches import Batches
 from playmask.runtime.devices import check_layout, data_parallel
+from playmask.runtime.padding import Batch
 from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
 from playmask.runtime.train.accumulation import Grouping
@@ -33,7 +34,8 @@ from playmask.runtime.train.freezing import freezing
 from playmask.runtime.train.keeping import Trainable
 from playmask.runtime.train.methods import methods_of
 from playmask.runtime.train.options import TrainingOptions
-from playmask.tasks.objective import LossChanges, Objective, counts_of
+from playmask.tasks.loss_changes import LossChanges
+from playmask.tasks.objective import Objective, counts_of
 from playmask.tasks.unlabelled import Reading, join_texts, unlabelled_texts
 from playmask.tasks.writing.replacement import Writing, replaced
 

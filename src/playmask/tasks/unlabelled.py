@@ -10,7 +10,8 @@ import numpy.typing as npt
 from playmask.data.lines import numbered, read_lines
 from playmask.errors import ConfigError, DataError
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Batches, Prepare, Row, bucket, pad
+from playmask.runtime.batches import Batches
+from playmask.runtime.padding import Batch, Prepare, Row, bucket, pad
 from playmask.runtime.streamed_batches import StreamedBatches
 from playmask.runtime.train.step import NUMBER, UNLABELLED
 

@@ -15,7 +15,7 @@ from playmask.runtime.train.backup import HISTORY, finished_epochs, read_history
 from playmask.runtime.train.watching.measures import Measure, best_epoch
 from playmask.runtime.train.watching.step_measures import NORM, RATE
 from playmask.tasks.registry import task_class
-from playmask.tasks.saving import TASK
+from playmask.tasks.task_json import TASK
 
 SILENT = ("log", "log_every")  # options that change no training
 NONE = "–"

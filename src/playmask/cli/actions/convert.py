@@ -21,7 +21,8 @@ from playmask.families import FAMILIES
 from playmask.files.commits import contents
 from playmask.model.transformer import Transformer
 from playmask.tasks.loading import load_task
-from playmask.tasks.saving import TASK, arrays_of
+from playmask.tasks.saving import arrays_of
+from playmask.tasks.task_json import TASK
 from playmask.tokenizers import Tokenizer
 
 DTYPES = ("float32", "bfloat16", "float16")

@@ -14,8 +14,8 @@ from playmask.files.commits import recover
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
 from playmask.generation.generate import TARGETS
 from playmask.tasks.loading import load_task
-from playmask.tasks.saving import TASK
 from playmask.tasks.similarity.encoder import SentenceEncoder
+from playmask.tasks.task_json import TASK
 from playmask.tasks.writing.language_model import ROOM, LanguageModel
 from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.writer import Writer, Written

@@ -20,8 +20,8 @@ from playmask.model.recipes import to_json
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank
 from playmask.tasks.published import published_model, settings_of
-from playmask.tasks.saving import TASK
 from playmask.tasks.similarity.published_encoder import lists_encoder, stored_encoder
+from playmask.tasks.task_json import TASK
 from playmask.tasks.trained_heads import choices, layers_of_head
 
 KINDS = {

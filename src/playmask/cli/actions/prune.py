@@ -17,8 +17,8 @@ from playmask.files.commits import contents
 from playmask.model.recipes import to_json
 from playmask.model.transformer import Transformer
 from playmask.tasks.loading import load_task
-from playmask.tasks.saving import TASK
 from playmask.tasks.shorter import keep_blocks, keep_tokens
+from playmask.tasks.task_json import TASK
 from playmask.tokenizers import Tokenizer
 from playmask.tokenizers.prune import occurring
 

@@ -17,8 +17,8 @@ from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.watching.logs import FOLDER as LOG_FOLDER
 from playmask.runtime.train.watching.table_log import EPOCHS, STEPS, read_table
 from playmask.tasks.cross_validation import RECORD
-from playmask.tasks.saving import TASK, read_settings
 from playmask.tasks.settings import TaskSettings
+from playmask.tasks.task_json import TASK, read_settings
 
 R = TypeVar("R", bound=Recipe)
 

@@ -12,7 +12,7 @@ from playmask.files.commits import contents
 from playmask.runtime.train.backup import HISTORY
 from playmask.runtime.train.watching.logs import FOLDER as LOGS
 from playmask.runtime.train.watching.trackers import package
-from playmask.tasks.saving import TASK
+from playmask.tasks.task_json import TASK
 
 PLAN, JOURNAL, FOLDERS = "search.json", "journal.log", "trials"
 BEST, NEXT, BEFORE = "best", "best.next", "best.before"

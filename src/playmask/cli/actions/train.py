@@ -38,9 +38,9 @@ from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_
 from playmask.runtime.train.watching.step_measures import NORM, RATE
 from playmask.tasks.loading import load_task
 from playmask.tasks.registry import task_class
-from playmask.tasks.saving import TASK, read_settings
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task import Task
+from playmask.tasks.task_json import TASK, read_settings
 from playmask.tasks.teaching import answered
 from playmask.tasks.training import limited, measured, stream_of
 

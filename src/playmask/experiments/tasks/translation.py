@@ -12,7 +12,7 @@ from playmask.experiments.plan import Desk, Outcome, Sizes, Task, Trial, sized
 from playmask.generation import generate
 from playmask.model.architecture import Decoder
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import pad as padded
+from playmask.runtime.padding import pad as padded
 from playmask.tokenizers import Tokenizer
 
 Pairs = Sequence[tuple[str, str]]

@@ -15,8 +15,8 @@ import numpy as np
 from playmask.errors import ConfigError, InputError, nearest
 from playmask.inspection.explain.explanation import Explanation
 from playmask.runtime.access import reading, weights_of
-from playmask.runtime.batches import bucket, pad
-from playmask.tasks.explaining import Question
+from playmask.runtime.padding import bucket, pad
+from playmask.tasks.question import Question
 from playmask.tasks.task import Task
 
 BASELINES = ("mask", "unk", "pad", "zero")  # the first there is

@@ -16,7 +16,7 @@ from playmask.pretraining.network import PackedNetwork
 from playmask.pretraining.objectives.masked import ChoosingObjective
 from playmask.pretraining.packing import PackedRows
 from playmask.pretraining.settings import ElectraSettings
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.objective import Objective, accuracy, binary_crossentropy, crossentropy
 
 GENERATOR = "generator"  # the folder it is saved in

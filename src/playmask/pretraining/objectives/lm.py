@@ -5,7 +5,7 @@ import numpy as np
 from playmask.pretraining.objectives.objective import PretrainingObjective
 from playmask.pretraining.packing import PackedRows
 from playmask.pretraining.settings import LmSettings
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.writing.tokens import following
 from playmask.tokenizers.encoding import Frame
 

@@ -10,10 +10,10 @@ from playmask.pretraining.objectives.masked import ChoosingObjective
 from playmask.pretraining.objectives.sentences import PLACES, with_halves
 from playmask.pretraining.packing import PackedRows
 from playmask.pretraining.settings import MlmSettings
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.writing.mask_fill import corrupted
-from playmask.tasks.writing.tokens import token_objective
+from playmask.tasks.writing.token_network import token_objective
 from playmask.tokenizers.encoding import Frame
 
 

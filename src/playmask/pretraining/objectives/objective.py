@@ -12,9 +12,9 @@ from playmask.model.transformer import Transformer
 from playmask.pretraining.network import PackedNetwork, check_packs
 from playmask.pretraining.packing import PackedBatches
 from playmask.pretraining.settings import PretrainingSettings
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.objective import Objective
-from playmask.tasks.writing.tokens import token_objective
+from playmask.tasks.writing.token_network import token_objective
 from playmask.tokenizers import Tokenizer
 from playmask.tokenizers.encoding import Frame
 

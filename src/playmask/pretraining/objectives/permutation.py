@@ -11,7 +11,7 @@ from playmask.pretraining.network import PackedNetwork, apart, numbered
 from playmask.pretraining.objectives.masked import ChoosingObjective
 from playmask.pretraining.packing import PackedRows
 from playmask.pretraining.settings import PermutationSettings
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 
 RANKS = "ranks"  # (B, T): when each token comes
 

@@ -11,7 +11,7 @@ from playmask.model.transformer import Transformer
 from playmask.pretraining.objectives.objective import PretrainingObjective
 from playmask.pretraining.pairs import PairBatches, PairedRows, half_of
 from playmask.pretraining.settings import SimbertSettings
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.writing.tokens import chosen, following

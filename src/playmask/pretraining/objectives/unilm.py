@@ -6,7 +6,7 @@ from playmask.pretraining.objectives.masked import ChoosingObjective
 from playmask.pretraining.packing import PackedRows
 from playmask.pretraining.settings import UnilmSettings
 from playmask.pretraining.tokenization import Array
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.writing.mask_fill import corrupted
 
 FULL, LEFT_TO_RIGHT, RIGHT_TO_LEFT, SOURCE_TO_TARGET = range(4)

@@ -8,7 +8,8 @@ import numpy as np
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.batches import Batches
+from playmask.runtime.padding import Batch
 from playmask.runtime.train.hooks import OpenStep
 from playmask.runtime.train.options import TrainingOptions
 

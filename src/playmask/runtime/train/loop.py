@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from playmask.runtime.batches import Batch, Batches
+from playmask.runtime.batches import Batches
+from playmask.runtime.padding import Batch
 from playmask.runtime.peer_processes import own_share
 from playmask.runtime.train.accumulation import GroupedBatches
 from playmask.runtime.train.backup import Position

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from playmask.errors import ConfigError
-from playmask.runtime.batches import Batch
 from playmask.runtime.compiled import for_backend
+from playmask.runtime.padding import Batch
 from playmask.runtime.train.state_files import state_of
 
 SMALL, LARGE = 2, 8  # batch sizes between which a step's memory is taken to be a straight line

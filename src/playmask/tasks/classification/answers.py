@@ -2,16 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 
 from playmask.data.gathering import BadExample, same_label
 from playmask.errors import ConfigError, nearest
-from playmask.labelling.losses import HIDDEN, MultilabelCrossentropy
 from playmask.metrics.classification import (
     class_scores,
     confusion_matrix,
@@ -20,9 +17,14 @@ from playmask.metrics.classification import (
     subset_accuracy,
 )
 from playmask.metrics.items import label_confusions
-from playmask.model.masks import Tensor
-from playmask.tasks.objective import Targets, accuracy, binary_crossentropy, crossentropy
+from playmask.tasks import on_demand
+from playmask.tasks.loss_changes import Targets
 from playmask.tasks.reports import ClassReport
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.masks import Tensor
 
 Array = npt.NDArray[Any]
 DIGITS = 6
@@ -44,6 +46,8 @@ class MultiPrediction(NamedTuple):
 
 class AnswerSpace(ABC):
     """What a task answers with: its logits, its loss, its targets, and how answers are scored.
+
+    Answers are read without Keras; the loss, and what is differentiated, imports it when asked for.
 
     size: the logits of a text; separator: what stands between several labels in a table; kind:
     what is learnt, by which options change the loss; labels: of the logits, where they have some
@@ -73,11 +77,11 @@ class AnswerSpace(ABC):
 
     @property
     @abstractmethod
-    def loss(self) -> keras.losses.Loss:
+    def loss(self) -> "keras.losses.Loss":
         """The loss of the logits."""
 
     @property
-    def training_metrics(self) -> list[keras.metrics.Metric]:
+    def training_metrics(self) -> "list[keras.metrics.Metric]":
         """What is measured of the logits in training."""
         return []
 
@@ -98,7 +102,7 @@ class AnswerSpace(ABC):
         return answer
 
     @abstractmethod
-    def scores(self, logits: Tensor) -> dict[str, Tensor]:
+    def scores(self, logits: "Tensor") -> "dict[str, Tensor]":
         """How strongly logits (B, size) speak for each answer: (B,) each."""
 
     @abstractmethod
@@ -140,14 +144,14 @@ class OneLabel(AnswerSpace):
         return np.array([self.index[label] for label in labels], "int32")
 
     @property
-    def loss(self) -> keras.losses.Loss:
+    def loss(self) -> "keras.losses.Loss":
         """Cross-entropy."""
-        return crossentropy()
+        return on_demand.crossentropy()
 
     @property
-    def training_metrics(self) -> list[keras.metrics.Metric]:
+    def training_metrics(self) -> "list[keras.metrics.Metric]":
         """Accuracy."""
-        return [accuracy()]
+        return [on_demand.accuracy()]
 
     def answers(self, logits: Array) -> list[Prediction]:
         """The label with the highest logit, and the softmax of all."""
@@ -170,11 +174,11 @@ class OneLabel(AnswerSpace):
         """Its label."""
         return answer.label
 
-    def scores(self, logits: Tensor) -> dict[str, Tensor]:
+    def scores(self, logits: "Tensor") -> "dict[str, Tensor]":
         """The log-odds ln(p / (1 - p)) of each label, in nats: the logit against all others."""
-        each = ops.expand_dims(logits, 1)
-        others = ops.where(ops.eye(self.size, dtype="bool"), HIDDEN, each)
-        odds = logits - ops.logsumexp(others, axis=-1)
+        from playmask.labelling.losses import log_odds
+
+        odds = log_odds(logits)
         return {label: odds[:, i] for i, label in enumerate(self.labels)}
 
     def measure(self, answers: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
@@ -231,9 +235,11 @@ class SeveralLabels(AnswerSpace):
         return indicators(labels, self.labels).astype("float32")
 
     @property
-    def loss(self) -> keras.losses.Loss:
+    def loss(self) -> "keras.losses.Loss":
         """The multi-label softmax, or binary cross-entropy."""
-        return binary_crossentropy() if self.binary else MultilabelCrossentropy()
+        from playmask.labelling.losses import MultilabelCrossentropy
+
+        return on_demand.binary_crossentropy() if self.binary else MultilabelCrossentropy()
 
     def answers(self, logits: Array) -> list[MultiPrediction]:
         """The labels with logits above 0, and the logistic function of each."""
@@ -254,7 +260,7 @@ class SeveralLabels(AnswerSpace):
         """Its labels."""
         return answer.labels
 
-    def scores(self, logits: Tensor) -> dict[str, Tensor]:
+    def scores(self, logits: "Tensor") -> "dict[str, Tensor]":
         """The log-odds of each label, in nats."""
         return {label: logits[:, i] for i, label in enumerate(self.labels)}
 

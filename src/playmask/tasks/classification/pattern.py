@@ -3,55 +3,26 @@
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from keras import ops
 
 from playmask.data.examples import Example, Examples
 from playmask.data.gathering import BadExample
 from playmask.data.readers import read_examples
 from playmask.errors import ConfigError
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Row
-from playmask.runtime.predictor import Predictor
+from playmask.runtime.padding import Row
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel
 from playmask.tasks.classification.settings import MASK, PAIR, TEXT, PatternSettings
 from playmask.tasks.classification.text_task import TextTask, learn_labels
-from playmask.tasks.network import TaskNetwork
 from playmask.tasks.task import Columns, Fields
 from playmask.tokenizers import Tokenizer
 
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.classification.pattern_network import PatternNetwork
+
 NAMES = re.compile(r"(\[MASK\]|\{text\}|\{pair\})")
-
-
-class PatternNetwork(TaskNetwork):
-    """A masked language model that scores a few words in the gaps of a row.
-
-    words: the tokens of each label's word, int (labels, gaps)
-    Shapes: inputs as a Transformer's, and "gaps" int (B, T), 1 at each gap
-            -> {"logits": (B, labels)}, log-probabilities of the words, in nats
-    """
-
-    def __init__(self, transformer: Transformer, words: np.ndarray) -> None:
-        super().__init__(transformer)
-        if "mlm" not in transformer.head_names:
-            raise ConfigError("Patterns are filled by a model with heads='mlm'.")
-        self.words = words.astype("int32")
-        self.build(None)
-
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        """Score the words."""
-        inputs = dict(inputs)
-        gaps = inputs.pop("gaps")
-        length, count = ops.shape(gaps)[1], self.words.shape[1]
-        later = ops.arange(length, 0, -1, dtype="int32")  # the first gap has the largest number
-        _, read = ops.top_k(ops.cast(gaps, "int32") * later, count)
-        logits = self.transformer({**inputs, "read": read}, training=training)["logits"]
-        logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)  # (B, gaps, vocabulary)
-        each = [ops.take(logs[:, i], self.words[:, i], axis=-1) for i in range(count)]
-        return {"logits": sum(each[1:], each[0])}
 
 
 class PatternClassifier(TextTask[PatternSettings]):
@@ -87,9 +58,11 @@ class PatternClassifier(TextTask[PatternSettings]):
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: PatternSettings
-    ) -> PatternNetwork:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: PatternSettings
+    ) -> "PatternNetwork":
         """Build the network around a Transformer."""
+        from playmask.tasks.classification.pattern_network import PatternNetwork
+
         a = transformer.architecture
         if a.decoder is not None or a.order != "full":
             raise ConfigError("A pattern is filled by an encoder that sees the text whole.")
@@ -97,12 +70,6 @@ class PatternClassifier(TextTask[PatternSettings]):
             raise ConfigError(f"The tokenizer has no token for gaps, such as {MASK}.")
         OneLabel(settings.labels)  # refuses labels that are no choice
         return PatternNetwork(transformer, _tokens_of_words(tokenizer, settings))
-
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What scores the words in the gaps."""
-        predictor = super().make_predictor(function)
-        predictor.limits["gaps"] = 2
-        return predictor
 
     @classmethod
     def parse(
@@ -165,10 +132,10 @@ class PatternClassifier(TextTask[PatternSettings]):
 
     def _pieces(self) -> list["Piece"]:
         """The pattern in pieces: fixed tokens, the gap, and where texts stand."""
-        pieces = []
+        pieces, gaps = [], len(self.tokenizer.encode(_words(self.settings)[0], special=False))
         for name in re.split(NAMES, self.settings.pattern):
             if name == MASK:
-                pieces.append(Piece(MASK, [self.tokenizer.mask or 0] * self.network.words.shape[1]))
+                pieces.append(Piece(MASK, [self.tokenizer.mask or 0] * gaps))
             elif name in (TEXT, PAIR):
                 pieces.append(Piece(name, []))
             elif name:
@@ -205,9 +172,14 @@ def _fitted(texts: list[list[int]], room: int) -> list[list[int]]:
     return [ids[:size] for ids, size in zip(texts, sizes, strict=True)]
 
 
+def _words(settings: PatternSettings) -> tuple[str, ...]:
+    """The words of the labels, which have equally many tokens."""
+    return settings.words or settings.labels
+
+
 def _tokens_of_words(tokenizer: Tokenizer, settings: PatternSettings) -> np.ndarray:
     """The tokens of each label's word: (labels, gaps)."""
-    words = settings.words or settings.labels
+    words = _words(settings)
     if len(words) != len(settings.labels):
         raise ConfigError(f"There are {len(words)} words for {len(settings.labels)} labels.")
     ids = [tokenizer.encode(word, special=False).ids for word in words]

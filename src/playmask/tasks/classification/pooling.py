@@ -1,12 +1,12 @@
 """How the sites of a text become one vector."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras import ops
 
 from playmask.errors import ConfigError, nearest
-from playmask.labelling.losses import HIDDEN
+from playmask.labelling.candidates import HIDDEN
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
 
@@ -19,11 +19,6 @@ class Pooling(NamedTuple):
 
     pool: Callable[[dict[str, Tensor], Tensor], Tensor]
     widths: int = 1
-
-
-def heads_of(pooling: str) -> Any:
-    """The heads of a model that a pooling needs."""
-    return "pool" if "pooled" in pooling else ()
 
 
 def pooling_of(name: str, transformer: Transformer) -> Pooling:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 
 from playmask.data.examples import Example, Examples
@@ -12,12 +11,16 @@ from playmask.data.gathering import BadExample, check_all
 from playmask.data.readers import read_examples
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
-from playmask.model.masks import Tensor
+from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, numbers_of
 from playmask.tasks.classification.settings import RegressorSettings
 from playmask.tasks.classification.text_task import TextTask
-from playmask.tasks.objective import squared_error
 from playmask.tasks.task import Columns
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.masks import Tensor
 
 
 class Numbers(AnswerSpace):
@@ -41,16 +44,16 @@ class Numbers(AnswerSpace):
         return scaled.astype("float32")
 
     @property
-    def loss(self) -> keras.losses.Loss:
+    def loss(self) -> "keras.losses.Loss":
         """The mean squared error."""
-        return squared_error()
+        return on_demand.squared_error()
 
     def answers(self, logits: Array) -> list[Any]:
         """A number for each text, or a tuple of them."""
         rows = (self.mean + self.deviation * logits).tolist()
         return [row[0] for row in rows] if self.size == 1 else [tuple(row) for row in rows]
 
-    def scores(self, logits: Tensor) -> dict[str, Tensor]:
+    def scores(self, logits: "Tensor") -> "dict[str, Tensor]":
         """The numbers, in the data's units."""
         names = ["score"] if self.size == 1 else [f"score {i}" for i in range(self.size)]
         return {

@@ -19,6 +19,11 @@ POOLING = "How hidden states become one vector:"
 MASK, TEXT, PAIR = "[MASK]", "{text}", "{pair}"  # what a pattern holds
 
 
+def heads_of(pooling: str) -> Any:
+    """The heads of a model that a pooling needs."""
+    return "pool" if "pooled" in pooling else ()
+
+
 class TextSettings(TaskSettings):
     """Settings of tasks that read a text, or a pair of them, in one row.
 

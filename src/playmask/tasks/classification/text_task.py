@@ -3,9 +3,8 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -13,18 +12,20 @@ from playmask.data.examples import Example, Examples, ordered
 from playmask.data.gathering import NUMBER, BadExample
 from playmask.data.inputs import read_table
 from playmask.errors import DataError, InputError
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Row
+from playmask.runtime.padding import Row
+from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import AnswerSpace
-from playmask.tasks.classification.network import ClassifierNetwork
-from playmask.tasks.classification.pooling import heads_of
-from playmask.tasks.classification.settings import TextSettings
-from playmask.tasks.network import Encoded
-from playmask.tasks.objective import Objective
+from playmask.tasks.classification.settings import TextSettings, heads_of
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.network import TaskNetwork
+    from playmask.tasks.objective import Objective
 
 PAIRED = "which give --pair, or a file of two columns, text and pair"
 SEPARATORS = "|,;，；、"  # what may stand between several labels
@@ -59,9 +60,11 @@ class TextTask(Task[T], Generic[T]):
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: T
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: T
+    ) -> "TaskNetwork":
         """Build the network around a Transformer: a logit for each that the answers need."""
+        from playmask.tasks.classification.network import ClassifierNetwork
+
         size = cls.space_of(settings).size
         vector = settings.pooling, settings.dropout, settings.transform
         return ClassifierNetwork(transformer, size, *vector)
@@ -143,17 +146,17 @@ class TextTask(Task[T], Generic[T]):
         return Encoded(self.rows(examples), targets)
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """The loss and the metrics of the answers."""
         metrics = self.space.training_metrics
-        return Objective(
+        return on_demand.Objective(
             {"logits": self.space.loss},
             metrics={"logits": metrics} if metrics else {},
             targets=self.space.kind,
             classes=self.space.labels,
         )
 
-    def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def scores(self, outputs: "dict[str, Tensor]") -> "dict[str, Tensor]":
         """How strongly the logits speak for each answer."""
         return self.space.scores(outputs["logits"])
 

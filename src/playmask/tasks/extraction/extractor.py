@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-import keras
 import numpy as np
 
 from playmask.data.examples import Examples
@@ -17,11 +16,9 @@ from playmask.data.offsets import trimmed
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.metrics.items import label_confusions
 from playmask.metrics.sets import Scores, label_scores
-from playmask.model.masks import Tensor
-from playmask.model.parts import Rotary
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
-from playmask.runtime.predictor import Predictor
+from playmask.runtime.padding import Batch, Row
+from playmask.tasks import on_demand
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.example_notes import (
     Located,
     add_notes,
@@ -29,17 +26,22 @@ from playmask.tasks.example_notes import (
     trimming_notes,
     unlearnt_notes,
 )
-from playmask.tasks.explaining import Question, one_text
 from playmask.tasks.extraction.content import Content, Marked
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import ExtractionSettings
-from playmask.tasks.network import Encoded
-from playmask.tasks.objective import Objective
+from playmask.tasks.question import Question, one_text
 from playmask.tasks.reports import ClassReport
+from playmask.tasks.selection import Network
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
 from playmask.tasks.windows import Window, windows_over
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.network import TaskNetwork
+    from playmask.tasks.objective import Objective
 
 E = TypeVar("E", bound=ExtractionSettings)
 
@@ -56,16 +58,17 @@ class Extractor(Task[E], Generic[E]):
     content: ClassVar[Content]
     methods: ClassVar[Mapping[str, type[Method[Any]]]]
     best: ClassVar[str | None] = "f1"
-    fresh: ClassVar[Mapping[str, Any]] = {"position": Rotary()}  # how far tokens are apart
+    fresh: ClassVar[Mapping[str, Any]] = {"position": "rotary"}  # how far tokens are apart
 
-    def __init__(self, network: keras.Model, tokenizer: Tokenizer, settings: E) -> None:
+    def __init__(self, network: Network, tokenizer: Tokenizer, settings: E) -> None:
         self.method = self.methods[settings.method](network, settings)
+        self.selection = self.method.selection
         super().__init__(network, tokenizer, settings)
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: E
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: E
+    ) -> "TaskNetwork":
         """Build the method's network around a Transformer."""
         if not settings.labels:
             raise ConfigError("At least one label is needed, and each once; received [].")
@@ -174,18 +177,14 @@ class Extractor(Task[E], Generic[E]):
         return self.inputs(self.windows([text])[0].encoding)
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """The losses of the method."""
         method = self.method
-        return Objective(method.losses, targets=method.kind, classes=method.classes)
+        return on_demand.Objective(method.losses, targets=method.kind, classes=method.classes)
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """What the method asks of the network."""
         return self.method.prepare(batch, random)
-
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What answers as the method needs it."""
-        return super().make_predictor(function or self.method.function)
 
     # Answers
 
@@ -246,7 +245,7 @@ class Extractor(Task[E], Generic[E]):
             self.method.mention_targets(mention.label, *place),
         )
 
-    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """The log-odds of a mention, in nats: (B,)."""
         return self.method.mention_score(outputs, *targets)
 

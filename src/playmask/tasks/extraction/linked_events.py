@@ -3,28 +3,27 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from playmask.data.events import Event, Part, joined, label_of
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
+from playmask.tasks.extraction.candidate_counts import POINTED
 from playmask.tasks.extraction.cliques import cliques
-from playmask.tasks.extraction.gplinker import (
-    LOSSES,
-    POINTED,
-    Linked,
-    LinkNetwork,
-    link_targets,
-    linked,
-)
+from playmask.tasks.extraction.gplinker import BEST, Linked, link_targets, linked
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import EventSettings
 from playmask.tasks.extraction.span_scoring import logistic, padded
+from playmask.tasks.selection import Selection
 from playmask.tasks.windows import Outputs, Window, decided
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.extraction.link_network import LinkNetwork
 
 NODES, EVENTS = 48, 64  # of a type in a window: the surest parts, and the events they make
 
@@ -45,15 +44,21 @@ class LinkedEvents(Method[EventSettings]):
     Source: GPLinker (Su 2022, kexue 8926)
     """
 
+    selection: ClassVar[Selection] = BEST
+
     @staticmethod
-    def build_network(transformer: Transformer, settings: EventSettings) -> LinkNetwork:
+    def build_network(transformer: "Transformer", settings: EventSettings) -> "LinkNetwork":
         """The pointers: to the parts of each label, and from part to part."""
+        from playmask.tasks.extraction.link_network import LinkNetwork
+
         labels = len(settings.labels)
         return LinkNetwork(transformer, settings, spans=labels, links=1, onward=True)
 
     @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
+    def losses(self) -> "Mapping[str, keras.losses.Loss]":
         """Nats a text, of each pointer."""
+        from playmask.tasks.extraction.link_network import LOSSES
+
         return LOSSES
 
     def targets(self, windows: Sequence[Window], examples: Sequence[Any]) -> npt.NDArray[Any]:

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
-from playmask.tasks.extraction.gplinker import LOSSES, LinkNetwork, link_targets, linked
+from playmask.runtime.padding import Batch
+from playmask.tasks.extraction.gplinker import BEST, link_targets, linked
 from playmask.tasks.extraction.relation_method import Pair, RelationMethod
 from playmask.tasks.extraction.settings import RelationSettings
 from playmask.tasks.extraction.span_scoring import logistic
+from playmask.tasks.selection import Selection
 from playmask.tasks.windows import Outputs, Window, decided
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.extraction.link_network import LinkNetwork
 
 
 class LinkedRelations(RelationMethod):
@@ -23,15 +28,21 @@ class LinkedRelations(RelationMethod):
     Source: GPLinker (Su 2022, kexue 8888)
     """
 
+    selection: ClassVar[Selection] = BEST
+
     @staticmethod
-    def build_network(transformer: Transformer, settings: RelationSettings) -> LinkNetwork:
+    def build_network(transformer: "Transformer", settings: RelationSettings) -> "LinkNetwork":
         """The pointers: to subjects and objects, and for each label."""
+        from playmask.tasks.extraction.link_network import LinkNetwork
+
         labels = len(settings.labels)
         return LinkNetwork(transformer, settings, spans=2, links=labels, onward=False)
 
     @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
+    def losses(self) -> "Mapping[str, keras.losses.Loss]":
         """Nats a text, of each pointer."""
+        from playmask.tasks.extraction.link_network import LOSSES
+
         return LOSSES
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:

@@ -2,18 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.settings import ExtractionSettings
-from playmask.tasks.objective import Targets
+from playmask.tasks.loss_changes import Targets
+from playmask.tasks.selection import Network, Selection
 from playmask.tasks.windows import Outputs, Window
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.network import TaskNetwork
 
 E = TypeVar("E", bound=ExtractionSettings)
 
@@ -21,31 +26,30 @@ E = TypeVar("E", bound=ExtractionSettings)
 class Method(ABC, Generic[E]):
     """A way to extract; it knows its network and its settings, and no task.
 
+    Its network and its losses are imported when they are asked for, since neither reads answers.
+
     scores_mentions: whether what it finds are mentions, each with a score that can be explained
     """
 
     scores_mentions: ClassVar[bool] = False
+    selection: ClassVar[Selection]  # what `extract` reads: the best candidates, or all outputs
     kind: Targets = "other"  # what is learnt, by which options change the loss
     classes: Sequence[str] = ()  # what the logits stand for, where they are of classes
 
-    def __init__(self, network: keras.Model, settings: E) -> None:
-        self.network, self.settings = network, settings
+    def __init__(self, network: Network, settings: E) -> None:
+        self.settings = settings
+        self.network: Any = network
         self.labels = settings.labels
         self.index = {label: i for i, label in enumerate(self.labels)}
 
     @staticmethod
     @abstractmethod
-    def build_network(transformer: Transformer, settings: E) -> keras.Model:
+    def build_network(transformer: "Transformer", settings: E) -> "TaskNetwork":
         """Build the network around a Transformer."""
 
     @property
-    def function(self) -> Any:
-        """What prediction runs: the network's best candidates; None: the network itself."""
-        return self.network.candidates
-
-    @property
     @abstractmethod
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
+    def losses(self) -> "Mapping[str, keras.losses.Loss]":
         """The loss of each output."""
 
     @abstractmethod
@@ -64,6 +68,6 @@ class Method(ABC, Generic[E]):
         """What `mention_score` needs to know of a mention: its label, first and last token."""
         raise NotImplementedError
 
-    def mention_score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def mention_score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """The log-odds of a mention, in nats: (B,)."""
         raise NotImplementedError

@@ -1,55 +1,31 @@
 """Extraction by scores for spans: every span of tokens gets a score for each label."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 
 from playmask.data.annotated import Mention
-from playmask.labelling.losses import SparseMultilabelCrossentropy
-from playmask.labelling.pointers import POINTERS, best_spans
-from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.labelling.candidates import best_spans
+from playmask.runtime.padding import Batch
+from playmask.tasks.extraction.candidate_counts import CANDIDATES
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import SpanSettings
-from playmask.tasks.network import TaskNetwork
+from playmask.tasks.selection import Selection
 from playmask.tasks.windows import Outputs, Window, decided
 
-CANDIDATES = 256  # of a window; more than so many mentions in one are not found
+if TYPE_CHECKING:
+    import keras
 
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.extraction.span_network import SpanNetwork
 
-class SpanNetwork(TaskNetwork):
-    """A Transformer and a pointer.
-
-    Shapes: inputs as a Transformer's -> {"logits": (B, labels, T, T)}, at [first, last]
-    """
-
-    def __init__(self, transformer: Transformer, settings: SpanSettings) -> None:
-        super().__init__(transformer)
-        self.dropout = Dropout(settings.dropout)
-        self.pointer = POINTERS[settings.pointer](
-            len(settings.labels), size=settings.size, dtype="float32", name="pointer"
-        )
-        self.build(None)
-
-    def build(self, shape: Any = None) -> None:
-        """Create the pointer's weights."""
-        self.pointer.build((None, None, self.transformer.architecture.width))
-
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        """Score all spans."""
-        hidden = self.transformer(inputs, training=training)["hidden"]
-        hidden = self.dropout(hidden, training=training)
-        return {"logits": self.pointer(hidden, self.transformer.valid(inputs))}
-
-    def candidates(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The best spans: scores, labels, first and last tokens, (B, K) each."""
-        return best_spans(self(inputs, training=False)["logits"], CANDIDATES)
+BEST = Selection(
+    lambda network: network.candidates,
+    lambda run, inputs: best_spans(run(inputs)["logits"], CANDIDATES),
+)
 
 
 def padded(rows: Sequence[Sequence[Sequence[int]]], size: int) -> npt.NDArray[Any]:
@@ -81,24 +57,31 @@ def target_spans(
 class SpanScoring(Method[SpanSettings]):
     """Spans with scores above 0; they may overlap or hold one another."""
 
+    selection: ClassVar[Selection] = BEST
     scores_mentions: ClassVar[bool] = True
 
     @staticmethod
-    def build_network(transformer: Transformer, settings: SpanSettings) -> SpanNetwork:
+    def build_network(transformer: "Transformer", settings: SpanSettings) -> "SpanNetwork":
         """A pointer of all labels."""
+        from playmask.tasks.extraction.span_network import SpanNetwork
+
         return SpanNetwork(transformer, settings)
 
     @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
+    def losses(self) -> "Mapping[str, keras.losses.Loss]":
         """Nats a text."""
+        from playmask.labelling.losses import SparseMultilabelCrossentropy
+
         return {"logits": SparseMultilabelCrossentropy()}
 
     def mention_targets(self, label: str, first: int, last: int) -> tuple[Any, ...]:
         """Where the mention's score stands."""
         return tuple(np.int32(i) for i in (self.index[label], first, last))
 
-    def mention_score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def mention_score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """The log-odds of a mention, in nats: (B,)."""
+        from keras import ops
+
         scores = outputs["logits"]
         for place in targets:
             scores = ops.take(scores, place, axis=1)

@@ -2,20 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from playmask.data.annotated import Annotated, Mention
 from playmask.data.events import Event, Part, Report, joined, label_of
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.methods import Method
 from playmask.tasks.extraction.settings import EventSettings
 from playmask.tasks.extraction.tagging import Tagging
+from playmask.tasks.selection import WHOLE, Network, Selection
 from playmask.tasks.windows import Outputs, Window
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.extraction.tagger_network import TaggerNetwork
 
 
 class TaggedEvents(Method[EventSettings]):
@@ -24,23 +29,20 @@ class TaggedEvents(Method[EventSettings]):
     Source: the baseline of DuEE (Su 2020, kexue 7321)
     """
 
-    def __init__(self, network: keras.Model, settings: EventSettings) -> None:
+    selection: ClassVar[Selection] = WHOLE
+
+    def __init__(self, network: Network, settings: EventSettings) -> None:
         super().__init__(network, settings)
         self.tagging = Tagging(network, settings)
         self.kind, self.classes = self.tagging.kind, self.tagging.classes
 
     @staticmethod
-    def build_network(transformer: Transformer, settings: EventSettings) -> keras.Model:
+    def build_network(transformer: "Transformer", settings: EventSettings) -> "TaggerNetwork":
         """A tagger of all labels."""
         return Tagging.build_network(transformer, settings)
 
     @property
-    def function(self) -> None:
-        """The network itself."""
-        return
-
-    @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
+    def losses(self) -> "Mapping[str, keras.losses.Loss]":
         """Nats a token."""
         return self.tagging.losses
 

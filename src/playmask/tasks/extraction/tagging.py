@@ -1,70 +1,39 @@
 """Extraction by tags: a tag for each token, decoded by a CRF, a MEMM or alone."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from itertools import groupby, pairwise
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 
 from playmask.data.annotated import Mention
 from playmask.data.formats.tag_columns import tags_to_mentions
-from playmask.labelling.losses import HIDDEN
-from playmask.labelling.tag_sequences import TagCrossentropy
-from playmask.labelling.taggers import TAGGERS, Tagged
-from playmask.model.dense import Dense
-from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, bucket, buckets
-from playmask.runtime.compiled import Compiled
+from playmask.labelling.candidates import HIDDEN
+from playmask.labelling.decoding import decode
+from playmask.runtime.padding import Batch
 from playmask.tasks.extraction.methods import Method
-from playmask.tasks.extraction.settings import EventSettings, TaggerSettings, tagger_options
-from playmask.tasks.network import TaskNetwork
+from playmask.tasks.extraction.settings import EventSettings, TaggerSettings
+from playmask.tasks.selection import WHOLE, Network, Selection
 from playmask.tasks.windows import Outputs, Window
 
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.extraction.tagger_network import TaggerNetwork
+
 Settings = TaggerSettings | EventSettings
-
-LENGTHS = buckets(1 << 20)
-TOGETHER = (1, 32)  # texts whose tags are decoded at once
-
-
-class TaggerNetwork(TaskNetwork):
-    """A Transformer, a dense layer over the tags, and what makes tags of its logits.
-
-    Shapes: inputs as a Transformer's -> {"logits": (B, T, tags)}
-    """
-
-    def __init__(self, transformer: Transformer, tags: int, settings: Settings) -> None:
-        super().__init__(transformer)
-        self.dropout = Dropout(settings.dropout)
-        initializer = transformer.architecture.initializer()
-        self.dense = Dense(tags, kernel_initializer=initializer, dtype="float32", name="tags")
-        self.tagger = TAGGERS[settings.tagger](
-            tags, **tagger_options(settings), dtype="float32", name="tagger"
-        )
-        self.build(None)
-
-    def build(self, shape: Any = None) -> None:
-        """Create the weights of the dense layer and of the tagger."""
-        self.dense.build((None, None, self.transformer.architecture.width))
-        self.tagger.build()
-
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        """Score the tags of every token."""
-        hidden = self.transformer(inputs, training=training)["hidden"]
-        return {"logits": self.dense(self.dropout(hidden, training=training))}
 
 
 class Tagging(Method[Any]):
     """Tags for tokens; mentions are runs of them, and stand apart."""
 
+    selection: ClassVar[Selection] = WHOLE
     scores_mentions: ClassVar[bool] = True
 
-    def __init__(self, network: keras.Model, settings: Settings) -> None:
+    def __init__(self, network: Network, settings: Settings) -> None:
         super().__init__(network, settings)
         self.tags = settings.tag_set
         if settings.tagger == "softmax":
@@ -72,18 +41,17 @@ class Tagging(Method[Any]):
         self.classes = [mark.label or mark.letter for mark in self.tags.marks]
 
     @staticmethod
-    def build_network(transformer: Transformer, settings: Settings) -> TaggerNetwork:
+    def build_network(transformer: "Transformer", settings: Settings) -> "TaggerNetwork":
         """A tagger of all labels."""
+        from playmask.tasks.extraction.tagger_network import TaggerNetwork
+
         return TaggerNetwork(transformer, len(settings.tag_set.tags), settings)
 
     @property
-    def function(self) -> None:
-        """The network itself."""
-        return
-
-    @property
-    def losses(self) -> Mapping[str, keras.losses.Loss]:
+    def losses(self) -> "Mapping[str, keras.losses.Loss]":
         """Nats a token."""
+        from playmask.labelling.tag_sequences import TagCrossentropy
+
         return {"logits": TagCrossentropy(self.network.tagger)}
 
     def mention_targets(self, label: str, first: int, last: int) -> tuple[Any, ...]:
@@ -91,8 +59,10 @@ class Tagging(Method[Any]):
         tags = self.tags.of_mention(last - first + 1, label)
         return np.arange(first, last + 1, dtype="int32"), np.array(tags, "int32")
 
-    def mention_score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def mention_score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """The log-odds of a mention's tags against all others, added up, in nats: (B,)."""
+        from keras import ops
+
         tokens, tags = targets
         logits = ops.take(outputs["logits"], tokens, axis=1)
         ours = ops.arange(len(self.tags.tags), dtype="int32") == tags[:, None]
@@ -126,8 +96,8 @@ class Tagging(Method[Any]):
         groups = [[*group] for _, group in groupby(both, key=lambda each: each[0].text)]
         logits, offsets = zip(*map(merged, groups), strict=True)
         mentions = []
-        for group, tagged, places in zip(groups, self._decode(logits), offsets, strict=True):
-            window = group[0][0]
+        for number, tagged in decode(self.settings.tagger, logits, self.network.constants()):
+            window, places = groups[number][0][0], offsets[number]
             tags = [self.tags.spelled(i) for i in tagged.tags[window.head :][: window.total]]
             before, behind = tagged.before[window.head :], tagged.behind[window.head :]
             for start, end, label, _ in tags_to_mentions(tags):
@@ -136,30 +106,6 @@ class Tagging(Method[Any]):
                 if first < last:
                     mentions.append((window.text, Mention(first, last, label, chance)))
         return mentions
-
-    @cached_property
-    def _decoding(self) -> Compiled:
-        return Compiled(self.network, self.network.tagger.decode)
-
-    def _decode(self, logits: Sequence[np.ndarray]) -> list[Tagged]:
-        """The best tags of each text's logits (T, tags)."""
-        results: list[Tagged] = [Tagged(*[np.zeros(0)] * 3)] * len(logits)
-        order = sorted(range(len(logits)), key=lambda i: len(logits[i]))
-        for length, group in groupby(order, key=lambda i: bucket(len(logits[i]), LENGTHS)):
-            members = [*group]
-            for start in range(0, len(members), TOGETHER[-1]):
-                these = members[start : start + TOGETHER[-1]]
-                size = bucket(len(these), TOGETHER)
-                padded = np.zeros((size, length, len(self.tags.tags)), "float32")
-                valid = np.zeros((size, length), "bool")
-                valid[:, 0] = True
-                for row, i in enumerate(these):
-                    padded[row, : len(logits[i])] = logits[i]
-                    valid[row, : len(logits[i])] = True
-                decoded = [ops.convert_to_numpy(x) for x in self._decoding(padded, valid)]
-                for row, i in enumerate(these):
-                    results[i] = Tagged(*(each[row] for each in decoded))
-        return results
 
 
 def merged(group: Sequence[tuple[Window, np.ndarray]]) -> tuple[np.ndarray, list[tuple[int, int]]]:

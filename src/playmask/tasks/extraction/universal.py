@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import keras
 import numpy as np
 
 from playmask.data.examples import Examples
@@ -15,26 +14,23 @@ from playmask.data.offsets import trimmed
 from playmask.data.prompted import Prompted, prompted, shift_of
 from playmask.errors import ConfigError, InputError
 from playmask.metrics.sets import Scores, set_scores
-from playmask.model.parts import Rotary
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
+from playmask.runtime.padding import Batch, Row
+from playmask.tasks import on_demand
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.example_notes import Located, add_notes, misalignments, trimming_notes
 from playmask.tasks.extraction.content import DIGITS
-from playmask.tasks.extraction.prompted_spans import (
-    PromptedNetwork,
-    SpanEndsCrossentropy,
-    paired,
-    places_in,
-    targets_of,
-)
+from playmask.tasks.extraction.prompted_spans import paired, places_in, targets_of
 from playmask.tasks.extraction.schemas import Name, names_in
 from playmask.tasks.extraction.settings import UniversalSettings
-from playmask.tasks.network import Encoded
-from playmask.tasks.objective import Objective
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.texts import texts_of
 from playmask.tasks.windows import Window, windows_over
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.extraction.prompted_network import PromptedNetwork
+    from playmask.tasks.objective import Objective
 
 Prompt = tuple[str, str]
 """A text, and what is to be found in it."""
@@ -101,13 +97,15 @@ class UniversalExtractor(Task[UniversalSettings]):
     settings_class = UniversalSettings
     metrics: ClassVar[Mapping[str, Any]] = {"exact": exact_spans}
     best: ClassVar[str | None] = "f1"
-    fresh: ClassVar[Mapping[str, Any]] = {"position": Rotary()}  # how far tokens are apart
+    fresh: ClassVar[Mapping[str, Any]] = {"position": "rotary"}  # how far tokens are apart
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: UniversalSettings
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: UniversalSettings
+    ) -> "PromptedNetwork":
         """Two linear layers on a Transformer."""
+        from playmask.tasks.extraction.prompted_network import PromptedNetwork
+
         return PromptedNetwork(transformer)
 
     # Examples
@@ -164,9 +162,11 @@ class UniversalExtractor(Task[UniversalSettings]):
         return self.inputs(self.windows([(text, prompt)])[0].encoding)
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """Nats an end of a span."""
-        return Objective({"logits": SpanEndsCrossentropy()})
+        from playmask.tasks.extraction.prompted_network import SpanEndsCrossentropy
+
+        return on_demand.Objective({"logits": SpanEndsCrossentropy()})
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """The targets of the tokens that are there; a row counts as often as it has tokens."""

@@ -23,11 +23,11 @@ from playmask.tasks.example_notes import (
     trimming_notes,
 )
 from playmask.tasks.reading.settings import PassageSettings
+from playmask.tasks.reading.span_candidates import CANDIDATES
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tasks.windows import Window, windows_over
 
 DIGITS = 6
-CANDIDATES = 64  # spans of a window that are looked at
 SHOWN = 40  # characters of a question that errors quote
 
 

@@ -1,31 +1,32 @@
 """Reading comprehension: which span of a passage answers a question."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 
 from playmask.data.offsets import places_of
 from playmask.data.passages import PassageQuestion
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.labelling.losses import HIDDEN
-from playmask.labelling.spans import MarginalSpanCrossentropy
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Row, pad
-from playmask.runtime.predictor import Predictor
-from playmask.tasks.explaining import Question
-from playmask.tasks.network import Encoded
-from playmask.tasks.objective import Objective
-from playmask.tasks.reading.base import CANDIDATES, Answer, Odds, Reader, check_answers, pair_of
+from playmask.labelling.candidates import HIDDEN
+from playmask.runtime.padding import Row, pad
+from playmask.tasks import on_demand
+from playmask.tasks.encoded import Encoded
+from playmask.tasks.question import Question
+from playmask.tasks.reading.base import Answer, Odds, Reader, check_answers, pair_of
 from playmask.tasks.reading.settings import ReaderSettings
-from playmask.tasks.reading.span_networks import BEGINS, METHODS, SHOWN
+from playmask.tasks.reading.span_candidates import BEGINS, CANDIDATES, LIKELIEST, SHOWN
+from playmask.tasks.selection import Network
 from playmask.tasks.task import Fields
 from playmask.tasks.windows import Window
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.objective import Objective
+    from playmask.tasks.reading.span_networks import PassageNetwork
 
 
 class ReadingComprehension(Reader[ReaderSettings]):
@@ -44,48 +45,49 @@ class ReadingComprehension(Reader[ReaderSettings]):
     """
 
     settings_class = ReaderSettings
+    selection = LIKELIEST
     best: ClassVar[str | None] = "f1"
 
-    def __init__(self, network: keras.Model, tokenizer: Tokenizer, settings: ReaderSettings):
+    def __init__(self, network: Network, tokenizer: Tokenizer, settings: ReaderSettings) -> None:
         super().__init__(network, tokenizer, settings)
         check_answers(self, settings.max_answer)
 
     @classmethod
     def model_options(cls, settings: ReaderSettings) -> Fields:
         """The heads that the method needs."""
+        from playmask.tasks.reading.span_networks import METHODS
+
         return {"heads": METHODS[settings.method].heads}
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: ReaderSettings
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: ReaderSettings
+    ) -> "PassageNetwork":
         """Build the method's network around a Transformer."""
+        from playmask.tasks.reading.span_networks import METHODS
+
         if transformer.architecture.decoder is not None:
             raise ConfigError(
                 "A passage is read with an encoder; load this model with decoder=None."
             )
         return METHODS[settings.method].of(transformer, tokenizer, settings)
 
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What answers with the likeliest spans alone."""
-        predictor = super().make_predictor(function or self.network.candidates)
-        predictor.limits["marks"] = BEGINS + 1
-        return predictor
-
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """Nats a window."""
-        return Objective({"logits": MarginalSpanCrossentropy()})
+        from playmask.labelling.spans import MarginalSpanCrossentropy
+
+        return on_demand.Objective({"logits": MarginalSpanCrossentropy()})
 
     # Windows
 
     @property
     def masks(self) -> list[int]:
         """What stands in a row before the question: as many masks as an answer may have tokens."""
-        if not self.network.masked:
+        if not self.settings.masked:
             return []
         mask = self.tokenizer.mask or 0
-        return [mask] * self.network.longest + [*self.tokenizer.frame.between]
+        return [mask] * self.settings.max_answer + [*self.tokenizer.frame.between]
 
     @property
     def reads(self) -> int:
@@ -101,7 +103,7 @@ class ReadingComprehension(Reader[ReaderSettings]):
         marks = np.zeros(len(row["tokens"]), "int32")
         passage = marks[len(more) + window.head :][: window.last - window.first]
         passage[:] = SHOWN
-        begins = window.begins(self.network.longest)
+        begins = window.begins(self.settings.max_answer)
         passage[begins.start : begins.stop] = BEGINS
         return {**row, "marks": marks.tolist()}
 
@@ -111,8 +113,7 @@ class ReadingComprehension(Reader[ReaderSettings]):
 
     def number(self, first: int, last: int) -> int:
         """Which of the network's logits is that of the tokens first … last of an encoding."""
-        longest: int = self.network.longest
-        return 1 + (first + len(self.masks)) * longest + last - first
+        return 1 + (first + len(self.masks)) * self.settings.max_answer + last - first
 
     def encode_examples(self, examples: Sequence[PassageQuestion]) -> Encoded:
         """Each window that shows an answer whole, or none, and the numbers of what is right.
@@ -124,7 +125,7 @@ class ReadingComprehension(Reader[ReaderSettings]):
             right, parts = [], False
             for place in examples[window.text].places:
                 ends = window.whole(*place)
-                if ends is not None and ends[1] - ends[0] < self.network.longest:
+                if ends is not None and ends[1] - ends[0] < self.settings.max_answer:
                     right.append(self.number(*ends))
                 parts = parts or window.tokens_of(*place) is not None
             if right or not parts:
@@ -132,12 +133,14 @@ class ReadingComprehension(Reader[ReaderSettings]):
                 numbers.append(right or [0])
                 texts.append(window.text)
         if not any(right != [0] for right in numbers):
-            longest = self.network.longest
+            longest = self.settings.max_answer
             raise DataError(f"No question has an answer of at most {longest} tokens.")
         return Encoded(rows, pad(numbers, max(map(len, numbers)), -1), texts)
 
-    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """The log-odds ln(p / (1 - p)) of an answer in a window, in nats: (B,)."""
+        from keras import ops
+
         logits, (numbers,) = outputs["logits"], targets
         right = ops.logsumexp(ops.take(logits, numbers, axis=1), axis=1)
         there = ops.any(ops.arange(logits.shape[1])[:, None] == numbers, axis=1)
@@ -171,7 +174,7 @@ class ReadingComprehension(Reader[ReaderSettings]):
 
     def _odds(self, window: Window, output: Mapping[str, npt.NDArray[Any]]) -> Odds:
         scored = output["odds"] > HIDDEN / 2
-        first, more = np.divmod(output["places"][scored], self.network.longest)
+        first, more = np.divmod(output["places"][scored], self.settings.max_answer)
         first = first - len(self.masks) - window.head
         offsets = np.array(window.offsets)
         places = np.stack([offsets[first, 0], offsets[first + more, 1]], axis=1)

@@ -12,8 +12,8 @@ from playmask.data.passages import PassageQuestion
 from playmask.errors import DataError
 from playmask.generation import Beams, Copy, generate
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
-from playmask.tasks.network import Encoded
+from playmask.runtime.padding import Batch, Row
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.objective import Objective
 from playmask.tasks.reading.base import Odds, Reader, check_answers
 from playmask.tasks.reading.settings import CopyingSettings
@@ -22,7 +22,7 @@ from playmask.tasks.windows import Window
 from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.seq2seq import Seq2Seq
 from playmask.tasks.writing.source_target import SourceTarget, writing_network
-from playmask.tasks.writing.tokens import token_objective
+from playmask.tasks.writing.token_network import token_objective
 from playmask.tasks.writing.writer import plain_options
 from playmask.tokenizers import Tokenizer
 

@@ -44,6 +44,11 @@ class ReaderSettings(PassageSettings):
     dropout: float = option(default=0.1)
     impossible: bool = option(default=False)
 
+    @property
+    def masked(self) -> bool:
+        """Whether the answer stands in a row, as masks."""
+        return self.method == "mask-fill"
+
     @classmethod
     def from_published(cls, stored: "PublishedModel") -> Self:
         """Pointers to the first and the last token of answers of up to 30 tokens."""

@@ -6,19 +6,15 @@ import keras
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.labelling.losses import HIDDEN
+from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.spans import band_of_ends, band_of_tokens
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.tasks.network import TaskNetwork
-from playmask.tasks.reading.base import CANDIDATES
 from playmask.tasks.reading.settings import ReaderSettings
+from playmask.tasks.reading.span_candidates import BEGINS, CANDIDATES, SHOWN
 from playmask.tokenizers import Tokenizer
-
-SHOWN, BEGINS = 1, 2
-"""Marks of a passage's tokens: those that are visible, and where spans may begin in prediction,
-which is so in one window only; all else is 0."""
 
 
 class PassageNetwork(TaskNetwork):
@@ -29,7 +25,6 @@ class PassageNetwork(TaskNetwork):
     """
 
     heads: ClassVar[Any] = ()
-    masked: ClassVar[bool] = False  # whether the answer stands in the row, as masks
 
     def __init__(self, transformer: Transformer, longest: int) -> None:
         super().__init__(transformer)
@@ -45,6 +40,11 @@ class PassageNetwork(TaskNetwork):
     ) -> tuple[Tensor, Tensor]:
         """Scores of spans (B, T, A), and of no answer (B,)."""
         raise NotImplementedError
+
+    @property
+    def takes(self) -> dict[str, int]:
+        """The inputs of a row, the marks of its tokens among them."""
+        return {**super().takes, "marks": BEGINS + 1}
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Score all spans."""
@@ -106,7 +106,6 @@ class MaskNetwork(PassageNetwork):
     """
 
     heads: ClassVar[Any] = "mlm"
-    masked: ClassVar[bool] = True
 
     def __init__(self, transformer: Transformer, longest: int, first_mask: int, end: int) -> None:
         super().__init__(transformer, longest)

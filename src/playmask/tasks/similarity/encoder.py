@@ -4,37 +4,39 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from playmask.data.examples import Example
 from playmask.errors import ConfigError, InputError
 from playmask.metrics.similarity import correlation
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
 from playmask.runtime.access import one_state
-from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import DIGITS
-from playmask.tasks.classification.pooling import heads_of
-from playmask.tasks.explaining import Question, one_text
+from playmask.tasks.classification.settings import heads_of
+from playmask.tasks.question import Question, one_text
+from playmask.tasks.selection import Selection
 from playmask.tasks.similarity.index import SentenceIndex, normalized
 from playmask.tasks.similarity.measuring import COMPARISONS, Vectors, retrieval_scores
 from playmask.tasks.similarity.pairs import scores_of
-from playmask.tasks.similarity.published_encoder import lists_encoder
-from playmask.tasks.similarity.sentence_network import SentenceNetwork
 from playmask.tasks.similarity.sentence_task import SentenceTask
 from playmask.tasks.similarity.sentences import (
     check_alike,
 )
 from playmask.tasks.similarity.settings import EncoderSettings
 from playmask.tasks.similarity.vector_steps import UnitLength
-from playmask.tasks.similarity.whitening import whitened
 from playmask.tasks.task import Fields, Task
 from playmask.tasks.texts import texts_of
-from playmask.tasks.writing.tokens import log_probability
-from playmask.tasks.writing.writer import Writer, picked
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.masks import Tensor
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.similarity.sentence_network import SentenceNetwork
+    from playmask.tasks.writing.writer import Writer
+
+
+VECTORS = Selection(lambda network: network.vectors)
 
 
 class SentenceEncoder(SentenceTask):
@@ -56,6 +58,7 @@ class SentenceEncoder(SentenceTask):
         (2, 32)
     """
 
+    selection = VECTORS
     dialects: ClassVar[Mapping[str, Any]] = {
         **Task.dialects,
         "sentence-transformers": "playmask.tasks.similarity.publishing:publish",
@@ -64,8 +67,10 @@ class SentenceEncoder(SentenceTask):
     @classmethod
     def open(
         cls, path: str | Path, settings: EncoderSettings | None = None, **options: Any
-    ) -> Transformer:
+    ) -> "Transformer":
         """Load a pretrained model; of a folder of sentence-transformers its Transformer alone."""
+        from playmask.tasks.similarity.published_encoder import lists_encoder
+
         if lists_encoder(Path(path)):
             warnings.warn(
                 f"{path} is a sentence encoder with a pooling, prompts and steps of its own, of "
@@ -87,9 +92,11 @@ class SentenceEncoder(SentenceTask):
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: EncoderSettings
-    ) -> SentenceNetwork:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: EncoderSettings
+    ) -> "SentenceNetwork":
         """Build the network around a Transformer."""
+        from playmask.tasks.similarity.sentence_network import SentenceNetwork
+
         writes, frame = settings.writing > 0, tokenizer.frame
         if writes and (len(frame.head) != 1 or frame.end != (tokenizer.sep,)):
             raise ConfigError(
@@ -106,18 +113,14 @@ class SentenceEncoder(SentenceTask):
 
     def check_length(self) -> None:
         """In training, both sentences stand in one row where the second is written."""
-        needed, positions = self.settings.row_length, self.transformer.architecture.limit
-        if not self.network.writes:
+        needed, positions = self.settings.row_length, self.network.positions
+        if not self.settings.writing:
             super().check_length()
         elif positions is not None and needed > positions:
             raise ConfigError(
                 f"Two sentences of max_length {self.settings.max_length} take {needed} "
                 f"positions, but the model has {positions}."
             )
-
-    def make_predictor(self, function: Any = None) -> Predictor:
-        """What makes vectors of texts."""
-        return super().make_predictor(function or self.network.vectors)
 
     # Use
 
@@ -200,18 +203,24 @@ class SentenceEncoder(SentenceTask):
         numbers that vary most; None: all that vary
         Raises: DataError for texts whose vectors vary in fewer directions
         """
+        from playmask.tasks.similarity.whitening import whitened
+
         whole: SentenceEncoder = whitened(self, texts, size)
         return whole
 
     @cached_property
-    def writer(self) -> Writer:
+    def writer(self) -> "Writer":
         """What writes similar sentences; raises ConfigError where only vectors were learnt."""
+        from playmask.tasks.writing.writer import Writer
+
         if not self.network.writes:
             raise ConfigError("With language_model=0 it has learnt vectors alone; it cannot write.")
         return Writer(self.transformer, self.tokenizer, self.form)
 
     def paraphrase(self, texts: str | list[str], *, best: int | None = None, **options: Any) -> Any:
         """Write a similar sentence for each text; options as of `Seq2Seq.predict`."""
+        from playmask.tasks.writing.writer import picked
+
         return picked(texts, self.writer.write(texts, **options), best)
 
     def question(self, texts: Sequence[str], answer: str | None) -> Question:
@@ -221,8 +230,10 @@ class SentenceEncoder(SentenceTask):
         self.writer  # noqa: B018  # refuses where it cannot write
         return self.form.question(text, written)
 
-    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """The log-probability of a sentence's tokens, in nats: (B,)."""
+        from playmask.tasks.writing.token_network import log_probability
+
         return log_probability(outputs["logits"], *targets)
 
     def evaluate(

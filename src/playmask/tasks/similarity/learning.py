@@ -11,7 +11,7 @@ from playmask.data.examples import Examples
 from playmask.data.sentences import Sentences
 from playmask.errors import ConfigError, DataError
 from playmask.model.architecture import Architecture
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 from playmask.tasks.objective import Objective
 from playmask.tasks.similarity.momentum_queue import MomentumQueue
 from playmask.tasks.similarity.pairs import scores_of

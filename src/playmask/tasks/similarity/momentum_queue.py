@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.labelling.losses import HIDDEN
+from playmask.labelling.candidates import HIDDEN
 from playmask.runtime.host_copies import whole_array
 from playmask.runtime.train.hooks import OpenStep, Step, StepHook
 from playmask.tasks.similarity.vector_layers import unit_length

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -14,7 +13,7 @@ from playmask.data.readers import read_examples
 from playmask.data.sentences import Sentences
 from playmask.errors import DataError
 from playmask.metrics.similarity import correlation
-from playmask.model.masks import Tensor
+from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import (
     DIGITS,
     AnswerSpace,
@@ -23,9 +22,13 @@ from playmask.tasks.classification.answers import (
     numbers_of,
 )
 from playmask.tasks.classification.text_task import TextTask
-from playmask.tasks.objective import binary_crossentropy
 from playmask.tasks.similarity.settings import PairSettings
 from playmask.tasks.task import Columns
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.masks import Tensor
 
 
 def check_pair(example: Any) -> Example:
@@ -86,9 +89,9 @@ class Scale(AnswerSpace):
         return np.clip(places, 0, 1).astype("float32")
 
     @property
-    def loss(self) -> keras.losses.Loss:
+    def loss(self) -> "keras.losses.Loss":
         """Cross-entropy of the place on the scale, in nats."""
-        return binary_crossentropy()
+        return on_demand.binary_crossentropy()
 
     def answers(self, logits: Array) -> list[float]:
         """The score of each pair."""
@@ -99,7 +102,7 @@ class Scale(AnswerSpace):
         """The log-odds of the mean probability."""
         return mean_log_odds(logits)
 
-    def scores(self, logits: Tensor) -> dict[str, Tensor]:
+    def scores(self, logits: "Tensor") -> "dict[str, Tensor]":
         """The log-odds of the place on the scale, in nats."""
         return {"score": logits[:, 0]}
 

@@ -2,22 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import keras
 import numpy as np
 
 from playmask.data.examples import Example, Examples
 from playmask.data.gathering import BadExample
 from playmask.errors import InputError
 from playmask.metrics.ranking import average_precision, rankings_by_query
-from playmask.model.masks import Tensor
+from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, mean_log_odds
 from playmask.tasks.classification.text_task import TextTask
-from playmask.tasks.objective import binary_crossentropy
 from playmask.tasks.similarity.pairs import check_scored, logistic, read_scored
 from playmask.tasks.similarity.settings import RerankerSettings
 from playmask.tasks.task import Columns
+
+if TYPE_CHECKING:
+    import keras
+
+    from playmask.model.masks import Tensor
 
 
 class Ranked(NamedTuple):
@@ -48,9 +51,9 @@ class Relevance(AnswerSpace):
         return np.array(labels, "float32")[:, None]
 
     @property
-    def loss(self) -> keras.losses.Loss:
+    def loss(self) -> "keras.losses.Loss":
         """Binary cross-entropy, in nats."""
-        return binary_crossentropy()
+        return on_demand.binary_crossentropy()
 
     def answers(self, logits: Array) -> list[float]:
         """The score of each pair."""
@@ -60,7 +63,7 @@ class Relevance(AnswerSpace):
         """The log-odds of the mean probability."""
         return mean_log_odds(logits)
 
-    def scores(self, logits: Tensor) -> dict[str, Tensor]:
+    def scores(self, logits: "Tensor") -> "dict[str, Tensor]":
         """The log-odds of being relevant, in nats."""
         return {"score": logits[:, 0]}
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.data.sentences import Sentences, negatives_of
-from playmask.runtime.batches import Batch, bucket, buckets
-from playmask.tasks.network import Encoded
+from playmask.runtime.padding import Batch, bucket, buckets
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.similarity.vector_losses import NEGATIVE, PAIR, TEXT
 
 Arrays = dict[str, npt.NDArray[Any]]

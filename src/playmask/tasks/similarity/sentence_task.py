@@ -3,31 +3,17 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from playmask.data.examples import Examples
 from playmask.data.sentences import Sentences
 from playmask.errors import ConfigError, DataError
-from playmask.runtime.batches import Batch, Batches, Row, buckets
-from playmask.tasks.network import Encoded
-from playmask.tasks.objective import Objective, accuracy, crossentropy
+from playmask.runtime.padding import Batch, Row, buckets
+from playmask.tasks import on_demand
+from playmask.tasks.encoded import Encoded
 from playmask.tasks.similarity.index import Encoder
-from playmask.tasks.similarity.learning import (
-    LOSSES,
-    Layout,
-    VectorLoss,
-    check_training,
-    learnt_from,
-    learnt_settings,
-    objective_of,
-)
-from playmask.tasks.similarity.sentence_batches import (
-    sentence_rows,
-    texts_of_row,
-    written_batch,
-)
 from playmask.tasks.similarity.sentences import (
     FORMS,
     pair_of,
@@ -38,7 +24,12 @@ from playmask.tasks.similarity.settings import TAUGHT, EncoderSettings
 from playmask.tasks.similarity.teaching import Teacher, load_teacher
 from playmask.tasks.similarity.vector_steps import UnitLength
 from playmask.tasks.task import Columns, Task
-from playmask.tasks.writing.source_target import SourceTarget
+
+if TYPE_CHECKING:
+    from playmask.runtime.batches import Batches
+    from playmask.tasks.objective import Objective
+    from playmask.tasks.similarity.learning import VectorLoss
+    from playmask.tasks.writing.source_target import SourceTarget
 
 
 class SentenceTask(Task[EncoderSettings]):
@@ -51,27 +42,31 @@ class SentenceTask(Task[EncoderSettings]):
     scores_answers: ClassVar[bool] = False
 
     @cached_property
-    def form(self) -> SourceTarget:
+    def form(self) -> "SourceTarget":
         """How sentences and their pairs become rows."""
+        from playmask.tasks.writing.source_target import SourceTarget
+
         longest = self.settings.max_length
         return SourceTarget(self.transformer, self.tokenizer, longest, longest - 1)
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """The loss of the settings; where it writes, nats a token too, by their weight."""
+        from playmask.tasks.similarity.learning import objective_of
+
         vectors = objective_of(self.settings)
         if not self.network.writes:
             return vectors
-        return Objective(
-            {**vectors.losses, "logits": crossentropy()},
+        return on_demand.Objective(
+            {**vectors.losses, "logits": on_demand.crossentropy()},
             {"vectors": 1.0, "logits": self.settings.writing},
-            {**vectors.metrics, "logits": [accuracy()]},
+            {**vectors.metrics, "logits": [on_demand.accuracy()]},
         )
 
     @property
-    def learning(self) -> VectorLoss:
+    def learning(self) -> "VectorLoss":
         """What the settings' loss learns from, and how."""
-        return LOSSES[self.settings.loss]
+        return _learning(self.settings)
 
     @cached_property
     def teacher(self) -> Teacher:
@@ -96,7 +91,7 @@ class SentenceTask(Task[EncoderSettings]):
         skip_bad: bool = False,
     ) -> Examples[Sentences]:
         """Read what the loss learns from: pairs, perhaps with scores or negatives, or texts."""
-        form = LOSSES[settings.loss].form
+        form = _learning(settings).form
         return parse_sentences(path, form, columns=columns, skip_bad=skip_bad)
 
     @classmethod
@@ -117,6 +112,8 @@ class SentenceTask(Task[EncoderSettings]):
     @classmethod
     def learn(cls, settings: EncoderSettings, examples: Examples[Any]) -> EncoderSettings:
         """From which score on pairs are similar, where they have scores and nobody has said it."""
+        from playmask.tasks.similarity.learning import learnt_settings
+
         return learnt_settings(settings, examples)
 
     def learnable(self, references: Examples[Any]) -> Examples[Any]:
@@ -124,8 +121,11 @@ class SentenceTask(Task[EncoderSettings]):
         check = FORMS[self.learning.form]
         return references.chosen([i for i, each in enumerate(references) if takes(check, each)])
 
-    def batches(self, examples: Sequence[Sentences], batch_size: int, **options: Any) -> Batches:
+    def batches(self, examples: Sequence[Sentences], batch_size: int, **options: Any) -> "Batches":
         """Batches of what the loss learns from: similar pairs alone, or texts, each once."""
+        from playmask.tasks.similarity.learning import check_training, learnt_from
+        from playmask.tasks.similarity.sentence_batches import texts_of_row
+
         check_training(self.settings, self.transformer.architecture, self.network.writes)
         all_of, examples = examples, learnt_from(self.settings, Examples.of(examples))
         if min(batch_size, len(examples)) < 2:
@@ -139,6 +139,8 @@ class SentenceTask(Task[EncoderSettings]):
 
     def encode_examples(self, examples: Sequence[Sentences]) -> Encoded:
         """The sentences of each example in a row, cut as they are where they stand first."""
+        from playmask.tasks.similarity.sentence_batches import sentence_rows, texts_of_row
+
         if self.learning.form == "texts":
             texts = [example.text for example in examples]
             rows = [{"tokens": tokens} for tokens in self.token_rows(texts)]
@@ -151,6 +153,9 @@ class SentenceTask(Task[EncoderSettings]):
 
     def prepare(self, batch: Batch, random: np.random.Generator) -> Batch:
         """A row for each sentence: where its vector's pair stands, and what is to be written."""
+        from playmask.tasks.similarity.learning import Layout
+        from playmask.tasks.similarity.sentence_batches import written_batch
+
         head, end = (len(part) for part in (self.tokenizer.frame.head, self.tokenizer.frame.end))
         if self.network.writes:
             return written_batch(batch, head, self.form.stack_batch)
@@ -163,4 +168,12 @@ class SentenceTask(Task[EncoderSettings]):
     def token_rows(self, texts: Sequence[str], prompt: str | None = None) -> list[list[int]]:
         """The tokens of sentences, each behind the text of a prompt."""
         before = self.settings.prompt_text(prompt)
-        return self.form.sources([before + text for text in texts])
+        several = [before + text for text in texts]
+        return [e.ids for e in self.tokenizer.encode(several, max_length=self.settings.max_length)]
+
+
+def _learning(settings: EncoderSettings) -> "VectorLoss":
+    """What the loss of some settings learns from, and how."""
+    from playmask.tasks.similarity.learning import LOSSES
+
+    return LOSSES[settings.loss]

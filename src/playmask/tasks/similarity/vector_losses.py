@@ -12,8 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.divergences import Divergence
-from playmask.labelling.losses import HIDDEN, MEAN
+from playmask.labelling.losses import MEAN
 from playmask.model.masks import Tensor
 from playmask.tasks.similarity.vector_layers import unit_length
 

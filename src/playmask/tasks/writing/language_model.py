@@ -15,14 +15,15 @@ from playmask.data.readers import read_examples, read_single
 from playmask.errors import ConfigError, DataError, InputError, nearest
 from playmask.generation.generate import check
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
-from playmask.tasks.explaining import Question, one_text
-from playmask.tasks.network import Encoded
+from playmask.runtime.padding import Batch, Row
+from playmask.tasks.encoded import Encoded
+from playmask.tasks.question import Question, one_text
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.settings import LanguageModelSettings
-from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, following, perplexity
+from playmask.tasks.writing.token_network import TokenNetwork
+from playmask.tasks.writing.tokens import TokenTask, following, perplexity
 from playmask.tasks.writing.writer import PromptRows, Writer, picked
 from playmask.tokenizers import Tokenizer
 
@@ -265,11 +266,9 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
     def decode(self, row: Sequence[int], tokens: Sequence[int]) -> str:
         """How the text of a row goes on; a word may go on that it ended with."""
         before, whole = self.tokenizer.decode(row), self.tokenizer.decode([*row, *tokens])
-        return (
-            whole.removeprefix(before)
-            if whole.startswith(before)
-            else self.tokenizer.decode(tokens)
-        )
+        if whole.startswith(before):
+            return whole.removeprefix(before)
+        return self.tokenizer.decode(tokens)
 
     def generate(
         self,

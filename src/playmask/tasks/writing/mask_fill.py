@@ -1,30 +1,32 @@
 """Masked language models: learning a field's texts by filling gaps, and filling them."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import keras
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 
 from playmask.data.examples import Example, Examples
 from playmask.data.gathering import filled, suffix_of
 from playmask.data.readers import read_single
 from playmask.errors import ConfigError, InputError
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
+from playmask.runtime.engine import Run
+from playmask.runtime.padding import Batch, Row
 from playmask.runtime.predictor import Predictor
-from playmask.tasks.explaining import Question, one_text
-from playmask.tasks.network import Encoded
+from playmask.tasks.encoded import Encoded
+from playmask.tasks.question import Question, one_text
+from playmask.tasks.selection import Network, Selection, predictor_of
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.settings import MaskFillSettings
-from playmask.tasks.writing.tokens import TokenNetwork, TokenTask, chosen
+from playmask.tasks.writing.tokens import TokenTask, chosen
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.writing.token_network import TokenNetwork
 
 DIGITS = 6
 MASK = "[MASK]"
@@ -95,7 +97,10 @@ class MaskFill(TokenTask[MaskFillSettings]):
     streams: ClassVar[bool] = True
 
     def __init__(
-        self, network: keras.Model, tokenizer: Tokenizer, settings: MaskFillSettings
+        self,
+        network: Network,
+        tokenizer: Tokenizer,
+        settings: MaskFillSettings,
     ) -> None:
         super().__init__(network, tokenizer, settings)
         special = {*tokenizer.special.values()}
@@ -110,9 +115,11 @@ class MaskFill(TokenTask[MaskFillSettings]):
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: MaskFillSettings
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: MaskFillSettings
+    ) -> "TokenNetwork":
         """The Transformer's logits, where it sees a text whole."""
+        from playmask.tasks.writing.token_network import TokenNetwork
+
         a = transformer.architecture
         if "mlm" not in transformer.head_names or a.decoder is not None or a.order != "full":
             raise ConfigError(
@@ -252,17 +259,30 @@ class MaskFill(TokenTask[MaskFillSettings]):
     def _make_predictor(self, best: int) -> Predictor:
         """What scores the likeliest tokens at every place, and their chances: (B, T, best) each."""
         size = len(self.tokenizer)
-
-        def score(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-            logits = self.network(inputs, training=False)["logits"][..., :size]
-            chances, tokens = ops.top_k(ops.softmax(logits, axis=-1), best)
-            return {"chances": chances, "tokens": tokens}
-
-        return Predictor(
-            self.network,
-            limits={"tokens": size},
-            maximum=self.settings.max_length,
-            tokens=TOKENS,
-            per_token=("chances", "tokens"),
-            function=score,
+        selection = Selection(
+            lambda network: partial(network.likeliest, best=best, size=size),
+            partial(likeliest, mask=self._mask, best=best, size=size),
         )
+        return predictor_of(self, selection, tokens=TOKENS, per_token=("chances", "tokens"))
+
+
+def likeliest(
+    run: Run, inputs: dict[str, npt.NDArray[Any]], *, mask: int, best: int, size: int
+) -> dict[str, npt.NDArray[Any]]:
+    """The likeliest of the first `size` tokens at every mask, and their chances: (B, T, best) each.
+
+    Elsewhere, where nobody asks, both are 0.
+    """
+    gaps = inputs["tokens"] == mask
+    read, there = chosen(gaps, int(gaps.sum(axis=1).max()))
+    logits = run({**inputs, "read": read})["logits"][there > 0][:, :size]
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    chances = weights / weights.sum(axis=-1, keepdims=True)
+    tokens = np.argsort(-logits, axis=-1, kind="stable")[:, :best]
+    outputs = {
+        "chances": np.zeros((*gaps.shape, best), "float32"),
+        "tokens": np.zeros((*gaps.shape, best), "int32"),
+    }
+    outputs["chances"][gaps] = np.take_along_axis(chances, tokens, axis=-1)
+    outputs["tokens"][gaps] = tokens
+    return outputs

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from playmask.runtime.batches import Batch
+from playmask.runtime.padding import Batch
 
 ROWS = 0.5  # of a batch, in which tokens are replaced
 

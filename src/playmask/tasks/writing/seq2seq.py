@@ -15,9 +15,9 @@ from playmask.data.inputs import read_sources
 from playmask.data.readers import read_pairs
 from playmask.errors import ConfigError
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, Row
-from playmask.tasks.explaining import Question, one_text
-from playmask.tasks.network import Encoded
+from playmask.runtime.padding import Batch, Row
+from playmask.tasks.encoded import Encoded
+from playmask.tasks.question import Question, one_text
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.settings import Seq2SeqSettings

@@ -9,11 +9,12 @@ import numpy.typing as npt
 from playmask.errors import ConfigError, InputError
 from playmask.generation.generate import TARGETS, check
 from playmask.model.transformer import Transformer
-from playmask.runtime.batches import Batch, bucket, buckets, pad
-from playmask.tasks.explaining import Question
-from playmask.tasks.network import Encoded
+from playmask.runtime.padding import Batch, bucket, buckets, pad
+from playmask.tasks.encoded import Encoded
+from playmask.tasks.question import Question
 from playmask.tasks.writing.replacement import Written
-from playmask.tasks.writing.tokens import TokenNetwork, chosen
+from playmask.tasks.writing.token_network import TokenNetwork
+from playmask.tasks.writing.tokens import chosen
 from playmask.tasks.writing.writer import PromptRows
 from playmask.tokenizers import Tokenizer
 

@@ -3,20 +3,18 @@
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 
 from playmask.errors import NotFiniteError
-from playmask.generation.search import NOT_FINITE
-from playmask.model.masks import Tensor
-from playmask.model.transformer import Transformer
-from playmask.runtime.compiled import Compiled
-from playmask.tasks.network import TaskNetwork
-from playmask.tasks.objective import Objective, accuracy, crossentropy
 from playmask.tasks.task import S, Task
+
+if TYPE_CHECKING:
+    from playmask.model.masks import Tensor
+    from playmask.runtime.compiled import Compiled
+    from playmask.tasks.objective import Objective
 
 MEASURED = 32  # examples whose loss is computed at a time
 Array = npt.NDArray[Any]
@@ -33,46 +31,31 @@ def perplexity(loss: float) -> float:
         raise NotFiniteError(f"The loss is {loss:.0f} nats a token; no model learns so.") from None
 
 
-class TokenNetwork(TaskNetwork):
-    """A Transformer, of which the logits of tokens are taken; it has no weights of its own.
-
-    Shapes: inputs as a Transformer's -> {"logits": (B, R, vocabulary)}
-    """
-
-    def __init__(self, transformer: Transformer) -> None:
-        super().__init__(transformer)
-        self.build(None)
-
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        """Score the tokens."""
-        return {"logits": self.transformer(inputs, training=training)["logits"]}
-
-
 class TokenTask(Task[S], Generic[S]):
     """A task that answers with tokens: `prepare` gives each of them a target and a weight."""
 
     scores_answers: ClassVar[bool] = False
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """Nats a token, and the accuracy of tokens."""
+        from playmask.tasks.writing.token_network import token_objective
+
         return token_objective()
 
     @cached_property
-    def _sums(self) -> Compiled:
+    def _sums(self) -> "Compiled":
         """Nats, weights and right answers of a batch, added up: -> (3,)."""
+        from playmask.tasks.writing.token_network import token_sums
 
-        def sums(inputs: Any, targets: Any, weights: Any) -> Any:
-            logits = self.network(inputs, training=False)["logits"]
-            logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-            each = ops.take_along_axis(logs, ops.expand_dims(targets, -1), axis=-1)[..., 0]
-            right = ops.cast(ops.argmax(logs, axis=-1) == targets, "float32")
-            return ops.stack([ops.sum(x * weights) for x in (-each, ops.ones_like(each), right)])
-
-        return Compiled(self.network, sums)
+        return token_sums(self.network)
 
     def token_scores(self, examples: Sequence[Any]) -> tuple[float, float]:
         """Loss (nats per token) and accuracy over all tokens that have a weight."""
+        from keras import ops
+
+        from playmask.generation.search import NOT_FINITE
+
         batches = self.batches(examples, MEASURED, shuffle=False)
         parts = [self._sums(*batches[i]) for i in range(len(batches))]
         total = np.sum([ops.convert_to_numpy(part) for part in parts], axis=0, dtype="float64")
@@ -95,22 +78,11 @@ class TokenTask(Task[S], Generic[S]):
         loss, accuracy = self.token_scores(examples)
         return {"loss": loss, "accuracy": accuracy}
 
-    def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
+    def score(self, outputs: "dict[str, Tensor]", *targets: "Tensor") -> "Tensor":
         """The log-probability of an answer's tokens, each after those before it, in nats: (B,)."""
+        from playmask.tasks.writing.token_network import log_probability
+
         return log_probability(outputs["logits"], *targets)
-
-
-def token_objective() -> Objective:
-    """Cross-entropy in nats a token, and the accuracy of tokens."""
-    metrics = {"logits": [accuracy()]}
-    return Objective({"logits": crossentropy()}, metrics=metrics, targets="tokens")
-
-
-def log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
-    """The log-probability of tokens (R,), each at its own logits (B, R, vocabulary): (B,)."""
-    logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-    tokens = ops.broadcast_to(tokens[None, :, None], (*logs.shape[:2], 1))
-    return ops.sum(ops.take_along_axis(logs, tokens, axis=-1), axis=(1, 2))
 
 
 def following(values: Array) -> Array:

@@ -1,0 +1,137 @@
+"""Tasks whose network was exported: another program runs it, and they answer without Keras.
+
+A folder of such a task holds task.json, tokenizer.json and model.onnx.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Never
+
+import numpy as np
+
+from playmask.errors import CheckpointError, ConfigError
+from playmask.files import read_json
+from playmask.runtime.engine import Array, Engine, Run
+from playmask.tasks.registry import task_class
+from playmask.tasks.selection import WHOLE, Network, Selection
+from playmask.tasks.task_json import TASK, described, read_settings
+from playmask.tokenizers import Tokenizer
+
+MODEL, NETWORK = "model.onnx", "network"
+"""The file of the graph, and the key of task.json that says what is to be known of it."""
+DTYPES = {"int32": "int32", "int64": "int64", "bool": "bool", "float": "float32"}
+"""numpy's names of the types that a graph's inputs have."""
+
+
+class NetworkNeeded(ConfigError, AttributeError):
+    """A task whose network was exported is asked for what that network alone could do."""
+
+
+class ExportedNetwork:
+    """A network that another program runs: a task around it answers, and is measured.
+
+    run: from a batch's inputs to what the network's `exported` returns; takes, size, constants: as
+    of a `Network`
+    """
+
+    positions: int | None = None  # it was exported with the rows of its task
+
+    def __init__(
+        self,
+        run: Run,
+        takes: Mapping[str, int],
+        size: int | None = None,
+        constants: Mapping[str, Array] | None = None,
+    ) -> None:
+        self.run, self.takes, self.size = run, dict(takes), size
+        self._constants = dict(constants or {})
+
+    def constants(self) -> Mapping[str, Array]:
+        """Numbers that answers are read with, besides the outputs."""
+        return self._constants
+
+    def engine(self, limits: Mapping[str, int], selection: Selection = WHOLE) -> Engine:
+        """What runs batches of it, and keeps what a selection says."""
+        return Engine(partial(selection.in_numpy, self.run), limits)
+
+    def __getattr__(self, name: str) -> Never:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise NetworkNeeded(
+            f"An exported network has no {name!r}: its task answers and is measured. What else a "
+            "task does, the one does that was exported."
+        )
+
+
+def description(task: Any) -> dict[str, Any]:
+    """What task.json holds of a task that is exported: also what is to be known of its network."""
+    network: Network = task.network
+    size = getattr(network, "size", None)
+    facts = {
+        "takes": dict(network.takes),
+        "size": None if size is None else int(size),
+        "constants": {name: array.tolist() for name, array in network.constants().items()},
+    }
+    return {**described(task), NETWORK: facts}
+
+
+def is_exported(directory: Path) -> bool:
+    """Whether a folder holds a task that was exported."""
+    return (directory / MODEL).is_file() and (directory / TASK).is_file()
+
+
+def load_exported(directory: str | Path, *, run: Run | None = None, threads: int = 0) -> Any:
+    """Load a task that was exported, to answer and to be measured; it needs no Keras.
+
+    run: what runs its network, from the inputs of a batch to its outputs; None: ONNX Runtime, with
+    the graph in the directory; threads: of ONNX Runtime; 0: as many as there are cores
+    Raises: CheckpointError where there is no such task; ConfigError without ONNX Runtime
+    """
+    directory = Path(directory)
+    settings, training = read_settings(directory)
+    saved: Any = read_json(directory / TASK)
+    facts = saved.get(NETWORK)
+    try:
+        takes = {str(name): int(limit) for name, limit in facts["takes"].items()}
+        constants = {name: np.array(each, "float32") for name, each in facts["constants"].items()}
+        size = None if facts["size"] is None else int(facts["size"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise CheckpointError(
+            f"{directory / TASK} does not say what its network takes; it is no task that was "
+            "exported."
+        ) from None
+    run = session(directory / MODEL, threads) if run is None else run
+    network = ExportedNetwork(run, takes, size, constants)
+    task = task_class(settings.task)(network, Tokenizer.load(directory), settings)
+    task.training = training
+    return task
+
+
+def session(path: Path, threads: int = 0) -> Run:
+    """What runs the graph of a file by ONNX Runtime, on the processor.
+
+    threads: that compute one batch; 0: as many as there are cores. None of them spins while it
+    waits, since others need the cores too.
+    Raises: ConfigError where ONNX Runtime is not installed, CheckpointError for a file it refuses
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError:
+        raise ConfigError("ONNX Runtime runs exported tasks; pip install onnxruntime.") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        graph = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's have no base of their own
+        raise CheckpointError(f"{path}: {error!s:.300}") from None
+    types = {each.name: DTYPES[each.type[7:-1]] for each in graph.get_inputs()}  # tensor(…)
+    names = [each.name for each in graph.get_outputs()]
+
+    def run(inputs: dict[str, Array]) -> dict[str, Array]:
+        zeros = np.zeros_like(inputs["tokens"])  # what a row does not say, such as its segments
+        feeds = {name: inputs.get(name, zeros).astype(dtype) for name, dtype in types.items()}
+        return dict(zip(names, graph.run(None, feeds), strict=True))
+
+    return run
