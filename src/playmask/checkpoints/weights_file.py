@@ -4,17 +4,16 @@ In 8 bits the numbers of a tensor stand in blocks of 64, each with a scale of it
 of its magnitudes is 127 scales, as in the format Q8_0 of llama.cpp, whose blocks have 32.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from playmask.checkpoints import safetensors
-from playmask.checkpoints.containers import Spec, Tensors, size
+from playmask.checkpoints.containers import Spec, Tensors, size, specs_of
 from playmask.errors import CheckpointError
 from playmask.files import PathLike
 
-Precision = Literal["int8"]
 BLOCK = 64  # numbers with one scale: 1.6 % of the size of an 8-bit tensor
 SMALLEST = 4096  # numbers of a tensor that is worth it; norms and biases stay as they are
 SCALES = ":scales"
@@ -40,26 +39,27 @@ class Dequantized(Tensors):
         if name + SCALES not in self._stored:
             return self._stored[name]
         integers, scales = self._stored[name], self._stored[name + SCALES]
-        numbers = _blocks(integers).astype("float32") * scales.astype("float32")[:, None]
+        numbers: np.ndarray = (
+            _blocks(integers).astype("float32") * scales.astype("float32")[:, None]
+        )
         return numbers.reshape(-1)[: integers.size].reshape(integers.shape)
 
 
 class Quantized(Tensors):
     """Tensors as a file holds them in 8 bits, each made when it is asked for."""
 
-    def __init__(self, tensors: Tensors) -> None:
+    def __init__(self, path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         self._tensors = tensors
         specs: dict[str, Spec] = {}
-        for name in tensors:
-            spec = tensors.spec(name)
+        for name, spec in specs_of(path, tensors, safetensors.DTYPES.values()).items():
             if name.endswith(SCALES):
-                raise CheckpointError(f"{tensors.path}: {name} is called as scales are.")
+                raise CheckpointError(f"{path}: {name} is called as scales are.")
             if size(spec.shape) < SMALLEST or spec.dtype.kind in "iub":
                 specs[name] = spec
                 continue
             specs[name] = Spec(spec.shape, np.dtype("int8"))
             specs[name + SCALES] = Spec((-(-size(spec.shape) // BLOCK),), np.dtype("float32"))
-        super().__init__(tensors.path, specs, tensors.unreadable)
+        super().__init__(path, specs, {})
 
     def _load(self, name: str) -> np.ndarray:
         source = name.removesuffix(SCALES)
@@ -67,7 +67,7 @@ class Quantized(Tensors):
         if source == name and name + SCALES not in self:
             return tensor
         numbers = _blocks(tensor.astype("float32"))
-        scales = np.abs(numbers).max(axis=1) / 127
+        scales: np.ndarray = np.abs(numbers).max(axis=1) / 127
         if source != name:
             return scales
         integers = np.rint(numbers / np.where(scales > 0, scales, 1)[:, None]).astype("int8")
@@ -83,9 +83,9 @@ def read(path: PathLike) -> Tensors:
     return Dequantized(stored) if any(name.endswith(SCALES) for name in stored) else stored
 
 
-def write_in_8_bits(path: Path, tensors: Tensors) -> None:
+def write_in_8_bits(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     """Write weights in 8 bits, whole or not at all."""
-    safetensors.write(path, Quantized(tensors))
+    safetensors.write(path, Quantized(path, tensors))
 
 
 def _dequantized(stored: Tensors, name: str) -> Spec:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from playmask.generation.generate import ends_of
-from playmask.runtime.batches import buckets
+from playmask.runtime.padding import buckets
 from playmask.server.drawing import Drawings
 from playmask.server.served import Completion, Decoding, Fields, Prompt
 from playmask.server.stops import held_back, until_stop
