@@ -95,20 +95,26 @@ def load_task(
     directory, read = _road(place, source, task, tokenizer)
     with verifying(directory):
         stored = read()
-        kind = task_class(stored.settings.task)
-
-        def build() -> keras.Model:
-            transformer = Transformer(stored.architecture, stored.heads, dtype=policy_of(dtype))
-            return kind.build_network(transformer, stored.tokenizer, stored.settings)
-
-        network = blank(build)
-        network.transformer.report = stored.fill(network, copy)
-    if isinstance(stored.tokenizer, Tokenizer):
-        network.transformer.tokenizer = stored.tokenizer
+        network = _network_of(stored, dtype, copy)
     in_dtype(network.transformer, dtype)
-    result = kind(network, stored.tokenizer, stored.settings)
+    result = task_class(stored.settings.task)(network, stored.tokenizer, stored.settings)
     result.training = stored.training
     return result
+
+
+def _network_of(stored: StoredTask, dtype: Any, copy: bool) -> keras.Model:
+    """The network of a stored task, with its weights and its tokenizer."""
+    kind = task_class(stored.settings.task)
+
+    def build() -> keras.Model:
+        transformer = Transformer(stored.architecture, stored.heads, dtype=policy_of(dtype))
+        return kind.build_network(transformer, stored.tokenizer, stored.settings)
+
+    network = blank(build)
+    network.transformer.report = stored.fill(network, copy)
+    if isinstance(stored.tokenizer, Tokenizer):
+        network.transformer.tokenizer = stored.tokenizer
+    return network
 
 
 def _refuse_changes(path: Path, changes: Mapping[str, Any]) -> None:

@@ -48,9 +48,8 @@ def convert(
 ) -> None:
     """Write a checkpoint in another format.
 
-    The result is loaded again, and has to compute the very same as the original; what is written
-    in 8 bits is rounded, and the difference said. With --task it is
-    a task as `playmask train` makes it, with the head that a bert4keras script trained.
+    The result, loaded again, has to compute the very same; of 8 bits the difference is said. With
+    --task it is a task as `playmask train` makes it, with the head that bert4keras trained.
     """
     from playmask.cli.actions.checkpoint import print_report
     from playmask.cli.actions.convert import Conversion, TrainedTask, run, run_task
