@@ -111,7 +111,7 @@ def test_the_compiled_step_computes_the_loss_and_moves_the_head(kind, monkeypatc
     moved = {name for name in before if not np.array_equal(before[name], after[name])}
     own = {name for name in before if name.startswith("task/")}
     own -= {"task/ends/bias"}  # of which a softmax takes no notice
-    assert moved and own <= moved
+    assert own | {"blocks/0/attention/value/kernel"} <= moved
     inputs, targets, weights = batches[-1]
     outputs = task.network(inputs, training=True)
     loss = float(numpy_of(task.network.task_loss(targets, outputs, weights)))
