@@ -57,6 +57,7 @@ def test_a_hook_that_does_nothing_changes_nothing():
     assert other.network.hooks == ()
 
 
+@pytest.mark.backends("tensorflow")
 def test_what_a_hook_adds_is_in_the_loss_and_in_the_gradient():
     _, alone = trained(learning_rate=1e-6)
     _, both = trained(Twice(), learning_rate=1e-6)
@@ -170,6 +171,7 @@ def test_what_a_hook_remembers_is_in_the_state_of_a_step_but_no_weight():
     assert not task.network.hook_variables.variables
 
 
+@pytest.mark.backends("torch")
 def test_a_method_is_named_by_a_specification():
     named, _ = trained(adversarial="fgm:0.5")
     passed, _ = trained(FastGradientMethod(0.5))
