@@ -34,7 +34,7 @@ test-matrix: .venv/ready
 
 # Every experiment and example at its smallest scale, some minutes (PLAYMASK_DATA, or made-up texts).
 test-experiments: .venv/ready
-	$(BIN)/python -m pytest -m experiments tests/experiments tests/examples -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m 'experiments and not whole' tests/experiments tests/examples -n $(WORKERS) --dist worksteal
 
 # What compares operations with formulas on the other two backends, the rest in turns (conftest.py).
 test-backends: .venv-backends/ready

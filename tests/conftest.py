@@ -30,7 +30,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
 gc.set_threshold(100_000, 20, 100)  # the heap is large and mostly modules: look at it less often
 
 
-# The other backends: what compares operations with formulas runs on both, the rest in turns.
+# The other backends: what compares operations with formulas runs on both, the rest in turns, or
+# where its mark says: `backends("torch")`.
 
 BOTH = (
     "tests/parts/",
@@ -60,10 +61,15 @@ TURNS = {"torch": 0, "tensorflow": 1}
 @pytest.hookimpl(tryfirst=True)  # before marks are selected
 def pytest_collection_modifyitems(items):
     """Leave to `make test-all` what is another backend's turn, test by test of each file."""
-    turn, counts = TURNS.get(os.environ["KERAS_BACKEND"]), Counter()
+    backend, counts = os.environ["KERAS_BACKEND"], Counter()
+    turn = TURNS.get(backend)
     for item in items:
-        file = item.nodeid.partition("::")[0]
-        if turn is None or file.startswith(BOTH) or not item.get_closest_marker("backends"):
+        file, mark = item.nodeid.partition("::")[0], item.get_closest_marker("backends")
+        if turn is None or mark is None or (file.startswith(BOTH) and not mark.args):
+            continue
+        if mark.args:
+            if backend not in mark.args:
+                item.add_marker(pytest.mark.whole)
             continue
         counts[file] += 1
         if (counts[file] + crc32(file.encode())) % 2 != turn:

@@ -161,6 +161,7 @@ def all_answers(task: Any, options: dict[str, Any]) -> list[Any]:
 EVERY = [(kind,) for kind in KINDS]
 
 
+@pytest.mark.backends("torch")
 @pytest.mark.parametrize(
     "kind", marked(EVERY, EVERY if keras.backend.backend() == "jax" else EVERY[:1])
 )

@@ -175,7 +175,7 @@ def remembered(target: int, memory: int, seed: int = 0) -> dict[str, Any]:
     return {**inputs, "memory": vectors(memory, 24, seed=seed), "memory_valid": valid}
 
 
-LENGTHS = [(3, 2), (16, 5), (9, 17), (1, 1), (17, 9), (2, 3)]
+LENGTHS = [(3, 2), (16, 5), (3, 17), (1, 1), (17, 5)]  # in buckets of 16 and more
 PSEUDO, CROSS = FOLLOWING["pseudo_self"], FOLLOWING["context"]
 CASES: dict[str, tuple[Callable[[], Any], Callable[[int, int, int], dict[str, Any]]]] = {
     "all of a text": (

@@ -97,6 +97,7 @@ def test_a_process_forked_after_a_model_was_made_says_what_to_do(before):
         assert "forked" in line and "load models in each worker" in line and "spawn" in line
 
 
+@pytest.mark.backends("torch")
 @needs_fork
 def test_a_process_forked_before_computes():
     """As with gunicorn without --preload, or where each worker loads after the fork."""
@@ -147,6 +148,7 @@ def answers(task: playmask.TextClassifier) -> list[Any]:
     return [(one.label, *one.probabilities.values()) for one in task.predict(TEXTS)]
 
 
+@pytest.mark.backends("torch")
 @pytest.mark.parametrize("how", ["pickle", "deepcopy"])
 def test_a_task_is_pickled_as_it_is_now(how, tmp_path):
     """By value: neither the directory it came from counts, nor what becomes of it later."""
@@ -164,6 +166,7 @@ def test_a_task_is_pickled_as_it_is_now(how, tmp_path):
     np.testing.assert_allclose([x[1:] for x in answers(saved)], [x[1:] for x in before], rtol=1e-6)
 
 
+@pytest.mark.backends("tensorflow")
 def test_a_task_is_pickled_for_a_spawned_process():
     task = classifier()
     with multiprocessing.get_context("spawn").Pool(1) as pool:

@@ -74,7 +74,7 @@ def run(page: Path, folder: Path) -> str:
 
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
-    ("classification", "similarity", "decoders", "published", "serving"),
+    ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
 EACH = """
@@ -211,7 +211,7 @@ def test_labels_and_numbers_run(pages):
     assert "2 good" in lines[7]
 
 
-SHARES = 3  # of the pages of training, each run in a process of its own
+SHARES = 2  # of the pages of training, each run in a process of its own
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -232,8 +232,9 @@ def test_the_pages_of_training_run_and_print_what_they_say(share, tmp_path):
     assert run_script(tmp_path, "training.py").splitlines() == expected
 
 
-def test_pretraining_runs(tmp_path):
-    lines = run(ROOT / "docs" / "pretraining.md", tmp_path).splitlines()
+def test_pretraining_runs(pages):
+    _, out = pages("pretraining")
+    lines = out.splitlines()
     assert lines[0] == "['accuracy', 'loss', 'val_accuracy', 'val_loss'] True"
     assert lines[1].endswith(" tokens) ['accuracy', 'loss', 'perplexity']")
 

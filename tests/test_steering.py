@@ -24,6 +24,7 @@ def chance(logits) -> np.ndarray:
     return np.exp(log_softmax(logits))[:, BAG].sum(-1)
 
 
+@pytest.mark.backends("tensorflow")
 def test_a_bag_of_words_becomes_likelier_and_more_so_with_more_steps():
     model = tiny(order="lm", heads=("mlm",))
     inputs = prompted(model)
@@ -59,6 +60,7 @@ def test_only_the_window_moves_and_padding_never():
     assert moved.tolist() == [[False, False, True, True], [True, True, False, False]]
 
 
+@pytest.mark.backends("torch")
 def test_a_classifier_of_the_hidden_state_can_be_asked():
     model = tiny(order="lm", heads=("mlm",))
     inputs, random = prompted(model), np.random.default_rng(3)

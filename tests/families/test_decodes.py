@@ -26,6 +26,7 @@ def rows(name: str, beam: int) -> dict[int, list[dict]]:
     return found
 
 
+@pytest.mark.backends("torch")  # on TensorFlow: those of transformers
 @pytest.mark.parametrize(("name", "beam"), BEAMS)
 def test_bert4keras_beams(name, beam):
     model = CASES[f"bert4keras/{name}"].load()
@@ -61,6 +62,13 @@ def test_dropping_is_not_keeping():
     assert differ > 0
 
 
+ON_BACKENDS = {
+    "transformers/gpt2_lm": "torch",
+    "transformers/t5_v1_1": "tensorflow",
+    "transformers5/qwen3_lm": "tensorflow",
+    "transformers5/bart": "torch",
+}
+"""The search, on both: tests/generation/test_search.py; each family's cache: test_cached.py."""
 TRANSFORMERS = [
     *(f"transformers/{name}" for name in ("gpt2_lm", "openai_gpt_lm", "t5_v1_0", "t5_v1_1", "mt5")),
     *(f"transformers5/{name}" for name in ("llama_lm", "qwen2_lm", "qwen3_lm")),
@@ -68,7 +76,13 @@ TRANSFORMERS = [
 ]
 
 
-@pytest.mark.parametrize("name", TRANSFORMERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.backends(ON_BACKENDS.get(name, "jax")))
+        for name in TRANSFORMERS
+    ],
+)
 def test_transformers_beams(name):
     case = CASES[name]
     model = case.load()

@@ -54,6 +54,7 @@ def test_all_searches_run_in_half_precision(saved, search):
     assert all(np.isfinite(score) for row in made.scores for score in row)
 
 
+@pytest.mark.backends("torch")
 def test_a_quantized_model_writes_but_is_not_saved(saved, tmp_path):
     other = playmask.load(saved[0], heads="mlm")
     before = playmask.generate(other, PROMPTS, max_tokens=4, end=None)
@@ -67,6 +68,7 @@ def test_a_quantized_model_writes_but_is_not_saved(saved, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.backends("torch")
 def test_a_task_is_loaded_in_less(tmp_path):
     words = tokenizer()
     task = playmask.LanguageModel.new(model(words, mask="lm"), tokenizer=words, max_length=16)

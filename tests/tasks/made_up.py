@@ -19,18 +19,18 @@ def tokenizer(*more: str, size: int = 80) -> playmask.Tokenizer:
 
 
 def model(words: playmask.Tokenizer, *, seed: int = 3, **changes: Any) -> playmask.Transformer:
-    """A model with random weights and a vocabulary head."""
+    """A model of one block, with random weights and a vocabulary head."""
     keras.utils.set_random_seed(seed)
-    made = TINY.change(
-        vocabulary=len(words),
-        pad=words.pad,
-        position=Learned(32),
-        initializer_range=0.1,
-        dropout=0.0,
-        attention_dropout=0.0,
-        **changes,
-    )
-    return playmask.build(made, "mlm")
+    plain: dict[str, Any] = {
+        "vocabulary": len(words),
+        "pad": words.pad,
+        "position": Learned(32),
+        "depth": 1,
+        "initializer_range": 0.1,
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+    }
+    return playmask.build(TINY.change(**plain | changes), "mlm")
 
 
 def cycle(first: int, step: int = 1, length: int = 8) -> str:

@@ -74,6 +74,7 @@ def test_it_learns_saves_loads_and_predicts_the_same(tmp_path):
     assert files == {*own, "checksums.json"}
 
 
+@pytest.mark.backends("torch")
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_every_pooling_learns(pooling):
     task = new_task(pooling=pooling)
@@ -81,6 +82,7 @@ def test_every_pooling_learns(pooling):
     assert task.evaluate(reviews(100, seed=9))["accuracy"] > 0.9
 
 
+@pytest.mark.backends("torch")
 def test_pairs_are_told_apart_by_their_order():
     both = [pair for good in GOOD for bad in BAD for pair in ((good, bad), (bad, good))]
     examples = [(a, b, "yes" if a in GOOD else "no") for a, b in both * 5]
@@ -133,6 +135,7 @@ class StopAfter(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.backends("torch")
 def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path):
     plan = QUICK | {"epochs": 4, "seed": 7}
     whole = new_task()
@@ -157,6 +160,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path):
     assert same_weights(playmask.load_task(tmp_path / "cut"), resumed)
 
 
+@pytest.mark.backends("jax")
 def test_an_interruption_while_the_backup_is_written(tmp_path, monkeypatch):
     """The file of the epoch before is still whole, and the training goes on from it."""
     plan = QUICK | {"epochs": 3, "directory": tmp_path}
@@ -181,6 +185,7 @@ def test_an_interruption_while_the_backup_is_written(tmp_path, monkeypatch):
     assert not (tmp_path / ".playmask-training").exists()
 
 
+@pytest.mark.backends("jax")
 def test_going_on_needs_the_same_data(tmp_path):
     plan = QUICK | {"directory": tmp_path}
     with pytest.raises(KeyboardInterrupt):

@@ -18,6 +18,7 @@ FAST = {"learning_rate": 1e-2, "verbose": 0}
 STILL = {"learning_rate": 1e-2, "weight_decay": 0.0, "verbose": 0}
 
 
+@pytest.mark.backends("torch")
 def test_a_student_of_another_width_learns_what_the_teacher_answers():
     """Without a label its answers are learnt; its weights stay, and nothing of it is saved."""
     teacher = task(2, initializer_range=0.1)

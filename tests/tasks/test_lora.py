@@ -99,6 +99,7 @@ def test_it_trains_beside_kernels_of_integers(tmp_path):
     assert all(map(np.array_equal, task.transformer.get_weights(), before))
 
 
+@pytest.mark.backends("torch")
 def test_an_interrupted_training_of_adapters_goes_on_bit_by_bit(tmp_path):
     """Weights, adapters and the base beneath them; the folder holds the whole and the adapters."""
     plan = STEPS | {"epochs": 3, "lora": LORA}

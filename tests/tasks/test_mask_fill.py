@@ -18,7 +18,7 @@ def new_task(**options) -> playmask.MaskFill:
     return playmask.MaskFill.new(model(WORDS), tokenizer=WORDS, **{"max_length": 12, **options})
 
 
-@pytest.mark.backends
+@pytest.mark.backends("jax")
 def test_it_learns_phrases_and_comes_back(tmp_path):
     task = new_task()
     before = task.evaluate(DATA)

@@ -37,6 +37,7 @@ def texts(count, seed=0):
     return data
 
 
+@pytest.mark.backends("jax")
 @pytest.mark.parametrize("loss", ["softmax", "binary"])
 def test_it_learns_and_comes_back(tmp_path, loss):
     task, test = new_task(loss=loss), texts(80, seed=9)

@@ -52,9 +52,9 @@ LONG = [asked(1000 + i, count=12) for i in range(32)]
 @pytest.mark.parametrize(
     "kind, least",
     [
-        pytest.param("pointers", 0.8, marks=pytest.mark.backends),
+        pytest.param("pointers", 0.8, marks=pytest.mark.backends("jax")),
         ("mask-fill", 0.6),
-        pytest.param("copying", 0.5, marks=pytest.mark.backends),
+        pytest.param("copying", 0.5, marks=pytest.mark.backends("jax")),
     ],
 )
 def test_it_learns_and_comes_back(tmp_path, kind, least):

@@ -31,6 +31,7 @@ def texts(count, seed=0):
     return [("".join(DIGITS[i] for i in row), float(100 + 10 * (row > 4).sum())) for row in drawn]
 
 
+@pytest.mark.backends("tensorflow")
 def test_it_learns_in_the_datas_units_and_comes_back(tmp_path):
     task, test = new_task(), texts(60, seed=9)
     history = task.fit(texts(300), texts(40, seed=5), **LEARN)
@@ -47,6 +48,7 @@ def test_it_learns_in_the_datas_units_and_comes_back(tmp_path):
     assert again.settings.mean == task.settings.mean != ()
 
 
+@pytest.mark.backends("jax")
 def test_a_further_training_goes_on_in_the_same_units():
     task = new_task()
     task.fit(texts(64), **QUICK | {"epochs": 1})
@@ -55,6 +57,7 @@ def test_a_further_training_goes_on_in_the_same_units():
     assert task.settings.mean == mean
 
 
+@pytest.mark.backends("torch")
 def test_several_numbers_of_pairs():
     random = np.random.default_rng(1)
     data = []
@@ -104,6 +107,7 @@ def test_a_bad_line_is_named(tmp_path):
     assert len(new_task().read(table, skip_bad=True)) == 2
 
 
+@pytest.mark.backends("jax")
 def test_a_table_it_was_trained_on_is_predicted_too(tmp_path):
     table = tmp_path / "a.tsv"
     table.write_text("一\t0.5\n二\t1.5\n", encoding="utf-8")

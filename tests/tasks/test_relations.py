@@ -64,7 +64,7 @@ def places(relations):
     return {relation[:3] for relation in relations}
 
 
-@pytest.mark.backends
+@pytest.mark.backends("jax")
 @pytest.mark.parametrize("method", METHODS)
 def test_it_learns_and_comes_back(tmp_path, method):
     task = new_task(method)

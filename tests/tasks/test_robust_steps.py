@@ -290,6 +290,7 @@ def test_each_batch_gets_as_many_texts_of_its_own_length():
     assert first.shape != other.shape or not np.array_equal(first, other)
 
 
+@pytest.mark.backends("torch")
 def test_texts_without_labels_move_the_weights(tmp_path):
     """The same training with other texts beside it ends elsewhere."""
     file = tmp_path / "more.txt"

@@ -239,7 +239,7 @@ def test_the_index_says_what_it_needs(monkeypatch):
         new_task().index(["一"])
 
 
-@pytest.mark.backends
+@pytest.mark.backends("jax")
 def test_pairs_that_are_read_together_learn_their_scores(tmp_path):
     """How many digits two numbers share, 1 to 3."""
     rows = [

@@ -49,6 +49,7 @@ class Clear(StepHook):
         network.dense.bias.assign(ops.zeros(network.dense.bias.shape))
 
 
+@pytest.mark.backends("torch")
 def test_a_hook_that_does_nothing_changes_nothing():
     plain, _ = trained()
     other, _ = trained(Nothing())
@@ -56,6 +57,7 @@ def test_a_hook_that_does_nothing_changes_nothing():
     assert other.network.hooks == ()
 
 
+@pytest.mark.backends("tensorflow")
 def test_what_a_hook_adds_is_in_the_loss_and_in_the_gradient():
     _, alone = trained(learning_rate=1e-6)
     _, both = trained(Twice(), learning_rate=1e-6)
@@ -66,6 +68,7 @@ def test_what_a_hook_adds_is_in_the_loss_and_in_the_gradient():
     assert norms[1] < 0.8 * norms[0]
 
 
+@pytest.mark.backends("tensorflow")
 def test_it_acts_on_the_weights_after_the_update():
     plain, _ = trained()
     other, _ = trained(Clear())
@@ -101,6 +104,7 @@ def test_the_fast_gradient_method_raises_the_loss_that_is_learnt():
     assert both["loss"][0] == pytest.approx(alone["loss"][0] + losses[0.3], rel=1e-4)
 
 
+@pytest.mark.backends("torch")
 def test_it_learns_with_the_fast_gradient_method():
     task = new_task()
     task.fit(reviews(320), callbacks=[FastGradientMethod(0.1)], **{**STEPS, "epochs": 4})
@@ -167,6 +171,7 @@ def test_what_a_hook_remembers_is_in_the_state_of_a_step_but_no_weight():
     assert not task.network.hook_variables.variables
 
 
+@pytest.mark.backends("torch")
 def test_a_method_is_named_by_a_specification():
     named, _ = trained(adversarial="fgm:0.5")
     passed, _ = trained(FastGradientMethod(0.5))
