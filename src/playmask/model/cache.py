@@ -95,7 +95,8 @@ def extend(cache: Cache, slots: int) -> Cache:
 def last_order(cache: Cache) -> Tensor:
     """The highest order each row holds, -1 for an empty row: int32 (B, 1)."""
     filled = ops.where(cache["order"] < NEVER, cache["order"], -1)
-    return ops.max(filled, axis=1, keepdims=True)
+    last = ops.max(filled, axis=1, keepdims=True)
+    return ops.maximum(last, -1) if is_exporting() else last  # there may be no slots there
 
 
 def lengths(cache: Cache) -> Tensor:

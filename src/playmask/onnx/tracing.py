@@ -16,11 +16,15 @@ Function = Callable[[dict[str, Any]], Mapping[str, Any]]
 """inputs, arrays by name -> outputs, arrays by name."""
 
 
-class Tensor(NamedTuple):
-    """An input's or output's sizes, numbers or names of sizes, and its dtype."""
+class TensorInfo(NamedTuple):
+    """An input or output: its sizes, numbers or names of sizes, and its dtype.
+
+    below: what the whole numbers of an input stay below, a number or the name of a size
+    """
 
     sizes: tuple[int | str, ...]
     dtype: str
+    below: int | str | None = None
 
 
 class Program(NamedTuple):
@@ -28,8 +32,8 @@ class Program(NamedTuple):
 
     nodes: list[Node]
     constants: dict[str, Array]
-    inputs: dict[str, Tensor]
-    outputs: dict[str, Tensor]
+    inputs: dict[str, TensorInfo]
+    outputs: dict[str, TensorInfo]
 
 
 def check_backend() -> None:
@@ -47,17 +51,19 @@ def check_backend() -> None:
 
 def traced(
     function: Function,
-    inputs: Mapping[str, Tensor],
+    inputs: Mapping[str, TensorInfo],
     names: Mapping[int, str] | None = None,
 ) -> Program:
     """Trace a function with sizes that are not known, and lower what it computes.
 
+    Inputs that nothing is computed of are left out.
     names: of weights, by the identity of their arrays
     Raises: ConfigError where something has no form in ONNX, and where a size must be known
     """
     check_backend()
+    from playmask.onnx.converter import Converter  # which imports JAX
+
     closed, outputs = _jaxpr(function, inputs)
-    from playmask.onnx.converter import Converter
 
     graph = Graph(names)
     sizes = Sizes(graph)
@@ -72,16 +78,17 @@ def traced(
     for name, result, aval in zip(outputs, results, closed.out_avals, strict=True):
         whole = converter.whole(result)
         graph.nodes.append(Node("Identity", (whole,), (name,), {}))
-        tensors[name] = Tensor(tuple(map(_named, aval.shape)), str(np.dtype(aval.dtype)))
+        tensors[name] = TensorInfo(tuple(map(_named, aval.shape)), str(np.dtype(aval.dtype)))
     nodes, constants = graph.only(outputs)
-    return Program(nodes, constants, dict(inputs), tensors)
+    read = {name for node in nodes for name in node.inputs}
+    return Program(nodes, constants, {n: x for n, x in inputs.items() if n in read}, tensors)
 
 
 def _named(size: Any) -> int | str:
     return size if isinstance(size, int) else str(size).replace(" ", "")
 
 
-def _jaxpr(function: Function, inputs: Mapping[str, Tensor]) -> tuple[Any, list[str]]:
+def _jaxpr(function: Function, inputs: Mapping[str, TensorInfo]) -> tuple[Any, list[str]]:
     """The jaxpr of a function, and the names of its outputs."""
     import jax
     from jax import export
@@ -111,6 +118,6 @@ def _jaxpr(function: Function, inputs: Mapping[str, Tensor]) -> tuple[Any, list[
     with exporting(mark):
         try:
             closed = jax.make_jaxpr(run)(*specs)
-        except export.InconclusiveDimensionOperation as error:  # type: ignore[attr-defined]
+        except jax.errors.InconclusiveDimensionOperation as error:
             raise InputError(f"A size must be known before the model runs: {error}") from None
     return closed, outputs

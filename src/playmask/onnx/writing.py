@@ -10,7 +10,7 @@ import numpy as np
 import playmask
 from playmask.errors import ConfigError
 from playmask.onnx.graph import Array, Node
-from playmask.onnx.tracing import Program, Tensor
+from playmask.onnx.tracing import Program, TensorInfo
 
 OPSET = 21
 IR_VERSION = 10  # the one that came with opset 21
@@ -109,6 +109,6 @@ def _node(helper: Any, node: Node) -> Any:
     )
 
 
-def _tensor(helper: Any, name: str, tensor: Tensor) -> Any:
+def _tensor(helper: Any, name: str, tensor: TensorInfo) -> Any:
     dtype = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
     return helper.make_tensor_value_info(name, dtype, tensor.sizes)

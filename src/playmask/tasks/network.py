@@ -1,8 +1,8 @@
 """What a task's network is, what it learns from, and the model it is put on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy.typing as npt
 
@@ -11,13 +11,19 @@ from playmask.errors import ConfigError, InputError
 from playmask.model.architecture import Architecture
 from playmask.model.keras_files import WholeFiles
 from playmask.model.transformer import PREDICT, Transformer
+from playmask.onnx.tracing import TensorInfo
 from playmask.runtime.batches import Row
 from playmask.runtime.train.hooks import OpenStep
 from playmask.tokenizers import Tokenizer
 
 
 class TaskNetwork(WholeFiles, OpenStep):
-    """A Transformer with what a task puts on it; weights of the task's own are "task/…"."""
+    """A Transformer with what a task puts on it; weights of the task's own are "task/…".
+
+    further_inputs: what its exported graph takes besides those of a Transformer
+    """
+
+    further_inputs: ClassVar[Mapping[str, TensorInfo]] = {}
 
     def __init__(self, transformer: Transformer) -> None:
         super().__init__(name="task")
@@ -25,6 +31,11 @@ class TaskNetwork(WholeFiles, OpenStep):
 
     def build(self, shape: Any = None) -> None:
         """Create the task's own weights, where it has any."""
+
+    def exported(self, inputs: dict[str, Any]) -> Mapping[str, Any]:
+        """What an exported network returns: the scores that answers are read from."""
+        scores: Mapping[str, Any] = self(inputs, training=False)
+        return scores
 
     def predict(self, *arguments: Any, **options: Any) -> Any:
         """Refused, as a Transformer's."""

@@ -137,7 +137,7 @@ def save_task(task: Saved, directory: str | Path) -> Path:
         )
     directory = Path(directory)
     with committing(directory, FILES) as staging:
-        write_json(staging / TASK, _described(task))
+        write_json(staging / TASK, described(task))
         write_json(staging / ARCHITECTURE, describe(task.transformer))
         task.tokenizer.save(staging)
         _write_weights(staging, task.network)
@@ -154,7 +154,7 @@ def refuse_task_in(directory: Path) -> None:
         )
 
 
-def _described(task: Saved) -> dict[str, Any]:
+def described(task: Saved) -> dict[str, Any]:
     """What task.json holds: the task, its settings, and how it was trained last."""
     training = {} if task.training is None else {"training": to_json(task.training)}
     return {"format": FORMAT, "task": task.name, "settings": to_json(task.settings), **training}

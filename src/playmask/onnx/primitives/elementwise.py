@@ -1,5 +1,6 @@
 """Primitives that compute each element by itself: nothing is broadcast before it has to be."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,9 @@ OPERATORS = {
 """Primitives that ONNX has one operator for."""
 
 
-def stored(values: list[Value], rank: int) -> Shape:
+def stored(values: Sequence[Value]) -> Shape:
     """The shape of what is computed of tensors as they are stored."""
+    rank = max(len(value.stored) for value in values)
     sizes: list[Any] = [1] * rank
     for value in values:
         shape = (1,) * (rank - len(value.stored)) + tuple(value.stored)
@@ -53,8 +55,7 @@ def stored(values: list[Value], rank: int) -> Shape:
 
 def of(equation: Equation, name: str) -> list[Value]:
     """An output that is as far broadcast as its inputs together are."""
-    shape = stored([*equation.inputs], len(equation.shape))
-    return [Value(name, equation.shape, shape)]
+    return [Value(name, equation.shape, stored(equation.inputs))]
 
 
 def _operator(kind: str) -> Lowering:

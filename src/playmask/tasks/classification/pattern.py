@@ -14,6 +14,7 @@ from playmask.data.readers import read_examples
 from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
+from playmask.onnx.signature import by_token
 from playmask.runtime.batches import Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel
@@ -33,6 +34,8 @@ class PatternNetwork(TaskNetwork):
     Shapes: inputs as a Transformer's, and "gaps" int (B, T), 1 at each gap
             -> {"logits": (B, labels)}, log-probabilities of the words, in nats
     """
+
+    further_inputs = {"gaps": by_token(below=2)}
 
     def __init__(self, transformer: Transformer, words: np.ndarray) -> None:
         super().__init__(transformer)

@@ -18,6 +18,7 @@ from playmask.model.masks import Tensor
 from playmask.model.norms import Condition, Norm, Normalize
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
+from playmask.onnx.signature import by_place
 from playmask.runtime.batches import Batch
 from playmask.tasks.extraction.relation_method import Pair, RelationMethod
 from playmask.tasks.extraction.settings import RelationSettings
@@ -47,6 +48,8 @@ class SubjectNetwork(TaskNetwork):
     Shapes: inputs as a Transformer's, and "subject" int (B, 2), first and last token ->
             {"subjects": (B, T, 2), "objects": (B, T, labels, 2)}, log-probabilities
     """
+
+    further_inputs = {"subject": by_place("subjects", 2)}
 
     def __init__(self, transformer: Transformer, settings: RelationSettings) -> None:
         super().__init__(transformer)
@@ -101,6 +104,17 @@ class SubjectNetwork(TaskNetwork):
         logits = self.objects(self.norm(hidden[:, None], condition))  # (B, K, T, 2 labels)
         logits = ops.reshape(logits, (*ops.shape(logits)[:-1], self.labels, 2))
         return POWERS["objects"] * ops.log_sigmoid(logits)
+
+    def exported(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """All subjects, and the objects of those that are named: (B, K, T, labels, 2).
+
+        "subject": int (B, K, 2), first and last tokens
+        """
+        inputs = dict(inputs)
+        subject = inputs.pop("subject")
+        states, subjects = self._subjects(inputs, training=False)
+        objects = self._objects(states, subject[..., 0], subject[..., 1])
+        return {"subjects": subjects, "objects": objects}
 
     def candidates(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The best subjects with the best of their objects: labels and tokens, (B, N) each.

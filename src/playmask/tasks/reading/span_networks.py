@@ -11,6 +11,7 @@ from playmask.labelling.spans import band_of_ends, band_of_tokens
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
+from playmask.onnx.signature import by_token
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.reading.base import CANDIDATES
 from playmask.tasks.reading.settings import ReaderSettings
@@ -29,6 +30,7 @@ class PassageNetwork(TaskNetwork):
     """
 
     heads: ClassVar[Any] = ()
+    further_inputs = {"marks": by_token(below=BEGINS + 1)}
     masked: ClassVar[bool] = False  # whether the answer stands in the row, as masks
 
     def __init__(self, transformer: Transformer, longest: int) -> None:

@@ -55,6 +55,10 @@ class SentenceNetwork(TaskNetwork):
         answer = {"vectors": vectors}
         return {**answer, "logits": outputs["logits"]} if self.writes else answer
 
+    def exported(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The vectors alone."""
+        return self.vectors(inputs)
+
     def vectors(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The vectors alone; a vocabulary head has to read one place then."""
         if "mlm" in self.transformer.heads:
