@@ -12,7 +12,6 @@ from playmask.errors import NotFiniteError
 from playmask.tasks.registry import TASKS
 from playmask.untrusted import json_text
 from tasks.every_task import INPUTS, MAKE, OTHER, TEXT, WORDS
-from tasks.made_up import model
 
 pytestmark = pytest.mark.backends
 

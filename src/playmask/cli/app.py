@@ -16,6 +16,7 @@ from playmask.cli.commands import (
     evaluate,
     experiment,
     explain,
+    export,
     families,
     generate,
     inspect,
@@ -59,6 +60,7 @@ app.command("explain")(explain.explain)
 app.add_typer(draw.app, name="draw")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
+app.command("export")(export.export)
 app.command("prune")(prune.prune)
 app.command("count")(count.count)
 app.command("families")(families.families)

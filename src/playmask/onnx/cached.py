@@ -14,12 +14,13 @@ from playmask.model import cache as kv_cache
 from playmask.model.cache import Cache
 from playmask.model.seams import is_exporting
 from playmask.model.transformer import Transformer
+from playmask.onnx.check import Lengths
 from playmask.onnx.export import Entry
-from playmask.onnx.signature import BATCH, LENGTH, MEMORIES, TARGETS, inputs_of
+from playmask.onnx.signature import BATCH, LENGTH, MEMORIES, PAST, TARGETS, inputs_of
 from playmask.onnx.tracing import Function, TensorInfo
 from playmask.onnx.writing import MODEL
 
-PAST, CACHE, MEMORY, ENCODER = "past", "cache", "memory", "encoder.onnx"
+CACHE, MEMORY, ENCODER = "cache", "memory", "encoder.onnx"
 ROOM = 8
 """Slots that a comparison with the model may fill before its text."""
 
@@ -30,20 +31,19 @@ def cached_entries(model: Transformer) -> list[Entry]:
     stored = _stored(model)
     inputs = inputs_of(a)
     if a.decoder is None:
-        longest = None if a.limit is None else max(a.limit - ROOM, 1)
-        return [Entry(MODEL, _step(model, LENGTH), inputs | stored, longest)]
+        return [Entry(MODEL, _step(model, LENGTH), inputs | stored, _lengths(a.limit))]
     before = {n: x for n, x in inputs.items() if not n.startswith("target_")}
     target = {n: x for n, x in inputs.items() if n not in before or n == "condition"}
-    longest = _least(a.limit, a.decoding.limit)
+    step = target | stored | _memory(model)
     return [
-        Entry(ENCODER, _first(model), before, a.limit if a.encoder else None),
-        Entry(MODEL, _step(model, TARGETS), target | stored | _memory(model), longest),
+        Entry(ENCODER, _first(model), before, Lengths(most=a.limit)),
+        Entry(MODEL, _step(model, TARGETS), step, _lengths(a.decoding.limit)),
     ]
 
 
-def _least(*limits: int | None) -> int | None:
-    known = [limit for limit in limits if limit is not None]
-    return max(min(known) - ROOM, 1) if known else None
+def _lengths(limit: int | None) -> Lengths:
+    """How long a text may be that goes on from a cache."""
+    return Lengths(most=None if limit is None else max(limit - ROOM, 1))
 
 
 def _flat(cache: Cache, name: str) -> dict[str, Any]:
@@ -92,7 +92,6 @@ def _memory(model: Transformer) -> dict[str, TensorInfo]:
 
 def _step(model: Transformer, length: str) -> Function:
     """New tokens behind those of a cache: logits, and the cache with them."""
-
     tokens = "target_tokens" if length == TARGETS else "tokens"
 
     def function(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class Converter:
         def read(atom: Any) -> Value:
             if not isinstance(atom, Literal):
                 return values[atom]
-            return self._constant(np.asarray(atom.val, atom.aval.dtype), atom.aval)
+            aval: Any = atom.aval
+            return self._constant(np.asarray(atom.val, aval.dtype), aval)
 
         for equation in jaxpr.eqns:
             outputs = self._equation(equation, [read(atom) for atom in equation.invars])

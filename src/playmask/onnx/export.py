@@ -11,7 +11,7 @@ import keras
 import playmask
 from playmask.errors import ConfigError
 from playmask.files import write_json
-from playmask.onnx.check import compare
+from playmask.onnx.check import Lengths, compare
 from playmask.onnx.readme import readme
 from playmask.onnx.tracing import Function, Program, TensorInfo, check_backend, traced
 from playmask.onnx.writing import LARGEST, OPSET, library, write_program
@@ -22,12 +22,12 @@ EXPORT, README, FORMAT = "export.json", "README.md", 1
 
 
 class Entry(NamedTuple):
-    """A function of a model that becomes one graph; longest: text, where there is a limit."""
+    """A function of a model that becomes one graph; lengths: those of texts that it can take."""
 
     file: str
     function: Function
     inputs: Mapping[str, TensorInfo]
-    longest: int | None = None
+    lengths: Lengths = Lengths()
 
 
 class Graph(NamedTuple):
@@ -90,7 +90,7 @@ def write_export(
 def _written(entry: Entry, names: Mapping[int, str], folder: Path, largest: int) -> Graph:
     program: Program = traced(entry.function, entry.inputs, names)
     write_program(program, folder / entry.file, largest=largest)
-    distance = compare(folder / entry.file, entry.function, entry.inputs, entry.longest)
+    distance = compare(folder / entry.file, entry.function, entry.inputs, entry.lengths)
     nodes = len(program.nodes)
     return Graph(entry.file, program.inputs, program.outputs, distance, nodes)
 
@@ -110,9 +110,7 @@ def _check_precision(model: keras.Model) -> None:
         )
 
 
-def _description(
-    graphs: Sequence[Graph], folder: Path, about: Mapping[str, Any]
-) -> dict[str, Any]:
+def _description(graphs: Sequence[Graph], folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """What export.json says."""
     files = [name for graph in graphs for name in (graph.file, f"{graph.file}.data")]
     modules = {name: library(name).__version__ for name in ("onnx", "onnxruntime")}
@@ -146,5 +144,3 @@ def _tensors(tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
 def _sha256(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-

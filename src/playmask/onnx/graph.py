@@ -80,12 +80,14 @@ class Graph:
         """The node that makes a value; None for inputs and constants."""
         return self._makers.get(name)
 
-    def _folded(self, kind: str, inputs: Sequence[str], attributes: Mapping[str, Any]) -> str | None:
+    def _folded(
+        self, kind: str, inputs: Sequence[str], attributes: Mapping[str, Any]
+    ) -> str | None:
         """The name of what needs no operator: it is a constant, or there already."""
         maker = self._makers.get(inputs[0]) if inputs else None
-        if kind == "Squeeze" and maker and maker.kind == "Unsqueeze":
-            if maker.inputs[1] == inputs[1]:
-                return maker.inputs[0]
+        undone = kind == "Squeeze" and maker is not None and maker.kind == "Unsqueeze"
+        if undone and maker is not None and maker.inputs[1] == inputs[1]:
+            return maker.inputs[0]
         if kind not in FOLDED or not all(name in self.constants for name in inputs):
             return None
         arrays = [self.constants[name] for name in inputs]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from playmask.onnx.signature import PAST
 from playmask.onnx.tracing import TensorInfo
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def readme(graphs: Sequence["Graph"], about: Mapping[str, Any]) -> str:
 
 def _zeros(tensor: TensorInfo) -> str:
     """An array of an input, with 2 for each size that has a name; nothing is padding."""
-    shape = tuple(0 if size == "past" else 2 if isinstance(size, str) else size for size in tensor.sizes)
+    shape = tuple(
+        0 if size == PAST else 2 if isinstance(size, str) else size for size in tensor.sizes
+    )
     return f"np.{'ones' if tensor.dtype == 'bool' else 'zeros'}({shape}, {tensor.dtype!r})"
 
 

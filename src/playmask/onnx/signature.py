@@ -3,7 +3,8 @@
 from playmask.model.architecture import Architecture
 from playmask.onnx.tracing import TensorInfo
 
-BATCH, LENGTH, TARGETS, CONTEXTS, MEMORIES = "batch", "length", "targets", "contexts", "memories"
+BATCH, LENGTH, TARGETS, PAST = "batch", "length", "targets", "past"
+CONTEXTS, MEMORIES = "contexts", "memories"
 """The names of sizes that are not known before the model runs."""
 
 Inputs = dict[str, TensorInfo]

@@ -93,6 +93,7 @@ def _jaxpr(function: Function, inputs: Mapping[str, TensorInfo]) -> tuple[Any, l
     import jax
     from jax import export
 
+    shaped: Any = jax.ShapeDtypeStruct  # which has no types
     from playmask.onnx.primitives.seams import mark
 
     scope, dims = export.SymbolicScope(), dict[str, Any]()
@@ -105,7 +106,7 @@ def _jaxpr(function: Function, inputs: Mapping[str, TensorInfo]) -> tuple[Any, l
         return dims[size]
 
     specs = [
-        jax.ShapeDtypeStruct(tuple(dim(size) for size in each.sizes), np.dtype(each.dtype))
+        shaped(tuple(dim(size) for size in each.sizes), np.dtype(each.dtype))
         for each in inputs.values()
     ]
     outputs: list[str] = []

@@ -9,12 +9,12 @@ from playmask.files import write_json
 from playmask.files.commits import committing
 from playmask.model.transformer import Transformer
 from playmask.onnx.cached import cached_entries
+from playmask.onnx.check import Lengths
 from playmask.onnx.export import Entry, Export, write_export
 from playmask.onnx.signature import inputs_of
 from playmask.onnx.writing import LARGEST, MODEL
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.saving import TASK, described
-from playmask.tasks.writing.tokens import TokenNetwork
 from playmask.tokenizers import Tokenizer
 
 
@@ -61,19 +61,23 @@ def export(
 def _of_model(model: Transformer) -> list[Entry]:
     """All that a Transformer returns."""
     architecture = model.architecture
+    limits = [architecture.limit]
+    if architecture.decoder is not None:
+        limits.append(architecture.decoding.limit)
+    lengths = Lengths(most=min((limit for limit in limits if limit is not None), default=None))
 
     def function(inputs: dict[str, Any]) -> Mapping[str, Any]:
         outputs: Mapping[str, Any] = model(inputs, training=False)
         return outputs
 
-    return [Entry(MODEL, function, inputs_of(architecture), architecture.limit)]
+    return [Entry(MODEL, function, inputs_of(architecture), lengths)]
 
 
 def _of_task(task: Any) -> list[Entry]:
     """What a task's network scores."""
     network, a = task.network, task.transformer.architecture
-    if isinstance(network, TokenNetwork) and (a.decoder is not None or a.order != "full"):
+    if network.generates:
         return cached_entries(task.transformer)
     inputs = inputs_of(a) | network.further_inputs
-    longest = min(a.limit or task.settings.row_length, task.settings.row_length)
-    return [Entry(MODEL, network.exported, inputs, longest)]
+    lengths = Lengths(network.shortest, task.settings.row_length)
+    return [Entry(MODEL, network.exported, inputs, lengths)]

@@ -20,8 +20,12 @@ from playmask.tokenizers import Tokenizer
 class TaskNetwork(WholeFiles, OpenStep):
     """A Transformer with what a task puts on it; weights of the task's own are "task/…".
 
-    further_inputs: what its exported graph takes besides those of a Transformer
+    further_inputs: what its exported graph takes besides those of a Transformer; shortest: how
+    many tokens a row has at least
     """
+
+    shortest = 1
+    generates = False  # whether it writes token by token, so that its graph has a cache
 
     further_inputs: ClassVar[Mapping[str, TensorInfo]] = {}
 

@@ -21,6 +21,7 @@ from playmask.runtime.compiled import Compiled
 from playmask.runtime.predictor import Predictor
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.explaining import Question, among_few, slopes_of
+from playmask.tasks.exporting import export
 from playmask.tasks.network import Encoded, open_model
 from playmask.tasks.objective import LossChanges, Objective
 from playmask.tasks.pickling import reduced
@@ -53,6 +54,7 @@ class Task(ABC, Generic[S]):
     dialects: ClassVar[Mapping[str, Any]] = {"playmask": "playmask.tasks.saving:save_task"}
     submission: ClassVar[Callable[..., None] | None] = None  # writes answers as a competition does
     __reduce__ = reduced
+    export = export
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Whatever a task's answers take, they read one state of its weights."""
@@ -224,8 +226,9 @@ class Task(ABC, Generic[S]):
 
     def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
         """How strongly the outputs speak for the answer of a question: (B,)."""
-        (number,) = targets
-        return keras.ops.take(keras.ops.stack([*self.scores(outputs).values()], 1), number, axis=1)
+        return keras.ops.take(
+            keras.ops.stack([*self.scores(outputs).values()], 1), *targets, axis=1
+        )
 
     @cached_property
     def slopes(self) -> Compiled:
@@ -292,8 +295,7 @@ class Task(ABC, Generic[S]):
         """Measure on labelled examples, by one of the task's `metrics` where it has several."""
         self.metric(metric)  # refuses what there is not, before anything is read
         examples = self.read_references(data, skip_bad=skip_bad)
-        scores = self.measure(examples, self.answer(examples), metric)
-        return {**scores, "examples": len(examples)}
+        return {**self.measure(examples, self.answer(examples), metric), "examples": len(examples)}
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Give the network its losses and metrics."""

@@ -36,8 +36,12 @@ def _take(equation: Equation, dims: Any, axis: int, rank: int) -> list[Value]:
     """Rows along one axis; ONNX puts the indices' axes where the axis was."""
     x = equation.inputs[0]
     axes = [axis] if _is_whole(equation, axis) else range(len(x.shape))
-    name = equation.graph.add("Gather", equation.whole(x, axes), _numbers(equation, rank), axis=axis)
-    others = iter(x.stored[i] if axes == [axis] else x.shape[i] for i in range(len(x.shape)) if i != axis)
+    name = equation.graph.add(
+        "Gather", equation.whole(x, axes), _numbers(equation, rank), axis=axis
+    )
+    others = iter(
+        x.stored[i] if axes == [axis] else x.shape[i] for i in range(len(x.shape)) if i != axis
+    )
     places = [i for i in range(len(equation.shape)) if i not in dims.offset_dims]
     if places != list(range(axis, axis + rank)):
         raise ConfigError(f"ONNX has no operator for a gather of the form {dims}.")
@@ -60,9 +64,7 @@ def _along(equation: Equation, dims: Any, axis: int, rank: int) -> list[Value]:
     x, graph = equation.inputs[0], equation.graph
     batch = tuple(dims.operand_batching_dims)
     if len(batch) == len(x.shape) - 1 and tuple(dims.start_indices_batching_dims) == batch:
-        name = graph.add(
-            "GatherElements", equation.whole(x), _numbers(equation, rank), axis=axis
-        )
+        name = graph.add("GatherElements", equation.whole(x), _numbers(equation, rank), axis=axis)
         return equation.value(name)
     leading = tuple(range(len(batch)))
     if (batch, axis, tuple(dims.start_indices_batching_dims)) != (leading, len(batch), leading):

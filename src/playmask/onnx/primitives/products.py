@@ -44,9 +44,7 @@ def _by_batch(equation: Equation, left: bool, right: bool) -> list[Value]:
         graph.add("Transpose", name, perm=order) if turned else name
         for name, turned in zip(names, (left, right), strict=True)
     ]
-    stored = [
-        y if str(x) == "1" else x for x, y in zip(a.stored[:-2], b.stored[:-2], strict=True)
-    ]
+    stored = [y if str(x) == "1" else x for x, y in zip(a.stored[:-2], b.stored[:-2], strict=True)]
     rows, columns = a.stored[rank - 1 if left else rank - 2], b.stored[rank - 2 if right else -1]
     return [Value(graph.add("MatMul", *names), equation.shape, (*stored, rows, columns))]
 

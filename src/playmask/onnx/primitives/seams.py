@@ -12,7 +12,9 @@ from playmask.onnx.primitives.elementwise import of
 MARK = "playmask seam: "
 
 
-def mark(function: Callable[..., Any], tensors: tuple[Any, ...], attributes: Mapping[str, Any]) -> Any:
+def mark(
+    function: Callable[..., Any], tensors: tuple[Any, ...], attributes: Mapping[str, Any]
+) -> Any:
     """Call a seam's function so that the jaxpr has it under its name, with its attributes."""
 
     def named(*tensors: Any) -> Any:

@@ -99,9 +99,7 @@ def _slice(equation: Equation) -> list[Value]:
     steps = graph.integers(int(strides[i]) for i in axes)
     name = equation.whole(x, axes)
     name = graph.add("Slice", name, *bounds, graph.integers(axes), steps) if axes else name
-    stored = tuple(
-        equation.shape[i] if i in axes else size for i, size in enumerate(x.stored)
-    )
+    stored = tuple(equation.shape[i] if i in axes else size for i, size in enumerate(x.stored))
     return [Value(name, equation.shape, stored)]
 
 
@@ -140,7 +138,9 @@ def _split(equation: Equation) -> list[Value]:
     (x,), axis = equation.inputs, int(equation.params["axis"])
     count = len(equation.outputs)
     sizes = equation.sizes.vector(equation.params["sizes"])
-    names = equation.graph.add_several("Split", [equation.whole(x, [axis]), sizes], count, axis=axis)
+    names = equation.graph.add_several(
+        "Split", [equation.whole(x, [axis]), sizes], count, axis=axis
+    )
     return [
         Value(name, spec.shape, _with_axis(x, axis, spec.shape[axis]))
         for name, spec in zip(names, equation.outputs, strict=True)

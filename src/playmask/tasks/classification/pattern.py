@@ -14,7 +14,7 @@ from playmask.data.readers import read_examples
 from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
-from playmask.onnx.signature import by_token
+from playmask.onnx.signature import Inputs, by_token
 from playmask.runtime.batches import Row
 from playmask.runtime.predictor import Predictor
 from playmask.tasks.classification.answers import AnswerSpace, OneLabel
@@ -35,7 +35,7 @@ class PatternNetwork(TaskNetwork):
             -> {"logits": (B, labels)}, log-probabilities of the words, in nats
     """
 
-    further_inputs = {"gaps": by_token(below=2)}
+    further_inputs: ClassVar[Inputs] = {"gaps": by_token(below=2)}
 
     def __init__(self, transformer: Transformer, words: np.ndarray) -> None:
         super().__init__(transformer)

@@ -4,7 +4,7 @@ Source: the half-pointer, half-tagging baseline of DuIE (Su 2020, kexue 6671 and
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from playmask.model.masks import Tensor
 from playmask.model.norms import Condition, Norm, Normalize
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
-from playmask.onnx.signature import by_place
+from playmask.onnx.signature import Inputs, by_place
 from playmask.runtime.batches import Batch
 from playmask.tasks.extraction.relation_method import Pair, RelationMethod
 from playmask.tasks.extraction.settings import RelationSettings
@@ -49,7 +49,7 @@ class SubjectNetwork(TaskNetwork):
             {"subjects": (B, T, 2), "objects": (B, T, labels, 2)}, log-probabilities
     """
 
-    further_inputs = {"subject": by_place("subjects", 2)}
+    further_inputs: ClassVar[Inputs] = {"subject": by_place("subjects", 2)}
 
     def __init__(self, transformer: Transformer, settings: RelationSettings) -> None:
         super().__init__(transformer)

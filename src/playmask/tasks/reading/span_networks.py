@@ -11,7 +11,7 @@ from playmask.labelling.spans import band_of_ends, band_of_tokens
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
-from playmask.onnx.signature import by_token
+from playmask.onnx.signature import Inputs, by_token
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.reading.base import CANDIDATES
 from playmask.tasks.reading.settings import ReaderSettings
@@ -30,7 +30,7 @@ class PassageNetwork(TaskNetwork):
     """
 
     heads: ClassVar[Any] = ()
-    further_inputs = {"marks": by_token(below=BEGINS + 1)}
+    further_inputs: ClassVar[Inputs] = {"marks": by_token(below=BEGINS + 1)}
     masked: ClassVar[bool] = False  # whether the answer stands in the row, as masks
 
     def __init__(self, transformer: Transformer, longest: int) -> None:
@@ -113,6 +113,7 @@ class MaskNetwork(PassageNetwork):
     def __init__(self, transformer: Transformer, longest: int, first_mask: int, end: int) -> None:
         super().__init__(transformer, longest)
         self.first_mask, self.end = first_mask, end
+        self.shortest = first_mask + longest
         if "mlm" not in transformer.head_names:
             raise ConfigError("Masks are filled by a model with heads='mlm'; this one has none.")
         self.build(None)

@@ -13,7 +13,7 @@ from playmask.errors import NotFiniteError
 from playmask.generation.search import NOT_FINITE
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
-from playmask.onnx.signature import by_place
+from playmask.onnx.signature import Inputs, by_place
 from playmask.runtime.compiled import Compiled
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.objective import Objective, accuracy, crossentropy
@@ -40,10 +40,12 @@ class TokenNetwork(TaskNetwork):
     Shapes: inputs as a Transformer's -> {"logits": (B, R, vocabulary)}
     """
 
-    further_inputs = {"read": by_place("read")}
+    further_inputs: ClassVar[Inputs] = {"read": by_place("read")}
 
     def __init__(self, transformer: Transformer) -> None:
         super().__init__(transformer)
+        a = transformer.architecture
+        self.generates = a.decoder is not None or a.order != "full"
         self.build(None)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
