@@ -214,8 +214,6 @@ class Task(ABC, Generic[S]):
         """What stands for the right answer in JSON."""
         return {"target": example.label}
 
-    # Explanations
-
     def scores(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """How strongly the outputs speak for each answer, differentiable: (B,); the best wins."""
         raise ConfigError(f"A task {self.name!r} cannot be explained: it scores no answers.")
@@ -226,9 +224,8 @@ class Task(ABC, Generic[S]):
 
     def score(self, outputs: dict[str, Tensor], *targets: Tensor) -> Tensor:
         """How strongly the outputs speak for the answer of a question: (B,)."""
-        return keras.ops.take(
-            keras.ops.stack([*self.scores(outputs).values()], 1), *targets, axis=1
-        )
+        scores = keras.ops.stack([*self.scores(outputs).values()], 1)
+        return keras.ops.take(scores, *targets, axis=1)
 
     @cached_property
     def slopes(self) -> Compiled:
