@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from playmask.errors import ConfigError
 from playmask.model import cache as kv_cache
 from playmask.model.cache import Cache
 from playmask.model.seams import is_exporting
@@ -26,9 +27,17 @@ ROOM = 8
 
 
 def cached_entries(model: Transformer) -> list[Entry]:
-    """The graph that writes token by token, and before it, of an encoder-decoder, the encoder."""
+    """The graph that writes token by token, and before it, of an encoder-decoder, the encoder.
+
+    Raises: ConfigError for a model that cannot go on from a cache
+    """
     a = model.architecture
     stored = _stored(model)
+    if (a if a.decoder is None else a.decoding).order == "full":
+        raise ConfigError(
+            "A text of the order 'full' cannot go on from a cache, since its first tokens look at "
+            "the last; load the model with mask='lm' or 'unilm'."
+        )
     inputs = inputs_of(a)
     if a.decoder is None:
         return [Entry(MODEL, _step(model, LENGTH), inputs | stored, _lengths(a.limit))]

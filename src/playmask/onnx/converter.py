@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.extend.core import Literal
 
-from playmask.errors import ConfigError, PlaymaskError
+from playmask.errors import ConfigError
 from playmask.onnx.graph import Graph
 from playmask.onnx.lowering import Equation, Spec, Value
 from playmask.onnx.primitives import PRIMITIVES, elementwise, indexing, seams
@@ -15,6 +15,8 @@ from playmask.onnx.sizes import Sizes
 
 INLINED = ("closed_call", "custom_jvp_call", "custom_vjp_call", "jit", "pjit", "remat2")
 """Primitives that call another jaxpr, which is put in their place."""
+
+NEEDED = "It is needed in "
 
 
 class Converter:
@@ -66,14 +68,16 @@ class Converter:
         try:
             if primitive in INLINED:
                 return self._call(equation)
-            if primitive in PRIMITIVES:
-                return PRIMITIVES[primitive](equation)
-        except PlaymaskError as error:
-            raise ConfigError(f"{error} ({_place(source)})") from None
-        raise ConfigError(
-            f"The primitive {primitive!r} of JAX {jax.__version__} has no lowering to ONNX; "
-            f"{_place(source)} needs it."
-        )
+            if primitive not in PRIMITIVES:
+                raise ConfigError(
+                    f"The primitive {primitive!r} of JAX {jax.__version__} has no lowering to ONNX."
+                )
+            return PRIMITIVES[primitive](equation)
+        except ConfigError as error:
+            place = _place(source)
+            if place is None or NEEDED in str(error):
+                raise
+            raise ConfigError(f"{error} {NEEDED}{place}.") from None
 
     def _call(self, equation: Equation) -> list[Value]:
         """A function inside: a seam's operator, or its equations in its place."""
@@ -87,11 +91,11 @@ class Converter:
         return self.run(jaxpr, constants, equation.inputs) if lowered is None else lowered
 
 
-def _place(source: Any) -> str:
-    """Which line of the model an equation comes from."""
+def _place(source: Any) -> str | None:
+    """Which line of the model an equation comes from, where JAX knows one."""
     trace = getattr(source.source_info, "traceback", None)
     for frame in trace.frames if trace is not None else ():
         _, inside, file = frame.file_name.replace("\\", "/").rpartition("/playmask/")
         if inside and not file.startswith(("onnx/", "model/seams", "runtime/")):
-            return f"playmask/{file}, line {frame.line_num}, {frame.function_name}"
-    return "the model"
+            return f"playmask/{file}, line {frame.line_num} ({frame.function_name})"
+    return None

@@ -1,12 +1,23 @@
 """Symbolic sizes: what a shape is, where a batch and a length are not known."""
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add, mul, sub
 from typing import Any
 
+import numpy as np
+
+from playmask.errors import ConfigError
 from playmask.onnx.graph import Graph
 
 Dim = Any  # an int, or JAX's symbolic dimension
 Shape = tuple[Dim, ...]
+
+
+def is_number(dim: Dim) -> bool:
+    """Whether a size is known before the model runs."""
+    return isinstance(dim, (int, np.integer))
 
 
 def same(a: Dim, b: Dim) -> bool:
@@ -17,7 +28,7 @@ def same(a: Dim, b: Dim) -> bool:
 class Size:
     """A size that the graph computes: the name of an int64 tensor of the shape (1,).
 
-    JAX evaluates its symbolic dimensions by arithmetic on these.
+    It takes part in arithmetic with numbers and with others.
     """
 
     def __init__(self, graph: Graph, name: str) -> None:
@@ -39,10 +50,6 @@ class Size:
     def __mul__(self, other: "Size | int") -> "Size":
         return self._with("Mul", other)
 
-    def __divmod__(self, other: "Size | int") -> "tuple[Size, Size]":
-        """Sizes are no less than 0, so that rounding down is rounding to 0."""
-        return self._with("Div", other), self._with("Mod", other)
-
     def __neg__(self) -> "Size":
         return self * -1
 
@@ -52,6 +59,11 @@ class Size:
 def name_of(graph: Graph, size: Size | int) -> str:
     """The name of a size as an int64 tensor of the shape (1,)."""
     return size.name if isinstance(size, Size) else graph.integers([size])
+
+
+OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {ast.Add: add, ast.Mult: mul, ast.Sub: sub}
+FUNCTIONS = {"floordiv": "Div", "max": "Max", "min": "Min", "mod": "Mod"}
+"""How JAX calls what it does with sizes, and the operators; sizes are no less than 0."""
 
 
 class Sizes:
@@ -64,17 +76,39 @@ class Sizes:
     def declare(self, tensor: str, shape: Sequence[Dim]) -> None:
         """Learn the dimensions that an input has."""
         for axis, dim in enumerate(shape):
-            if not isinstance(dim, int) and str(dim) not in self.known:
+            if not is_number(dim) and str(dim) not in self.known:
                 name = self.graph.add("Shape", tensor, start=axis, end=axis + 1)
                 self.known[str(dim)] = Size(self.graph, name)
 
     def of(self, dim: Dim) -> Size | int:
         """A size as a number, or as a tensor of the graph."""
-        if not hasattr(dim, "_evaluate"):
+        if is_number(dim):
             return int(dim)
         if str(dim) not in self.known:
-            self.known[str(dim)] = dim._evaluate(dict(self.known))
+            size = self._evaluated(ast.parse(str(dim), mode="eval").body)
+            if isinstance(size, int):
+                return size
+            self.known[str(dim)] = size
         return self.known[str(dim)]
+
+    def _evaluated(self, tree: ast.expr) -> Size | int:
+        """A symbolic dimension, as JAX writes it: "2*length - 1", "floordiv(length, 2)"."""
+        match tree:
+            case ast.Constant(value=int(number)):
+                return number
+            case ast.Name(id=name):
+                return self.known[name]
+            case ast.UnaryOp(operand=operand):  # of which there is the minus
+                return -self._evaluated(operand)
+            case ast.BinOp(left=base, op=ast.BitXor(), right=ast.Constant(value=int(power))):
+                return reduce(mul, [self._evaluated(base)] * power)
+            case ast.BinOp(left=left, op=operator, right=right):
+                apply = OPERATIONS[type(operator)]
+                return apply(self._evaluated(left), self._evaluated(right))
+            case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in FUNCTIONS:
+                names = [name_of(self.graph, self._evaluated(each)) for each in (left, right)]
+                return Size(self.graph, self.graph.add(FUNCTIONS[name], *names))
+        raise ConfigError(f"The size {ast.unparse(tree)!r} cannot be computed in ONNX.")
 
     def scalar(self, dim: Dim) -> str:
         """A size as an int64 scalar."""

@@ -127,6 +127,15 @@ def _remainder(equation: Equation) -> list[Value]:
     return of(equation, equation.graph.add("Mod", *equation.names, fmod=1))
 
 
+def _round(equation: Equation) -> list[Value]:
+    """To whole numbers: halves to even ones, or away from 0."""
+    graph, (x,) = equation.graph, equation.names
+    if int(equation.params["rounding_method"]) == 1:
+        return of(equation, graph.add("Round", x))
+    up = graph.add("Add", graph.add("Abs", x), _constant(equation, 0.5))
+    return of(equation, graph.add("Mul", graph.add("Sign", x), graph.add("Floor", up)))
+
+
 def _same(equation: Equation) -> list[Value]:
     return [equation.inputs[0]]
 
@@ -149,6 +158,7 @@ TABLE: Table = {
     "ne": _not_equal,
     "pow": _operator("Pow"),
     "rem": _remainder,
+    "round": _round,
     "rsqrt": _rsqrt,
     "select_n": _select,
     "square": _square,

@@ -66,11 +66,23 @@ def _along(equation: Equation, dims: Any, axis: int, rank: int) -> list[Value]:
     if len(batch) == len(x.shape) - 1 and tuple(dims.start_indices_batching_dims) == batch:
         name = graph.add("GatherElements", equation.whole(x), _numbers(equation, rank), axis=axis)
         return equation.value(name)
-    leading = tuple(range(len(batch)))
-    if (batch, axis, tuple(dims.start_indices_batching_dims)) != (leading, len(batch), leading):
+    count = len(batch)
+    leading = tuple(range(count))
+    if not batch == tuple(dims.start_indices_batching_dims) == leading:
         raise ConfigError(f"ONNX has no operator for a gather of the form {dims}.")
+    others = [i for i in range(count, len(x.shape)) if i != axis]
+    name, order = equation.whole(x), [*leading, axis, *others]
+    if order != [*range(len(order))]:  # GatherND has the axis right behind the batch's
+        name = graph.add("Transpose", name, perm=order)
     indices = int64(equation, equation.whole(equation.inputs[1]))
-    name = graph.add("GatherND", equation.whole(x), indices, batch_dims=len(batch))
+    name = graph.add("GatherND", name, indices, batch_dims=count)
+    places = iter(range(rank, rank + len(others)))
+    first = iter(range(rank))
+    order = [
+        next(places) if i in dims.offset_dims else next(first) for i in range(len(equation.shape))
+    ]
+    if order != [*range(len(order))]:
+        name = graph.add("Transpose", name, perm=order)
     return equation.value(name)
 
 
@@ -94,18 +106,23 @@ def named(equation: Equation, inner: Any) -> list[Value] | None:
     last = inner.eqns[-1]
     if last.primitive.name != "gather" or len(equation.inputs) != 2:
         return None
-    indices = equation.inputs[1]
+    x, indices = equation.inputs
+    if str(last.invars[0].aval.shape) != str(x.shape):
+        return None
     rank = len(last.invars[1].aval.shape) - 1
     graph = equation.graph
-    extra = [i for i in range(len(indices.shape)) if i >= rank]
+    dims = last.params["dimension_numbers"]
+    known = {*dims.operand_batching_dims, *dims.start_index_map}
+    extra = [i for i in range(len(indices.shape)) if i not in known]
+    extra = extra if len(indices.shape) > rank else []
     name, stored = indices.name, indices.stored
     if extra:
         name = graph.add("Squeeze", name, graph.integers(extra))
-        stored = stored[:rank]
+        stored = tuple(size for i, size in enumerate(stored) if i not in extra)
     name = graph.add("Unsqueeze", name, graph.integers([rank]))
     shape = tuple(last.invars[1].aval.shape)
     column = Value(name, shape, (*stored, 1))
-    return gather(equation._replace(inputs=[equation.inputs[0], column], params=last.params))
+    return gather(equation._replace(inputs=[x, column], params=last.params))
 
 
 NAMED = ("_take", "take_along_axis")

@@ -4,7 +4,7 @@ import numpy as np
 
 from playmask.errors import ConfigError
 from playmask.onnx.lowering import Equation, Table, Value
-from playmask.onnx.sizes import Dim, same
+from playmask.onnx.sizes import Dim, is_number, same
 
 
 def _broadcast(equation: Equation) -> list[Value]:
@@ -32,7 +32,7 @@ def _reshape(equation: Equation) -> list[Value]:
     if len(old) == len(new) and all(map(same, old, new)):
         return [_without_ones(equation, x)]
     copied = [
-        0 if i < len(x.shape) and not isinstance(size, int) and same(size, x.shape[i]) else size
+        0 if i < len(x.shape) and not is_number(size) and same(size, x.shape[i]) else size
         for i, size in enumerate(shape)
     ]  # 0 is the size that is there
     sizes = equation.sizes.vector(copied, inferred=True)
@@ -128,7 +128,7 @@ def _pad(equation: Equation) -> list[Value]:
     """Put a value before and behind; nothing is put between or taken away."""
     x, value = equation.inputs
     before, behind, between = zip(*equation.params["padding_config"], strict=True)
-    if any(between) or any(not hasattr(n, "_evaluate") and n < 0 for n in (*before, *behind)):
+    if any(between) or any(is_number(n) and n < 0 for n in (*before, *behind)):
         raise ConfigError("ONNX has no padding that takes away or stands between.")
     sizes = equation.sizes.vector([*before, *behind])
     return equation.value(equation.graph.add("Pad", equation.whole(x), sizes, value.name))
