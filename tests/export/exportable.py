@@ -21,8 +21,8 @@ MASKS: dict[str, dict[str, Any]] = {
 }
 LABORATORY = FOLLOWING | ENCODING | OPEN
 SAMPLES = (
-    "random+dense+dot", "dynamic+dot", "talking_others", "residual", "disentangled_grouped",
-    "transformer_xl", "pseudo_self", "context", "linformer", "light", "joined", "halves",
+    "random+dense+dot", "dynamic", "talking_others", "residual", "disentangled_grouped",
+    "pseudo_self", "linformer",
 )  # fmt: skip
 """Parts that need, together, every operation that a part needs."""
 

@@ -11,6 +11,7 @@ from playmask.onnx.export import Entry
 from playmask.onnx.signature import inputs_of
 from playmask.onnx.tracing import traced
 from playmask.onnx.writing import write_program
+from playmask.runtime.compiled import Compiled
 
 
 def whole(model: Transformer, most: int | None = None) -> Entry:
@@ -23,11 +24,12 @@ def whole(model: Transformer, most: int | None = None) -> Entry:
     )
 
 
-def written(entry: Entry, folder: Path) -> float:
+def written(entry: Entry, folder: Path, model: Transformer | None = None) -> float:
     """Write a graph and run it at sizes that were not traced: how far it is from the model."""
     file = folder / entry.file
     write_program(traced(entry.function, entry.inputs), file)
-    return compare(file, entry.function, entry.inputs, entry.lengths)
+    function = entry.function if model is None else Compiled(model, entry.function)
+    return compare(file, function, entry.inputs, entry.lengths)
 
 
 def greedy(

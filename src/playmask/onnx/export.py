@@ -2,20 +2,22 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import keras
 
-import playmask
 from playmask.errors import ConfigError
 from playmask.files import write_json
 from playmask.onnx.check import Lengths, compare
+from playmask.onnx.exported import ExportedGraph
 from playmask.onnx.readme import readme
 from playmask.onnx.tracing import Function, Program, TensorInfo, check_backend, traced
 from playmask.onnx.writing import LARGEST, OPSET, library, write_program
 from playmask.runtime.access import reading, weights_of
+from playmask.runtime.compiled import Compiled
 from playmask.runtime.train.weight_names import all_weights
 
 EXPORT, README, FORMAT = "export.json", "README.md", 1
@@ -30,38 +32,6 @@ class Entry(NamedTuple):
     lengths: Lengths = Lengths()
 
 
-class Graph(NamedTuple):
-    """A graph that was written.
-
-    difference: from the model, in parts of the largest value; nodes: how many operators
-    """
-
-    file: str
-    inputs: Mapping[str, TensorInfo]
-    outputs: Mapping[str, TensorInfo]
-    difference: float
-    nodes: int
-
-
-class Export(NamedTuple):
-    """What an export has written: its folder, and its graphs.
-
-    Example:
-        >>> written = export(model, "exported")
-        >>> [graph.file for graph in written.graphs], written.difference < 2e-5
-        (['model.onnx'], True)
-
-    """
-
-    directory: Path
-    graphs: tuple[Graph, ...]
-
-    @property
-    def difference(self) -> float:
-        """The largest difference from the model, in parts of the largest value of an output."""
-        return max(graph.difference for graph in self.graphs)
-
-
 def write_export(
     model: keras.Model,
     entries: Sequence[Entry],
@@ -69,7 +39,7 @@ def write_export(
     *,
     about: Mapping[str, Any],
     largest: int = LARGEST,
-) -> tuple[Graph, ...]:
+) -> tuple[ExportedGraph, ...]:
     """Write the graphs of a model into a folder, compared with it, with export.json and README.md.
 
     about: what export.json says besides; largest: bytes of weights that a graph's own file holds
@@ -81,18 +51,22 @@ def write_export(
     library("onnx"), library("onnxruntime")
     with reading(weights_of(model)):
         names = {id(variable.value): name for name, variable in all_weights(model).items()}
-        graphs = tuple(_written(entry, names, folder, largest) for entry in entries)
+        graphs = tuple(
+            _written(model, entry, names, folder / entry.file, largest) for entry in entries
+        )
     write_json(folder / EXPORT, _description(graphs, folder, about))
     (folder / README).write_text(readme(graphs, about), encoding="utf-8")
     return graphs
 
 
-def _written(entry: Entry, names: Mapping[int, str], folder: Path, largest: int) -> Graph:
+def _written(
+    model: keras.Model, entry: Entry, names: Mapping[int, str], file: Path, largest: int
+) -> ExportedGraph:
     program: Program = traced(entry.function, entry.inputs, names)
-    write_program(program, folder / entry.file, largest=largest)
-    distance = compare(folder / entry.file, entry.function, entry.inputs, entry.lengths)
+    write_program(program, file, largest=largest)
+    distance = compare(file, Compiled(model, entry.function), entry.inputs, entry.lengths)
     nodes = len(program.nodes)
-    return Graph(entry.file, program.inputs, program.outputs, distance, nodes)
+    return ExportedGraph(entry.file, program.inputs, program.outputs, distance, nodes)
 
 
 def _check_precision(model: keras.Model) -> None:
@@ -110,7 +84,9 @@ def _check_precision(model: keras.Model) -> None:
         )
 
 
-def _description(graphs: Sequence[Graph], folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+def _description(
+    graphs: Sequence[ExportedGraph], folder: Path, about: Mapping[str, Any]
+) -> dict[str, Any]:
     """What export.json says."""
     files = [name for graph in graphs for name in (graph.file, f"{graph.file}.data")]
     modules = {name: library(name).__version__ for name in ("onnx", "onnxruntime")}
@@ -128,7 +104,7 @@ def _description(graphs: Sequence[Graph], folder: Path, about: Mapping[str, Any]
             for graph in graphs
         },
         "versions": {
-            "playmask": playmask.__version__,
+            "playmask": version("playmask"),
             "jax": jax.__version__,
             "keras": keras.__version__,
             **modules,

@@ -1,13 +1,11 @@
 """The page that an export has beside its graphs: what goes in, what comes out, a call."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from playmask.onnx.exported import ExportedGraph
 from playmask.onnx.signature import PAST
 from playmask.onnx.tracing import TensorInfo
-
-if TYPE_CHECKING:
-    from playmask.onnx.export import Graph
 
 PAGE = """# {title}
 
@@ -35,7 +33,7 @@ vocabulary has not, and texts longer than the model's positions, are an error of
 """
 
 
-def readme(graphs: Sequence["Graph"], about: Mapping[str, Any]) -> str:
+def readme(graphs: Sequence[ExportedGraph], about: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     last = graphs[-1]
     lines = (f'    "{name}": {_zeros(each)},' for name, each in last.inputs.items())
@@ -55,7 +53,7 @@ def _zeros(tensor: TensorInfo) -> str:
     return f"np.{'ones' if tensor.dtype == 'bool' else 'zeros'}({shape}, {tensor.dtype!r})"
 
 
-def _table(graph: "Graph") -> str:
+def _table(graph: ExportedGraph) -> str:
     rows = [
         f"| {side} | `{name}` | {' × '.join(map(str, each.sizes)) or 'a number'} | {each.dtype} |"
         for side, tensors in (("input", graph.inputs), ("output", graph.outputs))

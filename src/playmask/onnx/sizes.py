@@ -104,7 +104,8 @@ class Sizes:
                 return reduce(mul, [self._evaluated(base)] * power)
             case ast.BinOp(left=left, op=operator, right=right):
                 apply = OPERATIONS[type(operator)]
-                return apply(self._evaluated(left), self._evaluated(right))
+                result: Size | int = apply(self._evaluated(left), self._evaluated(right))
+                return result
             case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in FUNCTIONS:
                 names = [name_of(self.graph, self._evaluated(each)) for each in (left, right)]
                 return Size(self.graph, self.graph.add(FUNCTIONS[name], *names))

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import playmask
 from playmask.errors import ConfigError
 from playmask.onnx.graph import Array, Node
 from playmask.onnx.tracing import Program, TensorInfo
@@ -53,7 +53,7 @@ def write_program(program: Program, file: Path, *, largest: int = LARGEST) -> No
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="playmask",
-        producer_version=playmask.__version__,
+        producer_version=version("playmask"),
     )
     if weights.places:
         weights.write(file.with_name(file.name + ".data"))

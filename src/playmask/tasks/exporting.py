@@ -10,7 +10,8 @@ from playmask.files.commits import committing
 from playmask.model.transformer import Transformer
 from playmask.onnx.cached import cached_entries
 from playmask.onnx.check import Lengths
-from playmask.onnx.export import Entry, Export, write_export
+from playmask.onnx.export import Entry, write_export
+from playmask.onnx.exported import Export
 from playmask.onnx.signature import inputs_of
 from playmask.onnx.writing import LARGEST, MODEL
 from playmask.tasks.network import TaskNetwork
