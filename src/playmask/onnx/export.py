@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import keras
 
 from playmask.errors import ConfigError
@@ -21,6 +20,7 @@ from playmask.runtime.compiled import Compiled
 from playmask.runtime.train.weight_names import all_weights
 
 EXPORT, README, FORMAT = "export.json", "README.md", 1
+VERSIONS = "playmask", "jax", "keras", "onnx", "onnxruntime"
 
 
 class Entry(NamedTuple):
@@ -48,7 +48,8 @@ def write_export(
     """
     check_backend()
     _check_precision(model)
-    library("onnx"), library("onnxruntime")
+    for name in ("onnx", "onnxruntime"):
+        library(name)
     with reading(weights_of(model)):
         names = {id(variable.value): name for name, variable in all_weights(model).items()}
         graphs = tuple(
@@ -89,7 +90,6 @@ def _description(
 ) -> dict[str, Any]:
     """What export.json says."""
     files = [name for graph in graphs for name in (graph.file, f"{graph.file}.data")]
-    modules = {name: library(name).__version__ for name in ("onnx", "onnxruntime")}
     return {
         "format": FORMAT,
         **about,
@@ -103,12 +103,7 @@ def _description(
             }
             for graph in graphs
         },
-        "versions": {
-            "playmask": version("playmask"),
-            "jax": jax.__version__,
-            "keras": keras.__version__,
-            **modules,
-        },
+        "versions": {name: version(name) for name in VERSIONS},
         "sha256": {name: _sha256(folder / name) for name in files if (folder / name).exists()},
     }
 
