@@ -20,6 +20,7 @@ LAYERS = (
     ("model",),
     ("data", "families", "labelling", "runtime", "tokenizers"),
     ("checkpoints", "generation"),
+    ("onnx",),
     ("tasks",),
     ("inspection", "pretraining"),
     ("playmask",),  # the package itself: its names are imported from these when they are used
@@ -29,6 +30,7 @@ LAYERS = (
 """From the bottom up: what stands on a line may import from the lines above it only."""
 
 MODEL = (
+    ("seams",),
     ("activations", "forks", "keras_files", "layout", "old_names", "recipes", "recomputed"),
     ("masks", "vector_transform"),
     ("dense",),

@@ -28,6 +28,7 @@ NAMES = (
     "decisions/rooms.md",
     "decisions/tasks.md",
     "decisions/training.md",
+    "export.md",
     "extraction.md",
     "families.md",
     "generation.md",
@@ -75,6 +76,7 @@ def run(page: Path, folder: Path) -> str:
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
     ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
+    ("export",),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
 EACH = """
@@ -198,6 +200,11 @@ def test_bulk_inference_runs(tmp_path):
         "3 3",
         "7 味道很好 True",
     ]
+
+
+def test_exports_run(pages):
+    nodes, difference = pages("export")[1].split()
+    assert int(nodes) < 150 and float(difference) < 2e-5
 
 
 def test_labels_and_numbers_run(pages):

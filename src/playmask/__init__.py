@@ -142,6 +142,7 @@ _HOME = {
     "cross_validate": "tasks",
     "distribute": "runtime.devices",
     "draw_attention": "inspection.attention_maps",
+    "export": "tasks.exporting",
     "fill": "generation",
     "generate": "generation",
     "gibbs": "generation",

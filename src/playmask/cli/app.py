@@ -16,6 +16,7 @@ from playmask.cli.commands import (
     evaluate,
     experiment,
     explain,
+    export,
     families,
     generate,
     inspect,
@@ -61,6 +62,7 @@ app.command("serve")(serve.serve)
 app.add_typer(draw.app, name="draw")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
+app.command("export")(export.export)
 app.command("prune")(prune.prune)
 app.command("count")(count.count)
 app.command("families")(families.families)

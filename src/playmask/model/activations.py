@@ -6,8 +6,10 @@ from typing import Any
 from keras import ops
 
 from playmask.errors import ConfigError, nearest
+from playmask.model.seams import seam
 
 
+@seam
 def gelu(x: Any) -> Any:
     """x Φ(x), by the error function: x/2 · (1 + erf(x/√2)).
 
@@ -18,9 +20,18 @@ def gelu(x: Any) -> Any:
     return 0.5 * x * (1.0 + ops.erf(x * math.sqrt(0.5)))
 
 
+@seam
+def gelu_tanh(x: Any) -> Any:
+    """x Φ(x), approximated by a tanh.
+
+    Source: Hendrycks & Gimpel 2016
+    """
+    return ops.gelu(x, approximate=True)
+
+
 ACTIVATIONS = {
     "gelu": gelu,
-    "gelu_tanh": lambda x: ops.gelu(x, approximate=True),
+    "gelu_tanh": gelu_tanh,
     "relu": ops.relu,
     "tanh": ops.tanh,
     "swish": ops.silu,

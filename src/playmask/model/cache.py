@@ -14,6 +14,7 @@ from typing import Any
 from keras import ops
 
 from playmask.model.masks import NEVER, Sites, Tensor
+from playmask.model.seams import is_exporting
 
 Cache = dict[str, Any]
 KeysValues = dict[str, Tensor]
@@ -48,7 +49,7 @@ def write_sites(cache: Cache, sites: Sites, at: Tensor) -> Sites:
     shape = ops.shape(sites.order)
     return Sites(
         **{
-            name: ops.slice_update(cache[name], [0, at], ops.broadcast_to(value, shape))
+            name: _write(cache[name], ops.broadcast_to(value, shape), at, axis=1)
             for name, value in stored(sites).items()
         }
     )
@@ -67,9 +68,15 @@ def read_sites(cache: Cache) -> Sites:
 def write_kv(kv: KeysValues, new: KeysValues, at: Tensor) -> KeysValues:
     """Write new keys (B, N, T, H) and values (B, N, T, V) at slot `at`; return all slots."""
     return {
-        name: ops.slice_update(old, [0, 0, at, 0], ops.cast(new[name], old.dtype))
-        for name, old in kv.items()
+        name: _write(old, ops.cast(new[name], old.dtype), at, axis=2) for name, old in kv.items()
     }
+
+
+def _write(old: Tensor, new: Tensor, at: Tensor, axis: int) -> Tensor:
+    """Write at slot `at` of an axis; in a program for other runtimes, behind the last slot."""
+    if is_exporting():  # sizes may change from call to call there
+        return ops.concatenate([old, new], axis=axis)
+    return ops.slice_update(old, [at if i == axis else 0 for i in range(len(old.shape))], new)
 
 
 def extend(cache: Cache, slots: int) -> Cache:
@@ -88,7 +95,8 @@ def extend(cache: Cache, slots: int) -> Cache:
 def last_order(cache: Cache) -> Tensor:
     """The highest order each row holds, -1 for an empty row: int32 (B, 1)."""
     filled = ops.where(cache["order"] < NEVER, cache["order"], -1)
-    return ops.max(filled, axis=1, keepdims=True)
+    last = ops.max(filled, axis=1, keepdims=True)
+    return ops.maximum(last, -1) if is_exporting() else last  # there may be no slots there
 
 
 def lengths(cache: Cache) -> Tensor:

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from playmask.model.masks import Tensor
+from playmask.model.seams import is_exporting
 
 LORA = "lora_down", "lora_up"
 """Names of the weights of adapters, which are no weights of the architecture."""
@@ -111,5 +112,7 @@ def new_garbage_only() -> Iterator[None]:
 
 def by_rows(product: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply what maps (rows, D) -> (rows, U) to x (…, D), and give it back as (…, U)."""
+    if is_exporting():  # other runtimes multiply by a matrix without making one of x
+        return product(x)
     y = product(ops.reshape(x, (-1, x.shape[-1])))
     return ops.reshape(y, (*ops.shape(x)[:-1], y.shape[-1]))

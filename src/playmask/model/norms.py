@@ -11,6 +11,7 @@ from playmask.model.activations import activation
 from playmask.model.dense import Dense
 from playmask.model.masks import Tensor
 from playmask.model.recipes import recipe
+from playmask.model.seams import seam
 
 
 @recipe
@@ -137,13 +138,14 @@ class Normalize(keras.layers.Layer):
     def call(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Normalise the last axis."""
         y = ops.cast(x, "float32")
-        if self.norm.kind == "layer":
-            y = y - ops.mean(y, axis=-1, keepdims=True)
-        y = y * ops.rsqrt(ops.mean(ops.square(y), axis=-1, keepdims=True) + self.norm.epsilon)
         scale = ops.cast(self.gamma, "float32") if self.norm.scale else None
         shift = ops.cast(self.beta, "float32") if self.norm.shifts else None
         if self.condition is not None:
             scale, shift = self._conditioned(scale, shift, condition)
+        elif self.norm.kind == "layer" and scale is not None:
+            own = (scale,) if shift is None else (scale, shift)
+            return ops.cast(layer_norm(y, *own, epsilon=self.norm.epsilon), self.compute_dtype)
+        y = _standardized(y, self.norm.epsilon, centred=self.norm.kind == "layer")
         y = y if scale is None else y * scale
         y = y if shift is None else y + shift
         return ops.cast(y, self.compute_dtype)
@@ -162,3 +164,17 @@ class Normalize(keras.layers.Layer):
         return (1.0 if scale is None else scale) + scales, (
             0.0 if shift is None else shift
         ) + shifts
+
+
+@seam
+def layer_norm(x: Tensor, scale: Tensor, *shift: Tensor, epsilon: float) -> Tensor:
+    """Standardise the last axis, scale it, and shift it by β where there is one."""
+    y = _standardized(x, epsilon, centred=True) * scale
+    return y + shift[0] if shift else y
+
+
+def _standardized(y: Tensor, epsilon: float, *, centred: bool) -> Tensor:
+    """The last axis over its root mean square, less its mean where it is centred."""
+    if centred:
+        y = y - ops.mean(y, axis=-1, keepdims=True)
+    return y * ops.rsqrt(ops.mean(ops.square(y), axis=-1, keepdims=True) + epsilon)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from playmask.checkpoints.tokenizer_beside import why_no_tokenizer
 from playmask.errors import ConfigError, InputError
 from playmask.model.architecture import Architecture
 from playmask.model.keras_files import WholeFiles
 from playmask.model.transformer import PREDICT, Transformer
+from playmask.onnx.tracing import TensorInfo
 from playmask.runtime.engine import Array
 from playmask.runtime.network_engine import NetworkEngine
 from playmask.runtime.train.hooks import OpenStep
@@ -17,7 +18,16 @@ from playmask.tokenizers import Tokenizer
 
 
 class TaskNetwork(WholeFiles, OpenStep):
-    """A Transformer with what a task puts on it; weights of the task's own are "task/…"."""
+    """A Transformer with what a task puts on it; weights of the task's own are "task/…".
+
+    further_inputs: what its exported graph takes besides those of a Transformer; shortest: how
+    many tokens a row has at least
+    """
+
+    shortest = 1
+    generates = False  # whether it writes token by token, so that its graph has a cache
+
+    further_inputs: ClassVar[Mapping[str, TensorInfo]] = {}
 
     def __init__(self, transformer: Transformer) -> None:
         super().__init__(name="task")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from playmask.tasks.explaining import among_few as among_few
     from playmask.tasks.explaining import score_of as score_of
     from playmask.tasks.explaining import slopes_of as slopes_of
+    from playmask.tasks.exporting import export as export
     from playmask.tasks.network import open_model as open_model
     from playmask.tasks.objective import Objective as Objective
     from playmask.tasks.objective import accuracy as accuracy
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "explaining": ("among_few", "score_of", "slopes_of"),
+    "exporting": ("export",),
     "network": ("open_model",),
     "objective": (
         "Objective",

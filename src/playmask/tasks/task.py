@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from playmask.model.masks import Tensor
     from playmask.model.transformer import Transformer
+    from playmask.onnx.exported import Export
     from playmask.runtime.batches import Batches
     from playmask.runtime.compiled import Compiled
     from playmask.tasks.network import TaskNetwork
@@ -338,6 +339,11 @@ class Task(ABC, Generic[S]):
     def save(self, directory: str | Path, dialect: str = "playmask") -> Path:
         """Save into a directory, as a task of playmask's or as a published class: `save_as`."""
         return on_demand.save_as(self, directory, dialect)
+
+    @one_state
+    def export(self, directory: str | Path, **options: Any) -> "Export":
+        """Export as ONNX, for runtimes without Keras: see `playmask.export`, whose options it has."""
+        return on_demand.export(self, directory, **options)
 
     @one_state
     def save_weights(self, directory: Path) -> None:

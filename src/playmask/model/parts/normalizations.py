@@ -6,6 +6,7 @@ from typing import NamedTuple
 from keras import ops
 
 from playmask.model.masks import Tensor
+from playmask.model.seams import is_exporting, seam
 
 HIDDEN = -1e9  # added for a key that may not be seen: finite, so that no row becomes NaN
 
@@ -21,13 +22,21 @@ def softmax(scores: Tensor, allowed: Tensor, late: bool = False) -> Shares:
     """Exponentials that sum to 1 (Vaswani et al. 2017), or whose sum is still to be divided by."""
     # Added, not chosen: XLA then compiles the products on both sides into one loop with this.
     scores = scores + ops.where(allowed, 0.0, HIDDEN)
+    if is_exporting():
+        return Shares(exponentials(scores))
     if late and scores.shape[-1]:  # of no keys none scores most
         most = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))
         keys = ops.exp(scores - most)
         return Shares(keys, ops.sum(keys, axis=-1, keepdims=True))
     if scores.shape[-1] == 1:
         return Shares(ops.ones_like(scores))  # Keras would warn that one number is always 1
-    return Shares(ops.softmax(scores))
+    return Shares(exponentials(scores))
+
+
+@seam
+def exponentials(scores: Tensor) -> Tensor:
+    """Exponentials of the last axis, over their sum."""
+    return ops.softmax(scores)
 
 
 def softmax_plus(scores: Tensor, allowed: Tensor, late: bool = False) -> Shares:

@@ -1,11 +1,14 @@
 """A masked language model that scores words in the gaps of a row."""
 
+from typing import ClassVar
+
 import numpy as np
 from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
+from playmask.onnx.signature import Inputs, by_token
 from playmask.tasks.network import TaskNetwork
 
 
@@ -16,6 +19,8 @@ class PatternNetwork(TaskNetwork):
     Shapes: inputs as a Transformer's, and "gaps" int (B, T), 1 at each gap
             -> {"logits": (B, labels)}, log-probabilities of the words, in nats
     """
+
+    further_inputs: ClassVar[Inputs] = {"gaps": by_token(below=2)}
 
     def __init__(self, transformer: Transformer, words: np.ndarray) -> None:
         super().__init__(transformer)

@@ -8,6 +8,7 @@ from keras import ops
 from playmask.errors import ConfigError, nearest
 from playmask.labelling.candidates import HIDDEN
 from playmask.model.masks import Tensor
+from playmask.model.seams import is_exporting
 from playmask.model.transformer import Transformer
 
 
@@ -69,6 +70,8 @@ def _max(outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
     # The gradient of `ops.max` compares with the maximum; where XLA computes the hidden states once
     # more for that, they may be rounded otherwise, and no place, or a wrong one, gets the gradient.
     hidden = ops.where(valid, ops.cast(outputs["hidden"], "float32"), HIDDEN)
+    if is_exporting():  # without a gradient
+        return ops.max(hidden, axis=1)
     first = ops.expand_dims(ops.argmax(hidden, axis=1), 1)
     places = ops.arange(ops.shape(hidden)[1], dtype=first.dtype)[None, :, None]
     return ops.cast(

@@ -1,6 +1,6 @@
 """The network of CasRel: pointers to subjects, and to objects that know their subject."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
@@ -12,6 +12,7 @@ from playmask.model.masks import Tensor
 from playmask.model.norms import Condition, Norm, Normalize
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
+from playmask.onnx.signature import Inputs, by_place
 from playmask.tasks.extraction.candidate_counts import LIKELY, OBJECTS, SUBJECTS
 from playmask.tasks.extraction.settings import RelationSettings
 from playmask.tasks.network import TaskNetwork
@@ -39,6 +40,8 @@ class SubjectNetwork(TaskNetwork):
     Shapes: inputs as a Transformer's, and "subject" int (B, 2), first and last token ->
             {"subjects": (B, T, 2), "objects": (B, T, labels, 2)}, log-probabilities
     """
+
+    further_inputs: ClassVar[Inputs] = {"subject": by_place("subjects", 2)}
 
     def __init__(self, transformer: Transformer, settings: RelationSettings) -> None:
         super().__init__(transformer)

@@ -11,6 +11,7 @@ from playmask.labelling.spans import band_of_ends, band_of_tokens
 from playmask.model.masks import Tensor
 from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
+from playmask.onnx.signature import Inputs, by_token
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.reading.settings import ReaderSettings
 from playmask.tasks.reading.span_candidates import BEGINS, CANDIDATES, SHOWN
@@ -25,6 +26,7 @@ class PassageNetwork(TaskNetwork):
     """
 
     heads: ClassVar[Any] = ()
+    further_inputs: ClassVar[Inputs] = {"marks": by_token(below=BEGINS + 1)}
 
     def __init__(self, transformer: Transformer, longest: int) -> None:
         super().__init__(transformer)
@@ -110,6 +112,7 @@ class MaskNetwork(PassageNetwork):
     def __init__(self, transformer: Transformer, longest: int, first_mask: int, end: int) -> None:
         super().__init__(transformer, longest)
         self.first_mask, self.end = first_mask, end
+        self.shortest = first_mask + longest
         if "mlm" not in transformer.head_names:
             raise ConfigError("Masks are filled by a model with heads='mlm'; this one has none.")
         self.build(None)

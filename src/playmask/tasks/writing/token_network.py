@@ -1,11 +1,12 @@
 """A Transformer of which the logits of tokens are taken, and how these are learnt."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
 from playmask.model.masks import Tensor
 from playmask.model.transformer import Transformer
+from playmask.onnx.signature import Inputs, by_place
 from playmask.runtime.compiled import Compiled
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.objective import Objective, accuracy, crossentropy
@@ -17,8 +18,12 @@ class TokenNetwork(TaskNetwork):
     Shapes: inputs as a Transformer's -> {"logits": (B, R, vocabulary)}
     """
 
+    further_inputs: ClassVar[Inputs] = {"read": by_place("read")}
+
     def __init__(self, transformer: Transformer) -> None:
         super().__init__(transformer)
+        a = transformer.architecture
+        self.generates = a.decoder is not None or a.order != "full"
         self.build(None)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:

@@ -1,0 +1,53 @@
+"""Exporting from the command line: a task or a model as ONNX, and what was written."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playmask.checkpoints import load
+from playmask.cli.output import note, print_json, print_table
+from playmask.errors import ConfigError
+from playmask.tasks.exporting import export
+from playmask.tasks.loading import load_task
+from playmask.tasks.saving import TASK
+
+
+class Request(NamedTuple):
+    """The command's arguments and options; None is none."""
+
+    source: str
+    target: Path
+    heads: str | None
+    mask: str | None
+    cached: bool
+    as_json: bool
+
+
+def run(request: Request) -> None:
+    """Export, and show how far each graph is from the model."""
+    written = export(_model(request), request.target, cached=request.cached)
+    if request.as_json:
+        graphs = {
+            each.file: {"nodes": each.nodes, "difference": each.difference}
+            for each in written.graphs
+        }
+        print_json({"directory": str(request.target), "graphs": graphs})
+        return
+    rows = [(each.file, f"{each.nodes:,}", f"{each.difference:.1e}") for each in written.graphs]
+    header = ("graph", "nodes", "difference")
+    print_table(str(request.target), rows, header=header, numbers=True)
+    note("ONNX Runtime gives the same as the model at sizes that were not traced; see README.md")
+
+
+def _model(request: Request) -> Any:
+    """The task of a folder, or the model of a checkpoint."""
+    options = {
+        "heads": None if request.heads is None else [*filter(None, request.heads.split(","))],
+        "mask": request.mask,
+    }
+    changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if not (Path(request.source) / TASK).is_file():
+        return load(request.source, **changes)
+    if changes or request.cached:
+        option = next(iter(changes), "cached")
+        raise ConfigError(f"{request.source} is a task, which says itself what --{option} is.")
+    return load_task(request.source)

@@ -1,0 +1,117 @@
+"""Exports: the graphs of a model in a folder, with a description of them, whole or not at all."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+from playmask.errors import ConfigError
+from playmask.files import write_json
+from playmask.onnx.check import Lengths, compare
+from playmask.onnx.exported import ExportedGraph
+from playmask.onnx.readme import readme
+from playmask.onnx.tracing import Function, Program, TensorInfo, check_backend, traced
+from playmask.onnx.writing import LARGEST, OPSET, library, write_program
+from playmask.runtime.access import reading, weights_of
+from playmask.runtime.compiled import Compiled
+from playmask.runtime.train.weight_names import all_weights
+
+EXPORT, README, FORMAT = "export.json", "README.md", 1
+VERSIONS = "playmask", "jax", "keras", "onnx", "onnxruntime"
+
+
+class Entry(NamedTuple):
+    """A function of a model that becomes one graph; lengths: those of texts that it can take."""
+
+    file: str
+    function: Function
+    inputs: Mapping[str, TensorInfo]
+    lengths: Lengths = Lengths()
+
+
+def write_export(
+    model: keras.Model,
+    entries: Sequence[Entry],
+    folder: Path,
+    *,
+    about: Mapping[str, Any],
+    largest: int = LARGEST,
+) -> tuple[ExportedGraph, ...]:
+    """Write the graphs of a model into a folder, compared with it, with export.json and README.md.
+
+    about: what export.json says besides; largest: bytes of weights that a graph's own file holds
+    Raises: ConfigError for what ONNX cannot do, and for precisions; CheckpointError where a graph
+            differs from the model
+    """
+    check_backend()
+    _check_precision(model)
+    for name in ("onnx", "onnxruntime"):
+        library(name)
+    with reading(weights_of(model)):
+        names = {id(variable.value): name for name, variable in all_weights(model).items()}
+        graphs = tuple(
+            _written(model, entry, names, folder / entry.file, largest) for entry in entries
+        )
+    write_json(folder / EXPORT, _description(graphs, folder, about))
+    (folder / README).write_text(readme(graphs, about), encoding="utf-8")
+    return graphs
+
+
+def _written(
+    model: keras.Model, entry: Entry, names: Mapping[int, str], file: Path, largest: int
+) -> ExportedGraph:
+    program: Program = traced(entry.function, entry.inputs, names)
+    write_program(program, file, largest=largest)
+    distance = compare(file, Compiled(model, entry.function), entry.inputs, entry.lengths)
+    nodes = len(program.nodes)
+    return ExportedGraph(entry.file, program.inputs, program.outputs, distance, nodes)
+
+
+def _check_precision(model: keras.Model) -> None:
+    """See that a model computes in float32, as the graph does."""
+    transformer = getattr(model, "transformer", model)
+    policy = transformer.dtype_policy
+    if transformer.quantized is not None:
+        raise ConfigError(
+            f"The model was quantized to {transformer.quantized}; export the one in float32."
+        )
+    if (policy.compute_dtype, policy.variable_dtype) != ("float32", "float32"):
+        raise ConfigError(
+            f"A graph computes in float32, and the model in {policy.name}; load it with "
+            "dtype='float32'."
+        )
+
+
+def _description(
+    graphs: Sequence[ExportedGraph], folder: Path, about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What export.json says."""
+    files = [name for graph in graphs for name in (graph.file, f"{graph.file}.data")]
+    return {
+        "format": FORMAT,
+        **about,
+        "opset": OPSET,
+        "graphs": {
+            graph.file: {
+                "inputs": _tensors(graph.inputs),
+                "outputs": _tensors(graph.outputs),
+                "difference": graph.difference,
+                "nodes": graph.nodes,
+            }
+            for graph in graphs
+        },
+        "versions": {name: version(name) for name in VERSIONS},
+        "sha256": {name: _sha256(folder / name) for name in files if (folder / name).exists()},
+    }
+
+
+def _tensors(tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
+    return {name: {"shape": [*each.sizes], "dtype": each.dtype} for name, each in tensors.items()}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

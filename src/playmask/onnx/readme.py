@@ -1,0 +1,63 @@
+"""The page that an export has beside its graphs: what goes in, what comes out, a call."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from playmask.onnx.exported import ExportedGraph
+from playmask.onnx.signature import PAST
+from playmask.onnx.tracing import TensorInfo
+
+PAGE = """# {title}
+
+Exported by playmask as ONNX; plain ONNX Runtime runs it, from any language. `export.json` has all
+that stands here for programs, and the checksums of the files. Sizes with names may be any.
+
+{graphs}
+## A call
+
+```python
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("{file}")
+inputs = {{
+{inputs}
+}}
+outputs = session.run(None, inputs)
+for output, value in zip(session.get_outputs(), outputs):
+    print(output.name, value.shape)
+```
+
+Texts become tokens by `tokenizer.json`. `valid` is false where a row is padded. Ids that the
+vocabulary has not, and texts longer than the model's positions, are an error of ONNX Runtime.
+"""
+
+
+def readme(graphs: Sequence[ExportedGraph], about: Mapping[str, Any]) -> str:
+    """The page as Markdown."""
+    last = graphs[-1]
+    lines = (f'    "{name}": {_zeros(each)},' for name, each in last.inputs.items())
+    return PAGE.format(
+        title=f"{about.get('task') or about.get('family', 'model')}".replace("_", " "),
+        graphs="\n".join(map(_table, graphs)),
+        file=last.file,
+        inputs="\n".join(lines),
+    )
+
+
+def _zeros(tensor: TensorInfo) -> str:
+    """An array of an input, with 2 for each size that has a name; nothing is padding."""
+    shape = tuple(
+        0 if size == PAST else 2 if isinstance(size, str) else size for size in tensor.sizes
+    )
+    return f"np.{'ones' if tensor.dtype == 'bool' else 'zeros'}({shape}, {tensor.dtype!r})"
+
+
+def _table(graph: ExportedGraph) -> str:
+    rows = [
+        f"| {side} | `{name}` | {' × '.join(map(str, each.sizes)) or 'a number'} | {each.dtype} |"
+        for side, tensors in (("input", graph.inputs), ("output", graph.outputs))
+        for name, each in tensors.items()
+    ]
+    head = f"## {graph.file}\n\n| | name | shape | type |\n|---|---|---|---|"
+    return "\n".join([head, *rows, ""])

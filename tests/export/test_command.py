@@ -1,0 +1,30 @@
+"""`playmask export`: tasks and checkpoints from the command line."""
+
+import json
+
+import keras
+import pytest
+
+import playmask
+from cli.commands import call, complaint
+from tasks.every_task import MAKE, WORDS
+from tasks.made_up import model
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
+
+
+def test_a_task_is_exported(tmp_path):
+    MAKE["tag"]().save(tmp_path / "task")
+    said = call("export", tmp_path / "task", tmp_path / "out", "--json")
+    graph = json.loads(said.stdout)["graphs"]["model.onnx"]
+    assert graph["difference"] <= 2e-5 and (tmp_path / "out" / "task.json").is_file()
+
+
+def test_a_checkpoint_is_exported_and_of_a_task_nothing_is_chosen(tmp_path):
+    playmask.save(model(WORDS, depth=1), tmp_path / "model", tokenizer=WORDS)
+    call("export", tmp_path / "model", tmp_path / "out", "--mask", "lm", "--cached")
+    said = json.loads((tmp_path / "out" / "export.json").read_text("utf-8"))
+    assert "past/order" in said["graphs"]["model.onnx"]["inputs"]
+    MAKE["tag"]().save(tmp_path / "task")
+    message = complaint(call("export", tmp_path / "task", tmp_path / "no", "--cached"))
+    assert "is a task" in message and not (tmp_path / "no").exists()

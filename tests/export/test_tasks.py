@@ -1,0 +1,100 @@
+"""Every task's network as a graph, run beside it at sizes that were not traced."""
+
+import json
+import subprocess
+import sys
+from hashlib import sha256
+
+import keras
+import numpy as np
+import pytest
+
+import playmask
+from comparing import numpy_of
+from pairwise import marked
+from playmask.errors import CheckpointError, ConfigError
+from playmask.onnx import check
+from playmask.onnx.check import difference, drawn, session
+from tasks.every_task import MAKE
+
+jax_only = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
+OF_A_NETWORK = (
+    "classify", "pattern", "similar", "tag", "span", "relate casrel", "read", "mlm",
+)  # fmt: skip
+"""A task for each kind of network; others have one of these, or point as they do."""
+ROWS = [(kind,) for kind in MAKE]
+
+
+@jax_only
+@pytest.mark.parametrize("kind", marked(ROWS, [(kind,) for kind in OF_A_NETWORK]))
+def test_a_tasks_graph_gives_what_its_answers_are_read_from(kind, tmp_path):
+    task = MAKE[kind]()
+    export = task.export(tmp_path)
+    assert export.difference <= 2e-5
+    assert {"model.onnx", "export.json", "README.md", "task.json", "tokenizer.json"} <= {
+        file.name for file in tmp_path.iterdir()
+    }
+    if task.network.generates:
+        return
+    running = session(tmp_path / "model.onnx")
+    inputs = drawn(export.graphs[-1].inputs, {"batch": 2, "length": 13}, np.random.default_rng(5))
+    expected = task.network.exported(inputs)
+    for output, result in zip(running.get_outputs(), running.run(None, inputs), strict=True):
+        assert difference(numpy_of(expected[output.name]), result) <= 2e-5
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    task, folder = MAKE["tag"](), tmp_path_factory.mktemp("export")
+    return task, folder, playmask.export(task, folder, largest=0)
+
+
+@jax_only
+def test_the_export_is_described(exported):
+    _, folder, written = exported
+    said = json.loads((folder / "export.json").read_text(encoding="utf-8"))
+    graph = said["graphs"]["model.onnx"]
+    assert said["task"] == "tag" and said["opset"] >= 21
+    assert {"playmask", "jax", "keras", "onnx", "onnxruntime"} == said["versions"].keys()
+    assert graph["difference"] == written.difference and graph["nodes"] == written.graphs[0].nodes
+    assert graph["inputs"]["tokens"] == {"shape": ["batch", "length"], "dtype": "int32"}
+    for name, digest in said["sha256"].items():
+        assert sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert said["sha256"].keys() == {"model.onnx", "model.onnx.data"}
+
+
+@jax_only
+def test_large_weights_stand_beside_the_graph(exported):
+    task, folder, _ = exported
+    data, graph = (folder / name for name in ("model.onnx.data", "model.onnx"))
+    table = numpy_of(task.transformer.embeddings.tokens.weights[0])
+    assert table.tobytes() in data.read_bytes() and table.tobytes() not in graph.read_bytes()
+    whole = MAKE["tag"]().export(folder / "whole")
+    assert (folder / "whole" / "model.onnx").read_bytes().count(table.tobytes()) == 1
+    assert whole.graphs[0].inputs == exported[2].graphs[0].inputs
+
+
+@jax_only
+def test_the_call_of_the_page_runs(exported):
+    _, folder, _ = exported
+    code = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1]
+    command = [sys.executable, "-c", code.split("```")[0]]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == "logits (2, 2, 5)\n"
+
+
+@jax_only
+def test_a_graph_that_computes_something_else_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "MOST", 1e-12)
+    with pytest.raises(CheckpointError, match="output 'logits' differs from the model's by"):
+        MAKE["tag"]().export(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.backends
+def test_on_another_backend_it_says_which_is_due(tmp_path):
+    if keras.backend.backend() == "jax":
+        pytest.skip("here it exports")
+    with pytest.raises(ConfigError, match="set KERAS_BACKEND=jax"):
+        MAKE["tag"]().export(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
