@@ -14,8 +14,8 @@ from playmask.onnx.export import Entry, write_export
 from playmask.onnx.exported import Export
 from playmask.onnx.signature import inputs_of
 from playmask.onnx.writing import LARGEST, MODEL
-from playmask.tasks.network import TaskNetwork
 from playmask.tasks.exported import description
+from playmask.tasks.network import TaskNetwork
 from playmask.tasks.task_json import TASK
 from playmask.tokenizers import Tokenizer
 

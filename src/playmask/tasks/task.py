@@ -342,7 +342,7 @@ class Task(ABC, Generic[S]):
 
     @one_state
     def export(self, directory: str | Path, **options: Any) -> "Export":
-        """Export as ONNX, for runtimes without Keras: see `playmask.export`, whose options it has."""
+        """Export as ONNX, for runtimes without Keras: see `playmask.export`, also for options."""
         return on_demand.export(self, directory, **options)
 
     @one_state

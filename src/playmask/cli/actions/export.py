@@ -8,7 +8,7 @@ from playmask.cli.output import note, print_json, print_table
 from playmask.errors import ConfigError
 from playmask.tasks.exporting import export
 from playmask.tasks.loading import load_task
-from playmask.tasks.saving import TASK
+from playmask.tasks.task_json import TASK
 
 
 class Request(NamedTuple):
