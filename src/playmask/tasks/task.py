@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from playmask.model.masks import Tensor
     from playmask.model.transformer import Transformer
-    from playmask.onnx.exported import Export
     from playmask.runtime.batches import Batches
     from playmask.runtime.compiled import Compiled
     from playmask.tasks.network import TaskNetwork
@@ -73,8 +72,7 @@ class Task(ABC, Generic[S]):
         self.check_length()
         self.predictor = self.make_predictor()
 
-    def __reduce__(self) -> Any:
-        """Pickled as all that it is, by value."""
+    def __reduce__(self) -> Any:  # all that it is, by value
         return on_demand.reduced(self)
 
     @classmethod
@@ -104,8 +102,6 @@ class Task(ABC, Generic[S]):
         """Load a pretrained model as the task needs it; options as of `playmask.load`."""
         needed = cls.model_options(settings or cls.settings_class())
         return on_demand.load_reader(path, **{**needed, **options})
-
-    # What a task says of itself
 
     @classmethod
     def model_options(cls, settings: S) -> Fields:
@@ -208,8 +204,7 @@ class Task(ABC, Generic[S]):
 
     def example_json(self, example: Any) -> Fields:
         """What stands for an example in JSON."""
-        pair = {} if example.pair is None else {"pair": example.pair}
-        return {"text": example.text, **pair}
+        return {"text": example.text, **({} if example.pair is None else {"pair": example.pair})}
 
     def answer_json(self, example: Any, answer: Any) -> Fields:
         """What stands for an answer in JSON."""
@@ -293,8 +288,7 @@ class Task(ABC, Generic[S]):
         """Measure on labelled examples, by one of the task's `metrics` where it has several."""
         self.metric(metric)  # refuses what there is not, before anything is read
         examples = self.read_references(data, skip_bad=skip_bad)
-        scores = self.measure(examples, self.answer(examples), metric)
-        return {**scores, "examples": len(examples)}
+        return {**self.measure(examples, self.answer(examples), metric), "examples": len(examples)}
 
     def compile(self, optimizer: "keras.optimizers.Optimizer") -> None:
         """Give the network its losses and metrics."""
@@ -341,7 +335,7 @@ class Task(ABC, Generic[S]):
         return on_demand.save_as(self, directory, dialect)
 
     @one_state
-    def export(self, directory: str | Path, **options: Any) -> "Export":
+    def export(self, directory: str | Path, **options: Any) -> Any:
         """Export as ONNX, for runtimes without Keras: see `playmask.export`, also for options."""
         return on_demand.export(self, directory, **options)
 
