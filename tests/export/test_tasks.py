@@ -15,7 +15,7 @@ from pairwise import marked
 from playmask.errors import CheckpointError, ConfigError
 from playmask.onnx import check
 from playmask.onnx.check import difference, drawn, session
-from tasks.every_task import MAKE
+from tasks.every_task import MAKE, ONE, TEXTS, same, spread
 
 jax_only = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
 OF_A_NETWORK = (
@@ -29,6 +29,7 @@ ROWS = [(kind,) for kind in MAKE]
 @pytest.mark.parametrize("kind", marked(ROWS, [(kind,) for kind in OF_A_NETWORK]))
 def test_a_tasks_graph_gives_what_its_answers_are_read_from(kind, tmp_path):
     task = MAKE[kind]()
+    spread(task)
     export = task.export(tmp_path)
     assert export.difference <= 2e-5
     assert {"model.onnx", "export.json", "README.md", "task.json", "tokenizer.json"} <= {
@@ -36,6 +37,8 @@ def test_a_tasks_graph_gives_what_its_answers_are_read_from(kind, tmp_path):
     }
     if task.network.generates:
         return
+    texts = TEXTS.get(kind, ONE)
+    same(playmask.load_task(tmp_path).predict(texts), task.predict(texts))
     running = session(tmp_path / "model.onnx")
     inputs = drawn(export.graphs[-1].inputs, {"batch": 2, "length": 13}, np.random.default_rng(5))
     expected = task.network.exported(inputs)

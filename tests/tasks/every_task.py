@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import pytest
+
 import playmask
-from tasks.made_up import model, tokenizer
+from playmask.runtime.train.weight_names import all_weights
+from tasks.made_up import cycle, model, tokenizer
 
 WORDS = tokenizer("问答甲乙")
 TEXT, OTHER, PAIR = "零一二三", "六七八九", ("零一", "二三四")
@@ -64,3 +68,36 @@ MAKE: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 INPUTS = {"mlm": "零[MASK]二", "pair": PAIR, "rerank": PAIR, "read": PAIR, "read mask-fill": PAIR,
           "read-seq2seq": PAIR}  # fmt: skip
+
+LONG = cycle(3, 3, 40)  # several windows
+ONE, PAIRS = [LONG, "六七八九", "六 七八"], [("零一", LONG), ("六七八", "九零一二三")]
+TEXTS = {
+    **dict.fromkeys(("pair", "rerank", "read", "read mask-fill"), PAIRS),
+    "mlm": ["零[MASK]二[MASK]", "三四[MASK]六七八"],
+}
+
+
+def spread(task) -> None:
+    """Give a task's own weights values by which some things are found, and others are not."""
+    random = np.random.default_rng(1)
+    # So few objects that none is left out, by which rounding would decide among equals.
+    scale = 0.5 if getattr(task.settings, "method", None) == "casrel" else 1.5
+    for name, variable in all_weights(task.network).items():
+        if name.startswith("task/"):
+            variable.assign(random.normal(0, scale, variable.shape))
+
+
+def same(one: Any, other: Any) -> None:
+    """Numbers are close; everything else, places above all, is equal."""
+    if isinstance(one, (float, np.floating)):
+        assert one == pytest.approx(other, rel=2e-4, abs=2e-5)
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5)
+    elif isinstance(one, dict):
+        same([*one.items()], [*other.items()])
+    elif isinstance(one, (list, tuple)):
+        assert type(one) is type(other) and len(one) == len(other)
+        for each, its in zip(one, other, strict=True):
+            same(each, its)
+    else:
+        assert one == other

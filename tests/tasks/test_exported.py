@@ -16,28 +16,12 @@ import playmask
 from playmask.errors import CheckpointError, ConfigError, InputError, NotFiniteError
 from playmask.files import write_json
 from playmask.runtime.compiled import Compiled
-from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks.exported import MODEL, description, load_exported
 from playmask.tasks.task_json import TASK
-from tasks.every_task import MAKE
-from tasks.made_up import cycle
+from tasks.every_task import MAKE, ONE, TEXTS, same, spread
 
 WRITES = ("read-seq2seq", "lm", "seq2seq")  # by a loop of their own
-KINDS = {name: {} for name in MAKE if name not in WRITES}
-LONG = cycle(3, 3, 40)  # several windows
-ONE, PAIRS = [LONG, "六七八九", "六 七八"], [("零一", LONG), ("六七八", "九零一二三")]
-TEXTS = {
-    **dict.fromkeys(("pair", "rerank", "read", "read mask-fill"), PAIRS),
-    "mlm": ["零[MASK]二[MASK]", "三四[MASK]六七八"],
-}
-
-
-def spread(task) -> None:
-    """Give a task's own weights values by which some things are found, and others are not."""
-    random = np.random.default_rng(1)
-    for name, variable in all_weights(task.network).items():
-        if name.startswith("task/"):
-            variable.assign(random.normal(0, 1.5, variable.shape))
+KINDS = [name for name in MAKE if name not in WRITES]
 
 
 class Recorder:
@@ -77,22 +61,6 @@ def case(tmp_path_factory) -> Callable[[str], Case]:
         return Case(task, exported, folder, run, texts, exported.predict(texts))
 
     return of
-
-
-def same(one: Any, other: Any) -> None:
-    """Numbers are close; everything else, places above all, is equal."""
-    if isinstance(one, (float, np.floating)):
-        assert one == pytest.approx(other, rel=2e-4, abs=2e-5)
-    elif isinstance(one, np.ndarray):
-        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5)
-    elif isinstance(one, dict):
-        same([*one.items()], [*other.items()])
-    elif isinstance(one, (list, tuple)):
-        assert type(one) is type(other) and len(one) == len(other)
-        for each, its in zip(one, other, strict=True):
-            same(each, its)
-    else:
-        assert one == other
 
 
 @pytest.mark.parametrize("kind", KINDS)

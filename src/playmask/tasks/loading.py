@@ -84,8 +84,7 @@ def load_task(
     if is_ensemble(place):
         return load_ensemble(place, partial(load_task, task=task, dtype=dtype, copy=copy))
     if is_exported(place):
-        _refuse_changes(place, {"task": task, "tokenizer": tokenizer, "dtype": dtype, **options})
-        return load_exported(place)
+        return _exported(place, {"task": task, "tokenizer": tokenizer, "dtype": dtype, **options})
     source = _elsewhere(place, options)
     if source is not None and source.container == KERAS:
         options |= {"dtype": dtype, "copy": copy}
@@ -117,11 +116,12 @@ def _network_of(stored: StoredTask, dtype: Any, copy: bool) -> keras.Model:
     return network
 
 
-def _refuse_changes(path: Path, changes: Mapping[str, Any]) -> None:
-    """Refuse what an exported task cannot be loaded with."""
+def _exported(path: Path, changes: Mapping[str, Any]) -> Any:
+    """A task that was exported, which can be loaded with no changes."""
     chosen = next((name for name, value in changes.items() if value is not None), None)
     if chosen is not None:
         raise ConfigError(f"{path} holds an exported task, as it is; leave {chosen}= out.")
+    return load_exported(path)
 
 
 def _elsewhere(path: Path, options: Mapping[str, Any]) -> Source | None:
