@@ -161,14 +161,14 @@ def test_what_only_the_first_one_finds_out_ends_all(tmp_path):
     write_json(tmp_path / "architecture.json", to_json(architecture))
     WORDS.save(tmp_path)
     line = [sys.executable, "-c", COMMAND, "pretrain", "mlm", "a.jsonl", "--out", "out"]
-    line += ["--architecture", "architecture.json", "--tokenizer", "tokenizer.json"]
+    line += ["--architecture", "architecture.json", "--tokenizer", ".", "--max-length", "16"]
     line += ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2", "--process-id"]
     running = [
         subprocess.Popen([*line, f"{number}"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         for number in (0, 1)
     ]
     errors = [process.communicate(timeout=200)[1] for process in running]
-    assert [process.returncode for process in running] == [2, 3]
+    assert [process.returncode for process in running] == [2, 3], errors
     assert "playmask: a.jsonl:1: The line is not JSON" in errors[0]
     assert "playmask: The first process could not finish tokenising" in errors[1]
 

@@ -18,13 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.exit(status(run))
     except SystemExit as leaving:
-        if leaving.code not in ABRUPT and not (leaving.code and _has_peers()):
+        code = leaving.code
+        if not isinstance(code, int) or (code not in ABRUPT and not (code and _has_peers())):
             raise
         # Threads of the backend may still be at work, or wait for another process that is lost.
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-        os._exit(leaving.code)
+        os._exit(code)
 
 
 def _has_peers() -> bool:
