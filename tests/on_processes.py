@@ -50,9 +50,8 @@ class Watch(keras.callbacks.Callback):
 def trained(directory, *, stop=None, **options):
     """A task, trained with dropout on 18 rows; its history, and its weights at the end."""
     task, watch, history = new_task(dropout=0.1), Watch(stop), {}
-    data = reviews(18), reviews(6, seed=3)
     try:
-        history = task.fit(*data, directory=directory, callbacks=[watch], **OPTIONS | options)
+        history = task.fit(reviews(18), directory=directory, callbacks=[watch], **OPTIONS | options)
     except KeyboardInterrupt:
         return task, {}, None
     return task, history, watch.weights
@@ -61,7 +60,7 @@ def trained(directory, *, stop=None, **options):
 def pretrained(folder):
     """A pretraining on the texts of a folder, and its history."""
     keras.utils.set_random_seed(0)
-    task = pretraining("mlm", max_length=24, hold_out=0.2)
+    task = pretraining("mlm", max_length=24)
     options = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "verbose": 0}
     return task, task.fit([folder / "texts.txt"], directory=folder / "pretraining", **options)
 

@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -18,7 +20,8 @@ from playmask.checkpoints import safetensors
 from playmask.errors import ConfigError
 from playmask.files import read_json, write_json
 from playmask.model.recipes import to_json
-from playmask.runtime.peer_processes import HEARTBEAT, BatchShare, OwnRows
+from playmask.runtime import peer_processes
+from playmask.runtime.peer_processes import HEARTBEAT, BatchShare, OwnRows, own_share
 from playmask.runtime.train.backup import BACKUP
 from pretraining.pretrainings import DOCUMENTS, WORDS, pretraining
 from tasks.test_classify import reviews
@@ -161,14 +164,14 @@ def test_what_only_the_first_one_finds_out_ends_all(tmp_path):
     write_json(tmp_path / "architecture.json", to_json(architecture))
     WORDS.save(tmp_path)
     line = [sys.executable, "-c", COMMAND, "pretrain", "mlm", "a.jsonl", "--out", "out"]
-    line += ["--architecture", "architecture.json", "--tokenizer", "tokenizer.json"]
+    line += ["--architecture", "architecture.json", "--tokenizer", ".", "--max-length", "16"]
     line += ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2", "--process-id"]
     running = [
         subprocess.Popen([*line, f"{number}"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         for number in (0, 1)
     ]
     errors = [process.communicate(timeout=200)[1] for process in running]
-    assert [process.returncode for process in running] == [2, 3]
+    assert [process.returncode for process in running] == [2, 3], errors
     assert "playmask: a.jsonl:1: The line is not JSON" in errors[0]
     assert "playmask: The first process could not finish tokenising" in errors[1]
 
@@ -209,6 +212,21 @@ def test_of_each_batch_the_rows_are_split():
     whole = np.concatenate([part[0]["tokens"] for part in parts])
     np.testing.assert_array_equal(whole, batches[0][0]["tokens"])
     assert [part[1].tolist() for part in parts] == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "parts"), [(8, [0, 1, 2, 3]), (4, [0, 1, 2, 3]), (2, [0, 0, 1, 1]), (1, [0] * 4)]
+)
+def test_processes_that_hold_one_model_have_the_same_rows(monkeypatch, replicas, parts):
+    """Of four processes; a process may hold several replicas of the model, or a part of one."""
+    monkeypatch.setattr(peer_processes, "peers", lambda: 4)
+    distribution = SimpleNamespace(num_model_replicas=replicas)
+    monkeypatch.setattr(keras.distribution, "distribution", lambda: distribution)
+    shares = []
+    for number in range(4):
+        monkeypatch.setattr("jax.process_index", lambda number=number: number)
+        shares.append(own_share())
+    assert shares == [BatchShare(part, min(4, replicas)) for part in parts]
 
 
 def test_a_coordinator_needs_to_know_how_many():

@@ -81,6 +81,8 @@ def test_when_time_is_over_it_can_go_on(tmp_path, monkeypatch):
         first, playmask.load_task(tmp_path)
     )))  # fmt: skip
     monkeypatch.undo()
+    with pytest.raises(ConfigError, match="after 4 batches of .* rows; they have 3 now"):
+        new_task(0.3).fit(TEXTS, TEXTS[:8], resume=True, **limit | {"batch_size": 3})
     task = new_task(seed=99, dropout=0.3)
     rest = task.fit(TEXTS, TEXTS[:8], callbacks=[after], resume=True, **limit)
     assert len(rest["val_loss"]) == 3  # where it stopped, and two epochs

@@ -95,17 +95,23 @@ def distribute(
         raise ConfigError(
             f"model_parallel={model_parallel} does not divide {count} devices into equal groups."
         )
-    own = len(names) // process_count()
-    if count < len(names) and process_count() > 1:
+    if process_count() > 1:
+        _check_processes(count, len(names), model_parallel)
+    distribution = _spread_over(np.array(names[:count]), model_parallel, layout)
+    keras.distribution.set_distribution(distribution)
+    return distribution
+
+
+def _check_processes(count: int, there: int, model_parallel: int) -> None:
+    """See that each process hands over whole rows of the mesh, or shares one with others."""
+    own = there // process_count()
+    if count < there:
         raise ConfigError("Several processes train on all their devices; leave out devices.")
     if model_parallel % own and own % model_parallel:
         raise ConfigError(
             f"model_parallel={model_parallel}: a process has {own} devices, so that one model is "
-            "held by a divisor of them, or by all those of several processes."
+            "held by a part of them that divides them, or by all those of several processes."
         )
-    distribution = _spread_over(np.array(names[:count]), model_parallel, layout)
-    keras.distribution.set_distribution(distribution)
-    return distribution
 
 
 def _spread_over(names: npt.NDArray[np.str_], model_parallel: int, layout: Layout | None) -> Any:
