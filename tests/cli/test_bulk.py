@@ -192,6 +192,7 @@ def test_kills_lose_and_double_nothing(task, tmp_path):
     os.kill(first, signal.SIGKILL)
     done = len(parts())
     until(lambda: in_a_row() > done + 2)  # so what the first one had is done too
+    until(lambda: len(workers_of(process)) == 2)  # another one starts in its place
     workers = workers_of(process)
     assert second in workers and len(workers) == 2 and first not in workers
     process.kill()

@@ -142,7 +142,7 @@ def test_a_network_of_other_steps_refuses_hooks():
 
         def __init__(self, network):
             super().__init__()
-            self.transformer = network.transformer
+            self.transformer, self.takes = network.transformer, network.takes
             self.built = True
 
         def call(self, inputs):
