@@ -46,6 +46,15 @@ def test_a_tasks_graph_gives_what_its_answers_are_read_from(kind, tmp_path):
         assert difference(numpy_of(expected[output.name]), result) <= 2e-5
 
 
+@jax_only
+def test_a_damaged_graph_is_named(tmp_path):
+    MAKE["tag"]().export(tmp_path)
+    graph = tmp_path / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"x")
+    with pytest.raises(CheckpointError, match=r"model\.onnx .*checksums"):
+        playmask.load_task(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     task, folder = MAKE["tag"](), tmp_path_factory.mktemp("export")

@@ -15,8 +15,9 @@ import pytest
 import playmask
 from playmask.errors import CheckpointError, ConfigError, InputError, NotFiniteError
 from playmask.files import write_json
+from playmask.onnx.graph import MODEL
 from playmask.runtime.compiled import Compiled
-from playmask.tasks.exported import MODEL, description, load_exported
+from playmask.tasks.exported import description, load_exported
 from playmask.tasks.task_json import TASK
 from tasks.every_task import MAKE, ONE, TEXTS, same, spread
 

@@ -17,9 +17,9 @@ from playmask.model.seams import is_exporting
 from playmask.model.transformer import Transformer
 from playmask.onnx.check import Lengths
 from playmask.onnx.export import Entry
+from playmask.onnx.graph import MODEL
 from playmask.onnx.signature import BATCH, LENGTH, MEMORIES, PAST, TARGETS, inputs_of
 from playmask.onnx.tracing import Function, TensorInfo
-from playmask.onnx.writing import MODEL
 
 CACHE, MEMORY, ENCODER = "cache", "memory", "encoder.onnx"
 ROOM = 8

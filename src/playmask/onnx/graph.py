@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+MODEL, WEIGHTS = "model.onnx", "model.onnx.data"
+"""The files of a graph, and of its weights where they are large."""
+
 SMALL = 4096
 """Elements up to which equal constants are one, and what is computed of constants is one."""
 

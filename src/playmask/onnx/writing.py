@@ -20,8 +20,6 @@ LARGEST = 2**31 - 2**20
 ALIGNED = 4096
 """Where weights begin in that file, so that they can be mapped into memory."""
 
-MODEL, WEIGHTS = "model.onnx", "model.onnx.data"
-
 
 def library(name: str) -> Any:
     """The module onnx or onnxruntime.

@@ -12,14 +12,16 @@ import numpy as np
 
 from playmask.errors import CheckpointError, ConfigError
 from playmask.files import read_json
+from playmask.files.checksums import read_manifest
+from playmask.onnx.graph import MODEL, WEIGHTS
 from playmask.runtime.engine import Array, Engine, Run
 from playmask.tasks.registry import task_class
 from playmask.tasks.selection import WHOLE, Network, Selection
 from playmask.tasks.task_json import TASK, described, read_settings
 from playmask.tokenizers import Tokenizer
 
-MODEL, NETWORK = "model.onnx", "network"
-"""The file of the graph, and the key of task.json that says what is to be known of it."""
+NETWORK = "network"
+"""The key of task.json that says what is to be known of the graph."""
 DTYPES = {"int32": "int32", "int64": "int64", "bool": "bool", "float": "float32"}
 """numpy's names of the types that a graph's inputs have."""
 
@@ -86,10 +88,12 @@ def load_exported(directory: str | Path, *, run: Run | None = None, threads: int
 
     run: what runs its network, from the inputs of a batch to its outputs; None: ONNX Runtime, with
     the graph in the directory; threads: of ONNX Runtime; 0: as many as there are cores
-    Raises: CheckpointError where there is no such task; ConfigError without ONNX Runtime
+    Raises: CheckpointError where there is no such task, or a file is not as it was exported;
+            ConfigError without ONNX Runtime
     """
     directory = Path(directory)
     settings, training = read_settings(directory)
+    read_manifest(directory).verify([TASK, *(() if run else (MODEL, WEIGHTS))])
     saved: Any = read_json(directory / TASK)
     facts = saved.get(NETWORK)
     try:

@@ -12,8 +12,9 @@ from playmask.onnx.cached import cached_entries
 from playmask.onnx.check import Lengths
 from playmask.onnx.export import Entry, write_export
 from playmask.onnx.exported import Export
+from playmask.onnx.graph import MODEL
 from playmask.onnx.signature import inputs_of
-from playmask.onnx.writing import LARGEST, MODEL
+from playmask.onnx.writing import LARGEST
 from playmask.tasks.exported import description
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.task_json import TASK
