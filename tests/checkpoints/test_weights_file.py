@@ -7,7 +7,7 @@ import playmask
 from comparing import error, tiny
 from playmask.checkpoints import safetensors, weights_file
 from playmask.checkpoints.containers import Tensors
-from playmask.errors import CheckpointError
+from playmask.errors import CheckpointError, ConfigError
 
 IDS = {"tokens": np.array([[5, 17, 60, 3]], "int32")}
 
@@ -59,3 +59,21 @@ def test_scales_that_do_not_fit_are_refused(tmp_path):
         safetensors.write(tmp_path / "odd.safetensors", tensors)
         with pytest.raises(CheckpointError, match=name):
             weights_file.read(tmp_path / "odd.safetensors")
+
+
+def test_a_task_is_saved_in_8_bits(tmp_path):
+    tokenizer = playmask.Tokenizer.from_texts(["味道不错", "太失望"])
+    model = tiny(width=64, inner=128, vocabulary=len(tokenizer))
+    task = playmask.TextClassifier.new(model, ["bad", "good"], tokenizer=tokenizer, max_length=16)
+    whole, small = task.save(tmp_path / "whole"), task.save(tmp_path / "small", container="int8")
+    sizes = [(folder / "weights.safetensors").stat().st_size for folder in (whole, small)]
+    assert sizes[1] < 0.4 * sizes[0]
+    exact, rounded = (
+        playmask.load_task(folder).predict("味道不错").probabilities for folder in (whole, small)
+    )
+    assert 0 < abs(exact["good"] - rounded["good"]) < 0.03  # 0.013 of random weights
+    with pytest.raises(ConfigError, match="no container 'int4'. Known: 'int8', 'safetensors'"):
+        task.save(tmp_path / "other", container="int4")
+    with pytest.raises(ConfigError, match="container is a choice of the dialect 'playmask'"):
+        task.save(tmp_path / "other", "huggingface", container="int8")
+    assert not (tmp_path / "other").exists()

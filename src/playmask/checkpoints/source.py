@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from playmask.checkpoints import (
+    built_in,
     bundle,
     hdf5,
     hub,
@@ -88,7 +89,7 @@ def read_description(file: Path, config: dict[str, Any]) -> tuple[Architecture, 
 
 
 def find(path: str | Path, family: str | None = None, config: PathLike | None = None) -> Source:
-    """Open the checkpoint at a directory, a prefix, a weights file, or a hub's name.
+    """Open the checkpoint at a directory, a prefix, a weights file, a built-in or a hub's name.
 
     family: where several configurations lie there, the one whose name says most of it is taken;
     config: the configuration's file, or the folder that holds it (None = it lies there too)
@@ -130,7 +131,7 @@ def verifying(directory: Path) -> Iterator[None]:
 
 
 def _open(path: str | Path, config: PathLike | None) -> Source:
-    place = Path(path).expanduser()
+    place = built_in.folder_of(path) or Path(path).expanduser()
     recover(place if place.is_dir() else place.parent)
     if not place.exists() and not is_prefix(place):
         if hub.is_name(path):

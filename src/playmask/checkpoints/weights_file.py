@@ -4,7 +4,7 @@ In 8 bits the numbers of a tensor stand in blocks of 64, each with a scale of it
 of its magnitudes is 127 scales, as in the format Q8_0 of llama.cpp, whose blocks have 32.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +86,14 @@ def read(path: PathLike) -> Tensors:
 def write_in_8_bits(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     """Write weights in 8 bits, whole or not at all."""
     safetensors.write(path, Quantized(path, tensors))
+
+
+INT8 = "int8"
+WRITERS: dict[str, Callable[[Path, Mapping[str, np.ndarray]], None]] = {
+    "safetensors": safetensors.write,
+    INT8: write_in_8_bits,
+}
+"""What writes a file of weights, by the name of its container."""
 
 
 def _dequantized(stored: Tensors, name: str) -> Spec:

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from playmask.checkpoints import weights_file
+from playmask.checkpoints import built_in, weights_file
 from playmask.checkpoints.hub import is_name
 from playmask.checkpoints.load import fill_planned, identify, in_dtype, policy_of
 from playmask.checkpoints.load_plan import OURS, make_plan
@@ -61,7 +61,8 @@ def load_task(
 
     path: the directory of a task, saved or exported, or of an `Ensemble`, or a model of the classes
     …ForSequenceClassification, …ForTokenClassification or …ForQuestionAnswering, or an encoder of
-    sentence-transformers (modules.json), also by its name on the hub; or what a script of
+    sentence-transformers (modules.json), also by its name on the hub; or a built-in model, such as
+    "zh-small", a `SentenceEncoder`; or what a script of
     bert4keras left behind (best_model.weights), with `task` and these options: the task's settings,
     and what `playmask.load` takes, such as config=
     task: the name of the task to make of a published model, in place of the one that its
@@ -80,7 +81,7 @@ def load_task(
         >>> playmask.load_task(published).name
         'classify'
     """
-    place = Path(path)
+    place = built_in.folder_of(path) or Path(path)
     if is_ensemble(place):
         return load_ensemble(place, partial(load_task, task=task, dtype=dtype, copy=copy))
     if is_exported(place):

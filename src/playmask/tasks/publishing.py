@@ -33,23 +33,30 @@ LABELS = ("id2label", "label2id", "num_labels", "_num_labels", "problem_type")
 """Keys that say something of the labels."""
 
 
-def save_as(task: Saved, directory: str | Path, dialect: str = OURS.name) -> Path:
+def save_as(
+    task: Saved, directory: str | Path, dialect: str = OURS.name, *, container: str | None = None
+) -> Path:
     """Save a task into a directory, whole or not at all.
 
     dialect: "playmask", see `save_task`, or that of published classes, "huggingface": its tensors
     are those that the model came from bit for bit, so is its configuration as far as it holds, and
     `transformers` reads it with the same outputs; or another of the task's own `dialects`
-    Raises: ConfigError where no published class does what the task does; CheckpointError for a
-            dialect that there is not, or a directory that holds another checkpoint; WriteError
+    container: for "playmask", "int8" holds large weights in 8 bits, see `save_task`
+    Raises: ConfigError where no published class does what the task does, and for a container that
+    the dialect does not have; CheckpointError for a dialect that there is not, or a directory that
+    holds another checkpoint; WriteError
     """
     known = (*task.dialects, *FAMILIES[task.transformer.architecture.family].dialects)
     if dialect not in known:
         raise CheckpointError(
             f"A task {task.name!r} has no dialect {dialect!r}.{nearest(dialect, known)}"
         )
+    options = {} if container is None else {"container": container}
+    if options and dialect != OURS.name:
+        raise ConfigError(f"container is a choice of the dialect {OURS.name!r}; leave it out.")
     if dialect not in task.dialects:
         return _publish(task, directory, dialect)
-    path: Path = resolve(task.dialects[dialect])(task, directory)
+    path: Path = resolve(task.dialects[dialect])(task, directory, **options)
     return path
 
 

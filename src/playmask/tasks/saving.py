@@ -1,6 +1,6 @@
 """Saving of tasks: their weights by name, and the directory that holds one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -14,7 +14,7 @@ from playmask.checkpoints.load import architecture as architecture_of
 from playmask.checkpoints.load import load
 from playmask.checkpoints.save import check_can_be_saved, describe
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
-from playmask.errors import CheckpointError, ConfigError
+from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.files import write_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import committing, recover
@@ -64,9 +64,13 @@ def save_weights(network: keras.Model, directory: Path) -> None:
         _write_weights(staging, network)
 
 
-def _write_weights(folder: Path, network: keras.Model) -> None:
+def _write_weights(
+    folder: Path,
+    network: keras.Model,
+    write: Callable[[Path, Mapping[str, np.ndarray]], None] = safetensors.write,
+) -> None:
     """Write a network's weights, and by themselves the adapters that are merged into them."""
-    safetensors.write(folder / WEIGHTS, arrays_of(network))
+    write(folder / WEIGHTS, arrays_of(network))
     write_adapters(folder, network.transformer, own_arrays(network))
 
 
@@ -119,13 +123,20 @@ class Saved(Protocol):
         """The task's name."""
 
 
-def save_task(task: Saved, directory: str | Path) -> Path:
+def save_task(task: Saved, directory: str | Path, container: str = "safetensors") -> Path:
     """Save into a directory: task.json, architecture.json, tokenizer.json, weights.safetensors.
 
+    container: "safetensors", or "int8": large weights in 8 bits, a quarter of the size, and loaded
+    as float32, rounded
     Adapters are merged into the weights, and lie beside them by themselves. All are replaced
     together, whatever comes between, and checksums.json lists them.
     """
     check_can_be_saved(task.transformer)
+    write = weights_file.WRITERS.get(container)
+    if write is None:
+        raise ConfigError(
+            f"There is no container {container!r}.{nearest(container, weights_file.WRITERS)}"
+        )
     if not isinstance(task.tokenizer, Tokenizer):
         raise ConfigError(
             "The task has no tokenizer, so it would not be whole; give it one (task.tokenizer = …) "
@@ -136,7 +147,7 @@ def save_task(task: Saved, directory: str | Path) -> Path:
         write_json(staging / TASK, described(task))
         write_json(staging / ARCHITECTURE, describe(task.transformer))
         task.tokenizer.save(staging)
-        _write_weights(staging, task.network)
+        _write_weights(staging, task.network, write)
         describe_adapters(staging, task.transformer, to_json(task.settings))
     return directory
 

@@ -330,9 +330,9 @@ class Task(ABC, Generic[S]):
         return on_demand.batches_of(self, examples, batch_size, **options)
 
     @one_state
-    def save(self, directory: str | Path, dialect: str = "playmask") -> Path:
-        """Save into a directory, as a task of playmask's or as a published class: `save_as`."""
-        return on_demand.save_as(self, directory, dialect)
+    def save(self, directory: str | Path, dialect: str = "playmask", **options: Any) -> Path:
+        """Save as a task of playmask's or as a published class: see `save_as`, also for options."""
+        return on_demand.save_as(self, directory, dialect, **options)
 
     @one_state
     def export(self, directory: str | Path, **options: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from playmask.checkpoints import Report, load, save
 from playmask.checkpoints.load import identify
 from playmask.checkpoints.load_plan import OURS
-from playmask.checkpoints.save import IN_8_BITS
+from playmask.checkpoints.weights_file import INT8
 from playmask.checkpoints.source import KERAS, Source, find
 from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
 from playmask.cli.input_texts import split
@@ -66,7 +66,7 @@ def run(
     save(model, target, to, tokenizer=beside, **conversion.files)
     again = load(target, heads=chosen, dtype=dtype, family=report.family, ignore=ignore)
     difference, values = _compare(model, again)
-    rounded = conversion.files.get("container") in IN_8_BITS
+    rounded = conversion.files.get("container") == INT8
     if not difference <= 0 and not rounded:
         raise CheckpointError(f"{target} computes something else: by {difference:g} at most.")
     return model.report, difference, values
