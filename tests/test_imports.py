@@ -26,6 +26,7 @@ LAYERS = (
     ("playmask",),  # the package itself: its names are imported from these when they are used
     ("experiments", "server"),
     ("cli",),
+    ("__main__",),
 )
 """From the bottom up: what stands on a line may import from the lines above it only."""
 

@@ -185,7 +185,11 @@ def test_shards_of_two_saves_are_never_read_as_one(tmp_path, monkeypatch):
     ("dialect", "options", "message"),
     [
         ("google", {"shard_bytes": 9}, "choice of the dialect 'huggingface', not of 'google'"),
-        ("playmask", {"container": "bin"}, "'playmask' has no container 'bin'. Known: 'int8', 'safetensors'"),
+        (
+            "playmask",
+            {"container": "bin"},
+            "no container 'bin'. Known: 'int8', 'safetensors'",
+        ),
         ("huggingface", {"container": "bins"}, "no container 'bins'. Did you mean 'bin'?"),
         ("huggingface", {"shard_bytes": 0}, "number of bytes, such as 5_000_000_000, not 0"),
         ("huggingface", {"shard_bytes": "5GB"}, "not '5GB'"),

@@ -12,8 +12,8 @@ import numpy as np
 from playmask.checkpoints import Report, load, save
 from playmask.checkpoints.load import identify
 from playmask.checkpoints.load_plan import OURS
-from playmask.checkpoints.weights_file import INT8
 from playmask.checkpoints.source import KERAS, Source, find
+from playmask.checkpoints.weights_file import INT8
 from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
 from playmask.cli.input_texts import split
 from playmask.errors import CheckpointError, ConfigError, nearest
