@@ -50,8 +50,8 @@ STEPS = (
     ),
     (
         "sentences",
-        "-m playmask train similar {out}/texts/short.txt --out {out}/sentences --model {out}/second "
-        f"--teacher-encoder {{out}}/e5 {VECTORS}",
+        "-m playmask train similar {out}/texts/short.txt --out {out}/sentences "
+        f"--model {{out}}/second --teacher-encoder {{out}}/e5 {VECTORS}",
     ),
     ("zh_small", f"{HERE}/pack.py {{out}}/second {{out}}/sentences {{out}}/zh_small"),
 )
