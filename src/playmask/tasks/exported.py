@@ -84,12 +84,19 @@ def is_exported(directory: Path) -> bool:
 
 
 def load_exported(directory: str | Path, *, run: Run | None = None, threads: int = 0) -> Any:
-    """Load a task that was exported, to answer and to be measured; it needs no Keras.
+    """Load a task that was exported, to answer and to be measured; it imports neither Keras nor JAX.
 
     run: what runs its network, from the inputs of a batch to its outputs; None: ONNX Runtime, with
     the graph in the directory; threads: of ONNX Runtime; 0: as many as there are cores
     Raises: CheckpointError where there is no such task, or a file is not as it was exported;
             ConfigError without ONNX Runtime
+
+    Example:
+        >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
+        >>> light = load_exported(task.export("exported").directory)
+        >>> light.predict("味道不错").label == task.predict("味道不错").label
+        True
+
     """
     directory = Path(directory)
     settings, training = read_settings(directory)
