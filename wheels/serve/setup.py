@@ -54,5 +54,7 @@ class BuildModules(build_py):
             shutil.copyfile(path, place)
 
 
-(version,) = re.findall(r'^__version__ = "(.+)"$', (SOURCE / "__init__.py").read_text("utf-8"), re.M)
+(version,) = re.findall(
+    r'^__version__ = "(.+)"$', (SOURCE / "__init__.py").read_text("utf-8"), re.M
+)
 setup(version=version, cmdclass={"build_py": BuildModules})
