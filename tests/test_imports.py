@@ -4,13 +4,15 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from statistics import median
 
 import pytest
 
 import module_graph
-from module_graph import FILES, ROOT, SOURCE, own, tree_of
+from module_graph import FILES, ROOT, SOURCE, closed_under_imports, needed, own, tree_of
+from playmask.tasks.registry import TASKS
 
 LAYERS = (
     ("cache_folder", "errors", "lazy"),
@@ -123,6 +125,23 @@ def test_no_module_imports_itself_in_a_circle():
 
     for module in FILES:
         visit(module, ())
+
+
+SERVE = ROOT / "wheels" / "serve" / "pyproject.toml"
+WRITERS = {"language-model", "seq2seq", "read-copying"}
+"""Tasks whose exported graphs have no loop that writes without Keras."""
+
+
+def test_playmask_serve_has_all_tasks_that_answer():
+    """And nothing that needs Keras, where an entry that does is refused."""
+    chosen = tomllib.loads(SERVE.read_text(encoding="utf-8"))["tool"]["playmask-serve"]
+    without = frozenset(chosen["without"])
+    modules = closed_under_imports(chosen["entries"], without)
+    assert not [module for module in modules if needed(module) & without]
+    classes = {task: home.partition(":")[0] for task, home in TASKS.items()}
+    assert {task for task, module in classes.items() if module not in modules} == WRITERS
+    with pytest.raises(ValueError, match="tasks.network needs .*keras"):
+        closed_under_imports(["playmask.tasks.network"], without)
 
 
 def test_files_and_functions_stay_small():

@@ -85,7 +85,7 @@ def is_exported(directory: Path) -> bool:
 
 
 def load_exported(directory: str | Path, *, run: Run | None = None, threads: int = 0) -> Any:
-    """Load a task that was exported, to answer and to be measured; it imports neither Keras nor JAX.
+    """Load a task that was exported, to answer and to be measured, without Keras and JAX.
 
     run: what runs its network, from the inputs of a batch to its outputs; None: ONNX Runtime, with
     the graph in the directory; threads: of ONNX Runtime; 0: as many as there are cores
