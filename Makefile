@@ -47,7 +47,7 @@ test-all: .venv/ready .venv-backends/ready
 	KERAS_BACKEND=torch $(BACKENDS)/python -m pytest -m backends -n $(WORKERS) --dist worksteal
 	KERAS_BACKEND=tensorflow $(BACKENDS)/python -m pytest -m backends -n $(WORKERS) --dist worksteal
 
-# The wheel as users get it, in an empty environment, away from the sources.
+# The wheels as users get them, in empty environments, away from the sources.
 test-wheel:
 	$(PYTHON) tests/check_wheel.py .venv-wheel
 
@@ -65,13 +65,13 @@ benchmark-smoke: .venv/ready
 	$(BIN)/python benchmarks/compare.py --smoke
 
 check: .venv/ready
-	$(BIN)/ruff check src tests examples benchmarks tools
-	$(BIN)/ruff format --check src tests examples benchmarks tools
+	$(BIN)/ruff check src tests examples benchmarks tools wheels
+	$(BIN)/ruff format --check src tests examples benchmarks tools wheels
 	$(BIN)/mypy
 
 format: .venv/ready
-	$(BIN)/ruff check --fix src tests examples benchmarks tools
-	$(BIN)/ruff format src tests examples benchmarks tools
+	$(BIN)/ruff check --fix src tests examples benchmarks tools wheels
+	$(BIN)/ruff format src tests examples benchmarks tools wheels
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "playmask needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (make PYTHON=python3.12 …)")'
@@ -87,4 +87,4 @@ format: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-backends .venv-wheel .cache runs build dist
+	rm -rf .venv .venv-backends .venv-wheel .venv-wheel-serve .cache runs build dist wheels/serve/build

@@ -4,15 +4,15 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from statistics import median
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src" / "playmask"
+import module_graph
+from module_graph import FILES, ROOT, SOURCE, closed_under_imports, needed, own, tree_of
+from playmask.tasks.registry import TASKS
 
 LAYERS = (
     ("cache_folder", "errors", "lazy"),
@@ -65,38 +65,14 @@ RIDDLES = frozenset("told given kept wanted found made how way seen shown asked"
 """No names: they say neither what a thing is, nor can they be searched for."""
 
 
-def module_of(path: Path) -> str:
-    """src/playmask/parts/dot.py -> playmask.model.parts.dot; a package is its __init__."""
-    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-    return ".".join(parts).removesuffix(".__init__")
-
-
-FILES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
-
-
 def unit_of(module: str) -> str:
     """The file or folder directly under src/playmask that a module is of."""
     return module.split(".")[1] if "." in module else module
 
 
-@cache
-def tree_of(module: str) -> ast.Module:
-    return ast.parse(FILES[module].read_text(encoding="utf-8"))
-
-
-def imports(module: str, nodes: Iterator[ast.AST]) -> Iterator[tuple[str, int]]:
-    """The modules of playmask that some nodes of a module import, with their lines."""
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}:{node.lineno}: a relative import"
-            if (node.module or "").split(".")[0] == "playmask":
-                for name in node.names:
-                    inner = f"{node.module}.{name.name}"
-                    yield inner if inner in FILES else str(node.module), node.lineno
-        elif isinstance(node, ast.Import):
-            for name in node.names:
-                if name.name.split(".")[0] == "playmask":
-                    yield name.name, node.lineno
+def imports(module: str) -> Iterator[tuple[str, int]]:
+    """The modules of playmask that a module imports anywhere, with their lines."""
+    return own(module_graph.imports(ast.walk(tree_of(module))))
 
 
 def model_unit_of(module: str) -> str | None:
@@ -116,7 +92,7 @@ def test_imports_point_one_way():
     """Imports inside functions count too."""
     wrong = []
     for module in FILES:
-        for other, line in imports(module, ast.walk(tree_of(module))):
+        for other, line in imports(module):
             units, ranks = (unit_of(module), unit_of(other)), RANK
             if units[0] == units[1] == "model":
                 units, ranks = (model_unit_of(module), model_unit_of(other)), MODEL_RANK
@@ -131,17 +107,14 @@ def test_the_model_wing_needs_nothing_but_errors():
         unit_of(other)
         for module in FILES
         if unit_of(module) == "model"
-        for other, _ in imports(module, ast.walk(tree_of(module)))
+        for other, _ in imports(module)
     }
     assert rooms == {"model", "errors"}
 
 
 def test_no_module_imports_itself_in_a_circle():
     """Inside a folder too, where ranks say nothing; imports inside functions count."""
-    edges = {
-        module: {other for other, _ in imports(module, ast.walk(tree_of(module)))}
-        for module in FILES
-    }
+    edges = {module: {other for other, _ in imports(module)} for module in FILES}
     done: set[str] = set()
 
     def visit(module: str, above: tuple[str, ...]) -> None:
@@ -153,6 +126,23 @@ def test_no_module_imports_itself_in_a_circle():
 
     for module in FILES:
         visit(module, ())
+
+
+SERVE = ROOT / "wheels" / "serve" / "pyproject.toml"
+WRITERS = {"language-model", "seq2seq", "read-copying"}
+"""Tasks whose exported graphs have no loop that writes without Keras."""
+
+
+def test_playmask_serve_has_all_tasks_that_answer():
+    """And nothing that needs Keras, where an entry that does is refused."""
+    chosen = tomllib.loads(SERVE.read_text(encoding="utf-8"))["tool"]["playmask-serve"]
+    without = frozenset(chosen["without"])
+    modules = closed_under_imports(chosen["entries"], without)
+    assert not [module for module in modules if needed(module) & without]
+    classes = {task: home.partition(":")[0] for task, home in TASKS.items()}
+    assert {task for task, module in classes.items() if module not in modules} == WRITERS
+    with pytest.raises(ValueError, match="tasks.network needs .*keras"):
+        closed_under_imports(["playmask.tasks.network"], without)
 
 
 def test_files_and_functions_stay_small():

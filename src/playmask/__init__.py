@@ -151,6 +151,7 @@ _HOME = {
     "keep_tokens": "tasks.shorter",
     "load": "checkpoints",
     "load_adapters": "tasks.adapters",
+    "load_exported": "tasks.exported",
     "load_task": "tasks",
     "mine_negatives": "tasks",
     "mix": "model.parts",

@@ -1,6 +1,8 @@
 """`playmask export`: tasks and checkpoints from the command line."""
 
 import json
+import subprocess
+import sys
 
 import keras
 import pytest
@@ -13,11 +15,26 @@ from tasks.made_up import model
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
 
 
-def test_a_task_is_exported(tmp_path):
-    MAKE["tag"]().save(tmp_path / "task")
+LIGHT = """
+import atexit, sys
+atexit.register(lambda: print(*{"keras", "jax", "torch", "tensorflow", "scipy"} & {*sys.modules}))
+from playmask.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_task_is_exported_and_predicts_without_keras(tmp_path):
+    task = MAKE["tag"]()
+    task.save(tmp_path / "task")
     said = call("export", tmp_path / "task", tmp_path / "out", "--json")
     graph = json.loads(said.stdout)["graphs"]["model.onnx"]
     assert graph["difference"] <= 2e-5 and (tmp_path / "out" / "task.json").is_file()
+    line = ["predict", str(tmp_path / "out"), "--text", "零一二三"]
+    command = [sys.executable, "-c", LIGHT, *line]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    answer, heavy = done.stdout.splitlines()
+    assert heavy == "" and json.loads(answer)["text"] == "零一二三"
+    assert answer == call("predict", tmp_path / "task", *line[2:]).stdout.strip()
 
 
 def test_a_checkpoint_is_exported_and_of_a_task_nothing_is_chosen(tmp_path):

@@ -11,6 +11,7 @@ from comparing import filled
 from export.sessions import greedy
 from families.small import small
 from pairwise import marked
+from playmask.errors import ConfigError
 from playmask.onnx.check import session
 from tasks.every_task import MAKE
 
@@ -62,3 +63,5 @@ def test_tasks_that_write_have_the_cache(kind, tmp_path):
     (graph,) = MAKE[kind]().export(tmp_path).graphs
     assert graph.inputs["past/order"].sizes == ("batch", "past")
     assert graph.outputs["cache/order"].sizes == ("batch", "past+length")
+    with pytest.raises(ConfigError, match="writes token by token"):
+        playmask.load_task(tmp_path)

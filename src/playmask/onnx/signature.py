@@ -20,6 +20,15 @@ def by_place(name: str, *more: int) -> TensorInfo:
     return TensorInfo((BATCH, name, *more), "int32", LENGTH)
 
 
+def by_token_of(inputs: Inputs) -> dict[str, int]:
+    """Those of some inputs that each token of a text has one of, and what they stay below."""
+    return {
+        name: each.below
+        for name, each in inputs.items()
+        if each.sizes == (BATCH, LENGTH) and isinstance(each.below, int)
+    }
+
+
 def inputs_of(a: Architecture) -> Inputs:
     """The inputs of a Transformer that a graph has, as far as something is computed of them."""
     inputs = _memory(a) if a.decoder is not None and not a.encoder else _text(a)

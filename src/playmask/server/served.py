@@ -11,6 +11,7 @@ Row = str | tuple[str, str]
 Fields = dict[str, Any]
 Vector = npt.NDArray[np.float32]
 
+CHARACTER = "文"  # what the texts are made of that warm a server
 PREDICT, EMBED, RERANK, COMPLETE = "predict", "embed", "rerank", "complete"
 """What requests ask for; all that is served can predict."""
 

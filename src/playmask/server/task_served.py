@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from playmask.data.examples import Example
 from playmask.errors import ConfigError
 from playmask.runtime.planning import row_sizes
 from playmask.server.served import (
+    CHARACTER,
     COMPLETE,
     EMBED,
     PREDICT,
@@ -22,7 +23,6 @@ from playmask.server.served import (
     Row,
     Vector,
 )
-from playmask.server.writing import CHARACTER, ServedWriter
 from playmask.tasks.ensemble import Ensemble
 from playmask.tasks.extraction.universal import UniversalExtractor
 from playmask.tasks.loading import load_task
@@ -30,16 +30,19 @@ from playmask.tasks.reading.base import Reader
 from playmask.tasks.similarity.encoder import SentenceEncoder
 from playmask.tasks.similarity.pairs import SentencePair
 from playmask.tasks.similarity.reranker import Reranker
-from playmask.tasks.writing.language_model import LanguageModel
+from playmask.tasks.similarity.settings import EncoderSettings, RerankerSettings
 from playmask.tasks.writing.mask_fill import MASK, MaskFill
-from playmask.tasks.writing.seq2seq import Seq2Seq
+from playmask.tasks.writing.settings import LanguageModelSettings, Seq2SeqSettings
+
+if TYPE_CHECKING:
+    from playmask.server.writing import ServedWriter
 
 ABILITIES: Mapping[str, tuple[type, ...]] = {
-    EMBED: (SentenceEncoder,),
-    RERANK: (Reranker,),
-    COMPLETE: (LanguageModel, Seq2Seq),
+    EMBED: (EncoderSettings,),
+    RERANK: (RerankerSettings,),
+    COMPLETE: (LanguageModelSettings, Seq2SeqSettings),
 }
-"""Which tasks can do more than predict."""
+"""The settings of tasks that can do more than predict."""
 PAIRED = (Reader, Reranker, SentencePair)
 WRITERS = 4  # texts that a task writes at once
 
@@ -51,13 +54,12 @@ class ServedTask:
         self.name, self.task = name, task
         self.kind: str = task.name
         self._first = task.members[0] if isinstance(task, Ensemble) else task
-        able = {each for each, kinds in ABILITIES.items() if isinstance(task, kinds)}
+        able = {each for each, kinds in ABILITIES.items() if isinstance(task.settings, kinds)}
         self.abilities = frozenset({PREDICT, *able})
         self.pairs = _pairs_of(self._first)
         self.size = int(task.settings.size or task.network.size) if EMBED in able else 0
         self.threads = WRITERS if COMPLETE in able else 1
-        longest = getattr(task.settings, "max_source", task.settings.max_length)
-        self._writing = ServedWriter(task.writer, longest) if COMPLETE in able else None
+        self._writing = _writing_of(task) if COMPLETE in able else None
         self.continues = COMPLETE in able and bool(task.writer.continues)
 
     def tokens(self, rows: Sequence[Row]) -> list[int]:
@@ -96,7 +98,7 @@ class ServedTask:
         return self._writer.stream(prompt, decoding, stopped)
 
     @property
-    def _writer(self) -> ServedWriter:
+    def _writer(self) -> "ServedWriter":
         if self._writing is None:
             raise ConfigError(f"A task {self.kind!r} writes no texts.")
         return self._writing
@@ -133,6 +135,13 @@ class ServedTask:
 
     def _paired(self, text: str) -> Row:
         return (CHARACTER, text) if self.pairs else text
+
+
+def _writing_of(task: Any) -> "ServedWriter":
+    """What writes a task's completions; it needs Keras."""
+    from playmask.server.writing import ServedWriter
+
+    return ServedWriter(task.writer, getattr(task.settings, "max_source", task.settings.max_length))
 
 
 def load_served(name: str, directory: Path) -> ServedTask:

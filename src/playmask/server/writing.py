@@ -6,11 +6,9 @@ from typing import Any
 from playmask.generation.generate import ends_of
 from playmask.runtime.padding import buckets
 from playmask.server.drawing import Drawings
-from playmask.server.served import Completion, Decoding, Fields, Prompt
+from playmask.server.served import CHARACTER, Completion, Decoding, Fields, Prompt
 from playmask.server.stops import held_back, until_stop
 from playmask.tasks.writing.writer import Prompting, PromptRows, Writer
-
-CHARACTER = "文"  # what the texts are made of that warm a server
 
 
 class Cancelled(Exception):

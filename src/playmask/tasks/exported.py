@@ -74,6 +74,7 @@ def description(task: Any) -> dict[str, Any]:
         "takes": dict(network.takes),
         "size": None if size is None else int(size),
         "constants": {name: array.tolist() for name, array in network.constants().items()},
+        "generates": bool(getattr(network, "generates", False)),
     }
     return {**described(task), NETWORK: facts}
 
@@ -84,12 +85,19 @@ def is_exported(directory: Path) -> bool:
 
 
 def load_exported(directory: str | Path, *, run: Run | None = None, threads: int = 0) -> Any:
-    """Load a task that was exported, to answer and to be measured; it needs no Keras.
+    """Load a task that was exported, to answer and to be measured, without Keras and JAX.
 
     run: what runs its network, from the inputs of a batch to its outputs; None: ONNX Runtime, with
     the graph in the directory; threads: of ONNX Runtime; 0: as many as there are cores
     Raises: CheckpointError where there is no such task, or a file is not as it was exported;
-            ConfigError without ONNX Runtime
+            ConfigError without ONNX Runtime, and for a task that writes token by token
+
+    Example:
+        >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
+        >>> light = load_exported(task.export("exported").directory)
+        >>> light.predict("味道不错").label == task.predict("味道不错").label
+        True
+
     """
     directory = Path(directory)
     settings, training = read_settings(directory)
@@ -105,6 +113,11 @@ def load_exported(directory: str | Path, *, run: Run | None = None, threads: int
             f"{directory / TASK} does not say what its network takes; it is no task that was "
             "exported."
         ) from None
+    if facts.get("generates"):
+        raise ConfigError(
+            f"{directory} holds a task {settings.task!r}, which writes token by token; so far its "
+            "graph is run by a loop of one's own. The task as it was saved writes by itself."
+        )
     run = session(directory / MODEL, threads) if run is None else run
     network = ExportedNetwork(run, takes, size, constants)
     task = task_class(settings.task)(network, Tokenizer.load(directory), settings)

@@ -78,9 +78,8 @@ def _of_model(model: Transformer) -> list[Entry]:
 
 def _of_task(task: Any) -> list[Entry]:
     """What a task's network scores."""
-    network, a = task.network, task.transformer.architecture
+    network = task.network
     if network.generates:
         return cached_entries(task.transformer)
-    inputs = inputs_of(a) | network.further_inputs
     lengths = Lengths(network.shortest, task.settings.row_length)
-    return [Entry(MODEL, network.exported, inputs, lengths)]
+    return [Entry(MODEL, network.exported, network.graph_inputs, lengths)]

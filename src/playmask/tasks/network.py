@@ -9,7 +9,7 @@ from playmask.errors import ConfigError, InputError
 from playmask.model.architecture import Architecture
 from playmask.model.keras_files import WholeFiles
 from playmask.model.transformer import PREDICT, Transformer
-from playmask.onnx.tracing import TensorInfo
+from playmask.onnx.signature import Inputs, by_token_of, inputs_of
 from playmask.runtime.engine import Array
 from playmask.runtime.network_engine import NetworkEngine
 from playmask.runtime.train.hooks import OpenStep
@@ -20,14 +20,14 @@ from playmask.tokenizers import Tokenizer
 class TaskNetwork(WholeFiles, OpenStep):
     """A Transformer with what a task puts on it; weights of the task's own are "task/…".
 
-    further_inputs: what its exported graph takes besides those of a Transformer; shortest: how
-    many tokens a row has at least
+    further_inputs: what it takes besides the inputs of a Transformer; shortest: how many tokens a
+    row has at least
     """
 
     shortest = 1
     generates = False  # whether it writes token by token, so that its graph has a cache
 
-    further_inputs: ClassVar[Mapping[str, TensorInfo]] = {}
+    further_inputs: ClassVar[Inputs] = {}
 
     def __init__(self, transformer: Transformer) -> None:
         super().__init__(name="task")
@@ -39,9 +39,12 @@ class TaskNetwork(WholeFiles, OpenStep):
     @property
     def takes(self) -> dict[str, int]:
         """The inputs of a row, and what their integers stay below."""
-        a = self.transformer.architecture
-        segments = {} if a.segments == "tokens" else {"segments": a.segment_ids}
-        return {"tokens": a.vocabulary, **segments}
+        return by_token_of(self.graph_inputs)
+
+    @property
+    def graph_inputs(self) -> Inputs:
+        """What its exported graph takes."""
+        return inputs_of(self.transformer.architecture) | self.further_inputs
 
     @property
     def positions(self) -> int | None:

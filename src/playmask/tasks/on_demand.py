@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from playmask.tasks.explaining import score_of as score_of
     from playmask.tasks.explaining import slopes_of as slopes_of
     from playmask.tasks.exporting import export as export
+    from playmask.tasks.loading_networks import load_with_network as load_with_network
     from playmask.tasks.network import open_model as open_model
     from playmask.tasks.objective import Objective as Objective
     from playmask.tasks.objective import accuracy as accuracy
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOME = {
     "explaining": ("among_few", "score_of", "slopes_of"),
     "exporting": ("export",),
+    "loading_networks": ("load_with_network",),
     "network": ("open_model",),
     "objective": (
         "Objective",

@@ -29,11 +29,6 @@ class PatternNetwork(TaskNetwork):
         self.words = words.astype("int32")
         self.build(None)
 
-    @property
-    def takes(self) -> dict[str, int]:
-        """Tokens, and where the gaps are."""
-        return {"tokens": super().takes["tokens"], "gaps": 2}
-
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Score the words."""
         inputs = dict(inputs)

@@ -43,11 +43,6 @@ class PassageNetwork(TaskNetwork):
         """Scores of spans (B, T, A), and of no answer (B,)."""
         raise NotImplementedError
 
-    @property
-    def takes(self) -> dict[str, int]:
-        """The inputs of a row, the marks of its tokens among them."""
-        return {**super().takes, "marks": BEGINS + 1}
-
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Score all spans."""
         marks = inputs["marks"]
