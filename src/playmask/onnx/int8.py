@@ -1,4 +1,4 @@
-"""A program with its weights in 8 bits: a scale for each channel, and integers between -127 and 127.
+"""A program with its weights in 8 bits: integers from -127 to 127, and a scale for each channel.
 
 A channel of a matrix is what one output is summed of, a channel of a table of embeddings a row, so
 that one large row spoils no other. What a matrix is multiplied with becomes integers when the graph
@@ -100,7 +100,9 @@ def integers_of(weight: Array, axis: int) -> tuple[Array, Array]:
     return np.rint(weight / scales).astype("int8"), scales
 
 
-def in_int8(program: Program, float32: Container[str] = (), ranges: Ranges | None = None) -> Program:
+def in_int8(
+    program: Program, float32: Container[str] = (), ranges: Ranges | None = None
+) -> Program:
     """The program with its weights in 8 bits.
 
     float32: names of weights that stay as they are; ranges: of what goes into products; None: they
