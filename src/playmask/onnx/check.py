@@ -16,9 +16,6 @@ from playmask.onnx.writing import library
 MOST = 2e-5
 """The largest difference, in parts of the largest value of an output."""
 
-MOST_INT8 = 1.0
-"""The same of weights in 8 bits, at inputs that are drawn: what is more is no rounding."""
-
 HIDDEN = 1e8
 """Numbers that stand for what may not be chosen are no measure of the others."""
 

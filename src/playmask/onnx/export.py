@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import keras
 from playmask.errors import ConfigError
 from playmask.files import write_json
 from playmask.files.commits import destination
-from playmask.onnx.check import MOST_INT8, Lengths, compare
+from playmask.onnx.check import Lengths, compare
 from playmask.onnx.exported import QUANTIZATION, Export, ExportedGraph, Quantization
 from playmask.onnx.readme import readme
 from playmask.onnx.tracing import Function, Program, TensorInfo, check_backend, traced
@@ -68,7 +69,7 @@ def write_export(
         graphs, quantization = _compared(model, entries, programs, folder), None
         if quantize is not None:
             smaller, quantization = quantize(programs)
-            graphs = _compared(model, entries, smaller, folder, MOST_INT8)
+            graphs = _compared(model, entries, smaller, folder, inf)
     export = Export(destination(folder), graphs, quantization)
     write_json(folder / EXPORT, _description(export, folder, about))
     (folder / README).write_text(readme(export, about), encoding="utf-8")

@@ -68,13 +68,15 @@ class Quantization(NamedTuple):
             ("speed", f"{self.speed:.2f} times as fast ({sizes}; one thread)"),
             ("activations", self.activations),
         ]
-        if self.comparison is not None:
+        if self.comparison is None:
+            lines.append(("answers", "not compared, without examples"))
+        else:
             measure, float32, int8, agreement, examples = self.comparison
             lines += [
                 (measure, f"{int8:.4f}, float32 {float32:.4f} ({examples:,} examples)"),
                 ("answers that agree", f"{agreement:.2%}"),
             ]
-        return [*lines, ("weights in float32", ", ".join(self.float32) or "none of the large ones")]
+        return [*lines, ("weights in float32", ", ".join(self.float32) or "the small ones alone")]
 
     def described(self) -> dict[str, Any]:
         """What files of JSON say of it."""
