@@ -148,7 +148,7 @@ class Quantizer:
     ) -> tuple[tuple[str, ...], Comparison | None]:
         """As few weights in float32 as the bound allows, those of most noise first; and the cost.
 
-        Twice as many are tried each time, then fewer by halves.
+        Twice as many are tried each time, then fewer by halves; with all, it is the float32 graph.
         """
         if self.options.evaluate is None:
             return (), None
@@ -165,7 +165,7 @@ class Quantizer:
             return (), comparisons[0]
         order += self._by_noise(programs[MODEL], reference)
         short, count = 0, 1
-        while not holds(count):
+        while not holds(count) and count < len(order):
             short, count = count, min(2 * count, len(order))
         count = bisect_left(range(count), True, lo=short + 1, key=holds)
         return tuple(order[:count]), comparisons[count]
