@@ -203,8 +203,9 @@ def test_bulk_inference_runs(tmp_path):
 
 
 def test_exports_run(pages):
-    nodes, difference = pages("export")[1].split()
+    nodes, difference, *in_8_bits = pages("export")[1].splitlines()
     assert int(nodes) < 150 and float(difference) < 2e-5
+    assert in_8_bits[-2] == "answers that agree 100.00%"
 
 
 def test_labels_and_numbers_run(pages):

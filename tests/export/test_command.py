@@ -45,3 +45,17 @@ def test_a_checkpoint_is_exported_and_of_a_task_nothing_is_chosen(tmp_path):
     MAKE["tag"]().save(tmp_path / "task")
     message = complaint(call("export", tmp_path / "task", tmp_path / "no", "--cached"))
     assert "is a task" in message and not (tmp_path / "no").exists()
+
+
+def test_weights_in_8_bits_are_measured(tmp_path):
+    MAKE["tag"]().save(tmp_path / "task")
+    (tmp_path / "valid.jsonl").write_text(
+        json.dumps({"text": "零一二", "entities": [[0, 1, "甲"]]}) + "\n", "utf-8"
+    )
+    bits = ("--quantize", "int8", "--evaluate", tmp_path / "valid.jsonl", "--max-loss", "0.5")
+    said = call("export", tmp_path / "task", tmp_path / "out", *bits, "--json")
+    assert json.loads(said.stdout)["quantization"]["comparison"]["measure"] == "f1"
+    shown = call("export", tmp_path / "task", tmp_path / "out", "--quantize", "int8").stdout
+    assert "weights in float32" in shown and "activations" in shown
+    message = complaint(call("export", tmp_path / "task", tmp_path / "no", *bits[2:]))
+    assert "--evaluate is about weights in 8 bits; give --quantize int8" in message

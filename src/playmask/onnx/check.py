@@ -46,33 +46,41 @@ class Lengths(NamedTuple):
         """A length, or the nearest that there may be."""
         return max(min(length, self.most or length), self.least)
 
+    def fit(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """Sizes by name, those of texts no longer or shorter than there may be."""
+        fixed = (BATCH, PAST)
+        return {n: size if n in fixed else self.within(size) for n, size in sizes.items()}
+
 
 def compare(
-    file: Path, function: Function, inputs: Mapping[str, TensorInfo], lengths: Lengths
+    file: Path,
+    function: Function,
+    inputs: Mapping[str, TensorInfo],
+    lengths: Lengths,
+    most: float | None = None,
 ) -> float:
     """Run a graph and the function it was made of on random inputs.
 
-    inputs: of the function, of which the graph has those that it needs; lengths: of texts
+    inputs: of the function, of which the graph has those that it needs; lengths: of texts; most:
+    the difference that is allowed; None: MOST
     Returns: the largest difference, in parts of the largest value of an output
-    Raises: CheckpointError where it is more than MOST
+    Raises: CheckpointError where it is more than what is allowed
     """
     running, random, worst = session(file), np.random.default_rng(0), 0.0
+    most = MOST if most is None else most
     names = [each.name for each in running.get_inputs()]
     outputs = [each.name for each in running.get_outputs()]
     for case in CASES:
-        sizes = {
-            name: size if name in (BATCH, PAST) else lengths.within(size)
-            for name, size in case.items()
-        }
+        sizes = lengths.fit(case)
         arrays = drawn(inputs, sizes, random)
         expected = function(arrays)
         results = running.run(outputs, {name: arrays[name] for name in names})
         for name, result in zip(outputs, results, strict=True):
             distance = difference(keras.ops.convert_to_numpy(expected[name]), result)
-            if not distance <= MOST:
+            if not distance <= most:
                 raise CheckpointError(
                     f"The graph's output {name!r} differs from the model's by {distance:.1e} of "
-                    f"its largest value at {sizes}, which is more than {MOST:.0e}; nothing was "
+                    f"its largest value at {sizes}, which is more than {most:.0e}; nothing was "
                     "written."
                 )
             worst = max(worst, distance)

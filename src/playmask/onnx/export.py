@@ -1,8 +1,9 @@
 """Exports: the graphs of a model in a folder, with a description of them, whole or not at all."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +11,9 @@ import keras
 
 from playmask.errors import ConfigError
 from playmask.files import write_json
+from playmask.files.commits import destination
 from playmask.onnx.check import Lengths, compare
-from playmask.onnx.exported import ExportedGraph
+from playmask.onnx.exported import QUANTIZATION, Export, ExportedGraph, Quantization
 from playmask.onnx.readme import readme
 from playmask.onnx.tracing import Function, Program, TensorInfo, check_backend, traced
 from playmask.onnx.writing import LARGEST, OPSET, library, write_program
@@ -32,6 +34,13 @@ class Entry(NamedTuple):
     lengths: Lengths = Lengths()
 
 
+Programs = Mapping[str, Program]
+"""Programs by the files that hold them."""
+
+Quantize = Callable[[Programs], tuple[Programs, Quantization]]
+"""Writes programs in 8 bits in place of what is there, and returns what it has written."""
+
+
 def write_export(
     model: keras.Model,
     entries: Sequence[Entry],
@@ -39,10 +48,12 @@ def write_export(
     *,
     about: Mapping[str, Any],
     largest: int = LARGEST,
-) -> tuple[ExportedGraph, ...]:
+    quantize: Quantize | None = None,
+) -> Export:
     """Write the graphs of a model into a folder, compared with it, with export.json and README.md.
 
-    about: what export.json says besides; largest: bytes of weights that a graph's own file holds
+    about: what export.json says besides; largest: bytes of weights that a graph's own file holds;
+    quantize: what writes the graphs in 8 bits, once they are there in float32
     Raises: ConfigError for what ONNX cannot do, and for precisions; CheckpointError where a graph
             differs from the model
     """
@@ -52,22 +63,35 @@ def write_export(
         library(name)
     with reading(weights_of(model)):
         names = {id(variable.value): name for name, variable in all_weights(model).items()}
-        graphs = tuple(
-            _written(model, entry, names, folder / entry.file, largest) for entry in entries
-        )
-    write_json(folder / EXPORT, _description(graphs, folder, about))
-    (folder / README).write_text(readme(graphs, about), encoding="utf-8")
-    return graphs
+        programs = {entry.file: traced(entry.function, entry.inputs, names) for entry in entries}
+        for file, program in programs.items():
+            write_program(program, folder / file, largest=largest)
+        graphs, quantization = _compared(model, entries, programs, folder), None
+        if quantize is not None:
+            smaller, quantization = quantize(programs)
+            graphs = _compared(model, entries, smaller, folder, inf)
+    export = Export(destination(folder), graphs, quantization)
+    write_json(folder / EXPORT, _description(export, folder, about))
+    (folder / README).write_text(readme(export, about), encoding="utf-8")
+    return export
 
 
-def _written(
-    model: keras.Model, entry: Entry, names: Mapping[int, str], file: Path, largest: int
-) -> ExportedGraph:
-    program: Program = traced(entry.function, entry.inputs, names)
-    write_program(program, file, largest=largest)
-    distance = compare(file, Compiled(model, entry.function), entry.inputs, entry.lengths)
-    nodes = len(program.nodes)
-    return ExportedGraph(entry.file, program.inputs, program.outputs, distance, nodes)
+def _compared(
+    model: keras.Model,
+    entries: Sequence[Entry],
+    programs: Programs,
+    folder: Path,
+    most: float | None = None,
+) -> tuple[ExportedGraph, ...]:
+    """The graphs that are in a folder, each with its difference from the model."""
+
+    def graph(entry: Entry) -> ExportedGraph:
+        file, program = entry.file, programs[entry.file]
+        function = Compiled(model, entry.function)
+        distance = compare(folder / file, function, entry.inputs, entry.lengths, most)
+        return ExportedGraph(file, program.inputs, program.outputs, distance, len(program.nodes))
+
+    return tuple(map(graph, entries))
 
 
 def _check_precision(model: keras.Model) -> None:
@@ -85,14 +109,15 @@ def _check_precision(model: keras.Model) -> None:
         )
 
 
-def _description(
-    graphs: Sequence[ExportedGraph], folder: Path, about: Mapping[str, Any]
-) -> dict[str, Any]:
+def _description(export: Export, folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """What export.json says."""
+    graphs, quantization = export.graphs, export.quantization
+    quantized = {} if quantization is None else {QUANTIZATION: quantization.described()}
     files = [name for graph in graphs for name in (graph.file, f"{graph.file}.data")]
     return {
         "format": FORMAT,
         **about,
+        **quantized,
         "opset": OPSET,
         "graphs": {
             graph.file: {

@@ -101,12 +101,19 @@ class Graph:
 
     def only(self, outputs: Iterable[str]) -> tuple[list[Node], dict[str, Array]]:
         """The nodes and constants that some outputs depend on."""
-        needed, nodes = {*outputs}, list[Node]()
-        for node in reversed(self.nodes):
-            if needed.intersection(node.outputs):
-                nodes.append(node)
-                needed.update(node.inputs)
-        return nodes[::-1], {n: a for n, a in self.constants.items() if n in needed}
+        return needed(self.nodes, self.constants, outputs)
+
+
+def needed(
+    nodes: Sequence[Node], constants: Mapping[str, Array], outputs: Iterable[str]
+) -> tuple[list[Node], dict[str, Array]]:
+    """The nodes and constants that some outputs depend on."""
+    names, needed_nodes = {*outputs}, list[Node]()
+    for node in reversed(nodes):
+        if names.intersection(node.outputs):
+            needed_nodes.append(node)
+            names.update(node.inputs)
+    return needed_nodes[::-1], {n: a for n, a in constants.items() if n in names}
 
 
 def _axes(axes: Array) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """The page that an export has beside its graphs: what goes in, what comes out, a call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from playmask.onnx.exported import ExportedGraph
+from playmask.onnx.exported import Export, ExportedGraph, Quantization
 from playmask.onnx.signature import PAST
 from playmask.onnx.tracing import TensorInfo
 
@@ -12,7 +12,7 @@ PAGE = """# {title}
 Exported by playmask as ONNX; plain ONNX Runtime runs it, from any language. `export.json` has all
 that stands here for programs, and the checksums of the files. Sizes with names may be any.
 
-{graphs}
+{graphs}{quantization}
 ## A call
 
 ```python
@@ -33,16 +33,23 @@ vocabulary has not, and texts longer than the model's positions, are an error of
 """
 
 
-def readme(graphs: Sequence[ExportedGraph], about: Mapping[str, Any]) -> str:
+def readme(export: Export, about: Mapping[str, Any]) -> str:
     """The page as Markdown."""
-    last = graphs[-1]
+    last = export.graphs[-1]
     lines = (f'    "{name}": {_zeros(each)},' for name, each in last.inputs.items())
     return PAGE.format(
         title=f"{about.get('task') or about.get('family', 'model')}".replace("_", " "),
-        graphs="\n".join(map(_table, graphs)),
+        graphs="\n".join(map(_table, export.graphs)),
+        quantization="" if export.quantization is None else _in_8_bits(export.quantization),
         file=last.file,
         inputs="\n".join(lines),
     )
+
+
+def _in_8_bits(quantization: Quantization) -> str:
+    """What 8 bits are worth and cost, as a table, and which weights are in float32."""
+    table = [f"| {name} | {value} |" for name, value in quantization.lines()]
+    return "\n".join(["", "## In 8 bits", "", "| | |", "|---|---|", *table, ""])
 
 
 def _zeros(tensor: TensorInfo) -> str:

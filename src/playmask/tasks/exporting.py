@@ -11,18 +11,24 @@ from playmask.model.transformer import Transformer
 from playmask.onnx.cached import cached_entries
 from playmask.onnx.check import Lengths
 from playmask.onnx.export import Entry, write_export
-from playmask.onnx.exported import Export
-from playmask.onnx.graph import MODEL
+from playmask.onnx.exported import QUANTIZATION, Export
+from playmask.onnx.graph import MODEL, WEIGHTS
 from playmask.onnx.signature import inputs_of
 from playmask.onnx.writing import LARGEST
 from playmask.tasks.exported import description
 from playmask.tasks.network import TaskNetwork
+from playmask.tasks.quantizing import Int8, Quantizer, kind_of
 from playmask.tasks.task_json import TASK
 from playmask.tokenizers import Tokenizer
 
 
 def export(
-    task: Any, directory: str | Path, *, cached: bool = False, largest: int = LARGEST
+    task: Any,
+    directory: str | Path,
+    *,
+    cached: bool = False,
+    largest: int = LARGEST,
+    quantize: str | Int8 | None = None,
 ) -> Export:
     """Export a task, or a Transformer, as ONNX: what its answers are read from, as one graph.
 
@@ -32,7 +38,8 @@ def export(
 
     cached: of a Transformer, the graph that writes token by token, whose cache goes in and out;
     tasks that write have it always, encoder-decoders in two: encoder.onnx and model.onnx;
-    largest: bytes of weights from which they stand in model.onnx.data
+    largest: bytes of weights from which they stand in model.onnx.data;
+    quantize: "int8", or `Int8` with texts or examples: the weights in 8 bits, a quarter of the size
     Raises: ConfigError where ONNX has no form of something, on another backend than JAX, and for
             precisions other than float32; CheckpointError where the graph differs from the model by
             more than 2e-5 of an output's largest value; WriteError
@@ -52,13 +59,25 @@ def export(
         entries, about = _of_task(task), {"task": task.name}
     else:
         raise ConfigError(f"A task or a Transformer is exported, not a {type(task).__name__}.")
-    with committing(directory) as staging:
+    options = quantize
+    if not (options is None or isinstance(options, Int8)):
+        options = kind_of(options)()
+    with committing(directory, removing=(WEIGHTS,)) as staging:
         if model is not task:
             write_json(staging / TASK, description(task))
         if isinstance(task.tokenizer, Tokenizer):
             task.tokenizer.save(staging)
-        graphs = write_export(model, entries, staging, about=about, largest=largest)
-    return Export(Path(directory), graphs)
+        quantizer = None
+        if options is not None:
+            answers = model is not task and not model.generates
+            quantizer = Quantizer(staging, entries, options, answers=answers, largest=largest)
+        written = write_export(
+            model, entries, staging, about=about, largest=largest, quantize=quantizer
+        )
+        if model is not task and written.quantization is not None:
+            quantization = {QUANTIZATION: written.quantization.described()}
+            write_json(staging / TASK, {**description(task), **quantization})
+    return written._replace(directory=Path(directory))
 
 
 def _of_model(model: Transformer) -> list[Entry]:

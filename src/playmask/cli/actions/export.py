@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 from playmask.checkpoints import load
 from playmask.cli.output import note, print_json, print_table
 from playmask.errors import ConfigError
+from playmask.onnx.exported import QUANTIZATION
 from playmask.tasks.exporting import export
 from playmask.tasks.loading import load_task
+from playmask.tasks.quantizing import Int8, kind_of
 from playmask.tasks.task_json import TASK
 
 
@@ -19,23 +21,47 @@ class Request(NamedTuple):
     heads: str | None
     mask: str | None
     cached: bool
+    quantize: str | None
+    calibrate: Path | None
+    evaluate: Path | None
+    max_loss: float | None
     as_json: bool
 
 
 def run(request: Request) -> None:
     """Export, and show how far each graph is from the model."""
-    written = export(_model(request), request.target, cached=request.cached)
+    quantize = _quantize(request)
+    written = export(_model(request), request.target, cached=request.cached, quantize=quantize)
+    quantization = written.quantization
     if request.as_json:
         graphs = {
             each.file: {"nodes": each.nodes, "difference": each.difference}
             for each in written.graphs
         }
-        print_json({"directory": str(request.target), "graphs": graphs})
+        more = {} if quantization is None else {QUANTIZATION: quantization.described()}
+        print_json({"directory": str(request.target), "graphs": graphs, **more})
         return
     rows = [(each.file, f"{each.nodes:,}", f"{each.difference:.1e}") for each in written.graphs]
     header = ("graph", "nodes", "difference")
     print_table(str(request.target), rows, header=header, numbers=True)
+    if quantization is not None:
+        print_table("int8", quantization.lines(), header=("8 bits", "beside float32"))
+        note("The same table is in README.md, and for programs in export.json and task.json")
+        return
     note("ONNX Runtime gives the same as the model at sizes that were not traced; see README.md")
+
+
+def _quantize(request: Request) -> Int8 | None:
+    """What is said of 8 bits, or None where nothing is.
+
+    Raises: ConfigError for an unknown name, and for options without --quantize
+    """
+    names = ("calibrate", "evaluate", "max_loss")
+    said = {n: getattr(request, n) for n in names if getattr(request, n) is not None}
+    if request.quantize is None and said:
+        option = next(iter(said)).replace("_", "-")
+        raise ConfigError(f"--{option} is about weights in 8 bits; give --quantize int8 with it.")
+    return None if request.quantize is None else kind_of(request.quantize)(**said)
 
 
 def _model(request: Request) -> Any:
