@@ -7,6 +7,7 @@ import pytest
 import playmask
 from export.sessions import greedy, padded
 from pairwise import marked
+from playmask.generation.generate import TARGETS
 from tasks.every_task import EXAMPLES, MAKE, ONE, TEXTS, same
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
@@ -57,6 +58,6 @@ def same_writing(task, folder):
     expected = playmask.generate(task.transformer, rows, max_tokens=STEPS, end=None).tokens
     tokens, valid = padded(rows)
     first = {"tokens": tokens, "valid": valid, "segments": np.zeros_like(tokens)}
-    segment = 0 if task.name == "lm" else 1
+    segment = int(task.transformer.architecture.order in TARGETS)
     step = {"segments": np.full((len(rows), 1), segment, "int32")}
     assert greedy(folder, first, step, STEPS) == [[*text] for [text] in expected]
