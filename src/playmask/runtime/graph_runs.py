@@ -61,7 +61,7 @@ def by_onnxruntime(path: Path, threads: int) -> Run:
     names = [each.name for each in graph.get_outputs()]
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
-        return dict(zip(names, graph.run(None, fed(inputs, dtypes)), strict=True))
+        return dict(zip(names, graph.run(None, feeds(inputs, dtypes)), strict=True))
 
     return run
 
@@ -89,13 +89,13 @@ def by_openvino(path: Path, threads: int) -> Run:
     names = [each.node.get_friendly_name().removesuffix("/sink_port_0") for each in graph.outputs]
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
-        results = compiled.create_infer_request().infer(fed(inputs, dtypes))  # one runs one batch
+        results = compiled.create_infer_request().infer(feeds(inputs, dtypes))  # one runs one batch
         return dict(zip(names, results.values(), strict=True))
 
     return run
 
 
-def fed(inputs: Mapping[str, Array], dtypes: Mapping[str, Any]) -> dict[str, Array]:
+def feeds(inputs: Mapping[str, Array], dtypes: Mapping[str, Any]) -> dict[str, Array]:
     """What a graph takes of a batch's inputs, in the types that it has; zeros for what is not said.
 
     Rows do not always say their segments.

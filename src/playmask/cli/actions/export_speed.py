@@ -138,16 +138,20 @@ def measure(directory: Path, seconds: float) -> tuple[list[Measured], dict[str, 
         for shape, sizes in SHAPES.items():
             fit = {**sizes, LENGTH: lengths.within(sizes[LENGTH])}
             batches[shape] = drawn(graph.inputs, fit, random)
-        times = {shape: timed(runs, batch, seconds / 2) for shape, batch in batches.items()}
+        times = {
+            shape: median_seconds(runs, batch, seconds / 2) for shape, batch in batches.items()
+        }
         expected, *others = (run(batches[shape]) for run in runs.values())
-    changes = [0.0, *(_change(expected, found) for found in others)]
+    changes = [0.0, *(_change(expected, outputs) for outputs in others)]
     return [
         Measured(name, {shape: each[name] for shape, each in times.items()}, change)
         for name, change in zip(runs, changes, strict=True)
     ], absent
 
 
-def timed(runs: Mapping[str, Run], batch: dict[str, Array], seconds: float) -> dict[str, float]:
+def median_seconds(
+    runs: Mapping[str, Run], batch: dict[str, Array], seconds: float
+) -> dict[str, float]:
     """The median time of a batch for each, in turns, as many as the seconds allow."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
@@ -161,6 +165,6 @@ def timed(runs: Mapping[str, Run], batch: dict[str, Array], seconds: float) -> d
     return {name: statistics.median(each) for name, each in times.items()}
 
 
-def _change(expected: Arrays, found: Arrays) -> float:
+def _change(expected: Arrays, outputs: Arrays) -> float:
     """The largest change of an output, in parts of its largest value."""
-    return max(difference(value, found[name]) for name, value in expected.items())
+    return max(difference(value, outputs[name]) for name, value in expected.items())
