@@ -32,6 +32,13 @@ def written(entry: Entry, folder: Path, model: Transformer | None = None) -> flo
     return compare(file, function, entry.inputs, entry.lengths)
 
 
+def padded(rows: list[list[int]]) -> tuple[Any, Any]:
+    """Rows of one length, and what is no padding."""
+    length = max(map(len, rows))
+    valid = np.array([[i < len(row) for i in range(length)] for row in rows])
+    return np.array([row + [0] * (length - len(row)) for row in rows], "int32"), valid
+
+
 def greedy(
     folder: Path, first: dict[str, Any], step: dict[str, Any], count: int, tokens: str = "tokens"
 ) -> list[list[int]]:

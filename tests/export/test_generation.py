@@ -8,7 +8,7 @@ import pytest
 
 import playmask
 from comparing import filled
-from export.sessions import greedy
+from export.sessions import greedy, padded
 from families.small import small
 from pairwise import marked
 from playmask.errors import ConfigError
@@ -23,13 +23,6 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "bert unilm": ("bert", {"mask": "unilm"}),
     "roformer unilm": ("roformer", {"mask": "unilm"}),
 }
-
-
-def padded(rows: list[list[int]]) -> tuple[Any, Any]:
-    """Rows of one length, and what is no padding."""
-    length = max(map(len, rows))
-    valid = np.array([[i < len(row) for i in range(length)] for row in rows])
-    return np.array([row + [0] * (length - len(row)) for row in rows], "int32"), valid
 
 
 @pytest.mark.parametrize("case", marked([(case,) for case in CASES], [("roformer unilm",)]))

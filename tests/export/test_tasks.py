@@ -1,9 +1,11 @@
 """Every task's network as a graph, run beside it at sizes that were not traced."""
 
 import json
+import re
 import subprocess
 import sys
 from hashlib import sha256
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,6 +25,7 @@ OF_A_NETWORK = (
 )  # fmt: skip
 """A task for each kind of network; others have one of these, or point as they do."""
 ROWS = [(kind,) for kind in MAKE]
+ROOT = Path(__file__).parents[2]
 
 
 @jax_only
@@ -93,6 +96,19 @@ def test_the_call_of_the_page_runs(exported):
     command = [sys.executable, "-c", code.split("```")[0]]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout == "logits (2, 2, 5)\n"
+
+
+@jax_only
+def test_names_in_other_languages_are_the_graphs(exported):
+    graph, page = exported[2].graphs[0], (ROOT / "docs/export.md").read_text(encoding="utf-8")
+    types = {"int": "int32", "bool": "bool"}
+    named = re.findall(r'CreateFromTensor\("(\w+)", new DenseTensor<(\w+)>', page)
+    inputs = {name: each.dtype for name, each in graph.inputs.items()}
+    assert {name: types[kind] for name, kind in named} == inputs
+    assert {*re.findall(r'each.Name == "(\w+)"', page)} == graph.outputs.keys()
+    script = (ROOT / "examples/browser/classifier.mjs").read_text(encoding="utf-8")
+    assert dict(re.findall(r'(\w+): new Tensor\("(\w+)"', script)) == inputs
+    assert f"{{ {', '.join(graph.outputs)} }} = await this.session.run" in script
 
 
 @jax_only

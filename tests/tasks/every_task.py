@@ -1,4 +1,4 @@
-"""Every task, small and with random weights, and a text that it reads."""
+"""Every task, small and with random weights, texts that it reads, and examples that it learns."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 
 import playmask
+from playmask.data.annotated import Annotated, Mention
+from playmask.data.events import TRIGGER, Event, Part, Report
+from playmask.data.passages import PassageQuestion
+from playmask.data.prompted import Prompted
+from playmask.data.relations import VALUE, Related, Relation, Slot
 from playmask.runtime.train.weight_names import all_weights
 from tasks.made_up import cycle, model, tokenizer
 
@@ -75,6 +80,52 @@ TEXTS = {
     **dict.fromkeys(("pair", "rerank", "read", "read mask-fill"), PAIRS),
     "mlm": ["零[MASK]二[MASK]", "三四[MASK]六七八"],
 }
+
+FIRST, SECOND = "零一二三", "六七"
+MARKED = [
+    Annotated(FIRST, (Mention(0, 2, "甲"), Mention(2, 3, "乙"))),
+    Annotated(SECOND, (Mention(1, 2, "乙"),)),
+]
+RELATED = [
+    Related(FIRST, (Relation((0, 1), "甲", (Slot(VALUE, 2, 4),)),)),
+    Related(SECOND, (Relation((1, 2), "乙", (Slot(VALUE, 0, 1),)),)),
+]
+EVENTS = [
+    Report(FIRST, (Event("甲", (Part(0, 1, TRIGGER), Part(2, 3, "乙"))),)),
+    Report(SECOND, (Event("甲", (Part(0, 1, "乙"), Part(1, 2, TRIGGER))),)),
+]
+ASKED = [
+    PassageQuestion("零", FIRST, ("一二",), ((1, 3),), "1"),
+    PassageQuestion("六", SECOND, ("七",), ((1, 2),), "2"),
+]
+COUPLES, SCORED = (
+    [("零一", "一零"), ("二三四", "四三")],
+    [("零一", "一", 1.0), ("二三四", "五", 3.0)],
+)
+EXAMPLES: dict[str, list[Any]] = {
+    "classify": [(FIRST, "甲"), (SECOND, "乙")],
+    "classify multiple": [(FIRST, ["甲"]), (SECOND, ["甲", "乙"])],
+    "regress": [(FIRST, 1.0), (SECOND, 2.0)],
+    "pattern": [(FIRST, "bad"), (SECOND, "good")],
+    "similar": COUPLES,
+    "pair": SCORED,
+    "rerank": [("零一", "一", 1.0), ("二三四", "五", 0.0)],
+    "tag": MARKED,
+    "tag softmax": MARKED,
+    "span": MARKED,
+    "relate": RELATED,
+    "relate casrel": RELATED,
+    "event": EVENTS,
+    "event tags": EVENTS,
+    "uie": [Prompted(FIRST, "甲", ((0, 2),)), Prompted(SECOND, "甲", ())],
+    "read": ASKED,
+    "read mask-fill": ASKED,
+    "read-seq2seq": ASKED,
+    "lm": [FIRST, SECOND],
+    "seq2seq": COUPLES,
+    "mlm": [FIRST, SECOND],
+}
+"""Two examples of different lengths for each task to learn."""
 
 
 def spread(task) -> None:

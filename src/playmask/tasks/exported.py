@@ -15,6 +15,7 @@ from playmask.files import read_json
 from playmask.files.checksums import read_manifest
 from playmask.onnx.graph import MODEL, WEIGHTS
 from playmask.runtime.engine import Array, Engine, Run
+from playmask.runtime.graph_runs import graph_run
 from playmask.tasks.registry import task_class
 from playmask.tasks.selection import WHOLE, Network, Selection
 from playmask.tasks.task_json import TASK, described, read_settings
@@ -22,8 +23,6 @@ from playmask.tokenizers import Tokenizer
 
 NETWORK = "network"
 """The key of task.json that says what is to be known of the graph."""
-DTYPES = {"int32": "int32", "int64": "int64", "bool": "bool", "float": "float32"}
-"""numpy's names of the types that a graph's inputs have."""
 
 
 class NetworkNeeded(ConfigError, AttributeError):
@@ -84,13 +83,21 @@ def is_exported(directory: Path) -> bool:
     return (directory / MODEL).is_file() and (directory / TASK).is_file()
 
 
-def load_exported(directory: str | Path, *, run: Run | None = None, threads: int = 0) -> Any:
+def load_exported(
+    directory: str | Path,
+    *,
+    engine: str | None = None,
+    threads: int = 0,
+    run: Run | None = None,
+) -> Any:
     """Load a task that was exported, to answer and to be measured, without Keras and JAX.
 
-    run: what runs its network, from the inputs of a batch to its outputs; None: ONNX Runtime, with
-    the graph in the directory; threads: of ONNX Runtime; 0: as many as there are cores
-    Raises: CheckpointError where there is no such task, or a file is not as it was exported;
-            ConfigError without ONNX Runtime, and for a task that writes token by token
+    engine: what runs its graph, "onnxruntime" or "openvino"; None: the one that the environment's
+    PLAYMASK_GRAPH_ENGINE names, or else ONNX Runtime; threads: of the engine; 0: as many as there
+    are cores; run: in place of an engine, a function from the inputs of a batch to the outputs
+    Raises: CheckpointError where there is no such task, or a file is not as it was exported, or the
+            engine refuses it; ConfigError for an engine that is unknown or not installed, and for
+            a task that writes token by token
 
     Example:
         >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
@@ -118,37 +125,8 @@ def load_exported(directory: str | Path, *, run: Run | None = None, threads: int
             f"{directory} holds a task {settings.task!r}, which writes token by token; so far its "
             "graph is run by a loop of one's own. The task as it was saved writes by itself."
         )
-    run = session(directory / MODEL, threads) if run is None else run
+    run = graph_run(directory / MODEL, engine, threads) if run is None else run
     network = ExportedNetwork(run, takes, size, constants)
     task = task_class(settings.task)(network, Tokenizer.load(directory), settings)
     task.training = training
     return task
-
-
-def session(path: Path, threads: int = 0) -> Run:
-    """What runs the graph of a file by ONNX Runtime, on the processor.
-
-    threads: that compute one batch; 0: as many as there are cores. None of them spins while it
-    waits, since others need the cores too.
-    Raises: ConfigError where ONNX Runtime is not installed, CheckpointError for a file it refuses
-    """
-    try:
-        import onnxruntime
-    except ModuleNotFoundError:
-        raise ConfigError("ONNX Runtime runs exported tasks; pip install onnxruntime.") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        graph = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's have no base of their own
-        raise CheckpointError(f"{path}: {error!s:.300}") from None
-    types = {each.name: DTYPES[each.type[7:-1]] for each in graph.get_inputs()}  # tensor(…)
-    names = [each.name for each in graph.get_outputs()]
-
-    def run(inputs: dict[str, Array]) -> dict[str, Array]:
-        zeros = np.zeros_like(inputs["tokens"])  # what a row does not say, such as its segments
-        feeds = {name: inputs.get(name, zeros).astype(dtype) for name, dtype in types.items()}
-        return dict(zip(names, graph.run(None, feeds), strict=True))
-
-    return run

@@ -1,0 +1,71 @@
+"""Which engine runs an exported graph, and that each gives what the network does."""
+
+import sys
+from importlib.util import find_spec
+
+import keras
+import numpy as np
+import pytest
+
+import playmask
+from comparing import numpy_of
+from playmask.errors import CheckpointError, ConfigError
+from playmask.onnx.check import difference, drawn
+from playmask.onnx.graph import MODEL
+from playmask.runtime.graph_runs import GRAPH_ENGINES, VARIABLE, graph_run
+from tasks.every_task import MAKE, TEXT, same
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
+HALF = 2e-2
+"""What bfloat16 may change of the largest value: it has 8 bits of precision, 4e-3."""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    task, folder = MAKE["span"](), tmp_path_factory.mktemp("export")
+    return task, playmask.export(task, folder, largest=0)  # weights beside the graph
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"),
+        )
+        for name in GRAPH_ENGINES
+    ],
+)
+def test_every_engine_gives_what_the_network_does(exported, engine):
+    task, written = exported
+    run = graph_run(written.directory / MODEL, engine, threads=1)
+    sizes = {"batch": 3, "length": 14}
+    inputs = drawn(written.graphs[0].inputs, sizes, np.random.default_rng(7))
+    expected, found = task.network.exported(inputs), run(inputs)
+    assert expected.keys() == found.keys()
+    for name, value in found.items():
+        most = 2e-5 if engine == "onnxruntime" else HALF
+        assert difference(numpy_of(expected[name]), value) <= most
+
+
+def test_the_environment_names_the_engine_where_nobody_does(exported, monkeypatch):
+    folder = exported[1].directory
+    monkeypatch.setenv(VARIABLE, "openvine")
+    with pytest.raises(ConfigError, match=r"engine of a graph is 'openvine'.*openvino"):
+        playmask.load_task(folder)
+    light = playmask.tasks.load_exported(folder, engine="onnxruntime")
+    same(light.predict([TEXT]), exported[0].predict([TEXT]))
+
+
+@pytest.mark.parametrize("engine", GRAPH_ENGINES)
+def test_an_engine_that_is_not_installed_says_what_to_install(exported, engine, monkeypatch):
+    monkeypatch.setitem(sys.modules, engine, None)
+    with pytest.raises(ConfigError, match=f"pip install.*{engine}"):
+        graph_run(exported[1].directory / MODEL, engine)
+
+
+@pytest.mark.parametrize("engine", [name for name in GRAPH_ENGINES if find_spec(name)])
+def test_what_is_no_graph_is_named(engine, tmp_path):
+    (tmp_path / MODEL).write_bytes(b"no graph")
+    with pytest.raises(CheckpointError, match=r"model\.onnx: "):
+        graph_run(tmp_path / MODEL, engine)
