@@ -4,14 +4,18 @@ BIN := .venv/bin
 BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-fuzz reliability test-slow test-experiments test-matrix test-backends test-all test-wheel \
-	zh-small benchmark benchmark-smoke check format clean
+.PHONY: demo test test-jax test-fuzz reliability test-slow test-experiments test-matrix test-backends \
+	test-all test-wheel zh-small benchmark benchmark-smoke check format clean
 
 demo: .venv/ready
 	$(BIN)/playmask demo
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# test, test-matrix and test-experiments as one run, whose workers start once and end together.
+test-jax: .venv/ready
+	$(BIN)/python -m pytest -m 'not slow and not whole and not fuzz' -n $(WORKERS) --dist worksteal
 
 # Every reader on damaged, lying and huge files, 1,000 of them in two minutes, or TRIES.
 TRIES ?= 1000

@@ -47,7 +47,7 @@ def text(seed, clauses=2):
 
 
 DATA = [text(i, clauses=2 + i % 2 * 2) for i in range(320)]  # some are read in windows
-LEARN = QUICK | {"epochs": 40}
+EPOCHS = {"gplinker": 24, "casrel": 40}
 
 
 def test_few_tokens_are_ends_to_begin_with():
@@ -68,7 +68,7 @@ def places(relations):
 @pytest.mark.parametrize("method", METHODS)
 def test_it_learns_and_comes_back(tmp_path, method):
     task = new_task(method)
-    task.fit(DATA, **LEARN)
+    task.fit(DATA, **QUICK | {"epochs": EPOCHS[method]})
     scores = task.evaluate(DATA[:64])
     assert scores["f1"] > 0.85, scores
     assert task.evaluate(DATA[:64], metric="duie")["f1"] == pytest.approx(scores["f1"])
