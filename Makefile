@@ -84,7 +84,7 @@ format: .venv/ready
 	touch $@
 
 # A second environment, so that the first one proves that JAX alone is enough.
-.venv-backends/ready: pyproject.toml
+.venv-backends/ready: pyproject.toml | .venv/ready  # both installations write the same egg-info
 	$(PYTHON) -m venv .venv-backends
 	$(BACKENDS)/pip install -q --disable-pip-version-check torch==2.13.0 tensorflow==2.21.0
 	$(BACKENDS)/pip install -q --disable-pip-version-check -e '.[dev]'

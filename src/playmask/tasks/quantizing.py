@@ -18,7 +18,7 @@ from playmask.onnx.observed import Observed, Probe, with_noise, with_ranges
 from playmask.onnx.speed import Clock
 from playmask.onnx.tracing import Program
 from playmask.onnx.writing import LARGEST, write_program
-from playmask.tasks import exported
+from playmask.runtime.graph_runs import graph_run
 from playmask.tasks.exported import load_exported
 from playmask.tasks.reference import Reference
 from playmask.tasks.unlabelled import unlabelled_texts
@@ -191,7 +191,7 @@ class Quantizer:
         """The task, answering by a program with probes, and what these say."""
         with TemporaryDirectory() as folder:
             write_program(program, Path(folder) / MODEL)
-            observed = Observed(exported.session(Path(folder) / MODEL), probes)
+            observed = Observed(graph_run(Path(folder) / MODEL, "onnxruntime"), probes)
             yield load_exported(self.folder, run=observed), observed
 
     def _files(self, file: str) -> list[Path]:
