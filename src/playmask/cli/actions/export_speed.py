@@ -34,6 +34,7 @@ class Format(NamedTuple):
 
 FORMATS = (
     Format("ONNX Runtime, float32", "onnxruntime"),
+    Format("ONNX Runtime, int8", "onnxruntime", {"quantize": "int8"}),
     Format("OpenVINO, its own precision", "openvino"),
 )
 SHAPES = {"1 × 32": {BATCH: 1, LENGTH: 32}, "8 × 128": {BATCH: 8, LENGTH: 128}}
