@@ -108,7 +108,7 @@ def run(
     }
     write_json(directory / "metrics.json", metrics)
     classes = again.report(tests["test_clean"], answers["test_clean"])
-    draw_all(again, classes, directory)
+    draw_all(again, classes, directory, f"{len(tests['test_clean']):,} reviews")
     report(metrics, predictions, classes, say)
     say(
         f"\n{metrics['seconds']:.0f} s, {metrics['peak_memory_gb']:.1f} GB at most. In "
@@ -118,10 +118,10 @@ def run(
     return metrics
 
 
-def draw_all(task: TextClassifier, classes: ClassReport, directory: Path) -> None:
+def draw_all(task: TextClassifier, classes: ClassReport, directory: Path, title: str) -> None:
     """Draw which label was taken for which, and what speaks for the label of one sentence."""
     matrix, names = classes.matrix, classes.names
-    draw.confusion_picture(matrix, names, directory / "confusion.png", title="1,393 reviews")
+    draw.confusion_picture(matrix, names, directory / "confusion.png", title=title)
     integrated_gradients(task, SENTENCES[2]).draw(directory / "explanation.png")
 
 
