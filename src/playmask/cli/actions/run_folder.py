@@ -177,8 +177,8 @@ def _check_model(options: Options) -> None:
         return  # the task begins as some of the teacher's blocks
     if bool(options["model"]) == bool(options["new"]):
         raise ConfigError(
-            "Give --model PATH to start from a pretrained model (zh-small, for Chinese, comes along), "
-            "or --new to start from a small one with random weights"
+            "Give --model PATH to start from a pretrained model (zh-small, which is Chinese, comes "
+            "along), or --new to start from a small one with random weights"
             + (", not both." if options["new"] else ".")
         )
     size = next((n for n in defaults_of(NewModel) if options[n] is not None), None)
