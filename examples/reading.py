@@ -1,7 +1,7 @@
 """Questions about Chinese passages (CMRC 2018): which stretch of a passage is the answer.
 
-From random weights it is a hard task: what answers a question shares no words with it. --pretrain
-learns the passages as a masked language model first.
+It starts from zh-small. From random weights (--model new) it is a hard task: what answers a
+question shares no words with it. --pretrain learns the passages as a masked language model first.
 """
 
 import re
@@ -15,7 +15,7 @@ import playmask
 from playmask.data.passages import PassageQuestion, read_passages
 from playmask.metrics.reading import CMRC, reading_scores
 from playmask.tasks import MaskFill, ReadingComprehension
-from scratch import Clock, Data, Epochs, Limit, Out, Width, report
+from scratch import NEW, RATES, Clock, Data, Epochs, Limit, Out, Start, Width, report
 from scratch import small_model as small
 
 LENGTH, ANSWER = 256, 60
@@ -31,7 +31,7 @@ UNIT = {
     "initializer_range": 0.08,
 }
 """Gated attention units: in them a question's words find the same ones in the passage from the
-start, since queries and keys are made of one vector."""
+start, since queries and keys are made of one vector. Of a new model."""
 
 Pretrain = Annotated[int, typer.Option(help="How often the passages are learnt before.")]
 
@@ -50,7 +50,8 @@ def random_span(asked: PassageQuestion, random: np.random.Generator) -> str:
 
 def main(
     data: Data,
-    epochs: Epochs = 2,
+    start: Start = "zh-small",
+    epochs: Epochs = 1,
     limit: Limit = None,
     width: Width = 128,
     pretrain: Pretrain = 0,
@@ -62,7 +63,10 @@ def main(
     test = read_passages(folder / "dev.json.gz", located=False)[:limit]
     passages = [*dict.fromkeys(each.text for each in train)]
     texts = [*passages, *(each.question for each in train)]
-    model = small(texts, vocabulary=5000, length=LENGTH, width=width, **UNIT, value_size=width)
+    if start == NEW:
+        model = small(texts, vocabulary=5000, length=LENGTH, width=width, **UNIT, value_size=width)
+    else:
+        model = playmask.load(start, heads="mlm")
     results: dict[str, float] = {}
     clock = Clock()
     if pretrain:
@@ -70,7 +74,8 @@ def main(
         filling.fit(passages, epochs=pretrain, batch_size=16, learning_rate=1e-3)
         results["seconds of pretraining"] = clock()
     task = ReadingComprehension.new(model, max_length=LENGTH, max_answer=ANSWER)
-    history = task.fit(train, epochs=epochs, batch_size=16, learning_rate=1e-3, directory=out)
+    rate = RATES.get(start, 2e-5)
+    history = task.fit(train, epochs=epochs, batch_size=16, learning_rate=rate, directory=out)
     results |= {"loss": history["loss"][-1], "seconds of training": clock()}
     random = np.random.default_rng(0)
     wanted = {each.id: each.answers for each in test}

@@ -1,8 +1,4 @@
-"""What the examples share: where texts are read, a small model from nothing, and how it is scored.
-
-No pretrained model is needed: every example learns from random weights in minutes on two cores.
-Who has a checkpoint gives its path to the task instead of `small_model(…)`.
-"""
+"""What the examples share: how texts are read, a small model from nothing, and scores."""
 
 import json
 import os
@@ -27,8 +23,13 @@ MaybeData = Annotated[
 ]
 Epochs = Annotated[int, typer.Option(help="How often all texts are learnt.")]
 Limit = Annotated[int | None, typer.Option(help="Read so many texts only, to try it out.")]
+NEW = "new"
+RATES = {NEW: 1e-3, "zh-small": 2e-4}  # and 2e-5 of larger checkpoints
+Start = Annotated[
+    str, typer.Option("--model", help="What it starts from: zh-small, a path, or new: nothing.")
+]
 Out = Annotated[Path, typer.Option(help="Where the task and its results are written.")]
-Width = Annotated[int, typer.Option(help="Of the model.")]
+Width = Annotated[int, typer.Option(help="Of a new model.")]
 
 
 def lines_of(path: Path, limit: int | None = None) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import typer
@@ -17,7 +17,19 @@ import typer
 from playmask.data.examples import Examples, texts_in
 from playmask.data.inputs import read_questions, read_texts
 from playmask.tasks.registry import SETTINGS, task_class
-from scratch import Clock, Epochs, Limit, MaybeData, Out, Width, report, small_model
+from scratch import (
+    NEW,
+    RATES,
+    Clock,
+    Epochs,
+    Limit,
+    MaybeData,
+    Out,
+    Start,
+    Width,
+    report,
+    small_model,
+)
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -43,7 +55,6 @@ TRACKS = {
     "events": Track("events", "duee", 32, read_texts, {"method": "tags", "multiplier": 100.0}),
 }
 Name = StrEnum("Name", [*TRACKS])
-Model = Annotated[Path | None, typer.Option(help="A checkpoint; without it, a small new model.")]
 
 
 class Parts(NamedTuple):
@@ -81,7 +92,7 @@ def parts_of(track: Track, data: Path | None = None, limit: int | None = None) -
 def main(
     track: Name,
     data: MaybeData = None,
-    model: Model = None,
+    start: Start = "zh-small",
     epochs: Epochs = 20,
     limit: Limit = None,
     width: Width = 128,
@@ -94,7 +105,8 @@ def main(
     settings = kind.learn(settings, Examples([*parts.train, *parts.dev]))
     texts = (text for each in parts.train for text in texts_in(each))
     length = settings.max_length
-    body = model or small_model(texts, vocabulary=5000, length=length, width=width)
+    new = start == NEW
+    body = small_model(texts, vocabulary=5000, length=length, width=width) if new else start
     keras.utils.set_random_seed(0)
     task = kind.new(body, settings)
     clock = Clock()
@@ -102,7 +114,7 @@ def main(
         parts.train,
         epochs=epochs,
         batch_size=chosen.batch_size,
-        learning_rate=2e-5 if model else 1e-3,
+        learning_rate=RATES.get(start, 2e-5),
         directory=out,
     )
     results = {"learnt": len(parts.train), "skipped": parts.skipped, "loss": history["loss"][-1]}

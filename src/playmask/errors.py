@@ -95,9 +95,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     Returns: " Did you mean 'x'?" or " Known: 'a', 'b'." where nothing is near; of many the first
     """
     known = sorted(known)
-    short = [each for each in known if len(each) <= LONGEST]
-    match = difflib.get_close_matches(name, short, 1, 0.6) if len(name) <= LONGEST else []
-    if match:
-        return f" Did you mean {match[0]!r}?"
+    if match := closest(name, known):
+        return f" Did you mean {match!r}?"
     more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
     return f" Known: {', '.join(f'{each!r:.{LONGEST}}' for each in known[:LISTED])}{more}."
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a name is likely to be a misspelling of."""
+    short = [each for each in known if len(each) <= LONGEST]
+    match = difflib.get_close_matches(name, short, 1, 0.6) if len(name) <= LONGEST else []
+    return match[0] if match else None

@@ -46,8 +46,16 @@ def test_a_local_folder_of_the_name_comes_first(encoder, tmp_path, monkeypatch):
         playmask.load("zh-small")
     with pytest.raises(CheckpointError, match="no task in zh-small"):
         playmask.load_task("zh-small")
-    with pytest.raises(CheckpointError, match="There is no checkpoint at zh-tiny"):
-        playmask.load("zh-tiny")
+
+
+def test_a_misspelt_name_is_answered_with_the_right_one():
+    for load in (playmask.load, playmask.load_task):
+        with pytest.raises(
+            CheckpointError, match="in|at zh-smal: .* Did you mean the built-in 'zh-small'"
+        ):
+            load("zh-smal")
+    with pytest.raises(CheckpointError, match=r"at runs/none/there: .*data-…\)\.$"):
+        playmask.load("runs/none/there")
 
 
 def test_a_task_starts_from_it_and_is_saved(tmp_path):

@@ -55,10 +55,28 @@ def test_training_a_pretrained_model(train, request, tmp_path):
     assert settings.max_length == 40 and settings.pairs is False
 
 
+def test_chinese_texts_start_from_the_model_that_comes_along(train, tmp_path):
+    result = train("--epochs", 1, "--max-steps", 1, "--max-length", 8)
+    assert result.exit_code == 0, result.stderr
+    assert "no --model: zh-small, which comes along, since the texts are Chinese" in result.stderr
+    assert "model: pretrained" in result.stderr and "learning rate: 0.0001" in result.stderr
+    options = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["options"]
+    assert options["model"] == "zh-small"  # with which --resume goes on
+
+
+@pytest.mark.parametrize(
+    "text", ["a plain book", "この本はとても面白い", "春風又綠江南岸明月何時照我還"]
+)
+def test_other_texts_start_from_what_is_named(train, tmp_path, text):
+    file = write_table(tmp_path / "other.tsv", [(text, "good"), (text, "bad")])
+    said = complaint(train(file=file))
+    assert "Give --model PATH" in said and "none that comes along (zh-small, Chinese)" in said
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ((), "Give --model PATH"),
         (("--new", "--model", "x"), "not both"),
         (("--model", "x/y/z", "--width", 8), "--width is for --new"),
         (("--model", "x/y/z"), "There is no checkpoint at x/y/z"),
@@ -249,7 +267,7 @@ def test_a_teacher_teaches_and_gives_its_place_to_a_smaller_task(train, trained,
     assert "max_length is 16 there" in complaint(
         train(*place, "--max-length", 12, out=tmp_path / "place")
     )
-    assert "Give --model PATH" in complaint(train("--theseus", 1, out=tmp_path / "place"))
+    assert "name it: fit(…, teacher=…)" in complaint(train("--theseus", 1, out=tmp_path / "place"))
     assert "not 'regress'" in complaint(
         call("train", "regress", data / "train.tsv", "--out", tmp_path / "r", *small)
     )

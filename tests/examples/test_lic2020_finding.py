@@ -50,7 +50,7 @@ def score(track, found, examples):
 @pytest.mark.experiments
 @pytest.mark.parametrize("name", NAMES)
 def test_runs(baselines, name, tmp_path, capsys):
-    baselines.main(name, epochs=1, limit=6, width=32, out=tmp_path)
+    baselines.main(name, start="new", epochs=1, limit=6, width=32, out=tmp_path)
     results = json.loads((tmp_path / name / "results.json").read_text())
     assert results["loss"] > 0 and results["seconds of training"] > 0
     assert results["learnt"] == 4 and results["examples"] == 2 and 0 <= results["f1"] <= 1

@@ -97,7 +97,7 @@ def _elsewhere(path: Path, options: Mapping[str, Any]) -> Source | None:
         return None
     nothing = f"There is no task in {path}: it has no {TASK}"
     if not (path.exists() or is_prefix(path) or is_name(path)):
-        raise CheckpointError(f"{nothing}.")
+        raise CheckpointError(f"{nothing}.{built_in.proposal(path)}")
     try:
         source = find(path, options.get("family"), options.get("config"))
     except CheckpointError as error:

@@ -5,7 +5,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
+from playmask.checkpoints.built_in import MODELS
 from playmask.checkpoints.source import ARCHITECTURE, WEIGHTS
+from playmask.cli.actions.default_model import default_model
 from playmask.cli.options import NewModel
 from playmask.cli.output import note
 from playmask.errors import ConfigError
@@ -124,11 +126,13 @@ def settle(job: Job, options: Options, settings: type[TaskSettings]) -> Options:
             )
     chosen = {**options, **{n: v for n, v in saved.items() if options.get(n) is None}}
     if not (job.resume and (job.out / TASK).exists()):
-        _check_model(chosen)
+        chosen = _with_model(chosen, job.train)
     if chosen["teacher"]:
         chosen = _as_teacher(chosen, settings)
     defaults = defaults_of(TrainingOptions) | defaults_of(settings)
     defaults |= defaults_of(NewModel) | {"learning_rate": NEW_RATE} if chosen["new"] else {}
+    if chosen["model"] in MODELS:
+        defaults |= {"learning_rate": MODELS[chosen["model"]].learning_rate}
     if not chosen["new"]:
         defaults.pop("max_length", None)
     chosen = {name: defaults.get(name) if v is None else v for name, v in chosen.items()}
@@ -172,20 +176,23 @@ def _item(text: str, kind: type) -> Any:
         return text
 
 
-def _check_model(options: Options) -> None:
+def _with_model(options: Options, train: Path) -> Options:
+    """The options with what the training starts from: as named, or what suits the texts."""
     if options["teacher"] and options["theseus"] and not (options["model"] or options["new"]):
-        return  # the task begins as some of the teacher's blocks
-    if bool(options["model"]) == bool(options["new"]):
+        return options  # the task begins as some of the teacher's blocks
+    if options["model"] and options["new"]:
         raise ConfigError(
-            "Give --model PATH to start from a pretrained model (zh-small, which is Chinese, comes "
-            "along), or --new to start from a small one with random weights"
-            + (", not both." if options["new"] else ".")
+            "Give --model PATH to start from a pretrained model, or --new for a small random one, "
+            "not both."
         )
+    if not (options["model"] or options["new"]):
+        options = {**options, "model": default_model(train)}
     size = next((n for n in defaults_of(NewModel) if options[n] is not None), None)
     if options["model"] and size:
         raise ConfigError(
             f"--{size.replace('_', '-')} is for --new; a pretrained model has its own."
         )
+    return options
 
 
 def steps_of(out: Path) -> dict[str, list[float]]:

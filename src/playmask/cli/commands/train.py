@@ -23,7 +23,7 @@ def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
         "train": (Annotated[Path, Argument(metavar="TRAIN", help=settings.data)], NEEDED),
         "out": (Annotated[Path, Option(help="The folder the task is saved in.")], NEEDED),
         "validation": parameter(Path, "Data of the same form that tell the best epoch."),
-        "model": parameter(str, "A pretrained model: a path or a hub's name."),
+        "model": parameter(str, "A pretrained model: a path, a hub's name, or zh-small (Chinese)."),
         "family": parameter(str, "The model's family, where it does not tell itself."),
         "new": parameter(bool, "Start from a small random model.", "--new"),
         **parameters_of(TrainingOptions, grouped=False),
