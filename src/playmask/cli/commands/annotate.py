@@ -29,7 +29,8 @@ def annotate(
     from playmask.cli.actions.predict import inputs_in
     from playmask.cli.output import note, note_skipped, print_styled
     from playmask.errors import ConfigError
-    from playmask.inspection.draw.mentions import in_terminal, mention_page
+    from playmask.inspection.draw.mention_page import mention_page
+    from playmask.inspection.draw.mentions import in_terminal
     from playmask.tasks.extraction.extractor import Extractor
 
     if bool(text) == bool(file):
@@ -51,7 +52,8 @@ def annotate(
     if out is not None:
         count = sum(len(mentions) for _, mentions, _ in marked)
         about = f"{count:,} mentions in {len(marked):,} texts, found by {task_directory}"
-        mention_page(marked, task.marks, out, title=file.name if file else "", notes=[about])
+        title = f"{file.name if file else '--text'}: {about}"
+        mention_page(marked, task.marks, out, title=title)
         note(f"The page is {out}.")
         return
     for each, mentions, lines in marked:

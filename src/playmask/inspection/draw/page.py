@@ -5,24 +5,28 @@ from html import escape
 from pathlib import Path
 
 from playmask.inspection.draw.attributions import Pieces, check, strongest
-from playmask.inspection.draw.colours import FAINT, INK, PAPER, QUIET, SIGNED, VISIBLE, tint
+from playmask.inspection.draw.colours import DARK, LIGHT, SIGNED, VISIBLE, veil
 from playmask.inspection.draw.sheet import write_whole
 from playmask.untrusted import spelled
 
+LIGHTS, DARKS = ("; ".join(f"--{n}: {c}" for n, c in each.items()) for each in (LIGHT, DARK))
 STYLE = f"""\
-:root {{ color-scheme: light; }}
-body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; background: {PAPER}; color: {INK};
+:root {{ color-scheme: light dark; {LIGHTS}; }}
+@media screen and (prefers-color-scheme: dark) {{ :root {{ {DARKS}; }} }}
+body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1.4rem; background: var(--paper);
+  color: var(--ink);
   font: 1.15rem/1.9 "Noto Sans SC", "PingFang SC", "Microsoft YaHei", system-ui, sans-serif; }}
 h1 {{ font-size: 1.15rem; line-height: 1.4; overflow-wrap: anywhere; }}
 p.text {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 p.text span {{ border-radius: 0.15em; padding: 0.18em 0; }}
-footer {{ border-top: 1px solid {FAINT}; color: {QUIET}; font-size: 0.8rem; padding-top: 0.6rem; }}
+footer {{ border-top: 1px solid var(--faint); color: var(--quiet); font-size: 0.8rem;
+  padding-top: 0.6rem; }}
 footer p {{ margin: 0.2rem 0; }}"""
 
 SCALE = f"""
-p.text .unread {{ color: {QUIET}; }}
+p.text .unread {{ color: var(--quiet); }}
 .scale {{ display: inline-block; width: 9rem; height: 0.7rem; margin: 0 0.5rem;
-  background: linear-gradient(to right, {", ".join(SIGNED)}); }}"""
+  background: linear-gradient(to right, {SIGNED[0]}, transparent, {SIGNED[2]}); }}"""
 
 UNNAMED = "playmask"  # the title of a page that is given none
 PAGE = """\
@@ -98,7 +102,7 @@ def _span(piece: str, score: float | None, top: float) -> str:
     if not piece.strip():
         return escaped(piece)
     share = score / top
-    colour = f' style="background:{tint(share)}"' if abs(share) >= VISIBLE else ""
+    colour = f' style="background:{veil(share)}"' if abs(share) >= VISIBLE else ""
     return f'<span title="{score:+.4f}"{colour}>{escaped(piece)}</span>'
 
 
