@@ -270,6 +270,24 @@ def example(text: str, *tokens: tuple[int, int, float]) -> Explanation:
     )
 
 
+def test_an_explanation_says_how_likely_what_speaks_for_it_and_what_else_there_is():
+    found = example("好吃但是慢", (0, 2, 2.5), (2, 4, 0.1), (4, 5, -1.0))
+    others = {"好评": 1.0, "差评": -1.0}
+    likely = replace(found, unit="log-odds", alternatives=others)
+    assert likely.title == "好评, probability 0.731 (log-odds +1.00)"
+    assert likely.notes[:3] == [
+        "For it: 好吃 +2.50, 但是 +0.10.",
+        "Against it: 慢 -1.00.",
+        "Alternatives: 差评 0.269.",
+    ]
+    written = replace(found, unit="log-probability", value=-0.5)
+    assert written.probability == pytest.approx(np.exp(-0.5))
+    number = replace(found, unit="number", alternatives={"score": 1.0, "other": 2.0})
+    assert number.probability is None and number.title == "好评 (number +1.00)"
+    assert "Alternatives: score +1.00, other +2.00." not in number.notes
+    assert "Alternatives: other +2.00, score +1.00." in number.notes
+
+
 @pytest.mark.parametrize(
     ("found", "pieces"),
     [
@@ -335,7 +353,7 @@ def test_pages_hold_any_text(tmp_path):
     assert {"script", "link", "img", "b"}.isdisjoint(page.tags)
     assert "http" not in content and "url(" not in content and "@import" not in content
     assert page.titles[:2] == ["+1.5000", "-0.2500"]
-    assert '<meta charset="utf-8">' in content and "<title>好评 (+1.00)</title>" in content
+    assert '<meta charset="utf-8">' in content and "<title>好评 (number +1.00)</title>" in content
     for name in ("a.png", "a.svg"):
         found.draw(tmp_path / name)
     assert {path.name for path in tmp_path.iterdir()} == {"a.html", "a.png", "a.svg"}

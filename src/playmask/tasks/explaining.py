@@ -88,7 +88,9 @@ def among_few(task: Explained, texts: Sequence[str], answer: str | None) -> Ques
         for source, text in enumerate(texts)
     ]
     number = np.int32(list(scores).index(answer))
-    return Question(row, encoding.offsets, encoding.sources, read, answer, (number,))
+    return Question(
+        row, encoding.offsets, encoding.sources, read, answer, (number,), alternatives=scores
+    )
 
 
 def _end(encoding: Any, source: int) -> int:

@@ -1,12 +1,15 @@
 """What an explanation asks of a task: a text as it reads it, and the answer that is explained."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from playmask.errors import InputError
 from playmask.runtime.padding import Row
+
+Unit = Literal["log-odds", "log-probability", "number"]
+"""What a score is, in nats where it says how likely an answer is."""
 
 
 class Question(NamedTuple):
@@ -14,7 +17,8 @@ class Question(NamedTuple):
 
     row: lists of T; offsets, sources: of the tokens, as of an Encoding; read: how many characters
     of each text the task reads; targets: arrays that `Task.score` takes besides the outputs;
-    also: inputs that have no entry for each token, (1, …)
+    also: inputs that have no entry for each token, (1, …); unit: of the score; alternatives: the
+    scores of all answers that the task chooses among
     """
 
     row: Row
@@ -24,6 +28,8 @@ class Question(NamedTuple):
     answer: str
     targets: tuple[Any, ...]
     also: dict[str, np.ndarray] = {}  # noqa: RUF012
+    unit: Unit = "log-odds"
+    alternatives: dict[str, float] = {}  # noqa: RUF012
 
 
 def one_text(texts: Sequence[str], task: str) -> str:

@@ -1,14 +1,17 @@
 """An explanation: what each piece of a text brought to an answer, as a value that draws itself."""
 
+import math
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from playmask.inspection import draw
+from playmask.tasks.question import Unit
 
+SHOWN = 3  # pieces for and against, and other answers, in words
 TOLERANCE = 0.01  # the gap that is allowed, as a part of the gain
 NOTHING, TINIEST = 0.01, 1e-12  # of the largest number, and of any: a gain that is none
 JOINER, SKIN = "\u200d", "🏻🏼🏽🏾🏿"
@@ -24,8 +27,8 @@ class Explanation:
     texts[source], sources are -1 for special tokens, 0 for the text and 1 for the pair. value,
     baseline_value: the score of the answer for the text and for the baseline; steps: points
     between them at which gradients were taken; read: how many characters of each text the task
-    has read.
-    Units: scores as the task's, for a classifier log-odds in nats
+    has read; unit: of the score, "log-odds", "log-probability" (both in nats) or "number";
+    alternatives: the scores of all answers that the task chose among, where these are few.
 
     Example:
         >>> task = playmask.TextClassifier.new(model, ["坏", "好"])
@@ -46,6 +49,13 @@ class Explanation:
     baseline: str
     steps: int
     read: tuple[int, ...]
+    unit: Unit = "number"
+    alternatives: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def probability(self) -> float | None:
+        """How likely the answer is to the task, 0 to 1; None where its score is a number."""
+        return chance(self.value, self.unit)
 
     @property
     def gain(self) -> float:
@@ -124,13 +134,39 @@ class Explanation:
 
     @property
     def title(self) -> str:
-        """The answer, and its score."""
-        return f"{self.answer} ({self.value:+.2f})"
+        """The answer, how likely it is, and its score."""
+        likely = "" if self.probability is None else f", probability {self.probability:.3f}"
+        return f"{self.answer}{likely} ({self.unit} {self.value:+.2f})"
+
+    def strongest(self, sign: int) -> list[tuple[str, float]]:
+        """Up to three pieces that brought most for the answer (sign 1) or against it (-1)."""
+        pieces = [
+            (piece, score)
+            for source in range(len(self.texts))
+            for piece, score in self.pieces(source)
+            if score is not None and score * sign > 0
+        ]
+        return sorted(pieces, key=lambda each: -each[1] * sign)[:SHOWN]
 
     @property
     def notes(self) -> list[str]:
-        """How it was come by, and what is amiss."""
+        """What speaks for and against the answer, its alternatives, and how sure all that is."""
+        sides = (("For it", self.strongest(1)), ("Against it", self.strongest(-1)))
         notes = [
+            f"{side}: {', '.join(f'{piece} {score:+.2f}' for piece, score in pieces)}."
+            for side, pieces in sides
+            if pieces
+        ]
+        others = {name: s for name, s in self.alternatives.items() if name != self.answer}
+        others = dict(sorted(others.items(), key=lambda each: -each[1])[:SHOWN])
+        if others:
+            chances = {name: (chance(score, self.unit), score) for name, score in others.items()}
+            said = (
+                f"{name} {score:+.2f}" if likely is None else f"{name} {likely:.3f}"
+                for name, (likely, score) in chances.items()
+            )
+            notes.append(f"Alternatives: {', '.join(said)}.")
+        notes += [
             f"The text brings {self.gain:+.3g}: from {self.baseline_value:+.3g} for the baseline "
             f"({self.baseline}) to {self.value:+.3g}.",
             f"Integrated gradients, {self.steps} points, gap {self.relative_gap:.2%}.",
@@ -140,6 +176,13 @@ class Explanation:
         if any(end < len(text) for end, text in zip(self.read, self.texts, strict=True)):
             notes.append("What is grey was cut off, and not read.")
         return notes
+
+
+def chance(score: float, unit: Unit) -> float | None:
+    """How likely an answer of a score is; None of a score that does not say it."""
+    if unit == "number":
+        return None
+    return math.exp(score) if unit == "log-probability" else 0.5 * (1 + math.tanh(score / 2))
 
 
 def _joined(text: str, spans: Sequence[tuple[Span, float]]) -> list[tuple[Span, float]]:

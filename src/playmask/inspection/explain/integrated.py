@@ -77,6 +77,8 @@ def _explained(
         "answer": question.answer,
         "baseline": baseline,
         "read": tuple(question.read),
+        "unit": question.unit,
+        "alternatives": question.alternatives,
     }
     follow = partial(_follow, task, line, question.targets, most=steps + 3)
     segments, taken = follow((0.0, 1.0), steps), steps

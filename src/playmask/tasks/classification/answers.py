@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from playmask.metrics.classification import (
 from playmask.metrics.items import label_confusions
 from playmask.tasks import on_demand
 from playmask.tasks.loss_changes import Targets
+from playmask.tasks.question import Unit
 from playmask.tasks.reports import ClassReport
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class AnswerSpace(ABC):
     def label_of(self, answer: Any) -> Any:
         """The label of an example for which an answer is right."""
         return answer
+
+    unit: ClassVar[Unit] = "log-odds"  # of the scores
 
     @abstractmethod
     def scores(self, logits: "Tensor") -> "dict[str, Tensor]":

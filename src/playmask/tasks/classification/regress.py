@@ -15,6 +15,7 @@ from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import DIGITS, AnswerSpace, Array, numbers_of
 from playmask.tasks.classification.settings import RegressorSettings
 from playmask.tasks.classification.text_task import TextTask
+from playmask.tasks.question import Unit
 from playmask.tasks.task import Columns
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 class Numbers(AnswerSpace):
     """Numbers, each learnt as so many standard deviations from its mean, by the squared error."""
+
+    unit: ClassVar[Unit] = "number"
 
     def __init__(self, settings: RegressorSettings) -> None:
         self.size, self.separator = settings.numbers, settings.separator

@@ -17,6 +17,7 @@ from playmask.tasks import on_demand
 from playmask.tasks.classification.answers import AnswerSpace
 from playmask.tasks.classification.settings import TextSettings, heads_of
 from playmask.tasks.encoded import Encoded
+from playmask.tasks.question import Question
 from playmask.tasks.reports import ClassReport
 from playmask.tasks.task import Columns, Fields, Task
 from playmask.tokenizers import Tokenizer
@@ -159,6 +160,10 @@ class TextTask(Task[T], Generic[T]):
     def scores(self, outputs: "dict[str, Tensor]") -> "dict[str, Tensor]":
         """How strongly the logits speak for each answer."""
         return self.space.scores(outputs["logits"])
+
+    def question(self, texts: Sequence[str], answer: str | None) -> Question:
+        """How a text, or a pair, is read when an answer is explained; None = the task's own."""
+        return super().question(texts, answer)._replace(unit=self.space.unit)
 
     # Answers
 

@@ -257,6 +257,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
             answer,
             (np.array(continuation, "int32"),),
             {"read": np.arange(len(before) - 1, len(tokens), dtype="int32")[None]},
+            unit="log-probability",
         )
 
     def room(self, rows: Sequence[Sequence[int]]) -> int:

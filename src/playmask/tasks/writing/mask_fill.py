@@ -184,7 +184,10 @@ class MaskFill(TokenTask[MaskFillSettings]):
         read = max(end for _, end in offsets)
         targets = (np.array(ids, "int32"),)
         also = {"read": np.array([[gap]], "int32")}
-        return Question({"tokens": tokens}, offsets, sources, [read], answer, targets, also)
+        row = {"tokens": tokens}
+        return Question(
+            row, offsets, sources, [read], answer, targets, also, unit="log-probability"
+        )
 
     def _places(self, text: str, count: int) -> tuple[list[tuple[int, int]], list[int]]:
         """Where the tokens of `_tokens` stand in the text, gaps and special ones nowhere."""

@@ -148,7 +148,8 @@ class SourceTarget(NamedTuple):
             )
             also = {name: inputs[name] for name in ("target_tokens", "target_valid")}
             row = {"tokens": source}
-            return Question(row, encoding.offsets, encoding.sources, [read], answer, targets, also)
+            places = encoding.offsets, encoding.sources, [read]
+            return Question(row, *places, answer, targets, also, unit="log-probability")
         after = len(tokens) - 1
         row = {
             "tokens": [*source, *tokens[:-1]],
@@ -162,4 +163,5 @@ class SourceTarget(NamedTuple):
             answer,
             targets,
             {"read": np.arange(len(source) - 1, len(row["tokens"]), dtype="int32")[None]},
+            unit="log-probability",
         )
