@@ -13,7 +13,7 @@ TEXT = "这书真好 不"
 def test_a_table_where_there_is_no_colour(task):
     result = call("explain", task, TEXT)
     assert result.exit_code == 0, result.stderr
-    assert re.match(r"好评 \([+-]\d", result.stdout)
+    assert re.match(r"好评, probability 0\.\d+ \(log-odds [+-]\d", result.stdout)
     scores = dict(re.findall(r"^ *(\S) +([+-]\d\.\d{4})$", result.stdout, re.MULTILINE))
     assert set(scores) == set("这书真好不")
     assert "Integrated gradients, " in result.stdout and "%." in result.stdout
