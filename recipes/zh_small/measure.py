@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-COMMON = "--batch-size 32 --warm-up 0.1 --freeze embeddings/tokens"
+COMMON = "--warm-up 0.1"
+CLASSIFIER = "--learning-rate 2e-4 --batch-size 32 --pooling mean"
 
 
 class Measurement(NamedTuple):
@@ -35,7 +36,7 @@ WORKS = {
         None,  # a third of it is in train: the last epoch is taken
         "sentiment_zh/test_clean.tsv",
         "accuracy",
-        "--epochs 2 --learning-rate 1e-4 --max-length 96 --pooling mean",
+        f"{CLASSIFIER} --epochs 2 --max-length 96",
     ),
     "resume": Measurement(
         "tag",
@@ -43,7 +44,8 @@ WORKS = {
         "resume_ner/dev.bmes",
         "resume_ner/test.bmes",
         "f1",
-        "--epochs 5 --learning-rate 2e-4 --max-length 160 --multiplier 10",
+        "--epochs 5 --learning-rate 2e-4 --batch-size 32 --max-length 160 --multiplier 10 "
+        "--freeze embeddings/tokens",
     ),
     "weibo": Measurement(
         "tag",
@@ -51,7 +53,8 @@ WORKS = {
         "weibo_ner/dev.bio",
         "weibo_ner/test.bio",
         "f1",
-        "--epochs 12 --learning-rate 2e-4 --max-length 160 --multiplier 10",
+        "--epochs 12 --learning-rate 2e-4 --batch-size 32 --max-length 160 --multiplier 10 "
+        "--freeze embeddings/tokens",
     ),
     "csl": Measurement(
         "classify",
@@ -59,7 +62,7 @@ WORKS = {
         "csl/category_dev.tsv",
         "csl/category_test.tsv",
         "accuracy",
-        "--epochs 4 --learning-rate 1e-4 --max-length 48 --pooling mean",
+        f"{CLASSIFIER} --epochs 4 --max-length 48",
     ),
     "afqmc": Measurement(
         "classify",
@@ -67,7 +70,7 @@ WORKS = {
         None,  # the dev part is the test here, since that of the test has no labels
         "afqmc/dev.tsv",
         "accuracy",
-        "--epochs 2 --learning-rate 1e-4 --max-length 64 --pooling mean",
+        f"{CLASSIFIER} --epochs 2 --max-length 64",
     ),
     "cmrc": Measurement(
         "read",
@@ -75,7 +78,7 @@ WORKS = {
         None,
         "cmrc2018/dev.json.gz",
         "f1",
-        "--epochs 2 --learning-rate 1e-4 --max-length 256 --skip-bad",
+        "--epochs 1 --learning-rate 2e-4 --batch-size 32 --max-length 256 --skip-bad",
     ),
 }
 
