@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 import playmask  # noqa: F401 (it chooses the backend)
-from playmask.model.rng import Dropout
+from playmask.model.dropout import Dropout
 from playmask.runtime.compiled import Compiled
 
 import keras  # isort: skip

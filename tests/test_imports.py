@@ -56,7 +56,7 @@ PARAMETERS = 8  # of a public function, at most
 SUGAR = {
     "playmask.runtime.batches.__init__": "what one data set may choose; all but three by keyword",
     "playmask.checkpoints.load.load": "what one load may choose; fields of the architecture follow",
-    "playmask.generation.fill.gibbs": "what one call may choose, all by keyword",
+    "playmask.generation.gap_filling.gibbs": "what one call may choose, all by keyword",
     "playmask.generation.generate.generate": "what one call may choose, all by keyword",
     "playmask.generation.stream.stream": "the same as generate",
 }

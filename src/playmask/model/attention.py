@@ -21,7 +21,7 @@ from playmask.model.norms import Normalize, normalize
 from playmask.model.parts import NORMALIZATIONS, Dot, Look, Mixer, Part, PseudoSelf
 from playmask.model.parts.head_axis import join_heads, split_heads, weighted_sum
 from playmask.model.parts.projections import Projected
-from playmask.model.rng import Dropout
+from playmask.model.dropout import Dropout
 from playmask.model.scene import Attended, AttentionInputs, Scene, Weighted
 
 

@@ -15,7 +15,7 @@ from playmask.model.masks import Tensor
 from playmask.model.norms import Around, Condition, normalize
 from playmask.model.parts import ContextAttention, Part
 from playmask.model.recomputed import recomputed
-from playmask.model.rng import Dropout
+from playmask.model.dropout import Dropout
 from playmask.model.scene import Attended, Scene
 
 

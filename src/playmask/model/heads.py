@@ -13,7 +13,7 @@ from playmask.model.architecture import Architecture
 from playmask.model.dense import Dense, by_rows
 from playmask.model.masks import Tensor
 from playmask.model.norms import normalize
-from playmask.model.rng import Dropout
+from playmask.model.dropout import Dropout
 
 LAYERS = ("embeddings", "decoder_embeddings", "blocks", "decoder")
 RESERVED = ("hidden", "memory", "cache", "attention")
