@@ -15,8 +15,9 @@ class ModelFacts(NamedTuple):
 
     vocabulary, segments: how many ids there are; segmented: whether the model reads segments;
     order: as of an architecture; decodes: whether a decoder writes; start: the token that
-    its texts begin with; limit, written_limit: the positions of prompts and of what is written (None: any number);
-    limited_by: the name of what limits the latter; condition: numbers that norms depend on, or None
+    its texts begin with; limit, written_limit: the positions of prompts, and of what is written
+    (None: any number); limited_by: the name of what limits the latter; condition: how many numbers
+    norms depend on, or None
     """
 
     vocabulary: int

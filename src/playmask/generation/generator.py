@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from playmask.generation.decoding_options import DecodingOptions, LoopOptions
 from playmask.generation.facts import TARGETS, ModelFacts
 from playmask.generation.loop import CallInputs, Inputs, State
 from playmask.generation.prompts import SIZES, Prompts, checked_row, several
-from playmask.generation.search import LOST, NOT_FINITE, Search
+from playmask.generation.search import LOST, NOT_FINITE
 from playmask.model.array_operations import mapped, operations_of
 from playmask.runtime.access import Weights, reading
 from playmask.runtime.padding import buckets, pad
@@ -134,6 +134,11 @@ class Generator:
         if ends:
             checked_row(0, ends, self.facts.vocabulary, "end token")
         return ends
+
+
+def facts_of(model: "Transformer | Generator") -> ModelFacts:
+    """What is to be known of a model, also of one that cannot go on from a text."""
+    return model.facts if isinstance(model, Generator) else ModelFacts.of(model.architecture)
 
 
 _GENERATORS: "weakref.WeakKeyDictionary[Transformer, Generator]" = weakref.WeakKeyDictionary()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from playmask.errors import ConfigError
 from playmask.generation.generate import Generated, generate
-from playmask.generation.generator import Generator
+from playmask.generation.generator import Generator, facts_of
 from playmask.generation.prompts import Rows, taken
 from playmask.generation.search import Greedy, Search
 from playmask.runtime.access import reading
@@ -40,8 +40,7 @@ def slide(
         (8, 20)
 
     """
-    generator, search = Generator.of(model), search or Greedy()
-    facts = generator.facts
+    generator, facts, search = Generator.of(model), facts_of(model), search or Greedy()
     limit = facts.limit or 2**30
     if search.lanes > 1:
         raise ConfigError(f"A window slides along one text a prompt, not along {search!r}.")
