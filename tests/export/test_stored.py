@@ -1,4 +1,4 @@
-"""Tasks that an earlier version exported answer as they did, also where Keras cannot be imported."""
+"""Tasks that an earlier version exported answer as they did, also without Keras."""
 
 import os
 import subprocess

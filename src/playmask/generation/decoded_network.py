@@ -133,7 +133,8 @@ class DecodedNetwork:
     @property
     def tokenizer(self) -> Tokenizer | None:
         """Its tokenizer, whose [SEP] ends texts."""
-        return self.model.tokenizer
+        tokenizer: Tokenizer | None = self.model.tokenizer
+        return tokenizer
 
     @property
     def traces(self) -> int:

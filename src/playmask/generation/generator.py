@@ -27,7 +27,9 @@ ScoredTexts = list[tuple[list[int], float]]  # of a prompt, the best first
 class Programs(Protocol):
     """The two functions of a loop, for callers who read the weights already."""
 
-    weights: Sequence[Weights]
+    @property
+    def weights(self) -> Sequence[Weights]:
+        """What they read."""
 
     @property
     def begin(self) -> Callable[..., State]:
@@ -41,7 +43,9 @@ class Programs(Protocol):
 class Decoded(Protocol):
     """A model as generation runs it: a Transformer's network, or a graph that was exported."""
 
-    weights: Sequence[Weights]
+    @property
+    def weights(self) -> Sequence[Weights]:
+        """What it reads, in one state of theirs."""
 
     @property
     def facts(self) -> ModelFacts:

@@ -15,8 +15,8 @@ EXPORT, ENCODER = "export.json", "encoder.onnx"
 """What describes an export's graphs; the first graph of an encoder-decoder that writes."""
 
 BATCH, PAST, CACHE, MEMORY = "batch", "past", "cache", "memory"
-"""The size that all inputs have; what the names begin with of a cache that goes in, of one that comes
-out, and of what an encoder returns."""
+"""The size that all inputs have; what the names begin with of a cache that goes in, of one that
+comes out, and of what an encoder returns."""
 
 SMALL = 4096
 """Elements up to which equal constants are one, and what is computed of constants is one."""

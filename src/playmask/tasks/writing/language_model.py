@@ -141,7 +141,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
         if self.settings.condition is None:
             return [None] * count
         if self.settings.condition == "vector":
-            size = facts_of(self.network.text_model).condition
+            size = facts_of(self.network.text_model).condition or 0
             vectors = np.asarray(() if condition is None else condition, "float32")
             if vectors.shape not in ((size,), (count, size)):
                 raise DataError(f"{what} has a vector of {vectors.shape}; ({size},) is due.")

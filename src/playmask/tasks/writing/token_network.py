@@ -33,7 +33,8 @@ class TokenNetwork(TaskNetwork):
     @property
     def text_model(self) -> Transformer:
         """What goes on from texts."""
-        return self.transformer
+        transformer: Transformer = self.transformer
+        return transformer
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Score the tokens."""
