@@ -106,12 +106,12 @@ def test_what_a_graph_cannot_do_is_a_sentence(writers):
 
 
 def test_an_older_export_is_to_be_written_again(tmp_path):
-    """It has the graph, but not what its model was."""
+    """It has the graph, but does not say what its model was."""
     folder = tmp_path / "older"
     shutil.copytree(STORED / "lm", folder)
     (folder / "checksums.json").unlink()
-    task = read_json(folder / "task.json")
-    del task["network"]["decoding"]
-    write_json(folder / "task.json", task)
+    described = read_json(folder / "export.json")
+    del described["decoding"]
+    write_json(folder / "export.json", described)
     with pytest.raises(CheckpointError, match="export the task again"):
         playmask.load_task(folder)

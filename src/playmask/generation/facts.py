@@ -11,7 +11,7 @@ TARGETS = ("unilm", "turns")  # orders whose new tokens are of segment 1
 
 
 class ModelFacts(NamedTuple):
-    """Sizes of a model, and how its texts begin and go on; an exported task's task.json holds them.
+    """Sizes of a model, and how its texts go on; export.json holds them of one that writes.
 
     vocabulary, segments: how many ids there are; segmented: whether the model reads segments;
     order: as of an architecture; decodes: whether a decoder writes; start: the token that

@@ -5,17 +5,33 @@ their rows are exchanged, as the loop's table of ancestors says.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from playmask.errors import ConfigError
+from playmask.errors import CheckpointError, ConfigError
+from playmask.files import read_json
+from playmask.files.checksums import read_manifest
 from playmask.generation.decoding_options import LoopOptions
 from playmask.generation.facts import ModelFacts
+from playmask.generation.generator import Generator
 from playmask.generation.loop import CallInputs, Inputs, Loop, State
-from playmask.onnx.graph import BATCH, CACHE, MEMORY, PAST, Array
+from playmask.onnx.graph import (
+    BATCH,
+    CACHE,
+    DECODING,
+    ENCODER,
+    EXPORT,
+    MEMORY,
+    MODEL,
+    PAST,
+    WEIGHTS,
+    Array,
+)
 from playmask.runtime.access import Weights
 from playmask.runtime.engine import Run
+from playmask.runtime.graph_runs import graph_run
 from playmask.tokenizers import Tokenizer
 
 Cache = dict[str, Array]
@@ -121,7 +137,9 @@ class DecodedGraph:
     weights: tuple[Weights, ...] = ()
     traces = 0  # nothing is compiled
 
-    def __init__(self, graphs: DecodingGraphs, facts: ModelFacts, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, graphs: DecodingGraphs, facts: ModelFacts, tokenizer: Tokenizer | None
+    ) -> None:
         self.graphs, self.facts, self.tokenizer = graphs, facts, tokenizer
 
     @staticmethod
@@ -139,3 +157,48 @@ class DecodedGraph:
             )
         forward = GraphForward(self.graphs, search.lanes)
         return GraphPrograms(Loop(forward, search, constraints, steps))
+
+
+def load_generator(
+    directory: str | Path,
+    *,
+    engine: str | None = None,
+    threads: int = 0,
+    run: Run | None = None,
+    tokenizer: Tokenizer | None = None,
+) -> Generator:
+    """Load a model that was exported with its cache, for `generate` and `stream`, without Keras.
+
+    engine, threads: as of `load_exported`; run: in place of an engine, what runs model.onnx;
+    tokenizer: whose [SEP] ends texts (default: the one beside the graph, where there is one)
+    Raises: CheckpointError where there is no such export, or one of another playmask that does not
+            say how it goes on from a text, or a file is not as it was exported; ConfigError for an
+            engine that is unknown or not installed
+
+    Example:
+        >>> model = playmask.load(path, mask="lm")
+        >>> light = load_generator(playmask.export(model, "exported", cached=True).directory)
+        >>> options = {"max_tokens": 4, "end": None}
+        >>> texts = playmask.generate(light, [[1, 2]], **options).tokens
+        >>> texts == playmask.generate(model, [[1, 2]], **options).tokens
+        True
+
+    """
+    directory = Path(directory)
+    described: Any = read_json(directory / EXPORT)
+    try:
+        facts = ModelFacts(**described[DECODING])
+        graphs = described["graphs"]
+        sizes = {str(n): tuple(each["shape"]) for n, each in graphs[MODEL]["inputs"].items()}
+    except (AttributeError, KeyError, TypeError):
+        raise CheckpointError(
+            f"{directory / EXPORT} does not say how a graph goes on from a text; export the task "
+            "again, or the model with cached=True (--cached), by this playmask."
+        ) from None
+    files = [MODEL, WEIGHTS, *([ENCODER] if ENCODER in graphs else [])]
+    read_manifest(directory).verify([EXPORT, *files[1 if run else 0 :]])
+    run = graph_run(directory / MODEL, engine, threads) if run is None else run
+    encode = graph_run(directory / ENCODER, engine, threads) if ENCODER in graphs else None
+    if tokenizer is None and (directory / "tokenizer.json").is_file():
+        tokenizer = Tokenizer.load(directory)
+    return Generator(DecodedGraph(DecodingGraphs(run, sizes, encode), facts, tokenizer))

@@ -3,7 +3,7 @@
 A folder of such a task holds task.json, tokenizer.json and model.onnx.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Never
@@ -13,19 +13,15 @@ import numpy as np
 from playmask.errors import CheckpointError, ConfigError
 from playmask.files import read_json
 from playmask.files.checksums import read_manifest
-from playmask.generation.facts import ModelFacts
-from playmask.generation.generator import Generator, facts_of
-from playmask.onnx.decoded_graph import DecodedGraph, DecodingGraphs
-from playmask.onnx.graph import ENCODER, EXPORT, MODEL, WEIGHTS
+from playmask.generation.generator import Generator
+from playmask.onnx.decoded_graph import load_generator
+from playmask.onnx.graph import MODEL, WEIGHTS
 from playmask.runtime.engine import Array, Engine, Run
 from playmask.runtime.graph_runs import graph_run
 from playmask.tasks.registry import task_class
 from playmask.tasks.selection import WHOLE, Network, Selection
 from playmask.tasks.task_json import TASK, described, read_settings
 from playmask.tokenizers import Tokenizer
-
-GRAPHS = (MODEL, WEIGHTS, ENCODER)
-"""The files of graphs that there may be."""
 
 NETWORK = "network"
 """The key of task.json that says what is to be known of the graph."""
@@ -83,8 +79,6 @@ def description(task: Any) -> dict[str, Any]:
         "constants": {name: array.tolist() for name, array in network.constants().items()},
         "generates": bool(getattr(network, "generates", False)),
     }
-    if facts["generates"]:
-        facts["decoding"] = facts_of(task.network.text_model)._asdict()
     return {**described(task), NETWORK: facts}
 
 
@@ -106,8 +100,8 @@ def load_exported(
     PLAYMASK_GRAPH_ENGINE names, or else ONNX Runtime; threads: of the engine; 0: as many as there
     are cores; run: in place of an engine, a function from the inputs of a batch to the outputs
     Raises: CheckpointError where there is no such task, or a file is not as it was exported, or the
-            engine refuses it, and for one that writes and was exported by a playmask that did not
-            yet describe it; ConfigError for an engine that is unknown or not installed
+            engine refuses it, and for one that writes and whose export does not say how; ConfigError
+            for an engine that is unknown or not installed
 
     Example:
         >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
@@ -118,7 +112,7 @@ def load_exported(
     """
     directory = Path(directory)
     settings, training = read_settings(directory)
-    read_manifest(directory).verify([TASK, EXPORT, *(() if run else GRAPHS)])
+    read_manifest(directory).verify([TASK, *(() if run else (MODEL, WEIGHTS))])
     saved: Any = read_json(directory / TASK)
     facts = saved.get(NETWORK)
     try:
@@ -130,40 +124,13 @@ def load_exported(
             f"{directory / TASK} does not say what its network takes; it is no task that was "
             "exported."
         ) from None
-    open_graph = partial(graph_run, engine=engine, threads=threads)
-    run = open_graph(directory / MODEL) if run is None else run
+    run = graph_run(directory / MODEL, engine, threads) if run is None else run
     tokenizer, text_model = Tokenizer.load(directory), None
     if facts.get("generates"):
-        graphs = _decoding_graphs(directory, run, open_graph)
-        text_model = Generator(DecodedGraph(graphs, _decoding_facts(directory, facts), tokenizer))
+        text_model = load_generator(
+            directory, engine=engine, threads=threads, run=run, tokenizer=tokenizer
+        )
     network = ExportedNetwork(run, takes, size, constants, text_model)
     task = task_class(settings.task)(network, tokenizer, settings)
     task.training = training
     return task
-
-
-def _decoding_facts(directory: Path, facts: Mapping[str, Any]) -> ModelFacts:
-    """What task.json says of the model of a task that writes."""
-    try:
-        return ModelFacts(**facts["decoding"])
-    except (KeyError, TypeError):
-        raise CheckpointError(
-            f"{directory / TASK} does not say how its graph goes on from a text; export the task "
-            "again, with this playmask."
-        ) from None
-
-
-def _decoding_graphs(
-    directory: Path, run: Run, open_graph: Callable[[Path], Run]
-) -> DecodingGraphs:
-    """The graphs of a task that writes, and the sizes of what the one for steps takes."""
-    described_graphs: Any = read_json(directory / EXPORT).get("graphs")
-    try:
-        inputs = described_graphs[MODEL]["inputs"]
-        sizes = {str(name): tuple(each["shape"]) for name, each in inputs.items()}
-        encodes = ENCODER in described_graphs
-    except (AttributeError, KeyError, TypeError):
-        raise CheckpointError(
-            f"{directory / EXPORT} does not say what {MODEL} takes; export the task again."
-        ) from None
-    return DecodingGraphs(run, sizes, open_graph(directory / ENCODER) if encodes else None)
