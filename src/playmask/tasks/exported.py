@@ -100,8 +100,8 @@ def load_exported(
     PLAYMASK_GRAPH_ENGINE names, or else ONNX Runtime; threads: of the engine; 0: as many as there
     are cores; run: in place of an engine, a function from the inputs of a batch to the outputs
     Raises: CheckpointError where there is no such task, or a file is not as it was exported, or the
-            engine refuses it, and for one that writes and whose export does not say how; ConfigError
-            for an engine that is unknown or not installed
+            engine refuses it, and for one that writes where its export does not say how;
+            ConfigError for an engine that is unknown or not installed
 
     Example:
         >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)

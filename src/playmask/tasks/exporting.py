@@ -60,10 +60,9 @@ def export(
         entries, about = _of_task(task), {"task": task.name}
     else:
         raise ConfigError(f"A task or a Transformer is exported, not a {type(task).__name__}.")
-    if cached or getattr(model, "generates", False):
-        about |= {
-            DECODING: ModelFacts.of(getattr(model, "transformer", model).architecture)._asdict()
-        }
+    if cached if model is task else model.generates:
+        transformer = getattr(model, "transformer", model)
+        about[DECODING] = ModelFacts.of(transformer.architecture)._asdict()
     options = quantize
     if not (options is None or isinstance(options, Int8)):
         options = kind_of(options)()
