@@ -7,7 +7,7 @@ from typing import Any
 from playmask.errors import ConfigError
 from playmask.files import write_json
 from playmask.files.commits import committing
-from playmask.generation.facts import ModelFacts
+from playmask.generation.generator import facts_of
 from playmask.model.transformer import Transformer
 from playmask.onnx.cached import cached_entries
 from playmask.onnx.check import Lengths
@@ -61,8 +61,7 @@ def export(
     else:
         raise ConfigError(f"A task or a Transformer is exported, not a {type(task).__name__}.")
     if cached if model is task else model.generates:
-        transformer = getattr(model, "transformer", model)
-        about[DECODING] = ModelFacts.of(transformer.architecture)._asdict()
+        about[DECODING] = facts_of(model if model is task else task.transformer)._asdict()
     options = quantize
     if not (options is None or isinstance(options, Int8)):
         options = kind_of(options)()
