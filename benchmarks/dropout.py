@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 import playmask  # noqa: F401 (it chooses the backend)
-from playmask.model.rng import Dropout
+from playmask.model.dropout import Dropout
 from playmask.runtime.compiled import Compiled
 
 import keras  # isort: skip
@@ -36,7 +36,7 @@ def main() -> None:
     x = np.random.default_rng(0).random(SHAPE, "float32")
     models = {
         "keras.layers.Dropout": Applied(keras.layers.Dropout(0.1)),
-        "playmask.model.rng.Dropout": Applied(Dropout(0.1)),
+        "playmask.model.dropout.Dropout": Applied(Dropout(0.1)),
         "no dropout": Applied(None),
     }
     calls = {name: Compiled(model, model) for name, model in models.items()}

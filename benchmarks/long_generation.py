@@ -18,7 +18,7 @@ import numpy as np
 
 import playmask  # first: it chooses the backend
 from playmask.generation.decoding_options import DecodingOptions
-from playmask.generation.generate import Generator
+from playmask.generation.generator import Generator
 from playmask.generation.prompts import Prompts
 from playmask.model.transformer import weights_by_name
 
@@ -40,7 +40,9 @@ def forget_peak() -> None:
 
 def seconds_of_stretches(model: playmask.Transformer) -> list[float]:
     """The seconds a token, for each stretch of one generation."""
-    prompts = Prompts.of(model, [[*range(1, PROMPT + 1)]], segments=None, start=None, seed=0)
+    prompts = Prompts.of(
+        Generator.of(model).facts, [[*range(1, PROMPT + 1)]], segments=None, start=None, seed=0
+    )
     session = Generator.of(model)(prompts, DecodingOptions(LENGTH - PROMPT, end=None), {})
     found = []
     while not session.done:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from comparing import numpy_of
-from playmask.model.rng import Dropout, bits
+from playmask.model.dropout import Dropout
+from playmask.model.rng import bits
 
 pytestmark = pytest.mark.backends
 

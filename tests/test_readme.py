@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -210,8 +211,9 @@ def test_bulk_inference_runs(tmp_path):
 
 
 def test_exports_run(pages):
-    nodes, difference, *in_8_bits = pages("export")[1].splitlines()
+    nodes, difference, same, beams, tokens, *in_8_bits = pages("export")[1].splitlines()
     assert int(nodes) < 150 and float(difference) < 2e-5
+    assert same == "True" and len(literal_eval(beams)) == 3 and len(literal_eval(tokens)[0][0]) == 4
     assert in_8_bits[-2] == "answers that agree 100.00%"
 
 

@@ -153,6 +153,7 @@ _HOME = {
     "load": "checkpoints",
     "load_adapters": "tasks.adapters",
     "load_exported": "tasks.exported",
+    "load_generator": "onnx.decoded_graph",
     "load_task": "tasks",
     "mine_negatives": "tasks",
     "mix": "model.parts",

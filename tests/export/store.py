@@ -12,18 +12,36 @@ from pathlib import Path
 from typing import Any
 
 STORED = Path(__file__).with_name("stored")
-KINDS = ("classify", "read", "tag")
+KINDS = ("classify", "read", "tag", "lm", "seq2seq", "read-seq2seq")
 ANSWERS = "answers.json"
+WRITERS = ("language-model", "seq2seq")
 
 
 def answers_of(task: Any, texts: list[Any]) -> list[Any]:
     """What a task answers to texts, or pairs of them, as JSON has it."""
     from playmask.data.examples import Example
 
+    if task.name in WRITERS:
+        return [
+            [one._asdict() for one in row]
+            for options in ways_to_write()
+            for row in task.writer.write(texts, **options)
+        ]
     texts = [tuple(each) if isinstance(each, list) else each for each in texts]
     examples = [Example(*([each] if isinstance(each, str) else each)) for each in texts]
     answers = task.predict(texts)
     return [task.answer_json(*both) for both in zip(examples, answers, strict=True)]
+
+
+def ways_to_write() -> Iterator[dict[str, Any]]:
+    """Options of each kind: the likeliest, what is drawn, beams, and what may not come."""
+    from playmask.generation import Beams, Greedy, NoRepeat, Sample
+
+    yield {"search": Greedy()}
+    yield {"search": Sample(n=3), "seed": 3}
+    yield {"search": Sample(temperature=1.5, top_k=9, top_p=0.9, min_p=0.01), "seed": 7}
+    yield {"search": Beams(4, length_penalty=0.5)}
+    yield {"search": Beams(3, finish="drop"), "constrain": NoRepeat(1), "min_tokens": 3}
 
 
 def close(one: Any, other: Any) -> bool:

@@ -133,7 +133,7 @@ def test_lengths_in_a_bucket_compile_once():
 def test_piece_by_piece_is_all_at_once(search):
     model, rows = model_for("plain"), arguments(prompts_for("plain", [5, 3, 13, 1, 8]))["tokens"]
     made = generate(model, rows, max_tokens=MOST, end=ENDS, search=search, seed=4)
-    prompts = Prompts.of(model, rows, segments=None, start=None, seed=4)
+    prompts = Prompts.of(Generator.of(model).facts, rows, segments=None, start=None, seed=4)
     options = DecodingOptions(MOST, search=search, end=ENDS)
     session = Generator.of(model)(prompts, options, {})
     pieces = 0

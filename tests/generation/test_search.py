@@ -237,7 +237,7 @@ def driven(how, tables, ends, most):
         np.zeros((batch, lanes, size)),
         texts=np.full((batch, lanes, most), -1, "int32"),
         ends=np.array(ends, "int32"),
-        own=how.begin(batch, most),
+        own=how.begin(np.full((batch, lanes, most), -1, "int32")),
     )
     for step in range(most):  # on and on, as rows that are done go on in a batch
         logs = keras.ops.convert_to_tensor(tables[rows, step, tokens].astype("float32"))

@@ -77,7 +77,8 @@ INPUTS = {"mlm": "零[MASK]二", "pair": PAIR, "rerank": PAIR, "read": PAIR, "re
 LONG = cycle(3, 3, 40)  # several windows
 ONE, PAIRS = [LONG, "六七八九", "六 七八"], [("零一", LONG), ("六七八", "九零一二三")]
 TEXTS = {
-    **dict.fromkeys(("pair", "rerank", "read", "read mask-fill"), PAIRS),
+    **dict.fromkeys(("pair", "rerank", "read", "read mask-fill", "read-seq2seq"), PAIRS),
+    "lm": ["六七八九", "六 七八", cycle(3, 3, 8)],
     "mlm": ["零[MASK]二[MASK]", "三四[MASK]六七八"],
 }
 

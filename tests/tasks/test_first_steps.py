@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from comparing import numpy_of
-from playmask.model.rng import Dropout
+from playmask.model.dropout import Dropout
 from playmask.runtime.batches import Batches
 from playmask.runtime.train.weight_names import all_weights
 from tasks.every_task import EXAMPLES, MAKE

@@ -1,7 +1,6 @@
 """Beam search: the n likeliest texts grow at once, and what becomes of those that end."""
 
 import numpy as np
-from keras import ops
 
 from playmask.errors import ConfigError
 from playmask.generation.search import (
@@ -15,7 +14,7 @@ from playmask.generation.search import (
     check_count,
     is_end,
 )
-from playmask.model.masks import Tensor
+from playmask.model.array_operations import Tensor, operations_of
 from playmask.model.recipes import recipe
 
 
@@ -56,14 +55,16 @@ class Beams(Search):
         """How many texts of a prompt grow at once."""
         return self.n
 
-    def begin(self, batch: int, steps: int) -> Own:
+    def begin(self, texts: Tensor) -> Own:
         """What the finish keeps besides the lanes."""
-        return FINISHES[self.finish].begin(self, batch, steps)
+        return FINISHES[self.finish].begin(self, texts)
 
     def choose(self, c: Choosing) -> Chosen:
         """Take the n likeliest continuations of all lanes."""
         # All lanes hold the prompt at first, so that only one of them counts.
+        ops = operations_of(c.logs)
         first = ops.where(ops.arange(self.n) == 0, 0.0, FORBIDDEN)
+        first = ops.cast(first, "float32")
         scores = ops.where(c.step == 0, ops.expand_dims(first, 0), c.scores)
         return FINISHES[self.finish].choose(self, c._replace(scores=scores))
 
@@ -82,17 +83,15 @@ class Keep:
     """Ended texts wait in a pool of the n best."""
 
     @staticmethod
-    def begin(search: Beams, batch: int, steps: int) -> Own:
+    def begin(search: Beams, texts: Tensor) -> Own:
         """An empty store of ended texts."""
-        return {
-            "scores": ops.full((batch, search.n), FORBIDDEN, "float32"),
-            "texts": ops.full((batch, search.n, steps), -1, "int32"),
-        }
+        scores = operations_of(texts).full(texts.shape[:2], FORBIDDEN, "float32")
+        return {"scores": scores, "texts": texts}
 
     @staticmethod
     def choose(search: Beams, c: Choosing) -> Chosen:
         """Take the likeliest continuations; those that end leave their lanes."""
-        n, pool = search.n, c.own
+        ops, n, pool = operations_of(c.logs), search.n, c.own
         scores, lanes, tokens = likeliest(c.scores, c.logs, 2 * n)
         ending = is_end(tokens, c.ends)
         texts = ops.take_along_axis(c.texts, ops.expand_dims(lanes, -1), axis=1)
@@ -142,17 +141,19 @@ class Drop:
     """Ended texts that are not the likeliest are lost."""
 
     @staticmethod
-    def begin(search: Beams, batch: int, steps: int) -> Own:
+    def begin(search: Beams, texts: Tensor) -> Own:
         """An empty store of ended texts."""
+        ops, rows = operations_of(texts), (texts.shape[0], 1)
         return {
-            "width": ops.full((batch, 1), search.n, "int32"),
-            "score": ops.full((batch, 1), FORBIDDEN, "float32"),
-            "text": ops.full((batch, 1, steps), -1, "int32"),
+            "width": ops.full(rows, search.n, "int32"),
+            "score": ops.full(rows, FORBIDDEN, "float32"),
+            "text": texts[:, :1],
         }
 
     @staticmethod
     def choose(search: Beams, c: Choosing) -> Chosen:
         """Take the likeliest continuations; those that end leave their lanes."""
+        ops = operations_of(c.logs)
         scores, lanes, tokens = likeliest(c.scores, c.logs, search.n)
         texts = ops.take_along_axis(c.texts, ops.expand_dims(lanes, -1), axis=1)
         texts = ops.slice_update(texts, [0, 0, c.step], ops.expand_dims(tokens, -1))
@@ -200,7 +201,7 @@ def likeliest(scores: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Tensor,
     Returns their scores, lanes and tokens, the best first; of equal ones the lower lane, then the
     lower id. Each lane's best are taken first, so that little is sorted.
     """
-    each = min(count, logs.shape[-1])
+    ops, each = operations_of(logs), min(count, logs.shape[-1])
     best, tokens = ops.top_k(logs, each)
     total = ops.expand_dims(scores, -1) + best
     batch = ops.shape(total)[0]

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
 from playmask.errors import ConfigError, InputError
 from playmask.generation.search import FORBIDDEN, LOST
-from playmask.model.masks import Tensor
+from playmask.model.array_operations import Tensor, operations_of
 
 Arrays = dict[str, Any]
 
@@ -81,7 +80,7 @@ class RepetitionPenalty(Constraint):
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
         """Make tokens that were there less likely."""
-        batch, lanes, vocabulary = logs.shape
+        ops, (batch, lanes, vocabulary) = operations_of(logs), logs.shape
         prompts = ops.expand_dims(arrays["prompts"], 1)
         prompts = ops.broadcast_to(prompts, (batch, lanes, prompts.shape[-1]))
         there = marked(ops.concatenate([prompts, past.texts], axis=-1), vocabulary)
@@ -113,6 +112,7 @@ class NoRepeat(Constraint):
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
         """Bar tokens that would complete a run of n that was there."""
+        ops = operations_of(logs)
         texts, step, before = past.texts, past.step, self.n - 1
         count = texts.shape[-1] - before
         if count < 1:
@@ -149,6 +149,7 @@ class Never(Constraint):
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
         """Bar the tokens."""
+        ops = operations_of(logs)
         return ops.where(marked(arrays["barred"], logs.shape[-1]), FORBIDDEN, logs)
 
 
@@ -208,26 +209,27 @@ class Automaton(Constraint):
 
     def begin(self, arrays: Arrays, batch: int, lanes: int) -> Any:
         """State 0 for each lane."""
-        return ops.zeros((batch, lanes), "int32")
+        return operations_of(arrays["starts"]).zeros((batch, lanes), "int32")
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
         """Bar tokens by which no edge leaves the state."""
-        tokens, _ = self._leaving(carry, arrays)
+        ops, (tokens, _) = operations_of(logs), self._leaving(carry, arrays)
         return ops.where(marked(tokens, logs.shape[-1]), logs, FORBIDDEN)
 
     def follow(self, carry: Any, tokens: Tensor, arrays: Arrays) -> Any:
         """Take the edges of the tokens; -1 where there is none."""
-        leaving, after = self._leaving(carry, arrays)
+        ops, (leaving, after) = operations_of(tokens), self._leaving(carry, arrays)
         return ops.max(ops.where(leaving == tokens[..., None], after, -1), axis=-1)
 
     def _leaving(self, state: Tensor, arrays: Arrays) -> tuple[Tensor, Tensor]:
         """Tokens and next states of the edges that leave each state: (B, K, width), -1 = none."""
-        there, places = self._places(state, arrays)
+        ops, (there, places) = operations_of(state), self._places(state, arrays)
         edges = ops.where(there[..., None], ops.take(arrays["edges"], places, axis=0), -1)
         return edges[..., 0], edges[..., 1]
 
     def _places(self, state: Tensor, arrays: Arrays) -> tuple[Tensor, Tensor]:
         """Which edges leave each state: whether one is there, and its place (B, K, width)."""
+        ops = operations_of(state)
         here = ops.maximum(state, 0)
         start, stop = (ops.take(arrays["starts"], here + i)[..., None] for i in (0, 1))
         places = start + ops.arange(self.width, dtype="int32")
@@ -278,11 +280,13 @@ class Copy(Constraint):
 
     def begin(self, arrays: Arrays, batch: int, lanes: int) -> Any:
         """Which tokens of the source may come next: all at first."""
+        ops = operations_of(arrays["sources"])
         source = ops.expand_dims(arrays["sources"], 1)
         return ops.broadcast_to(source >= 0, (batch, lanes, source.shape[-1]))
 
     def weigh(self, logs: Tensor, carry: Any, arrays: Arrays, past: Past) -> Tensor:
         """Bar what may not come next."""
+        ops = operations_of(logs)
         source = ops.where(carry, ops.expand_dims(arrays["sources"], 1), -1)
         also = ops.broadcast_to(arrays["also"], (*logs.shape[:2], arrays["also"].shape[0]))
         allowed = marked(ops.concatenate([source, also], axis=-1), logs.shape[-1])
@@ -292,6 +296,7 @@ class Copy(Constraint):
         """With `fragment`, only what stands behind the last token may come next."""
         if not self.fragment:
             return carry
+        ops = operations_of(tokens)
         source = ops.expand_dims(arrays["sources"], 1)
         here = ops.logical_and(carry, source == tokens[..., None])
         after = ops.pad(here[..., :-1], [[0, 0], [0, 0], [1, 0]])
@@ -300,7 +305,7 @@ class Copy(Constraint):
 
 def marked(tokens: Tensor, vocabulary: int) -> Tensor:
     """Which tokens of a vocabulary occur: (B, K, M) int, others = none -> bool (B, K, V)."""
-    batch, lanes, _ = tokens.shape
+    ops, (batch, lanes, _) = operations_of(tokens), tokens.shape
     width = vocabulary + 1  # the last place takes what is none
     rows = ops.reshape(ops.arange(batch * lanes, dtype="int32"), (batch, lanes, 1)) * width
     none = ops.logical_or(tokens < 0, tokens > vocabulary)

@@ -2,12 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from playmask.errors import InputError
 from playmask.generation.constraints import Constraint
 from playmask.generation.search import Greedy, Search
-from playmask.generation.steering import Steering
+
+if TYPE_CHECKING:
+    from playmask.generation.steering import Steering
+
+
+class LoopOptions(NamedTuple):
+    """What a loop is made for; equal ones are the same program.
+
+    steps: how many tokens there is room for
+    """
+
+    search: Search
+    constraints: tuple[Constraint, ...]
+    steps: int
+    steer: "Steering | None" = None
 
 
 @dataclass(frozen=True)
@@ -23,7 +37,7 @@ class DecodingOptions:
     search: Search = field(default_factory=Greedy)
     end: int | Sequence[int] | str | None = "sep"
     constrain: Constraint | Sequence[Constraint] = ()
-    steer: Steering | None = None
+    steer: "Steering | None" = None
 
     def __post_init__(self) -> None:
         most, least = self.max_tokens, self.min_tokens

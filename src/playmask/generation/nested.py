@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from keras import ops
 
 from playmask.errors import ConfigError, InputError
 from playmask.generation.constraints import (
@@ -16,7 +15,7 @@ from playmask.generation.constraints import (
     width_of,
 )
 from playmask.generation.search import FORBIDDEN
-from playmask.model.masks import Tensor
+from playmask.model.array_operations import Tensor, operations_of
 
 NONE, OWN = -1, -2  # no part; the part that each prompt has for itself
 BACK, OUT = -2, -3  # the part ends; the whole text does
@@ -84,13 +83,14 @@ class Nested(Automaton):
 
     def begin(self, arrays: Arrays, batch: int, lanes: int) -> Arrays:
         """State 0 outside of all parts, for each lane."""
+        ops = operations_of(arrays["starts"])
         zeros = ops.zeros((batch, lanes), "int32")
         back = ops.zeros((batch, lanes, self.levels - 1), "int32")
         return {"state": zeros, "level": zeros, "back": back}
 
     def weigh(self, logs: Tensor, carry: Arrays, arrays: Arrays, past: Past) -> Tensor:
         """Bar edges by which the text would not come to its end in the room."""
-        there, places = self._places(carry["state"], arrays)
+        ops, (there, places) = operations_of(logs), self._places(carry["state"], arrays)
         level = carry["level"]
         at = level[..., None] * arrays["costs"].shape[1] + places
         costs = ops.take(ops.reshape(arrays["costs"], (-1,)), at)
@@ -105,7 +105,7 @@ class Nested(Automaton):
 
     def follow(self, carry: Arrays, tokens: Tensor, arrays: Arrays) -> Arrays:
         """Take the edges of the tokens, into parts and back."""
-        there, places = self._places(carry["state"], arrays)
+        ops, (there, places) = operations_of(tokens), self._places(carry["state"], arrays)
         level, back = carry["level"], carry["back"]
         taken = ops.logical_and(there, ops.take(arrays["edges"][:, 0], places) == tokens[..., None])
         place = ops.max(ops.where(taken, places, -1), axis=-1)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from playmask.errors import InputError
-from playmask.model.transformer import Transformer
+from playmask.generation.facts import ModelFacts
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of batches, in prompts
 Rows = Sequence[Sequence[int]]
@@ -37,7 +37,7 @@ class Prompts(NamedTuple):
     @classmethod
     def of(
         cls,
-        model: Transformer,
+        facts: ModelFacts,
         tokens: Rows,
         *,
         segments: Rows | None,
@@ -45,19 +45,18 @@ class Prompts(NamedTuple):
         seed: int | Sequence[int],
     ) -> "Prompts":
         """Check rows against a model."""
-        a = model.architecture
-        rows = [checked_row(i, row, a.vocabulary, "token") for i, row in enumerate(tokens)]
+        rows = [checked_row(i, row, facts.vocabulary, "token") for i, row in enumerate(tokens)]
         marks = None
         if segments is not None:
             marks = [
-                checked_row(i, row, a.segment_ids, "segment") for i, row in enumerate(segments)
+                checked_row(i, row, facts.segments, "segment") for i, row in enumerate(segments)
             ]
             if [*map(len, marks)] != [*map(len, rows)]:
                 raise InputError("Each prompt needs as many segments as tokens.")
-        if start is not None and a.decoder is None:
+        if start is not None and not facts.decodes:
             raise InputError("start is for a decoder's text; here the text begins with the prompt.")
-        begin = several(a.start_id if start is None else start)
-        checked_row(0, begin, a.vocabulary, "start token")
+        begin = several(facts.start if start is None else start)
+        checked_row(0, begin, facts.vocabulary, "start token")
         seeds = several(seed)
         if np.ndim(seed) == 0:
             seeds = [seeds[0] + i for i in range(len(rows))]

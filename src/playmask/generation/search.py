@@ -7,10 +7,9 @@ tokens, `results` reads the texts off what the loop left.
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from keras import ops
 
 from playmask.errors import ConfigError
-from playmask.model.masks import Tensor
+from playmask.model.array_operations import Tensor, operations_of
 from playmask.model.recipes import recipe
 from playmask.model.rng import uniform
 
@@ -88,8 +87,8 @@ class Search:
         """How many texts of a prompt grow at once."""
         return 1
 
-    def begin(self, batch: int, steps: int) -> Own:
-        """What the search keeps besides the texts."""
+    def begin(self, texts: Tensor) -> Own:
+        """What the search keeps besides the texts (B, K, N), of which all are -1 at first."""
         return {}
 
     def choose(self, c: Choosing) -> Chosen:
@@ -103,6 +102,7 @@ class Search:
 
 def is_end(tokens: Tensor, ends: Tensor) -> Tensor:
     """Whether each token ends a text."""
+    ops = operations_of(tokens, ends)
     return ops.any(ops.expand_dims(tokens, -1) == ends, axis=-1)
 
 
@@ -111,6 +111,7 @@ def _each_its_own(c: Choosing, tokens: Tensor) -> Chosen:
 
     A score is the sum of the log-probabilities before temperature and filters.
     """
+    ops = operations_of(c.logs, c.texts)
     chosen_logs = ops.take_along_axis(c.logs, ops.expand_dims(tokens, -1), axis=-1)[..., 0]
     still = ops.logical_or(c.ended, chosen_logs < LOST)
     column = ops.expand_dims(ops.where(still, -1, tokens), -1)
@@ -141,6 +142,7 @@ class Greedy(Search):
 
     def choose(self, c: Choosing) -> Chosen:
         """Take a token for each lane."""
+        ops = operations_of(c.logs)
         return _each_its_own(c, ops.cast(ops.argmax(c.logs, axis=-1), "int32"))
 
 
@@ -187,7 +189,7 @@ class Sample(Search):
 
     def choose(self, c: Choosing) -> Chosen:
         """Take a token for each lane."""
-        lanes, vocabulary = c.logs.shape[1:]
+        ops, (lanes, vocabulary) = operations_of(c.logs), c.logs.shape[1:]
         # What may not come stays out at any temperature.
         logs = ops.where(c.logs > LOST, c.logs / self.temperature, FORBIDDEN)
         logs = self.filtered(logs)
@@ -198,6 +200,7 @@ class Sample(Search):
 
     def filtered(self, logs: Tensor) -> Tensor:
         """Forbid the tokens that are not among the likeliest: (…, V) -> (…, V)."""
+        ops = operations_of(logs)
         if self.top_k is not None and self.top_k < logs.shape[-1]:
             least = ops.top_k(logs, self.top_k)[0][..., -1:]
             logs = ops.where(logs >= least, logs, FORBIDDEN)
@@ -215,6 +218,7 @@ def _within(logs: Tensor, share: float) -> Tensor:
     The chance of the last of them is found by bisection, which sums where a sort would sort: the
     highest bound so that those above it still reach the share.
     """
+    ops = operations_of(logs)
     chances = ops.softmax(logs, axis=-1)
     high = ops.max(chances, axis=-1, keepdims=True)
     low = ops.zeros_like(high)

@@ -1,18 +1,21 @@
 """Texts longer than a model's positions: a window of the last tokens that slides along."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playmask.errors import ConfigError
-from playmask.generation.generate import Generated, ends_of, generate
+from playmask.generation.generate import Generated, generate
+from playmask.generation.generator import Generator, facts_of
 from playmask.generation.prompts import Rows, taken
 from playmask.generation.search import Greedy, Search
-from playmask.model.transformer import Transformer
-from playmask.runtime.access import reading, weights_of
+from playmask.runtime.access import reading
+
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
 
 
 def slide(
-    model: Transformer,
+    model: "Transformer | Generator",
     tokens: Rows,
     *,
     window: int,
@@ -37,25 +40,25 @@ def slide(
         (8, 20)
 
     """
-    a, search = model.architecture, search or Greedy()
-    limit = a.limit or 2**30
+    generator, facts, search = Generator.of(model), facts_of(model), search or Greedy()
+    limit = facts.limit or 2**30
     if search.lanes > 1:
         raise ConfigError(f"A window slides along one text a prompt, not along {search!r}.")
-    if a.order != "lm" or a.decoder is not None:
+    if facts.order != "lm" or facts.decodes:
         raise ConfigError("A window slides along running text; load the model with mask='lm'.")
     if type(window) is not int or not 0 < window < limit:
         raise ConfigError(f"window is from 1 to below the {limit} positions, not {window!r}.")
-    ends = ends_of(model, end)
+    ends = generator.ends(end)
     rows: dict[str, Any] = {name: options.pop(name, None) for name in ("condition", "context")}
     texts: list[list[int]] = [[] for _ in tokens]
     scores = [0.0 for _ in tokens]
     going, done = list(range(len(texts))), 0
-    with reading(weights_of(model)):
+    with reading(generator.model.weights):
         while going and done < max_tokens:
             windows = [_window([*tokens[i], *texts[i]], limit, window) for i in going]
             count = min(max_tokens - done, limit - max(map(len, windows)) + 1)
             continued = generate(
-                model,
+                generator,
                 windows,
                 max_tokens=count,
                 min_tokens=min(max(min_tokens - done, 0), count),

@@ -1,21 +1,23 @@
 """Streaming: text as soon as no later token can change it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from playmask.errors import ConfigError, InputError
 from playmask.generation.constraints import Constraint
 from playmask.generation.decoding_options import DecodingOptions
-from playmask.generation.generate import Generator, Session
+from playmask.generation.generator import Generator, Session
 from playmask.generation.prompts import Prompts, Rows, taken
 from playmask.generation.search import LOST, Greedy, Sample, Search
-from playmask.generation.steering import Steering
-from playmask.model.transformer import Transformer
+from playmask.model.array_operations import operations_of
 from playmask.tokenizers.wordpiece import is_ideograph
+
+if TYPE_CHECKING:
+    from playmask.generation.steering import Steering
+    from playmask.model.transformer import Transformer
 
 
 class Piece(NamedTuple):
@@ -26,7 +28,7 @@ class Piece(NamedTuple):
 
 
 def stream(
-    model: Transformer,
+    model: "Transformer | Generator",
     tokens: Rows,
     *,
     max_tokens: int,
@@ -40,7 +42,7 @@ def stream(
     context: npt.ArrayLike | None = None,
     min_tokens: int = 0,
     constrain: Constraint | Sequence[Constraint] = (),
-    steer: Steering | None = None,
+    steer: "Steering | None" = None,
 ) -> Iterator[Piece]:
     """Generate, and yield each prompt's text piece by piece, as soon as it is stable.
 
@@ -56,20 +58,21 @@ def stream(
         {0}
 
     """
-    search = search or Greedy()
+    search, generator = search or Greedy(), Generator.of(model)
     if isinstance(search, Sample) and search.n > 1:
         raise ConfigError(f"A stream is one text a prompt; Sample draws n={search.n}.")
     if decode is None:
-        if model.tokenizer is None:
+        tokenizer = generator.model.tokenizer
+        if tokenizer is None:
             raise InputError("The model has no tokenizer; give decode=tokenizer.decode.")
-        decode = model.tokenizer.decode
-    prompts = Prompts.of(model, tokens, segments=segments, start=start, seed=seed)
+        decode = tokenizer.decode
+    prompts = Prompts.of(generator.facts, tokens, segments=segments, start=start, seed=seed)
     if not prompts.tokens:
         return
     own = {"condition": condition, "context": context}
     options = DecodingOptions(max_tokens, min_tokens, search, end, constrain, steer)
     inputs = taken(own, range(len(prompts.tokens)))
-    session = Generator.of(model)(prompts, options, inputs)
+    session = generator(prompts, options, inputs)
     sent = [""] * len(prompts.tokens)
     while True:
         last = session.done
@@ -91,7 +94,8 @@ def best(session: Session) -> list[list[int]]:
 def agreed(session: Session) -> list[list[int]]:
     """What all texts of a prompt that may still become the best begin with."""
     state = session.state
-    lanes, scores, done = map(keras.ops.convert_to_numpy, (state.texts, state.scores, state.done))
+    convert = operations_of(state.done).convert_to_numpy
+    lanes, scores, done = map(convert, (state.texts, state.scores, state.done))
     agreements = []
     for row, texts in enumerate(session.texts()):
         growing = lanes[row][scores[row] > LOST]

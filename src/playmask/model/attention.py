@@ -16,12 +16,12 @@ from playmask.model.architecture import Architecture
 from playmask.model.architecture_checks import check_projections
 from playmask.model.cache import CacheSizes, KeysValues
 from playmask.model.dense import Dense
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
 from playmask.model.norms import Normalize, normalize
 from playmask.model.parts import NORMALIZATIONS, Dot, Look, Mixer, Part, PseudoSelf
 from playmask.model.parts.head_axis import join_heads, split_heads, weighted_sum
 from playmask.model.parts.projections import Projected
-from playmask.model.rng import Dropout
 from playmask.model.scene import Attended, AttentionInputs, Scene, Weighted
 
 

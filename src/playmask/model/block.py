@@ -10,12 +10,12 @@ from playmask.model.architecture import Architecture, Decoder
 from playmask.model.attention import Attention
 from playmask.model.cache import CacheSizes, KeysValues
 from playmask.model.cross_attention import CrossAttention
+from playmask.model.dropout import Dropout
 from playmask.model.feedforward import FeedForward
 from playmask.model.masks import Tensor
 from playmask.model.norms import Around, Condition, normalize
 from playmask.model.parts import ContextAttention, Part
 from playmask.model.recomputed import recomputed
-from playmask.model.rng import Dropout
 from playmask.model.scene import Attended, Scene
 
 

@@ -7,10 +7,10 @@ from keras import ops
 
 from playmask.model.architecture import Architecture
 from playmask.model.dense import Dense
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
 from playmask.model.norms import Normalize, normalize
 from playmask.model.parts import table_of
-from playmask.model.rng import Dropout
 
 
 class Embeddings(keras.layers.Layer):

@@ -11,9 +11,9 @@ from playmask.errors import ConfigError, nearest
 from playmask.model.activations import activation
 from playmask.model.architecture import Architecture
 from playmask.model.dense import Dense, by_rows
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
 from playmask.model.norms import normalize
-from playmask.model.rng import Dropout
 
 LAYERS = ("embeddings", "decoder_embeddings", "blocks", "decoder")
 RESERVED = ("hidden", "memory", "cache", "attention")

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from keras import ops
 
 from playmask.errors import ConfigError, InputError, nearest
+from playmask.model.array_operations import Tensor as Tensor
 from playmask.model.recipes import recipe
 
 NEVER = 2**30  # the order of a key that nobody may look at: padding, an empty cache slot
 
-Tensor = Any  # a tensor of whichever backend Keras runs on
 Rises = Callable[[Any], Any]  # segments int32 (B, T) -> where an order rises, int32 (B, T)
 
 

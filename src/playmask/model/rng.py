@@ -1,4 +1,4 @@
-"""Random numbers from a counter: cheap, and equal on all backends.
+"""Random numbers from a counter: cheap, and equal on all backends, and in NumPy.
 
 A bit mixer over (seed, place) needs five integer operations a number and fuses into what uses it;
 on a CPU the generator that JAX picks costs dropout over attention weights twenty times as much.
@@ -7,11 +7,7 @@ on a CPU the generator that JAX picks costs dropout over attention weights twent
 import math
 from typing import Any
 
-import keras
-from keras import ops
-
-from playmask.errors import ConfigError
-from playmask.model.masks import Tensor
+from playmask.model.array_operations import Tensor, operations_of
 
 
 def _signed(constant: int) -> int:
@@ -21,6 +17,7 @@ def _signed(constant: int) -> int:
 
 def _shift(x: Tensor, by: int) -> Tensor:
     """Shift right, filling with zeros."""
+    ops = operations_of(x)
     return ops.bitwise_and(ops.right_shift(x, by), 2 ** (32 - by) - 1)
 
 
@@ -29,6 +26,7 @@ def mix(x: Tensor) -> Tensor:
 
     Source: the two-round 32-bit mixer "lowbias32" of Wellons 2018 (hash-prospector)
     """
+    ops = operations_of(x)
     x = ops.bitwise_xor(x, _shift(x, 16)) * _signed(0x7FEB352D)
     x = ops.bitwise_xor(x, _shift(x, 15)) * _signed(0x846CA68B)
     return ops.bitwise_xor(x, _shift(x, 16))
@@ -36,7 +34,7 @@ def mix(x: Tensor) -> Tensor:
 
 def bits(seed: Tensor, shape: tuple[Any, ...]) -> Tensor:
     """Random int32 numbers for every place of a shape; seed: int32 (2,), both numbers count."""
-    places = 1
+    ops, places = operations_of(seed), 1
     for size in shape:
         places = places * size
     counter = ops.reshape(ops.arange(places, dtype="int32"), shape)
@@ -44,36 +42,12 @@ def bits(seed: Tensor, shape: tuple[Any, ...]) -> Tensor:
     return mix(ops.bitwise_xor(mix(counter + first), second))
 
 
-class Dropout(keras.layers.Layer):
-    """Sets a part of the numbers to zero in training, and scales the others up.
-
-    Units:  rate is the part that becomes zero, 0 to 1
-    Source: Srivastava et al. 2014
-    """
-
-    def __init__(self, rate: float, **options: Any) -> None:
-        super().__init__(**options)
-        if not 0 <= rate < 1:
-            raise ConfigError(f"A dropout's rate is from 0 to below 1, not {rate!r}.")
-        self.rate = rate
-        self.seeds = keras.random.SeedGenerator() if rate > 0 else None
-        self.built = True
-
-    def call(self, x: Tensor, *, training: bool = False) -> Tensor:
-        """Drop, in training only."""
-        if not training or self.seeds is None:
-            return x
-        threshold = int(self.rate * 2**32) - 2**31  # of all int32 numbers, this part lies below
-        seed = ops.cast(self.seeds.next(), "int32")
-        stays = bits(seed, tuple(ops.shape(x))) >= threshold
-        return ops.where(stays, x / (1 - self.rate), ops.zeros_like(x))
-
-
 def normal(seed: Tensor, shape: tuple[Any, ...]) -> Tensor:
     """Standard normal numbers for every place of a shape; seed: int32 (2,).
 
     Source: Box & Muller 1958
     """
+    ops = operations_of(seed)
     drawn = (bits(ops.stack([seed[0], seed[1] + which]), shape) for which in (0, 1))
     one, other = ((ops.cast(_shift(x, 1), "float32") + 0.5) * 2.0**-31 for x in drawn)
     return ops.sqrt(-2.0 * ops.log(one)) * ops.cos(2 * math.pi * other)
@@ -85,8 +59,9 @@ def uniform(*seeds: Tensor, size: int) -> Tensor:
     seeds: int32 of shapes that go together (…); which seed comes first counts
     Shapes: -> float32 (…, size)
     """
-    state = 0
+    ops, state = operations_of(*seeds), 0
     for seed in seeds:
-        state = mix(mix(ops.cast(seed, "int32") + _signed(0x9E3779B9)) + state)
-    drawn = mix(ops.expand_dims(state, -1) + mix(ops.arange(size, dtype="int32")))
+        one = ops.expand_dims(ops.cast(seed, "int32"), -1)
+        state = mix(mix(one + _signed(0x9E3779B9)) + state)
+    drawn = mix(state + mix(ops.arange(size, dtype="int32")))
     return (ops.cast(_shift(drawn, 1), "float32") + 0.5) * 2.0**-31

@@ -17,11 +17,10 @@ from playmask.model.seams import is_exporting
 from playmask.model.transformer import Transformer
 from playmask.onnx.check import Lengths
 from playmask.onnx.export import Entry
-from playmask.onnx.graph import MODEL
-from playmask.onnx.signature import BATCH, LENGTH, MEMORIES, PAST, TARGETS, inputs_of
+from playmask.onnx.graph import CACHE, ENCODER, MEMORY, MODEL, PAST
+from playmask.onnx.signature import BATCH, LENGTH, MEMORIES, TARGETS, inputs_of
 from playmask.onnx.tracing import Function, TensorInfo
 
-CACHE, MEMORY, ENCODER = "cache", "memory", "encoder.onnx"
 ROOM = 8
 """Slots that a comparison with the model may fill before its text."""
 

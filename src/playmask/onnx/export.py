@@ -14,6 +14,7 @@ from playmask.files import write_json
 from playmask.files.commits import destination
 from playmask.onnx.check import Lengths, compare
 from playmask.onnx.exported import QUANTIZATION, Export, ExportedGraph, Quantization
+from playmask.onnx.graph import EXPORT
 from playmask.onnx.readme import readme
 from playmask.onnx.tracing import Function, Program, TensorInfo, check_backend, traced
 from playmask.onnx.writing import LARGEST, OPSET, library, write_program
@@ -21,7 +22,7 @@ from playmask.runtime.access import reading, weights_of
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.train.weight_names import all_weights
 
-EXPORT, README, FORMAT = "export.json", "README.md", 1
+README, FORMAT = "README.md", 1
 VERSIONS = "playmask", "jax", "keras", "onnx", "onnxruntime"
 
 

@@ -11,6 +11,16 @@ Array = npt.NDArray[Any]
 MODEL, WEIGHTS = "model.onnx", "model.onnx.data"
 """The files of a graph, and of its weights where they are large."""
 
+EXPORT, ENCODER = "export.json", "encoder.onnx"
+"""What describes an export's graphs; the first graph of an encoder-decoder that writes."""
+
+DECODING = "decoding"
+"""The key of export.json that says what a decoding has to know of the model."""
+
+BATCH, PAST, CACHE, MEMORY = "batch", "past", "cache", "memory"
+"""The size that all inputs have; what the names begin with of a cache that goes in, of one that
+comes out, and of what an encoder returns."""
+
 SMALL = 4096
 """Elements up to which equal constants are one, and what is computed of constants is one."""
 

@@ -1,9 +1,11 @@
 """What the graph of a Transformer takes: its inputs, with the names of their sizes."""
 
 from playmask.model.architecture import Architecture
+from playmask.onnx.graph import BATCH as BATCH
+from playmask.onnx.graph import PAST as PAST
 from playmask.onnx.tracing import TensorInfo
 
-BATCH, LENGTH, TARGETS, PAST = "batch", "length", "targets", "past"
+LENGTH, TARGETS = "length", "targets"
 CONTEXTS, MEMORIES = "contexts", "memories"
 """The names of sizes that are not known before the model runs."""
 

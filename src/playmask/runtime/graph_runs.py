@@ -100,8 +100,9 @@ def feeds(inputs: Mapping[str, Array], dtypes: Mapping[str, Any]) -> dict[str, A
 
     Rows do not always say their segments.
     """
-    zeros = np.zeros_like(inputs["tokens"])
-    return {name: inputs.get(name, zeros).astype(dtype) for name, dtype in dtypes.items()}
+    missing = dtypes.keys() - inputs.keys()
+    whole = {**inputs, **{name: np.zeros_like(inputs["tokens"]) for name in missing}}
+    return {name: whole[name].astype(dtype, copy=False) for name, dtype in dtypes.items()}
 
 
 GRAPH_ENGINES: Mapping[str, Callable[[Path, int], Run]] = {

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from playmask.server.served import (
     Row,
     Vector,
 )
+from playmask.server.writing import ServedWriter
 from playmask.tasks.ensemble import Ensemble
 from playmask.tasks.extraction.universal import UniversalExtractor
 from playmask.tasks.loading import load_task
@@ -33,9 +34,6 @@ from playmask.tasks.similarity.reranker import Reranker
 from playmask.tasks.similarity.settings import EncoderSettings, RerankerSettings
 from playmask.tasks.writing.mask_fill import MASK, MaskFill
 from playmask.tasks.writing.settings import LanguageModelSettings, Seq2SeqSettings
-
-if TYPE_CHECKING:
-    from playmask.server.writing import ServedWriter
 
 ABILITIES: Mapping[str, tuple[type, ...]] = {
     EMBED: (EncoderSettings,),
@@ -98,7 +96,7 @@ class ServedTask:
         return self._writer.stream(prompt, decoding, stopped)
 
     @property
-    def _writer(self) -> "ServedWriter":
+    def _writer(self) -> ServedWriter:
         if self._writing is None:
             raise ConfigError(f"A task {self.kind!r} writes no texts.")
         return self._writing
@@ -137,10 +135,8 @@ class ServedTask:
         return (CHARACTER, text) if self.pairs else text
 
 
-def _writing_of(task: Any) -> "ServedWriter":
-    """What writes a task's completions; it needs Keras."""
-    from playmask.server.writing import ServedWriter
-
+def _writing_of(task: Any) -> ServedWriter:
+    """What writes a task's completions."""
     return ServedWriter(task.writer, getattr(task.settings, "max_source", task.settings.max_length))
 
 

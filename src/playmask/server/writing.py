@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from playmask.generation.generate import ends_of
+from playmask.generation.generator import Generator
 from playmask.runtime.padding import buckets
 from playmask.server.drawing import Drawings
 from playmask.server.served import CHARACTER, Completion, Decoding, Fields, Prompt
@@ -25,7 +25,7 @@ class Watched:
         self.counts: list[int] = []
         self.ended: list[bool] = []
         self._ends: frozenset[int] = frozenset()
-        self._transformer = writer.transformer
+        self._model = writer.model
 
     @property
     def continues(self) -> bool:
@@ -36,7 +36,7 @@ class Watched:
         """What is gone on from, for each text."""
         prompts = self.prompting.prompts(texts, condition)
         self.prompt_counts = [len(row) for row in prompts.rows]
-        self._ends = frozenset(ends_of(self._transformer, prompts.options.get("end", "sep")))
+        self._ends = frozenset(Generator.of(self._model).ends(prompts.options.get("end", "sep")))
         return prompts
 
     def room(self, rows: Sequence[Sequence[int]]) -> int:
@@ -113,7 +113,7 @@ class ServedWriter:
             self.write([prompt], Decoding(self.room(prompt.text)))
 
     def _with(self, prompting: Prompting) -> Writer:
-        return Writer(self.writer.transformer, self.writer.tokenizer, prompting)
+        return Writer(self.writer.model, self.writer.tokenizer, prompting)
 
     def _options(self, prompts: Sequence[Prompt], decoding: Decoding) -> Fields:
         search = self._drawings.search(decoding)

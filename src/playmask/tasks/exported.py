@@ -13,6 +13,8 @@ import numpy as np
 from playmask.errors import CheckpointError, ConfigError
 from playmask.files import read_json
 from playmask.files.checksums import read_manifest
+from playmask.generation.generator import Generator
+from playmask.onnx.decoded_graph import load_generator
 from playmask.onnx.graph import MODEL, WEIGHTS
 from playmask.runtime.engine import Array, Engine, Run
 from playmask.runtime.graph_runs import graph_run
@@ -33,7 +35,7 @@ class ExportedNetwork:
     """A network that another program runs: a task around it answers, and is measured.
 
     run: from a batch's inputs to what the network's `exported` returns; takes, size, constants: as
-    of a `Network`
+    of a `Network`; text_model: what goes on from texts, where it writes
     """
 
     positions: int | None = None  # it was exported with the rows of its task
@@ -44,8 +46,10 @@ class ExportedNetwork:
         takes: Mapping[str, int],
         size: int | None = None,
         constants: Mapping[str, Array] | None = None,
+        text_model: Generator | None = None,
     ) -> None:
         self.run, self.takes, self.size = run, dict(takes), size
+        self.text_model = text_model
         self._constants = dict(constants or {})
 
     def constants(self) -> Mapping[str, Array]:
@@ -96,8 +100,8 @@ def load_exported(
     PLAYMASK_GRAPH_ENGINE names, or else ONNX Runtime; threads: of the engine; 0: as many as there
     are cores; run: in place of an engine, a function from the inputs of a batch to the outputs
     Raises: CheckpointError where there is no such task, or a file is not as it was exported, or the
-            engine refuses it; ConfigError for an engine that is unknown or not installed, and for
-            a task that writes token by token
+            engine refuses it, and for one that writes where its export does not say how;
+            ConfigError for an engine that is unknown or not installed
 
     Example:
         >>> task = TextClassifier.new(model, ["bad", "good"], max_length=16)
@@ -120,13 +124,13 @@ def load_exported(
             f"{directory / TASK} does not say what its network takes; it is no task that was "
             "exported."
         ) from None
-    if facts.get("generates"):
-        raise ConfigError(
-            f"{directory} holds a task {settings.task!r}, which writes token by token; so far its "
-            "graph is run by a loop of one's own. The task as it was saved writes by itself."
-        )
     run = graph_run(directory / MODEL, engine, threads) if run is None else run
-    network = ExportedNetwork(run, takes, size, constants)
-    task = task_class(settings.task)(network, Tokenizer.load(directory), settings)
+    tokenizer, text_model = Tokenizer.load(directory), None
+    if facts.get("generates"):
+        text_model = load_generator(
+            directory, engine=engine, threads=threads, run=run, tokenizer=tokenizer
+        )
+    network = ExportedNetwork(run, takes, size, constants, text_model)
+    task = task_class(settings.task)(network, tokenizer, settings)
     task.training = training
     return task

@@ -7,12 +7,13 @@ from typing import Any
 from playmask.errors import ConfigError
 from playmask.files import write_json
 from playmask.files.commits import committing
+from playmask.generation.generator import facts_of
 from playmask.model.transformer import Transformer
 from playmask.onnx.cached import cached_entries
 from playmask.onnx.check import Lengths
 from playmask.onnx.export import Entry, write_export
 from playmask.onnx.exported import QUANTIZATION, Export
-from playmask.onnx.graph import MODEL, WEIGHTS
+from playmask.onnx.graph import DECODING, MODEL, WEIGHTS
 from playmask.onnx.signature import inputs_of
 from playmask.onnx.writing import LARGEST
 from playmask.tasks.exported import description
@@ -54,11 +55,13 @@ def export(
     model = task if isinstance(task, Transformer) else getattr(task, "network", None)
     if isinstance(model, Transformer):
         entries = cached_entries(model) if cached else _of_model(model)
-        about = {"family": model.architecture.family}
+        about: dict[str, Any] = {"family": model.architecture.family}
     elif isinstance(model, TaskNetwork):
         entries, about = _of_task(task), {"task": task.name}
     else:
         raise ConfigError(f"A task or a Transformer is exported, not a {type(task).__name__}.")
+    if cached if model is task else model.generates:
+        about[DECODING] = facts_of(model if model is task else task.transformer)._asdict()
     options = quantize
     if not (options is None or isinstance(options, Int8)):
         options = kind_of(options)()

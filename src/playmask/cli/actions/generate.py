@@ -12,7 +12,7 @@ from playmask.cli.output import complain, print_json_lines, print_text
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.files.commits import recover
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
-from playmask.generation.generate import TARGETS
+from playmask.generation.facts import TARGETS
 from playmask.tasks.loading import load_task
 from playmask.tasks.similarity.encoder import SentenceEncoder
 from playmask.tasks.task_json import TASK

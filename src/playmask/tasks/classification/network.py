@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from playmask.model.activations import activation
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
 from playmask.model.norms import Norm, normalize
-from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.model.vector_transform import VectorTransform
 from playmask.tasks.classification.pooling import pooling_of

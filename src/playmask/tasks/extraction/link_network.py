@@ -4,8 +4,8 @@ from typing import Any
 
 from playmask.labelling.losses import SparseMultilabelCrossentropy
 from playmask.labelling.pointers import POINTERS, best_spans
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.tasks.extraction.candidate_counts import POINTED
 from playmask.tasks.extraction.settings import EventSettings, RelationSettings

@@ -3,8 +3,8 @@
 from typing import Any
 
 from playmask.labelling.pointers import POINTERS, best_spans
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.tasks.extraction.candidate_counts import CANDIDATES
 from playmask.tasks.extraction.settings import SpanSettings

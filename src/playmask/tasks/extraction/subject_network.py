@@ -8,9 +8,9 @@ from keras import ops
 from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.divergences import Divergence, mean_over_valid
 from playmask.model.dense import Dense
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
 from playmask.model.norms import Condition, Norm, Normalize
-from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.onnx.signature import Inputs, by_place
 from playmask.tasks.extraction.candidate_counts import LIKELY, OBJECTS, SUBJECTS

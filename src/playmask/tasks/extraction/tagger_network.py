@@ -5,8 +5,8 @@ from typing import Any
 from playmask.labelling.decoding import Array
 from playmask.labelling.taggers import TAGGERS
 from playmask.model.dense import Dense
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.tasks.extraction.settings import EventSettings, TaggerSettings, tagger_options
 from playmask.tasks.network import TaskNetwork

@@ -3,28 +3,30 @@
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import starmap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from playmask.data.passages import PassageQuestion
 from playmask.errors import DataError
 from playmask.generation import Beams, Copy, generate
-from playmask.model.transformer import Transformer
 from playmask.runtime.padding import Batch, Row
 from playmask.tasks.encoded import Encoded
-from playmask.tasks.objective import Objective
 from playmask.tasks.reading.base import Odds, Reader, check_answers
 from playmask.tasks.reading.settings import CopyingSettings
+from playmask.tasks.selection import Network
 from playmask.tasks.task import Fields
 from playmask.tasks.windows import Window
 from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.seq2seq import Seq2Seq
-from playmask.tasks.writing.source_target import SourceTarget, writing_network
-from playmask.tasks.writing.token_network import token_objective
+from playmask.tasks.writing.source_target import SourceTarget
 from playmask.tasks.writing.writer import plain_options
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.objective import Objective
+    from playmask.tasks.writing.token_network import TokenNetwork
 
 LANES = 4  # texts that are followed at a time
 SURE = 1 - 1e-9
@@ -52,16 +54,14 @@ class CopyingReader(Reader[CopyingSettings]):
 
     settings_class = CopyingSettings
 
-    def __init__(
-        self, network: keras.Model, tokenizer: Tokenizer, settings: CopyingSettings
-    ) -> None:
+    def __init__(self, network: Network, tokenizer: Tokenizer, settings: CopyingSettings) -> None:
         super().__init__(network, tokenizer, settings)
         check_answers(self, settings.max_answer)
 
     @classmethod
     def open(
         cls, path: Any, settings: CopyingSettings | None = None, **options: Any
-    ) -> Transformer:
+    ) -> "Transformer":
         """Load an encoder-decoder, or any other model with the UniLM mask."""
         return Seq2Seq.open(path, **options)
 
@@ -72,16 +72,18 @@ class CopyingReader(Reader[CopyingSettings]):
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: CopyingSettings
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: CopyingSettings
+    ) -> "TokenNetwork":
         """The Transformer's logits, where it can write on from a source."""
+        from playmask.tasks.writing.token_network import writing_network
+
         return writing_network(transformer)
 
     @cached_property
     def form(self) -> SourceTarget:
         """How windows and answers become rows."""
         return SourceTarget(
-            self.transformer, self.tokenizer, self.reads, self.settings.max_answer + 1
+            self.network.text_model, self.tokenizer, self.reads, self.settings.max_answer + 1
         )
 
     @property
@@ -90,8 +92,10 @@ class CopyingReader(Reader[CopyingSettings]):
         return self.settings.max_length - self.settings.max_answer - 1
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """Nats a token, and the accuracy of tokens."""
+        from playmask.tasks.writing.token_network import token_objective
+
         return token_objective()
 
     def encode_examples(self, examples: Sequence[PassageQuestion]) -> Encoded:
@@ -142,11 +146,11 @@ class CopyingReader(Reader[CopyingSettings]):
         copied = Copy(also=(end,), fragment=True, sources=passages)
         options = {"end": end, "constrain": copied}
         written = generate(
-            self.transformer,
+            self.network.text_model,
             [window.encoding.ids for window in windows],
             max_tokens=self.form.max_target,
             search=Beams(LANES),
-            **plain_options(self.transformer, self.tokenizer, options),
+            **plain_options(self.network.text_model, self.tokenizer, options),
         )
         return [
             self._odds(window, tokens, scores)

@@ -8,8 +8,8 @@ from keras import ops
 from playmask.errors import ConfigError
 from playmask.labelling.candidates import HIDDEN
 from playmask.labelling.spans import band_of_ends, band_of_tokens
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
 from playmask.model.transformer import Transformer
 from playmask.onnx.signature import Inputs, by_token
 from playmask.tasks.network import TaskNetwork

@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from playmask.model.activations import activation
+from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
-from playmask.model.rng import Dropout
 from playmask.tasks.similarity.vector_steps import (
     Projection,
     UnitLength,

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -13,19 +12,21 @@ from playmask.data.examples import Example, Examples, ordered
 from playmask.data.gathering import BadExample, filled, suffix_of
 from playmask.data.readers import read_examples, read_single
 from playmask.errors import ConfigError, DataError, InputError, nearest
-from playmask.generation.generate import check
-from playmask.model.transformer import Transformer
+from playmask.generation.generator import facts_of
 from playmask.runtime.padding import Batch, Row
 from playmask.tasks.encoded import Encoded
 from playmask.tasks.question import Question, one_text
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.replacement import Written
-from playmask.tasks.writing.settings import LanguageModelSettings
-from playmask.tasks.writing.token_network import TokenNetwork
+from playmask.tasks.writing.settings import BY_LABEL, LanguageModelSettings
 from playmask.tasks.writing.tokens import TokenTask, following, perplexity
 from playmask.tasks.writing.writer import PromptRows, Writer, picked
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.writing.token_network import TokenNetwork
 
 ROOM = 64  # new tokens at most, where nobody says how many
 
@@ -58,31 +59,12 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: LanguageModelSettings
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: LanguageModelSettings
+    ) -> "TokenNetwork":
         """The Transformer's logits, where it is a language model of this condition."""
-        condition, labels = settings.condition, settings.labels
-        if (condition in BY_LABEL) != bool(labels):
-            raise ConfigError(
-                f"condition={condition!r} and labels={list(labels)} do not go together: "
-                f"{', '.join(map(repr, BY_LABEL))} take distinct labels, others none."
-            )
-        check(transformer)
-        a = transformer.architecture
-        if a.decoder is not None or a.order != "lm":
-            raise ConfigError(
-                f"A language model has no decoder and the order 'lm', not {a.order!r}; load with "
-                "mask='lm'."
-            )
-        size = None if a.condition is None else a.condition.size
-        needed = len(labels) if condition == "label" else size
-        if size != needed or (size is not None) != (condition in BY_NORM):
-            raise ConfigError(
-                f"The model's norms depend on a condition of the size {size}, which "
-                f"condition={condition!r} with {len(labels)} labels does "
-                f"not go with; load with condition_size={needed or '…'}."
-            )
-        return TokenNetwork(transformer)
+        from playmask.tasks.writing.token_network import language_network
+
+        return language_network(transformer, settings.condition, settings.labels)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -99,7 +81,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
     @cached_property
     def writer(self) -> Writer:
         """What goes on from texts."""
-        return Writer(self.transformer, self.tokenizer, self)
+        return Writer(self.network.text_model, self.tokenizer, self)
 
     @classmethod
     def parse(
@@ -159,7 +141,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
         if self.settings.condition is None:
             return [None] * count
         if self.settings.condition == "vector":
-            size = self.transformer.architecture.condition.size  # type: ignore[union-attr]
+            size = facts_of(self.network.text_model).condition or 0
             vectors = np.asarray(() if condition is None else condition, "float32")
             if vectors.shape not in ((size,), (count, size)):
                 raise DataError(f"{what} has a vector of {vectors.shape}; ({size},) is due.")
@@ -346,5 +328,3 @@ CONDITIONS: dict[str | None, Conditioning] = {
 }
 """None; the label as a one-hot vector for conditional norms; the label's own text put first; a
 token of the vocabulary that no text has, put first; a given vector for conditional norms."""
-
-BY_LABEL, BY_NORM = ("label", "code", "unused"), ("label", "vector")

@@ -3,28 +3,30 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
 import numpy as np
 
-from playmask.checkpoints.load import architecture, load
 from playmask.data.examples import Example, Examples
 from playmask.data.gathering import BadExample, filled
 from playmask.data.inputs import read_sources
 from playmask.data.readers import read_pairs
 from playmask.errors import ConfigError
-from playmask.model.transformer import Transformer
+from playmask.generation.generator import facts_of
 from playmask.runtime.padding import Batch, Row
 from playmask.tasks.encoded import Encoded
 from playmask.tasks.question import Question, one_text
 from playmask.tasks.task import Columns, Fields
 from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.settings import Seq2SeqSettings
-from playmask.tasks.writing.source_target import SourceTarget, writing_network
+from playmask.tasks.writing.source_target import SourceTarget
 from playmask.tasks.writing.tokens import TokenTask
 from playmask.tasks.writing.writer import Writer, picked
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
+    from playmask.tasks.writing.token_network import TokenNetwork
 
 
 class Seq2Seq(TokenTask[Seq2SeqSettings]):
@@ -50,8 +52,10 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
     @classmethod
     def open(
         cls, path: str | Path, settings: Seq2SeqSettings | None = None, **options: Any
-    ) -> Transformer:
+    ) -> "Transformer":
         """Load an encoder-decoder, or any other model with the UniLM mask."""
+        from playmask.checkpoints.load import architecture, load
+
         family, config = options.get("family"), options.get("config")
         decodes = architecture(path, family=family, config=config).decoder is not None
         needed = cls.model_options(settings or cls.settings_class())
@@ -64,9 +68,11 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
 
     @classmethod
     def build_network(
-        cls, transformer: Transformer, tokenizer: Tokenizer, settings: Seq2SeqSettings
-    ) -> keras.Model:
+        cls, transformer: "Transformer", tokenizer: Tokenizer, settings: Seq2SeqSettings
+    ) -> "TokenNetwork":
         """The Transformer's logits, where it can write on from a source."""
+        from playmask.tasks.writing.token_network import writing_network
+
         if tokenizer.sep is None:
             raise ConfigError("The tokenizer has no token that ends a text ([SEP], </s> …).")
         return writing_network(transformer)
@@ -75,7 +81,7 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
         """A source and its target share the positions of one stack, but not of two."""
         source, target = self.settings.max_source, self.settings.max_target
         longest = max(source, target) if self.form.decodes else source + target
-        positions = self.transformer.architecture.limit
+        positions = facts_of(self.network.text_model).limit
         if positions is not None and longest > positions:
             raise ConfigError(
                 f"max_source is {source} and max_target {target}, but the model has {positions} "
@@ -86,12 +92,12 @@ class Seq2Seq(TokenTask[Seq2SeqSettings]):
     def form(self) -> SourceTarget:
         """How sources and targets become rows."""
         sizes = (self.settings.max_source, self.settings.max_target)
-        return SourceTarget(self.transformer, self.tokenizer, *sizes)
+        return SourceTarget(self.network.text_model, self.tokenizer, *sizes)
 
     @cached_property
     def writer(self) -> Writer:
         """What writes the targets of texts."""
-        return Writer(self.transformer, self.tokenizer, self.form)
+        return Writer(self.network.text_model, self.tokenizer, self.form)
 
     @classmethod
     def parse(

@@ -5,6 +5,9 @@ from typing import ClassVar, Literal
 from playmask.model.recipes import option, recipe
 from playmask.tasks.settings import CUT, LABELS, TaskSettings
 
+BY_LABEL, BY_NORM = ("label", "code", "unused"), ("label", "vector")
+"""The conditions of language models that are labels, and those that norms depend on."""
+
 TEXTS = "Texts: .txt with one a line, .tsv, .csv, .jsonl."
 
 

@@ -1,41 +1,25 @@
 """Rows of sources and targets, for one stack with the UniLM mask or for two."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from playmask.errors import ConfigError, InputError
-from playmask.generation.generate import TARGETS, check
-from playmask.model.transformer import Transformer
+from playmask.errors import InputError
+from playmask.generation.generator import Generator, facts_of
 from playmask.runtime.padding import Batch, bucket, buckets, pad
 from playmask.tasks.encoded import Encoded
 from playmask.tasks.question import Question
 from playmask.tasks.writing.replacement import Written
-from playmask.tasks.writing.token_network import TokenNetwork
 from playmask.tasks.writing.tokens import chosen
 from playmask.tasks.writing.writer import PromptRows
 from playmask.tokenizers import Tokenizer
 
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
+
 Ids = Sequence[list[int]]
-
-
-def writing_network(transformer: Transformer) -> TokenNetwork:
-    """The logits of a Transformer that can write on from a source.
-
-    Raises: ConfigError for one that cannot
-    """
-    check(transformer)
-    a = transformer.architecture
-    if a.decoder is None and a.order not in TARGETS:
-        raise ConfigError(
-            f"One stack writes targets in the order 'unilm', not {a.order!r}; load with "
-            "mask='unilm'."
-        )
-    if not a.encoder:
-        raise ConfigError("A decoder alone reads no source; load the encoder too.")
-    return TokenNetwork(transformer)
 
 
 class SourceTarget(NamedTuple):
@@ -44,10 +28,10 @@ class SourceTarget(NamedTuple):
     One stack reads [CLS] source [SEP] target [SEP], the target in segment 1 and hidden from the
     source (Dong et al. 2019, UniLM); of two, the encoder reads the source and the decoder writes.
 
-    max_source, max_target: tokens that sources and targets are cut to
+    model: what writes; max_source, max_target: tokens that sources and targets are cut to
     """
 
-    transformer: Transformer
+    model: "Transformer | Generator"
     tokenizer: Tokenizer
     max_source: int
     max_target: int
@@ -56,7 +40,7 @@ class SourceTarget(NamedTuple):
     @property
     def decodes(self) -> bool:
         """Whether a decoder writes."""
-        return self.transformer.architecture.decoder is not None
+        return facts_of(self.model).decodes
 
     def sources(self, texts: Sequence[str]) -> list[list[int]]:
         """The sources' tokens, with those that frame them."""
@@ -101,7 +85,7 @@ class SourceTarget(NamedTuple):
         """The targets behind what a decoder begins with."""
         inputs, targets, weights = batch
         there, tokens = targets >= 0, np.maximum(targets, 0)
-        first = self.transformer.architecture.start_id
+        first = facts_of(self.model).start
         before = ((0, 0), (1, 0))
         inputs["target_tokens"] = np.pad(tokens[:, :-1], before, constant_values=first)
         inputs["target_valid"] = np.pad(there[:, :-1], before, constant_values=True)

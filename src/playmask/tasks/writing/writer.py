@@ -1,13 +1,15 @@
-"""Writing texts with a Transformer, by playmask.generate."""
+"""Writing texts with a model, by playmask.generate."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from playmask.generation import Constraint, Never, Search, generate, stream
-from playmask.generation.generate import ends_of
-from playmask.model.transformer import Transformer
+from playmask.generation.generator import Generator
 from playmask.tasks.texts import texts_of
 from playmask.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from playmask.model.transformer import Transformer
 
 
 class Written(NamedTuple):
@@ -42,11 +44,11 @@ class Prompting(Protocol):
 
 
 def plain_options(
-    transformer: Transformer, tokenizer: Tokenizer, options: dict[str, Any]
+    model: "Transformer | Generator", tokenizer: Tokenizer, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Options of `generate` by which no special token comes but an end: they say nothing."""
     special = {tokenizer.unk, tokenizer.pad, tokenizer.cls, tokenizer.mask}
-    ends = ends_of(transformer, options.get("end", "sep"))
+    ends = Generator.of(model).ends(options.get("end", "sep"))
     barred = tuple(token for token in special if token is not None and token not in ends)
     constrain = options.get("constrain", ())
     several = (constrain,) if isinstance(constrain, Constraint) else tuple(constrain)
@@ -54,12 +56,12 @@ def plain_options(
 
 
 class Writer:
-    """Writes texts with a Transformer."""
+    """Writes texts with a Transformer, or with a graph of it that was exported."""
 
     def __init__(
-        self, transformer: Transformer, tokenizer: Tokenizer, prompting: Prompting
+        self, model: "Transformer | Generator", tokenizer: Tokenizer, prompting: Prompting
     ) -> None:
-        self.transformer, self.tokenizer, self.prompting = transformer, tokenizer, prompting
+        self.model, self.tokenizer, self.prompting = model, tokenizer, prompting
 
     @property
     def continues(self) -> bool:
@@ -67,7 +69,7 @@ class Writer:
         return self.prompting.continues
 
     def _options(self, prompts: PromptRows, options: dict[str, Any]) -> dict[str, Any]:
-        return plain_options(self.transformer, self.tokenizer, {**prompts.options, **options})
+        return plain_options(self.model, self.tokenizer, {**prompts.options, **options})
 
     def write(
         self,
@@ -88,7 +90,7 @@ class Writer:
             return []
         prompts = self.prompting.prompts(several, condition)
         results = generate(
-            self.transformer,
+            self.model,
             prompts.rows,
             max_tokens=self.prompting.room(prompts.rows) if max_tokens is None else max_tokens,
             search=search,
@@ -115,7 +117,7 @@ class Writer:
         prompts = self.prompting.prompts([text], condition)
         (row,) = prompts.rows
         pieces = stream(
-            self.transformer,
+            self.model,
             [row],
             max_tokens=self.prompting.room([row]) if max_tokens is None else max_tokens,
             decode=lambda tokens: self.prompting.decode(row, tokens),
