@@ -1,5 +1,6 @@
 """Batched inference: inputs checked first, lengths bucketed, compiled, thread-safe."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from playmask.errors import NotFiniteError
 from playmask.runtime.access import reading
 from playmask.runtime.engine import Engine
 from playmask.runtime.padding import buckets
-from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches
+from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches, row_sizes
 from playmask.runtime.row_inputs import (
     CONTEXT,
     MEMORY,
@@ -74,6 +75,18 @@ class Predictor:
     def traces(self) -> int:
         """How many shapes were compiled so far."""
         return self.engine.traces
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """The rows and tokens that batches are padded to; the extremes where shapes cost nothing."""
+        sizes = {length: row_sizes(max(1, self.tokens // length)) for length in self.lengths}
+        shapes = [(size, length) for length in self.lengths for size in sizes[length]]
+        return shapes if self.engine.price else [shapes[0], shapes[-1]]
+
+    def keep_shapes(self) -> None:
+        """Plan no shapes but these from now on, so that none is compiled while somebody waits."""
+        if self.engine.price:
+            self.engine.price = math.inf
 
     def __call__(self, rows: Sequence[InputRow]) -> list[Output]:
         """Run all rows, those of about one length together."""
