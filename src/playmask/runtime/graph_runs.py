@@ -46,8 +46,11 @@ def graph_run(path: Path, engine: str | None = None, threads: int = 0) -> Run:
 def by_onnxruntime(path: Path, threads: int) -> Run:
     """A graph in ONNX Runtime, in float32 unless its weights are in 8 bits.
 
-    No thread spins while it waits, since others need the cores too.
+    No thread spins while it waits, since others need the cores too. Its official builds send
+    telemetry and keep an identifier in the home directory; both are off unless the environment
+    says otherwise.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it is read when the library is imported
     try:
         import onnxruntime
     except ModuleNotFoundError:

@@ -78,7 +78,7 @@ class Predictor:
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
-        """The rows and tokens that batches are padded to; the extremes where shapes cost nothing."""
+        """Rows and tokens that batches are padded to; the extremes where shapes cost nothing."""
         sizes = {length: row_sizes(max(1, self.tokens // length)) for length in self.lengths}
         shapes = [(size, length) for length in self.lengths for size in sizes[length]]
         return shapes if self.engine.price else [shapes[0], shapes[-1]]
