@@ -159,7 +159,7 @@ def classification(material: Material) -> list[Case]:
 
 def int8(material: Material) -> list[Case]:
     """Exports in 8 bits beside those in float32, and beside what others make in 8 bits."""
-    count, batches, ranked = (16, (2,), 4) if material.small else (300, (4, 8), 100)
+    count, batches, ranked = (16, (2,), 4) if material.small else (150, (4, 8), 100)
     texts = material.texts(count)
     exact = [(n, material.pieces(n, 126)) for n in batches]  # 128 tokens with [CLS] and [SEP]
     middle, middle_published = material.classifier(middle=True)
