@@ -30,13 +30,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import environments
-from http_load import Client, Counts, Work, closed_loop, in_turn, is_ready, open_loop
+from http_load import Answer, Client, Counts, Work, closed_loop, in_turn, is_ready, open_loop
 from measuring import PASSIVE, PEERS
 
 OWN = [sys.executable, "-c", "from playmask.cli import main; main()", "serve"]
 ONE = ("--max-batch", "1")
-NEAR, NEAR_IN_8_BITS = 2e-5, 2e-2
+NEAR, NEAR_OF_PEERS, NEAR_IN_8_BITS = 2e-5, 1e-4, 2e-2
 """By which a probability may differ: a value that is rounded otherwise is a step of 8 bits away."""
+PRESSED = ("float32", "int8")  # of which more is asked than they can, and which end in between
 FIRST = 20  # requests after which a server is warm for certain
 
 
@@ -93,8 +94,9 @@ def servers(path: Path, texts: list[str], folder: Path, peers: Path) -> dict[str
     task = playmask.load_task(path)
     eight = folder / "int8"
     task.export(eight, quantize=playmask.Int8(calibrate=texts[:64]))
-    whole = asked(task, texts, NEAR)
-    quantized = asked(playmask.load_exported(eight), texts, NEAR_IN_8_BITS)
+    right = answers(task, texts)
+    whole = Work.of(texts, right, NEAR)
+    quantized = Work.of(texts, answers(playmask.load_exported(eight), texts), NEAR_IN_8_BITS)
     found = {
         "float32": Server(own(path), whole),
         "float32, one at a time": Server(own(path, *ONE), whole),
@@ -108,8 +110,8 @@ def servers(path: Path, texts: list[str], folder: Path, peers: Path) -> dict[str
         print(f"transformers takes no part: {reason}", file=sys.stderr, flush=True)
         return found
     program = [python, str(PEERS / "pipeline_server.py"), published, "{port}"]
-    near = asked(task, texts, 1e-4)
-    peer = {f"FastAPI, pipeline, {kind}": Server([*program, kind], near) for kind in KINDS}
+    theirs = Work.of(texts, right, NEAR_OF_PEERS)
+    peer = {f"FastAPI, pipeline, {kind}": Server([*program, kind], theirs) for kind in KINDS}
     return {**found, **peer}
 
 
@@ -117,12 +119,12 @@ KINDS = ("async", "sync")
 """The endpoint of the pipeline: a coroutine, or a function, called in threads."""
 
 
-def asked(task: Any, texts: list[str], near: float) -> Work:
-    """The requests of some texts, and what a task answers to them."""
+def answers(task: Any, texts: list[str]) -> list[Answer]:
+    """What a task answers to some texts, as JSON has it."""
     from playmask.data.examples import Example
 
     both = zip(texts, task.predict(texts), strict=True)
-    return Work.of(texts, [task.answer_json(Example(t), answer) for t, answer in both], near)
+    return [task.answer_json(Example(text), answer) for text, answer in both]
 
 
 @contextmanager
@@ -206,7 +208,8 @@ def measure(all_servers: Mapping[str, Server], options: argparse.Namespace) -> d
                     rows[name][n].append(done)
         pressed = {
             name: overloaded(running[name], rows[name], options.overload)
-            for name in ("float32", "int8")
+            for name in PRESSED
+            if name in running
         }
         return {"start": starts, "closed loop": rows, "overload": pressed}
 
@@ -265,6 +268,7 @@ def main() -> None:
     parser.add_argument("--overload", type=float, default=60)
     parser.add_argument("--cores", default="", help="of the servers, such as 0")
     parser.add_argument("--peers", type=Path, default=environments.ROOT / "runs" / "peers")
+    parser.add_argument("--only", help="names of servers, as the table has them, with semicolons")
     parser.add_argument("--smoke", action="store_true", help="a little of it, with a tiny model")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -277,6 +281,8 @@ def main() -> None:
         lines = options.texts.read_text("utf-8").splitlines() if options.texts else ()
         texts = [line for line in lines if line.strip()][:2000] or made_up(500, 120)
         taking_part = servers(path, texts, folder, options.peers.resolve())
+        if options.only:
+            taking_part = {name: taking_part[name] for name in options.only.split(";")}
         if options.cores:
             theirs = {int(core) for core in options.cores.split(",")}
             os.sched_setaffinity(0, {*range(os.cpu_count() or 1)} - theirs)
