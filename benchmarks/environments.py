@@ -34,8 +34,16 @@ RECIPES: dict[str, Recipe] = {
     ),
     "transformers": Recipe(
         OWN,
-        ((TORCH,), ("transformers==5.23.0", "accelerate>=1.1", "safetensors")),
-        ("transformers", "torch", "tokenizers"),
+        (
+            (TORCH,),
+            ("transformers==5.23.0", "accelerate>=1.1", "safetensors", "fastapi", "uvicorn"),
+        ),
+        ("transformers", "torch", "tokenizers", "fastapi"),
+    ),
+    "optimum": Recipe(
+        OWN,
+        ((TORCH,), ("sentence-transformers", "optimum-onnx[onnxruntime]", "transformers<4.58")),
+        ("optimum-onnx", "onnxruntime", "sentence-transformers", "transformers", "torch"),
     ),
     "bert4torch": Recipe(
         OWN,

@@ -96,6 +96,55 @@ class Material:
         )
         return task, theirs
 
+    def encoder(self) -> tuple[str, str]:
+        """The Chinese encoder that comes along, or a tiny one: as a task, and published."""
+
+        def ours(path: Path) -> None:
+            import playmask
+
+            task = (
+                playmask.SentenceEncoder.new(
+                    self._body({}), tokenizer=self._words(), max_length=128, language_model=0
+                )
+                if self.small
+                else playmask.load_task("zh-small")
+            )
+            task.save(path)
+
+        def theirs(path: Path) -> None:
+            import playmask
+
+            playmask.load_task(task).save(path, dialect="sentence-transformers")
+
+        task = self._made("encoder", ours)
+        return task, self._made("encoder-published", theirs)
+
+    def reranker(self, longest: int) -> str:
+        """The same encoder with a head that scores pairs and has learnt nothing."""
+
+        def make(path: Path) -> None:
+            import keras
+
+            import playmask
+
+            keras.utils.set_random_seed(0)
+            encoder = playmask.load_task(self.encoder()[0])
+            playmask.Reranker.new(
+                encoder.transformer, tokenizer=encoder.tokenizer, max_length=longest
+            ).save(path)
+
+        return self._made("reranker", make)
+
+    def exported(self, task: str, quantize: str | None = None) -> str:
+        """A task as a graph, its weights as they are or in 8 bits."""
+
+        def make(path: Path) -> None:
+            import playmask
+
+            playmask.load_task(task).export(path, quantize=quantize)
+
+        return self._made(f"{Path(task).name}-{quantize or 'float32'}", make)
+
     def tagger(self) -> tuple[str, str]:
         """The same tagger twice, with the tags of eight labels."""
         size = {} if self.small else MIDDLE
@@ -148,6 +197,15 @@ class Material:
             f"texts-{count}-{cut}",
             lambda: [text[:cut] for text in itertools.islice(_reviews(), count)],
         )
+
+    def pieces(self, count: int, size: int) -> str:
+        """Pieces of reviews of so many Chinese characters, each of which is a token."""
+
+        def made() -> list[str]:
+            letters = (c for review in _reviews() for c in review if "\u4e00" <= c <= "\u9fff")
+            return ["".join(itertools.islice(letters, size)) for _ in range(count)]
+
+        return self._json(f"pieces-{count}-{size}", made)
 
     def pairs(self, count: int, batch: int, first: int | None = None) -> str:
         """Pairs of questions (afqmc) where PLAYMASK_DATA has them, or of reviews; all or the first.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from environments import Missing, python_of
+from environments import ROOT, Missing, python_of
 from machine import rates
 
 PEERS = Path(__file__).parent / "peers"
@@ -72,7 +72,7 @@ class Peer:
         self.process = subprocess.Popen(
             command,
             cwd=PEERS,
-            env=_clean(side.variables),
+            env=_variables(side),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -226,9 +226,7 @@ def _life(case: Case, side: Side, place: Path) -> dict[str, float]:
     if "command" in told:
         command = told["command"]
     start = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=PEERS, env=_clean(side.variables), capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=PEERS, env=_variables(side), capture_output=True, text=True)
     whole = time.perf_counter() - start
     if done.returncode:
         raise RuntimeError((done.stderr.strip() or "it failed").splitlines()[-1])
@@ -236,10 +234,14 @@ def _life(case: Case, side: Side, place: Path) -> dict[str, float]:
     return {**parts, "whole": whole}
 
 
-def _clean(variables: dict[str, str]) -> dict[str, str]:
-    """This process' variables, less those that older programs stumble over, and some more."""
+def _variables(side: Side) -> dict[str, str]:
+    """This process' variables, less those that older programs stumble over, and the side's own.
+
+    playmask is that of these sources, whichever its Python has installed.
+    """
     kept = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "PYTHONPATH")}
-    return {**kept, **variables}
+    sources = {"PYTHONPATH": str(ROOT / "src")} if side.environment == "playmask" else {}
+    return {**kept, **sources, **side.variables}
 
 
 def plain(case: Case) -> dict[str, Any]:

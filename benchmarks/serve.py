@@ -3,11 +3,13 @@
     python benchmarks/serve.py [--seconds 20] [--rounds 3] [--clients 1,16,64] [--overload 60]
     python benchmarks/serve.py --task runs/reviews --texts reviews.txt --cores 0
 
-A classifier of 6 blocks of width 384 with random weights (or a saved task) is served twice, with
-batches and with one text at a time, and asked in turns by so many clients that each wait for their
-answer. Then requests come at three times the rate that was reached, whoever waits; and at last
-SIGTERM comes while 64 are in flight. Every answer is compared with that of `task.predict`. The
-clients share the machine with the servers: --cores puts the servers on some, clients on the others.
+A classifier of 6 blocks of width 384 with random weights (or a saved task) is served as it was
+saved and exported in 8 bits, each with batches and with one text at a time; and by FastAPI around
+a pipeline of transformers (`--peers`, where its environment is made). All are asked in turns by so
+many clients that each wait for their answer. Then requests come at three times the rate that was
+reached, whoever waits; and at last SIGTERM comes while 64 are in flight. Every answer is compared
+with that of `task.predict`. The clients share the machine with the servers: --cores puts the
+servers on some, clients on the others.
 """
 
 import argparse
@@ -22,46 +24,37 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-NEAR = 2e-5  # by which a probability may differ: batches of other shapes round otherwise
-Answer = dict[str, Any]
+import environments
+from http_load import Answer, Client, Counts, Work, closed_loop, in_turn, is_ready, open_loop
+from measuring import PASSIVE, PEERS
+
+OWN = [sys.executable, "-c", "from playmask.cli import main; main()", "serve"]
+ONE = ("--max-batch", "1")
+NEAR, NEAR_OF_PEERS, NEAR_IN_8_BITS = 2e-5, 1e-4, 2e-2
+"""By which a probability may differ: a value that is rounded otherwise is a step of 8 bits away."""
+PRESSED = ("float32", "int8")  # of which more is asked than they can, and which end in between
+FIRST = 20  # requests after which a server is warm for certain
 
 
-@dataclass
-class Work:
-    """What is asked: requests as bytes, and the right answer of each."""
+class Server(NamedTuple):
+    """What is started, with {port} for the port, and what it is asked."""
 
-    requests: list[bytes]
-    right: list[Answer]
+    command: list[str]
+    work: Work
 
 
-@dataclass
-class Counts:
-    """What came of requests."""
+class Started(NamedTuple):
+    """A server's process, its port, what it is asked, and the seconds until it was ready."""
 
-    seconds: list[float] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
-    wrong: int = 0
-    lost: int = 0
-
-    def summary(self, elapsed: float) -> dict[str, Any]:
-        """Rates and delays."""
-        delays = sorted(self.seconds) or [0.0]
-        p50, p99 = (1000 * delays[min(len(delays) - 1, int(q * len(delays)))] for q in (0.5, 0.99))
-        return {
-            "answers a second": round(self.statuses[200] / elapsed, 2),
-            "p50 ms": round(p50, 1),
-            "p99 ms": round(p99, 1),
-            "statuses": dict(self.statuses),
-            "wrong": self.wrong,
-            "lost": self.lost,
-        }
+    process: subprocess.Popen[bytes]
+    port: int
+    work: Work
+    seconds: float
 
 
 def small_task(folder: Path, *, smoke: bool) -> Path:
@@ -76,8 +69,8 @@ def small_task(folder: Path, *, smoke: bool) -> Path:
         vocabulary=len(tokenizer), pad=tokenizer.pad, **dict(zip(names, sizes, strict=True))
     )
     task = playmask.TextClassifier.new(
-        playmask.build(architecture), ["bad", "good"], tokenizer=tokenizer,
-        max_length=32 if smoke else 128,
+        playmask.build(architecture, heads="pool"), ["bad", "good"], tokenizer=tokenizer,
+        max_length=32 if smoke else 128, pooling="pooled",
     )  # fmt: skip
     return task.save(folder / "task")
 
@@ -89,146 +82,96 @@ def made_up(count: int, longest: int) -> list[str]:
     return ["".join(chr(0x4E00 + draw.randrange(3000)) for _ in range(size)) for size in sizes]
 
 
-def work_of(path: Path, texts: list[str]) -> Work:
-    """The requests of some texts, and what the task answers to them."""
+def own(path: Path, *options: str) -> list[str]:
+    """The command that serves a task."""
+    return [*OWN, str(path), "--port", "{port}", "--timeout", "120", *options]
+
+
+def servers(path: Path, texts: list[str], folder: Path, peers: Path) -> dict[str, Server]:
+    """Those that take part, by name; of a peer that is missing, why is printed."""
     import playmask
-    from playmask.data.examples import Example
 
     task = playmask.load_task(path)
-    answers = task.predict(texts)
-    both = zip(texts, answers, strict=True)
-    right = [task.answer_json(Example(text), answer) for text, answer in both]
-    bodies = [json.dumps({"texts": [text]}).encode() for text in texts]
-    head = "POST /predict HTTP/1.1\r\nHost: server\r\nContent-Type: application/json\r\n"
-    return Work([f"{head}Content-Length: {len(b)}\r\n\r\n".encode() + b for b in bodies], right)
+    eight = folder / "int8"
+    task.export(eight, quantize=playmask.Int8(calibrate=texts[:64]))
+    right = answers(task, texts)
+    whole = Work.of(texts, right, NEAR)
+    quantized = Work.of(texts, answers(playmask.load_exported(eight), texts), NEAR_IN_8_BITS)
+    found = {
+        "float32": Server(own(path), whole),
+        "float32, one at a time": Server(own(path, *ONE), whole),
+        "int8": Server(own(eight), quantized),
+        "int8, one at a time": Server(own(eight, *ONE), quantized),
+    }
+    try:
+        python = str(environments.python_of("transformers", peers))
+        published = str(task.save(folder / "published", dialect="huggingface"))
+    except (environments.Missing, playmask.PlaymaskError) as reason:
+        print(f"transformers takes no part: {reason}", file=sys.stderr, flush=True)
+        return found
+    program = [python, str(PEERS / "pipeline_server.py"), published, "{port}"]
+    theirs = Work.of(texts, right, NEAR_OF_PEERS)
+    peer = {f"FastAPI, pipeline, {kind}": Server([*program, kind], theirs) for kind in KINDS}
+    return {**found, **peer}
+
+
+KINDS = ("async", "sync")
+"""The endpoint of the pipeline: a coroutine, or a function, called in threads."""
+
+
+def answers(task: Any, texts: list[str]) -> list[Answer]:
+    """What a task answers to some texts, as JSON has it."""
+    from playmask.data.examples import Example
+
+    both = zip(texts, task.predict(texts), strict=True)
+    return [task.answer_json(Example(text), answer) for text, answer in both]
 
 
 @contextmanager
-def served(path: Path, cores: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A server's process, ready, and its port."""
-    with socket.socket() as own:
-        own.bind(("127.0.0.1", 0))
-        port = own.getsockname()[1]
-    program = [sys.executable, "-c", "from playmask.cli import main; main()"]
-    command = [*program, "serve", str(path), "--port", str(port), *options]
+def started(server: Server, cores: str) -> Iterator[Started]:
+    """A server's process, ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [part.format(port=port) if part == "{port}" else part for part in server.command]
     if cores:
         command = ["taskset", "-c", cores, *command]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, **PASSIVE}, stderr=subprocess.DEVNULL)
     try:
         while asyncio.run(is_ready(port)) != 200:
             if process.poll() is not None:
-                sys.exit("The server has ended.")
-            time.sleep(0.1)
-        yield process, port
+                sys.exit(f"The server has ended: {' '.join(command)}")
+            time.sleep(0.02)
+        yield Started(process, port, server.work, time.perf_counter() - began)
     finally:
         process.kill()
         process.wait()
 
 
-async def is_ready(port: int) -> int:
-    """The status of /ready, 0 where nobody listens."""
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return 0
-    try:
-        status, _ = await exchange(reader, writer, b"GET /ready HTTP/1.1\r\nHost: server\r\n\r\n")
-        return status
-    finally:
-        writer.close()
+def start(server: Started) -> dict[str, float]:
+    """How long it took to be ready, and whether its first answers are as quick as later ones."""
+    first, *later = (asyncio.run(in_turn(server.port, server.work, FIRST)) for _ in range(3))
+    again = [statistics.median(each) for each in zip(*later, strict=True)]
+    return {
+        "ready s": round(server.seconds, 2),
+        "first ms": round(1000 * statistics.median(first), 1),
+        "later ms": round(1000 * statistics.median(again), 1),
+        "slowest first / later": round(max(a / b for a, b in zip(first, again, strict=True)), 2),
+    }
 
 
-async def exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
-) -> tuple[int, bytes]:
-    """Send a request, and read its status and body."""
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.lower().split(b"\r\n")
-    length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
-    return int(head.split(b" ", 2)[1]), await reader.readexactly(length)
-
-
-def is_right(body: bytes, right: Answer) -> bool:
-    """Whether an answer is the task's: the same label, and about the same probabilities."""
-    (own,) = json.loads(body)["answers"]
-    return own["label"] == right["label"] and all(
-        abs(own["probabilities"][name] - value) < NEAR
-        for name, value in right["probabilities"].items()
-    )
-
-
-class Client:
-    """A connection that is kept, and made anew where the server has closed it."""
-
-    def __init__(self, port: int, work: Work, counts: Counts) -> None:
-        self.port, self.work, self.counts = port, work, counts
-        self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def ask(self, number: int) -> None:
-        """Send a request, and note what comes of it."""
-        number %= len(self.work.requests)
-        began = time.perf_counter()
-        try:
-            if self.streams is None:
-                self.streams = await asyncio.open_connection("127.0.0.1", self.port)
-            status, body = await exchange(*self.streams, self.work.requests[number])
-        except (OSError, asyncio.IncompleteReadError):
-            self.counts.lost += 1
-            self.streams = None
-            return
-        self.counts.statuses[status] += 1
-        if status == 200:
-            self.counts.seconds.append(time.perf_counter() - began)
-            self.counts.wrong += not is_right(body, self.work.right[number])
-
-
-async def closed_loop(port: int, work: Work, clients: int, seconds: float) -> dict[str, Any]:
-    """So many clients, each of which asks again when it has its answer."""
-    counts, began = Counts(), time.perf_counter()
-
-    async def run(first: int) -> None:
-        client, number = Client(port, work, counts), first
-        while time.perf_counter() < began + seconds:
-            await client.ask(number)
-            number += clients
-
-    await asyncio.gather(*map(run, range(clients)))
-    return counts.summary(time.perf_counter() - began)
-
-
-async def open_loop(port: int, work: Work, rate: float, seconds: float) -> dict[str, Any]:
-    """Requests at a rate, whether or not those before are answered."""
-    counts, began, free = Counts(), time.perf_counter(), list[Client]()
-    running: set[asyncio.Task[None]] = set()
-
-    async def one(number: int) -> None:
-        client = free.pop() if free else Client(port, work, counts)
-        await client.ask(number)
-        free.append(client)
-
-    number = 0
-    while (now := time.perf_counter() - began) < seconds:
-        while number < rate * now:
-            task = asyncio.ensure_future(one(number))
-            running.add(task)
-            task.add_done_callback(running.discard)
-            number += 1
-        await asyncio.sleep(0.005)
-    await asyncio.gather(*running)
-    return {"sent": number, **counts.summary(time.perf_counter() - began)}
-
-
-async def ended(process: subprocess.Popen[bytes], port: int, work: Work) -> dict[str, Any]:
+async def ended(server: Started) -> dict[str, Any]:
     """SIGTERM while 64 requests are in flight."""
     counts = Counts()
-    asks = [asyncio.ensure_future(Client(port, work, counts).ask(number)) for number in range(64)]
+    clients = [Client(server.port, server.work, counts) for _ in range(64)]
+    asks = [asyncio.ensure_future(each.ask(number)) for number, each in enumerate(clients)]
     while not counts.statuses:
         await asyncio.sleep(0.001)
     answered = sum(counts.statuses.values())
-    process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGTERM)
     await asyncio.gather(*asks)
-    code = await asyncio.to_thread(process.wait, 60)
+    code = await asyncio.to_thread(server.process.wait, 60)
     return {"before SIGTERM": answered, **counts.summary(1.0), "exit": code}
 
 
@@ -238,53 +181,79 @@ def memory(process: subprocess.Popen[bytes]) -> float:
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS:"))
 
 
-def measure(path: Path, work: Work, options: argparse.Namespace) -> dict[str, Any]:
+def processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    """What a process has computed so far: others may have had its core meanwhile."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(all_servers: Mapping[str, Server], options: argparse.Namespace) -> dict[str, Any]:
     """All of it."""
     clients = [int(each) for each in options.clients.split(",")]
-    modes: dict[str, tuple[str, ...]] = {"batches": (), "one at a time": ("--max-batch", "1")}
-    rows: dict[str, dict[int, list[dict[str, Any]]]] = {
-        mode: {n: [] for n in clients} for mode in modes
-    }
-    with (
-        served(path, options.cores, "--timeout", "120") as (process, port),
-        served(path, options.cores, "--timeout", "120", *modes["one at a time"]) as (_, other),
-    ):
+    rows: Rows = {name: {n: [] for n in clients} for name in all_servers}
+    with ExitStack() as stack:
+        running, starts = {}, {}
+        for name, server in all_servers.items():
+            running[name] = stack.enter_context(started(server, options.cores))
+            starts[name] = start(running[name])
+            print(name, starts[name], file=sys.stderr, flush=True)
         for _ in range(options.rounds):
             for n in clients:
-                for mode, own in zip(modes, (port, other), strict=True):
-                    done = asyncio.run(closed_loop(own, work, n, options.seconds))
-                    print(mode, n, done, file=sys.stderr, flush=True)
-                    rows[mode][n].append(done)
-        best = max(
-            statistics.median(each["answers a second"] for each in runs)
-            for runs in rows["batches"].values()
-        )
-        before = memory(process)
-        overload = asyncio.run(open_loop(port, work, 3 * best, options.overload))
-        half = memory(process)
-        again = asyncio.run(open_loop(port, work, 3 * best, options.overload))
-        held = {"before": before, "after": half, "after as much again": memory(process)}
-        return {
-            "closed loop": rows,
-            "capacity": best,
-            "overload, 3 ×": [overload, again],
-            "memory, MB": held,
-            "SIGTERM": asyncio.run(ended(process, port, work)),
+                for name, own in running.items():
+                    before = processor_seconds(own.process)
+                    done = asyncio.run(closed_loop(own.port, own.work, n, options.seconds))
+                    spent = processor_seconds(own.process) - before
+                    done["answers a processor second"] = done["statuses"].get(200, 0) / spent
+                    print(name, n, done, file=sys.stderr, flush=True)
+                    rows[name][n].append(done)
+        pressed = {
+            name: overloaded(running[name], rows[name], options.overload)
+            for name in PRESSED
+            if name in running
         }
+        return {"start": starts, "closed loop": rows, "overload": pressed}
 
 
-def table(rows: dict[str, dict[int, list[dict[str, Any]]]]) -> str:
+Rows = dict[str, dict[int, list[dict[str, Any]]]]
+
+
+def overloaded(
+    server: Started, rows: Mapping[int, list[dict[str, Any]]], seconds: float
+) -> dict[str, Any]:
+    """Three times what it can, twice; what it holds then; its end."""
+    rates = [[each["answers a second"] for each in runs] for runs in rows.values()]
+    best = max(map(statistics.median, rates))
+    held = [memory(server.process)]
+    found = []
+    for _ in range(2):
+        found.append(asyncio.run(open_loop(server.port, server.work, 3 * best, seconds)))
+        held.append(memory(server.process))
+    return {
+        "capacity": best,
+        "at 3 ×": found,
+        "memory before, after, after as much again, MB": held,
+        "SIGTERM": asyncio.run(ended(server)),
+    }
+
+
+def table(rows: Rows) -> str:
     """Medians, as Markdown."""
     lines = [
-        "| clients | | answers/s | p50 ms | p99 ms | wrong |",
-        "|---:|---|---:|---:|---:|---:|",
+        "| clients | | answers/s | a processor second | p50 ms | p99 ms | p99 / p50 | wrong |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|",
     ]
     for n in next(iter(rows.values())):
-        for mode, runs in rows.items():
-            names = ("answers a second", "p50 ms", "p99 ms")
-            cells = [f"{statistics.median(each[name] for each in runs[n]):.1f}" for name in names]
-            wrong = sum(each["wrong"] + each["lost"] for each in runs[n])
-            lines.append(f"| {n} | {mode} | {' | '.join(cells)} | {wrong} |")
+        for name, runs in rows.items():
+            keys = ("answers a second", "answers a processor second", "p50 ms", "p99 ms")
+            rate, own, p50, p99 = (statistics.median(each[key] for each in runs[n]) for key in keys)
+            bad = sum(
+                each["wrong"] + each["lost"] + sum(each["statuses"].values())
+                - each["statuses"].get(200, 0)
+                for each in runs[n]
+            )  # fmt: skip
+            numbers = (rate, own, p50, p99, p99 / max(p50, 1e-9))
+            cells = " | ".join(f"{number:.1f}" for number in numbers)
+            lines.append(f"| {n} | {name} | {cells} | {bad} |")
     return "\n".join(lines)
 
 
@@ -298,23 +267,30 @@ def main() -> None:
     parser.add_argument("--clients", default="1,16,64")
     parser.add_argument("--overload", type=float, default=60)
     parser.add_argument("--cores", default="", help="of the servers, such as 0")
+    parser.add_argument("--peers", type=Path, default=environments.ROOT / "runs" / "peers")
+    parser.add_argument("--only", help="names of servers, as the table has them, with semicolons")
     parser.add_argument("--smoke", action="store_true", help="a little of it, with a tiny model")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    environments.MAKE = not options.smoke
     if options.smoke:
         options.seconds, options.rounds, options.overload = 1.0, 1, 1.0
-    if options.cores:
-        mine = sorted({*range(os.cpu_count() or 1)} - {int(c) for c in options.cores.split(",")})
-        os.sched_setaffinity(0, mine)
-    with tempfile.TemporaryDirectory() as folder:
-        path = options.task or small_task(Path(folder), smoke=options.smoke)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        path = options.task or small_task(folder, smoke=options.smoke)
         lines = options.texts.read_text("utf-8").splitlines() if options.texts else ()
         texts = [line for line in lines if line.strip()][:2000] or made_up(500, 120)
-        results = measure(path, work_of(path, texts), options)
+        taking_part = servers(path, texts, folder, options.peers.resolve())
+        if options.only:
+            taking_part = {name: taking_part[name] for name in options.only.split(";")}
+        if options.cores:
+            theirs = {int(core) for core in options.cores.split(",")}
+            os.sched_setaffinity(0, {*range(os.cpu_count() or 1)} - theirs)
+        results = measure(taking_part, options)
     print(table(results["closed loop"]))
-    for name, value in results.items():
-        if name != "closed loop":
-            print(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+    for part in ("start", "overload"):
+        for name, value in results[part].items():
+            print(f"{part}, {name}: {json.dumps(value, ensure_ascii=False)}")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False))
 

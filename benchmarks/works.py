@@ -157,6 +157,63 @@ def classification(material: Material) -> list[Case]:
     ]
 
 
+def int8(material: Material) -> list[Case]:
+    """Exports in 8 bits beside those in float32, and beside what others make in 8 bits."""
+    count, batches, ranked = (16, (2,), 4) if material.small else (150, (4, 8), 100)
+    texts = material.texts(count)
+    exact = [(n, material.pieces(n, 126)) for n in batches]  # 128 tokens with [CLS] and [SEP]
+    middle, middle_published = material.classifier(middle=True)
+    base, base_published = material.classifier()
+    encoder, encoder_published = material.encoder()
+
+    def ours(task: str) -> dict[str, Side]:
+        """A task that was exported in 8 bits, and in float32."""
+        return {
+            "playmask, int8": alone("playmask", task=material.exported(task, "int8")),
+            "playmask, float32": alone("playmask", task=material.exported(task)),
+        }
+
+    def pipeline(batch: int) -> Side:
+        return alone("transformers", path=middle_published, batch=batch, by_hand=False)
+
+    def case(name: str, work: str, rows: str, amount: int, unit: str, sides: Any) -> Case:
+        told = {"texts": rows, "length": 128, "clock": "processor"}
+        return Case(name, work, told, sides, amount=amount, unit=unit)
+
+    reviews = {
+        **ours(middle),
+        **{f"transformers, pipeline, batch {n}": pipeline(n) for n in (1, 8)},
+        "optimum, int8, sorted, batch 32": alone("optimum", path=middle_published, batch=32),
+    }
+    vectors = {
+        **ours(encoder),
+        **{
+            f"sentence-transformers, int8, batch {n}": alone(
+                "optimum", path=encoder_published, batch=n
+            )
+            for n in (8, 32)
+        },
+    }
+    return [
+        case(f"{count:,} reviews, 6 blocks of width 384, classified", "classification", texts,
+             count, "texts", reviews),
+        case(f"{count:,} reviews, 6 blocks of width 384, as vectors", "encoding", texts,
+             count, "texts", vectors),
+        *(
+            case(f"BERT-base, {n} × 128 tokens", "classification", rows, n, "texts",
+                 {**ours(base), "optimum, int8": alone("optimum", path=base_published, batch=n)})
+            for n, rows in exact
+        ),
+        case(f"{ranked} passages of 128 tokens, 6 blocks of width 384, reranked", "reranking",
+             material.pieces(1 + ranked, 128), ranked, "passages", ours(material.reranker(256))),
+    ]  # fmt: skip
+
+
+def alone(environment: str, **told: Any) -> Side:
+    """A side on one core."""
+    return Side(environment, {**PASSIVE, "OMP_NUM_THREADS": "1"}, told, cores=1)
+
+
 def latency(material: Material) -> list[Case]:
     """Single reviews through a BERT-base, from one thread and from sixteen."""
     ours, theirs = material.classifier()
@@ -393,6 +450,14 @@ WORKS: dict[str, Work] = {
         "Reviews of natural lengths, cut to 128 tokens, from text to probabilities. The bound is "
         "of the real tokens, without padding. transformers reads the first fifth of them.",
         classification,
+    ),
+    "int8": Work(
+        "In 8 bits",
+        "On one core; seconds are processor time. Reviews of natural lengths, cut to 128 tokens, "
+        "from text to probabilities or vectors; a query of 12 tokens with passages of 128. "
+        "optimum and sentence-transformers quantize dynamically, as their guides for AVX512-VNNI "
+        "say.",
+        int8,
     ),
     "latency": Work(
         "One text",

@@ -14,6 +14,7 @@ from laboratory import CONTEXT, FOLLOWING
 from playmask.errors import InputError
 from playmask.model.inputs import INPUTS
 from playmask.model.transformer import weights_by_name
+from playmask.runtime import engine
 from playmask.runtime.predictor import Predictor
 from playmask.runtime.row_inputs import ROW_INPUTS
 
@@ -272,3 +273,18 @@ def test_rows_of_any_inputs_are_answered_as_by_themselves(case):
 def test_other_inputs_are_refused_by_row(changes, rows, message):
     with pytest.raises(InputError, match=message):
         Predictor(tiny(**changes), maximum=20)(rows)
+
+
+@pytest.mark.parametrize(("cores", "tokens"), [(1, 512), (2, 1024), (64, 2048)])
+def test_an_engine_says_how_many_tokens_it_runs_best(monkeypatch, cores, tokens):
+    monkeypatch.setattr(engine, "usable_cores", lambda: cores)
+    shapes = []
+
+    def run(inputs):
+        shapes.append(inputs["tokens"].shape)
+        return {"tokens": inputs["tokens"]}
+
+    rows = [{"tokens": [1] * 128}] * 32
+    Predictor(engine.Engine(run))(rows)
+    assert {*shapes} == {(tokens // 128, 128)}
+    assert Predictor(engine.Engine(run), tokens=256).tokens == 256

@@ -104,6 +104,28 @@ def classify(case):
     return run
 
 
+def encode(case):
+    """The vectors of many texts."""
+    made, texts = task(case["task"]), read_json(case["texts"])
+
+    def run():
+        return {"outputs": made.encode(texts)[:64].astype("float64").tolist()}
+
+    return run
+
+
+def rerank(case):
+    """Order passages by how relevant they are to the beginning of another one."""
+    made, (query, *passages) = task(case["task"]), read_json(case["texts"])
+    query = query[:12]
+
+    def run():
+        found = {each.number: each.score for each in made.rerank(query, passages)}
+        return {"outputs": [found[i] for i in range(len(passages))]}
+
+    return run
+
+
 def latency(case):
     """Label single texts."""
     made, texts = task(case["task"]), read_json(case["texts"])
@@ -252,6 +274,8 @@ if __name__ == "__main__":
             "fine-tuning": fine_tune,
             "steps": steps,
             "classification": classify,
+            "encoding": encode,
+            "reranking": rerank,
             "latency": latency,
             "tagging": tag,
             "relations": relate,

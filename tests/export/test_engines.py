@@ -1,6 +1,8 @@
 """Which engine runs an exported graph, and that each gives what the network does."""
 
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import keras
@@ -55,6 +57,24 @@ def test_the_environment_names_the_engine_where_nobody_does(exported, monkeypatc
         playmask.load_task(folder)
     light = playmask.tasks.load_exported(folder, engine="onnxruntime")
     same(light.predict([TEXT]), exported[0].predict([TEXT]))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no process is bound to cores")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="there is no other core")
+def test_a_process_that_is_bound_to_a_core_computes_there_alone(exported):
+    """As one of several workers is; ONNX Runtime by itself binds its threads to all cores."""
+    core = {min(os.sched_getaffinity(0))}
+
+    def opened():
+        os.sched_setaffinity(0, core)  # of this thread, and of those that it starts
+        return graph_run(exported[1].directory / MODEL, "onnxruntime")
+
+    threads = {*os.listdir("/proc/self/task")}
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(opened).result()
+        started = {*os.listdir("/proc/self/task")} - threads
+        assert started and all(os.sched_getaffinity(int(each)) == core for each in started)
+    assert run is not None
 
 
 @pytest.mark.parametrize("engine", GRAPH_ENGINES)

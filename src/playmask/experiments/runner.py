@@ -1,7 +1,6 @@
 """Running an experiment: one file a trial, kept; a trial that is there already is not run again."""
 
 import json
-import os
 import platform
 import re
 import time
@@ -26,6 +25,7 @@ from playmask.experiments.plan import (
     digest,
 )
 from playmask.files import make_directory, write_json
+from playmask.runtime.threads import usable_cores
 
 Result = dict[str, Any]
 
@@ -190,7 +190,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "device": DEVICES[backend](import_module(backend)) if backend in DEVICES else "unknown",
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "cores": usable_cores(),
     }
 
 

@@ -7,10 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.runtime.access import Weights
+from playmask.runtime.planning import BATCH_TOKENS
 from playmask.runtime.row_inputs import Bounds
+from playmask.runtime.threads import usable_cores
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
+CORE_TOKENS = 512  # of a batch, a core: with more, activations leave its cache
 Run = Callable[[dict[str, Array]], Arrays]
 """Inputs of a batch, (B, …) by name, to its outputs, (B, …) by name."""
 
@@ -21,6 +24,7 @@ class Engine:
     It compiles nothing, so each batch is padded to its longest row; one batch runs at a time, with
     all cores of whatever runs it.
 
+    tokens: of a batch that it runs best, padding included
     run: what computes outputs from inputs; limits: what the integers of each input stay below
     """
 
@@ -30,6 +34,7 @@ class Engine:
 
     def __init__(self, run: Run, limits: Mapping[str, int] | None = None) -> None:
         self.run = run
+        self.tokens = min(BATCH_TOKENS, CORE_TOKENS * usable_cores())
         self.bounds = Bounds.of(None, limits or {})
 
     @property

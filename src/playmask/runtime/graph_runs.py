@@ -9,6 +9,7 @@ import numpy as np
 
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.runtime.engine import Array, Run
+from playmask.runtime.threads import usable_cores
 
 VARIABLE = "PLAYMASK_GRAPH_ENGINE"
 """The variable of the environment that names the engine, where nobody does."""
@@ -28,7 +29,8 @@ def graph_run(path: Path, engine: str | None = None, threads: int = 0) -> Run:
     """Open the graph of a file, to be run on the processor, by any number of threads at once.
 
     engine: a name of `GRAPH_ENGINES`; None: the one that PLAYMASK_GRAPH_ENGINE names, or else
-    "onnxruntime"; threads: that compute one batch; 0: as many as there are cores
+    "onnxruntime"; threads: that compute one batch; 0: as many as the process
+    has cores
     Raises: ConfigError for an engine that is unknown or not installed, CheckpointError for a file
             that it refuses
     """
@@ -44,14 +46,17 @@ def graph_run(path: Path, engine: str | None = None, threads: int = 0) -> Run:
 def by_onnxruntime(path: Path, threads: int) -> Run:
     """A graph in ONNX Runtime, in float32 unless its weights are in 8 bits.
 
-    No thread spins while it waits, since others need the cores too.
+    No thread spins while it waits, since others need the cores too. Its official builds send
+    telemetry and keep an identifier in the home directory; both are off unless the environment
+    says otherwise.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it is read when the library is imported
     try:
         import onnxruntime
     except ModuleNotFoundError:
         raise ConfigError("ONNX Runtime runs exported tasks; pip install onnxruntime.") from None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or usable_cores()  # 0: bound to others as well
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         graph = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -10,7 +10,7 @@ from playmask.model.transformer import Transformer
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.engine import Array, Engine
 from playmask.runtime.peer_processes import processes
-from playmask.runtime.planning import price_of
+from playmask.runtime.planning import BATCH_TOKENS, price_of
 from playmask.runtime.row_inputs import Bounds
 
 AT_ONCE = {"jax": 2}.get(keras.backend.backend(), 1)
@@ -31,6 +31,7 @@ class NetworkEngine(Engine):
         architecture = getattr(transformer, "architecture", None)
         whole = isinstance(model, Transformer) and function is None
         self._checked = architecture if whole else None  # what else the inputs must go with
+        self.tokens = BATCH_TOKENS
         self.bounds = Bounds.of(architecture, limits or {})
         self.price = price_of(model.count_params())
         # Several processes must run their collectives in the same order.

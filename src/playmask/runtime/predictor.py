@@ -1,5 +1,6 @@
 """Batched inference: inputs checked first, lengths bucketed, compiled, thread-safe."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from playmask.errors import NotFiniteError
 from playmask.runtime.access import reading
 from playmask.runtime.engine import Engine
 from playmask.runtime.padding import buckets
-from playmask.runtime.planning import BATCH_TOKENS, PlannedBatch, plan_batches
+from playmask.runtime.planning import PlannedBatch, plan_batches, row_sizes
 from playmask.runtime.row_inputs import (
     CONTEXT,
     MEMORY,
@@ -35,9 +36,9 @@ class Predictor:
     (inputs: dict of (B, …)) -> dict of (B, …) (default: the model itself); limits: for each input
     the number its integers must stay below, such as {"tokens": vocabulary}, where it is not that of
     the architecture; maximum: the longest row; tokens: about how many a batch has, padding
-    included; per_token: the outputs that have one value for each token, whose padding is cut off. A
-    row has any of the model's INPUTS but the cache, as one row of a batch. All is padded with 0;
-    "valid" and its like tell the model what is padding.
+    included; None: as many as its engine runs best; per_token: the outputs that have one value for
+    each token, whose padding is cut off. A row has any of the model's INPUTS but the cache, as one
+    row of a batch. All is padded with 0; "valid" and its like tell the model what is padding.
     Shapes: row {name: (T), (T, …), (C) …} -> {name: (…), or (T, …) where per_token}
     Raises: InputError naming the row, before anything runs; NotFiniteError for outputs that are no
             numbers; BusyError where another thread trains the model
@@ -57,7 +58,7 @@ class Predictor:
         *,
         limits: Mapping[str, int] | None = None,
         maximum: int = 512,
-        tokens: int = BATCH_TOKENS,
+        tokens: int | None = None,
         per_token: Collection[str] = (),
         function: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
@@ -65,7 +66,7 @@ class Predictor:
         self.limits = engine.bounds.limits
         self.per_token = frozenset(per_token)
         self.lengths = buckets(maximum)
-        self.tokens = tokens
+        self.tokens = tokens or engine.tokens
         self._lengths = _other_lengths(self.limits) if engine.price else {}
         self._known: set[int] = set()  # lengths that were used before
         self._slots = FifoSemaphore(engine.at_once)
@@ -74,6 +75,18 @@ class Predictor:
     def traces(self) -> int:
         """How many shapes were compiled so far."""
         return self.engine.traces
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """Rows and tokens that batches are padded to; the extremes where shapes cost nothing."""
+        sizes = {length: row_sizes(max(1, self.tokens // length)) for length in self.lengths}
+        shapes = [(size, length) for length in self.lengths for size in sizes[length]]
+        return shapes if self.engine.price else [shapes[0], shapes[-1]]
+
+    def keep_shapes(self) -> None:
+        """Plan no shapes but these from now on, so that none is compiled while somebody waits."""
+        if self.engine.price:
+            self.engine.price = math.inf
 
     def __call__(self, rows: Sequence[InputRow]) -> list[Output]:
         """Run all rows, those of about one length together."""

@@ -1,5 +1,6 @@
-"""Threads: an ordered parallel map, and a FIFO semaphore."""
+"""Threads: an ordered parallel map, a FIFO semaphore, and how many cores there are for them."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on: those it is bound to, else all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ordered_map(run: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:

@@ -1,6 +1,5 @@
 """Saved tasks as the server has them: what each can do, read off its class."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import numpy as np
 
 from playmask.data.examples import Example
 from playmask.errors import ConfigError
-from playmask.runtime.planning import row_sizes
 from playmask.server.served import (
     CHARACTER,
     COMPLETE,
@@ -108,12 +106,11 @@ class ServedTask:
             return
         schema = CHARACTER if self._needs_schema() else None
         predictors = [each.predictor for each in getattr(self.task, "members", (self.task,))]
-        for length in predictors[0].lengths:
-            row = self._row_of(length)
-            for size in row_sizes(max(1, predictors[0].tokens // length)):
-                self.predict([row] * size, schema)
+        rows = {length: self._row_of(length) for _, length in predictors[0].shapes}
+        for size, length in predictors[0].shapes:
+            self.predict([rows[length]] * size, schema)
         for predictor in predictors:
-            predictor.engine.price = math.inf  # no further shape is compiled
+            predictor.keep_shapes()
 
     def _needs_schema(self) -> bool:
         return isinstance(self.task, UniversalExtractor) and not self.task.settings.schema

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playmask.cli.actions import matmul_speed
 from playmask.cli.actions.inspect import human
+from playmask.runtime.threads import usable_cores
 
 PYTHON = (3, 11)
 NEEDED = ("playmask", "keras", "jax", "numpy", "tokenizers", "sentencepiece", "safetensors")
@@ -114,8 +115,7 @@ def _speeds(findings: Findings, hints: Hints) -> None:
 
 
 def _machine(findings: Findings, hints: Hints) -> None:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    findings["cores"] = str(usable)
+    findings["cores"] = str(usable_cores())
     try:
         page = os.sysconf("SC_PAGE_SIZE")
         whole = page * os.sysconf("SC_PHYS_PAGES")
