@@ -41,8 +41,8 @@ def names_of(path: Path, columns: Columns) -> Mapping[str, str]:
     odd = next((field for field, mark, name in pairs if not (field and mark and name)), None)
     if odd is not None:
         raise InputError(
-            f"{path}: columns= is for a .csv; the fields of JSON are named as FIELD=NAME, such as "
-            f"text=content, not {odd!r}."
+            f"{path}: columns= in order is for tables; the fields of JSON are named as FIELD=NAME, "
+            f"such as text=content, not {odd!r}."
         )
     return {field.strip(): name.strip() for field, _, name in pairs}
 

@@ -14,7 +14,7 @@ from playmask.data.examples import Examples
 from playmask.data.formats.brat import read_brat
 from playmask.data.formats.joining import Join
 from playmask.data.formats.mention_json import mentions_of_object
-from playmask.data.formats.mention_table import TABLE, read_mention_table
+from playmask.data.formats.mention_table import TABLES, read_mention_table
 from playmask.data.formats.segmented import is_segmented, read_segmented
 from playmask.data.formats.tag_columns import WORD, read_tag_columns
 from playmask.data.formats.uie import is_uie, read_uie
@@ -44,8 +44,8 @@ def read_mentions(
     `start`, `end` (behind the last character), `label` and perhaps `text`; CLUENER's `label`, which
     counts its ends otherwise; exports of doccano and Label Studio; UIE's prompts; `tokens` with
     `ner_tags` that are names.
-    .csv: a mention on each line, `text`, `start`, `end`, `label` and perhaps `mention`; those of
-    one text one after another. .ann: brat's, beside its .txt.
+    .csv, .xlsx: a mention on each line, `text`, `start`, `end`, `label` and perhaps `mention`;
+    those of one text one after another. .ann: brat's, beside its .txt.
     labels: those allowed; columns: of a .csv in their order, or "field=name"; join: what stands
     between tokens, see `joining_of`; skip_bad: leave bad texts out, of an .ann bad mentions, and
     list them in `.skipped`
@@ -53,15 +53,15 @@ def read_mentions(
     """
     path = Path(path)
     suffix = suffix_of(path)
-    if suffix not in (TABLE, *OBJECTS) and columns is not None:
-        raise InputError(f"{path}: columns= is for a .csv.")
+    if suffix not in (*TABLES, *OBJECTS) and columns is not None:
+        raise InputError(f"{path}: columns= is for a table (.csv, .xlsx) or JSON.")
     if suffix == ".ann":
         return read_brat(path, labels, skip_bad)
     notes: list[str] = []
     texts = _texts(path, labels, columns, join, notes)
     checked = ((number, lambda make=make: check_mentions(make(), labels)) for number, make in texts)
     examples = gather(path, checked, skip_bad=skip_bad)
-    examples.notes = notes
+    examples.notes += notes
     return examples
 
 
@@ -70,7 +70,7 @@ def _texts(
 ) -> Numbered[Annotated]:
     """What makes the texts of a file, by its suffix and its first lines."""
     suffix = suffix_of(path)
-    if suffix == TABLE:
+    if suffix in TABLES:
         return read_mention_table(path, columns, labels, notes)
     if suffix in OBJECTS:
         if columns is None and is_uie(first_object(path)):
@@ -81,4 +81,4 @@ def _texts(
         return read_segmented(path)
     if suffix in COLUMNS:
         return read_tag_columns(path, join)
-    raise unknown_format(path, (*COLUMNS, *OBJECTS, TABLE, ".ann"))
+    raise unknown_format(path, (*COLUMNS, *OBJECTS, *TABLES, ".ann"))

@@ -127,7 +127,7 @@ def read_relations(
     path = Path(path)
     suffix = suffix_of(path)
     if suffix not in OBJECTS and columns is not None:
-        raise InputError(f"{path}: columns= is for a .csv.")
+        raise InputError(f"{path}: columns= is for JSON.")
     examples: Numbered[Related]
     if suffix in OBJECTS:
         examples = objects_of(path, _of_object, columns)

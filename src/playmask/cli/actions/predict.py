@@ -56,7 +56,7 @@ def _check(request: Request) -> None:
         if any(not item.strip() for item in value or ()):
             raise ConfigError(f"A {name} is empty.")
     if request.columns and (file is None or not is_table(file)):
-        raise ConfigError("--columns is for a table (.tsv, .csv, .jsonl …).")
+        raise ConfigError("--columns is for a table (.tsv, .csv, .xlsx, .jsonl …).")
     if file and str(file) != "-" and not file.is_file():
         what = "is a folder; name one of its files" if file.is_dir() else "does not exist"
         raise DataError(f"{file} {what}.")
