@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
-from playmask.data.examples import Examples, Weighted
+from playmask.data.examples import Examples, Weighted, stated
 from playmask.data.lines import encoding_notes, numbered, read_lines
 from playmask.errors import DataError, PlaymaskError, nearest
 
@@ -93,7 +93,7 @@ def each_made(
             weighted = example if isinstance(example, Weighted) else Weighted(example, None)
             check_characters(weighted.example)
         except BadExample as error:
-            where = f"Example {number}" if path is None else f"{path}:{error.line or number}"
+            where = f"Example {number}" if path is None else stated(path, error.line or number)
             reason = f"{where}: {error}"
             if not skip_bad:
                 raise BadLine(reason) from None
