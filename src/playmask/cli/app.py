@@ -21,10 +21,12 @@ from playmask.cli.commands import (
     generate,
     inspect,
     mine,
+    new,
     predict,
     pretrain,
     prune,
     rerank,
+    run,
     search,
     serve,
     train,
@@ -46,6 +48,8 @@ app = typer.Typer(
 
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
+app.command("new")(new.new)
+app.command("run")(run.run)
 app.add_typer(pretrain.app, name="pretrain")
 app.add_typer(tune.app, name="tune")
 app.command("compare")(compare.compare)
