@@ -72,6 +72,9 @@ def predict(
 
         bulk.run(request, out)
         return
-    from playmask.cli.actions.predict import run
+    from playmask.cli.output import waiting
+
+    with waiting("loading…", results=submission is None):
+        from playmask.cli.actions.predict import run
 
     run(request)
