@@ -40,7 +40,6 @@ app = typer.Typer(
     name="playmask",
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # with rich, --help would take three times as long
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Transformers for NLP on Keras: train a task, use it, look into checkpoints.",
