@@ -530,6 +530,11 @@ PROMPTED = jsonl(
         "result_list": [{"text": "正", "start": -5, "end": -4}],
     },
 )
+STANDOFF = """T1\tPER 0 2\t王芳
+T2\tLOC 3 5\t北京
+R1\tin Arg1:T1 Arg2:T2
+E1\tStay:T2 Who:T1 Why:E1
+"""
 ASKED = jsonl({"question": "谁？", "text": "京有高勇在。", "answers": ["高勇"], "id": "1"})
 LABELLED = jsonl(
     {"text": "今天好", "label": "good"},
@@ -564,6 +569,8 @@ DATA = {
     "mentions of CLUENER": data(read_mentions, "a.json", CLUENER),
     "mentions .csv": data(read_mentions, "a.csv", MENTION_TABLE),
     "mentions .ann": data(read_mentions, "a.ann", BRAT, ("a.txt", "王芳在北京\n")),
+    "relations .ann": data(read_relations, "a.ann", STANDOFF, ("a.txt", "王芳在北京\n")),
+    "events .ann": data(read_events, "a.ann", STANDOFF, ("a.txt", "王芳在北京\n")),
     "relations .jsonl": data(read_relations, "a.jsonl", RELATIONS),
     "relations of CoNLL04": data(read_relations, "a.txt", CONLL04),
     "events .jsonl": data(read_events, "a.jsonl", EVENTS),
