@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import sys
+import zipfile
 
 import openpyxl
 import pytest
@@ -103,6 +104,19 @@ def test_a_workbook(tmp_path):
         read_examples(path)
     assert len(examples := read_examples(path, skip_bad=True)) == 1
     assert "a.xlsx:4: " in examples.skipped[1]
+
+
+def test_a_workbook_may_lie_about_its_size(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", ("text", "label"), ("很好", "1"))
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    assert b'ref="A1:B2"' in members[sheet]
+    members[sheet] = members[sheet].replace(b'ref="A1:B2"', b'ref="A1:A1"')
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert read_examples(path) == [("很好", None, "1")]
 
 
 def test_mentions_of_a_workbook(tmp_path):
