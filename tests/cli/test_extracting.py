@@ -121,7 +121,7 @@ def test_events(tmp_path):
 def test_what_is_refused(tmp_path):
     out, file = tmp_path / "out", relations(tmp_path / "a.json", 4)
     result = call("train", "relations", file, "--new", "--out", out, "--columns", "text")
-    assert "columns= is for a .csv" in complaint(result)
+    assert "columns= in order is for tables" in complaint(result)
     result = call("train", "relations", file, "--new", "--out", out, "--method", "link")
     assert "no method 'link'. Did you mean 'gplinker'?" in complaint(result)
     result = call("train", "events", file, "--new", "--out", out)

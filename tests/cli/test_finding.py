@@ -53,5 +53,5 @@ def test_what_is_refused(tmp_path):
     result = call("train", "tag", file, "--new", "--out", out, "--labels", "ORG")
     assert "a.bio:1: The label 'NAME' is not one of the labels" in complaint(result)
     result = call("train", "tag", file, "--new", "--out", out, "--columns", "text")
-    assert "columns= is for a .csv" in complaint(result)
+    assert "columns= is for a table" in complaint(result)
     assert not out.exists()

@@ -132,7 +132,7 @@ def test_brat_counts_line_ends(tmp_path):
 
 
 def test_texts_of_brat_that_cannot_be_read(tmp_path):
-    path = brat(tmp_path, b"\n" + "在北京".encode("gb18030"), "T1\tLOC 2 4\t北京")
+    path = brat(tmp_path, "我们他们\n".encode() + "在北京".encode("gb18030"), "T1\tLOC 2 4\t北京")
     with pytest.raises(DataError, match=r"a\.txt:2: Byte 1 .* not UTF-8 \(it is valid GB 18030\)"):
         read_mentions(path)
     (tmp_path / "a.txt").unlink()
@@ -161,7 +161,7 @@ def test_table(tmp_path):
     assert read_mentions(write(tmp_path / "a.csv", rows)) == wanted
     names, rest = rows.split("\n", 1)
     assert read_mentions(write(tmp_path / "b.csv", rest), columns=names.split(",")) == wanted
-    with pytest.raises(InputError, match="for a .csv"):
+    with pytest.raises(InputError, match="is for a table"):
         read_mentions(write(tmp_path / "a.bio", "好 O\n"), columns=["text"])
 
 

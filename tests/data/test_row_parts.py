@@ -76,6 +76,6 @@ def test_the_files_of_a_folder(tmp_path):
     (tmp_path / "c.txt").write_text("甲\n")
     with pytest.raises(DataError, match=r"several formats \(\.csv, \.txt\)"):
         files_in(tmp_path)
-    for path, reason in ((tmp_path / "x.xlsx", "no such file"), (tmp_path / "n.csv", "not exist")):
+    for path, reason in ((tmp_path / "x.xls", "no such file"), (tmp_path / "n.csv", "not exist")):
         with pytest.raises(DataError, match=reason):
             files_in(path)

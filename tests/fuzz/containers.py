@@ -117,7 +117,7 @@ def prefix_bomb(draw: random.Random) -> bytes:
 
 
 def of_bin(data: bytes, draw: random.Random) -> Damage:
-    """Damage of a PyTorch file of either kind."""
+    """Damage of a PyTorch file of either kind, or of another archive."""
     return (_of_zip if data[:2] == b"PK" else _of_stream)(data, draw)
 
 
@@ -127,8 +127,9 @@ def _of_zip(data: bytes, draw: random.Random) -> Damage:
         return of_bytes(data, draw)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [(info.filename, archive.read(info)) for info in archive.infolist()]
-    at = next(i for i, (name, _) in enumerate(members) if name.endswith("data.pkl"))
-    if draw.random() < 0.3:
+    pickles = (i for i, (name, _) in enumerate(members) if name.endswith("data.pkl"))
+    at = next(pickles, None)
+    if at is None or draw.random() < 0.3:
         at = draw.randrange(len(members))
     name, content = members[at]
     change = draw.randrange(5)

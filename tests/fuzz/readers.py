@@ -1,6 +1,7 @@
 """What is fuzzed: every reader with good files of its own, and what must hold where it loads."""
 
 import contextlib
+import csv
 import gzip
 import json
 import random
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
+import openpyxl
 import piece_models
 from stored import PATHS, family_of, heads_in
 from typer.testing import CliRunner
@@ -57,6 +59,7 @@ KINDS: dict[str, Damaging] = {
     ".safetensors": containers.of_safetensors,
     ".bin": containers.of_bin,
     ".pt": containers.of_bin,
+    ".xlsx": containers.of_bin,
     ".json": damage.of_json,
     ".jsonl": damage.of_json,
     ".gz": containers.of_gzip,
@@ -427,12 +430,17 @@ def strings_in(value: Any) -> Iterable[str]:
 
 
 def data(
-    read: Callable[..., Any], name: str, content: str, *also: tuple[str, str], **options: Any
+    read: Callable[..., Any],
+    name: str,
+    content: str,
+    *also: tuple[str, str],
+    encoding: str = "utf-8",
+    **options: Any,
 ) -> Reader:
     """A reader of data on a file, and others beside it."""
 
     def files() -> Files:
-        held = {key: text.encode() for key, text in ((name, content), *also)}
+        held = {key: text.encode(encoding) for key, text in ((name, content), *also)}
         return {k: gzip.compress(v, mtime=0) if k.endswith(".gz") else v for k, v in held.items()}
 
     def run(folder: Path, draw: random.Random) -> None:
@@ -522,6 +530,11 @@ PROMPTED = jsonl(
         "result_list": [{"text": "正", "start": -5, "end": -4}],
     },
 )
+STANDOFF = """T1\tPER 0 2\t王芳
+T2\tLOC 3 5\t北京
+R1\tin Arg1:T1 Arg2:T2
+E1\tStay:T2 Who:T1 Why:E1
+"""
 ASKED = jsonl({"question": "谁？", "text": "京有高勇在。", "answers": ["高勇"], "id": "1"})
 LABELLED = jsonl(
     {"text": "今天好", "label": "good"},
@@ -529,9 +542,21 @@ LABELLED = jsonl(
     {"text": "x", "label": 1.5},
 )
 
+
+@cache
+def workbook() -> Files:
+    book = openpyxl.Workbook()
+    for row in csv.reader(CSV.splitlines()):
+        book.active.append(row)
+    return written(lambda folder: book.save(folder / "a.xlsx"))
+
+
 DATA = {
     "labelled .tsv": data(read_examples, "a.tsv", TABLE),
     "labelled .csv": data(read_examples, "a.csv", CSV),
+    "labelled .csv, GB 18030": data(read_examples, "a.csv", CSV, encoding="gb18030"),
+    "labelled .csv, UTF-16": data(read_examples, "a.csv", CSV, encoding="utf-16"),
+    "labelled .xlsx": Reader(workbook, lambda folder, _: whole(read_examples(folder / "a.xlsx"))),
     "labelled .jsonl": data(read_examples, "a.jsonl", LABELLED, separator="|"),
     "labelled .tsv.gz": data(read_examples, "a.tsv.gz", TABLE),
     "pairs .tsv": data(read_examples, "a.tsv", PAIR),
@@ -544,6 +569,8 @@ DATA = {
     "mentions of CLUENER": data(read_mentions, "a.json", CLUENER),
     "mentions .csv": data(read_mentions, "a.csv", MENTION_TABLE),
     "mentions .ann": data(read_mentions, "a.ann", BRAT, ("a.txt", "王芳在北京\n")),
+    "relations .ann": data(read_relations, "a.ann", STANDOFF, ("a.txt", "王芳在北京\n")),
+    "events .ann": data(read_events, "a.ann", STANDOFF, ("a.txt", "王芳在北京\n")),
     "relations .jsonl": data(read_relations, "a.jsonl", RELATIONS),
     "relations of CoNLL04": data(read_relations, "a.txt", CONLL04),
     "events .jsonl": data(read_events, "a.jsonl", EVENTS),

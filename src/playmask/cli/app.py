@@ -21,10 +21,12 @@ from playmask.cli.commands import (
     generate,
     inspect,
     mine,
+    new,
     predict,
     pretrain,
     prune,
     rerank,
+    run,
     search,
     serve,
     train,
@@ -38,7 +40,6 @@ app = typer.Typer(
     name="playmask",
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # with rich, --help would take three times as long
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Transformers for NLP on Keras: train a task, use it, look into checkpoints.",
@@ -46,6 +47,8 @@ app = typer.Typer(
 
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
+app.command("new")(new.new)
+app.command("run")(run.run)
 app.add_typer(pretrain.app, name="pretrain")
 app.add_typer(tune.app, name="tune")
 app.command("compare")(compare.compare)

@@ -17,13 +17,14 @@ from playmask.cli.output import abandon, complain, flush, note, print_text, prin
 from playmask.data.gathering import BadLine
 from playmask.errors import PlaymaskError, ProcessError, nearest
 
-DEBUG = "--debug"
+NAME, DEBUG = "playmask", "--debug"
 FAULT, WRONG, LOST, INTERRUPTED = 1, 2, 3, 130
 ABRUPT = LOST, INTERRUPTED  # Python is not asked to end in order
 SKIP = " --skip-bad leaves such lines out."
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MEMORY_FULL = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "t allocate memory")
 """What the backends say, whose errors have no class of their own."""
+SENTENCE = 1000  # characters of what a command does, at most
 SHOWN = 300  # characters of an error that nobody foresaw
 
 
@@ -42,18 +43,26 @@ class Suggesting(TyperGroup):
         resolved: tuple[Any, Any, list[str]] = super().resolve_command(ctx, args)
         return resolved
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write what each command does, whole: in several lines where one is too narrow."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, each.get_short_help_str(SENTENCE)) for name, each in commands if each]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 class Commands(Suggesting):
     """The group of all commands; whatever one raises ends here."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
-        """Run one command and exit."""
+        """Run one command and exit, or answer a shell that completes a line."""
+        self._main_shell_completion({}, NAME)
         line, debug = _without_debug(sys.argv[1:] if args is None else args)
         _speak_utf8()
 
         def run() -> None:
             try:
-                with self.make_context("playmask", line) as context:
+                with self.make_context(NAME, line) as context:
                     self.invoke(context)
             except Exception as error:
                 if type(error).__name__ != "NoArgsIsHelpError":

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from playmask.cli.output import note_all
 from playmask.data.examples import Example
 from playmask.data.inputs import is_table, read_table
-from playmask.data.lines import numbered, read_lines
+from playmask.data.lines import encoding_notes, numbered, read_lines
 from playmask.errors import DataError
 
 READ = 1 << 16  # bytes asked of a stream at a time; it gives what has arrived
@@ -78,6 +79,7 @@ def texts(lines: Iterable[bytes], name: str, skip: Skip | None) -> Iterator[Exam
 def lines(path: Path, skipped: list[str] | None) -> Iterator[Example]:
     """Yield one text per line of a file, which must hold one; bad lines go to `skipped`."""
     count = 0
+    note_all(path, encoding_notes(path))
     for example in texts(read_lines(path), str(path), None if skipped is None else skipped.append):
         count += 1
         yield example
@@ -89,6 +91,7 @@ def lines(path: Path, skipped: list[str] | None) -> Iterator[Example]:
 def in_file(path: Path, skipped: list[str] | None) -> Iterator[Example]:
     """Yield the texts of a file: one per line, or those of a table; bad lines go to `skipped`."""
     if not is_table(path):
+        note_all(path, encoding_notes(path))
         yield from texts(read_lines(path), str(path), None if skipped is None else skipped.append)
         return
     table = read_table(path, skip_bad=skipped is not None)
@@ -98,6 +101,7 @@ def in_file(path: Path, skipped: list[str] | None) -> Iterator[Example]:
             f"{path} has a second column ({pair!r:.40}), and single texts are due; name the "
             "columns by a first line, such as text and label, or give one text per line."
         )
+    note_all(path, table.notes)
     if skipped is not None:
         skipped += table.skipped
     yield from table

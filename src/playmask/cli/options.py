@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from typer import Option
 from typer.core import TyperCommand
 
+from playmask.errors import ConfigError
 from playmask.model.recipes import Options, option, recipe
 
 Parameters = dict[str, tuple[Any, Any]]
@@ -69,6 +70,20 @@ class Grouped(TyperCommand):
 def parameter(kind: Any, text: str, *names: str, **options: Any) -> tuple[Any, None]:
     """An option that has no value unless somebody gives it one."""
     return Annotated[kind | None, Option(*names, help=text, **options)], None
+
+
+DUE: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def typed(name: str, text: str, kind: type) -> Any:
+    """The value of an option, of the type that it has, from a text.
+
+    Raises: ConfigError for a text that says none
+    """
+    try:
+        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
+        raise ConfigError(f"{name} is {text!r:.60}; {DUE[kind]} is due.") from None
 
 
 def parameters_of(recipe: type[Options], *, grouped: bool | None = None) -> Parameters:

@@ -144,18 +144,48 @@ def progress_bars() -> Iterator["Progress"]:
 
 
 @contextlib.contextmanager
-def training_bar(width: int = 40) -> Iterator["Progress"]:
+def training_bar(width: int = 40, *, redirect: bool = True) -> Iterator["Progress"]:
     """A bar on stderr, with steps and a task's field `state`, which goes when it is done.
 
-    width: of the bar alone, in columns
+    width: of the bar alone, in columns; redirect: whether what goes to stdout is shown above it
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = ("{task.description}", BarColumn(width), MofNCompleteColumn())
     state = TextColumn("{task.fields[state]}", markup=False)
-    with Progress(*columns, state, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(
+        *columns, state, console=console, transient=True, redirect_stdout=redirect
+    ) as progress:
         yield progress
+
+
+def shows_progress(*, results: bool = False) -> bool:
+    """Whether somebody sees on stderr how far a command is.
+
+    results: whether it prints some meanwhile, which on a terminal show that themselves
+    """
+    return is_terminal(sys.stderr) and not (results and is_terminal(sys.stdout))
+
+
+@contextlib.contextmanager
+def waiting(title: str, *, results: bool = False) -> Iterator[None]:
+    """Show what is done, and for how long, where no number tells how far it is.
+
+    results: as of `shows_progress`
+    """
+    if not shows_progress(results=results):
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        progress.add_task(title, total=None)
+        yield
 
 
 def print_table(

@@ -1,15 +1,18 @@
 """Texts with events: what they are, and the files that hold them.
 
 An event has a type, and parts of the text that play roles in it, its trigger among them. DuEE 1.0,
-FewFC and playmask's own JSON are read.
+FewFC, brat's files and playmask's own JSON are read.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from playmask.data.columns import Columns
 from playmask.data.examples import Examples
+from playmask.data.formats.brat import SUFFIX as BRAT
+from playmask.data.formats.brat import Document, event_parts, is_brat, read_brat
 from playmask.data.gathering import (
     OBJECTS,
     BadExample,
@@ -96,17 +99,21 @@ def read_events(
     columns: Columns = None,
     skip_bad: bool = False,
 ) -> Examples[Report]:
-    """Read texts with events from .json or .jsonl, `.gz` may follow.
+    """Read texts with events from .json or .jsonl, `.gz` may follow, or of brat's .ann and .txt.
 
     On each line an object: DuEE's with `text` and `event_list`, FewFC's with `content` and `events`
     of `mentions`, or playmask's own with `text` and `events` of `parts`, which have `start`, `end`
     (behind the last character) and `role`; parts without a place are located by all their matches.
+    A folder of brat's files is one data set.
     labels: those allowed, as "type@role"; skip_bad: leave bad texts out and list them in `.skipped`
     Raises: DataError naming file and line, also where no good text is left
     """
     path = Path(path)
+    if is_brat(path):
+        item = partial(_of_brat, labels)
+        return read_brat(path, "E", item, _whole_of_brat, skip_bad=skip_bad)
     if suffix_of(path) not in OBJECTS:
-        raise unknown_format(path, OBJECTS)
+        raise unknown_format(path, (*OBJECTS, BRAT))
     reports = objects_of(path, _of_object, columns)
     checked = ((number, lambda make=make: check_events(make(), labels)) for number, make in reports)
     return gather(path, checked, skip_bad=skip_bad)
@@ -116,6 +123,18 @@ def check_events(report: Report, labels: Collection[str] | None) -> Report:
     """See that the parts have roles that are known, as "type@role"; None = any."""
     check_labels(labels_of(report), labels, "role")
     return report
+
+
+def _of_brat(labels: Collection[str] | None, document: Document, line: str) -> Event:
+    type_, trigger, arguments = event_parts(line)
+    parts = [Part(*document.place(name), role) for role, name in arguments]
+    event = Event(type_, (Part(*document.place(trigger), TRIGGER), *parts))
+    check_labels((label_of(type_, part.role) for part in event.parts), labels, "role")
+    return event
+
+
+def _whole_of_brat(document: Document, events: Sequence[Event]) -> Report:
+    return Report(document.text, events, document.name)
 
 
 def _of_object(fields: dict[str, Any]) -> Report:

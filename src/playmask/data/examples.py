@@ -80,7 +80,7 @@ class Examples(list[E], Generic[E]):
     def place_of(self, i: int) -> str:
         """Where an example stands, as errors about it begin."""
         placed = self.path is not None and len(self.places) == len(self)
-        return f"{self.path}:{self.places[i]}" if placed else f"Example {i}"
+        return stated(self.path, self.places[i]) if placed and self.path else f"Example {i}"
 
     def mark_checked(self, check: object) -> Self:
         """Remember what has checked these examples; it holds until one of them is exchanged."""
@@ -114,6 +114,11 @@ class Examples(list[E], Generic[E]):
         if self._checked is not None and self.is_checked(self._checked[0]):
             some.mark_checked(self._checked[0])
         return some
+
+
+def stated(path: Path, place: int | str) -> str:
+    """A place in a file as it is said, or that of one of the files of a folder."""
+    return f"{path}/{place}" if path.is_dir() else f"{path}:{place}"
 
 
 def ordered(names: Iterable[str]) -> list[str]:

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
-from playmask.data.examples import Examples, Weighted
-from playmask.data.lines import numbered, read_lines
+from playmask.data.examples import Examples, Weighted, stated
+from playmask.data.lines import encoding_notes, numbered, read_lines
 from playmask.errors import DataError, PlaymaskError, nearest
 
 T = TypeVar("T")
@@ -67,6 +67,7 @@ def gather(
     """
     skipped = [] if skipped is None else skipped
     examples: Examples[T] = Examples(path=path)
+    examples.notes = [] if path is None else encoding_notes(path)
     for number, (example, weight) in each_made(path, makers, skip_bad=skip_bad, skipped=skipped):
         examples.append(example)
         examples.places.append(number)
@@ -92,7 +93,7 @@ def each_made(
             weighted = example if isinstance(example, Weighted) else Weighted(example, None)
             check_characters(weighted.example)
         except BadExample as error:
-            where = f"Example {number}" if path is None else f"{path}:{error.line or number}"
+            where = f"Example {number}" if path is None else stated(path, error.line or number)
             reason = f"{where}: {error}"
             if not skip_bad:
                 raise BadLine(reason) from None
@@ -233,8 +234,7 @@ def unknown_format(path: Path, known: Iterable[str]) -> DataError:
     next(read_lines(path), None)
     suffix = suffix_of(path)
     names = ", ".join(known)
-    book = " A workbook is to be saved as .csv (UTF-8)." if suffix.startswith(".xls") else ""
-    return DataError(f"{path}: The format {suffix!r} is unknown; known are {names} (+ .gz).{book}")
+    return DataError(f"{path}: The format {suffix!r} is unknown; known are {names} (+ .gz).")
 
 
 def lines_of(path: Path, *, ends: bool = False) -> Iterator[tuple[int, str]]:

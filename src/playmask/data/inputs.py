@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from playmask.data.columns import PLAIN, Columns
 from playmask.data.examples import Example, Examples
 from playmask.data.formats.mention_json import text_of
-from playmask.data.formats.mention_table import TABLE, is_mention_table
+from playmask.data.formats.mention_table import TABLES, is_mention_table
 from playmask.data.formats.tag_columns import begins_document, has_tag
 from playmask.data.gathering import OBJECTS, gather, suffix_of
 from playmask.data.json_objects import objects_of
@@ -123,7 +123,7 @@ def read_texts(path: Path, columns: Columns = None, *, skip_bad: bool = False) -
     Mentions that a file names beside the texts are left out.
     """
     suffix = suffix_of(path)
-    if suffix == TABLE and is_mention_table(path, columns):
+    if suffix in TABLES and is_mention_table(path, columns):
         return read_mentions(path, columns=columns, skip_bad=skip_bad)
     if suffix not in OBJECTS:
         return read_table(path, columns, pairs=False, skip_bad=skip_bad)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from playmask.errors import DataError, InputError
 T = TypeVar("T")
 Fields = dict[str, Any]
 Columns = Sequence[str] | None
+Names = Sequence[tuple[str, str]]
 
 EXPORTS: tuple[Callable[[Fields], Fields], ...] = (of_label_studio, of_doccano)
 """What makes plain objects of those that annotation tools write; others stay as they are."""
@@ -28,23 +29,24 @@ DECODER = json.JSONDecoder()
 def objects_of(path: Path, make: Callable[[Fields], T], columns: Columns = None) -> Numbered[T]:
     """What a function makes of each object of a file; exports of tools come as plain objects.
 
-    columns: "field=name" for a field that has another name in the file
+    columns: "field=name" for a field that has another name in the file, in its objects or in those
+    of their lists
     """
     names = names_of(path, columns)
     for place, value in _values(path):
         yield place, partial(_of_value, value, make, names)
 
 
-def names_of(path: Path, columns: Columns) -> Mapping[str, str]:
-    """What the fields of a file's objects are called there."""
+def names_of(path: Path, columns: Columns) -> Names:
+    """What the fields of a file's objects are called there; one may have several names, in turn."""
     pairs = [each.partition("=") for each in columns or ()]
     odd = next((field for field, mark, name in pairs if not (field and mark and name)), None)
     if odd is not None:
         raise InputError(
-            f"{path}: columns= is for a .csv; the fields of JSON are named as FIELD=NAME, such as "
-            f"text=content, not {odd!r}."
+            f"{path}: columns= in order is for tables; the fields of JSON are named as FIELD=NAME, "
+            f"such as text=content, not {odd!r}."
         )
-    return {field.strip(): name.strip() for field, _, name in pairs}
+    return tuple((field.strip(), name.strip()) for field, _, name in pairs)
 
 
 def first_object(path: Path) -> Fields:
@@ -69,7 +71,7 @@ def parsed(line: str) -> Any:
         raise BadExample(f"It is not of the form that is due ({error!s:.200}).") from None
 
 
-def _of_value(value: Any, make: Callable[[Fields], T], names: Mapping[str, str]) -> Any:
+def _of_value(value: Any, make: Callable[[Fields], T], names: Names) -> Any:
     if isinstance(value, BadExample):
         raise value
     fields = parsed(value) if isinstance(value, str) else value
@@ -79,11 +81,23 @@ def _of_value(value: Any, make: Callable[[Fields], T], names: Mapping[str, str])
         raise BadExample(f"The line is {stated!r:.60}; an object is due. A {came} came.")
     for export in EXPORTS:
         fields = export(fields)
-    for field, name in names.items():
-        if name not in fields:
-            raise BadExample(f"The object has {[*fields]!r:.200}; {name!r} is none of them.")
-        fields = {**fields, field: fields[name]}
+    lists = any(isinstance(each, list) for each in fields.values())
+    odd = next((name for _, name in names if name not in fields and not lists), None)
+    if odd is not None:
+        raise BadExample(f"The object has {[*fields]!r:.200}; {odd!r} is none of them.")
+    fields = _renamed(fields, names) if names else fields
     return weighed(make, fields, fields.get("weight"))
+
+
+def _renamed(fields: Fields, names: Names) -> Fields:
+    """An object with the fields that it, or those in its lists, have by other names."""
+    held = {
+        key: [_renamed(each, names) if isinstance(each, dict) else each for each in value]
+        if isinstance(value, list)
+        else value
+        for key, value in fields.items()
+    }
+    return {**held, **{field: held[name] for field, name in names if name in held}}
 
 
 def _values(path: Path) -> Iterator[tuple[int | str, Any]]:

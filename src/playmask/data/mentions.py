@@ -4,21 +4,29 @@ A mention is text[start:end]. Columns of tags (CoNLL, BIO, BMES), JSON lines, CL
 read; where a file states a mention's text too, it must be the one at the place.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
-from playmask.data.annotated import Annotated, check_mentions
+from playmask.data.annotated import Annotated, Mention, check_mentions
 from playmask.data.columns import Columns
 from playmask.data.examples import Examples
-from playmask.data.formats.brat import read_brat
+from playmask.data.formats.brat import SUFFIX as BRAT
+from playmask.data.formats.brat import Document, is_brat, read_brat
 from playmask.data.formats.joining import Join
 from playmask.data.formats.mention_json import mentions_of_object
-from playmask.data.formats.mention_table import TABLE, read_mention_table
+from playmask.data.formats.mention_table import TABLES, read_mention_table
 from playmask.data.formats.segmented import is_segmented, read_segmented
 from playmask.data.formats.tag_columns import WORD, read_tag_columns
 from playmask.data.formats.uie import is_uie, read_uie
-from playmask.data.gathering import OBJECTS, Numbered, gather, suffix_of, unknown_format
+from playmask.data.gathering import (
+    OBJECTS,
+    Numbered,
+    check_labels,
+    gather,
+    suffix_of,
+    unknown_format,
+)
 from playmask.data.json_objects import first_object, objects_of
 from playmask.errors import InputError
 
@@ -44,8 +52,9 @@ def read_mentions(
     `start`, `end` (behind the last character), `label` and perhaps `text`; CLUENER's `label`, which
     counts its ends otherwise; exports of doccano and Label Studio; UIE's prompts; `tokens` with
     `ner_tags` that are names.
-    .csv: a mention on each line, `text`, `start`, `end`, `label` and perhaps `mention`; those of
-    one text one after another. .ann: brat's, beside its .txt.
+    .csv, .xlsx: a mention on each line, `text`, `start`, `end`, `label` and perhaps `mention`;
+    those of one text one after another. .ann: brat's, beside its .txt; a
+    folder of both is one data set.
     labels: those allowed; columns: of a .csv in their order, or "field=name"; join: what stands
     between tokens, see `joining_of`; skip_bad: leave bad texts out, of an .ann bad mentions, and
     list them in `.skipped`
@@ -53,16 +62,27 @@ def read_mentions(
     """
     path = Path(path)
     suffix = suffix_of(path)
-    if suffix not in (TABLE, *OBJECTS) and columns is not None:
-        raise InputError(f"{path}: columns= is for a .csv.")
-    if suffix == ".ann":
-        return read_brat(path, labels, skip_bad)
+    if suffix not in (*TABLES, *OBJECTS) and columns is not None:
+        raise InputError(f"{path}: columns= is for a table (.csv, .xlsx) or JSON.")
+    if is_brat(path):
+        item = partial(_of_brat, labels)
+        return read_brat(path, "T", item, _whole_of_brat, skip_bad=skip_bad)
     notes: list[str] = []
     texts = _texts(path, labels, columns, join, notes)
     checked = ((number, lambda make=make: check_mentions(make(), labels)) for number, make in texts)
     examples = gather(path, checked, skip_bad=skip_bad)
-    examples.notes = notes
+    examples.notes += notes
     return examples
+
+
+def _of_brat(labels: Collection[str] | None, document: Document, line: str) -> Mention:
+    mention = document.mention(line)
+    check_labels((mention.label,), labels)
+    return mention
+
+
+def _whole_of_brat(document: Document, mentions: Sequence[Mention]) -> Annotated:
+    return Annotated(document.text, mentions)
 
 
 def _texts(
@@ -70,7 +90,7 @@ def _texts(
 ) -> Numbered[Annotated]:
     """What makes the texts of a file, by its suffix and its first lines."""
     suffix = suffix_of(path)
-    if suffix == TABLE:
+    if suffix in TABLES:
         return read_mention_table(path, columns, labels, notes)
     if suffix in OBJECTS:
         if columns is None and is_uie(first_object(path)):
@@ -81,4 +101,4 @@ def _texts(
         return read_segmented(path)
     if suffix in COLUMNS:
         return read_tag_columns(path, join)
-    raise unknown_format(path, (*COLUMNS, *OBJECTS, TABLE, ".ann"))
+    raise unknown_format(path, (*COLUMNS, *OBJECTS, *TABLES, BRAT))

@@ -99,6 +99,10 @@ def read_passages(
         raise DataError(f"{path}: The format is none of {', '.join(OBJECTS)} (+ .gz).")
     make = partial(_asked, located=located)
     held = _whole(path) if suffix_of(path) == ".json" else None
+    if held is not None and columns is not None:
+        raise InputError(
+            f"{path}: columns= is not for SQuAD's form, whose fields have fixed names."
+        )
     questions = objects_of(path, make, columns) if held is None else _of_squad(path, held, make)
     return gather(path, _numbered(questions), skip_bad=skip_bad)
 

@@ -1,4 +1,4 @@
-"""Readers of texts: tables (TSV, CSV, fastText's lines) and JSON, plain or gzipped.
+"""Readers of texts: tables (TSV, CSV, workbooks, fastText's lines) and JSON, plain or gzipped.
 
 Every line is checked before anything is returned; an error names the file and the line.
 """
@@ -21,6 +21,7 @@ from playmask.data.columns import (
     plain,
 )  # fmt: skip
 from playmask.data.examples import Example, Examples
+from playmask.data.formats.workbook import SUFFIX as WORKBOOK
 from playmask.data.gathering import (
     BadExample,
     Numbered,
@@ -46,7 +47,7 @@ from playmask.data.tables import (
 )
 from playmask.errors import InputError
 
-FORMATS = {".tsv": "tsv", ".data": "tsv", ".txt": "tsv", ".csv": "csv"}
+FORMATS = {".tsv": "tsv", ".data": "tsv", ".txt": "tsv", ".csv": "csv", WORKBOOK: "workbook"}
 FORMATS |= dict.fromkeys((".jsonl", ".json", ".ndjson"), "jsonl")
 SHOWN, LISTED = 200, 8  # characters of names that an error quotes, names that it lists
 
@@ -69,7 +70,8 @@ def read_examples(
     in their order ("_" for one to ignore), or as "text=NAME" by what the header calls them.
     `header` forces or denies a line of names. JSON holds one object a line, or an array of them;
     what Label Studio and doccano write is read, and fastText's lines. Fields of a TSV are taken
-    literally; those of a CSV may be quoted (RFC 4180).
+    literally; those of a CSV may be quoted (RFC 4180). Of a workbook (.xlsx) the first sheet is
+    read. Texts are in UTF-8, UTF-16 or GB 18030 (GBK); `.notes` say so where it is not UTF-8.
 
     labelled: False reads input for prediction: `text` or `text, pair`; a `.txt` then holds one
         text per line. A label that a named column or a JSON key gives is kept.
@@ -160,7 +162,7 @@ def read_by(
     notes: list[str] = []
     naming, makers = makers_by(path, plan, notes, of)
     examples = gather(path, makers, skip_bad=plan.skip_bad)
-    examples.notes = notes
+    examples.notes += notes
     return examples, naming
 
 

@@ -1,8 +1,8 @@
 """Texts with relations: what they are, and the files that hold them.
 
 A relation joins a subject and an object, both places in the text; an object may have several slots,
-such as who played (饰演) which role in which film. DuIE, WebNLG's triples, CoNLL04's columns and
-playmask's own JSON are read.
+such as who played (饰演) which role in which film. DuIE, WebNLG's triples, CoNLL04's columns, files
+of brat and playmask's own JSON are read.
 """
 
 import json
@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, Self
 
 from playmask.data.columns import Columns
 from playmask.data.examples import Examples
+from playmask.data.formats.brat import SUFFIX as BRAT
+from playmask.data.formats.brat import Document, is_brat, read_brat, relation_ends
 from playmask.data.formats.joining import joining_of
 from playmask.data.formats.tag_columns import TAG, begins_document, tags_to_mentions
 from playmask.data.gathering import (
@@ -119,7 +121,7 @@ def read_relations(
     last character); where there are no places, names are located by all their matches, an
     object's further slots by the one nearest to its value.
     .txt: CoNLL04's, `#doc` before each text, then lines of number, token, tag, relations and
-    their other ends.
+    their other ends. .ann: brat's, beside its .txt; a folder of both is one data set.
     labels: those allowed, a slot's as "predicate@slot"; skip_bad: leave bad texts out and list
     them in `.skipped`
     Raises: DataError naming file and line, also where no good text is left
@@ -127,14 +129,17 @@ def read_relations(
     path = Path(path)
     suffix = suffix_of(path)
     if suffix not in OBJECTS and columns is not None:
-        raise InputError(f"{path}: columns= is for a .csv.")
+        raise InputError(f"{path}: columns= is for JSON.")
+    if is_brat(path):
+        item = partial(_of_brat, labels)
+        return read_brat(path, "R", item, _whole_of_brat, skip_bad=skip_bad)
     examples: Numbered[Related]
     if suffix in OBJECTS:
         examples = objects_of(path, _of_object, columns)
     elif suffix == ".txt":
         examples = _documents(path)
     else:
-        raise unknown_format(path, (*OBJECTS, ".txt"))
+        raise unknown_format(path, (*OBJECTS, ".txt", BRAT))
     checked = (
         (number, lambda make=make: check_relations(make(), labels)) for number, make in examples
     )
@@ -235,6 +240,19 @@ def _place(text: str, where: Any) -> Place:
 
 
 LISTS = {"relations": _of_places, "spo_list": _of_spo, "triple_list": _of_triple}
+
+
+# brat
+
+
+def _of_brat(labels: Collection[str] | None, document: Document, line: str) -> Relation:
+    predicate, subject, thing = relation_ends(line)
+    check_labels((predicate,), labels, "relation")
+    return Relation(document.place(subject), predicate, (Slot(VALUE, *document.place(thing)),))
+
+
+def _whole_of_brat(document: Document, relations: Sequence[Relation]) -> Related:
+    return Related(document.text, relations)
 
 
 # CoNLL04

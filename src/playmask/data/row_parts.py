@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from playmask.data.columns import is_name
 from playmask.data.formats import parquet
+from playmask.data.formats.workbook import SUFFIX as WORKBOOK
 from playmask.data.gathering import BadExample, suffix_of, unknown_format
 from playmask.data.json_objects import parsed
 from playmask.data.streams import groups_of
@@ -142,7 +143,7 @@ def text_rows(path: Path) -> Iterator[PlacedRow]:
 
 
 def table_rows(path: Path) -> Iterator[PlacedRow]:
-    """The rows of a CSV or TSV, whose first line names the columns.
+    """The rows of a CSV, TSV or workbook, whose first line names the columns.
 
     Raises: DataError for a first line that does not
     """
@@ -172,6 +173,7 @@ LINES: dict[str, Callable[[Path], Iterator[PlacedRow]]] = {
     ".ndjson": json_rows,
     ".csv": table_rows,
     ".tsv": table_rows,
+    WORKBOOK: table_rows,
     ".txt": text_rows,
 }
 """What reads the rows of a format of lines, which may be gzipped (`.gz`)."""

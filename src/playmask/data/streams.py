@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from playmask.data.examples import Examples, Weighted
 from playmask.data.gathering import Numbered, each_made, nothing_usable, weighed
+from playmask.data.lines import encoding_notes
 from playmask.errors import DataError
 
 E = TypeVar("E")
@@ -96,7 +97,7 @@ class ExampleStream(Generic[E]):
 
         Raises: DataError for a bad example, and where there is none
         """
-        self.notes.clear()
+        self.notes[:] = encoding_notes(self.path)
         self.skipped.clear()
         count, weighted, result = 0, False, Fingerprint()
         for place, each in self._placed(self.notes, self.skipped):

@@ -1,4 +1,4 @@
-"""Rows of tables: TSV, CSV of any delimiter, fastText's lines; what is bad comes in its place."""
+"""Rows of tables: TSV, CSV, workbooks, fastText's lines; bad ones come in their places."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from playmask.data.columns import Columns, Layout, Naming, naming_of
-from playmask.data.gathering import BadExample
+from playmask.data.formats.workbook import SUFFIX as WORKBOOK
+from playmask.data.formats.workbook import sheet_rows
+from playmask.data.gathering import BadExample, suffix_of
 from playmask.data.lines import LONGEST, numbered, read_lines
 
 AHEAD = 200  # rows that tell what the columns are
@@ -40,10 +42,12 @@ def lines_in(path: Path, *, ends: bool = False) -> Iterator[Line]:
 
 
 def rows_of(path: Path, *, quoted: bool, notes: list[str], ends: bool = False) -> Iterator[Row]:
-    """The rows of a table: cells as they stand between tabs, or quoted ones (RFC 4180).
+    """The rows of a table: of a workbook, cells as they stand between tabs, or quoted (RFC 4180).
 
     notes: where it is said what was guessed
     """
+    if suffix_of(path) == WORKBOOK:
+        return sheet_rows(path, notes)
     first, lines = peeked(lines_in(path, ends=ends), SNIFFED)
     texts = [line.rstrip("\r\n") for _, line in first if not isinstance(line, BadRow)]
     cells = texts[0].split("\t") if texts else []

@@ -8,6 +8,7 @@ import numpy as np
 
 from playmask.errors import NotFiniteError
 from playmask.runtime.access import reading
+from playmask.runtime.batch_progress import CallProgress
 from playmask.runtime.engine import Engine
 from playmask.runtime.padding import buckets
 from playmask.runtime.planning import PlannedBatch, plan_batches, row_sizes
@@ -100,13 +101,17 @@ class Predictor:
             price=self.engine.price,
         )
 
+        progress = CallProgress(batches, self._known)
+
         def run(batch: PlannedBatch) -> Output:
+            progress.begin(batch)
             return self._batch([checked[i] for i in batch.rows], batch)
 
         with reading(self.engine.weights):
             both = zip(batches, ordered_map(run, batches, self.engine.at_once), strict=True)
             for batch, outputs in both:
                 self._known.add(batch.length)
+                progress.end(batch)
                 finite = all(map(_finite, outputs.values()))
                 for place, index in enumerate(batch.rows):
                     results[index] = self._row(outputs, place, checked[index])

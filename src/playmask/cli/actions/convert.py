@@ -16,6 +16,7 @@ from playmask.checkpoints.source import KERAS, Source, find
 from playmask.checkpoints.weights_file import INT8
 from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
 from playmask.cli.input_texts import split
+from playmask.cli.output import waiting
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files.commits import contents
@@ -44,6 +45,7 @@ class Conversion(NamedTuple):
     files: dict[str, Any] = {}  # noqa: RUF012
 
 
+@waiting("converting…")
 def run(
     path: str, target: Path, conversion: Conversion, *, force: bool
 ) -> tuple[Report, float, int]:
@@ -81,6 +83,7 @@ class TrainedTask(NamedTuple):
     options: Sequence[str] = ()
 
 
+@waiting("converting…")
 def run_task(
     path: str, target: Path, conversion: Conversion, trained: TrainedTask, *, force: bool
 ) -> tuple[Report, int]:

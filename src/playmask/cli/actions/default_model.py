@@ -1,12 +1,11 @@
 """The built-in model that a training starts from where none is named, and its texts suit it."""
 
 import re
-from itertools import islice
 from pathlib import Path
 
 from playmask.checkpoints.built_in import MODELS, folder_of
 from playmask.cli.output import note
-from playmask.data.lines import read_lines
+from playmask.data.samples import sample_of
 from playmask.errors import ConfigError
 from playmask.pretraining.tokenization import CHINESE
 from playmask.tokenizers import Tokenizer
@@ -23,7 +22,7 @@ def default_model(path: Path) -> str:
 
     Raises: ConfigError where there is none; DataError for a file that cannot be read
     """
-    sample = b"".join(islice(read_lines(path), LINES)).decode(errors="ignore")
+    sample = sample_of(path, LINES)
     for name, model in MODELS.items():
         if suits(name, sample):
             note(f"no --model: {name}, which comes along, since the texts are {model.language}")

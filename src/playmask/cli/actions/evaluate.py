@@ -4,8 +4,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from playmask.cli.actions.progress import items_done
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_all, note_skipped, print_json, print_table, print_text
+from playmask.cli.output import (
+    note,
+    note_all,
+    note_skipped,
+    print_json,
+    print_table,
+    print_text,
+    waiting,
+)
 from playmask.errors import ConfigError
 from playmask.files import write_lines
 from playmask.inspection.draw import confusion_picture, confusion_text
@@ -34,7 +43,8 @@ class Request(NamedTuple):
 
 def run(request: Request) -> None:
     """Measure a task, and show what it measured."""
-    task = load_task(request.task_directory)
+    with waiting("loading…"):
+        task = load_task(request.task_directory)
     cut_vectors(task, request.size)
     _check(task, request)
     data, skip_bad = request.data, request.skip_bad
@@ -43,14 +53,18 @@ def run(request: Request) -> None:
     note_all(data, [*examples.notes, *task.alignment_notes(examples)])
     report = None
     if task.scores_answers:
-        answers = task.answer(examples)
+        with items_done("examples", len(examples)) as pace:
+            pace.group(len(examples))
+            answers = task.answer(examples)
         scores = {**task.measure(examples, answers, request.metric), "examples": len(examples)}
         report = task.report(examples, answers)
         if request.output:
             write_lines(request.output, _lines(task, examples, answers))
             note(f"{len(answers):,} answers, each beside the right one, are in {request.output}")
     else:
-        scores = task.evaluate(examples)
+        with items_done("examples", len(examples)) as pace:
+            pace.group(len(examples))
+            scores = task.evaluate(examples)
     _print(request, {**scores, "skipped": len(examples.skipped)}, report)
     if request.confusion and report is not None:
         confusion_picture(report.matrix, report.names, request.confusion, title=str(data))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.checkpoints import load
-from playmask.cli.output import note, print_json, print_table
+from playmask.cli.output import note, print_json, print_table, waiting
 from playmask.errors import ConfigError
 from playmask.onnx.exported import QUANTIZATION
 from playmask.tasks.exporting import export
@@ -31,7 +31,8 @@ class Request(NamedTuple):
 def run(request: Request) -> None:
     """Export, and show how far each graph is from the model."""
     quantize = _quantize(request)
-    written = export(_model(request), request.target, cached=request.cached, quantize=quantize)
+    with waiting("exporting…"):
+        written = export(_model(request), request.target, cached=request.cached, quantize=quantize)
     quantization = written.quantization
     if request.as_json:
         graphs = {

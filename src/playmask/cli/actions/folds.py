@@ -4,14 +4,14 @@ from functools import partial
 from typing import Any
 
 from playmask.cli.actions.new_task import new_task
-from playmask.cli.actions.run_folder import RUN, Job, Options, check_out, options_of, settle
+from playmask.cli.actions.run_folder import Job, Options, check_out, options_of, record, settle
 from playmask.cli.actions.train import Stopping, announce, check_data, read_data
 from playmask.cli.actions.train_progress import progress
 from playmask.cli.guard import Interrupted
 from playmask.cli.output import no_results, note, print_table
 from playmask.data.examples import Examples
 from playmask.errors import ConfigError
-from playmask.files import make_directory, write_json
+from playmask.files import make_directory
 from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.classification.text_task import TextTask
 from playmask.tasks.cross_validation import CrossValidation, cross_validate
@@ -56,7 +56,7 @@ def _validated(
     make_task: Any, examples: Examples[Any], job: Job, options: Options
 ) -> CrossValidation:
     make_directory(job.out)
-    write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
+    record(job, options, finished=False)
     try:
         with Stopping() as stopping, no_results(), progress() as watching:
             result = cross_validate(
@@ -72,7 +72,7 @@ def _validated(
     except KeyboardInterrupt:
         state = f"the folds that are finished are in {job.out}; go on with --resume"
         raise Interrupted(f"interrupted; {state}") from None
-    write_json(job.out / RUN, {"format": 1, "finished": True, "options": options})
+    record(job, options, finished=True)
     return result
 
 

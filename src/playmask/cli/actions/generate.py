@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from playmask.checkpoints import architecture
 from playmask.cli import input_texts
-from playmask.cli.output import complain, print_json_lines, print_text
+from playmask.cli.output import complain, print_json_lines, print_text, waiting
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.files.commits import recover
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
@@ -81,9 +81,10 @@ def run(request: Request) -> None:
     if request.interactive:
         return _converse(writer, manner)
     number = 0
-    for group in _groups(prompts, file):
-        _answer(writer, group, manner, number)
-        number += len(group)
+    with waiting("writing…", results=True):
+        for group in _groups(prompts, file):
+            _answer(writer, group, manner, number)
+            number += len(group)
     if not number:
         raise DataError('No prompt came; give one, "" for a text that begins with nothing.')
 

@@ -1,16 +1,18 @@
 """Predicting from the command line: where texts come from, and how answers are written."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
 from playmask.cli import input_texts
 from playmask.cli.actions.predict_request import Request
+from playmask.cli.actions.progress import items_done
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_all, note_skipped, print_json_lines
+from playmask.cli.output import note, note_all, note_skipped, print_json_lines, waiting
 from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
+from playmask.data.lines import read_lines
 from playmask.errors import ConfigError, DataError
 from playmask.tasks.call_options import cut_vectors, with_schema
 from playmask.tasks.loading import load_task
@@ -20,7 +22,8 @@ from playmask.tasks.task import Task
 def run(request: Request) -> None:
     """Predict, and print or write the answers."""
     _check(request)
-    task = load_task(request.task_directory)
+    with waiting("loading…", results=not request.submission):
+        task = load_task(request.task_directory)
     cut_vectors(task, request.size)
     if request.schema is not None:
         task.settings = with_schema(task.settings, request.schema)
@@ -29,13 +32,16 @@ def run(request: Request) -> None:
     skipped: list[str] = []
     examples: list[Any] = []
     answers: list[Any] = []
-    for group in _groups(task, request, skipped if request.skip_bad else None):
-        predictions = task.predict([task.input_of(example) for example in group])
-        if request.submission:
-            examples += group
-            answers += predictions
-        else:
-            _print(task, group, predictions)
+    total, groups = _groups(task, request, skipped if request.skip_bad else None)
+    with items_done("texts", total, results=not request.submission) as pace:
+        for group in groups:
+            pace.group(len(group))
+            predictions = task.predict([task.input_of(example) for example in group])
+            if request.submission:
+                examples += group
+                answers += predictions
+            else:
+                _print(task, group, predictions)
     note_skipped(request.file or "<stdin>", skipped)
     if request.submission:
         task.submission(request.submission, examples, answers)
@@ -56,21 +62,26 @@ def _check(request: Request) -> None:
         if any(not item.strip() for item in value or ()):
             raise ConfigError(f"A {name} is empty.")
     if request.columns and (file is None or not is_table(file)):
-        raise ConfigError("--columns is for a table (.tsv, .csv, .jsonl …).")
+        raise ConfigError("--columns is for a table (.tsv, .csv, .xlsx, .jsonl …).")
     if file and str(file) != "-" and not file.is_file():
         what = "is a folder; name one of its files" if file.is_dir() else "does not exist"
         raise DataError(f"{file} {what}.")
 
 
-def _groups(task: Task[Any], request: Request, skipped: list[str] | None) -> Iterable[list[Any]]:
-    """Where the texts come from, in groups to predict together."""
+def _groups(
+    task: Task[Any], request: Request, skipped: list[str] | None
+) -> tuple[int | None, Iterable[list[Any]]]:
+    """How many texts there are, if that is known, and they, in groups to predict together."""
     file, text = request.file, request.text
     if text:
         pairs: list[Any] = [*request.pair] if request.pair else [None] * len(text)
-        return [[Example(*both) for both in zip(text, pairs, strict=True)]]
+        return len(text), [[Example(*both) for both in zip(text, pairs, strict=True)]]
     if file is None or str(file) == "-":
-        return input_texts.arriving(sys.stdin.buffer, None if skipped is None else skipped.append)
-    return input_texts.groups(inputs_in(task, file, request.columns, skipped))
+        skip = None if skipped is None else skipped.append
+        return None, input_texts.arriving(sys.stdin.buffer, skip)
+    inputs = inputs_in(task, file, request.columns, skipped)
+    total = len(inputs) if isinstance(inputs, Sized) else sum(1 for _ in read_lines(file))
+    return total, input_texts.groups(inputs)
 
 
 def inputs_in(

@@ -8,7 +8,7 @@ from playmask.checkpoints import load, save
 from playmask.checkpoints.load import identify
 from playmask.checkpoints.source import WEIGHTS, find
 from playmask.cli.actions.checkpoint import heads_in
-from playmask.cli.output import note
+from playmask.cli.output import note, waiting
 from playmask.data.examples import texts_in
 from playmask.data.inputs import is_table, read_table
 from playmask.data.lines import read_lines
@@ -44,17 +44,18 @@ def run(pruning: Pruning) -> None:
     _check(pruning)
     blocks = _blocks(pruning.blocks)
     is_task = (Path(pruning.source) / TASK).is_file()
-    model: Any = load_task(pruning.source) if is_task else _model(pruning.source)
-    before = _sizes(model)
-    if pruning.texts:
-        ids = _tokens(model, pruning)
-        model = keep_tokens(model, ids)
-    if blocks is not None:
-        model = keep_blocks(model, blocks)
-    if is_task:
-        model.save(pruning.target)
-    else:
-        save(model, pruning.target)
+    with waiting("pruning…"):
+        model: Any = load_task(pruning.source) if is_task else _model(pruning.source)
+        before = _sizes(model)
+        if pruning.texts:
+            ids = _tokens(model, pruning)
+            model = keep_tokens(model, ids)
+        if blocks is not None:
+            model = keep_blocks(model, blocks)
+        if is_task:
+            model.save(pruning.target)
+        else:
+            save(model, pruning.target)
     for name, old, new in zip(
         ("tokens", "blocks", "parameters"), before, _sizes(model), strict=True
     ):

@@ -11,7 +11,7 @@ from playmask.cli.actions.default_model import default_model
 from playmask.cli.options import NewModel
 from playmask.cli.output import note
 from playmask.errors import ConfigError
-from playmask.files import read_json
+from playmask.files import read_json, write_bytes, write_json
 from playmask.files.commits import contents, recover
 from playmask.model.recipes import Options as Recipe
 from playmask.runtime.train.backup import finished_epochs, is_finished
@@ -24,7 +24,7 @@ from playmask.tasks.task_json import TASK, read_settings
 
 R = TypeVar("R", bound=Recipe)
 
-RUN, CURVE = "run.json", "curve.png"
+RUN, CURVE, TASK_FILE = "run.json", "curve.png", "task.yaml"
 TABLES = "csv"  # the log that every run keeps, for its picture and for playmask compare
 NEW_RATE = 1e-3
 
@@ -32,7 +32,10 @@ Options = dict[str, Any]
 
 
 class Job(NamedTuple):
-    """What to train on, and where; the options of the training itself are kept in run.json."""
+    """What to train on, and where; the options of the training itself are kept in run.json.
+
+    task_file: the text of the file that says all this, if one does
+    """
 
     train: Path
     validation: Path | None
@@ -43,6 +46,14 @@ class Job(NamedTuple):
     force: bool
     folds: int | None = None
     ensemble: bool = False
+    task_file: str | None = None
+
+
+def record(job: Job, options: Options, *, finished: bool) -> None:
+    """Keep the options of a training in its folder, and the file that they were read from."""
+    write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
+    if job.task_file is not None:
+        write_bytes(job.out / TASK_FILE, job.task_file.encode())
 
 
 def check_out(job: Job, model: str | None) -> bool:

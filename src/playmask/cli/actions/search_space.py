@@ -5,6 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
+from playmask.cli.options import typed
 from playmask.errors import ConfigError, nearest
 
 NONE = "none"
@@ -116,11 +117,7 @@ def _value(name: str, text: str, hint: Any) -> Any:
     """A value of an option, as its type is."""
     if text == NONE:
         return None
-    kind = _kinds(hint)[0]
     try:
-        if kind is bool:
-            return {"true": True, "false": False}[text]
-        return kind(text)
-    except (ValueError, KeyError):
-        due = "true or false" if kind is bool else {int: "a whole number"}.get(kind, "a number")
-        raise ConfigError(f"--space: {name} is {text!r:.60}; {due} is due.") from None
+        return typed(name, text, _kinds(hint)[0])
+    except ConfigError as error:
+        raise ConfigError(f"--space: {error}") from None

@@ -13,13 +13,13 @@ from playmask.checkpoints.source import WEIGHTS
 from playmask.cli.actions.new_task import counted, new_task
 from playmask.cli.actions.run_folder import (
     CURVE,
-    RUN,
     TABLES,
     Job,
     Options,
     check_out,
     is_ours,
     options_of,
+    record,
     settle,
     steps_of,
 )
@@ -29,7 +29,7 @@ from playmask.cli.input_texts import split
 from playmask.cli.output import no_results, note, note_all, note_skipped, print_table
 from playmask.data.examples import Examples
 from playmask.errors import ConfigError
-from playmask.files import make_directory, write_json
+from playmask.files import make_directory
 from playmask.inspection.draw.runs import run_curve
 from playmask.runtime.peer_processes import is_first
 from playmask.runtime.train.backup import Position, position_in
@@ -114,11 +114,11 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     announce(task, options, examples, checks)
     if going_on:
         note(f"going on after {reached(job.out)} of {options['epochs']}")
-    history = _fit(task, examples, checks, options, job.out, going_on)
+    history = _fit(task, examples, checks, options, job, going_on)
     if not is_first():
         return  # another process writes, and says what came of it
     finished = position_in(job.out) is None
-    write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
+    record(job, options, finished=finished)
     if not finished:
         note(f"time is over after {reached(job.out)}; go on with --resume")
     run_curve(history, steps_of(job.out), job.out / CURVE)
@@ -204,9 +204,10 @@ def _fit(
     examples: Examples[Any],
     checks: Examples[Any] | None,
     options: Options,
-    out: Path,
+    job: Job,
     going_on: bool,
 ) -> dict[str, list[float]]:
+    out = job.out
     older = (out / WEIGHTS).exists()
     noted = [(each, len(each.notes)) for each in (examples, checks) if each is not None]
 
@@ -220,7 +221,7 @@ def _fit(
         if options["memory"] is not None and task.training is not None:
             note(f"batch size: {task.training.batch_size}, the largest within {options['memory']}")
         make_directory(out)
-        write_json(out / RUN, {"format": 1, "finished": False, "options": options})
+        record(job, options, finished=False)
 
     beginning = Beginning(begin)
     training = options_of(TrainingOptions, {**options, "label_by_teacher": False})

@@ -12,7 +12,7 @@ def annotate(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="One text per line, or a .tsv, .csv or .jsonl (.gz).",
+            help="One text per line, or a .tsv, .csv, .xlsx or .jsonl (.gz).",
             show_default=False,
         ),
     ] = None,

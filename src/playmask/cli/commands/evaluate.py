@@ -30,6 +30,9 @@ def evaluate(
 ) -> None:
     """Measure a saved task on labelled data: all together, and by class."""
     options = dict(locals())
-    from playmask.cli.actions.evaluate import Request, run
+    from playmask.cli.output import waiting
+
+    with waiting("loading…"):
+        from playmask.cli.actions.evaluate import Request, run
 
     run(Request(**options))

@@ -26,8 +26,8 @@ def predict(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="One text per line, or a .tsv, .csv or .jsonl (.gz); - or nothing is stdin. "
-            "With --out a .parquet too, or a folder.",
+            help="One text per line, or a .tsv, .csv, .xlsx or .jsonl (.gz); - or nothing is "
+            "stdin. With --out a .parquet too, or a folder.",
             show_default=False,
         ),
     ] = None,
@@ -72,6 +72,9 @@ def predict(
 
         bulk.run(request, out)
         return
-    from playmask.cli.actions.predict import run
+    from playmask.cli.output import waiting
+
+    with waiting("loading…", results=submission is None):
+        from playmask.cli.actions.predict import run
 
     run(request)

@@ -87,6 +87,7 @@ def _index(
     task: "SentenceEncoder", sentences: list[str], directory: Path | None, prompt: str | None
 ) -> "SentenceIndex":
     """The index that a folder keeps of the sentences, or a new one, which it keeps from then on."""
+    from playmask.cli.actions.progress import items_done
     from playmask.cli.output import note
     from playmask.errors import CheckpointError
     from playmask.tasks import SentenceIndex
@@ -102,7 +103,9 @@ def _index(
             if stored.sentences == sentences and form == (prompt, task.settings.size):
                 return stored
             note(f"The index in {directory} is of other sentences; it is made anew.")
-    index = task.index(sentences, prompt=prompt)
+    with items_done("sentences", len(sentences)) as pace:
+        pace.group(len(sentences))
+        index = task.index(sentences, prompt=prompt)
     if directory is not None:
         index.save(directory)
         note(f"The index of {len(index):,} sentences is kept in {directory}.")

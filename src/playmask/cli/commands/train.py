@@ -53,14 +53,9 @@ class TaskCommands(RecipeCommands):
         """What the command of a task does: it trains."""
 
         def train(**options: Any) -> None:
-            from playmask.cli.actions import folds
-            from playmask.cli.actions.devices import spread
-            from playmask.cli.actions.run_folder import Job
-            from playmask.cli.actions.train import run
+            from playmask.cli.actions.start import start
 
-            spread(options)
-            job = Job(**{field: options.pop(field) for field in Job._fields})
-            (folds.run if job.folds is not None or job.ensemble else run)(settings, job, options)
+            start(settings, options)
 
         about = "The best epoch is kept. What can be wrong is said before training begins."
         return described(train, f"{settings.summary}\n\n{about}", parameters_of_task(settings))

@@ -44,7 +44,7 @@ class TuningCommands(TaskCommands):
 
             search = Search(**{field: options.pop(field) for field in Search._fields})
             options |= LEFT
-            job = Job(**{field: options.pop(field) for field in Job._fields})
+            job = Job(**{name: options.pop(name) for name in Job._fields if name in options})
             run(settings, job, options, search)
 
         about = (

@@ -1,4 +1,4 @@
-"""A CSV table with a mention on each line."""
+"""A table, CSV or a workbook, with a mention on each line."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -9,11 +9,12 @@ from pathlib import Path
 from playmask.data.annotated import Annotated, Mention, check_mentions
 from playmask.data.columns import NAMES, Columns, Layout, naming_of
 from playmask.data.formats.mention_json import KEYS, mention_of_item
+from playmask.data.formats.workbook import SUFFIX as WORKBOOK
 from playmask.data.gathering import BadExample, Numbered, on_line
 from playmask.data.tables import BadRow, Row, rows_of
 from playmask.errors import DataError, PlaymaskError
 
-TABLE = ".csv"
+TABLES = (".csv", WORKBOOK)
 
 LAYOUT = Layout(
     {

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from playmask.data.formats import parquet
+from playmask.data.formats.workbook import SUFFIX as WORKBOOK
 from playmask.data.gathering import suffix_of
 from playmask.data.row_parts import RowPart, is_parquet, parts_of
 from playmask.tasks.bulk.answering import Answerer, Written, target_of
@@ -58,6 +59,6 @@ def total_rows(scans: Mapping[Path, Scan]) -> int | None:
 def _rows_in(file: Path, scan: Scan) -> int | None:
     if is_parquet(file):
         return parquet.row_count(file)
-    if file.suffix.lower() == ".gz":
+    if file.suffix.lower() in (".gz", WORKBOOK):  # its lines are packed
         return None
     return max(0, scan.lines - (suffix_of(file) in (".csv", ".tsv")))

@@ -60,7 +60,7 @@ class ClassifierSettings(TextSettings):
         "multi_label_classification",
     )
     summary: ClassVar[str] = "Train a classifier of texts or of pairs."
-    data: ClassVar[str] = "Labelled texts: .tsv, .csv, .jsonl."
+    data: ClassVar[str] = "Labelled texts: .tsv, .csv, .xlsx, .jsonl."
 
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     max_length: int = option(default=128, text=CUT, minimum=4)
@@ -99,7 +99,7 @@ class RegressorSettings(TextSettings):
     task: ClassVar[str] = "regress"
     problems: ClassVar[tuple[str, ...]] = ("regression",)
     summary: ClassVar[str] = "Train a model that gives each text, or pair, one or several numbers."
-    data: ClassVar[str] = "Texts with numbers: .tsv, .csv, .jsonl."
+    data: ClassVar[str] = "Texts with numbers: .tsv, .csv, .xlsx, .jsonl."
 
     max_length: int = option(default=128, text=CUT, minimum=4)
     pooling: Pooling = option(default="mean_max", text=POOLING)
@@ -153,7 +153,7 @@ class PatternSettings(TextSettings):
     task: ClassVar[str] = "pattern"
     published: ClassVar[str] = ""
     summary: ClassVar[str] = "Train a classifier from few examples, by a pattern with a gap (PET)."
-    data: ClassVar[str] = "Labelled texts: .tsv, .csv, .jsonl."
+    data: ClassVar[str] = "Labelled texts: .tsv, .csv, .xlsx, .jsonl."
 
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     pattern: str = option(default="{text} [MASK]", text="Such as '[MASK]好，{text}'.")

@@ -18,7 +18,7 @@ Scheme = Literal["bio", "bmes", "bioes", "bilou", "io"]
 Pointer = Literal["efficient", "global"]
 PADDLE = 512  # tokens that PaddleNLP reads at once
 JOIN = "What stands between the tokens of files of tags:"
-MENTIONS = "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's .ann."
+MENTIONS = "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's folder."
 
 
 class ExtractionSettings(TaskSettings):
@@ -147,7 +147,7 @@ class RelationSettings(ExtractionSettings):
     task: ClassVar[str] = "relations"
     summary: ClassVar[str] = "Train an extractor of relations between a subject and objects."
     data: ClassVar[str] = (
-        "Texts with relations: .json, .jsonl of DuIE's, WebNLG's or playmask's form, CoNLL04's."
+        "Texts with relations: .json of DuIE's, WebNLG's or playmask's form, CoNLL04's, brat's."
     )
     usage: ClassVar[str] = "annotate {out} --text …"
 
@@ -168,7 +168,9 @@ class EventSettings(ExtractionSettings):
 
     task: ClassVar[str] = "events"
     summary: ClassVar[str] = "Train an extractor of events and of what takes part in them."
-    data: ClassVar[str] = "Texts with events: .json, .jsonl of DuEE's, FewFC's or playmask's form."
+    data: ClassVar[str] = (
+        "Texts with events: .json of DuEE's, FewFC's or playmask's form, brat's folder."
+    )
     usage: ClassVar[str] = "annotate {out} --text …"
 
     labels: tuple[str, ...] = option(default=(), text=LABELS)

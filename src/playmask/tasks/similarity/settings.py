@@ -76,7 +76,7 @@ class EncoderSettings(TaskSettings):
 
     task: ClassVar[str] = "similar"
     summary: ClassVar[str] = "Train an encoder of sentences: vectors close where they are similar."
-    data: ClassVar[str] = "Pairs of similar sentences, or with scores; texts: .tsv, .csv, .jsonl."
+    data: ClassVar[str] = "Similar pairs, or pairs with scores; texts: .tsv, .csv, .xlsx, .jsonl."
     usage: ClassVar[str] = "search {out} sentences.txt --text …"
 
     max_length: int = option(default=64, text="Tokens a sentence is cut to.", minimum=4)
@@ -202,7 +202,7 @@ class PairSettings(TextSettings):
 
     task: ClassVar[str] = "pair"
     summary: ClassVar[str] = "Train a model that scores how similar two sentences are."
-    data: ClassVar[str] = "Pairs of sentences with scores: .tsv, .csv, .jsonl."
+    data: ClassVar[str] = "Pairs of sentences with scores: .tsv, .csv, .xlsx, .jsonl."
     usage: ClassVar[str] = "predict {out} --text … --pair …"
 
     max_length: int = option(default=128, text=CUT, minimum=4)
@@ -241,7 +241,7 @@ class RerankerSettings(TextSettings):
     task: ClassVar[str] = "rerank"
     problems: ClassVar[tuple[str, ...]] = ("ranking",)
     summary: ClassVar[str] = "Train a model that scores how relevant passages are to a query."
-    data: ClassVar[str] = "Queries, passages and scores from 0 to 1: .tsv, .csv, .jsonl."
+    data: ClassVar[str] = "Queries, passages and scores from 0 to 1: .tsv, .csv, .xlsx, .jsonl."
     usage: ClassVar[str] = "rerank {out} passages.txt --text …"
 
     max_length: int = option(default=512, text=CUT, minimum=4)

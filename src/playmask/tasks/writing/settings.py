@@ -8,7 +8,7 @@ from playmask.tasks.settings import CUT, LABELS, TaskSettings
 BY_LABEL, BY_NORM = ("label", "code", "unused"), ("label", "vector")
 """The conditions of language models that are labels, and those that norms depend on."""
 
-TEXTS = "Texts: .txt with one a line, .tsv, .csv, .jsonl."
+TEXTS = "Texts: .txt with one a line, .tsv, .csv, .xlsx, .jsonl."
 
 
 @recipe
@@ -41,7 +41,7 @@ class Seq2SeqSettings(TaskSettings):
 
     task: ClassVar[str] = "seq2seq"
     summary: ClassVar[str] = "Train a model that writes a target for each source."
-    data: ClassVar[str] = "Sources and targets: .tsv, .csv, .jsonl."
+    data: ClassVar[str] = "Sources and targets: .tsv, .csv, .xlsx, .jsonl."
     usage: ClassVar[str] = "generate {out} …"
 
     max_source: int = option(default=128, text="Tokens a source is cut to.", minimum=3)

@@ -1,0 +1,63 @@
+"""The shell completes commands, tasks and options; help is whole at 80 columns."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from cli.commands import call
+
+
+def completed(line, shell="bash"):
+    """What a shell is given for the last word of a line, by the protocol of typer."""
+    words = {
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split(" ")) - 1),
+        "_TYPER_COMPLETE_ARGS": line,
+        "_PLAYMASK_COMPLETE": f"complete_{shell}",
+    }
+    run = subprocess.run(
+        [sys.executable, "-m", "playmask"],
+        env={**os.environ, **words}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not run.stderr
+    return run.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("playmask pre", ["predict", "pretrain"]),
+        ("playmask train re", ["regress", "relations", "read", "read-copying", "rerank"]),
+        ("playmask train classify a.tsv --pool", ["--pooling"]),
+    ],
+)
+def test_bash(line, words):
+    assert completed(line).split() == words
+
+
+def test_zsh_has_the_help_beside():
+    shown = completed("playmask tune classify --learning-r", "zsh")
+    assert "--learning-rate" in shown and "Per step; 1e-3 with --new." in shown
+
+
+def test_it_is_installed_for_the_shell_that_asks(tmp_path):
+    program = f"'{sys.executable}' -m playmask --install-completion; true"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    run = subprocess.run(["bash", "-c", program], env=environment, capture_output=True, text=True)
+    assert "bash completion installed" in run.stdout, run.stderr
+    script = tmp_path / ".bash_completions" / "playmask.sh"
+    assert "_PLAYMASK_COMPLETE=complete_bash" in script.read_text("utf-8")
+    assert str(script) in (tmp_path / ".bashrc").read_text("utf-8")
+
+
+@pytest.mark.parametrize("command", ["", "train", "pretrain", "tune", "draw"])
+def test_what_commands_do_is_said_whole_at_80_columns(command):
+    result = call(*command.split(), "--help", env={"COLUMNS": "80"})
+    assert result.exit_code == 0 and "..." not in result.stdout.partition("Commands:")[2]
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    listed = result.stdout.partition("Commands:\n")[2]
+    entries = re.split(r"\n  (?=\S)", listed.strip())
+    assert len(entries) > 1 and all(entry.rstrip().endswith((".", "…")) for entry in entries)

@@ -1,0 +1,89 @@
+"""How far a command is: a bar on a terminal alone, which compilation does not slow down."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+import playmask
+from cli.commands import call
+from playmask.cli.actions import progress
+from playmask.cli.actions.progress import Pace, items_done
+from playmask.cli.output import waiting
+from playmask.runtime.batch_progress import BatchProgress, listening
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_pace_leaves_compilation_out():
+    clock = iter([0.0, 1.0, 21.0, 22.0, 24.0, 24.0])
+    pace = Pace(300, lambda: next(clock))
+    pace.group(100)
+    pace.batch(BatchProgress(0, 200, shape=1, shapes=2))
+    assert pace.state == "compiling 1 of 2 shapes" and pace.left is None
+    pace.batch(BatchProgress(50, 200, 0, 2, compiled=True))
+    assert (pace.done, pace.left, pace.state) == (25, None, "")
+    pace.batch(BatchProgress(100, 200, 0, 2))
+    assert pace.done == 50 and pace.left == pytest.approx(250 / 25) and pace.state == "10 s left"
+    pace.batch(BatchProgress(200, 200, 0, 2))
+    assert pace.done == 100 and pace.left == pytest.approx(200 / 25)
+    pace.group(200)
+    pace.batch(BatchProgress(0, 8, 0, 0))
+    assert pace.done == 100
+
+
+def test_a_predictor_tells_of_its_batches(monkeypatch):
+    architecture = playmask.architecture("bert").change(
+        vocabulary=32, width=16, depth=1, attention_heads=2, inner=16
+    )
+    predictor = playmask.Predictor(playmask.build(architecture), limits={"tokens": 32}, tokens=64)
+    rows = [{"tokens": np.full(length, 5)} for length in (4, 4, 30, 30, 30, 30, 30, 4)]
+    events = []
+    with listening(events.append):
+        predictor(rows)
+    shapes = events[-1].shapes
+    assert shapes and sorted(e.shape for e in events if e.shape) == [*range(1, shapes + 1)]
+    assert sum(e.compiled for e in events) == shapes
+    ends = [e for e in events if not e.shape]
+    assert ends[-1].done == ends[-1].rows == len(rows)
+    events.clear()
+    predictor(rows)
+    assert not events
+    with listening(events.append):
+        predictor(rows)
+    assert events and not any(e.shape or e.compiled for e in events)
+
+
+def test_bars_are_on_terminals_alone(monkeypatch):
+    for terminal, other, results, shown in (
+        (False, False, False, False),
+        (True, False, True, True),
+        (True, True, True, False),
+        (True, True, False, True),
+    ):
+        error = Terminal() if terminal else io.StringIO()
+        monkeypatch.setattr(sys, "stderr", error)
+        monkeypatch.setattr(sys, "stdout", out := Terminal() if other else io.StringIO())
+        with items_done("texts", 10, results=results) as pace:
+            pace.group(10)
+            print("a result")
+        with waiting("pruning…", results=results):
+            pass
+        assert out.getvalue() == "a result\n"
+        assert ("texts" in error.getvalue() and "pruning…" in error.getvalue()) is shown
+        assert shown or not error.getvalue()
+
+
+def test_predictions_move_the_bar(task, tmp_path, monkeypatch):
+    paces = []
+    monkeypatch.setattr(progress, "Pace", lambda *a: paces.append(Pace(*a)) or paces[-1])
+    file = tmp_path / "a.txt"
+    file.write_text("这书真好\n" * 20, encoding="utf-8")
+    result = call("predict", task, file)
+    assert result.exit_code == 0 and len(result.stdout.splitlines()) == 20
+    assert not result.stderr
+    assert [(pace.total, pace.before + pace.size) for pace in paces] == [(20, 20)]
