@@ -99,6 +99,6 @@ def on_page_markdown(markdown, page, config, files):
 @event_priority(0)  # behind mkdocs-static-i18n, whose links to a home page begin at the server's root
 def on_page_context(context, page, config, nav):
     """Let the language switch lead to the same page, wherever the site is put."""
-    for alternate in config.extra["alternate"]:
+    for alternate in config.extra.alternate:
         alternate["link"] = page.file.alternates[alternate["lang"]].url
     return context
