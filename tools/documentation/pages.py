@@ -8,10 +8,13 @@ outside `docs/` go by their own path.
 
 import posixpath
 import re
+from functools import partial
 from pathlib import Path
 
+from markdown.extensions.toc import unique
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
+from pymdownx.slugs import slugify
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -26,7 +29,8 @@ OUTSIDE = (
     "src/playmask/checkpoints/built_in/zh_small/README.md",
 )
 """Pages of the site that lie outside `docs/`, by their paths in the repository."""
-LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s:#]+)(?P<place>#[^)\s]*)?(?=\))")
+LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?P<path>[^)\s:#]+)(?P<place>#[^)\s]*)?\)")
+HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -67,33 +71,52 @@ def page_of(path: Path) -> str | None:
     return name if name in OUTSIDE else None
 
 
-def on_page_markdown(markdown, page, config, files):
-    """Let links to files of the repository lead to their pages; to no page, they become names.
-
-    Where `repo_url` is set they lead to the repository instead. A file that does not exist stays
-    as it is, so that MkDocs refuses it.
-    """
-    here, folder = source(page.file.src_uri), posixpath.dirname(page.file.src_uri)
-
-    def lead(match):
-        path = Path(posixpath.normpath((here.parent / match["path"]).as_posix()))
-        if not path.exists():
-            return match[0]
-        name = page_of(path)
-        if name is not None:
-            return posixpath.relpath(name, folder or ".") + (match["place"] or "")
-        name = path.relative_to(ROOT).as_posix()
-        return f"{config.repo_url}/blob/main/{name}" if config.repo_url else f"repository:{name}"
-
-    def outside_code(text):
-        text = LINK.sub(lead, text)
-        return re.sub(r"\[([^\]]+)\]\(repository:([^)]+)\)", r"\1 (`\2`)", text)
-
+def outside_code(markdown: str, change) -> str:
+    """A page whose prose is changed by a function, and whose code stays as it is."""
     parts, end = [], 0
     for fence in FENCE.finditer(markdown):
-        parts += [outside_code(markdown[end : fence.start()]), fence[0]]
+        parts += [change(markdown[end : fence.start()]), fence[0]]
         end = fence.end()
-    return "".join([*parts, outside_code(markdown[end:])])
+    return "".join([*parts, change(markdown[end:])])
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Let links lead to pages, and headings have one name in both languages."""
+    name = page.file.src_uri
+    markdown = outside_code(markdown, partial(with_links, name, config.repo_url))
+    if not name.endswith(".zh.md"):
+        return markdown
+    places = iter(places_of(source(name.replace(".zh.md", ".md")).read_text(encoding="utf-8")))
+    named = partial(HEADING.sub, lambda match: f"{match[0]} {{#{next(places)}}}")
+    return outside_code(markdown, named)
+
+
+def places_of(markdown: str) -> list[str]:
+    """What a link behind # calls each heading of a page."""
+    slug, used, prose = slugify(case="lower"), set(), FENCE.sub("", markdown)
+    return [unique(slug(re.sub("[`*]", "", text), "-"), used) for _, text in HEADING.findall(prose)]
+
+
+def with_links(name: str, repository: str | None, text: str) -> str:
+    """Prose whose links to files of the repository lead to their pages; to no page, they are names.
+
+    Where there is a `repo_url` they lead there instead. A file that does not exist stays as it is,
+    so that MkDocs refuses it.
+    """
+    here, folder = source(name).parent, posixpath.dirname(name) or "."
+
+    def lead(match):
+        path = Path(posixpath.normpath((here / match["path"]).as_posix()))
+        if not path.exists():
+            return match[0]
+        if page := page_of(path):
+            return f"[{match['text']}]({posixpath.relpath(page, folder)}{match['place'] or ''})"
+        inside = path.relative_to(ROOT).as_posix()
+        if repository:
+            return f"[{match['text']}]({repository}/blob/main/{inside})"
+        return f"{match['text']} (`{inside}`)"
+
+    return LINK.sub(lead, text)
 
 
 @event_priority(0)  # behind mkdocs-static-i18n, whose links to a home page begin at the server's root
