@@ -69,7 +69,7 @@ def run(page: Path, folder: Path) -> str:
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
     ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
-    ("export",),
+    ("export", "faq"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
 EACH = """
@@ -199,6 +199,20 @@ def test_exports_run(pages):
     nodes, difference, *in_8_bits = pages("export")[1].splitlines()
     assert int(nodes) < 150 and float(difference) < 2e-5
     assert in_8_bits[-2] == "answers that agree 100.00%"
+
+
+def test_the_answers_to_questions_run(pages):
+    _, out = pages("faq")
+    assert out.splitlines() == [
+        "nezha 36 5",
+        "classify",
+        "(2, 384)",
+        "['[CLS]', '味', '道', '很', '干', '净', '[SEP]']",
+        "Hierarchical(alpha=0.4)",
+        "['', '味', '道', '很', '😀', 'ＯＫ', '']",
+        "8",
+        "2 True",
+    ]
 
 
 def test_labels_and_numbers_run(pages):

@@ -1,4 +1,4 @@
-"""The site: Chinese and English pages say the same, all are in the navigation, the first ones run."""
+"""The site: both languages say the same, all pages are in the navigation, the first ones run."""
 
 import re
 import shlex
@@ -39,7 +39,7 @@ def test_both_languages_have_the_same_shape(page):
 def test_every_page_is_in_the_navigation():
     pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
     english = {page for page in pages if not page.endswith(".zh.md")}
-    outside = {page for page in NAVIGATION if (ROOT / page).is_file()}
+    outside = {page for page in NAVIGATION if not (DOCS / page).is_file()}
     assert len(NAVIGATION) == len(set(NAVIGATION)) and {*NAVIGATION} - outside == english
     hook = (ROOT / "tools" / "documentation" / "pages.py").read_text("utf-8")
     named = set(re.findall(r'^    "([\w./]+\.md)",$', hook, re.MULTILINE))
@@ -101,7 +101,9 @@ def run_page(page: Path, servers: list[subprocess.Popen]) -> list[str]:
                 assert result.exit_code == 0, f"{line}\n{result.output}{result.stderr}"
                 printed.append(result.stdout)
             elif line not in ELSEWHERE:
-                printed.append(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+                printed.append(
+                    subprocess.run(words, check=True, capture_output=True, text=True).stdout
+                )
     return printed
 
 
@@ -127,4 +129,12 @@ def test_what_one_has_becomes_what_one_wants(folder, servers):
     printed = "\n".join(run_page(DOCS / "i_have_i_want.md", servers))
     assert "差评" in printed and "退货" in printed
     made = {path.name for path in (folder / "runs").iterdir()}
-    assert made >= {"excel", "found.html", "from_bert4keras", "huggingface", "onnx", "field", "answers"}
+    assert made >= {
+        "excel",
+        "found.html",
+        "from_bert4keras",
+        "huggingface",
+        "onnx",
+        "field",
+        "answers",
+    }

@@ -88,7 +88,7 @@ def written(block: list[str]) -> str:
             return "\n```pycon\n" + dedent("\n".join(block[1:])).strip() + "\n```\n"
         return listed(f"**{match['name']}**: ", [joined(match["text"], block)])
     if match := ARGUMENT.match(block[0]):
-        first, *others = NEXT.split(joined(match["text"], block))
+        first, *others = NEXT.split(joined(match["text"], block).rstrip(";"))
         parts = (ARGUMENT.match(each) for each in others)
         return listed("", [argument(match["name"], first)]) + "".join(
             listed("", [argument(part["name"], part["text"])]) for part in parts if part

@@ -119,7 +119,9 @@ def with_links(name: str, repository: str | None, text: str) -> str:
     return LINK.sub(lead, text)
 
 
-@event_priority(0)  # behind mkdocs-static-i18n, whose links to a home page begin at the server's root
+@event_priority(
+    0
+)  # behind mkdocs-static-i18n, whose links to a home page begin at the server's root
 def on_page_context(context, page, config, nav):
     """Let the language switch lead to the same page, wherever the site is put."""
     for alternate in config.extra.alternate:
