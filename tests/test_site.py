@@ -114,7 +114,8 @@ def servers():
     yield running
     for server in running:
         server.terminate()
-        assert server.wait(timeout=60) == 0
+        _, logged = server.communicate(timeout=60)
+        assert server.returncode == 0, logged
 
 
 def test_the_first_five_minutes_run(folder, servers):
