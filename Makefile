@@ -5,7 +5,7 @@ BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
 .PHONY: demo test test-jax test-fuzz reliability test-slow test-experiments test-matrix test-backends \
-	test-all test-wheel zh-small benchmark benchmark-smoke check format clean
+	test-all test-wheel zh-small benchmark benchmark-smoke docs check format clean
 
 demo: .venv/ready
 	$(BIN)/playmask demo
@@ -67,6 +67,11 @@ benchmark: .venv/ready
 # A little of every benchmark, so that the scripts never rot; nothing is asserted of times.
 benchmark-smoke: .venv/ready
 	$(BIN)/python benchmarks/compare.py --smoke
+
+# The documentation site in build/site, Chinese and English; a broken link fails.
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	$(BIN)/python tools/documentation/check_site.py build/site
 
 check: .venv/ready
 	$(BIN)/ruff check src tests examples benchmarks tools wheels

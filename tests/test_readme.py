@@ -14,8 +14,8 @@ import pytest
 
 import playmask
 from cli.commands import PROGRAM
+from documents import ROOT, blocks, prose
 
-ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README_zh.md"
 NAMES = (
     "README.md",
@@ -27,12 +27,15 @@ NAMES = (
     "decisions/README.md",
     "decisions/model.md",
     "decisions/rooms.md",
+    "decisions/site.md",
     "decisions/tasks.md",
     "decisions/training.md",
     "export.md",
     "extraction.md",
+    "faq.md",
     "families.md",
     "generation.md",
+    "i_have_i_want.md",
     "laboratory.md",
     "own_model.md",
     "own_task.md",
@@ -42,6 +45,7 @@ NAMES = (
     "seeing.md",
     "serving.md",
     "similarity.md",
+    "start.md",
     "tokenizers.md",
 )
 TRAINING = ROOT / "docs" / "training"
@@ -55,17 +59,6 @@ def english(folder: Path) -> list[Path]:
 METHODS = [page for page in english(TRAINING) if page.name != "README.md"]
 DOCS = [*(ROOT / "docs" / name for name in NAMES), TRAINING / "README.md", *METHODS]
 PAGES = [ENGLISH, CHINESE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")), *DOCS]
-
-
-def blocks(page: Path, language: str = r"\w*") -> list[str]:
-    """The code blocks of a page, those of one language or all."""
-    text = page.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def prose(page: Path) -> str:
-    """A page without its code blocks."""
-    return re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def run(page: Path, folder: Path) -> str:
@@ -84,7 +77,7 @@ def run(page: Path, folder: Path) -> str:
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
     ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
-    ("export",),
+    ("export", "faq"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
 EACH = """
@@ -215,6 +208,20 @@ def test_exports_run(pages):
     assert int(nodes) < 150 and float(difference) < 2e-5
     assert same == "True" and len(literal_eval(beams)) == 3 and len(literal_eval(tokens)[0][0]) == 4
     assert in_8_bits[-2] == "answers that agree 100.00%"
+
+
+def test_the_answers_to_questions_run(pages):
+    _, out = pages("faq")
+    assert out.splitlines() == [
+        "nezha 36 5",
+        "classify",
+        "(2, 384)",
+        "['[CLS]', '味', '道', '很', '干', '净', '[SEP]']",
+        "Hierarchical(alpha=0.4)",
+        "['', '味', '道', '很', '😀', 'ＯＫ', '']",
+        "8",
+        "2 True",
+    ]
 
 
 def test_labels_and_numbers_run(pages):
