@@ -70,7 +70,7 @@ benchmark-smoke: .venv/ready
 
 # The documentation site in build/site, Chinese and English; a broken link fails.
 docs: .venv/ready
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python tools/documentation/check_site.py build/site
 
 check: .venv/ready

@@ -217,8 +217,8 @@ def test_the_answers_to_questions_run(pages):
         "classify",
         "(2, 384)",
         "['[CLS]', '味', '道', '很', '干', '净', '[SEP]']",
-        "Hierarchical(alpha=0.4)",
-        "['', '味', '道', '很', '😀', 'ＯＫ', '']",
+        "Hierarchical(size=40, alpha=0.4)",
+        "['', '味', '道', '很', '好', '😀ＯＫ', '']",
         "8",
         "2 True",
     ]
