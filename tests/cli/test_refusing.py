@@ -152,7 +152,7 @@ def test_files_without_a_text(tagger, tmp_path):
     assert f"{empty}: The file holds" in complaint(call("annotate", tagger, empty))
     assert f"{blank}:1: The line is empty" in complaint(call("predict", tagger, blank))
     bad = tmp_path / "c.txt"
-    bad.write_bytes(b"\xff\xfe\n")
+    bad.write_bytes(b"\xff\xff\n")
     result = call("predict", tagger, bad, "--skip-bad")
     assert f"no usable text (of 1 bad ones the first: {bad}:1: Byte 1" in complaint(result)
 
