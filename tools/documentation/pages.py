@@ -25,7 +25,9 @@ OUTSIDE = (
     "data/samples/README.md",
     "data/samples/README.zh.md",
     "examples/README.md",
+    "examples/README.zh.md",
     "recipes/zh_small/README.md",
+    "recipes/zh_small/README.zh.md",
     "src/playmask/checkpoints/built_in/zh_small/README.md",
 )
 """Pages of the site that lie outside `docs/`, by their paths in the repository."""
