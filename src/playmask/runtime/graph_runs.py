@@ -56,6 +56,7 @@ def by_onnxruntime(path: Path, threads: int) -> Run:
     except ModuleNotFoundError:
         raise ConfigError("ONNX Runtime runs exported tasks; pip install onnxruntime.") from None
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors, which are raised too; its warnings are of no use
     options.intra_op_num_threads = threads or usable_cores()  # 0: bound to others as well
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
