@@ -52,7 +52,7 @@ def annotate(
     if out is not None:
         count = sum(len(mentions) for _, mentions, _ in marked)
         about = f"{count:,} mentions in {len(marked):,} texts, found by {task_directory}"
-        title = f"{file.name if file else '--text'}: {about}"
+        title = f"{file.name}: {about}" if file else about
         mention_page(marked, task.marks, out, title=title)
         note(f"The page is {out}.")
         return
