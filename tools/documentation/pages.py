@@ -33,6 +33,11 @@ OUTSIDE = (
 """Pages of the site that lie outside `docs/`, by their paths in the repository."""
 LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?P<path>[^)\s:#]+)(?P<place>#[^)\s]*)?\)")
 HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
+BROKEN = re.compile(
+    r"(?<=[，。；：、？！）》」』”…])\n *(?![-*+|#>\s]|\d+\.\s)"
+    r"|(?<=[\u4e00-\u9fff])\n *(?=[\u4e00-\u9fff（《「『“])"
+)
+"""A line's end in Chinese prose, which a browser would show as a space."""
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -83,14 +88,14 @@ def outside_code(markdown: str, change) -> str:
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Let links lead to pages, and headings have one name in both languages."""
+    """Let links lead to pages, headings have one name in both languages, and join Chinese lines."""
     name = page.file.src_uri
     markdown = outside_code(markdown, partial(with_links, name, config.repo_url))
     if not name.endswith(".zh.md"):
         return markdown
     places = iter(places_of(source(name.replace(".zh.md", ".md")).read_text(encoding="utf-8")))
     named = partial(HEADING.sub, lambda match: f"{match[0]} {{#{next(places)}}}")
-    return outside_code(markdown, named)
+    return outside_code(outside_code(markdown, named), partial(BROKEN.sub, ""))
 
 
 def places_of(markdown: str) -> list[str]:
