@@ -7,7 +7,7 @@ import pytest
 import playmask
 from export.sessions import greedy, padded
 from pairwise import marked
-from playmask.generation.generate import TARGETS
+from playmask.generation.facts import TARGETS
 from tasks.every_task import EXAMPLES, MAKE, ONE, TEXTS, same
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")

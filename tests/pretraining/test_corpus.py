@@ -29,7 +29,7 @@ def test_forms_of_documents(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"\xb0\xa1\n", "a.txt:1: Byte 1 of the line is not UTF-8"),
+        ("a.txt", b"\xe5\x95\x8a\xff\n", "a.txt:1: Byte 4 of the line is not UTF-8"),
         ("a.jsonl", b'"x"\n{', "a.jsonl:2: The line is not JSON"),
         ("a.jsonl", b'{"title": "x"}', "a.jsonl:1: A document is a string"),
         ("a.csv", b"x", "a.csv: Documents are read from .txt"),
