@@ -9,7 +9,7 @@ from cli.commands import call
 from playmask.experiments import EXPERIMENTS
 
 SOME = {
-    "craft": ("plain", "FGM", "Theseus", "R-Drop + unlabelled", "CoSENT"),
+    "craft": ("plain", "Theseus", "R-Drop + unlabelled", "CoSENT"),
     "key_size": ("usual", "4x heads full keys"),
     "synthesizer": ("vanilla", "dense", "random + dense", "light convolution", "Linformer"),
     "talking_heads": ("1x heads", "4x heads talking"),
