@@ -66,13 +66,13 @@ def test_each_row_has_its_own_gradient(run):
 
 
 def test_it_is_compiled_once_and_sees_new_weights(model, run):
-    before = numpy_of(run(X, VALID)[1])
+    before, traces = numpy_of(run(X, VALID)[1]), run.traces
     variable = weights_by_name(model)["blocks/0/attention/query/kernel"]
     variable.assign(numpy_of(variable.value) * 0.5)
     after = numpy_of(run(X, VALID)[1])
     variable.assign(numpy_of(variable.value) * 2)
     assert error(after, before) > 1e-3
-    assert run.traces == (0 if keras.backend.backend() == "torch" else 1)
+    assert run.traces == traces and (traces > 0) == (keras.backend.backend() != "torch")
 
 
 def test_a_cache_has_a_gradient():
