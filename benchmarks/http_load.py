@@ -98,7 +98,7 @@ class Client:
         number %= len(self.work.requests)
         began = time.perf_counter()
         try:
-            if self.streams is None:
+            if self.streams is None or self.streams[0].at_eof():
                 self.streams = await asyncio.open_connection("127.0.0.1", self.port)
             status, body = await exchange(*self.streams, self.work.requests[number])
         except (OSError, asyncio.IncompleteReadError):

@@ -9,10 +9,13 @@ from cli.commands import call
 from playmask.experiments import EXPERIMENTS
 
 SOME = {
-    "craft": ("plain", "Theseus", "R-Drop + unlabelled", "CoSENT"),
+    "conditional": ("conditional norm", "pseudo-self attention"),
+    "craft": ("plain", "R-Drop + unlabelled", "CoSENT"),
     "key_size": ("usual", "4x heads full keys"),
+    "masks": ("full", "unilm", "permutation (wrong mask)"),
     "synthesizer": ("vanilla", "dense", "random + dense", "light convolution", "Linformer"),
     "talking_heads": ("1x heads", "4x heads talking"),
+    "unshare": ("unshared",),
 }
 """Variants that stand for others, which differ from them in a size, a part or a method.
 

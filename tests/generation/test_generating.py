@@ -129,6 +129,20 @@ def test_lengths_in_a_bucket_compile_once():
     assert programs.traces > traces
 
 
+def test_temperatures_and_shares_are_numbers_of_one_program():
+    model, options = model_for("plain"), {"max_tokens": MOST, "end": ENDS, "seed": 3}
+    programs = Generator.of(model)
+    values = [Sample(3, temperature=t, top_p=p, min_p=m) for t, p, m in
+              ((1.0, 0.9, 0.01), (0.2, 0.5, 0.2), (9.0, 0.99, 1e-6))]  # fmt: skip
+    texts, traces = [], []
+    for search in values:
+        texts.append(generate(model, [[1, 2]], search=search, **options).tokens)
+        traces.append(programs.traces)
+    assert len({*traces}) == 1 and len({*map(repr, texts)}) == 3
+    assert Sample(top_p=1.0).program == Sample(temperature=0.5).program == Sample()
+    assert len({Sample(top_p=0.5).program, Sample(min_p=0.1).program, Sample()}) == 3
+
+
 @pytest.mark.parametrize("search", [Beams(4), Sample(n=3)], ids=repr)
 def test_piece_by_piece_is_all_at_once(search):
     model, rows = model_for("plain"), arguments(prompts_for("plain", [5, 3, 13, 1, 8]))["tokens"]

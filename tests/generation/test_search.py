@@ -51,6 +51,7 @@ def choosing(logs, **changes):
         step=np.int32(0),
         ends=np.array([-1], "int32"),
         seeds=np.arange(batch, dtype="int32"),
+        numbers={},
         own={},
     )
     return keras.tree.map_structure(keras.ops.convert_to_tensor, first._replace(**changes))
@@ -168,8 +169,9 @@ def test_draws_follow_the_chances(options):
     rows, logs = 4000, np.log([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
     how = Sample(n=2, **options)
     told = np.broadcast_to(logs, (rows, 2, 6))
-    tokens = numpy_of(how.choose(choosing(told)).tokens)
-    later = numpy_of(how.choose(choosing(told, step=np.int32(1))).tokens)
+    numbers = how.numbers()
+    tokens = numpy_of(how.choose(choosing(told, numbers=numbers)).tokens)
+    later = numpy_of(how.choose(choosing(told, numbers=numbers, step=np.int32(1))).tokens)
     heated = logs / how.temperature
     chances = np.where(likely(heated, how.top_k), np.exp(heated), 0)
     chances /= chances.sum()
@@ -189,7 +191,8 @@ def test_draws_follow_the_chances(options):
 def test_what_may_not_come_is_never_drawn(temperature):
     logs = np.full((500, 1, 6), FORBIDDEN)
     logs[:, :, [1, 4]] = np.log([0.6, 0.4])
-    tokens = numpy_of(Sample(temperature=temperature).choose(choosing(logs)).tokens)
+    how = Sample(temperature=temperature)
+    tokens = numpy_of(how.choose(choosing(logs, numbers=how.numbers())).tokens)
     assert {*tokens.ravel().tolist()} == ({1} if temperature < 1 else {1, 4})
 
 

@@ -15,7 +15,6 @@ import uvicorn
 
 import playmask
 from playmask.server.app import create_app
-from playmask.server.drawing import Drawings
 from playmask.server.options import ServerOptions
 from playmask.server.served import Decoding
 from playmask.server.stops import held_back, until_stop
@@ -220,16 +219,6 @@ def test_a_fault_within_a_stream_is_its_last_event():
             assert "60,000 characters" in sentence(lost)
 
     asyncio.run(run())
-
-
-def test_few_ways_of_drawing_are_compiled():
-    drawings = Drawings(2)
-    assert drawings.search(Decoding(1)) == playmask.Greedy()
-    for _ in range(2):
-        for temperature in (0.5, 1.0):
-            drawings.search(Decoding(1, temperature, 1.0))
-    with pytest.raises(playmask.PlaymaskError, match="0.5 and 1, 1 and 1"):
-        drawings.search(Decoding(1, 0.7))
 
 
 def test_stops():

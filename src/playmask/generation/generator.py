@@ -116,11 +116,12 @@ class Generator:
             least=np.int32(options.min_tokens),
             seeds=np.array(prompts.seeds, "int64").astype("int32")[rows],
             marks=_marks(facts, prompt),
+            search=options.search.numbers(),
             constraints=tuple(one.arrays(prompt["tokens"], prompt["valid"]) for one in constraints),
         )
         steps = padded(options.max_tokens, LENGTHS)
         programs = self.model.programs(
-            LoopOptions(options.search, constraints, steps, options.steer)
+            LoopOptions(options.search.program, constraints, steps, options.steer)
         )
         with reading(programs.weights):
             state = programs.begin(prompt, call, np.arange(size) >= count)

@@ -1,9 +1,11 @@
 """Search: which tokens go on. Every search is lanes of one row; beams exchange theirs.
 
 Each is a frozen value with three hooks: `begin` makes what it keeps, `choose` takes the next
-tokens, `results` reads the texts off what the loop left.
+tokens, `results` reads the texts off what the loop left. Numbers that callers like to turn go
+into each call (`numbers`), so that those of one `program` share what was compiled.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -29,7 +31,7 @@ class Choosing(NamedTuple):
     logs (B, K, V): log-probabilities of the next token; scores (B, K): those of the lanes so far;
     texts (B, K, N): -1 where nothing is chosen yet; ended (B, K) bool; done (B,) bool;
     step (): how many tokens are chosen; ends (E,): the tokens that end a text; seeds (B,): of rows;
-    own: what `begin` made
+    numbers: the search's `numbers`; own: what `begin` made
     """
 
     logs: Tensor
@@ -40,6 +42,7 @@ class Choosing(NamedTuple):
     step: Tensor
     ends: Tensor
     seeds: Tensor
+    numbers: Own
     own: Own
 
 
@@ -86,6 +89,15 @@ class Search:
     def lanes(self) -> int:
         """How many texts of a prompt grow at once."""
         return 1
+
+    @property
+    def program(self) -> "Search":
+        """What a loop is compiled for: the search with its `numbers` at any value."""
+        return self
+
+    def numbers(self) -> Own:
+        """The numbers () of the search that `choose` gets with each call, by name."""
+        return {}
 
     def begin(self, texts: Tensor) -> Own:
         """What the search keeps besides the texts (B, K, N), of which all are -1 at first."""
@@ -187,32 +199,48 @@ class Sample(Search):
         """How many texts of a prompt grow at once."""
         return self.n
 
+    @property
+    def program(self) -> "Sample":
+        """The same at any temperature, top p and min p, where there is one."""
+        top_p = None if self.top_p is None or self.top_p == 1 else 0.5
+        min_p = None if self.min_p is None else 0.5
+        return replace(self, temperature=1.0, top_p=top_p, min_p=min_p)
+
+    def numbers(self) -> Own:
+        """The temperature, the share of the likeliest, and the least in logarithms."""
+        values = {"temperature": self.temperature, "top_p": self.top_p or 1.0}
+        values["log_min_p"] = float(np.log(self.min_p)) if self.min_p else FORBIDDEN
+        return {name: np.float32(value) for name, value in values.items()}
+
     def choose(self, c: Choosing) -> Chosen:
         """Take a token for each lane."""
         ops, (lanes, vocabulary) = operations_of(c.logs), c.logs.shape[1:]
         # What may not come stays out at any temperature.
-        logs = ops.where(c.logs > LOST, c.logs / self.temperature, FORBIDDEN)
-        logs = self.filtered(logs)
+        logs = ops.where(c.logs > LOST, c.logs / c.numbers["temperature"], FORBIDDEN)
+        logs = self.filtered(logs, c.numbers)
         lane = ops.arange(lanes, dtype="int32")
         draw = uniform(ops.expand_dims(c.seeds, -1), lane, c.step, size=vocabulary)
         gumbel = -ops.log(-ops.log1p(-draw))
         return _each_its_own(c, ops.cast(ops.argmax(logs + gumbel, axis=-1), "int32"))
 
-    def filtered(self, logs: Tensor) -> Tensor:
-        """Forbid the tokens that are not among the likeliest: (…, V) -> (…, V)."""
-        ops = operations_of(logs)
+    def filtered(self, logs: Tensor, numbers: Own | None = None) -> Tensor:
+        """Forbid the tokens that are not among the likeliest: (…, V) -> (…, V).
+
+        numbers: those of a call of this program; default: the search's own
+        """
+        ops, numbers = operations_of(logs), self.numbers() if numbers is None else numbers
         if self.top_k is not None and self.top_k < logs.shape[-1]:
             least = ops.top_k(logs, self.top_k)[0][..., -1:]
             logs = ops.where(logs >= least, logs, FORBIDDEN)
         if self.top_p is not None and self.top_p < 1:
-            logs = ops.where(_within(logs, self.top_p), logs, FORBIDDEN)
+            logs = ops.where(_within(logs, numbers["top_p"]), logs, FORBIDDEN)
         if self.min_p is not None:
-            least = ops.max(logs, axis=-1, keepdims=True) + float(np.log(self.min_p))
+            least = ops.max(logs, axis=-1, keepdims=True) + numbers["log_min_p"]
             logs = ops.where(logs >= least, logs, FORBIDDEN)
         return logs
 
 
-def _within(logs: Tensor, share: float) -> Tensor:
+def _within(logs: Tensor, share: Tensor) -> Tensor:
     """Which tokens the likeliest are that together reach a share: bool (…, V).
 
     The chance of the last of them is found by bisection, which sums where a sort would sort: the

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from playmask.generation import Greedy, Sample, Search
 from playmask.generation.generator import Generator
 from playmask.runtime.padding import buckets
-from playmask.server.drawing import Drawings
 from playmask.server.served import CHARACTER, Completion, Decoding, Fields, Prompt
 from playmask.server.stops import held_back, until_stop
 from playmask.tasks.writing.writer import Prompting, PromptRows, Writer
@@ -61,7 +61,6 @@ class ServedWriter:
 
     def __init__(self, writer: Writer, longest: int) -> None:
         self.writer, self.longest = writer, longest
-        self._drawings = Drawings()
 
     def room(self, prompt: str) -> int:
         """How many tokens are written where nobody says."""
@@ -116,6 +115,12 @@ class ServedWriter:
         return Writer(self.writer.model, self.writer.tokenizer, prompting)
 
     def _options(self, prompts: Sequence[Prompt], decoding: Decoding) -> Fields:
-        search = self._drawings.search(decoding)
         seeds = [prompt.seed for prompt in prompts]
-        return {"max_tokens": decoding.max_tokens, "search": search, "seed": seeds}
+        return {"max_tokens": decoding.max_tokens, "search": _search(decoding), "seed": seeds}
+
+
+def _search(decoding: Decoding) -> Search:
+    """The search that a request asks for; the likeliest token where the temperature is 0."""
+    if decoding.temperature == 0:
+        return Greedy()
+    return Sample(temperature=decoding.temperature, top_p=decoding.top_p)
