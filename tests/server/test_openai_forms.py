@@ -16,7 +16,6 @@ import uvicorn
 import playmask
 from playmask.server.app import create_app
 from playmask.server.options import ServerOptions
-from playmask.server.served import Decoding
 from playmask.server.stops import held_back, until_stop
 from playmask.server.task_served import ServedTask, load_served
 from server.asking import BAD, Fake, asked, sentence

@@ -20,7 +20,7 @@ class CallInputs(NamedTuple):
 
     inputs: the model's other inputs, such as `condition`; ends (E,): tokens that end a text;
     least (): tokens before which none may; seeds (B,); marks: inputs (B, 1) that are the same for
-    all new tokens of a row, such as `segments`; search: its `numbers`; constraints: each one's arrays
+    all new tokens of a row, such as `segments`; search: its `numbers`; constraints: arrays of each
     """
 
     inputs: Inputs
