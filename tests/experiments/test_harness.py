@@ -162,11 +162,11 @@ def test_report(experiment, counting, tmp_path):
     page = report.write(experiment, "default", results, tmp_path / "page")
     text = page.read_text(encoding="utf-8")
     assert sorted(f.name for f in page.parent.iterdir()) == [
-        "sample-default.md", "sample-default.png",
+        "sample-default-claims.png", "sample-default.md", "sample-default.png",
     ]  # fmt: skip
     assert (
-        "| Better is better. | accuracy (first): better 0.760, plain 0.510; "
-        "difference +0.250 ± 0.000, +49.0% |" in text
+        "| 1 | Better is better. | accuracy (first): better 0.760, plain 0.510 | "
+        "+0.250 ± 0.000 (+0.250 to +0.250) | 2 | **yes** |" in text
     )
     assert "| plain | 0.510 ± 0.014 | 1.000 | 4.00 | 1,234 | 5,678 | 12.5 |" in text
     assert "| here † |" in text and "† quoted from memory" in text
@@ -176,7 +176,7 @@ def test_report(experiment, counting, tmp_path):
     results = runner.run(experiment, out=tmp_path / "other", seeds=[0], only=["plain"])
     text = report.write(experiment, "default", results, tmp_path / "page").read_text("utf-8")
     assert "**Learned next to nothing:** plain." in text
-    assert "| Better is better. | not measured |" in text
+    assert "| 1 | Better is better. | not measured |  | 0 |  |" in text
     with pytest.raises(DataError, match="no results"):
         report.write(experiment, "default", [], tmp_path / "page")
 

@@ -12,6 +12,7 @@ SOME = {
     "conditional": ("conditional norm", "pseudo-self attention"),
     "craft": ("plain", "R-Drop + unlabelled", "CoSENT"),
     "key_size": ("usual", "4x heads full keys"),
+    "laboratory": ("dot",),
     "masks": ("full", "unilm", "permutation (wrong mask)"),
     "synthesizer": ("vanilla", "dense", "random + dense", "light convolution", "Linformer"),
     "talking_heads": ("1x heads", "4x heads talking"),

@@ -9,6 +9,7 @@ from playmask.experiments import (
     conditional,
     craft,
     key_size,
+    laboratory,
     masks,
     synthesizer,
     talking_heads,
@@ -18,6 +19,15 @@ from playmask.experiments.plan import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
-    for module in (synthesizer, key_size, talking_heads, unshare, conditional, masks, craft)
+    for module in (
+        synthesizer,
+        key_size,
+        talking_heads,
+        unshare,
+        conditional,
+        masks,
+        craft,
+        laboratory,
+    )
 }
 """Every experiment by its name."""

@@ -210,11 +210,11 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "It does as well as a control code …",
-            "reviews", "agreement", "conditional norm", "control code",
+            "reviews", "agreement", "conditional norm", "control code", "no worse",
         ),
         Claim(
             "… and as pseudo-self attention.",
-            "reviews", "agreement", "conditional norm", "pseudo-self attention",
+            "reviews", "agreement", "conditional norm", "pseudo-self attention", "no worse",
         ),
         Claim(
             "Told the label, a model finds real reviews likelier.",

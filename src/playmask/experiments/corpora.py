@@ -13,6 +13,7 @@ from playmask.experiments import invented
 from playmask.tasks.similarity.pairs import read_scored
 
 VARIABLE = "PLAYMASK_DATA"
+HELD_OUT = 20
 PROJECT = Path(__file__).parents[3] / "data"  # the texts that come along in a clone of the project
 
 
@@ -26,7 +27,7 @@ class Corpus(NamedTuple):
 
 class _Known(NamedTuple):
     folders: tuple[str, ...]  # the names it goes by
-    files: tuple[str, str]  # to learn from, to be measured on; perhaps gzipped
+    files: tuple[str, ...]  # to learn from, to be measured on (or one, for both); perhaps gzipped
     read: Callable[[Path], list[Any]]
     invent: Callable[[int, int], list[Any]]
 
@@ -41,7 +42,7 @@ def load(name: str, data: Path | None, *, invent: bool = False) -> Corpus:
     for folder in _folders(known, data):
         files = [_file(folder, file) for file in known.files]
         if all(files):
-            return Corpus(folder.name, *(known.read(file) for file in files if file))
+            return Corpus(folder.name, *_parts([known.read(file) for file in files if file]))
     if invent and data is None:
         return Corpus("made up", known.invent(2000, 0), known.invent(200, 1))
     looked = ", ".join(str(folder) for folder in _folders(known, data))
@@ -49,6 +50,17 @@ def load(name: str, data: Path | None, *, invent: bool = False) -> Corpus:
         f"The data set {known.folders[0]} is not in {looked}; name the folder that holds its "
         f"folder with --data or in {VARIABLE}."
     )
+
+
+def _parts(files: list[list[Any]]) -> tuple[list[Any], list[Any]]:
+    """What is learnt from and what is measured on: of one file every HELD_OUT-th example."""
+    if len(files) == 1:
+        (every,) = files
+        held = every[::HELD_OUT]
+        del every[::HELD_OUT]
+        return every, held
+    train, test = files
+    return train, test
 
 
 def _folders(known: _Known, data: Path | None) -> list[Path]:
@@ -71,6 +83,11 @@ def _lines(path: Path) -> list[str]:
         raise DataError(f"{path}:{number}: {reason}")
 
     return [line for _, line in numbered(read_lines(path), report)]
+
+
+def _documents(path: Path) -> list[str]:
+    """Documents of several lines, between empty ones."""
+    return [each for each in "\n".join(_lines(path)).split("\n\n") if each.strip()]
 
 
 def _pairs(path: Path) -> list[tuple[str, str]]:
@@ -109,6 +126,7 @@ CORPORA: dict[str, _Known] = {
     "language": _Known(
         ("wikitext2",), ("wiki.train.tokens", "wiki.test.tokens"), _lines, invented.lines
     ),
+    "documents": _Known(("zh_corpus",), ("encyclopedia.txt",), _documents, invented.documents),
     "reviews": _Known(
         ("sentiment_zh", "reviews_zh"),
         ("train.tsv", "test_clean.tsv"),

@@ -83,7 +83,8 @@ EXPERIMENT = Experiment(
         ),
         Claim("Averaged weights are better than the last.",
               "categories", "accuracy", "EMA", "plain"),
-        Claim("Tiger is no worse than AdamW.", "categories", "accuracy", "Tiger", "plain"),
+        Claim("Tiger is no worse than AdamW.",
+              "categories", "accuracy", "Tiger", "plain", "no worse"),
         Claim(
             "Theseus is better than the first half of the blocks, fine-tuned.",
             "categories", "accuracy", "Theseus", "half the blocks",

@@ -92,6 +92,7 @@ def _sentence(draw: random.Random) -> Example:
 translations = _drawn(_translation)
 lines = _drawn(lambda draw: " . ".join(_translation(draw)[0] for _ in range(4)) + " .")
 reviews = _drawn(_review)
+documents = _drawn(lambda draw: "\n".join(_article(draw)[:2]))
 articles = _drawn(lambda draw: _article(draw)[:2])
 categories = _drawn(_category)
 questions = _drawn(_question)

@@ -44,7 +44,7 @@ EXPERIMENT = Experiment(
     (
         Claim(
             "More heads of a smaller size are worse, once they are too small.",
-            "language", "perplexity", "4x heads", "usual",
+            "language", "perplexity", "4x heads", "usual", "worse",
         ),
         Claim(
             "More heads help, if each keeps its size.",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ class Metric(NamedTuple):
 
 METRICS = {
     "accuracy": Metric("accuracy", True, 3),
+    "at_operations": Metric("nats at equal operations", False, 3),
+    "at_seconds": Metric("nats at equal seconds", False, 3),
+    "at_steps": Metric("nats at equal steps", False, 3),
     "agreement": Metric("asked sentiment met", True, 3),
     "bleu": Metric("BLEU", True, 2),
     "first_epoch": Metric("accuracy after one epoch", True, 3),
@@ -35,6 +39,8 @@ METRICS = {
     "steps_per_second": Metric("steps/s", True, 2),
     "parameters": Metric("parameters", False, 0),
     "operations": Metric("multiply-adds", False, 0),
+    "operations_ratio": Metric("multiply-adds beside the dot product's", False, 2),
+    "seconds_ratio": Metric("seconds a step beside the dot product's", False, 2),
 }
 """Every number that a report may show; an experiment adds its own."""
 
@@ -90,7 +96,7 @@ SCALES = {
     "default": Scale(
         "about half an hour for each task and seed, on two cores",
         {"width": 128, "depth": 2, "heads": 4, "inner": 512},
-        seeds=(0, 1),
+        seeds=(0, 1, 2),
     ),
     "gpu": Scale(
         "for a machine with an accelerator",
@@ -160,9 +166,9 @@ class Outcome(NamedTuple):
 class Task:
     """Something to learn: where its texts come from, how large it is, and how it is measured.
 
-    metrics: the first one is drawn; prepare: what a corpus is turned into, once for all trials;
-    variants: those that take part (empty = all); baseline: what is said of the loss of one who
-    knows nothing of the texts, a format string of its number
+    metrics: the first one is drawn, or as many as `drawn`; prepare: what a corpus is turned into,
+    once for all trials; variants: those that take part (empty = all); baseline: what is said of the
+    loss of one who knows nothing of the texts, a format string of its number
     """
 
     name: str
@@ -174,6 +180,7 @@ class Task:
     run: Callable[["Trial", Desk], Outcome]
     variants: tuple[str, ...] = ()
     baseline: str = "Knowing only how frequent each answer is costs {:.3f} nats."
+    drawn: int = 1
 
 
 @dataclass(frozen=True)
@@ -214,14 +221,30 @@ def digest(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
 
+RELATIONS = {
+    "better": (0.0, math.inf),
+    "worse": (-math.inf, 0.0),
+    "no worse": (-1.0, math.inf),
+    "no better": (-math.inf, 1.0),
+    "equal": (-1.0, 1.0),
+}
+"""What a claim says of left and right: between which gains of left it holds, in margins."""
+
+
 class Claim(NamedTuple):
-    """A sentence of a paper or a post, and the two variants whose difference speaks to it."""
+    """A sentence of a paper or a post, and the two variants whose difference speaks to it.
+
+    relation: of left to right, a name in RELATIONS; margin: what counts as no difference where the
+    relation is not strict, in parts of what the right one has
+    """
 
     text: str
     task: str
     metric: str
     left: str
     right: str
+    relation: str = "better"
+    margin: float = 0.02
 
 
 class Published(NamedTuple):

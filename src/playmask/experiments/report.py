@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 
 from playmask.errors import DataError
+from playmask.experiments.forest import forest
 from playmask.experiments.pictures import Panel, dots
-from playmask.experiments.plan import METRICS, SCALES, Claim, Experiment, Published, Task
+from playmask.experiments.plan import METRICS, SCALES, Experiment, Published, Task
 from playmask.experiments.runner import Result, learned_below, taking_part
+from playmask.experiments.verdicts import CONFIDENCE, Verdict, verdict
 from playmask.files import make_directory, replacing
 
 ALWAYS = ("steps_per_second", "parameters", "operations")
 SPEED = "steps_per_second"
+FOREST = (
+    "By how much the first of the two variants is better, in parts of the second: the mean over "
+    f"seeds, and its interval of {CONFIDENCE:.0%} by Student's t. Shaded is where the claim holds."
+)
 REMEMBERED = "quoted from memory, not checked against the paper"
 Cells = Sequence[str]
 
@@ -35,13 +41,17 @@ def write(experiment: Experiment, scale: str, results: Sequence[Result], folder:
         picture,
         title=f"{experiment.title} ({scale})",
     )
+    verdicts = [verdict(claim, results) for claim in experiment.claims]
+    claims = page.with_name(f"{page.stem}-claims.png")
+    if any(verdicts):
+        forest(verdicts, claims, title=f"{experiment.title}: the claims ({scale})")
     blocks = [
         f"# {experiment.title}",
         f"After {experiment.source}. Measured, drawn and written by "
         f"`playmask experiment {experiment.name} --scale {scale} --report …`.",
         f"![{experiment.title}]({picture.name})\n\nA dot is a seed, a bar their mean; the line "
         "goes through the mean of the first variant.",
-        *_claims(experiment, results),
+        *_claims(verdicts, experiment, claims.name),
         *(block for task in experiment.tasks for block in _task(experiment, task, scale, results)),
         *_circumstances(experiment, scale, results),
     ]
@@ -51,8 +61,8 @@ def write(experiment: Experiment, scale: str, results: Sequence[Result], folder:
 
 
 def panels(experiment: Experiment, results: Sequence[Result]) -> list[Panel]:
-    """The first metric of each task, then the speed at the first task."""
-    first = [(task, task.metrics[0]) for task in experiment.tasks]
+    """The first metrics of each task, then the speed at the first task."""
+    first = [(task, metric) for task in experiment.tasks for metric in task.metrics[: task.drawn]]
     return [
         Panel(
             f"{task.name}: {METRICS[metric].label}",
@@ -72,36 +82,33 @@ def _by_variant(results: Iterable[Result], task: str, metric: str) -> dict[str, 
     return values
 
 
-def _claims(experiment: Experiment, results: Sequence[Result]) -> list[str]:
-    """What was claimed, and the two numbers here that speak to it."""
-    rows = [(claim.text, _measured(claim, results)) for claim in experiment.claims]
-    return ["## The claims", table(("claim", "measured here"), rows)] if rows else []
+def _claims(verdicts: Sequence[Verdict | None], experiment: Experiment, picture: str) -> list[str]:
+    """What was claimed, what was measured, and whether that decides it."""
+    if not experiment.claims:
+        return []
+    pairs = zip(experiment.claims, verdicts, strict=True)
+    rows = [(str(n), claim.text, *_measured(own)) for n, (claim, own) in enumerate(pairs, 1)]
+    return [
+        "## The claims",
+        table(("", "claim", "measured here", "better by", "seeds", "verdict"), rows),
+        *([f"![The claims]({picture})\n\n{FOREST}"] if any(verdicts) else []),
+    ]
 
 
-def _measured(claim: Claim, results: Sequence[Result]) -> str:
-    """Both means, and their difference over the seeds that both have, with its standard error."""
-    values = {
-        name: {
-            r["settings"]["seed"]: r["metrics"][claim.metric]
-            for r in results
-            if (r["settings"]["task"], r["settings"]["variant"]) == (claim.task, name)
-        }
-        for name in (claim.left, claim.right)
-    }
-    seeds = sorted(values[claim.left].keys() & values[claim.right].keys())
-    if not seeds:
-        return "not measured"
-    left, right = (np.array([values[n][s] for s in seeds]) for n in (claim.left, claim.right))
-    metric, gaps = METRICS[claim.metric], left - right
-    error = ""
-    if len(seeds) > 1:
-        error = f" ± {_number(gaps.std(ddof=1) / len(seeds) ** 0.5, metric.digits)}"
-    part = f", {gaps.mean() / right.mean():+.1%}" if right.mean() else ""
-    return (
-        f"{metric.label} ({claim.task}): {claim.left} {_number(left.mean(), metric.digits)}, "
-        f"{claim.right} {_number(right.mean(), metric.digits)}; difference "
-        f"{gaps.mean():+,.{metric.digits}f}{error}{part}"
+def _measured(own: Verdict | None) -> tuple[str, str, str, str]:
+    """Both means; how much better left is, with its standard error and interval; seeds; verdict."""
+    if own is None:
+        return "not measured", "", "0", ""
+    claim, metric = own.claim, METRICS[own.claim.metric]
+    means = (
+        f"{metric.label} ({claim.task}): {claim.left} {_number(own.left, metric.digits)}, "
+        f"{claim.right} {_number(own.right, metric.digits)}"
     )
+    gain = f"{own.gain:+,.{metric.digits}f}"
+    if len(own.gains) > 1:
+        low, high = (f"{each:+,.{metric.digits}f}" for each in own.interval)
+        gain += f" ± {_number(own.error, metric.digits)} ({low} to {high})"
+    return means, gain, str(len(own.gains)), f"**{own.word}**"
 
 
 def numbers(task: Task, results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
@@ -201,8 +208,9 @@ def _circumstances(experiment: Experiment, scale: str, results: Sequence[Result]
             [
                 f"- Scale `{scale}`: {SCALES[scale].about}. {len(results)} trials, "
                 f"{sum(r['seconds'] for r in results) / 60:.0f} minutes, seeds "
-                f"{', '.join(map(str, seeds))}; ± is the standard deviation over seeds, in claims "
-                "the standard error of the difference.",
+                f"{', '.join(map(str, seeds))}; ± is the standard deviation over seeds; in claims "
+                "it is the standard error of the mean over pairs of equal seeds, and the interval "
+                f"is that of {CONFIDENCE:.0%} by Student's t.",
                 "- steps/s is that of the fastest twentieth of a training, batches made on "
                 "the host included; multiply-adds are those of a forward pass over one text; "
                 "parameters are those that are trained.",

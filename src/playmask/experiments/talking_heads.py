@@ -42,11 +42,11 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "… where without they do not.",
-            "language", "perplexity", "4x heads", "1x heads",
+            "language", "perplexity", "4x heads", "1x heads", "no better",
         ),
         Claim(
             "Mixing the weights as well is of little importance (the post).",
-            "language", "perplexity", "4x heads talking scores", "4x heads talking",
+            "language", "perplexity", "4x heads talking scores", "4x heads talking", "equal",
         ),
         Claim(
             "In translation too, talking heads are better.",

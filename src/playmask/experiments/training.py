@@ -12,9 +12,11 @@ from playmask.experiments.objectives import Batch, Objective, Rows, Texts
 from playmask.experiments.plan import Sizes, Training, Watch
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.train.optimizers.named import Rate, make_optimizer
-from playmask.runtime.train.schedules import warm_up_then_decay
+from playmask.runtime.train.schedules import Schedule, warm_up_then_decay
 
 SEGMENTS = 20  # of a training: points of its curve, and times of which the shortest is taken
+TURNS, TIMED = 5, 6  # of two networks whose steps are timed, and the steps of a turn
+MakeSchedule = Callable[[float, int], Schedule]  # of a rate, for so many steps
 
 
 def nats(targets: Any, logits: Any) -> Any:
@@ -102,20 +104,17 @@ def fit(
     watch: Watch,
     segments: int = SEGMENTS,
     after: Callable[[], None] = lambda: None,
+    schedule: MakeSchedule = warm_up_then_decay,
 ) -> Training:
     """Train a network whose output "logits" scores answers, with AdamW, warm-up and decay.
 
-    after: called at the end of each segment, outside of all times
+    after: called at the end of each segment, outside of all times; schedule: of the rate
     Units:  losses in nats, a mean over the weights of a segment; steps_per_second: of the fastest
             segment but the first, which compiles (other work on a machine only ever slows)
     """
     each = max(sizes.steps // segments, 1)
     stream = Stream(rows, objective, batch=sizes.batch, segment_steps=each, seed=seed)
-    network.compile(
-        make_optimizer(network, Rate(warm_up_then_decay(sizes.rate, each * segments))),
-        loss={"logits": Nats()},
-        jit_compile=keras.backend.backend() == "jax",
-    )
+    _compile(network, schedule(sizes.rate, each * segments))
     follow = _Follow(stream, segments, watch, after)
     watch.step("compiling", 0.0)
     network.fit(stream, epochs=segments, shuffle=False, verbose=0, callbacks=[follow])
@@ -125,6 +124,35 @@ def fit(
         steps_per_second=each / min(follow.seconds[1:] or follow.seconds),
         seconds=sum(follow.seconds),
     )
+
+
+def _compile(network: keras.Model, rate: Any) -> None:
+    network.compile(
+        make_optimizer(network, Rate(rate)),
+        loss={"logits": Nats()},
+        jit_compile=keras.backend.backend() == "jax",
+    )
+
+
+def step_ratio(
+    network: keras.Model, other: keras.Model, rows: Rows, objective: Objective, sizes: Sizes
+) -> float:
+    """The seconds of a training step in parts of another network's, taken in turns.
+
+    Of each the quickest turn counts: other work on a machine only ever slows. Both networks are
+    trained by it, and compiled anew.
+    """
+    stream = Stream(rows, objective, batch=sizes.batch, segment_steps=TIMED, seed=0)
+    quickest = [float("inf"), float("inf")]
+    for each in (network, other):
+        _compile(each, 1e-6)
+        each.fit(stream, epochs=1, shuffle=False, verbose=0)
+    for _ in range(TURNS):
+        for i, each in enumerate((network, other)):
+            began = time.perf_counter()
+            each.fit(stream, epochs=1, shuffle=False, verbose=0)
+            quickest[i] = min(quickest[i], time.perf_counter() - began)
+    return quickest[0] / quickest[1]
 
 
 class Score(NamedTuple):

@@ -24,6 +24,7 @@ from playmask.server.metrics import SHARED
 from playmask.server.options import ServerOptions
 from playmask.tasks.bulk.processes import Share, when_parent_ends
 
+IDLE = 75  # seconds that a connection is kept: longer than the 60 of proxies, or they lose requests
 PAUSE = 1.0  # seconds between two starts of the same worker at least
 LOOK = 0.2  # seconds until a signal is seen
 PATIENCE = 5.0  # seconds that a worker has to end, beyond what a request may take
@@ -50,6 +51,7 @@ class Job(NamedTuple):
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=IDLE,
             timeout_graceful_shutdown=int(options.timeout) + 1,
         )
 

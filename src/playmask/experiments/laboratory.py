@@ -1,0 +1,196 @@
+"""The laboratory at one clock: parts of the attention in one small masked language model.
+
+Which attention to choose depends on what is scarce: steps, operations or seconds. The rate is
+constant after its warm-up, so that every moment of a training can be compared with every other.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+import playmask
+from playmask.experiments.corpora import Corpus
+from playmask.experiments.models import base, fresh, learn, outcome
+from playmask.experiments.objectives import Texts, masked
+from playmask.experiments.plan import (
+    Changes,
+    Claim,
+    Desk,
+    Experiment,
+    Outcome,
+    Sizes,
+    Task,
+    Trial,
+    sized,
+)
+from playmask.experiments.tasks.language import windows
+from playmask.experiments.training import scorer, step_ratio
+from playmask.inspection.cost import count
+from playmask.model.masks import Ordered, Window
+from playmask.model.parts import (
+    ByBlock,
+    Dot,
+    DynamicConvolution,
+    Gated,
+    LightConvolution,
+    Synthesizer,
+    mix,
+)
+from playmask.runtime.train.schedules import Constant, Schedule
+from playmask.tokenizers import Tokenizer
+
+DOT = "dot"
+SPARE = 1.5  # of the steps that are compared: what is quicker takes more of them in the same time
+MOMENTS = 24  # of a training at which held-out texts are measured
+WARM_UP = 0.05  # of the training
+LOCAL = 16  # tokens to each side
+
+
+def variants(sizes: Sizes) -> dict[str, Changes]:
+    """What each changes in a BERT of learned positions with a dot product."""
+
+    def synthesizer(kind: str) -> Synthesizer:
+        return Synthesizer(kind, length=sizes.length)
+
+    local = Ordered() & Window(LOCAL)
+    return {
+        DOT: {},
+        "random Synthesizer": {"attention": synthesizer("random")},
+        "dense Synthesizer": {"attention": synthesizer("dense")},
+        "random + dot": {"attention": mix(synthesizer("random"), Dot())},
+        "talking heads": {"talking_heads": True},
+        "keys of twice the size": {"key_size": 2 * sizes.width // sizes.heads},
+        "ALiBi": {"position": "alibi"},
+        "rotary": {"position": "rotary"},
+        "T5 buckets": {"position": "buckets"},
+        "NEZHA": {"position": "nezha"},
+        "disentangled": {"position": "disentangled"},
+        "local, the last block global": {"mask": ByBlock(((sizes.depth - 1, Ordered()),), local)},
+        "light convolution": {"attention": LightConvolution()},
+        "dynamic convolution": {"attention": DynamicConvolution()},
+        "gated unit, rotary": {
+            "projections": Gated(),
+            "feedforward": False,
+            "depth": 2 * sizes.depth,
+            "attention_heads": 1,
+            "key_size": sizes.width // 2,
+            "value_size": 2 * sizes.width,
+            "position": "rotary",
+        },
+    }
+
+
+def prepare(corpus: Corpus, sizes: Sizes) -> Texts:
+    """Windows of running text, documents one behind the other."""
+    train, test = corpus.train[: sizes.train], corpus.test[: sizes.test]
+    tokenizer = Tokenizer.from_texts(train, size=sizes.vocabulary)
+    rows, held = (windows(texts, tokenizer, sizes.length - 1) for texts in (train, test))
+    facts = {
+        "learnt from": f"{rows['tokens'].size:,} tokens",
+        "measured on": f"{held['tokens'].size:,} tokens",
+    }
+    return Texts(tokenizer, rows, held, facts)
+
+
+def run(trial: Trial, desk: Desk) -> Outcome:
+    """Fill in hidden tokens; the held-out loss at equal steps, operations and seconds.
+
+    Seconds are a ratio to the dot product's, whose steps are timed in turns with the variant's.
+    """
+    texts: Texts = desk.texts
+    tokenizer, sizes = texts.tokenizer, trial.sizes
+    special = list(tokenizer.special.values())
+    objective = masked(texts.pad, tokenizer.mask or 0, special, len(tokenizer))
+    model = fresh(trial, tokenizer)
+    score, losses = scorer(model, objective, batch=sizes.batch), list[float]()
+    learned = learn(
+        trial,
+        model,
+        texts,
+        objective,
+        desk.watch,
+        answers=len(tokenizer),
+        segments=MOMENTS,
+        schedule=_constant,
+        after=lambda: losses.append(score(texts.test).loss),
+    )
+    desk.watch.step("timing beside the dot product", 0.0)
+    plain = playmask.build(base(trial, tokenizer), "mlm")
+    seconds = step_ratio(model, plain, texts.train, objective, sizes)
+    products, of_dot = (count(each, length=sizes.length).products for each in (model, plain))
+    compared = sizes.steps / SPARE
+    costs = {"at_steps": 1.0, "at_operations": products / of_dot, "at_seconds": seconds}
+    metrics = {
+        name: float(np.interp(compared / cost, learned.training.steps, losses))
+        for name, cost in costs.items()
+    }
+    ratios = {"operations_ratio": products / of_dot, "seconds_ratio": seconds}
+    curve = " ".join(f"{loss:.3f}" for loss in losses)
+    return outcome(model, learned, {**metrics, **ratios}, **{"held-out loss": curve})
+
+
+def _constant(rate: float, steps: int) -> Schedule:
+    return Constant().build(rate, steps, WARM_UP)
+
+
+SHORT = {
+    "smoke": sized("smoke", width=64, vocabulary=300, length=32, steps=432, batch=16, rate=3e-3,
+                   train=800, test=60, dropout=0.0),
+    "default": sized("default", vocabulary=4000, length=128, steps=2400, batch=16, rate=1e-3,
+                     test=600, dropout=0.0),
+    "gpu": sized("gpu", vocabulary=8000, length=128, steps=30000, batch=128, rate=3e-4, test=2000),
+}  # fmt: skip
+LONG = {
+    **SHORT,
+    **{name: replace(SHORT[name], length=512, batch=SHORT[name].batch // 4)
+       for name in ("default", "gpu")},
+}  # fmt: skip
+METRICS = ("at_steps", "at_operations", "at_seconds", "seconds_ratio", "operations_ratio")
+
+
+def task(name: str, title: str, sizes: dict[str, Sizes]) -> Task:
+    """Masked language modelling at one length."""
+    return Task(name, title, "documents", METRICS, sizes, prepare, run, drawn=3)
+
+
+EXPERIMENT = Experiment(
+    "laboratory",
+    "The laboratory at one clock: which attention to choose?",
+    "the papers of the parts, docs/laboratory.md",
+    (
+        Claim("Rotary positions are better than learned ones.",
+              "short", "at_steps", "rotary", DOT),
+        Claim("Relative positions are better than learned ones: NEZHA …",
+              "short", "at_steps", "NEZHA", DOT),
+        Claim("… T5's buckets …", "short", "at_steps", "T5 buckets", DOT),
+        Claim("… and disentangled ones.", "short", "at_steps", "disentangled", DOT),
+        Claim("ALiBi is no worse than learned positions.",
+              "short", "at_steps", "ALiBi", DOT, "no worse"),
+        Claim("Talking heads are better than silent ones.",
+              "short", "at_steps", "talking heads", DOT),
+        Claim("Without a dot product, a random Synthesizer is worse …",
+              "short", "at_steps", "random Synthesizer", DOT, "worse"),
+        Claim("… and mixed with one it is better.", "short", "at_steps", "random + dot", DOT),
+        Claim("A light convolution is no worse in the same time.",
+              "short", "at_seconds", "light convolution", DOT, "no worse"),
+        Claim("A gated unit is better in the same time.",
+              "short", "at_seconds", "gated unit, rotary", "rotary"),
+        Claim("At 512 tokens, local attention is no worse for the same operations.",
+              "long", "at_operations", "local, the last block global", DOT, "no worse"),
+        Claim("At 512 tokens too, rotary positions are better.",
+              "long", "at_steps", "rotary", DOT),
+    ),
+    (
+        task("short", "Hidden tokens of an encyclopedia, 128 at a time", SHORT),
+        task("long", "The same, 512 at a time", LONG),
+    ),
+    variants,
+    notes=(
+        f"The rate is constant after a warm-up. Held-out texts are measured {MOMENTS} times; the "
+        f"loss at a moment is read off the line between them. Compared is what {1 / SPARE:.0%} of "
+        "the dot product's steps take, so that what is quicker takes up to half as many again.",
+        "Seconds are those of training steps, timed in turns with the dot product's in each "
+        "trial; operations are those of a forward pass, by rules and not by what is skipped: a "
+        "local mask computes what it hides.",
+    ),
+)  # fmt: skip
