@@ -8,7 +8,7 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from documentation import chart, part_pictures, parts, pictures  # noqa: E402
+from documentation import chart, part_pictures, parts, pictures
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from documentation.pictures import Panel, host, panels
-from documentation.svg import WIDE, cells, picture, text
 from keras import ops
 
+from documentation.pictures import Panel, host, panels
+from documentation.svg import WIDE, cells, picture, text
 from playmask.model.masks import Ordered, SameText, Sites, Strict, Window
 from playmask.model.parts import (
-    Alibi,
     Buckets,
     Hierarchical,
     LightConvolution,
@@ -33,13 +32,14 @@ def sites(length: int = LENGTH) -> Sites:
 
 
 def heat(title: str, each: Sequence[tuple[str, Any]], size: float = CELL) -> str:
-    """Matrices side by side; the strongest number of each has the full colour."""
+    """Matrices side by side; the strongest number of all has the full colour."""
     marks, high = [], 0.0
-    for number, (name, values) in enumerate(each):
-        grid = np.asarray(ops.convert_to_numpy(values), "float32")
+    grids = [np.asarray(ops.convert_to_numpy(values), "float32") for _, values in each]
+    most = max(np.abs(grid).max() for grid in grids)
+    for number, ((name, _), grid) in enumerate(zip(each, grids, strict=True)):
         x = 16 + number * (WIDE / 2 - 2)
         marks.append(text(x, 22, name, "ink mono", size=11))
-        marks.append(cells(x, 32, grid / (np.abs(grid).max() or 1.0), size))
+        marks.append(cells(x, 32, grid / most, size))
         high = max(high, 32 + len(grid) * size + 14)
     return picture(title, high, marks)
 
@@ -47,7 +47,9 @@ def heat(title: str, each: Sequence[tuple[str, Any]], size: float = CELL) -> str
 def alibi() -> str:
     """The biases of two of four heads."""
     found = AlibiOf(slopes(4)).bias(sites(), sites())[0]
-    return heat("Alibi", [(f"head {head}: -{slopes(4)[head]:g} |i - j|", found[head]) for head in (1, 3)])
+    return heat(
+        "Alibi", [(f"head {head}: {-slopes(4)[head]:g} |i - j|", found[head]) for head in (0, 1)]
+    )
 
 
 def buckets() -> str:
@@ -75,7 +77,9 @@ def nezha() -> str:
 def rotary() -> str:
     """The score of a vector with itself, at any two places."""
     scaled = Rotary(scaling=LinearScaling(4.0))
-    return heat("Rotary", [("Rotary()", _scores(Rotary())), ("LinearScaling(4.0)", _scores(scaled))])
+    return heat(
+        "Rotary", [("Rotary()", _scores(Rotary())), ("LinearScaling(4.0)", _scores(scaled))]
+    )
 
 
 def sinusoidal() -> str:
@@ -89,18 +93,21 @@ def sinusoidal() -> str:
 
 
 def hierarchical() -> str:
-    """How much of each of four rows a position takes: a row for each of 16 positions."""
+    """How much of each of four rows of the table a position takes: 16 positions, left to right."""
     table = Hierarchical(size=4).table(4, name="positions", dtype="float32")
     table.build(None)
     table.weights[0].assign(np.eye(4, dtype="float32"))
     taken = table(ops.convert_to_tensor(np.arange(16)[None]))[0]
-    return heat("Hierarchical", [("size=4: 16 × 4", taken)], 10)
+    return heat("Hierarchical", [("Hierarchical(size=4)", ops.transpose(taken))], 20)
 
 
 def convolution() -> str:
     """The keys that it reaches."""
     found = [
-        (f"LightConvolution{sides}", LightConvolution(*sides).make(host()).reach(sites(), sites())[0])
+        (
+            f"LightConvolution{sides}",
+            LightConvolution(*sides).make(host()).reach(sites(), sites())[0],
+        )
         for sides in ((3, 3), (6, 0))
     ]
     return heat("LightConvolution", found)

@@ -4,13 +4,13 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+import playmask
 from documentation.part_pictures import PICTURES
 from documentation.parts_table import ELSEWHERE, GROUPS, MASKS, Entry
 from documentation.pictures import NO_HOOKS, hooks
-
-import playmask
 from playmask.families import FAMILIES
 from playmask.model import masks, parts
 from playmask.model.architecture import Architecture
@@ -25,14 +25,15 @@ WORDS = {
     "en": {
         "title": "Parts of the attention",
         "intro": """\
-All that the library can put into an attention: what it computes, where it is from, which families have
-it, and what `load` or `change` takes for it. This page and its pictures are made from the code
+All that the library can put into an attention: what it computes, where it is from, which families
+have it, and what `load` or `change` takes for it. This page and its pictures are made from the code
 (`make pictures`), and a test compares them. How parts are combined, and what goes with what:
 [the laboratory](laboratory.md); where each takes part: [in pictures](pictures.md).
 
-Letters: x hidden states, q, k, v queries, keys and values, s scores, w weights, i the query's position, j
-the key's, N heads, D width, H numbers of a key. *New* are parameters and multiply-adds of one block of
-BERT-base on 128 tokens, more or fewer than with what it has there: `Dot`, and a learned table of 512 × 768.""",
+Letters: x hidden states, q, k, v queries, keys and values, s scores, w weights, i the query's
+position, j the key's, N heads, D width, H numbers of a key. *New* are parameters and multiply-adds
+of one block of BERT-base on 128 tokens, more or fewer than with what it has there: `Dot`, and a
+learned table of 512 × 768.""",
         "source": "source",
         "write": "in one line",
         "families": "families",
@@ -53,12 +54,14 @@ A mask compares two integers: the order of the key and that of the query ([in pi
     "zh": {
         "title": "注意力的部件",
         "intro": """\
-注意力里能放的全部部件：算什么，出自哪里，哪些系列用它，`load` 或 `change` 该写什么。
-本页和图都由代码生成（`make pictures`），有测试比对。怎么组合、谁和谁能搭配见[注意力实验室](laboratory.md)，
-各部件作用在哪一步见[图解](pictures.md)。
+注意力里能放的全部部件：算什么，出自哪里，哪些系列用它，
+`load` 或 `change` 该写什么。
+本页和图都由代码生成（`make pictures`），有测试比对。
+怎么组合、谁和谁能搭配见[注意力实验室](laboratory.md)，各部件作用在哪一步见[图解](pictures.md)。
 
-字母：x 隐状态，q、k、v 即 query、key、value，s 分数，w 权重，i 是 query 的位置，j 是 key 的位置，N 头数，D 宽度，
-H 每个 key 的维数。*新增*是 BERT-base 的一个 block 在 128 个 token 上，参数量和乘加次数比原来多或少多少；
+字母：x 隐状态，q、k、v 即 query、key、value，s 分数，w 权重，
+i 是 query 的位置，j 是 key 的位置，N 头数，D 宽度，H 每个 key 的维数。
+*新增*是 BERT-base 的一个 block 在 128 个 token 上，参数量和乘加次数比原来多或少多少；
 原来是 `Dot` 和 512 × 768 的可学习位置表。""",
         "source": "出处",
         "write": "一行代码",
@@ -134,9 +137,16 @@ def changed(change: str) -> Architecture:
     return ONE.change(**eval(f"dict({change})", dict(NAMES)))
 
 
+@cache
+def usual() -> Any:
+    """What one block of BERT-base costs."""
+    return playmask.count(ONE, length=LENGTH)
+
+
+@cache
 def costs(change: str) -> tuple[int, int]:
     """How many parameters and multiply-adds a part adds to a block."""
-    before, after = (playmask.count(each, length=LENGTH) for each in (ONE, changed(change)))
+    before, after = usual(), playmask.count(changed(change), length=LENGTH)
     return after.parameters - before.parameters, after.products - before.products
 
 

@@ -1,4 +1,4 @@
-"""What the page of parts says besides the code: formulas, how each is switched on, Chinese words."""
+"""What the page of parts says besides the code: formulas, lines that take them, Chinese words."""
 
 from typing import NamedTuple
 
@@ -91,7 +91,9 @@ CONTENT = (
 )
 
 POSITIONS = (
-    Entry("Learned", 'position="learned"', "x + P[i]", "可学习的绝对位置：一张表，加到 token 向量上。"),
+    Entry(
+        "Learned", 'position="learned"', "x + P[i]", "可学习的绝对位置：一张表，加到 token 向量上。"
+    ),
     Entry(
         "Hierarchical",
         'position="hierarchical"',
@@ -198,11 +200,35 @@ ELSEWHERE = {
 MASKS = (
     ("full", "order", 'mask="full"', "all", "全部"),
     ("lm", "order", 'mask="lm"', "what came before", "前面的"),
-    ("unilm", "order", 'mask="unilm"', "the source; of the target what came before", "源句全部，目标句前面的"),
-    ("turns", "order", 'mask="turns"', "whole turns before, and of its own what came", "前几轮全部，本轮前面的"),
+    (
+        "unilm",
+        "order",
+        'mask="unilm"',
+        "the source; of the target what came before",
+        "源句全部，目标句前面的",
+    ),
+    (
+        "turns",
+        "order",
+        'mask="turns"',
+        "whole turns before, and of its own what came",
+        "前几轮全部，本轮前面的",
+    ),
     ("permutation", "order", 'order="permutation"', "what has a lower rank", "名次更低的"),
-    ("Window", "mask", 'mask=Ordered() & Window(64)', "near tokens alone", "附近的"),
-    ("SameText", "mask", "mask=Ordered() & SameText()", "its own text of a packed row", "拼行里自己的那段"),
-    ("Strict", "mask", 'order="permutation", mask=Strict()', "all before itself, not itself", "自己之前的，不含自己"),
+    ("Window", "mask", "mask=Ordered() & Window(64)", "near tokens alone", "附近的"),
+    (
+        "SameText",
+        "mask",
+        "mask=Ordered() & SameText()",
+        "its own text of a packed row",
+        "拼行里自己的那段",
+    ),
+    (
+        "Strict",
+        "mask",
+        'order="permutation", mask=Strict()',
+        "all before itself, not itself",
+        "自己之前的，不含自己",
+    ),
 )
 """Masks: name, kind, what `load` is given, what a query sees."""

@@ -1,17 +1,21 @@
 """The pictures of docs/pictures.md: each shows what the library's own functions answered."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from documentation.svg import WIDE, box, cells, numbered, path, picture, text
 from keras import ops
 
 import playmask
+from documentation.svg import WIDE, box, numbered, path, picture, text
+from playmask.model import cache as kv_cache
 from playmask.model import parts
+from playmask.model.dense import Dense
+from playmask.model.inputs import sites_of
 from playmask.model.masks import NEVER, Mask, Ordered, SameText, Sites, Strict, Window, order_of
 from playmask.model.parts.part import Part
 
@@ -118,12 +122,16 @@ def recipes() -> dict[str, type]:
     }
 
 
+@cache
 def hooks(recipe: type) -> set[str]:
     """The hooks that a part of this kind overrides, itself or by what its `make` returns."""
     part = EXAMPLES.get(recipe.__name__, recipe)()
-    made = {type(part), type(part.make(host()))}
+    whole = part.make(host())
+    made = {type(part), type(whole), type(whole.make(host()) if part.once else whole)}
     return {
-        hook for hook in HOOKS if any(getattr(kind, hook) is not getattr(Part, hook) for kind in made)
+        hook
+        for hook in HOOKS
+        if any(getattr(kind, hook) is not getattr(Part, hook) for kind in made)
     }
 
 
@@ -136,7 +144,7 @@ def host() -> SimpleNamespace:
         initializer=keras.initializers.RandomNormal(),
         part_names=[],
         dtype_policy=keras.dtype_policies.DTypePolicy("float32"),
-        projections=dict.fromkeys(("query", "key", "value")),
+        projections={name: Dense(16, name=name) for name in ("query", "key", "value")},
         has_bias=lambda name: True,
     )
 
@@ -180,13 +188,13 @@ def attention() -> str:
 
 
 def wrapped(words: Sequence[str], wide: int) -> Iterator[str]:
-    """Words in lines of so many characters."""
+    """Names in lines of so many characters."""
     line = ""
     for word in words:
-        if line and len(line) + 2 + len(word) > wide:
+        if line and len(line) + 3 + len(word) > wide:
             yield line
             line = ""
-        line = f"{line}  {word}" if line else word
+        line = f"{line} · {word}" if line else word
     if line:
         yield line
 
@@ -196,38 +204,38 @@ SLOTS, PROMPTS = 8, ([2, 5, 6, 7, 3], [2, 5, 3, 0, 0])
 
 def cache() -> str:
     """A cache of two prompts of different lengths, while two more tokens come."""
-    model = playmask.build(
-        playmask.architecture("bert").change(
-            vocabulary=8, width=4, depth=1, attention_heads=1, inner=4, mask="lm"
-        )
-    )
-    held = model.empty_cache(2, SLOTS)
+    causal = playmask.architecture("bert").change(mask="lm")
+    held = kv_cache.empty(2, SLOTS, (), "float32")
     marks, y, at = [], 34.0, 0
     for tokens in (PROMPTS, [[4], [4]], [[6], [6]]):
-        before = ops.convert_to_numpy(held["order"])
         inputs = {"tokens": np.array(tokens), "cache": held, "at": np.array(at)}
-        held = model(inputs)["cache"]
-        order, position = (ops.convert_to_numpy(held[name]) for name in ("order", "position"))
-        marks.append(text(14, y - 12, f"at={at}   tokens {np.shape(tokens)}", "ink mono"))
+        queries, keys = sites_of(inputs, causal)
+        before, order, position, visible = map(
+            ops.convert_to_numpy,
+            (held["order"], keys.order, keys.position, causal.mask(queries, keys)[:, -1]),
+        )
+        marks.append(text(14, y - 12, f"at={at} · tokens {np.shape(tokens)}", "ink mono"))
         for row in range(2):
-            marks += _slots(y, order[row], position[row], before[row])
+            marks += _slots(y, order[row], position[row], before[row] == NEVER, visible[row])
             y += 38
+        held = {**held, **kv_cache.stored(keys)}
         y, at = y + 40, at + len(tokens[0])
-    return picture("cache", y - 42, marks)
+    return picture("cache", y - 34, marks)
 
 
-def _slots(y: float, order: np.ndarray, position: np.ndarray, before: np.ndarray) -> Iterator[str]:
-    """The slots of a row: order above, position below; coloured are those that are visible now."""
+def _slots(
+    y: float, order: np.ndarray, position: np.ndarray, fresh: np.ndarray, visible: np.ndarray
+) -> Iterator[str]:
+    """The slots of a row: order above, position below; filled where the last token may look."""
     wide = (WIDE - 28) / SLOTS
     for slot in range(SLOTS):
         x, empty = 14 + slot * wide, order[slot] == NEVER
-        fresh = not empty and before[slot] == NEVER
-        line = "new" if fresh else "faint" if empty else "yes"
-        yield box(x, y, wide - 3, 33, "paper", line=line)
-        label = "NEVER" if empty else str(order[slot])
-        kind = "quiet" if empty else "new" if fresh else "yes"
-        size = 10 if empty else 13
-        yield text(x + wide / 2 - 1, y + 15, label, f"{kind} mono", at="middle", size=size)
+        line = "faint" if empty else "new" if fresh[slot] else "yes"
+        yield box(x, y, wide - 3, 33, "tint" if visible[slot] else "paper", line=line)
+        label, kind = ("NEVER", "quiet") if empty else (str(order[slot]), line)
+        yield text(
+            x + wide / 2 - 1, y + 15, label, f"{kind} mono", at="middle", size=10 if empty else 13
+        )
         if not empty:
             yield text(x + wide / 2 - 1, y + 28, position[slot], "quiet mono", at="middle", size=10)
 
@@ -244,11 +252,13 @@ def offsets() -> str:
     marks = [text(left, 22, "text", "quiet mono", size=11)]
     for place, sign in enumerate(SENTENCE):
         inside = FOUND[0] <= place < FOUND[1]
-        marks.append(box(left + place * wide, 42, wide - 3, 28, "paper", line="new" if inside else "faint"))
+        line = "new" if inside else "faint"
+        marks.append(box(left + place * wide, 42, wide - 3, 28, "paper", line=line))
         shown = "␣" if sign == " " else sign
         marks.append(text(left + (place + 0.45) * wide, 61, shown, at="middle", size=15))
         marks.append(text(left + place * wide, 38, place, "quiet mono", at="middle", size=10))
-    marks.append(text(left + len(SENTENCE) * wide, 38, len(SENTENCE), "quiet mono", at="middle", size=10))
+    end = left + len(SENTENCE) * wide
+    marks.append(text(end, 38, len(SENTENCE), "quiet mono", at="middle", size=10))
     marks.append(text(left, 150, "tokens, offsets", "quiet mono", size=11))
     step = (WIDE - 2 * left) / len(encoding.ids)
     pieces = zip(tokenizer.tokens(encoding.ids), encoding.offsets, strict=True)

@@ -1,7 +1,7 @@
 """Small SVG pictures that bring their own paper, light or dark as the reader prefers.
 
-A picture is 360 units wide, the width of a phone. Its labels are names and numbers of the library, so
-that one picture serves both languages. The same marks always make the same text.
+A picture is 360 units wide, the width of a phone. Its labels are names and numbers of the library,
+so that one picture serves both languages. The same marks always make the same text.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ def _style() -> str:
     light = rules(LIGHT, {name: each[0] for name, each in HUES.items()})
     dark = rules(DARK, {name: each[1] for name, each in HUES.items()})
     fonts = f"text{{font-family:{SANS};font-size:13px}}.mono{{font-family:{MONO};font-size:12px}}"
-    lines = "[class^=l-]{fill:none;stroke-width:1.2}"
+    lines = "[class^=l-]{fill:none;stroke-width:1.2}.tint{fill:#2f6fb0;fill-opacity:.16}"
     return f"<style>{fonts}{lines}{light}@media (prefers-color-scheme:dark){{{dark}}}</style>"
 
 
