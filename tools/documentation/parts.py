@@ -47,7 +47,8 @@ learned table of 512 × 768.""",
         "scaling": "longer texts",
         "masks": "Masks",
         "mask_intro": """\
-A mask compares two integers: the order of the key and that of the query ([in pictures](pictures.md)).""",
+A mask compares integers: the order of the key and that of the query
+([in pictures](pictures.md)).""",
         "mask_head": "| | sees | in one line |",
         "else": "What stands in the softmax's place, `normalization=`: {}. Not on this page: {}.",
     },
