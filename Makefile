@@ -5,7 +5,7 @@ BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
 .PHONY: demo test test-jax test-fuzz reliability test-slow test-experiments test-matrix test-backends \
-	test-all test-wheel zh-small benchmark benchmark-smoke docs check format clean
+	test-all test-wheel zh-small benchmark benchmark-smoke docs pictures check format clean
 
 demo: .venv/ready
 	$(BIN)/playmask demo
@@ -72,6 +72,10 @@ benchmark-smoke: .venv/ready
 docs: .venv/ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python tools/documentation/check_site.py build/site
+
+# The pages and pictures that are made from the code, which a test compares.
+pictures: .venv/ready
+	PYTHONPATH=tools $(BIN)/python -m documentation.generate
 
 check: .venv/ready
 	$(BIN)/ruff check src tests examples benchmarks tools wheels

@@ -39,8 +39,11 @@ NAMES = (
     "laboratory.md",
     "own_model.md",
     "own_task.md",
+    "parts.md",
+    "pictures.md",
     "pretraining.md",
     "published.md",
+    "recipes.md",
     "reliability.md",
     "seeing.md",
     "serving.md",
@@ -77,7 +80,7 @@ def run(page: Path, folder: Path) -> str:
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
     ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
-    ("export", "faq"),
+    ("export", "faq", "pictures"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
 EACH = """
@@ -221,7 +224,17 @@ def test_the_answers_to_questions_run(pages):
         "['', '味', '道', '很', '好', '😀ＯＫ', '']",
         "8",
         "2 True",
+        "■ ■ ·",
+        "■ ■ ·",
+        "■ ■ ■",
     ]
+
+
+def test_the_code_beside_the_pictures_runs(pages):
+    _, out = pages("pictures")
+    lines = out.splitlines()
+    assert lines[:4] == ["full", "lm", "unilm", "■ ■ · · · · ·"] and lines[-3] == "· · ■ ■ ■"
+    assert lines[-2:] == ["['Mixture']", "(4, 6) 很好"]
 
 
 def test_labels_and_numbers_run(pages):
@@ -343,6 +356,9 @@ def test_the_two_commands_come_first():
 
 
 LINES = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+SHORT = re.findall(r"`((?:train|whiten) [^`]+)`", (ROOT / "docs" / "recipes.md").read_text("utf-8"))
+WHOLE = [f"{line} train.jsonl --out runs/mine" if line[0] == "t" else line for line in SHORT]
+LINES += [f"playmask {line}" for line in WHOLE]
 COMMANDS = dict.fromkeys(line for line in LINES if line.startswith("playmask "))
 
 
