@@ -1,11 +1,13 @@
 """The beginning of a new script for each task, with what can be read off the old one."""
 
 import ast
+import json
 from collections.abc import Mapping
 from string import Template
 from typing import NamedTuple
 
 from playmask.migration.names import entry_by_name
+from playmask.migration.scripts import imported
 from playmask.migration.uses import Uses
 
 
@@ -28,7 +30,7 @@ SAVE = '\ntask.save("runs/new")\n'
 def _trained(new: str, more: str, train: str, end: str) -> str:
     """A task that is made, trained on a file, and asked."""
     fit = Template(FIT).safe_substitute(train=f"train.{train}", valid=f"valid.{train}")
-    return f"task = playmask.{new}($path, {more})\ntask.{fit})\n{end}{SAVE}"
+    return f"task = playmask.{new}(path, {more})\ntask.{fit})\n{end}{SAVE}"
 
 
 LABELS = '["label 1", "label 2"]'
@@ -103,26 +105,30 @@ SKELETONS: Mapping[str, Skeleton] = {
     "captions": _of(
         "captions: a language model on vectors", "看图说话：以向量为条件的语言模型", "generation.md",
         """
-task = playmask.LanguageModel.new($path, condition="vector", size=1280, max_length=$max_length)
-captions = [("…", vector)]  # a text and the picture's vector, by keras.applications or any other
+import numpy
+
+task = playmask.LanguageModel.new(path, condition="vector", size=1280, max_length=$max_length)
+vectors = numpy.load("vectors.npy")  # of pictures, (N, 1280): of keras.applications or others
+captions = [("…", vector) for vector in vectors]
 task.fit(captions, epochs=$epochs, batch_size=$batch_size, $fit)
-print(task.generate(vector=vector, search=playmask.Beams(3)))
+print(task.generate(vector=vectors[0], search=playmask.Beams(3)))
 task.save("runs/new")
 """,
     ),
     "mask-fill": _of(
         "filling gaps by a masked language model", "MLM 填空", "generation.md",
         """
-model = playmask.load($path, heads="mlm")
+model = playmask.load(path, heads="mlm")
 tokenizer = model.tokenizer
-ids = tokenizer.encode("科学[MASK][MASK]是第一生产力").ids
+ids = tokenizer.encode("科学技术是第一生产力").ids
+ids[3] = ids[4] = tokenizer.mask
 print(tokenizer.decode(playmask.fill(model, [ids]).tokens[0]))
 """,
     ),
     "gibbs": _of(
         "Gibbs sampling by a masked language model", "MLM 的 Gibbs 采样", "generation.md",
         """
-model = playmask.load($path, heads="mlm")
+model = playmask.load(path, heads="mlm")
 tokenizer = model.tokenizer
 rows = [tokenizer.encode("科学技术是第一生产力。").ids]
 for texts in playmask.gibbs(model, rows, steps=10000, every=1000):
@@ -150,14 +156,16 @@ print(task.explain("…"))
     "pretrain": _of(
         "pretraining", "预训练", "pretraining.md",
         """
-# in a shell: playmask pretrain mlm texts.txt --out runs/pretrained --model $path
+# in a shell: playmask pretrain mlm texts.txt --out runs/pretrained --model PATH
 model = playmask.load("runs/pretrained", heads="mlm")
 """,
     ),
     "vocabulary": _of(
         "a vocabulary with further tokens", "扩充词表", "tokenizers.md",
         """
-model = playmask.load($path, compound_tokens={"Beijing": ["beijing"]})
+tokenizer = playmask.Tokenizer.load(path)
+ids = tokenizer.encode("beijing", special=False).ids
+model = playmask.load(path, compound_tokens={"Beijing": ids})
 encoding = model.tokenizer.encode("Welcome to Beijing.")
 print(model.tokenizer.tokens(encoding.ids))
 """,
@@ -165,7 +173,7 @@ print(model.tokenizer.tokens(encoding.ids))
     "features": _of(
         "hidden states of texts", "提取特征", "own_model.md",
         """
-model = playmask.load($path, heads=())
+model = playmask.load(path, heads=())
 encoding = model.tokenizer.encode("语言模型")
 run = playmask.Predictor(model)
 (row,) = run([{"tokens": encoding.ids, "segments": encoding.segments}])
@@ -194,11 +202,13 @@ def script_of(skeleton: Skeleton, tree: ast.Module, uses: Uses, remark: str) -> 
     """
     values = VALUES | _values(tree)
     options = [f"learning_rate={values.pop('learning_rate')}"]
-    entries = [entry_by_name()[use.name] for use in uses.known]
+    imports = {each.line for each in imported(tree)}
+    entries = [entry_by_name()[use.name] for use in uses.known if use.line not in imports]
     options += dict.fromkeys(entry.fit for entry in entries if entry.fit)
-    values |= {"path": repr(_folder(tree)), "fit": ", ".join(_last_of_each(options))}
+    values["fit"] = ", ".join(_last_of_each(options))
     code = Template(skeleton.code).substitute(values).rstrip("\n")
-    return f"# {remark}\nimport playmask\n\n{code}\n"
+    path = f"path = {json.dumps(_folder(tree), ensure_ascii=False)}\n" if "path" in code else ""
+    return f"# {remark}\nimport playmask\n\n{path}{code}\n"
 
 
 def _last_of_each(options: list[str]) -> list[str]:

@@ -35,6 +35,18 @@ NAMESPACES = {
 """Other names of what the table has by the shorter one."""
 BUILD, FUNCTIONAL, OBJECT = "models.build_transformer_model", "keras.Model", "models.Transformer"
 EXTENDED = "optimizers.extend_with_"
+POSITIONAL = {
+    BUILD: ("config_path", "checkpoint_path", "model", "application", "return_keras_model"),
+    "tokenizers.Tokenizer": ("token_dict", "do_lower_case"),
+    "tokenizers.Tokenizer.encode": ("first_text", "second_text", "maxlen"),
+    "tokenizers.load_vocab": ("dict_path", "encoding", "simplified", "startswith"),
+    "snippets.DataGenerator": ("data", "batch_size", "buffer_size"),
+    "snippets.AutoRegressiveDecoder.random_sample": ("inputs", "n", "topk", "topp"),
+    "snippets.AutoRegressiveDecoder.beam_search": ("inputs", "topk"),
+    "layers.GlobalPointer": ("heads", "head_size"),
+    "optimizers.Adam": ("learning_rate",),
+}
+"""The arguments of functions that scripts give by their places."""
 KERAS_ARGUMENTS = ("name", "dtype", "trainable")
 """What every layer and optimizer of Keras' takes."""
 
@@ -204,6 +216,10 @@ class _Reader(ast.NodeVisitor):
             return
         if isinstance(node.func, ast.Name):
             self.record(owner, node.lineno)
+        names = POSITIONAL.get(find(owner) or "", ())
+        for name, value in zip(names, node.args, strict=False):
+            if not (isinstance(value, ast.Starred) or owner in self.bases):
+                self.record(f"{owner}({name}=)", value.lineno)
         for word in node.keywords:
             if word.arg is not None:
                 self._take_argument(owner, word.arg, word.value)

@@ -14,6 +14,7 @@ from playmask.migration.scripts import read_script
 from playmask.migration.skeletons import script_of
 from playmask.migration.uses import Use, Uses, texts_of, uses_of
 
+SHOWN = 6  # lines of a name
 SAYINGS = {
     "en": {
         "line": "line {lines}",
@@ -101,7 +102,7 @@ def print_report(report: Report, *, with_skeleton: bool) -> None:
         names = ", ".join(display(list(dict.fromkeys(use.name for use in uses))))
         successors = ", ".join(entry.successors) or sayings["none"]
         print_text(f"{_place(uses)}  {names} → {successors}")
-        print_text(f"    {entry.sentences[speech]} (docs/{entry.page})")
+        print_text(f"    {entry.sentences[speech]} docs/{entry.page}")
     for kind in ("unknown", "script"):
         for use in report.uses.unknown if kind == "unknown" else report.uses.scripts:
             print_text(sayings[kind].format(name=use.name, lines=_place([use])))
@@ -120,7 +121,9 @@ def _lines(uses: Sequence[Use]) -> list[int]:
 
 def _place(uses: Sequence[Use]) -> str:
     """Where uses are: the numbers of their lines."""
-    lines = ", ".join(map(str, _lines(uses)))
+    numbers = _lines(uses)
+    more = ", …" if len(numbers) > SHOWN else ""
+    lines = ", ".join(map(str, numbers[:SHOWN])) + more
     return SAYINGS[language()]["line"].format(lines=lines)
 
 
