@@ -1,4 +1,4 @@
-"""Which task a script is about, by what it uses, defines and is called: a guess, with its reasons."""
+"""Which task a script is about, by what it uses, defines and is called: a guess with reasons."""
 
 import re
 from collections.abc import Iterator

@@ -61,7 +61,7 @@ def _parsed(path: Path, content: bytes) -> ast.Module:
     declared = re.search(rb"^#.*?coding[:=][ \t]*([-\w.]+)", content[:200], re.MULTILINE)
     if encoding != UTF_8 and declared is None:
         raise DataError(
-            f"{path} is {TITLES[encoding]}, and Python reads scripts as UTF-8; save it as UTF-8, or "
+            f"{path} is {TITLES[encoding]}, and Python reads scripts as UTF-8; save it so, or "
             f"say '# -*- coding: {encoding} -*-' in its first line."
         )
     try:
@@ -81,24 +81,28 @@ def _refusal(path: Path, content: bytes, error: SyntaxError) -> str:
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     if PYTHON_2.search(text):
         return (
-            f"{path}:{line}: {brief(text.strip())} is Python 2; make it Python 3 first, where print "
-            "is a function (the program 2to3 does it)."
+            f"{path}:{line}: {brief(text.strip())} is Python 2; make it Python 3 first, where "
+            "print is a function (the program 2to3 does it)."
         )
     if line == 0 or "utf-8" in error.msg or "encoding" in error.msg:
-        return f"{path} is not in the encoding that it says, or no text: {error.msg}; save as UTF-8."
+        return (
+            f"{path} is not in the encoding that it says, or no text: {error.msg}; save as UTF-8."
+        )
     return f"{path}:{line}: {brief(text.strip())} is no Python: {error.msg}."
 
 
 def _check_imports(path: Path, tree: ast.Module) -> None:
     """Refuse a script that has nothing of bert4keras."""
-    modules = {each.module: each for each in reversed([*imported(tree)])}
+    modules: dict[str, Imported] = {}
+    for each in imported(tree):
+        modules.setdefault(each.module, each)
     if "bert4keras" in modules:
         return
     peer = next((modules[name] for name in PEERS if name in modules), None)
     if peer is not None:
         raise DataError(
-            f"{path}:{peer.line} imports {peer.module} and nothing of bert4keras, whose names alone "
-            "are known here; checkpoints are loaded by playmask.load all the same."
+            f"{path}:{peer.line} imports {peer.module} and nothing of bert4keras, whose names "
+            "alone are known here; checkpoints are loaded by playmask.load all the same."
         )
     some = ", ".join([*modules][:5]) or "nothing"
     raise DataError(

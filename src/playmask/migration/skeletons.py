@@ -35,6 +35,7 @@ def _trained(new: str, more: str, train: str, end: str) -> str:
 
 LABELS = '["label 1", "label 2"]'
 CUT = "max_length=$max_length"
+ANSWER = 'print(task.predict(("问题", "篇章")).text)'
 SKELETONS: Mapping[str, Skeleton] = {
     "classify": _of(
         "classification", "文本分类", "classification.md",
@@ -43,7 +44,7 @@ SKELETONS: Mapping[str, Skeleton] = {
     "classify-pairs": _of(
         "classification of pairs", "句对分类", "classification.md",
         _trained("TextClassifier.new", f"{LABELS}, pairs=True, {CUT}", "tsv",
-                 'print(task.predict([("…", "…")])[0].label)'),
+                 'print(task.predict(("…", "…")).label)'),
     ),
     "classify-multiple": _of(
         "classification with several labels a text", "多标签分类", "classification.md",
@@ -76,16 +77,16 @@ SKELETONS: Mapping[str, Skeleton] = {
     ),
     "read": _of(
         "reading comprehension", "阅读理解", "extraction.md",
-        _trained("ReadingComprehension.new", CUT, "json", 'print(task.predict([("问题", "篇章")]))'),
+        _trained("ReadingComprehension.new", CUT, "json", ANSWER),
     ),
     "read-filling": _of(
         "reading comprehension by masked tokens", "MLM 阅读理解", "extraction.md",
         _trained("ReadingComprehension.new", f'method="mask-fill", {CUT}', "json",
-                 'print(task.predict([("问题", "篇章")]))'),
+                 ANSWER),
     ),
     "read-copying": _of(
         "reading comprehension that writes the answer", "seq2seq 阅读理解", "extraction.md",
-        _trained("CopyingReader.new", CUT, "json", 'print(task.predict([("问题", "篇章")]))'),
+        _trained("CopyingReader.new", CUT, "json", ANSWER),
     ),
     "seq2seq": _of(
         "sequence to sequence", "seq2seq 生成", "generation.md",
@@ -103,7 +104,7 @@ SKELETONS: Mapping[str, Skeleton] = {
                  'print(task.generate(label="label 1", search=playmask.Sample(top_p=0.95)))'),
     ),
     "captions": _of(
-        "captions: a language model on vectors", "看图说话：以向量为条件的语言模型", "generation.md",
+        "captions: a language model on vectors", "看图说话", "generation.md",
         """
 import numpy
 
@@ -150,7 +151,7 @@ print(task.predict("…"))
         "explanation of answers", "解释预测结果", "seeing.md",
         """
 task = playmask.load_task("runs/task")
-print(task.explain("…"))
+print(playmask.integrated_gradients(task, "…"))
 """,
     ),
     "pretrain": _of(

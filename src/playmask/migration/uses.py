@@ -11,7 +11,12 @@ from typing import NamedTuple
 from playmask.migration.names import entry_by_name, find
 
 PROGRAM = "bert4keras"
-OLD_MODULES = {"bert": "models", "tokenizer": "tokenizers", "utils": "snippets", "train": "optimizers"}
+OLD_MODULES = {
+    "bert": "models",
+    "tokenizer": "tokenizers",
+    "utils": "snippets",
+    "train": "optimizers",
+}
 """Modules of early versions, and what they are called in 0.11.5."""
 REEXPORTS = {
     "backend": (),
@@ -30,6 +35,7 @@ NAMESPACES = {
     "tf.keras": "keras",
     "keras.backend": "K",
     "keras.models.Model": "keras.Model",
+    "layers.Model": "keras.Model",
     "keras.engine.training.Model": "keras.Model",
 }
 """Other names of what the table has by the shorter one."""
@@ -149,15 +155,15 @@ class _Reader(ast.NodeVisitor):
             home = next(filter(None, homes), None)
             if home is None and f"script.{node.id}" in entry_by_name():
                 home = f"script.{node.id}"
-            return home and _canonical(home)
+            return home
         if isinstance(node, ast.Attribute):
-            base = self.origin(node.value)
+            base = _canonical(self.origin(node.value) or "")
             if base == PROGRAM:
                 return OLD_MODULES.get(node.attr, node.attr)
             if base in REEXPORTS:
                 home = _home(base, node.attr)
                 return _canonical(home or f"{base}.{node.attr}")
-            return base and _canonical(f"{base}.{node.attr}")
+            return _canonical(f"{base}.{node.attr}") if base else None
         return None
 
     def kind(self, node: ast.AST) -> str | None:
@@ -192,7 +198,7 @@ class _Reader(ast.NodeVisitor):
         origin, kind = self.origin(node), self.kind(node.value)
         if origin is not None and self.record(origin, node.lineno):
             return
-        if origin is not None and origin.partition(".")[0] in REEXPORTS and kind is None:
+        if origin is not None and origin.partition(".")[0] in REEXPORTS and "." in origin:
             self.unknown.append(Use(origin, node.lineno))
         elif kind is not None and not self.record(f"{kind}.{node.attr}", node.lineno):
             own = isinstance(node.value, ast.Name) and node.value.id in self.derived
@@ -318,5 +324,4 @@ def texts_of(tree: ast.Module) -> Iterator[Use]:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield Use(f"def {node.name}", node.lineno)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value.strip() and len(node.value) <= 60:
-                yield Use(f"'{node.value}'", node.lineno)
+            yield Use(f"'{node.value:.60}'", node.lineno)

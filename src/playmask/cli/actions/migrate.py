@@ -20,7 +20,7 @@ SAYINGS = {
         "line": "line {lines}",
         "none": "no counterpart",
         "unknown": "{name} ({lines}): not of bert4keras 0.11.5, or not described.",
-        "script": "{name} ({lines}): what comes from there is not followed; migrate that script too.",
+        "script": "{name} ({lines}): what comes from there is not followed; migrate that one too.",
         "no guess": "Nothing speaks for a task; docs/i_have_i_want.md goes from what there is.",
         "remark": "A beginning, not a translation: check every line, paths and labels first.",
         "page": "More of it: {page}",
