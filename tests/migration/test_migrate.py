@@ -18,6 +18,7 @@ from documents import ROOT, prose
 from migration.bert4keras_names import PUBLIC
 from playmask.cli.app import app
 from playmask.errors import ConfigError
+from playmask.habits import HABITS
 from playmask.migration.guesses import CLUES, guess
 from playmask.migration.names import BASES, TABLE, display, entries, entry_by_name, find
 from playmask.migration.scripts import read_script
@@ -60,6 +61,13 @@ def test_every_public_name_of_bert4keras_has_a_row():
     listed = [name for entry in entries() for name in entry.names]
     assert len(listed) == len({*listed}), "a name has two rows"
     assert all(find(base) for pair in BASES.items() for base in pair)
+
+
+def test_what_errors_name_has_a_row_too():
+    """`playmask.AutoRegressiveDecoder` is an error with a hint; other names are transformers'."""
+    last_parts = {re.split(r"[.(]", name)[1] for name in entry_by_name()}
+    transformers = {"AutoModel", "AutoTokenizer", "BertTokenizer"}
+    assert {*HABITS["playmask"]} - last_parts == transformers
 
 
 class Examples:
@@ -332,7 +340,7 @@ def test_tasks_are_guessed(code, stem, task):
 def test_the_guess_has_its_reasons():
     found = guessed(TAGGER, "weibo_ner")
     reason = "since it uses ConditionalRandomField in line 3 and its name has 'ner'."
-    assert found.sentence("en") == f"guessed: sequence labelling, {reason.replace('ner', '_ner')}"
+    assert found.sentence("en") == f"guessed: sequence labelling, {reason}"
     assert found.sentence("zh").startswith(
         "猜测：序列标注，因为第 3 行用了 ConditionalRandomField，"
     )

@@ -136,5 +136,5 @@ def _matches(clue: Clue, lines: list[Use]) -> Iterator[Reason]:
     for use in lines:
         match = re.search(clue.pattern, use.name)
         if match is not None:
-            text = {"uses": display([use.name])[0], "file": match[0]}.get(clue.source, use.name)
-            yield Reason(clue.source, text, use.line)
+            titles = {"uses": display([use.name])[0], "file": match[0].strip("_")}
+            yield Reason(clue.source, titles.get(clue.source, use.name), use.line)

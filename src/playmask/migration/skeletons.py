@@ -77,16 +77,16 @@ SKELETONS: Mapping[str, Skeleton] = {
     ),
     "read": _of(
         "reading comprehension", "阅读理解", "extraction.md",
-        _trained("ReadingComprehension.new", CUT, "json", ANSWER),
+        _trained("ReadingComprehension.new", "max_answer=30", "json", ANSWER),
     ),
     "read-filling": _of(
         "reading comprehension by masked tokens", "MLM 阅读理解", "extraction.md",
-        _trained("ReadingComprehension.new", f'method="mask-fill", {CUT}', "json",
+        _trained("ReadingComprehension.new", 'method="mask-fill", max_answer=30', "json",
                  ANSWER),
     ),
     "read-copying": _of(
         "reading comprehension that writes the answer", "seq2seq 阅读理解", "extraction.md",
-        _trained("CopyingReader.new", CUT, "json", ANSWER),
+        _trained("CopyingReader.new", "max_answer=30", "json", ANSWER),
     ),
     "seq2seq": _of(
         "sequence to sequence", "seq2seq 生成", "generation.md",

@@ -103,10 +103,10 @@ class _Reader(ast.NodeVisitor):
 
     def record(self, name: str, line: int) -> bool:
         """Note a use, if it is one of the table."""
-        found = find(name)
-        if found is not None:
-            self.known.append(Use(found, line))
-        return found is not None
+        entry_name = find(name)
+        if entry_name is not None:
+            self.known.append(Use(entry_name, line))
+        return entry_name is not None
 
     # Imports
 
@@ -141,7 +141,8 @@ class _Reader(ast.NodeVisitor):
                 self._bind(alias, origin, line)
 
     def _bind(self, alias: ast.alias, origin: str, line: int) -> None:
-        self.record(origin, line) or self.record(_canonical(origin), line)
+        if not self.record(origin, line):
+            self.record(_canonical(origin), line)
         self.origins[alias.asname or alias.name] = _canonical(origin)
 
     # What an expression stands for

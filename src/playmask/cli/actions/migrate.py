@@ -57,10 +57,10 @@ def report_of(script: Path) -> Report:
     """Read a script; raises DataError for one that is none of bert4keras."""
     tree = read_script(script)
     uses = uses_of(tree)
-    found = guess(script.stem, uses, [*texts_of(tree)])
+    likeliest = guess(script.stem, uses, [*texts_of(tree)])
     remark = SAYINGS[language()]["remark"]
-    skeleton = "" if found is None else script_of(found.skeleton, tree, uses, remark)
-    return Report(script, uses, found, skeleton)
+    skeleton = "" if likeliest is None else script_of(likeliest.skeleton, tree, uses, remark)
+    return Report(script, uses, likeliest, skeleton)
 
 
 def rows_of(uses: Sequence[Use]) -> list[tuple[Entry, list[Use]]]:
