@@ -24,7 +24,7 @@ LAYERS = (
     ("tasks",),
     ("inspection", "pretraining"),
     ("playmask",),  # the package itself: its names are imported from these when they are used
-    ("experiments", "server"),
+    ("experiments", "migration", "server"),
     ("cli",),
     ("__main__",),
 )

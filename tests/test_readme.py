@@ -34,6 +34,7 @@ NAMES = (
     "extraction.md",
     "faq.md",
     "families.md",
+    "from_bert4keras.md",
     "generation.md",
     "i_have_i_want.md",
     "laboratory.md",
@@ -80,7 +81,7 @@ def run(page: Path, folder: Path) -> str:
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
     ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
-    ("export", "faq", "pictures"),
+    ("export", "faq", "pictures", "from_bert4keras"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
 EACH = """
@@ -333,6 +334,13 @@ def test_serving_runs(pages):
         "good",
         "True",
     ]
+
+
+def test_the_guide_from_bert4keras_runs(pages):
+    _, out = pages("from_bert4keras")
+    lines = out.splitlines()
+    assert lines[:4] == ["好评", "(1, 11, 32) (1, 11, 20) (1, 32)", "(0, 1)", "True 1"]
+    assert lines[4:] == ["(1, 11, 32)", "1", "learns: True", "True", "1e-07"]
 
 
 def test_both_languages_have_the_same_code_and_shape():

@@ -135,6 +135,7 @@ def test_what_one_has_becomes_what_one_wants(folder, servers):
         "excel",
         "found.html",
         "from_bert4keras",
+        "new.py",
         "huggingface",
         "onnx",
         "field",

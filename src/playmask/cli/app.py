@@ -20,6 +20,7 @@ from playmask.cli.commands import (
     families,
     generate,
     inspect,
+    migrate,
     mine,
     new,
     predict,
@@ -65,6 +66,7 @@ app.command("serve")(serve.serve)
 app.add_typer(draw.app, name="draw")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
+app.command("migrate")(migrate.migrate)
 app.command("export")(export.export)
 app.command("prune")(prune.prune)
 app.command("count")(count.count)
