@@ -1,0 +1,146 @@
+"""Matrices: masks, attention weights and confusions, a cell as one dot of a small image."""
+
+import base64
+import io
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from playmask.errors import PlaymaskError
+from playmask.inspection.attention_maps import AttentionMaps
+from playmask.inspection.draw.colours import HEAT, SIGNED, channels
+from playmask.inspection.draw.terminal import cut, width_of
+from playmask.inspection.notebook.fragments import (
+    Fragment,
+    Html,
+    beginning,
+    element,
+    fields,
+    joined,
+    notes,
+    table,
+)
+from playmask.model.masks import Both, Either, Mask, Window
+from playmask.tasks.reports import ClassReport
+
+CELL, SMALL, LETTER = 16, 5, 8  # pixels: a cell with a label, without, a letter's width
+SITES, TOKENS, LAYERS, HEADS, CLASSES = 128, 48, 6, 16, 32
+ORDERS = ("full", "lm", "unilm", "turns")
+NAMED = 8  # columns of a label
+
+Grid = npt.NDArray[Any]
+
+
+def mask(value: Mask) -> Fragment:
+    """A mask over a text of each of the usual orders."""
+    length = max(12, *(2 * width for width in _widths(value)), 0)
+    side = min(length, SITES)
+    segments = [i * 4 // side % 2 for i in range(side)]
+    try:
+        grids = {order: value.grid(order, segments=segments) for order in ORDERS}
+    except PlaymaskError as error:
+        return Fragment("Mask", repr(value), notes([error]))
+    small = max(SMALL * 12 // side, 1) if side > 24 else SMALL + 3
+    figures = (
+        element("figure", picture(grid.astype(float), cell=small), element("figcaption", name))
+        for name, grid in grids.items()
+    )
+    legend = ["Rows: queries; columns: keys; coloured: the query may look. In quarters of the text "
+              "segments are 0, 1, 0, 1."]  # fmt: skip
+    legend += [f"The first {side} of {length:,} sites."] * (length > side)
+    return Fragment("Mask", repr(value), joined([*figures, notes(legend)]))
+
+
+def _widths(value: Mask) -> list[int]:
+    """The widths of all windows in a mask."""
+    if isinstance(value, (Both, Either)):
+        return [*_widths(value.first), *_widths(value.second)]
+    return [value.width] if isinstance(value, Window) else []
+
+
+def attention(value: AttentionMaps) -> Fragment:
+    """The maps of the first layers and heads; a single one has the tokens at its sides."""
+    maps = [*zip(value.layers, value.heads, value.keys, value.weights, strict=True)]
+    alone = len(maps) == 1 and len(maps[0][1]) == 1
+    first, more = beginning(maps, LAYERS, "layers")
+    rows = []
+    for layer, heads, keys, weights in first:
+        seen, rest = beginning(heads, HEADS, "heads")
+        grids = weights[: len(seen), :TOKENS, :TOKENS]
+        top = float(np.max(np.abs(weights), initial=0, where=np.isfinite(weights))) or 1.0
+        sides = (value.tokens[:TOKENS], keys[:TOKENS])
+        figures = (
+            element(
+                "figure",
+                picture(grid / top, *(sides if alone or not number else ()), cell=CELL
+                        if alone or not number else SMALL),
+                element("figcaption", f"layer {layer} · head {head}, to {top:.2g}"),
+            )
+            for number, (head, grid) in enumerate(zip(seen, grids, strict=True))
+        )  # fmt: skip
+        rows.append(element("div", *figures, rest))
+    beyond = len(value.tokens) - TOKENS
+    legend = ["Rows: the tokens that look; columns: what they look at; the stronger the colour, "
+              "the more; where weights are below zero, these are blue and others red."]  # fmt: skip
+    legend += [f"… and {beyond:,} more tokens"] * (beyond > 0)
+    heads = len([*chain.from_iterable(value.heads)])
+    about = f"{len(value.tokens)} tokens, {len(maps)} layers, {heads} heads"
+    return Fragment("AttentionMaps", about, joined([*rows, more, notes(legend)]))
+
+
+def confusions(value: ClassReport) -> Fragment:
+    """Which class was taken for which, and the scores of each."""
+    names, more = beginning(value.names, CLASSES, "classes")
+    counts = np.asarray(value.matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    corner = shares[: len(names), : len(names)]
+    legend = "Rows: targets; columns: predictions; the colour is the share of the row."
+    scores = [(name, *map(float, each[:3]), int(each[3])) for name, each in value.by_class.items()]
+    heads = ("class", "precision", "recall", "F1", "examples")
+    parts = [picture(corner, names, names), more, notes([legend])]
+    parts.append(table(scores, "classes", head=heads, most=CLASSES))
+    right = fields([("right", f"{np.trace(counts):,} of {counts.sum():,}")])
+    return Fragment("ClassReport", f"{len(value.names)} classes", joined([right, *parts]))
+
+
+def picture(
+    shares: Grid, rows: Sequence[str] = (), columns: Sequence[str] = (), cell: int = CELL
+) -> Html:
+    """Shares from -1 to 1 as cells, with labels at the left and above."""
+    down, across = shares.shape
+    rows, columns = ([cut(label, NAMED) for label in labels] for labels in (rows, columns))
+    left, above = (
+        LETTER * max(map(width_of, labels), default=0) + 4 * bool(labels)
+        for labels in (rows, columns)
+    )
+    place = {"x": left, "y": above, "width": across * cell, "height": down * cell}
+    labels = [
+        element("text", label, x=left - 4, y=above + (i + 0.7) * cell, text_anchor="end")
+        for i, label in enumerate(rows)
+    ]
+    labels += [
+        element("text", label, transform=f"translate({left + (i + 0.7) * cell} {above - 3}) "
+                "rotate(-90)")
+        for i, label in enumerate(columns)
+    ]  # fmt: skip
+    image = element("image", href=_dots(shares), preserveAspectRatio="none", **place)
+    frame = element("rect", fill="none", stroke="currentColor", stroke_opacity="0.3", **place)
+    width, height = left + across * cell + 1, above + down * cell + 1
+    return element("svg", image, frame, *labels, width=width, height=height, role="img")
+
+
+def _dots(shares: Grid) -> str:
+    """A PNG with a dot for each share, the smaller the paler; two colours where signs differ."""
+    from PIL import Image
+
+    filled = np.nan_to_num(np.asarray(shares, "float32"))
+    below, above = (SIGNED[0], SIGNED[2]) if (filled < 0).any() else (HEAT[2], HEAT[2])
+    dots = np.empty((*filled.shape, 4), "uint8")
+    dots[..., :3] = np.where((filled < 0)[..., None], channels(below), channels(above))
+    dots[..., 3] = np.round(255 * np.clip(np.abs(filled), 0, 1))
+    written = io.BytesIO()
+    Image.fromarray(dots).save(written, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
