@@ -27,7 +27,9 @@ from playmask.model.transformer import weights_by_name
 import keras  # isort: skip
 
 LENGTH, PROMPT, STRETCH = 1024, 16, 48
-CAPTION = "Horizontally: tokens that the text has so far; vertically: the time that the next one takes."
+CAPTION = (
+    "Horizontally: tokens that the text has so far; vertically: the time that the next one takes."
+)
 
 
 def status(name: str) -> float:

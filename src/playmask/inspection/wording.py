@@ -1,4 +1,4 @@
-"""What describes models, in words: choices of an architecture, bytes."""
+"""What is shown, in words: choices of an architecture, bytes, numbers of things."""
 
 import dataclasses
 from typing import Any
@@ -13,6 +13,11 @@ def choice_in_words(value: Any) -> str:
     fields = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
     listed = ", ".join(f"{f.name}={choice_in_words(v)}" for f, v in fields if v != f.default)
     return f"{type(value).__name__}({listed})" if listed else type(value).__name__
+
+
+def counted(count: int, thing: str) -> str:
+    """A number of things: "1 text", "2,000 texts"."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def bytes_in_words(count: float) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from playmask.inspection.draw.colours import DEEP_MARKS, MARKS
 from playmask.inspection.draw.mentions import Marked, Piece, pieces
 from playmask.inspection.draw.page import escaped, write_page
+from playmask.inspection.wording import counted
 
 LEVELS = 3  # lines below each other; of mentions beyond them the number is shown
 FLOORS = (0, 5, 7, 9)  # tenths of a score, to choose among
@@ -83,7 +84,7 @@ def section(number: int | None, annotation: Annotation, numbers: Mapping[str, in
 
 def _folded(sections: Sequence[str]) -> str:
     """Texts in which nothing was found, behind a line that counts them."""
-    count = f"{len(sections):,} text{'s' * (len(sections) > 1)} without mentions"
+    count = f"{counted(len(sections), 'text')} without mentions"
     return f"<details><summary>{count}</summary>{''.join(sections)}</details>"
 
 

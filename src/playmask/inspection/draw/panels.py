@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from playmask.errors import InputError
 from playmask.inspection.draw.colours import LINES
-from playmask.inspection.draw.sheet import Sheet, drawn
+from playmask.inspection.draw.sheet import PLAIN, Sheet, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,14 +84,15 @@ def _draw(sheet: Sheet, axes: "Axes", panel: Panel, *, legend: bool) -> None:
             linestyle=DASHES[curve.number // len(LINES) % len(DASHES)],
             alpha=0.45 if curve.faint else 1.0,
             linewidth=1.0 if curve.faint or not few else 1.5,
-            marker="o" if few and not curve.faint else "",
+            marker="o" if (few and not curve.faint) or np.size(curve.y) == 1 else "",
         )
     axes.set_title(sheet.drawable(panel.title))
     axes.set(xlabel=sheet.drawable(panel.across), ylabel=sheet.drawable(panel.up))
+    axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(8, steps=STEPS, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:.4g}")
+        axis.set_major_formatter(PLAIN)
     if legend and any(curve.label for curve in panel.curves):
         axes.legend()
 

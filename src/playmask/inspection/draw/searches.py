@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from playmask.errors import InputError
 from playmask.inspection.draw.colours import LINES
-from playmask.inspection.draw.sheet import Sheet, drawn
+from playmask.inspection.draw.sheet import PLAIN, Sheet, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,6 +56,8 @@ def search_picture(
             _points(sheet, axes, points, name, best)
             if logarithmic:
                 axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(PLAIN)
+                axes.xaxis.set_minor_formatter("")
         for axes in grid.flat[count:]:
             axes.set_axis_off()
         for axes in grid[:, 0]:

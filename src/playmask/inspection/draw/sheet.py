@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 TITLE, TEXT, SMALL, SMALLEST = 11.0, 9.0, 8.0, 5.0  # points
 RESOLUTION = 150  # dots per inch
-ABOVE, BELOW = 0.12, 0.1  # inches: between the picture and its title, and its caption
+ABOVE, BELOW, EDGE = 0.12, 0.1, 0.1  # inches: to the title, to the caption, around the whole
 NARROWEST, LETTER = 3.0, 0.5  # inches: a caption's line at least; of its size, a letter's width
 
 STYLE: Mapping[str, Any] = {
     "figure.facecolor": PAPER,
-    "savefig.dpi": RESOLUTION,
-    "savefig.bbox": "tight",
+    "figure.dpi": RESOLUTION,
+    "savefig.dpi": "figure",
     "font.size": TEXT,
     "text.color": INK,
     "text.parse_math": False,
@@ -63,6 +63,9 @@ STYLE: Mapping[str, Any] = {
 }
 """Matplotlib's settings of all pictures; what holds here is set nowhere else."""
 
+PLAIN = "{x:.4g}"
+"""How the numbers of an axis are written."""
+
 _drawing = threading.Lock()  # matplotlib's fonts and settings are shared by all figures
 
 
@@ -75,17 +78,27 @@ class Sheet:
         self.font, self.drawable = letters.font, letters.drawable
         self.figure = Figure()
 
-    def frame(self, title: str, caption: str) -> None:
-        """Put the title above all that is drawn, and the caption below it."""
+    def frame(self, title: str, caption: str) -> "Bbox":
+        """Put the title above all that is drawn, the caption below; returns the whole, in inches.
+
+        What is drawn is measured once, since that takes as long as drawing it.
+        """
+        from matplotlib.transforms import Bbox
+
         if self.figure.get_layout_engine() is not None:
             self.figure.draw_without_rendering()  # puts the panels where they will be
         box, (width, height) = self.figure.get_tightbbox(), self.figure.get_size_inches()
         left, top, bottom = box.x0 / width, (box.y1 + ABOVE) / height, (box.y0 - BELOW) / height
-        if title:
-            self.figure.text(left, top, self.drawable(title), size=TITLE, va="bottom")
         line = int(max(box.width, NARROWEST) * 72 / (LETTER * SMALL))
         below = "\n".join(textwrap.wrap(caption, line))
-        self.figure.text(left, bottom, below, size=SMALL, color=QUIET, va="top", linespacing=1.4)
+        style: dict[str, Any] = {"size": SMALL, "color": QUIET, "va": "top", "linespacing": 1.4}
+        texts = [self.figure.text(left, bottom, below, **style)]
+        if title:
+            over = self.drawable(title)
+            texts.append(self.figure.text(left, top, over, size=TITLE, va="bottom"))
+        pixels = [text.get_window_extent() for text in texts]
+        inches = self.figure.dpi_scale_trans.inverted()
+        return Bbox.union([box, *(each.transformed(inches) for each in pixels)]).padded(EDGE)
 
 
 @contextmanager
@@ -104,8 +117,8 @@ def drawn(
     with _drawing, rc_context({**STYLE, "font.family": letters.families}):
         sheet = Sheet(letters)
         yield sheet
-        sheet.frame(title or "", caption)
-        write_whole(path, lambda beside: sheet.figure.savefig(beside, format=form))
+        box = sheet.frame(title or "", caption)
+        write_whole(path, lambda beside: sheet.figure.savefig(beside, format=form, bbox_inches=box))
 
 
 def check_picture(path: str | Path) -> str:

@@ -16,9 +16,11 @@ from playmask.inspection.notebook.fragments import (
     fold,
     html,
     joined,
+    label,
     notes,
     table,
 )
+from playmask.inspection.wording import counted
 from playmask.runtime.train.watching.history import History
 
 WIDE, HIGH, SIDE, FOOT = 300, 150, 44, 18  # pixels: a panel, the space of its numbers
@@ -37,7 +39,7 @@ def history(value: History) -> Fragment:
     ]
     numbers = fold("numbers", table(rows, "epochs", head=("epoch", *names)))
     body = joined([*map(_panel, panels), notes([AXES]), numbers])
-    return Fragment("History", f"{len(rows)} epoch{'s' * (len(rows) != 1)}", body)
+    return Fragment("History", counted(len(rows), "epoch"), body)
 
 
 def _panel(panel: Panel) -> Html:
@@ -53,11 +55,11 @@ def _panel(panel: Panel) -> Html:
         down = HIGH * (1 - share)
         marks += [
             element("line", x1=SIDE, x2=SIDE + WIDE, y1=down + 6, y2=down + 6),
-            _text(f"{low + share * (high - low):.3g}", SIDE - 5, down + 9, "end"),
+            label(f"{low + share * (high - low):.3g}", SIDE - 5, down + 9, text_anchor="end"),
         ]
     ends = ((left, SIDE, "start"), (right, SIDE + WIDE, "end"))
-    marks += [_text(f"{x:g}", place, HIGH + FOOT, anchor) for x, place, anchor in ends]
-    marks.append(_text(panel.across, SIDE + WIDE / 2, HIGH + FOOT, "middle"))
+    marks += [label(f"{x:g}", place, HIGH + FOOT, text_anchor=anchor) for x, place, anchor in ends]
+    marks.append(label(panel.across, SIDE + WIDE / 2, HIGH + FOOT, text_anchor="middle"))
     legend = []
     for curve in panel.curves:
         colour = LINES[curve.number % len(LINES)]
@@ -73,10 +75,6 @@ def _panel(panel: Panel) -> Html:
         element("svg", *marks, **size),
         element("figcaption", *legend) if any(curve.label for curve in panel.curves) else "",
     )
-
-
-def _text(text: str, x: float, y: float, anchor: str) -> Html:
-    return element("text", text, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor)
 
 
 def _line(across: Numbers, down: Numbers, colour: str, opacity: float) -> list[Html]:

@@ -6,7 +6,7 @@ A fragment is self-contained: a `div` with its own styles, which reach nothing o
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from playmask.inspection.draw.colours import DARK, LIGHT, LINES
+from playmask.inspection.draw.colours import DARK, HEAT, LIGHT
 from playmask.inspection.draw.page import FONTS, escaped
 
 T = TypeVar("T")
@@ -46,11 +46,12 @@ STYLE = f"""\
   details {{ margin: 0.3em 0; }}
   summary {{ cursor: pointer; }}
   figure {{ display: inline-block; margin: 0.3em 0.8em 0.3em 0; vertical-align: top; }}
+  .wide {{ margin: 0.3em 0; color: var(--quiet); }}
   svg {{ display: block; max-width: none; }}
   svg text {{ fill: var(--quiet); font-size: 10px; }}
   svg line {{ stroke: var(--faint); }}
   svg image {{ image-rendering: pixelated; }}
-  .bar {{ display: inline-block; height: 0.7em; border-radius: 0.15em; background: {LINES[0]}; }}
+  .bar {{ display: inline-block; height: 0.7em; border-radius: 0.15em; background: {HEAT[2]}; }}
 }}"""
 
 
@@ -148,7 +149,12 @@ def fields(pairs: Iterable[tuple[str, Any]]) -> Html:
     return element("table", *rows)
 
 
-def fold(title: str, *inside: Any) -> Html:
+def label(text: str, x: float, y: float, **attributes: Any) -> Html:
+    """A text of an SVG, which is a paragraph with a direction of its own."""
+    return element("text", Html(escaped(text)), x=f"{x:g}", y=f"{y:g}", **attributes)
+
+
+def fold(title: Any, *inside: Any) -> Html:
     """What is behind a line until the reader opens it."""
     return element("details", element("summary", title), *inside)
 

@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,15 @@ from playmask.inspection.notebook.fragments import (
     element,
     fields,
     joined,
+    label,
     notes,
     table,
 )
 from playmask.model.masks import Both, Either, Mask, Window
 from playmask.tasks.reports import ClassReport
 
-CELL, SMALL, LETTER = 16, 5, 8  # pixels: a cell with a label, without, a letter's width
-SITES, TOKENS, LAYERS, HEADS, CLASSES = 128, 48, 6, 16, 32
+CELL, PANEL, LETTER = 16, 112, 7  # pixels: a cell with a label, a panel without, a letter
+SITES, TOKENS, LAYERS, HEADS, CLASSES = 256, 64, 6, 16, 32
 ORDERS = ("full", "lm", "unilm", "turns")
 NAMED = 8  # columns of a label
 
@@ -43,9 +43,9 @@ def mask(value: Mask) -> Fragment:
         grids = {order: value.grid(order, segments=segments) for order in ORDERS}
     except PlaymaskError as error:
         return Fragment("Mask", repr(value), notes([error]))
-    small = max(SMALL * 12 // side, 1) if side > 24 else SMALL + 3
+    cell = max(PANEL // side, 1)
     figures = (
-        element("figure", picture(grid.astype(float), cell=small), element("figcaption", name))
+        element("figure", picture(grid.astype(float), cell=cell), element("figcaption", name))
         for name, grid in grids.items()
     )
     legend = ["Rows: queries; columns: keys; coloured: the query may look. In quarters of the text "
@@ -66,29 +66,29 @@ def attention(value: AttentionMaps) -> Fragment:
     maps = [*zip(value.layers, value.heads, value.keys, value.weights, strict=True)]
     alone = len(maps) == 1 and len(maps[0][1]) == 1
     first, more = beginning(maps, LAYERS, "layers")
+    tokens, beyond = beginning(value.tokens, TOKENS, "tokens")
+    cell = CELL if alone else max(PANEL // len(tokens), 2)
     rows = []
     for layer, heads, keys, weights in first:
-        seen, rest = beginning(heads, HEADS, "heads")
-        grids = weights[: len(seen), :TOKENS, :TOKENS]
+        inside, rest = beginning(heads, HEADS, "heads")
+        grids = weights[: len(inside), :TOKENS, :TOKENS]
         top = float(np.max(np.abs(weights), initial=0, where=np.isfinite(weights))) or 1.0
-        sides = (value.tokens[:TOKENS], keys[:TOKENS])
+        sides = (tokens, keys[:TOKENS]) if alone else ()
+        names = (f"layer {layer} · head {head}, up to {top:.2g}" for head in inside)
         figures = (
-            element(
-                "figure",
-                picture(grid / top, *(sides if alone or not number else ()), cell=CELL
-                        if alone or not number else SMALL),
-                element("figcaption", f"layer {layer} · head {head}, to {top:.2g}"),
-            )
-            for number, (head, grid) in enumerate(zip(seen, grids, strict=True))
-        )  # fmt: skip
+            element("figure", picture(grid / top, *sides, cell=cell), element("figcaption", name))
+            for grid, name in zip(grids, names, strict=True)
+        )
         rows.append(element("div", *figures, rest))
-    beyond = len(value.tokens) - TOKENS
-    legend = ["Rows: the tokens that look; columns: what they look at; the stronger the colour, "
-              "the more; where weights are below zero, these are blue and others red."]  # fmt: skip
-    legend += [f"… and {beyond:,} more tokens"] * (beyond > 0)
-    heads = len([*chain.from_iterable(value.heads)])
-    about = f"{len(value.tokens)} tokens, {len(maps)} layers, {heads} heads"
-    return Fragment("AttentionMaps", about, joined([*rows, more, notes(legend)]))
+    strip = Html("") if alone else element("p", "  ".join(tokens), class_="wide")
+    legend = (
+        "Rows: the tokens that look; columns: what they look at; the stronger the colour, the "
+        "more; where weights are below zero, these are blue and others red."
+    )
+    count = sum(map(len, value.heads))
+    about = f"{len(value.tokens)} tokens, {len(maps)} layers, {count} heads"
+    body = joined([strip, beyond, *rows, more, notes([legend])])
+    return Fragment("AttentionMaps", about, body)
 
 
 def confusions(value: ClassReport) -> Fragment:
@@ -111,21 +111,19 @@ def picture(
 ) -> Html:
     """Shares from -1 to 1 as cells, with labels at the left and above."""
     down, across = shares.shape
-    rows, columns = ([cut(label, NAMED) for label in labels] for labels in (rows, columns))
+    rows, columns = ([cut(name, NAMED) for name in names] for names in (rows, columns))
     left, above = (
-        LETTER * max(map(width_of, labels), default=0) + 4 * bool(labels)
-        for labels in (rows, columns)
+        LETTER * max(map(width_of, names), default=0) + 4 * bool(names) for names in (rows, columns)
     )
     place = {"x": left, "y": above, "width": across * cell, "height": down * cell}
     labels = [
-        element("text", label, x=left - 4, y=above + (i + 0.7) * cell, text_anchor="end")
-        for i, label in enumerate(rows)
+        label(name, left - 4, above + (i + 0.7) * cell, text_anchor="end")
+        for i, name in enumerate(rows)
     ]
+    upright = ((name, left + (i + 0.7) * cell) for i, name in enumerate(columns))
     labels += [
-        element("text", label, transform=f"translate({left + (i + 0.7) * cell} {above - 3}) "
-                "rotate(-90)")
-        for i, label in enumerate(columns)
-    ]  # fmt: skip
+        label(name, x, above - 3, transform=f"rotate(-90 {x:g} {above - 3})") for name, x in upright
+    ]
     image = element("image", href=_dots(shares), preserveAspectRatio="none", **place)
     frame = element("rect", fill="none", stroke="currentColor", stroke_opacity="0.3", **place)
     width, height = left + across * cell + 1, above + down * cell + 1

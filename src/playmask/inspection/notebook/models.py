@@ -54,7 +54,7 @@ def model(value: Transformer) -> Fragment:
     ]
     if isinstance(value.report, Report):
         about = report(value.report)
-        inside.append(fold(f"load: {_counts(value.report)}", about.body))
+        inside.append(fold(joined(["load: ", _counts(value.report)]), about.body))
     return Fragment("Transformer", _line(a), joined(inside))
 
 

@@ -19,6 +19,7 @@ from playmask.inspection.notebook.fragments import (
     joined,
     notes,
 )
+from playmask.inspection.wording import counted
 from playmask.tasks.extraction.events import mark_events
 from playmask.tasks.extraction.relations import mark_relations
 from playmask.tokenizers.encoding import Encoding
@@ -80,7 +81,7 @@ def _marked(kind: str, text: str, marks: Sequence[Mention], lines: Sequence[str]
     cut += [f"… and {more:,} more mentions"] * (more > 0)
     numbers = {label: number for number, label in enumerate(labels)}
     marked = Html(section(None, (text[:LETTERS], first, said), numbers))
-    count = f"{len(marks):,} mention{'s' * (len(marks) != 1)}"
+    count = counted(len(marks), "mention")
     return Fragment(kind, count, joined([marked, rest, notes(cut)]), TEXTS + mark_style(labels))
 
 
