@@ -102,15 +102,13 @@ def values(name: str) -> dict:
     tokenizer = playmask.Tokenizer.from_texts(["天气"], minimum=1)
     own = model(family=name)
     own.report = report(name)
-    objects = (
-        (own, own.architecture, own.report, drawn)
-        + (AttentionMaps((name, "b"), (0,), ((0,),), ((name, "b"),), (grid,)),)
-        + (class_report([name, "b"]), tokenizer.encode("天气", "天"), explanation(name))
-        + (Annotated(text, [mention]), Related(text, [relation]), Events(text, [event]))
-        + (Prediction(name, {name: 0.9, "b": 0.1}), MultiPrediction((name,), {name: 0.9}))
-        + (mention, relation, event, Answer(name, 0, 2, 0.5), span, Found(name, 0.5))
-        + (Ranked(name, 0, 0.5), Fill(name, 0.5), History({"loss": [0.5, 0.1], name: [1.0, 2.0]}))
-    )
+    maps = AttentionMaps((name, "b"), (0,), ((0,),), ((name, "b"),), (grid,))
+    objects = [own, own.architecture, own.report, drawn, maps]
+    objects += [class_report([name, "b"]), tokenizer.encode("天气", "天"), explanation(name)]
+    objects += [Annotated(text, [mention]), Related(text, [relation]), Events(text, [event])]
+    objects += [Prediction(name, {name: 0.9, "b": 0.1}), MultiPrediction((name,), {name: 0.9})]
+    objects += [mention, relation, event, Answer(name, 0, 2, 0.5), span, Found(name, 0.5)]
+    objects += [Ranked(name, 0, 0.5), Fill(name, 0.5), History({"loss": [0.5, 0.1], name: [1, 2]})]
     return dict(zip(RENDERERS, objects, strict=True))
 
 

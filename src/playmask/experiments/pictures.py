@@ -75,8 +75,7 @@ def _panel(
     names = names or [""] * len(variants)
     axes.set_yticks(range(len(variants)), names, size=TEXT, color=INK)
     axes.set_title(sheet.drawable(panel.title))
-    side = "right" if panel.higher else "left"
-    axes.set_xlabel(SIDES[panel.higher], labelpad=2, loc=side)
+    axes.set_xlabel(SIDES[panel.higher], labelpad=2, loc="right" if panel.higher else "left")
     axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=2))
     axes.margins(x=0.12)
     axes.grid(visible=False, axis="x")

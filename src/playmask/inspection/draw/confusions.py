@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +103,10 @@ def _write_numbers(
 ) -> None:
     """Write the count into each cell that has one; it is smaller where it has many digits."""
     digits = len(str(counts.max(initial=0)))
-    style = {"size": min(TEXT, 72 * cell * 0.9 / max(0.62 * digits, 1.5)), "ha": "center"}
+    style: dict[str, Any] = {
+        "size": min(TEXT, 72 * cell * 0.9 / max(0.62 * digits, 1.5)),
+        "ha": "center",
+    }
     for row, column in np.argwhere(counts > 0):
         colour = PAPER if shares[row, column] > DARK else INK
         axes.text(column, row, str(counts[row, column]), color=colour, va="center", **style)

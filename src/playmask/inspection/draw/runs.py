@@ -54,8 +54,8 @@ def panels_of(history: History, steps: Steps) -> Iterator[Panel]:
             for number, name in enumerate(group)
             for curve in _both(history, steps, name, 2 * number)
         ]
-        up = {tuple(losses): "mean of the examples", tuple(shares): "share, 0 to 1"}
-        yield Panel(", ".join(group), "epoch", up.get(tuple(group), "") if group else "", curves)
+        up = "mean of the examples" if group is losses else "share, 0 to 1" * (group is shares)
+        yield Panel(", ".join(group), "epoch", up, curves)
     for name, (title, up) in OPTIMIZER.items():
         x, y = _series(history, steps, name)
         yield Panel(title, "epoch", up, [Curve("", x, y)] if len(y) else [])

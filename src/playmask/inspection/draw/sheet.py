@@ -16,7 +16,7 @@ from playmask.inspection.draw.colours import FAINT, INK, PAPER, QUIET
 from playmask.inspection.fonts import Letters
 
 if TYPE_CHECKING:
-    pass
+    from matplotlib.transforms import Bbox
 
 TITLE, TEXT, SMALL, SMALLEST = 11.0, 9.0, 8.0, 5.0  # points
 RESOLUTION = 150  # dots per inch
@@ -114,7 +114,8 @@ def drawn(
 
     form = check_picture(path)
     letters = Letters([title or "", caption, *texts])
-    with _drawing, rc_context({**STYLE, "font.family": letters.families}):
+    style: dict[Any, Any] = {**STYLE, "font.family": letters.families}
+    with _drawing, rc_context(style):
         sheet = Sheet(letters)
         yield sheet
         box = sheet.frame(title or "", caption)

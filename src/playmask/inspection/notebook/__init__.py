@@ -8,9 +8,14 @@ from a device.
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playmask.lazy import find_submodules
+
+if TYPE_CHECKING:
+    from playmask.inspection.notebook.fragments import Fragment, Html
+
+    Renderer = Callable[[Any], Fragment]
 
 RENDERERS: Mapping[str, str] = {
     "playmask.model.transformer:Transformer": "models:model",
@@ -39,17 +44,17 @@ RENDERERS: Mapping[str, str] = {
 """By the type's module and name, the function that draws it; a type's bases count too."""
 
 
-def renderer(kind: type) -> Callable[[Any], str] | None:
+def renderer(kind: type) -> "Renderer | None":
     """What draws values of a type; None for a type that nothing here draws."""
     names = (RENDERERS.get(f"{base.__module__}:{base.__qualname__}") for base in kind.__mro__)
     if (found := next(filter(None, names), None)) is None:
         return None
     module, _, function = found.partition(":")
-    draw: Callable[[Any], str] = getattr(import_module(f"{__name__}.{module}"), function)
+    draw: Renderer = getattr(import_module(f"{__name__}.{module}"), function)
     return draw
 
 
-def show(value: Any) -> Any:
+def show(value: Any) -> "Html":
     """Draw a value as HTML that stands alone, for a notebook or a file.
 
     Models, load reports, architectures, masks, encodings, predictions, mentions, explanations,

@@ -52,10 +52,10 @@ def _panel(panel: Panel) -> Html:
     high = high if high > low else low + (abs(low) or 1.0) / 10
     marks: list[Any] = []
     for share in (0.0, 0.5, 1.0):
-        down = HIGH * (1 - share)
+        y = 6 + HIGH * (1 - share)
         marks += [
-            element("line", x1=SIDE, x2=SIDE + WIDE, y1=down + 6, y2=down + 6),
-            label(f"{low + share * (high - low):.3g}", SIDE - 5, down + 9, text_anchor="end"),
+            element("line", x1=SIDE, x2=SIDE + WIDE, y1=y, y2=y),
+            label(f"{low + share * (high - low):.3g}", SIDE - 5, y + 3, text_anchor="end"),
         ]
     ends = ((left, SIDE, "start"), (right, SIDE + WIDE, "end"))
     marks += [label(f"{x:g}", place, HIGH + FOOT, text_anchor=anchor) for x, place, anchor in ends]

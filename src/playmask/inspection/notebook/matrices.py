@@ -73,7 +73,7 @@ def attention(value: AttentionMaps) -> Fragment:
         inside, rest = beginning(heads, HEADS, "heads")
         grids = weights[: len(inside), :TOKENS, :TOKENS]
         top = float(np.max(np.abs(weights), initial=0, where=np.isfinite(weights))) or 1.0
-        sides = (tokens, keys[:TOKENS]) if alone else ()
+        sides = (tokens, keys[:TOKENS]) if alone else ((), ())
         names = (f"layer {layer} · head {head}, up to {top:.2g}" for head in inside)
         figures = (
             element("figure", picture(grid / top, *sides, cell=cell), element("figcaption", name))

@@ -25,7 +25,7 @@ def _fragments(value: Any, deep: int) -> tuple[list[Fragment], Html]:
         value = [*value.values()]
     if not deep or isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise InputError(f"A value of the type {type(value).__name__} came; {_known()} are drawn.")
-    if value and all(renderer(type(each)) is record for each in value):
+    if value and {renderer(type(each)) for each in value} == {record}:
         return [records(value)], Html("")
     first, more = beginning(value, MOST, "values")
     inner = [_fragments(each, deep - 1) for each in first]
