@@ -93,12 +93,9 @@ def test_every_picture_says_below_itself_what_its_axes_are(tmp_path, figures):
     compared_curves({"甲": HISTORY}, ["val_loss"], tmp_path / "e.png")
     search_picture([trial], {"rate": True}, "f1", tmp_path / "f.png")
     attribution_picture([TEXT], tmp_path / "g.png")
-    for figure, words in zip(
-        figures,
-        ("Rows: queries", "attention weight", "right classes", *["Horizontally: epochs"] * 2)
-        + ("Vertically: f1", "Red pieces"),
-        strict=True,
-    ):
+    said = ["Rows: queries", "attention weight", "right classes", *["Horizontally: epochs"] * 2]
+    said += ["Vertically: f1", "Red pieces"]
+    for figure, words in zip(figures, said, strict=True):
         caption, *titles = figure.texts
         assert words in " ".join(caption.get_text().split())
         boxes = [axes.get_tightbbox() for axes in figure.axes]

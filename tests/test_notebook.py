@@ -17,7 +17,8 @@ from playmask.data.relations import Related, Relation, Slot
 from playmask.errors import InputError
 from playmask.inspection.attention_maps import AttentionMaps
 from playmask.inspection.explain.explanation import Explanation
-from playmask.inspection.notebook import RENDERERS, register, renderer, show
+from playmask.inspection.notebook import register, show
+from playmask.inspection.notebook.renderers import RENDERERS, renderer
 from playmask.metrics.sets import Support
 from playmask.runtime.lazy_weights import blank
 from playmask.runtime.train.watching.history import History

@@ -310,13 +310,12 @@ class Task(ABC, Generic[S]):
     ) -> "History":
         """Train with Keras' fit and keep the best epoch; returns the history of each metric.
 
-        data: a file or examples, all checked before training starts; options: of the training, each
-        also by its name (`epochs=5`; `teacher` may be a task); directory: where the best epoch is
-        saved at once, and resume=True finds the interrupted training; callbacks: of Keras,
-        StepHooks among them. The best epoch has the highest `best` of the task on (at most 1,000
-        of) the validation data ("val_f1"), or the lowest loss where it names none; without
-        validation data the last. Predictions in other threads are waited for; later ones are
-        refused.
+        data: a file or examples, all checked first; options: of the training, each also by its name
+        (`epochs=5`; `teacher` may be a task); directory: where the best epoch is saved at once, and
+        resume=True finds the interrupted training; callbacks: of Keras, StepHooks among them. The
+        best epoch has the highest `best` of the task on (at most 1,000 of) the validation data
+        ("val_f1"), or the lowest loss where it names none; without validation data the last.
+        Predictions of other threads are waited for, later ones refused.
         Raises: DataError for a bad example; ConfigError for an option that cannot be; BusyError
                 where another thread trains it; NotFiniteError for a loss that is not finite; Ctrl-C
         """

@@ -52,5 +52,5 @@ def _field(value: Any) -> Any:
     if isinstance(value, (int, float, str)):
         return value
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {len(found)}" for name, found in value.items())
+        return ", ".join(f"{name}: {len(spans)}" for name, spans in value.items())
     return ", ".join(str(tuple(each)) if isinstance(each, tuple) else str(each) for each in value)

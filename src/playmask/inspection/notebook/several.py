@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from playmask.errors import InputError
-from playmask.inspection.notebook import RENDERERS, renderer
 from playmask.inspection.notebook.answers import record, records
 from playmask.inspection.notebook.fragments import Fragment, Html, beginning, joined, whole
+from playmask.inspection.notebook.renderers import RENDERERS, renderer
 
 MOST, DEEP = 20, 3  # values of a list, lists inside each other
 
