@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import playmask
+from documents import ROOT, fenced
 from playmask.checkpoints.load_report import Fresh, Ignored, Loaded, Report
 from playmask.data.annotated import Annotated, Mention
 from playmask.data.events import Event, Part
@@ -165,7 +166,7 @@ def test_what_is_long_is_cut_and_the_rest_counted():
     labels = {str(i): 0.001 for i in range(1_000)}
     assert "990 more labels" in show(Prediction("1", labels))
     window = show(playmask.Window(512) & playmask.Ordered())
-    assert len(window) < 20_000 and "The first 256 of 1,024 sites" in window
+    assert len(window) < 20_000 and "The first 160 of 1,024 sites" in window
     tokens = tuple("天" * 512)
     maps = AttentionMaps(
         tokens,
@@ -227,3 +228,16 @@ def test_ipython_is_told_the_types_by_name_when_playmask_is_imported(monkeypatch
     assert page.startswith('<div class="playmask">')
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
     register()  # in a program, where no session runs
+
+
+def test_the_page_about_notebooks_runs_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    page = ROOT / "docs" / "seeing.md"
+    begin, write = (code for _, code in fenced(page) if "Annotated" in code or "show(" in code)
+    names: dict = {}
+    exec(compile(begin + write, page.name, "exec"), names)
+    written = (tmp_path / "runs" / "page.html").read_text("utf-8")
+    assert written == names["page"] and written.count("<article>") == 4
+    text = Reader(show(names["model"])).text
+    assert "bert, " in text and "blocks 0–" in text and "load: " in text

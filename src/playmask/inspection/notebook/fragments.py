@@ -31,10 +31,10 @@ STYLE = f"""\
 @media (prefers-color-scheme: dark) {{
   html:not({LIGHT_HTML}) body:not({LIGHT_BODY}) .playmask {AT_NIGHT} }}
 :is(html:is({DARK_HTML}), body:is({DARK_BODY})) .playmask {AT_NIGHT}
-.playmask {{
+.playmask.playmask {{  /* stronger than a notebook's own tables */
   article + article {{ margin-top: 0.6em; }}
   header {{ margin: 0 0 0.3em; }}
-  header b {{ font-size: 1.05em; margin-right: 0.6em; }}
+  header > b {{ font-size: 1.05em; margin-right: 0.6em; }}
   header span, .more, .note, th, figcaption, summary, .quiet {{ color: var(--quiet); }}
   .more, .note {{ margin: 0.3em 0; font-size: 0.9em; }}
   table {{ border-collapse: collapse; margin: 0.2em 0; font-size: 0.95em; }}

@@ -27,7 +27,7 @@ from playmask.model.masks import Both, Either, Mask, Window
 from playmask.tasks.reports import ClassReport
 
 CELL, PANEL, LETTER = 16, 112, 7  # pixels: a cell with a label, a panel without, a letter
-SITES, TOKENS, LAYERS, HEADS, CLASSES = 256, 64, 6, 16, 32
+SITES, TOKENS, LAYERS, HEADS, CLASSES = 160, 64, 6, 16, 32
 ORDERS = ("full", "lm", "unilm", "turns")
 NAMED = 8  # columns of a label
 

@@ -19,7 +19,7 @@ from playmask.inspection.notebook.fragments import (
     notes,
     table,
 )
-from playmask.inspection.wording import bytes_in_words, choice_in_words
+from playmask.inspection.wording import bytes_in_words, choice_in_words, counted
 from playmask.model.architecture import Architecture
 from playmask.model.transformer import Transformer, weights_by_name
 
@@ -134,8 +134,8 @@ def _counts(value: Report) -> Html:
     fresh = f"{len(value.fresh)} fresh"
     return joined(
         [
-            f"{len(value.loaded)} weights loaded, ",
+            f"{counted(len(value.loaded), 'weight')} loaded, ",
             element("b", fresh) if value.fresh else fresh,
-            f", {len(value.ignored)} tensors ignored",
+            f", {counted(len(value.ignored), 'tensor')} ignored",
         ]
     )
