@@ -23,10 +23,11 @@ from playmask.inspection.notebook.fragments import (
     notes,
     table,
 )
+from playmask.inspection.wording import counted
 from playmask.model.masks import Both, Either, Mask, Window
 from playmask.tasks.reports import ClassReport
 
-CELL, PANEL, LETTER = 16, 112, 7  # pixels: a cell with a label, a panel without, a letter
+CELL, PANEL, LETTER = 16, 96, 7  # pixels: a cell with a label, a panel without, a letter
 SITES, TOKENS, LAYERS, HEADS, CLASSES = 160, 64, 6, 16, 32
 ORDERS = ("full", "lm", "unilm", "turns")
 NAMED = 8  # columns of a label
@@ -74,19 +75,21 @@ def attention(value: AttentionMaps) -> Fragment:
         grids = weights[: len(inside), :TOKENS, :TOKENS]
         top = float(np.max(np.abs(weights), initial=0, where=np.isfinite(weights))) or 1.0
         sides = (tokens, keys[:TOKENS]) if alone else ((), ())
-        names = (f"layer {layer} · head {head}, up to {top:.2g}" for head in inside)
+        names = (f"head {head}" for head in inside)
         figures = (
             element("figure", picture(grid / top, *sides, cell=cell), element("figcaption", name))
             for grid, name in zip(grids, names, strict=True)
         )
-        rows.append(element("div", *figures, rest))
+        title = f"layer {layer}, the full colour is {top:.2g}"
+        rows.append(element("div", element("div", title, class_="quiet"), *figures, rest))
     strip = Html("") if alone else element("p", "  ".join(tokens), class_="wide")
     legend = (
         "Rows: the tokens that look; columns: what they look at; the stronger the colour, the "
         "more; where weights are below zero, these are blue and others red."
     )
     count = sum(map(len, value.heads))
-    about = f"{len(value.tokens)} tokens, {len(maps)} layers, {count} heads"
+    sizes = ((len(value.tokens), "token"), (len(maps), "layer"), (count, "head"))
+    about = ", ".join(counted(size, thing) for size, thing in sizes)
     body = joined([strip, beyond, *rows, more, notes([legend])])
     return Fragment("AttentionMaps", about, body)
 

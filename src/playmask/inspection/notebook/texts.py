@@ -52,7 +52,7 @@ def encoding(value: Encoding) -> Fragment:
     legend = "Ids; below them the characters, start–end; special tokens have a dashed line."
     body = joined([element("div", *strip, class_="tokens"), more, notes([legend])])
     special = value.sources.count(-1)
-    return Fragment("Encoding", f"{len(rows)} tokens, {special} of them special", body, STRIP)
+    return Fragment("Encoding", f"{counted(len(rows), 'token')}, {special} special", body, STRIP)
 
 
 def mentions(value: Annotated) -> Fragment:
