@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from importlib import import_module
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -154,6 +155,15 @@ def test_a_model_is_drawn_from_shapes(plain):
     assert "blocks 0–23 384 " in deep and "more weights" in deep
     shared = Reader(show(model(depth=24, sharing="all"))).text
     assert "blocks 0 16 " in shared
+
+
+def test_a_model_is_drawn_without_a_run_or_a_look_at_its_weights(plain, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("a weight was read, or the model was run")
+
+    monkeypatch.setattr(keras.Variable, "value", property(refuse))
+    monkeypatch.setattr(playmask.Transformer, "__call__", refuse)
+    assert "39,043" in show(plain["playmask.model.transformer:Transformer"])
 
 
 def test_what_is_long_is_cut_and_the_rest_counted():
