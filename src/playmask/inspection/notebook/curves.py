@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from playmask.inspection.draw.colours import LINES
+from playmask.inspection.draw.colours import DEEP_MARKS
 from playmask.inspection.draw.panels import Panel
 from playmask.inspection.draw.runs import AXES, panels_of
 from playmask.inspection.notebook.fragments import (
@@ -23,7 +23,7 @@ from playmask.inspection.notebook.fragments import (
 from playmask.inspection.wording import counted
 from playmask.runtime.train.watching.history import History
 
-WIDE, HIGH, SIDE, FOOT = 300, 150, 44, 18  # pixels: a panel, the space of its numbers
+WIDE, HIGH, SIDE, FOOT = 300, 150, 54, 18  # pixels: a panel, the space of its numbers
 POINTS = 400  # of a curve
 
 Numbers = npt.NDArray[np.float64]
@@ -62,7 +62,7 @@ def _panel(panel: Panel) -> Html:
     marks.append(label(panel.across, SIDE + WIDE / 2, HIGH + FOOT, text_anchor="middle"))
     legend = []
     for curve in panel.curves:
-        colour = LINES[curve.number % len(LINES)]
+        colour = DEEP_MARKS[curve.number % len(DEEP_MARKS)]  # seen on dark too
         across = SIDE + WIDE * (np.asarray(curve.x, float) - left) / ((right - left) or 1.0)
         down = 6 + HIGH * (1 - (np.asarray(curve.y, float) - low) / (high - low))
         marks += _line(across, down, colour, 0.45 if curve.faint else 1.0)
