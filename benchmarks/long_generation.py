@@ -20,11 +20,16 @@ import playmask  # first: it chooses the backend
 from playmask.generation.decoding_options import DecodingOptions
 from playmask.generation.generator import Generator
 from playmask.generation.prompts import Prompts
+from playmask.inspection.draw.colours import LINES
+from playmask.inspection.draw.sheet import drawn
 from playmask.model.transformer import weights_by_name
 
 import keras  # isort: skip
 
 LENGTH, PROMPT, STRETCH = 1024, 16, 48
+CAPTION = (
+    "Horizontally: tokens that the text has so far; vertically: the time that the next one takes."
+)
 
 
 def status(name: str) -> float:
@@ -55,19 +60,13 @@ def seconds_of_stretches(model: playmask.Transformer) -> list[float]:
 
 def draw(counts: list[int], milliseconds: list[float], path: Path) -> None:
     """A line from the first token to the last."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
-    axes.plot(counts, milliseconds, marker=".", color="#1f6fb2")
-    axes.set_ylim(0, 1.25 * max(milliseconds))
-    axes.set_xlabel("tokens so far")
-    axes.set_ylabel("milliseconds a token")
-    axes.set_title("GPT-2-base, one text, greedy", loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+    title = "GPT-2-base, one text, greedy"
+    with drawn(path, [], title=title, caption=CAPTION) as sheet:
+        sheet.figure.set_size_inches(7, 3.2)
+        axes = sheet.figure.subplots()
+        axes.plot(counts, milliseconds, marker=".", color=LINES[0])
+        axes.set_ylim(0, 1.25 * max(milliseconds))
+        axes.set(xlabel="tokens so far", ylabel="milliseconds a token")
 
 
 def main() -> None:

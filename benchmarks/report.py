@@ -5,14 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot
-
+from playmask.inspection.draw.colours import LINES
+from playmask.inspection.draw.sheet import SMALL, drawn
 from works import WORKS
 
-INK, OURS, THEIRS, BOUND = "#333333", "#c0392b", "#9aa5b1", "#2c6e9b"
+OURS, THEIRS, BOUND = LINES[1], "#9aa5b1", LINES[0]
+
+BARS = (
+    "Horizontally: what the panel's title counts, done in a second; a bar for each side, "
+    "playmask's orange. Dashed: what the machine allows."
+)
+SCALES = (
+    "Horizontally: the tokens of a text, on a logarithmic scale, where a batch has 2,048 in all; "
+    "vertically: what the panel's title names. Dashed: what the machine allows."
+)
 
 HEAD = """# Benchmarks
 
@@ -136,29 +142,26 @@ def bars(result: dict[str, Any], path: Path) -> None:
     """How much each side does in a second, a panel for each case."""
     cases = result["cases"]
     counts = [len(case["sides"]) for case in cases]
-    figure, panels = pyplot.subplots(
-        len(cases),
-        1,
-        figsize=(8, 0.34 * sum(counts) + 0.75 * len(cases)),
-        height_ratios=[n + 0.6 for n in counts],
-        squeeze=False,
-        layout="constrained",
-    )
-    for panel, case in zip(panels[:, 0], cases, strict=True):
-        labels = [*case["sides"]]
-        values = [speed(side) for side in case["sides"].values()]
-        panel.barh(labels, values, color=[OURS if "playmask" in x else THEIRS for x in labels])
-        if case["bound"]:
-            panel.axvline(case["amount"] / case["bound"], color=BOUND, linestyle="--", lw=1)
-        for i, value in enumerate(values):
-            panel.text(value, i, f" {number(value)}", va="center", color=INK, fontsize=8)
-        panel.invert_yaxis()
-        panel.margins(x=0.12)
-        panel.set_title(f"{case['case']}: {case['unit']}/s", fontsize=9, loc="left", color=INK)
-        panel.tick_params(labelsize=8)
-        panel.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    texts = [text for case in cases for text in (case["case"], case["unit"], *case["sides"])]
+    with drawn(path, texts, caption=BARS) as sheet:
+        figure = sheet.figure
+        figure.set_layout_engine("constrained")
+        figure.set_size_inches(8, 0.34 * sum(counts) + 0.75 * len(cases))
+        heights = [n + 0.6 for n in counts]
+        panels = figure.subplots(len(cases), 1, height_ratios=heights, squeeze=False)
+        for panel, case in zip(panels[:, 0], cases, strict=True):
+            labels = [*case["sides"]]
+            values = [speed(side) for side in case["sides"].values()]
+            colours = [OURS if "playmask" in label else THEIRS for label in labels]
+            panel.barh(labels, values, color=colours)
+            if case["bound"]:
+                panel.axvline(case["amount"] / case["bound"], color=BOUND, linestyle="--", lw=1)
+            for i, value in enumerate(values):
+                panel.text(value, i, f" {number(value)}", va="center", size=SMALL)
+            panel.invert_yaxis()
+            panel.margins(x=0.12)
+            panel.grid(visible=False, axis="y")
+            panel.set_title(f"{case['case']}: {case['unit']}/s")
 
 
 def calls(result: dict[str, Any], pictures: Path, name: str) -> list[str]:
@@ -218,33 +221,29 @@ def scales(result: dict[str, Any], pictures: Path, name: str) -> list[str]:
 def curves(result: dict[str, Any], path: Path) -> None:
     """Time a token and memory against the length, at 2,048 tokens in all."""
     cases = [case for case in result["cases"] if case["case"].startswith("length")]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
     across = [int(case["case"].split("×")[1].split(",")[0]) for case in cases]
-    for label, colour in zip(cases[0]["sides"], (OURS, THEIRS), strict=False):
-        sides = [case["sides"].get(label) for case in cases]
-        if None in sides:
-            continue
-        times = [1e6 * s["seconds"] / c["amount"] for s, c in zip(sides, cases, strict=True)]
-        left.plot(across, times, "o-", color=colour, label=label)
-        right.plot(across, [s["peak"] for s in sides], "o-", color=colour, label=label)
-    left.plot(
-        across,
-        [1e6 * case["bound"] / case["amount"] for case in cases],
-        "--",
-        color=BOUND,
-        label="bound",
-    )
-    for panel, title in ((left, "µs a token"), (right, "memory of the process, MB")):
-        panel.set_xscale("log", base=2)
-        panel.set_xticks(across, [f"{n:,}" for n in across])
-        panel.set_ylim(0)
-        panel.set_xlabel("tokens a text, 2,048 in all", fontsize=8)
-        panel.set_title(title, fontsize=9, loc="left", color=INK)
-        panel.tick_params(labelsize=8)
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(fontsize=8, frameon=False)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    sides = [*cases[0]["sides"]]
+    with drawn(path, [*sides, "µ"], caption=SCALES) as sheet:
+        figure = sheet.figure
+        figure.set_layout_engine("constrained")
+        figure.set_size_inches(8, 3.2)
+        left, right = figure.subplots(1, 2)
+        for label, colour in zip(sides, (OURS, THEIRS), strict=False):
+            found = [case["sides"].get(label) for case in cases]
+            if None in found:
+                continue
+            times = [1e6 * s["seconds"] / c["amount"] for s, c in zip(found, cases, strict=True)]
+            left.plot(across, times, "o-", color=colour, label=label)
+            right.plot(across, [s["peak"] for s in found], "o-", color=colour, label=label)
+        bounds = [1e6 * case["bound"] / case["amount"] for case in cases]
+        left.plot(across, bounds, "--", color=BOUND, label="bound")
+        for panel, title in ((left, "µs a token"), (right, "memory of the process, MB")):
+            panel.set_xscale("log", base=2)
+            panel.set_xticks(across, [f"{n:,}" for n in across])
+            panel.set_ylim(0)
+            panel.set_xlabel("tokens a text, 2,048 in all")
+            panel.set_title(title)
+            panel.legend()
 
 
 LAYOUTS: dict[str, Callable[[dict[str, Any], Path, str], list[str]]] = {

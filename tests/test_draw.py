@@ -21,7 +21,7 @@ from playmask.inspection.draw import (
     training_curve,
 )
 from playmask.inspection.draw.colours import SIGNED, tint
-from playmask.inspection.draw.runs import compared_curves, run_curve
+from playmask.inspection.draw.runs import compared_curves
 from playmask.inspection.draw.searches import search_picture
 from playmask.inspection.draw.terminal import cut, fitted, shade, visible, width_of
 from playmask.inspection.fonts import BASE, Letters, font_families
@@ -79,6 +79,34 @@ def test_attention_picture(tmp_path):
     assert size(tmp_path / "four.png")[0] > one[0]
     attention_picture(weights(2, 2) * np.nan, "一二", "一二", tmp_path / "nan.svg")
     assert (tmp_path / "nan.svg").read_text("utf-8").rstrip().endswith("</svg>")
+
+
+def test_every_picture_says_below_itself_what_its_axes_are(tmp_path, figures):
+    from matplotlib import rcParams
+
+    before = dict(rcParams)
+    trial = {"trial": 0, "value": 0.5, "options": {"rate": 1e-5}}
+    mask_picture(np.tri(3), tmp_path / "a.png", title="遮罩")
+    attention_picture(weights(2, 2), "一二", "一二", tmp_path / "b.png")
+    confusion_picture(COUNTS, "好中差", tmp_path / "c.png", title="验证集")
+    training_curve(HISTORY, tmp_path / "d.png")
+    compared_curves({"甲": HISTORY}, ["val_loss"], tmp_path / "e.png")
+    search_picture([trial], {"rate": True}, "f1", tmp_path / "f.png")
+    attribution_picture([TEXT], tmp_path / "g.png")
+    said = ["Rows: queries", "attention weight", "right classes", *["Horizontally: epochs"] * 2]
+    said += ["Vertically: f1", "Red pieces"]
+    for figure, words in zip(figures, said, strict=True):
+        caption, *titles = figure.texts
+        assert words in " ".join(caption.get_text().split())
+        boxes = [axes.get_tightbbox() for axes in figure.axes]
+        assert caption.get_window_extent().y1 < min(box.y0 for box in boxes)
+        for title in titles:
+            assert title.get_window_extent().y0 > max(box.y1 for box in boxes)
+        assert len(titles) <= 1 and caption.get_family()[0] == BASE[0]
+    assert [text.get_text() for figure in figures for text in figure.texts[1:]] == [
+        "遮罩", "验证集"
+    ]  # fmt: skip
+    assert dict(rcParams) == before
 
 
 @pytest.fixture
@@ -142,7 +170,7 @@ def test_labels_of_neighbours_do_not_overlap(tmp_path, figures):
 def test_training_curve(tmp_path, epochs):
     history = {name: np.linspace(*values, epochs) for name, values in HISTORY.items()}
     training_curve(history, tmp_path / "both.png", title="中文评论")
-    training_curve({"loss": [1.0] * epochs, "lr": [1.0]}, tmp_path / "loss.png", unit="step")
+    training_curve({"loss": [1.0] * epochs}, tmp_path / "loss.png")
     assert size(tmp_path / "both.png")[0] > 1.5 * size(tmp_path / "loss.png")[0]
 
 
@@ -152,11 +180,14 @@ def test_a_run_has_panels_for_the_rate_and_the_gradients(tmp_path, figures, epoc
     ends = {"loss": (2.0, 0.1), "val_loss": (2.0, 0.5), "val_f1": (0.1, 0.9), **more}
     history = {name: np.linspace(*both, epochs) for name, both in ends.items()}
     steps = {"epochs": [0.5, 1.0], "learning_rate": [1e-4, 0.0], "loss": [2.0, float("nan")]}
-    run_curve(history, steps, tmp_path / "run.png", title="中文评论")
+    training_curve(history, tmp_path / "run.png", steps=steps, title="中文评论")
     titles = [axes.get_title(loc="left") for axes in figures[0].axes[:5]]
     norm = "gradient norm, before clipping"
     assert titles == ["loss", "f1", "perplexity", "learning rate", norm]
     assert list(figures[0].axes[3].lines[0].get_xdata()) == [0.5, 1.0]
+    assert list(figures[0].axes[0].lines[0].get_xdata()) == [0.5, 1.0]  # the loss, by steps
+    across = {axes.get_xlabel() for axes in figures[0].axes[:5]}
+    assert across == {"epoch"} and figures[0].axes[1].get_ylabel() == "share, 0 to 1"
     runs = {f"甲{i}": history for i in range(6)}
     compared_curves(runs, ["val_loss", "val_f1"], tmp_path / "runs.png")
     lines = figures[1].axes[0].lines
@@ -235,8 +266,8 @@ def test_refusals(tmp_path):
         mask_picture(np.tri(3), path, rows=["a", "b"])
     with pytest.raises(InputError, match=r"shape \(2, 3, 3\); .* numbers of tokens, \(3, 2\)"):
         attention_picture(weights(2, 3, 3), "abc", "ab", path)
-    with pytest.raises(InputError, match="history is empty"):
-        training_curve({"lr": [1.0], "loss": []}, path)
+    with pytest.raises(InputError, match="no curve to draw"):
+        training_curve({"loss": []}, path)
     with pytest.raises(InputError, match=r"format is 'gif'; \.png or \.svg"):
         mask_picture(np.tri(3), tmp_path / "a.gif")
     with pytest.raises(InputError, match=r"none.a\.png: The file cannot be written \(No such"):

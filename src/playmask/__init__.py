@@ -6,6 +6,7 @@ Names are imported when they are first used, so that `playmask --help` needs no 
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from playmask.cache_folder import private_cache
@@ -164,6 +165,7 @@ _HOME = {
     "remove_adapters": "tasks.adapters",
     "save": "checkpoints",
     "save_adapters": "tasks.adapters",
+    "show": "inspection.notebook",
     "slide": "generation",
     "sparse_multilabel_crossentropy": "labelling.losses",
     "steered": "generation.steering",
@@ -188,6 +190,12 @@ def __getattr__(name: str) -> Any:
     return submodule("playmask", name)
 
 
+def _show_in_notebooks() -> None:
+    """Where IPython runs, let it draw the values of playmask as HTML."""
+    if "IPython" in sys.modules and find_spec("playmask.inspection"):
+        import_module("playmask.inspection.notebook").register()
+
+
 def _without_backend(error: ModuleNotFoundError) -> ImportError:
     """What to do where Keras was set to a backend that is not installed; else the error itself."""
     from playmask.errors import BackendError
@@ -202,3 +210,6 @@ def _without_backend(error: ModuleNotFoundError) -> ImportError:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+_show_in_notebooks()

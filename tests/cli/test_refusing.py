@@ -203,7 +203,7 @@ def test_a_page_of_a_text_that_is_given(tagger, tmp_path):
     page = tmp_path / "a.html"
     assert call("annotate", tagger, "--text", "王芳", "--out", page).exit_code == 0
     shown = page.read_text(encoding="utf-8")
-    assert f"mentions in 1 texts, found by {tagger}</h1>" in shown
+    assert f"mentions in 1 text, found by {tagger}</h1>" in shown
     nowhere = tmp_path / "none" / "a.html"
     result = call("annotate", tagger, "--text", "王芳", "--out", nowhere)
     assert f"{nowhere}: The file cannot be written" in complaint(result)

@@ -60,6 +60,8 @@ def test_tables_hold_the_steps_and_the_epochs(logged):
     spans = [row["step"] - before for before, row in zip([0, 1, 3, 6], rows[:4], strict=True)]
     losses = [row["loss"] * span for row, span in zip(rows, spans, strict=False)]
     assert sum(losses) / 8 == pytest.approx(history["loss"][0], rel=1e-5)
+    assert history.steps["loss"] == [row["loss"] for row in rows]
+    assert history.steps["epochs"] == [row["step"] / 8 for row in rows]
     epochs = read_table(folder / "logs" / "epochs.csv")
     for name in ("loss", "val_loss", "val_macro_f1", "gradient_norm"):
         assert [row[name] for row in epochs] == pytest.approx(history[name])

@@ -30,6 +30,7 @@ from playmask.runtime.compiled import Compiled
 from playmask.runtime.train.fitting import TrainingPlan, batch_size_within, train
 from playmask.runtime.train.freezing import freezing
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.history import History
 from playmask.tasks.network import open_model
 from playmask.tasks.writing.tokens import perplexity
 from playmask.tokenizers import Tokenizer
@@ -136,7 +137,7 @@ class Pretraining:
         callbacks: Iterable[keras.callbacks.Callback] = (),
         verbose: Any = "auto",
         **changes: Any,
-    ) -> dict[str, list[float]]:
+    ) -> History:
         """Train, keep the best epoch, and return the history of each measure.
 
         texts, validation: paths of .txt and .jsonl (.gz too), or lists of documents; options: of
@@ -201,7 +202,7 @@ class Pretraining:
         *,
         resume: bool,
         verbose: Any,
-    ) -> dict[str, list[float]]:
+    ) -> History:
         with freezing(self.network, options.freeze):
             if options.memory is not None:
                 one = self.batches(data, 2)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from playmask.model.transformer import Transformer
     from playmask.runtime.batches import Batches
     from playmask.runtime.compiled import Compiled
+    from playmask.runtime.train.watching.history import History
     from playmask.tasks.network import TaskNetwork
     from playmask.tasks.objective import Objective
 
@@ -306,16 +307,15 @@ class Task(ABC, Generic[S]):
         callbacks: "Iterable[keras.callbacks.Callback]" = (),
         verbose: Any = "auto",
         **changes: Any,
-    ) -> dict[str, list[float]]:
+    ) -> "History":
         """Train with Keras' fit and keep the best epoch; returns the history of each metric.
 
-        data: a file or examples, all checked before training starts; options: of the training,
-        each of which may also be given by its name (`epochs=5`; `teacher` may be a task);
-        directory: where the best epoch is saved as soon as it is reached, and where resume=True
-        finds the training that was interrupted; callbacks: of Keras, StepHooks among them. The best
-        epoch has the highest `best` of the task on (at most 1,000 of) the validation data ("val_f1"
-        in the history), or the lowest loss where it names none; without validation data the last.
-        Predictions in other threads are waited for; those that come later are refused.
+        data: a file or examples, all checked first; options: of the training, each also by its name
+        (`epochs=5`; `teacher` may be a task); directory: where the best epoch is saved at once, and
+        resume=True finds the interrupted training; callbacks: of Keras, StepHooks among them. The
+        best epoch has the highest `best` of the task on (at most 1,000 of) the validation data
+        ("val_f1"), or the lowest loss where it names none; without validation data the last.
+        Predictions of other threads are waited for, later ones refused.
         Raises: DataError for a bad example; ConfigError for an option that cannot be; BusyError
                 where another thread trains it; NotFiniteError for a loss that is not finite; Ctrl-C
         """

@@ -34,6 +34,7 @@ from playmask.runtime.train.freezing import freezing
 from playmask.runtime.train.keeping import Trainable
 from playmask.runtime.train.methods import methods_of
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.history import History
 from playmask.tasks.loss_changes import LossChanges
 from playmask.tasks.objective import Objective, counts_of
 from playmask.tasks.unlabelled import Reading, join_texts, unlabelled_texts
@@ -90,7 +91,7 @@ def fit_task(
     directory: str | Path | None,
     callbacks: Iterable[keras.callbacks.Callback],
     verbose: Any,
-) -> dict[str, list[float]]:
+) -> History:
     """Train a task on what is to be learnt and, perhaps, validated; arguments as of `Task.fit`."""
     if directory is not None:
         check_can_be_saved(task.transformer)
@@ -299,7 +300,7 @@ def fit_network(
     directory: Path | None,
     callbacks: list[keras.callbacks.Callback],
     verbose: Any,
-) -> dict[str, list[float]]:
+) -> History:
     """Train a task's network on checked examples; arguments as of `Task.fit`.
 
     texts: without labels, which methods learn from that take some

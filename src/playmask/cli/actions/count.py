@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from playmask.cli.actions.inspect import human
 from playmask.cli.output import print_table
 from playmask.inspection.cost import BACKWARD, Counts, Line
+from playmask.inspection.wording import bytes_in_words
 
 HEADER = (
     "", "parameters", "multiply-adds", "multiply-adds in training", "activations",
@@ -36,7 +36,7 @@ def print_counts(name: str, counts: Counts, *, blocks: bool) -> None:
     rows = [_row(line, counts) for line in lines]
     total = (
         "all", f"{counts.parameters:,}", f"{counts.products:,}", f"{counts.training_products:,}",
-        human(counts.memory), human(counts.training_memory), "100.0 %",
+        bytes_in_words(counts.memory), bytes_in_words(counts.training_memory), "100.0 %",
     )  # fmt: skip
     title = f"{name}: {counts.batch} × {counts.length} tokens"
     print_table(title, [*rows, total], header=HEADER, numbers=True)
@@ -64,7 +64,7 @@ def _row(line: Line, counts: Counts) -> tuple[str, ...]:
         f"{line.parameters:,}",
         f"{line.products:,}",
         f"{(1 + BACKWARD) * line.products:,}",
-        human(line.activations // count * counts.size),
-        human(line.activations * counts.size),
+        bytes_in_words(line.activations // count * counts.size),
+        bytes_in_words(line.activations * counts.size),
         f"{line.products / max(counts.products, 1):.1%}".replace("%", " %"),
     )

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from playmask.cli.actions import matmul_speed
-from playmask.cli.actions.inspect import human
+from playmask.inspection.wording import bytes_in_words
 from playmask.runtime.threads import usable_cores
 
 PYTHON = (3, 11)
@@ -122,9 +122,9 @@ def _machine(findings: Findings, hints: Hints) -> None:
         free = page * os.sysconf("SC_AVPHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return
-    findings["memory"] = f"{human(whole)}, {human(free)} free"
+    findings["memory"] = f"{bytes_in_words(whole)}, {bytes_in_words(free)} free"
     if whole < 2e9:
-        hints.append(f"{human(whole)} of memory is little; small models only.")
+        hints.append(f"{bytes_in_words(whole)} of memory is little; small models only.")
 
 
 def _cache(findings: Findings, hints: Hints) -> None:
@@ -135,7 +135,7 @@ def _cache(findings: Findings, hints: Hints) -> None:
     folder = Path(place)
     files = [p for p in folder.rglob("*") if p.is_file()] if folder.is_dir() else []
     total = sum(p.stat().st_size for p in files)
-    findings["compilation cache"] = f"{folder}: {len(files):,} files, {human(total)}"
+    findings["compilation cache"] = f"{folder}: {len(files):,} files, {bytes_in_words(total)}"
     if folder.exists() and not os.access(folder, os.W_OK):
         hints.append(f"The compilation cache {folder} cannot be written to.")
 

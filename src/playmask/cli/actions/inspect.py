@@ -16,6 +16,7 @@ from playmask.cli.output import print_table
 from playmask.errors import CheckpointError, ConfigError, DataError, brief
 from playmask.families import keras_names
 from playmask.files import read_json
+from playmask.inspection.wording import bytes_in_words, choice_in_words
 from playmask.model.recipes import to_json
 from playmask.model.transformer import Transformer
 from playmask.runtime.lazy_weights import blank
@@ -155,14 +156,18 @@ def print_description(description: Description) -> None:
     print_table(str(description.source.path), _overview(description))
     architecture = description.report.architecture
     fields = [field.name for field in dataclasses.fields(architecture)]
-    print_table("architecture", [(name, _short(getattr(architecture, name))) for name in fields])
+    print_table(
+        "architecture", [(name, choice_in_words(getattr(architecture, name))) for name in fields]
+    )
 
 
 def _overview(description: Description) -> list[tuple[str, str]]:
     report, source = description.report, description.source
     parameters = description.parameters
-    memory = ", ".join(f"{human(parameters * n)} in {kind}" for kind, n in BYTES.items())
-    stored = ", ".join(f"{human(count)} of {kind}" for kind, count in description.stored.items())
+    memory = ", ".join(f"{bytes_in_words(parameters * n)} in {kind}" for kind, n in BYTES.items())
+    stored = ", ".join(
+        f"{bytes_in_words(count)} of {kind}" for kind, count in description.stored.items()
+    )
     rows = [
         ("container", f"{source.container}: {KINDS[source.container]}"),
         ("family", report.family),
@@ -190,26 +195,6 @@ def _tokenizer_line(description: Description) -> str:
         return f"not readable: {tokenizer['error']}"
     odd = "" if tokenizer["tokens"] == rows else f"; the model has {rows:,} rows"
     return f"{tokenizer['kind']}, {tokenizer['tokens']:,} tokens{odd}"
-
-
-def _short(value: Any) -> str:
-    """A value of an architecture; of recipes only what differs from their defaults."""
-    if isinstance(value, tuple):
-        return ", ".join(map(_short, value)) or "none"
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        return "none" if value is None else str(value)
-    fields = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
-    listed = ", ".join(f"{f.name}={_short(v)}" for f, v in fields if v != f.default)
-    return f"{type(value).__name__}({listed})" if listed else type(value).__name__
-
-
-def human(count: float) -> str:
-    """Bytes with a unit that fits."""
-    for unit in ("B", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"
 
 
 def _value(value: Any) -> str:

@@ -15,7 +15,6 @@ from playmask.cli.actions.run_folder import (
     defaults_of,
     goes_on,
     options_of,
-    steps_of,
 )
 from playmask.cli.actions.train import Stopping, print_result, reached
 from playmask.cli.actions.train_progress import progress
@@ -23,7 +22,7 @@ from playmask.cli.guard import Interrupted
 from playmask.cli.output import no_results, note
 from playmask.errors import ConfigError
 from playmask.files import make_directory, read_json, write_json
-from playmask.inspection.draw.runs import run_curve
+from playmask.inspection.draw import training_curve
 from playmask.pretraining.new_architecture import architecture_from
 from playmask.pretraining.registry import objective_class
 from playmask.pretraining.saving import DESCRIPTION
@@ -32,6 +31,7 @@ from playmask.pretraining.training import CORPUS, CORPUS_OF_CHECKS, Pretraining
 from playmask.runtime.peer_processes import agree, is_first
 from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.history import History
 from playmask.runtime.train.watching.measures import Measure, best_epoch
 from playmask.tokenizers import Tokenizer
 
@@ -69,7 +69,7 @@ def run(kind: type[PretrainingSettings], job: Job, options: Options) -> None:
         return  # another process writes, and says what came of it
     finished = position_in(job.out) is None
     write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
-    run_curve(history, steps_of(job.out), job.out / CURVE)
+    training_curve(history, job.out / CURVE, steps=history.steps)
     for dialect in (job.dialects or "").split(",") if finished else ():
         if dialect.strip():
             pretraining.save(job.out / dialect.strip(), dialect.strip())
@@ -149,9 +149,7 @@ def _announce(pretraining: Pretraining, job: Job, training: TrainingOptions) -> 
     note(f"learning rate: {training.learning_rate:g}, {training.epochs} epochs")
 
 
-def _fit(
-    pretraining: Pretraining, job: Job, training: TrainingOptions, going_on: bool
-) -> dict[str, list[float]]:
+def _fit(pretraining: Pretraining, job: Job, training: TrainingOptions, going_on: bool) -> History:
     training = training.change(log=tuple(dict.fromkeys((TABLES, *training.log))))
     try:
         with Stopping() as stopping, no_results(), progress() as watching:

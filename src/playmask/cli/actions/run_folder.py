@@ -16,8 +16,9 @@ from playmask.files.commits import contents, recover
 from playmask.model.recipes import Options as Recipe
 from playmask.runtime.train.backup import finished_epochs, is_finished
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.logs import CSV
 from playmask.runtime.train.watching.logs import FOLDER as LOG_FOLDER
-from playmask.runtime.train.watching.table_log import EPOCHS, STEPS, read_table
+from playmask.runtime.train.watching.table_log import EPOCHS, read_table
 from playmask.tasks.cross_validation import RECORD
 from playmask.tasks.settings import TaskSettings
 from playmask.tasks.task_json import TASK, read_settings
@@ -25,7 +26,7 @@ from playmask.tasks.task_json import TASK, read_settings
 R = TypeVar("R", bound=Recipe)
 
 RUN, CURVE, TASK_FILE = "run.json", "curve.png", "task.yaml"
-TABLES = "csv"  # the log that every run keeps, for its picture and for playmask compare
+TABLES = CSV  # the log that every run keeps, for its picture and for playmask compare
 NEW_RATE = 1e-3
 
 Options = dict[str, Any]
@@ -204,17 +205,6 @@ def _with_model(options: Options, train: Path) -> Options:
             f"--{size.replace('_', '-')} is for --new; a pretrained model has its own."
         )
     return options
-
-
-def steps_of(out: Path) -> dict[str, list[float]]:
-    """What the steps of a training have measured, by name; "epochs" is where each stands."""
-    steps, ends = (read_table(out / LOG_FOLDER / name) for name in (STEPS, EPOCHS))
-    if not steps or not ends:
-        return {}
-    length = ends[-1]["step"] / ends[-1]["epoch"]  # steps of an epoch
-    names = [name for name in steps[0] if name not in ("step", "epoch", "seconds")]
-    series = {name: [row[name] for row in steps] for name in names}
-    return {"epochs": [row["step"] / length for row in steps], **series}
 
 
 def seconds_of(out: Path) -> float | None:

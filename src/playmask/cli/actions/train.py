@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +21,6 @@ from playmask.cli.actions.run_folder import (
     options_of,
     record,
     settle,
-    steps_of,
 )
 from playmask.cli.actions.train_progress import progress
 from playmask.cli.guard import Interrupted
@@ -30,10 +29,11 @@ from playmask.cli.output import no_results, note, note_all, note_skipped, print_
 from playmask.data.examples import Examples
 from playmask.errors import ConfigError
 from playmask.files import make_directory
-from playmask.inspection.draw.runs import run_curve
+from playmask.inspection.draw import training_curve
 from playmask.runtime.peer_processes import is_first
 from playmask.runtime.train.backup import Position, position_in
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.history import History
 from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_epochs
 from playmask.runtime.train.watching.step_measures import NORM, RATE
 from playmask.tasks.loading import load_task
@@ -121,7 +121,7 @@ def run(settings_class: type[TaskSettings], job: Job, options: Options) -> None:
     record(job, options, finished=finished)
     if not finished:
         note(f"time is over after {reached(job.out)}; go on with --resume")
-    run_curve(history, steps_of(job.out), job.out / CURVE)
+    training_curve(history, job.out / CURVE, steps=history.steps)
     measure = Measure.of(options["best"] or task.best)
     names = {task.best, measure.name} - {None, *history}  # Keras measures what training has too
     shares = measured_shares(map(str, names), checks)
@@ -206,7 +206,7 @@ def _fit(
     options: Options,
     job: Job,
     going_on: bool,
-) -> dict[str, list[float]]:
+) -> History:
     out = job.out
     older = (out / WEIGHTS).exists()
     noted = [(each, len(each.notes)) for each in (examples, checks) if each is not None]
@@ -228,7 +228,7 @@ def _fit(
     training = training.change(log=tuple(dict.fromkeys((TABLES, *training.log))))
     try:
         with Stopping() as stopping, no_results(), progress() as watching:
-            history: dict[str, list[float]] = task.fit(
+            history: History = task.fit(
                 examples,
                 checks,
                 training,
@@ -260,7 +260,7 @@ def measured_shares(names: Iterable[str], checks: Examples[Any] | None) -> dict[
 
 
 def print_result(
-    history: dict[str, list[float]], best: int, shares: dict[str, str], out: Path, use: str
+    history: Mapping[str, Sequence[float]], best: int, shares: dict[str, str], out: Path, use: str
 ) -> None:
     """Show the metrics of the epoch that was kept; shares: the names of those of a part."""
     done = len(history["loss"])

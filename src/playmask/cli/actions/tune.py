@@ -19,7 +19,6 @@ from playmask.cli.actions.run_folder import (
     defaults_of,
     options_of,
     settle,
-    steps_of,
 )
 from playmask.cli.actions.search_space import Space, read_space, usual_space
 from playmask.cli.actions.study import Study
@@ -31,10 +30,11 @@ from playmask.cli.output import clock_time, no_results, note, print_table
 from playmask.data.streams import fingerprint
 from playmask.errors import ConfigError, PlaymaskError
 from playmask.files import make_directory, write_json
-from playmask.inspection.draw.runs import run_curve
+from playmask.inspection.draw import training_curve
 from playmask.inspection.draw.searches import search_picture
 from playmask.model.recipes import Options as Recipe
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.watching.history import History
 from playmask.runtime.train.watching.measures import Measure, best_epoch
 from playmask.tasks.registry import task_class
 from playmask.tasks.settings import TaskSettings
@@ -183,7 +183,7 @@ def _try(tuning: Tuning, study: Study, count: int, stopping: Stopping) -> None:
 
 def _train(
     tuning: Tuning, study: Study, trial: Any, values: Options, stopping: Stopping
-) -> dict[str, list[float]]:
+) -> History:
     """Train a task with the options of a trial, in a folder of its own."""
     options, folder = {**tuning.options, **values}, study.folder(trial)
     examples, checks, settings = tuning.examples(options)
@@ -194,7 +194,7 @@ def _train(
     make_directory(folder)
     write_json(folder / RUN, {**run, "finished": False})
     with no_results(), progress(lines=False) as watching:
-        history: dict[str, list[float]] = task.fit(
+        history: History = task.fit(
             examples,
             checks,
             training,
@@ -204,7 +204,7 @@ def _train(
             verbose=0,
         )
     write_json(folder / RUN, {**run, "finished": True})
-    run_curve(history, steps_of(folder), folder / CURVE)
+    training_curve(history, folder / CURVE, steps=history.steps)
     return history
 
 

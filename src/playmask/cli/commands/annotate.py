@@ -31,6 +31,7 @@ def annotate(
     from playmask.errors import ConfigError
     from playmask.inspection.draw.mention_page import mention_page
     from playmask.inspection.draw.mentions import in_terminal
+    from playmask.inspection.wording import counted
     from playmask.tasks.extraction.extractor import Extractor
 
     if bool(text) == bool(file):
@@ -51,7 +52,8 @@ def annotate(
     note_skipped(file or "--text", skipped)
     if out is not None:
         count = sum(len(mentions) for _, mentions, _ in marked)
-        about = f"{count:,} mentions in {len(marked):,} texts, found by {task_directory}"
+        among = counted(len(marked), "text")
+        about = f"{counted(count, 'mention')} in {among}, found by {task_directory}"
         title = f"{file.name}: {about}" if file else about
         mention_page(marked, task.marks, out, title=title)
         note(f"The page is {out}.")

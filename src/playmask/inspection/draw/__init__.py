@@ -5,9 +5,9 @@ PNG and SVG by matplotlib; pages by hand; for the terminal, cells made of charac
 
 from playmask.inspection.draw.attributions import attribution_picture
 from playmask.inspection.draw.confusions import confusion_picture, confusion_text
-from playmask.inspection.draw.curves import training_curve
 from playmask.inspection.draw.matrices import attention_picture, mask_picture
 from playmask.inspection.draw.page import attribution_page
+from playmask.inspection.draw.runs import training_curve
 from playmask.lazy import find_submodules
 
 __all__ = [

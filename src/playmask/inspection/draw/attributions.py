@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from playmask.errors import InputError
 from playmask.inspection.draw.colours import INK, PAPER, QUIET, SIGNED, VISIBLE, tint
-from playmask.inspection.draw.sheet import RESOLUTION, TEXT, TITLE, Sheet, drawing
+from playmask.inspection.draw.sheet import RESOLUTION, TEXT, TITLE, Sheet, drawn
 from playmask.untrusted import OBEYED
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ BOX, BASE = 0.27, 0.075  # inches: the height of a background, and of what lies 
 SPACE, BAR, THICK = 0.16, 1.6, 0.11  # inches: between paragraphs, the scale's length and height
 SIZE = 13.0  # points
 HANGING = tuple("，。、；：？！）》」』”’…")  # these end a line, never begin one
+CAPTION = "Red pieces speak for the answer, blue ones against it; grey ones were not read."
 LONGEST, UNREAD = 40, 80  # characters: of what is not broken, and of what was not read
 
 
@@ -60,18 +61,17 @@ def attribution_picture(
     Raises:  InputError if there is no text, or the picture cannot be written
     """
     check(texts)
-    with drawing:
-        sheet = Sheet(title, [*(piece for pieces in texts for piece, _ in pieces), *notes])
+    held = [title or "", *(piece for pieces in texts for piece, _ in pieces), *notes]
+    with drawn(path, held, caption=CAPTION) as sheet:
         canvas = _Canvas(sheet)
         if title:
-            canvas.write(sheet.title, TITLE, INK)
+            canvas.write(sheet.drawable(title), TITLE, INK)
         for pieces in texts:
             canvas.paragraph(pieces, strongest(texts))
         canvas.scale(strongest(texts))
         for note in notes:
             canvas.write(sheet.drawable(note), TEXT, QUIET)
         canvas.finish()
-        sheet.save(path)
 
 
 class _Canvas:
@@ -130,7 +130,7 @@ class _Canvas:
     def _put(self, left: float, base: float, text: str, size: float, colour: str) -> float:
         """Write at a place, and return where it ends."""
         font = self.sheet.font(size)
-        self.axes.text(left, base, text, color=colour, font=font, parse_math=False)
+        self.axes.text(left, base, text, color=colour, font=font)
         end = left + self.width_of(text, size)
         self.wide = max(self.wide, end)
         return end

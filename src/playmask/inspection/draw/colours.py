@@ -27,7 +27,7 @@ VISIBLE = 0.04  # of the strongest: what is less is not coloured
 
 def tint(share: float, colours: Sequence[str] = SIGNED) -> str:
     """Mix the colour of a share from -1, the first colour, to 1, the last, as "#rrggbb"."""
-    against, nothing, towards = (_channels(colour) for colour in colours)
+    against, nothing, towards = (channels(colour) for colour in colours)
     share = min(max(share, -1.0), 1.0)
     end = towards if share > 0 else against
     mixed = (n + (e - n) * abs(share) for n, e in zip(nothing, end, strict=True))
@@ -37,8 +37,9 @@ def tint(share: float, colours: Sequence[str] = SIGNED) -> str:
 def veil(share: float) -> str:
     """The same colour as one that lies on paper of any colour, for a page."""
     end = SIGNED[2 if share > 0 else 0]
-    return f"rgb({' '.join(map(str, _channels(end)))} / {min(abs(share), 1):.2f})"
+    return f"rgb({' '.join(map(str, channels(end)))} / {min(abs(share), 1):.2f})"
 
 
-def _channels(colour: str) -> list[int]:
+def channels(colour: str) -> list[int]:
+    """Red, green and blue, from 0 to 255, of a colour "#rrggbb"."""
     return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from playmask.errors import InputError
-from playmask.inspection.draw.colours import HEAT, INK, PAPER, QUIET
-from playmask.inspection.draw.sheet import SMALLEST, TEXT, Sheet, drawing
+from playmask.inspection.draw.cells import every, heat_map, is_wide, label_cells, rule
+from playmask.inspection.draw.colours import HEAT, INK, PAPER
+from playmask.inspection.draw.sheet import TEXT, Sheet, drawn
 from playmask.inspection.draw.terminal import fitted, shade, width_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ Counts = npt.NDArray[np.int64]
 CELL, LARGEST = 0.5, 16.0  # inches: a cell, and the longest side at most
 WRITTEN = 0.22  # inches: the smallest cell that has its number in it
 DARK = 0.5  # of a row: from this share on the number is white
-LONGEST, WIDEST = 14, 12  # characters of a label, columns of one in a terminal
+WIDEST = 12  # columns of a label in a terminal
+CAPTION = (
+    "Rows: the right classes; columns: the predicted ones. Number: examples; the darker, the "
+    "larger the share of its row."
+)
 
 
 def confusion_picture(
@@ -35,14 +40,14 @@ def confusion_picture(
     """
     counts, shares = _checked(matrix, labels)
     cell = min(CELL, LARGEST / len(counts))
-    with drawing:
-        sheet = Sheet(title, labels)
-        axes = _heat_map(sheet, shares, cell)
+    with drawn(path, labels, title=title, caption=CAPTION) as sheet:
+        sheet.figure.set_size_inches(len(counts) * cell, len(counts) * cell)
+        axes = sheet.figure.add_axes((0, 0, 1, 1))
+        heat_map(axes, shares, HEAT)
+        rule(axes, shares.shape, PAPER, 1.0)
         _mark(sheet, axes, labels, cell)
         if cell >= WRITTEN:
-            _write_numbers(sheet, axes, counts, shares, cell)
-        sheet.head(axes.set_title("", loc="left", pad=8))
-        sheet.save(path)
+            _write_numbers(axes, counts, shares, cell)
 
 
 def confusion_text(matrix: npt.ArrayLike, labels: Sequence[str]) -> str:
@@ -83,43 +88,25 @@ def _checked(
     return counts, counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
-def _heat_map(sheet: Sheet, shares: npt.NDArray[np.float64], cell: float) -> "Axes":
-    from matplotlib.colors import LinearSegmentedColormap
-
-    sheet.figure.set_size_inches(len(shares) * cell, len(shares) * cell)
-    axes = sheet.figure.add_axes((0, 0, 1, 1))
-    colours = LinearSegmentedColormap.from_list("playmask", HEAT)
-    axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
-    axes.tick_params(which="both", length=0, pad=4)
-    axes.spines[:].set(color=QUIET, linewidth=0.6)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(np.arange(1, len(shares)) - 0.5, minor=True)
-    axes.grid(which="minor", color=PAPER, linewidth=1.0)
-    return axes
-
-
 def _mark(sheet: Sheet, axes: "Axes", labels: Sequence[str], cell: float) -> None:
     """Put the labels at the left and below, and say which is which."""
-    size = min(TEXT, 72 * cell * 0.75)
-    every = int(np.ceil(SMALLEST / size))
-    names = [sheet.drawable(label, LONGEST) for label in labels[::every]]
-    upright = 0.6 * max(map(width_of, names)) * size > 72 * cell * every
-    for axis, turned in ((axes.yaxis, False), (axes.xaxis, upright)):
-        axis.set_ticks(range(0, len(labels), every), names, parse_math=False, color=INK)
-        for text in axis.get_ticklabels():
-            text.set(font=sheet.font(max(size, SMALLEST)), rotation=90 if turned else 0)
-    axes.set_ylabel("target", color=QUIET, font=sheet.font(TEXT))
-    axes.set_xlabel("prediction", color=QUIET, font=sheet.font(TEXT))
+    label_cells(sheet, axes.yaxis, labels, cell)
+    names = label_cells(sheet, axes.xaxis, labels, cell)
+    widest = max(width_of(text.get_text()) for text in names)
+    for text in names if is_wide(widest, cell, every(cell)) else ():
+        text.set_rotation(90)
+    axes.set(xlabel="prediction", ylabel="target")
 
 
 def _write_numbers(
-    sheet: Sheet, axes: "Axes", counts: Counts, shares: npt.NDArray[np.float64], cell: float
+    axes: "Axes", counts: Counts, shares: npt.NDArray[np.float64], cell: float
 ) -> None:
     """Write the count into each cell that has one; it is smaller where it has many digits."""
     digits = len(str(counts.max(initial=0)))
-    font = sheet.font(min(TEXT, 72 * cell * 0.9 / max(0.62 * digits, 1.5)))
+    style: dict[str, Any] = {
+        "size": min(TEXT, 72 * cell * 0.9 / max(0.62 * digits, 1.5)),
+        "ha": "center",
+    }
     for row, column in np.argwhere(counts > 0):
         colour = PAPER if shares[row, column] > DARK else INK
-        axes.text(
-            column, row, str(counts[row, column]), color=colour, font=font, ha="center", va="center"
-        )
+        axes.text(column, row, str(counts[row, column]), color=colour, va="center", **style)

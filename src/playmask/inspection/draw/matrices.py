@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from playmask.errors import InputError
+from playmask.inspection.draw.cells import heat_map, is_wide, label_cells, rule
 from playmask.inspection.draw.colours import FAINT, HEAT, INK, PAPER, QUIET, SIGNED
-from playmask.inspection.draw.sheet import SMALLEST, TEXT, Sheet, drawing
+from playmask.inspection.draw.sheet import Sheet, drawn
 from playmask.inspection.draw.terminal import width_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 CELL, GAP = 0.22, 0.3  # inches: a cell, between panels
 LEAST, NAMED = 2.5, 1.3  # inches: the longest side at least, a panel that has a name below it
 LARGEST, UNLABELLED = 30.0, 8.0  # inches: the longest side, with labels to read and without
-ACROSS, LONGEST = 4, 14  # panels side by side, where they need not be; characters of a label
+ACROSS = 4  # panels side by side, where they need not be
+MASK = "Rows: queries; columns: keys. Dark: the query may look at the key."
+ATTENTION = (
+    "Rows: the tokens that look; columns: what they look at. Colour: the attention weight, by the "
+    "scale at the right."
+)
 
 Labels = Sequence[str]
 
@@ -43,17 +49,14 @@ def mask_picture(
     for name, labels, count in (("rows", rows, len(grid)), ("columns", columns, grid.shape[1])):
         if labels is not None and len(labels) != count:
             raise InputError(f"There are {len(labels)} labels for {count} {name} of the mask.")
-    with drawing:
-        sheet = Sheet(title, [*(rows or ()), *(columns or ())])
+    labels = [*(rows or ()), *(columns or ())]
+    with drawn(path, labels, title=title, caption=MASK) as sheet:
         cell = _cell(1, 1, grid.shape, LARGEST if rows or columns else UNLABELLED)
         panels = _panels(sheet, [[grid]], cell, (PAPER, INK), (0, 1))
         _label(sheet, panels, rows or (), columns or (), cell)
         [[axes]] = panels
         if max(grid.shape) <= 128:
-            for axis, count in zip((axes.yaxis, axes.xaxis), grid.shape, strict=True):
-                axis.set_ticks(np.arange(1, count) - 0.5, minor=True)
-            axes.grid(which="minor", color=FAINT, linewidth=0.6)
-        sheet.save(path)
+            rule(axes, grid.shape, FAINT, 0.6)
 
 
 def attention_picture(
@@ -78,15 +81,14 @@ def attention_picture(
         raise InputError(f"There are {len(names)} names for {count} panels.")
     rows, cell = _arranged(layers)
     colours, between = _colours(np.concatenate(layers))
-    with drawing:
-        sheet = Sheet(title, [*queries, *keys, *names])
+    texts = [*queries, *keys, *names]
+    with drawn(path, texts, title=title, caption=ATTENTION) as sheet:
         panels = _panels(sheet, rows, cell, colours, between)
         _label(sheet, panels, queries, keys, cell)
         if len(names) > 1:
             for axes, name in zip(chain.from_iterable(panels), names, strict=True):
-                axes.set_xlabel(name, color=QUIET, font=sheet.font(TEXT), labelpad=2)
+                axes.set_xlabel(name, labelpad=2)
         _scale(sheet, panels[0][0], min(len(queries) * cell, 2.0))
-        sheet.save(path)
 
 
 def _layers(weights: Any, expected: tuple[int, int]) -> list[np.ndarray]:
@@ -142,9 +144,6 @@ def _panels(
     between: tuple[float, float],
 ) -> list[list["Axes"]]:
     """Draw rows of panels with square cells."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colour_map = LinearSegmentedColormap.from_list("playmask", colours)
     height, width = (size * cell for size in rows[0][0].shape)
     page = max(map(len, rows)) * (width + GAP) - GAP, len(rows) * (height + GAP) - GAP
     sheet.figure.set_size_inches(*page)
@@ -155,12 +154,9 @@ def _panels(
             left, bottom = right * (width + GAP), page[1] - down * (height + GAP) - height
             place = left / page[0], bottom / page[1], width / page[0], height / page[1]
             axes = sheet.figure.add_axes(place)
-            axes.imshow(grid, cmap=colour_map, vmin=between[0], vmax=between[1], aspect="auto")
-            axes.tick_params(which="both", length=0, pad=3, labeltop=True, labelbottom=False)
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set(color=QUIET, linewidth=0.6)
+            heat_map(axes, grid, colours, between)
+            axes.tick_params(which="both", pad=3, labeltop=True, labelbottom=False)
             panels[-1].append(axes)
-    sheet.head(panels[0][0].set_title("", loc="left", pad=8))
     return panels
 
 
@@ -177,14 +173,9 @@ def _label(
 
 
 def _mark(sheet: Sheet, axis: Any, labels: Labels, cell: float) -> None:
-    """Label each cell, or every second, third … one where they are too small for that."""
-    size = min(TEXT, 72 * cell * 0.75)
-    every = math.ceil(SMALLEST / size)
-    names = [sheet.drawable(label, LONGEST) for label in labels[::every]]
-    axis.set_ticks(range(0, len(labels), every), names, parse_math=False, color=INK)
-    for text in axis.get_ticklabels():
-        text.set_font(sheet.font(max(size, SMALLEST)))
-        if axis.axis_name == "x" and 0.6 * width_of(text.get_text()) * size > 72 * cell:
+    """Label the cells; above a panel, those that are too wide stand upright."""
+    for text in label_cells(sheet, axis, labels, cell):
+        if axis.axis_name == "x" and is_wide(width_of(text.get_text()), cell):
             text.set(rotation=90, verticalalignment="bottom")
 
 
@@ -193,5 +184,6 @@ def _scale(sheet: Sheet, axes: "Axes", height: float) -> None:
     inch_x, inch_y = 1 / sheet.figure.get_size_inches()
     place = 1 + 0.15 * inch_x, 1 - height * inch_y, 0.1 * inch_x, height * inch_y
     beside = sheet.figure.add_axes(place)
+    beside.grid(False)
     sheet.figure.colorbar(axes.images[0], cax=beside).outline.set(color=QUIET, linewidth=0.6)
-    beside.tick_params(length=2, color=QUIET, **sheet.numbers)
+    beside.tick_params(length=2)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from playmask.inspection.draw.colours import DEEP_MARKS, MARKS
 from playmask.inspection.draw.mentions import Marked, Piece, pieces
 from playmask.inspection.draw.page import escaped, write_page
+from playmask.inspection.wording import counted
 
 LEVELS = 3  # lines below each other; of mentions beyond them the number is shown
 FLOORS = (0, 5, 7, 9)  # tenths of a score, to choose among
@@ -44,7 +45,7 @@ def mention_page(
     counts = Counter(mention.label for _, mentions, _ in texts for mention in mentions)
     body = [_filters(labels, counts)]
     for marked, group in groupby(enumerate(texts, 1), lambda each: bool(each[1][1] or each[1][2])):
-        sections = [_section(number, annotation, numbers) for number, annotation in group]
+        sections = [section(number, annotation, numbers) for number, annotation in group]
         body += sections if marked else [_folded(sections)]
     write_page(path, title, body, [f"<p>{escaped(note)}</p>" for note in notes], _style(labels))
 
@@ -64,7 +65,8 @@ def levels(mentions: Sequence[Marked]) -> list[int | None]:
     return chosen
 
 
-def _section(number: int, annotation: Annotation, numbers: Mapping[str, int]) -> str:
+def section(number: int | None, annotation: Annotation, numbers: Mapping[str, int]) -> str:
+    """A text with its marks and its lines; number: its own beside it; numbers: of the labels."""
     text, mentions, lines = annotation
     placed = {
         id(mention): Placed(mention, numbers[mention.label], level)
@@ -76,12 +78,13 @@ def _section(number: int, annotation: Annotation, numbers: Mapping[str, int]) ->
     )
     items = "".join(f"<li>{escaped(line)}</li>" for line in lines)
     below = f'<ul class="lines">{items}</ul>' if lines else ""
-    return f'<section data-n="{number}"><p class="text" dir="auto">{marked}</p>{below}</section>'
+    count = "" if number is None else f' data-n="{number}"'
+    return f'<section{count}><p class="text" dir="auto">{marked}</p>{below}</section>'
 
 
 def _folded(sections: Sequence[str]) -> str:
     """Texts in which nothing was found, behind a line that counts them."""
-    count = f"{len(sections):,} text{'s' * (len(sections) > 1)} without mentions"
+    count = f"{counted(len(sections), 'text')} without mentions"
     return f"<details><summary>{count}</summary>{''.join(sections)}</details>"
 
 
@@ -118,16 +121,22 @@ def _filters(labels: Sequence[str], counts: Mapping[str, int]) -> str:
     return f"<nav><div>{boxes}</div><div>{floors}</div></nav>"
 
 
-def _style(labels: Sequence[str]) -> str:
-    """The colours of labels, dark lines on light paper; and what a box hides."""
+def mark_style(labels: Sequence[str]) -> str:
+    """The colours of labels: `--deep` for lines on light paper, `--name` on dark and for names."""
     colours = zip(range(len(labels)), cycle(zip(DEEP_MARKS, MARKS, strict=True)), strict=False)
-    rules = [STYLE]
-    rules += [f".c{i} {{ --mark: {deep}; --name: {pale}; }}" for i, (deep, pale) in colours]
+    rules = [MARKED]
+    rules += [f".c{i} {{ --deep: {deep}; --name: {pale}; }}" for i, (deep, pale) in colours]
     below = [(level, STEP * (LEVELS - 1 - level)) for level in range(LEVELS)]
     rules += [
         f"p.text span.l{level} {{ background-position: 0 calc(100% - {up:.2f}em); }}"
         for level, up in below
     ]
+    return "\n".join(rules)
+
+
+def _style(labels: Sequence[str]) -> str:
+    """The marks, the boxes, and what a box hides."""
+    rules = [mark_style(labels), STYLE]
     hidden = [f"body:has(#c{i}:not(:checked)) p .c{i}" for i in range(len(labels))]
     hidden += [
         f"body:has(#f{floor}:checked) p .s{tenth}" for floor in FLOORS for tenth in range(floor)
@@ -137,7 +146,7 @@ def _style(labels: Sequence[str]) -> str:
     return "\n".join(rules)
 
 
-STYLE = f"""
+MARKED = f"""
 section {{ display: flow-root; position: relative; }}
 section::before {{ content: attr(data-n); position: absolute; right: 100%; margin: 1.6em 0.9em 0 0;
   color: var(--quiet); font-size: 0.62em; }}
@@ -150,14 +159,16 @@ p.text span:is({", ".join(f".l{level}" for level in range(LEVELS))}) {{
 p.text small {{ background: var(--name); color: #1f2a3a; border-radius: 0.2em; font-size: 0.58em;
   display: inline-block; line-height: 1.4; margin: 0 0.3em; padding: 0.05em 0.35em;
   vertical-align: 0.2em; white-space: nowrap; }}
-ul.lines {{ color: var(--quiet); font-size: 0.85em; margin: 0 0 1.2em; }}
-nav {{ border-bottom: 1px solid var(--faint); font-size: 0.8rem; padding-bottom: 0.4rem;
-  position: sticky; top: 0; background: var(--paper); z-index: 1; }}
-nav label {{ margin-right: 1em; white-space: nowrap; }}
-nav i {{ background: var(--name); border-radius: 0.2em; display: inline-block; height: 0.8em;
-  margin: 0 0.35em; width: 0.8em; }}
-details {{ color: var(--quiet); }}
-summary {{ cursor: pointer; font-size: 0.8rem; }}
-@media screen and (prefers-color-scheme: dark) {{ span.m {{ --mark: var(--name); }} }}
-@media print {{ nav {{ position: static; }} section {{ break-inside: avoid; }}
-  * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }} }}"""
+p.text span.m {{ --mark: var(--deep); }}
+ul.lines {{ color: var(--quiet); font-size: 0.85em; margin: 0 0 1.2em; }}"""
+STYLE = """
+nav { border-bottom: 1px solid var(--faint); font-size: 0.8rem; padding-bottom: 0.4rem;
+  position: sticky; top: 0; background: var(--paper); z-index: 1; }
+nav label { margin-right: 1em; white-space: nowrap; }
+nav i { background: var(--name); border-radius: 0.2em; display: inline-block; height: 0.8em;
+  margin: 0 0.35em; width: 0.8em; }
+details { color: var(--quiet); }
+summary { cursor: pointer; font-size: 0.8rem; }
+@media screen and (prefers-color-scheme: dark) { p.text span.m { --mark: var(--name); } }
+@media print { nav { position: static; } section { break-inside: avoid; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }"""

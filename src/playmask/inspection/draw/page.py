@@ -9,20 +9,23 @@ from playmask.inspection.draw.colours import DARK, LIGHT, SIGNED, VISIBLE, veil
 from playmask.inspection.draw.sheet import write_whole
 from playmask.untrusted import spelled
 
+FONTS = '"Noto Sans SC", "PingFang SC", "Microsoft YaHei", system-ui, sans-serif'
 LIGHTS, DARKS = ("; ".join(f"--{n}: {c}" for n, c in each.items()) for each in (LIGHT, DARK))
 STYLE = f"""\
 :root {{ color-scheme: light dark; {LIGHTS}; }}
 @media screen and (prefers-color-scheme: dark) {{ :root {{ {DARKS}; }} }}
 body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1.4rem; background: var(--paper);
   color: var(--ink);
-  font: 1.15rem/1.9 "Noto Sans SC", "PingFang SC", "Microsoft YaHei", system-ui, sans-serif; }}
+  font: 1.15rem/1.9 {FONTS}; }}
 h1 {{ font-size: 1.15rem; line-height: 1.4; overflow-wrap: anywhere; }}
-p.text {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
-p.text span {{ border-radius: 0.15em; padding: 0.18em 0; }}
 footer {{ border-top: 1px solid var(--faint); color: var(--quiet); font-size: 0.8rem;
   padding-top: 0.6rem; }}
-footer p {{ margin: 0.2rem 0; }}"""
-
+footer p {{ margin: 0.2rem 0; }}
+"""
+TEXTS = """
+p.text { white-space: pre-wrap; overflow-wrap: anywhere; }
+p.text span { border-radius: 0.15em; padding: 0.18em 0; }
+"""
 SCALE = f"""
 p.text .unread {{ color: var(--quiet); }}
 .scale {{ display: inline-block; width: 9rem; height: 0.7rem; margin: 0 0.5rem;
@@ -64,9 +67,8 @@ def attribution_page(
     """
     check(texts)
     top = strongest(texts)
-    scale = f'<p>against {-top:.3g}<span class="scale"></span>{top:+.3g} for</p>'
-    footer = [scale, *(f"<p>{escaped(note)}</p>" for note in notes)]
-    write_page(path, title or "", [_paragraph(pieces, top) for pieces in texts], footer, SCALE)
+    footer = [scale(top), *(f"<p>{escaped(note)}</p>" for note in notes)]
+    write_page(path, title or "", [paragraph(pieces, top) for pieces in texts], footer, SCALE)
 
 
 def write_page(
@@ -83,15 +85,20 @@ def write_page(
     page = PAGE.format(
         title=escaped(title or UNNAMED),
         head=f'<h1 dir="auto">{escaped(title)}</h1>\n' if title else "",
-        style=STYLE + style,
+        style=STYLE + TEXTS + style,
         texts="\n".join(texts),
         footer="\n".join(footer),
     )
     write_whole(path, lambda beside: beside.write_text(page, encoding="utf-8"))
 
 
-def _paragraph(pieces: Pieces, top: float) -> str:
-    """One text; its direction is that of its first letter."""
+def scale(top: float) -> str:
+    """What the colours stand for, up to the strongest score."""
+    return f'<p>against {-top:.3g}<span class="scale"></span>{top:+.3g} for</p>'
+
+
+def paragraph(pieces: Pieces, top: float) -> str:
+    """One text on the colours of its scores; its direction is that of its first letter."""
     inside = "".join(_span(piece, score, top) for piece, score in pieces)
     return f'<p class="text" dir="auto">{inside}</p>'
 

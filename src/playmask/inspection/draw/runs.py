@@ -11,22 +11,38 @@ from playmask.inspection.draw.panels import Curve, Panel, panels_picture
 History = Mapping[str, Sequence[float]]
 Steps = Mapping[str, npt.ArrayLike]
 """By name, what steps have measured; "epochs" says where each stands, as a number of epochs."""
-OPTIMIZER = {"learning_rate": "learning rate", "gradient_norm": "gradient norm, before clipping"}
-"""The titles of the panels that tell of the optimizer."""
+AXES = (
+    "Horizontally: epochs, steps between them as parts of one; vertically: what the panel's title "
+    "names. A loss between epochs is the mean since the point before it."
+)
+COMPARED = (
+    "Horizontally: epochs; vertically: what the panel's title names. A curve for each training."
+)
+OPTIMIZER = {
+    "learning_rate": ("learning rate", "of a step"),
+    "gradient_norm": ("gradient norm, before clipping", "Euclidean norm"),
+}
+"""The titles of the panels that tell of the optimizer, and what their vertical axis is."""
 
 
-def run_curve(
-    history: History, steps: Steps, path: str | Path, *, title: str | None = None
+def training_curve(
+    history: History,
+    path: str | Path,
+    *,
+    steps: Steps | None = None,
+    title: str | None = None,
 ) -> None:
     """Draw a training: loss, measures, learning rate and gradient norm over the epochs.
 
-    history: of each epoch, with "val_…" as validation; steps: what is known between, or nothing
+    The legend gives the last values.
+    history: of each epoch, with "val_…" as validation; steps: what is known between them
     Raises:  InputError if there is nothing to draw or the picture cannot be written
     """
-    panels_picture([*_panels(history, steps)], path, title=title)
+    panels_picture([*panels_of(history, steps or {})], path, title=title, caption=AXES)
 
 
-def _panels(history: History, steps: Steps) -> Iterator[Panel]:
+def panels_of(history: History, steps: Steps) -> Iterator[Panel]:
+    """The panels of a training: losses, shares, other measures, and what tells of the optimizer."""
     names = dict.fromkeys(name.removeprefix("val_") for name in history if len(history[name]))
     measures = [name for name in names if name not in OPTIMIZER]
     losses = [name for name in measures if "loss" in name]
@@ -38,10 +54,11 @@ def _panels(history: History, steps: Steps) -> Iterator[Panel]:
             for number, name in enumerate(group)
             for curve in _both(history, steps, name, 2 * number)
         ]
-        yield Panel(", ".join(group), "epoch", curves)
-    for name, title in OPTIMIZER.items():
+        up = "mean of the examples" if group is losses else "share, 0 to 1" * (group is shares)
+        yield Panel(", ".join(group), "epoch", up, curves)
+    for name, (title, up) in OPTIMIZER.items():
         x, y = _series(history, steps, name)
-        yield Panel(title, "epoch", [Curve("", x, y)] if len(y) else [])
+        yield Panel(title, "epoch", up, [Curve("", x, y)] if len(y) else [])
 
 
 def _is_share(history: History, name: str) -> bool:
@@ -88,6 +105,7 @@ def compared_curves(
         Panel(
             measure.replace("val_", "validation "),
             "epoch",
+            "",
             [
                 Curve(name, np.arange(1, len(history[measure]) + 1), history[measure], number)
                 for number, (name, history) in enumerate(runs.items())
@@ -96,4 +114,4 @@ def compared_curves(
         )
         for measure in measures
     ]
-    panels_picture(panels, path, title=title, shared=True)
+    panels_picture(panels, path, title=title, caption=COMPARED, shared=True)

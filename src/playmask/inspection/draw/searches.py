@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playmask.errors import InputError
-from playmask.inspection.draw.colours import FAINT, INK, LINES, QUIET
-from playmask.inspection.draw.sheet import TEXT, Sheet, drawing
+from playmask.inspection.draw.colours import LINES
+from playmask.inspection.draw.sheet import PLAIN, Sheet, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ACROSS = 3  # panels side by side
+CAPTION = (
+    "A point for each trial, the best one orange. Vertically: {}; horizontally: the number of the "
+    "trial, or the option that the panel's title names."
+)
 
 Trial = Mapping[str, Any]
 """`trial`, its number; `value`, or None where it did not come to its end; `options`."""
@@ -40,8 +44,8 @@ def search_picture(
     best = (max if highest else min)(trial["value"] for trial in finished)
     rows = -(-count // across)
     values = [str(trial["options"].get(name)) for trial in finished for name in options]
-    with drawing:
-        sheet = Sheet(title, [measure, "trial", *options, *values])
+    caption = CAPTION.format(measure)
+    with drawn(path, [measure, *options, *values], title=title, caption=caption) as sheet:
         sheet.figure.set_size_inches(3.4 * across, 2.8 * rows)
         grid = sheet.figure.subplots(rows, across, squeeze=False, sharey=True)
         sheet.figure.subplots_adjust(wspace=0.1, hspace=0.5)
@@ -52,13 +56,12 @@ def search_picture(
             _points(sheet, axes, points, name, best)
             if logarithmic:
                 axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(PLAIN)
+                axes.xaxis.set_minor_formatter("")
         for axes in grid.flat[count:]:
             axes.set_axis_off()
         for axes in grid[:, 0]:
-            axes.set_ylabel(sheet.drawable(measure), color=QUIET, font=sheet.font(TEXT))
-        if title:
-            sheet.head(sheet.figure.suptitle("", y=0.94 + 0.2 / (2.8 * rows)))
-        sheet.save(path)
+            axes.set_ylabel(sheet.drawable(measure))
 
 
 def _points(
@@ -75,8 +78,4 @@ def _points(
     colours = [LINES[1] if y == best else LINES[0] for y in ys]
     sizes = [44 if y == best else 20 for y in ys]
     axes.scatter(xs, ys, s=sizes, color=colours, zorder=3, linewidths=0)
-    axes.set_title(sheet.drawable(name), loc="left", color=INK, font=sheet.font(TEXT + 1))
-    axes.grid(color=FAINT, linewidth=0.6)
-    axes.tick_params(length=0, which="both", **sheet.numbers)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set(color=QUIET, linewidth=0.6)
+    axes.set_title(sheet.drawable(name))

@@ -1,46 +1,125 @@
-"""The sheet that pictures are drawn on: a figure, the fonts for its labels, and its file.
+"""The sheet that every picture is drawn on: one style, the fonts it needs, its caption, its file.
 
 Figures are made without pyplot, which keeps global state, and drawn one at a time.
 """
 
 import os
+import textwrap
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playmask.errors import InputError
-from playmask.inspection.draw.colours import INK, PAPER, QUIET
+from playmask.inspection.draw.colours import FAINT, INK, PAPER, QUIET
 from playmask.inspection.fonts import Letters
 
-TITLE, TEXT, SMALLEST = 11.0, 9.0, 5.0  # points
-RESOLUTION = 150  # dots per inch
+if TYPE_CHECKING:
+    from matplotlib.transforms import Bbox
 
-drawing = threading.Lock()  # matplotlib's fonts are shared by all figures
+TITLE, TEXT, SMALL, SMALLEST = 11.0, 9.0, 8.0, 5.0  # points
+RESOLUTION = 150  # dots per inch
+ABOVE, BELOW, EDGE = 0.12, 0.1, 0.1  # inches: to the title, to the caption, around the whole
+NARROWEST, LETTER = 3.0, 0.5  # inches: a caption's line at least; of its size, a letter's width
+
+STYLE: Mapping[str, Any] = {
+    "figure.facecolor": PAPER,
+    "figure.dpi": RESOLUTION,
+    "savefig.dpi": "figure",
+    "font.size": TEXT,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.titlesize": TEXT + 1,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.labelsize": TEXT,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": QUIET,
+    "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    "legend.fontsize": SMALL,
+    "legend.labelcolor": INK,
+    **{
+        f"{axis}tick.{name}": value
+        for axis in "xy"
+        for name, value in {
+            "color": QUIET,
+            "labelcolor": QUIET,
+            "labelsize": SMALL,
+            "major.size": 0,
+            "minor.size": 0,
+        }.items()
+    },
+}
+"""Matplotlib's settings of all pictures; what holds here is set nowhere else."""
+
+PLAIN = "{x:.4g}"
+"""How the numbers of an axis are written."""
+
+_drawing = threading.Lock()  # matplotlib's fonts and settings are shared by all figures
 
 
 class Sheet:
-    """A figure, and the fonts for the title and all texts that it will hold."""
+    """A figure, and the fonts for all texts that it will hold."""
 
-    def __init__(self, title: str | None, texts: Iterable[str]) -> None:
+    def __init__(self, letters: Letters) -> None:
         from matplotlib.figure import Figure
 
-        letters = Letters([title or "", *texts])
         self.font, self.drawable = letters.font, letters.drawable
-        self.title = self.drawable(title or "")
-        self.numbers: dict[str, Any] = {"labelcolor": QUIET, "labelsize": TEXT - 1}
-        self.numbers["labelfontfamily"] = letters.families
-        self.figure = Figure(facecolor=PAPER)
+        self.figure = Figure()
 
-    def head(self, text: Any) -> None:
-        """Set a text of the figure as its title."""
-        text.set(text=self.title, color=INK, font=self.font(TITLE), parse_math=False)
+    def frame(self, title: str, caption: str) -> "Bbox":
+        """Put the title above all that is drawn, the caption below; returns the whole, in inches.
 
-    def save(self, path: str | Path) -> None:
-        """Write the picture, as what its suffix says."""
-        options: dict[str, Any] = {"dpi": RESOLUTION, "bbox_inches": "tight"}
-        options["format"] = check_picture(path)
-        write_whole(path, lambda beside: self.figure.savefig(beside, **options))
+        What is drawn is measured once, since that takes as long as drawing it.
+        """
+        from matplotlib.transforms import Bbox
+
+        if self.figure.get_layout_engine() is not None:
+            self.figure.draw_without_rendering()  # puts the panels where they will be
+        box, (width, height) = self.figure.get_tightbbox(), self.figure.get_size_inches()
+        left, top, bottom = box.x0 / width, (box.y1 + ABOVE) / height, (box.y0 - BELOW) / height
+        line = int(max(box.width, NARROWEST) * 72 / (LETTER * SMALL))
+        below = "\n".join(textwrap.wrap(caption, line))
+        style: dict[str, Any] = {"size": SMALL, "color": QUIET, "va": "top", "linespacing": 1.4}
+        texts = [self.figure.text(left, bottom, below, **style)]
+        if title:
+            over = self.drawable(title)
+            texts.append(self.figure.text(left, top, over, size=TITLE, va="bottom"))
+        pixels = [text.get_window_extent() for text in texts]
+        inches = self.figure.dpi_scale_trans.inverted()
+        return Bbox.union([box, *(each.transformed(inches) for each in pixels)]).padded(EDGE)
+
+
+@contextmanager
+def drawn(
+    path: str | Path, texts: Iterable[str], *, caption: str, title: str | None = None
+) -> Iterator[Sheet]:
+    """Draw a picture in the one style, and write it as what the suffix says when it is done.
+
+    texts: all that the picture will hold, for their fonts; caption: what its axes and colours are
+    Raises: InputError for a suffix that names no format, or if it cannot be written
+    """
+    from matplotlib import rc_context
+
+    form = check_picture(path)
+    letters = Letters([title or "", caption, *texts])
+    style: dict[Any, Any] = {**STYLE, "font.family": letters.families}
+    with _drawing, rc_context(style):
+        sheet = Sheet(letters)
+        yield sheet
+        box = sheet.frame(title or "", caption)
+        write_whole(path, lambda beside: sheet.figure.savefig(beside, format=form, bbox_inches=box))
 
 
 def check_picture(path: str | Path) -> str:

@@ -31,6 +31,9 @@ from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.precision import computing_in, scaled
 from playmask.runtime.train.rematerialization import rematerializing
 from playmask.runtime.train.units import size_in_bytes
+from playmask.runtime.train.watching.history import History
+from playmask.runtime.train.watching.logs import CSV, FOLDER
+from playmask.runtime.train.watching.table_log import steps_in
 from playmask.runtime.train.watching.watch import Watch, measure_of
 
 UNWATCHED = Watch()
@@ -54,7 +57,7 @@ def train(
     directory: Path | None,
     callbacks: list[keras.callbacks.Callback],
     verbose: Any,
-) -> dict[str, list[float]]:
+) -> History:
     """Fit a task's network; its best epoch's weights are in it afterwards, even if interrupted.
 
     checks: the examples of the validation, on which a task is measured that says by what
@@ -89,6 +92,8 @@ def train(
                 validation=validation,
                 verbose=verbose,
             )
+    if directory is not None and CSV in options.log:
+        keep.history.steps = steps_in(directory / FOLDER)
     return keep.history
 
 

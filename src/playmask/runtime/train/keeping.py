@@ -24,6 +24,7 @@ from playmask.runtime.train.finite import check_epoch, check_weights
 from playmask.runtime.train.limits import Limits
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.state_files import format_for
+from playmask.runtime.train.watching.history import History
 from playmask.runtime.train.watching.measures import Measure, best_epoch, stale_epochs
 
 
@@ -77,7 +78,7 @@ class KeepBest(keras.callbacks.Callback):
         self.measure = measure
         self.task, self.batches, self.backup = task, batches, backup
         self.checks, self.options = checks, options
-        self.history: dict[str, list[float]] = {}
+        self.history = History()
         self.best: list[HostCopy] | None = None
         self.trained: Pairs = []  # the weights, while averages stand in their place
         self.limits: Limits
@@ -92,7 +93,7 @@ class KeepBest(keras.callbacks.Callback):
         format_for(self.task.network)  # refuses what cannot be written
         position = self.backup.take_up(self.task.network) if resume else Position(0)
         if any(position):
-            self.history = read_history(directory)
+            self.history = History(read_history(directory))
             self.batches.set_epoch(position.epoch)
             self.there = True
             return position

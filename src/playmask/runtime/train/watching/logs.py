@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from playmask.errors import ConfigError, nearest
 
+CSV = "csv"
 LOGS: Mapping[str, str] = {
-    "csv": "playmask.runtime.train.watching.table_log:CsvLog",
+    CSV: "playmask.runtime.train.watching.table_log:CsvLog",
     "jsonl": "playmask.runtime.train.watching.table_log:JsonLinesLog",
     "tensorboard": "playmask.runtime.train.watching.event_log:TensorBoardLog",
     "wandb": "playmask.runtime.train.watching.trackers:WandbLog",

@@ -95,6 +95,20 @@ def read_table(path: Path, *, until: int | None = None) -> list[dict[str, float]
     return [row for row in table if until is None or row["step"] <= until]
 
 
+def steps_in(folder: Path) -> dict[str, list[float]]:
+    """What the tables of a folder say of steps, by name; "epochs" is where each stands.
+
+    Empty where there are none.
+    """
+    steps, ends = (read_table(folder / name) for name in (STEPS, EPOCHS))
+    if not steps or not ends:
+        return {}
+    length = ends[-1]["step"] / ends[-1]["epoch"]  # steps of an epoch
+    names = [name for name in steps[0] if name not in COLUMNS]
+    series = {name: [row[name] for row in steps] for name in names}
+    return {"epochs": [row["step"] / length for row in steps], **series}
+
+
 def _numbers(path: Path, line: int, header: Sequence[str], row: Sequence[str]) -> dict[str, float]:
     try:
         numbers = {name: _number(value) for name, value in zip(header, row, strict=True)}
