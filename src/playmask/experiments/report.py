@@ -17,10 +17,6 @@ from playmask.files import make_directory, replacing
 
 ALWAYS = ("steps_per_second", "parameters", "operations")
 SPEED = "steps_per_second"
-FOREST = (
-    "By how much the first of the two variants is better, in parts of the second: the mean over "
-    f"seeds, and its interval of {CONFIDENCE:.0%} by Student's t. Shaded is where the claim holds."
-)
 REMEMBERED = "quoted from memory, not checked against the paper"
 Cells = Sequence[str]
 
@@ -49,8 +45,7 @@ def write(experiment: Experiment, scale: str, results: Sequence[Result], folder:
         f"# {experiment.title}",
         f"After {experiment.source}. Measured, drawn and written by "
         f"`playmask experiment {experiment.name} --scale {scale} --report …`.",
-        f"![{experiment.title}]({picture.name})\n\nA dot is a seed, a bar their mean; the line "
-        "goes through the mean of the first variant.",
+        f"![{experiment.title}]({picture.name})",
         *_claims(verdicts, experiment, claims.name),
         *(block for task in experiment.tasks for block in _task(experiment, task, scale, results)),
         *_circumstances(experiment, scale, results),
@@ -91,7 +86,7 @@ def _claims(verdicts: Sequence[Verdict | None], experiment: Experiment, picture:
     return [
         "## The claims",
         table(("", "claim", "measured here", "better by", "seeds", "verdict"), rows),
-        *([f"![The claims]({picture})\n\n{FOREST}"] if any(verdicts) else []),
+        *([f"![The claims]({picture})"] if any(verdicts) else []),
     ]
 
 
