@@ -40,7 +40,7 @@ def test_bash(line, words):
 
 def test_zsh_has_the_help_beside():
     shown = completed("playmask tune classify --learning-r", "zsh")
-    assert "--learning-rate" in shown and "Per step; 1e-3 with --new." in shown
+    assert "--learning-rate" in shown and "Learning rate per step; 1e-3 with --new." in shown
 
 
 def test_it_is_installed_for_the_shell_that_asks(tmp_path):

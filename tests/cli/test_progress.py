@@ -10,7 +10,7 @@ import playmask
 from cli.commands import call
 from playmask.cli.actions import progress
 from playmask.cli.actions.progress import Pace, items_done
-from playmask.cli.output import waiting
+from playmask.cli.bars import waiting
 from playmask.runtime.batch_progress import BatchProgress, listening
 
 

@@ -10,11 +10,11 @@ def export(
     source: Annotated[str, typer.Argument(metavar="DIR", help="A saved task, or a checkpoint.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.")],
     heads: Annotated[
-        str | None, typer.Option(help="Of a checkpoint: pool,mlm (default: all it has).")
+        str | None, typer.Option(help="Heads of a checkpoint: pool,mlm (default: all it has).")
     ] = None,
-    mask: Annotated[str | None, typer.Option(help="Of a checkpoint: full, lm or unilm.")] = None,
+    mask: Annotated[str | None, typer.Option(help="Mask of a checkpoint: full, lm or unilm.")] = None,
     cached: Annotated[
-        bool, typer.Option("--cached", help="Of a checkpoint: writes token by token.")
+        bool, typer.Option("--cached", help="Of a checkpoint, the graph that writes token by token.")
     ] = False,
     quantize: Annotated[
         str | None, typer.Option(help="Weights in 8 bits, a quarter of the size: int8.")
