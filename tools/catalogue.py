@@ -13,6 +13,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import typer
@@ -46,6 +47,7 @@ def normal(text: str) -> str:
     return " ".join(text.split()) if "\n" in text else text
 
 
+@cache
 def said_in_sources() -> frozenset[str]:
     """All texts of playmask and of typer, which makes its own of what it is asked for."""
     places = [SOURCE, Path(typer.__file__).parent]

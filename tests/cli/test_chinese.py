@@ -3,13 +3,11 @@
 import json
 import re
 
-import pytest
-import typer
-
 import catalogue
-from cli.commands import call, complaint
+import pytest
+
+from cli.commands import call, complaint, help_texts
 from playmask.cli import messages
-from playmask.cli.app import app
 from playmask.cli.help_pages import columns, said, wrapped
 from playmask.cli.messages import translated
 
@@ -46,22 +44,8 @@ def test_another_language_is_refused_in_a_sentence():
     assert complaint(result) == "PLAYMASK_LANG is 'klingon'; en or zh is due."
 
 
-def texts_of(command, context):
-    """What the help of a command, and of those below it, says."""
-    yield from re.split(r"\n\s*\n", command.help or "")
-    yield command.get_short_help_str(1000)
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        yield record[1] if record else ""
-        yield getattr(parameter, "rich_help_panel", None) or ""
-    for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
-        inner = command.get_command(context, name)
-        yield from texts_of(inner, inner.context_class(inner, info_name=name, parent=context))
-
-
 def test_all_help_is_there_in_chinese(chinese):
-    root = typer.main.get_command(app)
-    texts = {*map(catalogue.normal, texts_of(root, root.context_class(root)))} - {""}
+    texts = {*map(catalogue.normal, help_texts())} - {""}
     assert len(texts) > 300
     left = [text for text in texts if not re.search(r"[\u4e00-\u9fff]", said(text))]
     left += [text for text in texts if ENGLISH_WORDS.search(said(text))]
@@ -119,9 +103,12 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
 @pytest.mark.parametrize(
     ("text", "translation"),
     [
-        ("saved in runs/a; try it: playmask predict runs/a", "已存入 runs/a；试试：playmask predict runs/a"),
+        ("saved in runs/a; try it: playmask predict runs/a",
+         "已存入 runs/a；试试：playmask predict runs/a"),
         ("data.tsv:3: The line is empty.", "data.tsv:3: 这一行是空的。"),
-        ("interrupted; epoch 2 is saved in o; go on with --resume", "已中断；第 2 轮已存入 o；用 --resume 继续"),
+        ("data.tsv: There is no such file.", "data.tsv: 没有这个文件。"),
+        ("interrupted; epoch 2 is saved in o; go on with --resume",
+         "已中断；第 2 轮已存入 o；用 --resume 继续"),
         ("There is no task 'x'. Did you mean 'tag'?", "没有任务 'x'。 是不是 'tag'？"),
         ("epoch 1 of 3: loss 0.5000; 10 s, 2.0 s of it compiling; 20 s left",
          "第 1 轮，共 3 轮：loss 0.5000；10 s，其中编译 2.0 s；剩余 20 s"),
@@ -136,13 +123,15 @@ def test_values_stand_where_the_translation_has_them(text, translation, chinese)
     assert translated(text) == translation
 
 
-def test_errors_are_chinese_and_what_machines_read_is_not(tmp_path):
+def test_errors_are_chinese_and_what_machines_read_is_not():
     assert "是不是 'regress'？" in complaint(call("train", "regres", "x", env=CHINESE))
-    assert complaint(call("inspect", env=CHINESE)) == "缺少 argument 'PATH'；见 playmask inspect --help。"
-    missing = tmp_path / "none.tsv"
-    refused = call("train", "classify", missing, "--out", tmp_path / "o", "--new", env=CHINESE)
-    assert complaint(refused) == f"{missing}: 没有这个文件。"
-    lists = [call("families", "--json", env={"PLAYMASK_LANG": each}).stdout for each in ("zh", "en")]
+    assert (
+        complaint(call("inspect", env=CHINESE))
+        == "缺少 argument 'PATH'；见 playmask inspect --help。"
+    )
+    lists = [
+        call("families", "--json", env={"PLAYMASK_LANG": each}).stdout for each in ("zh", "en")
+    ]
     assert lists[0] == lists[1] and json.loads(lists[0])[0]["family"]
     table = call("families", env=CHINESE).stdout
     assert "家族" in table and "公开模型的任务" in table and "bert" in table

@@ -1,4 +1,4 @@
-"""How far something is: bars on stderr, for a person who sees them at once, and nothing elsewhere."""
+"""How far something is: bars on stderr where a person sees them, and nothing elsewhere."""
 
 import sys
 from collections.abc import Iterator

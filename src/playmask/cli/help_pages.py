@@ -10,7 +10,9 @@ from typer.core import TyperCommand
 
 from playmask.cli.messages import translated
 
-WIDE = r"\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
+WIDE = (
+    r"\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
+)
 OPENING, CLOSING = r"（《「【\[", r"，。；：、！？）》」】\],;"
 UNIT = re.compile(rf"\s*[{OPENING}]*(?:[{WIDE}]|[^\s{WIDE}]+)[{CLOSING}]*")
 """What no line ends within: a word, or one wide character, with the punctuation it keeps."""
@@ -43,7 +45,7 @@ def said(text: str) -> str:
     return f"{translated(match[1])}  [{brackets}]".lstrip()
 
 
-class Formatter(typer.Context.formatter_class):  # type: ignore[misc]
+class Formatter(typer.Context.formatter_class):  # type: ignore[misc, valid-type]
     """Writes pages of help."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:

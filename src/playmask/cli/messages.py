@@ -9,6 +9,7 @@ catalogue lacks the English is said. JSON and the names in tables are never look
 import gettext
 import os
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -87,6 +88,10 @@ class Pattern(NamedTuple):
             values.append(value)
         return dict(zip(self.names, [*values, rest], strict=True))
 
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The translation with values in place of the placeholders."""
+        return PLACEHOLDER.sub(lambda match: values[match[1]], self.translation)
+
 
 class Catalogue(gettext.GNUTranslations):
     """A catalogue of which texts with values are found too."""
@@ -116,8 +121,7 @@ class Catalogue(gettext.GNUTranslations):
         for pattern in self.patterns:
             values = pattern.values(text)
             if values is not None:
-                inner = {name: self._part(value) for name, value in values.items()}
-                return PLACEHOLDER.sub(lambda match: inner[match[1]], pattern.translation)
+                return pattern.filled({name: self._part(v) for name, v in values.items()})
         return None
 
     def _part(self, value: str) -> str:

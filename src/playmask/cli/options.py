@@ -22,8 +22,12 @@ class NewModel(Options):
 
     width: int = option(default=128, text="Width of the hidden states.", minimum=1, group=NEW)
     depth: int = option(default=2, text="Number of blocks.", minimum=1, group=NEW)
-    attention_heads: int = option(default=4, text="Number of attention heads.", minimum=1, group=NEW)
-    vocabulary: int = option(default=8000, text="Tokens of the vocabulary at most.", minimum=64, group=NEW)
+    attention_heads: int = option(
+        default=4, text="Number of attention heads.", minimum=1, group=NEW
+    )
+    vocabulary: int = option(
+        default=8000, text="Tokens of the vocabulary at most.", minimum=64, group=NEW
+    )
 
 
 @recipe

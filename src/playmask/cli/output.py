@@ -1,7 +1,7 @@
 """How commands speak: results to stdout, notes and errors to stderr.
 
-The one place where text reaches a terminal (its other place is `bars.py`): what is said is put into the
-reader's language, and what others wrote goes through `playmask.untrusted`.
+Text reaches a terminal here and in `bars.py` alone: what is said is put into the reader's
+language, and what others wrote goes through `playmask.untrusted`.
 """
 
 import contextlib

@@ -60,7 +60,9 @@ class MaskingSettings(PretrainingSettings):
     segmenter Chinese words are masked whole
     """
 
-    rate: float = option(default=0.15, text="Share of the tokens that are masked: 0.15 to 0.3.", group=MASKING)
+    rate: float = option(
+        default=0.15, text="Share of the tokens that are masked: 0.15 to 0.3.", group=MASKING
+    )
     ngrams: int = option(default=1, text="Words masked together at most.", minimum=1, group=MASKING)
     words: Literal["jieba"] | None = option(
         default=None, text="Mask Chinese words whole, by a segmenter (extra words).", group=MASKING
@@ -117,7 +119,9 @@ class PermutationSettings(MaskingSettings):
     objective: ClassVar[str] = "permutation"
     summary: ClassVar[str] = "The last tokens of a random order, as XLNet."
 
-    rate: float = option(default=1 / 6, text="Share of the tokens that are predicted, the last ones.", group=MASKING)
+    rate: float = option(
+        default=1 / 6, text="Share of the tokens that are predicted, the last ones.", group=MASKING
+    )
     ngrams: int = option(
         default=5, text="Words predicted together at most.", minimum=1, group=MASKING
     )
@@ -134,7 +138,9 @@ class ElectraSettings(MaskingSettings):
     objective: ClassVar[str] = "electra"
     summary: ClassVar[str] = "Which tokens a generator replaced, as ELECTRA."
 
-    generator: str | None = option(default=None, text="Folder of the generator's weights. Default: a new one.")
+    generator: str | None = option(
+        default=None, text="Folder of the generator's weights. Default: a new one."
+    )
     divisor: int = option(default=4, text="How many times smaller a new generator is.", minimum=1)
     detection_weight: float = option(
         default=50.0, text="Weight of the discriminator's loss beside the generator's.", minimum=0
@@ -148,4 +154,6 @@ class SimbertSettings(PretrainingSettings):
     objective: ClassVar[str] = "simbert"
     summary: ClassVar[str] = "Similar texts (a document's lines), written and told apart."
 
-    scale: float = option(default=20.0, text="Factor of the cosine similarities in a batch.", minimum=0)
+    scale: float = option(
+        default=20.0, text="Factor of the cosine similarities in a batch.", minimum=0
+    )

@@ -23,7 +23,9 @@ class ServerOptions(Options):
         default=1, text="Processes, each with the tasks; one that dies is replaced.", minimum=1
     )
     max_batch: int | None = option(
-        default=None, text="Tokens that are run together at most. Default: as in bulk, 2048.", minimum=1
+        default=None,
+        text="Tokens that are run together at most. Default: as in bulk, 2048.",
+        minimum=1,
     )
     max_wait_ms: float = option(
         default=0.0,

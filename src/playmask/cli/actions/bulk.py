@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from playmask.cli.actions.predict_request import Request
+from playmask.cli.bars import training_bar
 from playmask.cli.guard import Interrupted
 from playmask.cli.input_texts import split
-from playmask.cli.bars import training_bar
 from playmask.cli.output import clock_time, is_terminal, note
 from playmask.errors import ConfigError
 from playmask.tasks.bulk import bulk_predict

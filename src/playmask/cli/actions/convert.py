@@ -15,8 +15,8 @@ from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import KERAS, Source, find
 from playmask.checkpoints.weights_file import INT8
 from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
-from playmask.cli.input_texts import split
 from playmask.cli.actions.progress import steps
+from playmask.cli.input_texts import split
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files.commits import contents

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.cli.actions.progress import items_done
-from playmask.cli.input_texts import split
 from playmask.cli.bars import waiting
+from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_all, note_skipped, print_json, print_table, print_text
 from playmask.errors import ConfigError
 from playmask.files import write_lines

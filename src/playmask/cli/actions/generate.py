@@ -141,9 +141,7 @@ def open_writer(path: str, dtype: str | None = None) -> Writer:
     return LanguageModel.new(model, max_length=longest, begin=begin).writer
 
 
-def _groups(
-    prompts: list[str] | None, file: Path | None
-) -> tuple[int | None, Iterable[list[str]]]:
+def _groups(prompts: list[str] | None, file: Path | None) -> tuple[int | None, Iterable[list[str]]]:
     """How many prompts there are, if that is known, and they, in groups to write together."""
     if prompts:
         return len(prompts), [prompts]

@@ -8,8 +8,8 @@ from typing import Any
 from playmask.cli import input_texts
 from playmask.cli.actions.predict_request import Request
 from playmask.cli.actions.progress import items_done
-from playmask.cli.input_texts import split
 from playmask.cli.bars import waiting
+from playmask.cli.input_texts import split
 from playmask.cli.output import note, note_all, note_skipped, print_json_lines
 from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table

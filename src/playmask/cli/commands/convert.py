@@ -15,7 +15,9 @@ def convert(
     heads: Annotated[
         str | None, typer.Option(help="Heads such as pool,mlm (default: all it has); '' is none.")
     ] = None,
-    dtype: Annotated[str | None, typer.Option(help="Precision of the weights: float32, bfloat16 or float16.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Precision of the weights: float32, bfloat16 or float16.")
+    ] = None,
     family: Annotated[
         str | None, typer.Option(help="The family, where the checkpoint does not tell.")
     ] = None,
@@ -29,7 +31,9 @@ def convert(
     shard_bytes: Annotated[
         int | None, typer.Option(help="For huggingface: files of at most so many bytes.")
     ] = None,
-    config: Annotated[str | None, typer.Option(help="The configuration, where it lies elsewhere.")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="The configuration, where it lies elsewhere.")
+    ] = None,
     task: Annotated[
         str | None, typer.Option(help="The task whose head bert4keras' weights hold, such as tag.")
     ] = None,
@@ -37,10 +41,14 @@ def convert(
         str | None, typer.Option(help="Labels of the task, such as a,b, in the order of their ids.")
     ] = None,
     tokenizer: Annotated[
-        str | None, typer.Option(help="Tokenizer of the task: a vocab.txt, where none lies beside it.")
+        str | None,
+        typer.Option(help="Tokenizer of the task: a vocab.txt, where none lies beside it."),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of the task, such as multiplier=1000; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", help="A setting of the task, such as multiplier=1000; may be repeated."
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is not empty.")

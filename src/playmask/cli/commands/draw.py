@@ -22,12 +22,15 @@ def mask(
         str, Argument(metavar="ORDER", help="The order: full, lm, unilm, turns, or permutation.")
     ],
     segments: Annotated[
-        str | None, Option(help="Segments such as 0,0,0,1,1: 1 is target. unilm and turns need them.")
+        str | None,
+        Option(help="Segments such as 0,0,0,1,1: 1 is target. unilm and turns need them."),
     ] = None,
     ranks: Annotated[
-        str | None, Option(help="Of permutation, when each token is read, such as 2,0,3,1.")
+        str | None, Option(help="When each token is read, for permutation, such as 2,0,3,1.")
     ] = None,
-    length: Annotated[int | None, Option(min=1, max=512, help="Number of tokens. Default: 8.")] = None,
+    length: Annotated[
+        int | None, Option(min=1, max=512, help="Number of tokens. Default: 8.")
+    ] = None,
     window: Annotated[
         int | None, Option(min=1, help="Only what is less than so many positions away.")
     ] = None,
@@ -37,7 +40,9 @@ def mask(
     same_text: Annotated[
         bool, Option("--same-text", help="Only the own text, where --texts packs several.")
     ] = False,
-    texts: Annotated[str | None, Option(help="The number of each token's text, such as 0,0,0,1,1.")] = None,
+    texts: Annotated[
+        str | None, Option(help="The number of each token's text, such as 0,0,0,1,1.")
+    ] = None,
     out: Annotated[Path | None, Option(help=OUT)] = None,
 ) -> None:
     """Draw who may look at whom: a row for each query, ■ where it may look."""

@@ -11,7 +11,8 @@ def explain(
     text: Annotated[str, Argument(metavar="TEXT", help="The text to explain.")],
     pair: Annotated[str | None, Option(help="The second text, for pairs.")] = None,
     answer: Annotated[
-        str | None, Option(help="The answer to explain, such as a label. Default: what the task answers.")
+        str | None,
+        Option(help="The answer to explain, such as a label. Default: what the task answers."),
     ] = None,
     baseline: Annotated[
         str | None,

@@ -12,9 +12,14 @@ def export(
     heads: Annotated[
         str | None, typer.Option(help="Heads of a checkpoint: pool,mlm (default: all it has).")
     ] = None,
-    mask: Annotated[str | None, typer.Option(help="Mask of a checkpoint: full, lm or unilm.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="Mask of a checkpoint: full, lm or unilm.")
+    ] = None,
     cached: Annotated[
-        bool, typer.Option("--cached", help="Of a checkpoint, the graph that writes token by token.")
+        bool,
+        typer.Option(
+            "--cached", help="Export the graph of a checkpoint that writes token by token."
+        ),
     ] = False,
     quantize: Annotated[
         str | None, typer.Option(help="Weights in 8 bits, a quarter of the size: int8.")

@@ -39,7 +39,9 @@ def generate(
         int | None,
         Option(min=1, help="Draw so many texts of each prompt, instead of the likeliest."),
     ] = None,
-    temperature: Annotated[float | None, Option(help="Draw by this temperature; below 1: more of the likely.")] = None,
+    temperature: Annotated[
+        float | None, Option(help="Draw by this temperature; below 1: more of the likely.")
+    ] = None,
     top_k: Annotated[int | None, Option(help="Draw from so many likeliest tokens.")] = None,
     top_p: Annotated[
         float | None, Option(help="Draw from the likeliest that together have this chance.")
@@ -54,7 +56,9 @@ def generate(
         int | None, Option(min=1, help="So many tokens in a row never come twice.")
     ] = None,
     seed: Annotated[int, Option(help="Seed of what is drawn.")] = 0,
-    dtype: Annotated[str | None, Option(help="Compute in bfloat16, float16 or int8, with less memory.")] = None,
+    dtype: Annotated[
+        str | None, Option(help="Compute in bfloat16, float16 or int8, with less memory.")
+    ] = None,
     as_json: Annotated[
         bool, Option("--json", help="Print a line of JSON for each prompt: new texts and scores.")
     ] = False,

@@ -39,11 +39,15 @@ def parameters_of_objective(settings: "type[PretrainingSettings]") -> "Parameter
         "architecture": parameter(
             str, "A new model: an architecture.json, a config.json, or a family's name."
         ),
-        "tokenizer": parameter(Path, "Tokenizer of a new model: a vocab.txt, a tokenizer.json, a folder."),
+        "tokenizer": parameter(
+            Path, "Tokenizer of a new model: a vocab.txt, a tokenizer.json, a folder."
+        ),
         **training[0],
         "learning_rate": parameter(float, RATE),
         **parameters_of(settings),
-        "dialects": parameter(str, "Dialects that are also saved, in OUT/NAME: huggingface, google."),
+        "dialects": parameter(
+            str, "Dialects that are also saved, in OUT/NAME: huggingface, google."
+        ),
         "resume": flag("--resume", "Go on after an interruption."),
         "force": flag("--force", "Replace what --out holds; it goes at once."),
         **training[1],

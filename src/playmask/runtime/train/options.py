@@ -59,7 +59,7 @@ class TrainingOptions(Options):
     )
     schedule: str = option(
         default="linear",
-        text="Course of the rate: linear, cosine:0.1 (its end), constant or piecewise:0=0,0.1=1,1=0.",
+        text="Course of the rate: linear, cosine:0.1 (end), constant or piecewise:0=0,0.1=1,1=0.",
         group=RATE,
     )
     warm_up: float = option(
@@ -68,7 +68,9 @@ class TrainingOptions(Options):
     weight_decay: float = option(
         default=0.01, text="Decoupled weight decay; none on biases and norms.", group=RATE
     )
-    clip: float | None = option(default=1.0, text="Largest global norm of the gradients.", group=RATE)
+    clip: float | None = option(
+        default=1.0, text="Largest global norm of the gradients.", group=RATE
+    )
     multiplier: float = option(
         default=1.0, text="The task's own weights learn so much faster.", group=RATE
     )
@@ -76,10 +78,14 @@ class TrainingOptions(Options):
         default=1.0, text="Each block learns at this part of the rate above it: 0.9.", group=RATE
     )
     rates: str | None = option(
-        default=None, text="Factors of the rate, of weights by name: 'embeddings=0.1;task/=5'.", group=RATE
+        default=None,
+        text="Factors of the rate, of weights by name: 'embeddings=0.1;task/=5'.",
+        group=RATE,
     )
     freeze: str | None = option(
-        default=None, text="Weights that do not learn, by name: 'embeddings|blocks/[0-5]/'.", group=RATE
+        default=None,
+        text="Weights that do not learn, by name: 'embeddings|blocks/[0-5]/'.",
+        group=RATE,
     )
     unfreeze: str | None = option(
         default=None,
@@ -106,7 +112,7 @@ class TrainingOptions(Options):
     # Adversarial and consistent
     adversarial: str | None = option(
         default=None,
-        text="Learn under the worst small move: fgm:0.5, pgd:0.5,steps=3, awp:0.01, penalty:1 or vat:1.",
+        text="Adversarial steps: fgm:0.5, pgd:0.5,steps=3, awp:0.01, penalty:1 or vat:1.",
         group=ROBUST,
     )
     r_drop: str | None = option(
@@ -118,7 +124,9 @@ class TrainingOptions(Options):
         group=ROBUST,
     )
     temporal_ensembling: str | None = option(
-        default=None, text="Keep answers near those of earlier epochs, averaged by alpha: 0.6.", group=ROBUST
+        default=None,
+        text="Keep answers near those of earlier epochs, averaged by alpha: 0.6.",
+        group=ROBUST,
     )
     unlabelled: str | tuple[Any, ...] | None = option(
         default=None,
@@ -169,7 +177,10 @@ class TrainingOptions(Options):
         default=0.0, text="Share of a target's tokens exchanged while read.", minimum=0, group=DATA
     )
     limit: int | None = option(
-        default=None, text="Learn from so many examples at most, the first ones.", minimum=1, group=DATA
+        default=None,
+        text="Learn from so many examples at most, the first ones.",
+        minimum=1,
+        group=DATA,
     )
     stream: bool = option(
         default=False, text="Read the file as it is needed, for one beyond memory.", group=DATA
@@ -216,7 +227,9 @@ class TrainingOptions(Options):
         group=WATCHING,
     )
     log: tuple[str, ...] = option(
-        default=(), text="Logs that are written to OUT/logs: csv, jsonl, tensorboard, wandb, mlflow.", group=WATCHING
+        default=(),
+        text="Logs that are written to OUT/logs: csv, jsonl, tensorboard, wandb, mlflow.",
+        group=WATCHING,
     )
     log_every: int = option(default=10, text="Steps to a line of a log.", minimum=1, group=WATCHING)
 

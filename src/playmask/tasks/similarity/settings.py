@@ -81,7 +81,8 @@ class EncoderSettings(TaskSettings):
 
     max_length: int = option(default=64, text="Tokens a sentence is cut to.", minimum=4)
     pooling: str = option(
-        default="first", text=f"How hidden states become one vector: {POOLINGS}, or several, as in max+mean."
+        default="first",
+        text=f"How hidden states become one vector: {POOLINGS}, or several, as in max+mean.",
     )
     language_model: float = option(
         default=1.0,
@@ -94,7 +95,7 @@ class EncoderSettings(TaskSettings):
     loss: Loss = option(default="contrast", text="What the encoder learns by.", group=LOSS)
     scale: float | None = option(
         default=None,
-        text="Factor of the cosines in the loss (1 / temperature). Default: 30 for contrast, else 20.",
+        text="Factor of the loss's cosines (1 / temperature). Default: 30 for contrast, else 20.",
         group=LOSS,
     )
     margin: float = option(
@@ -116,13 +117,20 @@ class EncoderSettings(TaskSettings):
         group=LOSS,
     )
     repetition: float = option(
-        default=0.32, text="With the loss esimcse: largest share of a text's tokens that are repeated.", group=LOSS
+        default=0.32,
+        text="With the loss esimcse: largest share of a text's tokens that are repeated.",
+        group=LOSS,
     )
     queue: int = option(
-        default=160, text="With the loss esimcse: how many vectors of earlier texts are kept.", minimum=0, group=LOSS
+        default=160,
+        text="With the loss esimcse: how many vectors of earlier texts are kept.",
+        minimum=0,
+        group=LOSS,
     )
     momentum: float = option(
-        default=0.995, text="With the loss esimcse: momentum of the weights that make those vectors.", group=LOSS
+        default=0.995,
+        text="With the loss esimcse: momentum of the weights that make those vectors.",
+        group=LOSS,
     )
     size: int | None = option(default=None, minimum=1)
     steps: tuple[VectorStep, ...] = option(default=(UnitLength(),))
