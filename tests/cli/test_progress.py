@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from rich.progress import Progress
 
 import playmask
 from cli.commands import call
@@ -103,10 +104,10 @@ def test_generation_tells_of_its_batches():
 def test_steps_say_what_is_done_and_what_is_left(monkeypatch):
     clock = iter([0.0, 3.0, 13.0, 14.0])
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    states = []
+    monkeypatch.setattr(Progress, "update", lambda *_, **new: states.append(new))
     for error in (io.StringIO(), Terminal()):
         monkeypatch.setattr(sys, "stderr", error)
-        states = []
-        monkeypatch.setattr("rich.progress.Progress.update", lambda *_, **new: states.append(new))
         with steps("loading…", "saving…", "comparing…") as step:
             for _ in range(3):
                 step()

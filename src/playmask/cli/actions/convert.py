@@ -14,9 +14,10 @@ from playmask.checkpoints.load import identify
 from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import KERAS, Source, find
 from playmask.checkpoints.weights_file import INT8
-from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
+from playmask.cli.actions.checkpoint import heads_in, print_report, tokenizer_beside
 from playmask.cli.actions.progress import steps
 from playmask.cli.input_texts import split
+from playmask.cli.output import note
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files.commits import contents
@@ -43,6 +44,20 @@ class Conversion(NamedTuple):
     ignore: str | None = None
     config: str | None = None
     files: dict[str, Any] = {}  # noqa: RUF012
+
+
+def convert(
+    path: str, target: Path, conversion: Conversion, trained: "TrainedTask | None", *, force: bool
+) -> None:
+    """Convert, as a task where a task's head is there, and say what came of it."""
+    if trained is not None:
+        report, values = run_task(path, target, conversion, trained, force=force)
+        print_report(report)
+        note(f"a task saved in {target}; loaded again, its {values:,} weights are the same")
+        return
+    report, difference, values = run(path, target, conversion, force=force)
+    print_report(report)
+    note(f"saved in {target}; loaded again, {values:,} outputs differ by at most {difference:g}")
 
 
 def run(

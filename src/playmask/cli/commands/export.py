@@ -46,6 +46,8 @@ def export(
     stay in float32, until the bound holds and 98 % of the answers are the same.
     """
     options = dict(locals())
-    from playmask.cli.actions.export import Request, run
+    from playmask.cli.bars import waiting
 
+    with waiting("loading…"):
+        from playmask.cli.actions.export import Request, run
     run(Request(**options))
