@@ -2,7 +2,7 @@
 
     python tools/catalogue.py
 
-writes playmask.mo beside src/playmask/cli/locale/*/LC_MESSAGES/playmask.po, which is edited by
+writes messages.mo beside src/playmask/cli/locale/*/LC_MESSAGES/messages.po, which is edited by
 hand, and ends with 1 where an entry is of no text in the sources, or has other placeholders than
 its id. What playmask's and typer's modules say is read off their syntax: texts, and f-strings
 with a placeholder for each value.
@@ -23,7 +23,7 @@ from babel.messages.catalog import Catalog
 from module_graph import SOURCE
 from playmask.cli.messages import LOCALE, PLACEHOLDER
 
-FILES = sorted(LOCALE.glob("*/LC_MESSAGES/playmask.po"))
+FILES = sorted(LOCALE.glob("*/LC_MESSAGES/messages.po"))
 VALUE = "\0"
 
 

@@ -20,7 +20,7 @@ VARIABLE = "PLAYMASK_LANG"
 LANGUAGES = {"en": None, "zh": "zh_CN"}
 """The folder of each language's catalogue; English needs none."""
 LOCALE = Path(__file__).parent / "locale"
-CATALOGUE = "playmask"
+CATALOGUE = "messages"
 LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # in the order that POSIX asks for
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
