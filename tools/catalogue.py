@@ -48,7 +48,7 @@ def normal(text: str) -> str:
 
 
 @cache
-def said_in_sources() -> frozenset[str]:
+def texts_of_sources() -> frozenset[str]:
     """All texts of playmask and of typer, which makes its own of what it is asked for."""
     places = [SOURCE, Path(typer.__file__).parent]
     files = [file for place in places for file in sorted(place.rglob("*.py"))]
@@ -73,12 +73,12 @@ def compiled(catalogue: Catalog) -> bytes:
     return output.getvalue()
 
 
-def faults(catalogue: Catalog, said: frozenset[str]) -> list[str]:
+def faults(catalogue: Catalog, texts: frozenset[str]) -> list[str]:
     """What is wrong with a catalogue's entries."""
     wrong = []
     for message, translation in entries(catalogue).items():
-        names = [sorted(PLACEHOLDER.findall(text)) for text in (message, translation)]
-        if PLACEHOLDER.sub(VALUE, message) not in said:
+        names = [sorted(PLACEHOLDER.findall(each)) for each in (message, translation)]
+        if PLACEHOLDER.sub(VALUE, message) not in texts:
             wrong.append(f"{message!r} is said nowhere in the sources")
         if not translation:
             wrong.append(f"{message!r} has no translation")
@@ -89,10 +89,10 @@ def faults(catalogue: Catalog, said: frozenset[str]) -> list[str]:
 
 def main() -> int:
     """Compile all catalogues, and say what is wrong with them."""
-    said, wrong = said_in_sources(), []
+    texts, wrong = texts_of_sources(), []
     for file in FILES:
         catalogue = read(file)
-        wrong += faults(catalogue, said)
+        wrong += faults(catalogue, texts)
         file.with_suffix(".mo").write_bytes(compiled(catalogue))
     print(*wrong, sep="\n", end="\n" * bool(wrong))
     return bool(wrong)

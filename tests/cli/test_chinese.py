@@ -8,7 +8,7 @@ import pytest
 
 from cli.commands import call, complaint, help_texts
 from playmask.cli import messages
-from playmask.cli.help_pages import columns, said, wrapped
+from playmask.cli.help_pages import columns, localised, wrapped
 from playmask.cli.messages import translated
 
 CHINESE = {"PLAYMASK_LANG": "zh", "COLUMNS": "80"}
@@ -47,13 +47,13 @@ def test_another_language_is_refused_in_a_sentence():
 def test_all_help_is_there_in_chinese(chinese):
     texts = {*map(catalogue.normal, help_texts())} - {""}
     assert len(texts) > 300
-    left = [text for text in texts if not re.search(r"[\u4e00-\u9fff]", said(text))]
-    left += [text for text in texts if ENGLISH_WORDS.search(said(text))]
+    left = [text for text in texts if not re.search(r"[\u4e00-\u9fff]", localised(text))]
+    left += [text for text in texts if ENGLISH_WORDS.search(localised(text))]
     assert not left, "\n".join(sorted(left))
 
 
 def test_each_entry_is_said_somewhere_and_has_the_same_placeholders():
-    sources = catalogue.said_in_sources()
+    sources = catalogue.texts_of_sources()
     for file in catalogue.FILES:
         entries = catalogue.read(file)
         assert len(catalogue.entries(entries)) > 600
@@ -65,7 +65,7 @@ def test_faults_of_a_catalogue_are_seen():
     entries.add("nothing says this", "甲")
     entries.add("saved in {folder}; try it: playmask {use}", "存在 {folder}")
     entries.add("all is well", "")
-    wrong = catalogue.faults(entries, catalogue.said_in_sources())
+    wrong = catalogue.faults(entries, catalogue.texts_of_sources())
     assert [w.partition(" ha" if "has" in w else " is said")[0] for w in wrong] == [
         repr(each) for each in catalogue.entries(entries)
     ]

@@ -21,7 +21,7 @@ from playmask.cli.output import is_terminal
 from playmask.untrusted import spelled
 
 
-class Said(TextColumn):
+class Words(TextColumn):
     """A field of a task, in the reader's language."""
 
     def render(self, task: Task) -> Text:
@@ -50,7 +50,7 @@ def training_bar(width: int = 40, *, redirect: bool = True) -> Iterator[Progress
 
     width: of the bar alone, in columns; redirect: whether what goes to stdout is shown above it
     """
-    words = Said("{task.description}"), Said("{task.fields[state]}")
+    words = Words("{task.description}"), Words("{task.fields[state]}")
     columns = (words[0], BarColumn(width), MofNCompleteColumn(), words[1])
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=redirect) as progress:
@@ -66,7 +66,7 @@ def waiting(title: str, *, results: bool = False) -> Iterator[None]:
     if not shows_progress(results=results):
         yield
         return
-    columns = SpinnerColumn(), Said("{task.description}"), TimeElapsedColumn()
+    columns = SpinnerColumn(), Words("{task.description}"), TimeElapsedColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         progress.add_task(title, total=None)

@@ -36,7 +36,7 @@ def wrapped(text: str, room: int) -> list[str]:
     return lines
 
 
-def said(text: str) -> str:
+def localised(text: str) -> str:
     """A help text in the reader's language, and what stands behind it in brackets."""
     match = BRACKETS.fullmatch(text)
     if match is None:
@@ -59,7 +59,9 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc, valid-type
     def write_text(self, text: str) -> None:
         """Write paragraphs."""
         room = self.width - self.current_indent
-        paragraphs = (said(" ".join(each.split())) for each in re.split(r"\n\s*\n", text.strip()))
+        paragraphs = (
+            localised(" ".join(each.split())) for each in re.split(r"\n\s*\n", text.strip())
+        )
         super().write_text("\n\n".join(WHOLE + "\n".join(wrapped(e, room)) for e in paragraphs))
 
     def write_dl(
@@ -68,7 +70,7 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc, valid-type
         """Write names, and what is said of each beside it."""
         first = min(max(len(name) for name, _ in rows), col_max) + col_spacing
         room = max(self.width - first - 2, 10)
-        beside = [(name, WHOLE + "\n".join(wrapped(said(text), room))) for name, text in rows]
+        beside = [(name, WHOLE + "\n".join(wrapped(localised(text), room))) for name, text in rows]
         super().write_dl(beside, col_max, col_spacing)
 
 

@@ -82,8 +82,8 @@ class Pattern(NamedTuple):
             return None
         values, rest = [], text[len(first) : end]
         for part in between:
-            value, found, rest = rest.partition(part)
-            if not found:
+            value, mark, rest = rest.partition(part)
+            if not mark:
                 return None
             values.append(value)
         return dict(zip(self.names, [*values, rest], strict=True))
@@ -108,13 +108,13 @@ class Catalogue(gettext.GNUTranslations):
         texts = ((message, ""), (f"{message}.", "。")) if message else ()
         for find in (self._entry, self._filled):
             for text, stop in texts:
-                if (found := find(text)) is not None:
-                    return found.removesuffix(stop)
+                if (translation := find(text)) is not None:
+                    return translation.removesuffix(stop)
         return message
 
     def _entry(self, text: str) -> str | None:
-        found = super().gettext(text)
-        return None if found == text else found
+        translation = super().gettext(text)
+        return None if translation == text else translation
 
     def _filled(self, text: str) -> str | None:
         """The translation of a pattern, with the values of a text."""
