@@ -32,7 +32,8 @@ for name in playmask.__all__:
 print(len(playmask.__all__), "names of", playmask.__file__)
 assert playmask.__file__.startswith(sys.prefix), "not the installed one"
 assert BUNDLED.is_file(), f"the wheel lacks the font {BUNDLED.name}"
-for name in ("py.typed", "inspection/fonts/OFL.txt"):
+CATALOGUE = "cli/locale/zh_CN/LC_MESSAGES/messages.mo"
+for name in ("py.typed", "inspection/fonts/OFL.txt", CATALOGUE):
     assert BUNDLED.parents[2].joinpath(name).is_file(), f"the wheel lacks {name}"
 """
 STORED_ANSWERS = """import importlib.util, sys

@@ -26,6 +26,7 @@ os.environ.setdefault("XLA_FLAGS", QUICK_TO_COMPILE)
 os.environ.setdefault("MPLCONFIGDIR", str(CACHE / "matplotlib"))
 if os.environ["KERAS_BACKEND"] != "jax":
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operations; workers share the cores
+os.environ["PLAYMASK_LANG"] = "en"  # whatever the locale of who runs them
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
 gc.set_threshold(100_000, 20, 100)  # the heap is large and mostly modules: look at it less often
 

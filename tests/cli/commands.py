@@ -1,10 +1,13 @@
 """Running the command line, in this process and as a real one, and data to run it on."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import typer
 from typer.testing import CliRunner, Result
 
 from playmask.cli.app import app
@@ -33,6 +36,21 @@ def start(*arguments: object, **options) -> subprocess.Popen:
         env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "60"},
         **options,
     )
+
+
+def help_texts(command=None, context=None) -> Iterator[str]:
+    """What the help of a command, or of the program, says, and of those below it."""
+    command = command or typer.main.get_command(app)
+    context = context or command.context_class(command, info_name="playmask")
+    yield from re.split(r"\n\s*\n", command.help or "")
+    yield command.get_short_help_str(1000)
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        yield record[1] if record else ""
+        yield getattr(parameter, "rich_help_panel", None) or ""
+    for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        inner = command.get_command(context, name)
+        yield from help_texts(inner, inner.context_class(inner, info_name=name, parent=context))
 
 
 def complaint(result: Result) -> str:

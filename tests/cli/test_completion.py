@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cli.commands import call
+from cli.commands import call, help_texts
 
 
 def completed(line, shell="bash"):
@@ -40,7 +40,7 @@ def test_bash(line, words):
 
 def test_zsh_has_the_help_beside():
     shown = completed("playmask tune classify --learning-r", "zsh")
-    assert "--learning-rate" in shown and "Per step; 1e-3 with --new." in shown
+    assert "--learning-rate" in shown and "Learning rate per step; 1e-3 with --new." in shown
 
 
 def test_it_is_installed_for_the_shell_that_asks(tmp_path):
@@ -61,3 +61,14 @@ def test_what_commands_do_is_said_whole_at_80_columns(command):
     listed = result.stdout.partition("Commands:\n")[2]
     entries = re.split(r"\n  (?=\S)", listed.strip())
     assert len(entries) > 1 and all(entry.rstrip().endswith((".", "…")) for entry in entries)
+
+
+def test_help_is_whole_sentences():
+    """But for the headings of groups; none begins in the middle, as "Of the task."."""
+    headings = {"Devices", "With --new", "Search", "Masking", "Loss of sentence vectors"}
+    texts = {re.sub(r"  \[[^]]*\]$", "", each.strip()) for each in help_texts()} - {""}
+    options = {each for each in texts if not re.fullmatch(r"[A-Z][\w ]+", each)} - headings
+    assert len(options) > 300
+    fragments = ("Of ", "Such as ", "Per ", "Their ")
+    wrong = [t for t in options if not t.endswith((".", "…")) or t.startswith(fragments)]
+    assert not wrong, "\n".join(sorted(wrong))

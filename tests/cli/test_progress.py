@@ -5,12 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+from rich.progress import Progress
 
 import playmask
 from cli.commands import call
 from playmask.cli.actions import progress
-from playmask.cli.actions.progress import Pace, items_done
-from playmask.cli.output import waiting
+from playmask.cli.actions.progress import Pace, items_done, steps
+from playmask.cli.bars import waiting
 from playmask.runtime.batch_progress import BatchProgress, listening
 
 
@@ -87,3 +88,40 @@ def test_predictions_move_the_bar(task, tmp_path, monkeypatch):
     assert result.exit_code == 0 and len(result.stdout.splitlines()) == 20
     assert not result.stderr
     assert [(pace.total, pace.before + pace.size) for pace in paces] == [(20, 20)]
+
+
+def test_generation_tells_of_its_batches():
+    architecture = playmask.architecture("bert").change(
+        vocabulary=32, width=16, depth=1, attention_heads=2, inner=16, order="lm"
+    )
+    model, events = playmask.build(architecture, "mlm"), []
+    with listening(events.append):
+        playmask.generate(model, [[5, 6]] * 5, max_tokens=2, end=None, batch_size=2)
+    assert [(e.done, e.rows) for e in events] == [(2, 5), (4, 5), (5, 5)]
+    assert events[0].compiled and not events[1].compiled
+
+
+def test_steps_say_what_is_done_and_what_is_left(monkeypatch):
+    clock = iter([0.0, 3.0, 13.0, 14.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    states = []
+    monkeypatch.setattr(Progress, "update", lambda *_, **new: states.append(new))
+    for error in (io.StringIO(), Terminal()):
+        monkeypatch.setattr(sys, "stderr", error)
+        with steps("loading…", "saving…", "comparing…") as step:
+            for _ in range(3):
+                step()
+    assert [(s["completed"], s["description"], s["state"]) for s in states] == [
+        (0, "loading…", ""),
+        (1, "saving…", "26 s left"),
+        (2, "comparing…", "7.0 s left"),
+    ]
+
+
+def test_steps_are_on_terminals_alone(monkeypatch):
+    for error, shown in ((io.StringIO(), False), (Terminal(), True)):
+        monkeypatch.setattr(sys, "stderr", error)
+        with steps("loading…", "saving…") as step:
+            step()
+            step()
+        assert ("saving…" in error.getvalue()) is shown and bool(error.getvalue()) is shown

@@ -178,3 +178,25 @@ def test_labels_that_are_the_same_number(write):
         assert read_examples(write("a.csv", content), labels=["0", "1"]) == [GOOD, BAD]
     lines = '{"text": "很好", "label": true}\n'
     assert read_examples(write("a.jsonl", lines))[0].label == "true"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text,label,label_text\n很好,1,positive\n坏了,0,negative\n"),
+        ("a.tsv", "标签\t标签名\t文本\n1\tpositive\t很好\n0\tnegative\t坏了\n"),
+        (
+            "a.jsonl",
+            '{"text": "很好", "label": 1, "label_text": "positive"}\n'
+            '{"text": "坏了", "label": 0, "label_text": "negative"}\n',
+        ),
+    ],
+)
+def test_labels_are_named_in_words_where_a_column_does(write, name, content):
+    examples = read_examples(write(name, content))
+    assert [each.label for each in examples] == ["positive", "negative"]
+    columns = ["text=文本", "label=标签"] if name == "a.tsv" else ["text=text", "label=label"]
+    assert [each.label for each in read_examples(write(name, content), columns=columns)] == [
+        "1",
+        "0",
+    ]

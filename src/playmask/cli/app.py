@@ -1,5 +1,6 @@
 """The commands, put together."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -35,6 +36,7 @@ from playmask.cli.commands import (
     whiten,
 )
 from playmask.cli.guard import Commands
+from playmask.cli.help_pages import Grouped
 from playmask.cli.output import print_text
 
 app = typer.Typer(
@@ -46,33 +48,34 @@ app = typer.Typer(
     help="Transformers for NLP on Keras: train a task, use it, look into checkpoints.",
 )
 
-app.command("demo")(demo.demo)
+command = partial(app.command, cls=Grouped)
+command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
-app.command("new")(new.new)
-app.command("run")(run.run)
+command("new")(new.new)
+command("run")(run.run)
 app.add_typer(pretrain.app, name="pretrain")
 app.add_typer(tune.app, name="tune")
-app.command("compare")(compare.compare)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
-app.command("search")(search.search)
-app.command("rerank")(rerank.rerank)
-app.command("mine")(mine.mine)
-app.command("whiten")(whiten.whiten)
-app.command("annotate")(annotate.annotate)
-app.command("generate")(generate.generate)
-app.command("explain")(explain.explain)
-app.command("serve")(serve.serve)
+command("compare")(compare.compare)
+command("evaluate")(evaluate.evaluate)
+command("predict")(predict.predict)
+command("search")(search.search)
+command("rerank")(rerank.rerank)
+command("mine")(mine.mine)
+command("whiten")(whiten.whiten)
+command("annotate")(annotate.annotate)
+command("generate")(generate.generate)
+command("explain")(explain.explain)
+command("serve")(serve.serve)
 app.add_typer(draw.app, name="draw")
-app.command("inspect")(inspect.inspect)
-app.command("convert")(convert.convert)
-app.command("migrate")(migrate.migrate)
-app.command("export")(export.export)
-app.command("prune")(prune.prune)
-app.command("count")(count.count)
-app.command("families")(families.families)
-app.command("experiment")(experiment.experiment)
-app.command("doctor")(doctor.doctor)
+command("inspect")(inspect.inspect)
+command("convert")(convert.convert)
+command("migrate")(migrate.migrate)
+command("export")(export.export)
+command("prune")(prune.prune)
+command("count")(count.count)
+command("families")(families.families)
+command("experiment")(experiment.experiment)
+command("doctor")(doctor.doctor)
 
 
 def _version(requested: bool) -> None:

@@ -9,6 +9,7 @@ from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
 from playmask.cli.guard import Suggesting
+from playmask.cli.help_pages import Grouped
 
 if TYPE_CHECKING:
     from playmask.cli.options import Parameters
@@ -38,8 +39,6 @@ class RecipeCommands(Suggesting):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a recipe, or None where there is none."""
-        from playmask.cli.options import Grouped
-
         settings = self.recipes().get(cmd_name)
         if settings is None:
             return None

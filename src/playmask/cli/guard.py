@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from playmask.cli.help_pages import Context
+from playmask.cli.messages import check_language
 from playmask.cli.output import abandon, complain, flush, note, print_text, print_traceback
 from playmask.data.gathering import BadLine
 from playmask.errors import PlaymaskError, ProcessError, nearest
@@ -20,7 +22,6 @@ from playmask.errors import PlaymaskError, ProcessError, nearest
 NAME, DEBUG = "playmask", "--debug"
 FAULT, WRONG, LOST, INTERRUPTED = 1, 2, 3, 130
 ABRUPT = LOST, INTERRUPTED  # Python is not asked to end in order
-SKIP = " --skip-bad leaves such lines out."
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MEMORY_FULL = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "t allocate memory")
 """What the backends say, whose errors have no class of their own."""
@@ -34,6 +35,8 @@ class Interrupted(Exception):
 
 class Suggesting(TyperGroup):
     """A group of commands that names the nearest one where there is none of a name."""
+
+    context_class = Context
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         """The command that a line names, and the rest of the line."""
@@ -61,6 +64,7 @@ class Commands(Suggesting):
         _speak_utf8()
 
         def run() -> None:
+            check_language()
             try:
                 with self.make_context(NAME, line) as context:
                     self.invoke(context)
@@ -115,8 +119,9 @@ def _explain(error: BaseException) -> tuple[int, str]:
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, ProcessError):
         return LOST, str(error)
+    skips = isinstance(error, BadLine)
     if isinstance(error, PlaymaskError):
-        return WRONG, f"{error}{SKIP if isinstance(error, BadLine) else ''}"
+        return WRONG, f"{error} --skip-bad leaves such lines out." if skips else str(error)
     if hasattr(error, "format_message"):  # a usage error of the command line's parser
         return WRONG, _explain_usage(error)
     full = any(words in text for words in MEMORY_FULL)

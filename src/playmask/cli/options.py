@@ -6,7 +6,6 @@ from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from typer import Option
-from typer.core import TyperCommand
 
 from playmask.errors import ConfigError
 from playmask.model.recipes import Options, option, recipe
@@ -21,10 +20,14 @@ NEW, DEVICES = "With --new", "Devices"
 class NewModel(Options):
     """A small model with random weights, in place of a pretrained one."""
 
-    width: int = option(default=128, text="Of hidden states.", minimum=1, group=NEW)
-    depth: int = option(default=2, text="Blocks.", minimum=1, group=NEW)
-    attention_heads: int = option(default=4, text="Heads of attention.", minimum=1, group=NEW)
-    vocabulary: int = option(default=8000, text="Tokens at most.", minimum=64, group=NEW)
+    width: int = option(default=128, text="Width of the hidden states.", minimum=1, group=NEW)
+    depth: int = option(default=2, text="Number of blocks.", minimum=1, group=NEW)
+    attention_heads: int = option(
+        default=4, text="Number of attention heads.", minimum=1, group=NEW
+    )
+    vocabulary: int = option(
+        default=8000, text="Tokens of the vocabulary at most.", minimum=64, group=NEW
+    )
 
 
 @recipe
@@ -32,10 +35,10 @@ class Devices(Options):
     """On which devices a training runs; nothing of it is remembered, as it may go on on others."""
 
     devices: str | None = option(
-        default=None, text="On so many devices, or all; JAX alone.", group=DEVICES
+        default=None, text="Train on so many devices, or all; with JAX alone.", group=DEVICES
     )
     model_parallel: int | None = option(
-        default=None, text="So many devices hold one model, its weights split.", group=DEVICES
+        default=None, text="Split the weights of one model over so many devices.", group=DEVICES
     )
     coordinator: str | None = option(
         default=None, text="HOST:PORT where several processes meet; auto in a cluster.",
@@ -47,24 +50,6 @@ class Devices(Options):
     process_id: int | None = option(
         default=None, text="With --coordinator: which one this is, from 0.", group=DEVICES
     )
-
-
-class Grouped(TyperCommand):
-    """A command whose help shows options under the headings of their groups."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the arguments, then the options group by group, those of none first."""
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
-        for each in self.get_params(ctx):
-            record = each.get_help_record(ctx)
-            title = "Arguments" if each.param_type_name == "argument" else "Options"
-            if record is not None:
-                title = getattr(each, "rich_help_panel", None) or title
-                sections.setdefault(title, []).append(record)
-        for title, records in sections.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
 
 
 def parameter(kind: Any, text: str, *names: str, **options: Any) -> tuple[Any, None]:
@@ -114,9 +99,7 @@ def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> tuple[Any, None]:
 
 def _help(text: str, choices: Sequence[str], default: Any) -> str:
     if choices:
-        *others, last = choices
-        listed = f"{', '.join(others)} or {last}" if others else last
-        text = f"{text.rstrip('.:')}: {listed}."
+        text = f"{text.removesuffix('.')}: {', '.join(choices)}."
     if default is None or default is False or default == () or "Default:" in text:
         return text
     values = default if isinstance(default, tuple) else (default,)

@@ -1,6 +1,7 @@
 """How commands speak: results to stdout, notes and errors to stderr.
 
-The one place where text reaches a terminal: what others wrote goes through `playmask.untrusted`.
+Text reaches a terminal here and in `bars.py` alone: what is said is put into the reader's
+language, and what others wrote goes through `playmask.untrusted`.
 """
 
 import contextlib
@@ -10,11 +11,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from playmask.cli.messages import translated
 from playmask.untrusted import MULTILINE, json_text, spelled, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
     from rich.text import Text
 
 PLAIN_WIDTH = 100_000
@@ -26,7 +27,7 @@ EDGES, BETWEEN = 2, 3
 def note(message: str) -> None:
     """Tell the user something that is no result."""
     flush()
-    _say(spelled(message, keep=MULTILINE))
+    _say(spelled(translated(message), keep=MULTILINE))
 
 
 def note_skipped(name: object, skipped: Sequence[str]) -> None:
@@ -47,7 +48,7 @@ def complain(message: str) -> None:
     """Write one line to stderr, whatever line ends the message has."""
     if is_terminal(sys.stderr):
         _say("")  # a progress bar may stand in the middle of its line
-    _say(spelled(f"playmask: {' '.join(message.splitlines())}"))
+    _say(spelled(f"playmask: {translated(' '.join(message.splitlines()))}"))
 
 
 def print_traceback(lines: str) -> None:
@@ -133,61 +134,6 @@ def clock_time(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
-@contextlib.contextmanager
-def progress_bars() -> Iterator["Progress"]:
-    """Bars on stderr, which go when they are done."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        yield progress
-
-
-@contextlib.contextmanager
-def training_bar(width: int = 40, *, redirect: bool = True) -> Iterator["Progress"]:
-    """A bar on stderr, with steps and a task's field `state`, which goes when it is done.
-
-    width: of the bar alone, in columns; redirect: whether what goes to stdout is shown above it
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = ("{task.description}", BarColumn(width), MofNCompleteColumn())
-    state = TextColumn("{task.fields[state]}", markup=False)
-    console = Console(stderr=True)
-    with Progress(
-        *columns, state, console=console, transient=True, redirect_stdout=redirect
-    ) as progress:
-        yield progress
-
-
-def shows_progress(*, results: bool = False) -> bool:
-    """Whether somebody sees on stderr how far a command is.
-
-    results: whether it prints some meanwhile, which on a terminal show that themselves
-    """
-    return is_terminal(sys.stderr) and not (results and is_terminal(sys.stdout))
-
-
-@contextlib.contextmanager
-def waiting(title: str, *, results: bool = False) -> Iterator[None]:
-    """Show what is done, and for how long, where no number tells how far it is.
-
-    results: as of `shows_progress`
-    """
-    if not shows_progress(results=results):
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
-        progress.add_task(title, total=None)
-        yield
-
-
 def print_table(
     title: str, rows: Iterable[Sequence[Any]], *, header: Sequence[str] = (), numbers: bool = False
 ) -> None:
@@ -201,6 +147,7 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
+    title, header = translated(title), [*map(translated, header)]
     cells = [[spelled(str(cell)) for cell in row] for row in rows]
     plain = None if is_terminal(sys.stdout) else io.StringIO()
     output = (

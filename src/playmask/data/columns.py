@@ -19,13 +19,15 @@ NAMES = {
     "review_text comment_text review_body tweet utterance message document data sentence_a s1 "
     "文本 句子 评论 内容 评论内容 文本内容 正文 评价 评价内容 文本1 句子1".split(),
     "pair": "pair text_b text2 sentence2 hypothesis question2 sentence_b s2 文本2 句子2".split(),
-    "label": "label labels class category score gold_label label_name sentiment intent rating "
+    "label": "label labels class category score gold_label sentiment intent rating "
     "stars polarity target_label 标签 类别 分类 分数 情感 情感倾向 情绪 意图 评分 得分".split(),
 }
 SOURCES = {
     "text": "source src input question text 源文 原文 输入 问题".split(),
     "pair": "target tgt output answer summary pair label labels 目标 译文 输出 答案 摘要".split(),
 }
+IN_WORDS = {"label": "label_text label_name 标签名 标签名称 类别名称".split()}
+"""Names of columns that say in words what another one says in numbers: they are taken first."""
 WEIGHTS = {"weight": "weight sample_weight example_weight 权重 样本权重".split()}
 """The names of the column that says how much an example counts in training."""
 
@@ -63,7 +65,11 @@ class Layout(NamedTuple):
     @property
     def field(self) -> dict[str, str]:
         """The field of each name, as names are compared."""
-        return {plain(name): field for field, names in self.names.items() for name in names}
+        return {plain(n): field for field in self.names for n in self.spellings(field)}
+
+    def spellings(self, field: str) -> Sequence[str]:
+        """The names of a field, those before others that are taken where both are there."""
+        return (*IN_WORDS.get(field, ()), *self.names[field])
 
     def fields_in(self, cells: Sequence[str]) -> dict[str, int]:
         """Which of some names of columns stands for each field: the first of its names."""
@@ -72,7 +78,7 @@ class Layout(NamedTuple):
             places.setdefault(name, i)
         return {
             field: next(places[plain(name)] for name in names if plain(name) in places)
-            for field, names in self.names.items()
+            for field, names in ((each, self.spellings(each)) for each in self.names)
             if any(plain(name) in places for name in names)
         }
 

@@ -207,13 +207,19 @@ def _rows(
 
 
 def _json_columns(plan: Plan) -> Columns:
-    """The names of JSON's fields, of which those that are known need no field before them."""
-    known = plan.layout.field
-    return None if plan.columns is None else [
-        each if "=" in each or plain(each) not in known
-        else f"{plan.layout.names[known[plain(each)]][0]}={each}"
-        for each in plan.columns if each != "_"
-    ]  # fmt: skip
+    """The names of JSON's fields, each by the spelling that is taken before all others.
+
+    Those that are known need no field before them.
+    """
+    layout, known = plan.layout, plan.layout.field
+
+    def named(column: str) -> str:
+        field, mark, name = column.partition("=")
+        if plain(field) not in known:
+            return column
+        return f"{layout.spellings(known[plain(field)])[0]}={name if mark else column}"
+
+    return None if plan.columns is None else [named(each) for each in plan.columns if each != "_"]
 
 
 def _of_row(row: Any, make: Any) -> Any:
@@ -225,7 +231,7 @@ def example_of(
     fields: Mapping[str, Any], layout: Layout, labels: Collection[str] | None
 ) -> Example:
     """Check the fields of one line, which may bear any of their known names."""
-    values = {field: pick(fields, names) for field, names in layout.names.items()}
+    values = {field: pick(fields, layout.spellings(field)) for field in layout.names}
     text, pair, label = values["text"], values["pair"], values.get("label")
     if "label" not in layout.names and isinstance(pair, list) and len(pair) == 1:
         (pair,) = pair  # doccano's targets

@@ -1,6 +1,6 @@
 """Generating text: prompts in, the tokens that follow them out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from playmask.generation.generator import Generator, ScoredTexts
 from playmask.generation.prompts import Prompts, Rows, taken
 from playmask.generation.search import Greedy, Search
 from playmask.runtime.access import reading
+from playmask.runtime.batch_progress import BatchProgress, tell
 
 if TYPE_CHECKING:
     from playmask.generation.steering import Steering
@@ -86,10 +87,22 @@ def generate(
     count, own = len(prompts.tokens), {"condition": condition, "context": context}
     results: list[ScoredTexts] = [[]] * count
     with reading(generator.model.weights):
-        for batch in prompts.batches(batch_size):
+        for batch in _watched(prompts.batches(batch_size), count, generator):
             inputs = taken(own, batch, count)
             session = generator(prompts.take(batch), options.take(batch, count), inputs)
             session.advance()
             for index, texts in zip(batch, session.texts(), strict=True):
                 results[index] = texts
     return Generated.of(results)
+
+
+def _watched(
+    batches: Iterable[Sequence[int]], count: int, generator: Generator
+) -> Iterator[Sequence[int]]:
+    """The batches; once one is written, whoever listens is told of it."""
+    done = 0
+    for batch in batches:
+        traces = generator.model.traces
+        yield batch
+        done += len(batch)
+        tell(BatchProgress(done, count, 0, 0, compiled=generator.model.traces > traces))

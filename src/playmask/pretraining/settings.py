@@ -60,7 +60,9 @@ class MaskingSettings(PretrainingSettings):
     segmenter Chinese words are masked whole
     """
 
-    rate: float = option(default=0.15, text="Share of the tokens: 0.15 to 0.3.", group=MASKING)
+    rate: float = option(
+        default=0.15, text="Share of the tokens that are masked: 0.15 to 0.3.", group=MASKING
+    )
     ngrams: int = option(default=1, text="Words masked together at most.", minimum=1, group=MASKING)
     words: Literal["jieba"] | None = option(
         default=None, text="Mask Chinese words whole, by a segmenter (extra words).", group=MASKING
@@ -80,7 +82,7 @@ class MlmSettings(MaskingSettings):
     summary: ClassVar[str] = "Masked tokens, as BERT and RoBERTa."
 
     sentences: Literal["none", "sop", "nsp"] = option(
-        default="none", text="Also whether a text's halves are in order, or of one document."
+        default="none", text="Whether a text's halves are in order (sop), or of one document (nsp)."
     )
 
 
@@ -101,7 +103,7 @@ class UnilmSettings(MaskingSettings):
 
     mixture: tuple[float, ...] = option(
         default=(2.0, 1.0, 1.0, 2.0),
-        text="Weights of full, left to right, right to left, source to target.",
+        text="Weights of the orders full, left to right, right to left, source to target.",
     )
 
     def __post_init__(self) -> None:
@@ -117,7 +119,9 @@ class PermutationSettings(MaskingSettings):
     objective: ClassVar[str] = "permutation"
     summary: ClassVar[str] = "The last tokens of a random order, as XLNet."
 
-    rate: float = option(default=1 / 6, text="Share of the tokens, the last ones.", group=MASKING)
+    rate: float = option(
+        default=1 / 6, text="Share of the tokens that are predicted, the last ones.", group=MASKING
+    )
     ngrams: int = option(
         default=5, text="Words predicted together at most.", minimum=1, group=MASKING
     )
@@ -134,10 +138,12 @@ class ElectraSettings(MaskingSettings):
     objective: ClassVar[str] = "electra"
     summary: ClassVar[str] = "Which tokens a generator replaced, as ELECTRA."
 
-    generator: str | None = option(default=None, text="A folder of its weights. Default: new.")
-    divisor: int = option(default=4, text="A new generator's size is so much less.", minimum=1)
+    generator: str | None = option(
+        default=None, text="Folder of the generator's weights. Default: a new one."
+    )
+    divisor: int = option(default=4, text="How many times smaller a new generator is.", minimum=1)
     detection_weight: float = option(
-        default=50.0, text="Of the discriminator's loss beside the generator's.", minimum=0
+        default=50.0, text="Weight of the discriminator's loss beside the generator's.", minimum=0
     )
 
 
@@ -148,4 +154,6 @@ class SimbertSettings(PretrainingSettings):
     objective: ClassVar[str] = "simbert"
     summary: ClassVar[str] = "Similar texts (a document's lines), written and told apart."
 
-    scale: float = option(default=20.0, text="Of the cosine similarities of a batch.", minimum=0)
+    scale: float = option(
+        default=20.0, text="Factor of the cosine similarities in a batch.", minimum=0
+    )

@@ -28,12 +28,19 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("playmask_batch_progress", d
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Tell a function of each batch that a Predictor of this thread begins or ends meanwhile."""
+    """Tell a function of each batch that this thread begins or ends meanwhile."""
     token = _LISTENER.set(listener)
     try:
         yield
     finally:
         _LISTENER.reset(token)
+
+
+def tell(progress: BatchProgress) -> None:
+    """Tell the listener of this thread, where there is one."""
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(progress)
 
 
 class CallProgress:

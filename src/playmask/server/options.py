@@ -23,7 +23,9 @@ class ServerOptions(Options):
         default=1, text="Processes, each with the tasks; one that dies is replaced.", minimum=1
     )
     max_batch: int | None = option(
-        default=None, text="Tokens that are run together. Default: as in bulk, 2048.", minimum=1
+        default=None,
+        text="Tokens that are run together at most. Default: as in bulk, 2048.",
+        minimum=1,
     )
     max_wait_ms: float = option(
         default=0.0,
@@ -31,12 +33,12 @@ class ServerOptions(Options):
         minimum=0,
     )
     max_queue: int = option(
-        default=256, text="Texts of a task that wait; more are refused with 503.", minimum=1
+        default=256, text="Texts of a task that may wait; more are refused with 503.", minimum=1
     )
-    max_texts: int = option(default=128, text="Texts of one request.", minimum=1)
-    max_characters: int = option(default=50_000, text="Characters of one text.", minimum=1)
+    max_texts: int = option(default=128, text="Texts of one request at most.", minimum=1)
+    max_characters: int = option(default=50_000, text="Characters of one text at most.", minimum=1)
     max_body: int = option(
-        default=8_000_000, text="Bytes of one request. Default: 8 MB.", minimum=1
+        default=8_000_000, text="Bytes of one request at most. Default: 8 MB.", minimum=1
     )
     timeout: float = option(
         default=30.0, text="Seconds a request waits for its answer, or for its next piece."

@@ -14,7 +14,7 @@ from playmask.model.recipes import Options
 if TYPE_CHECKING:
     from playmask.tasks.published_model import PublishedModel
 
-LABELS = "Such as a,b,c. Default: those of the training file."
+LABELS = "Labels such as a,b,c. Default: those of the training file."
 CUT = "Tokens a text is cut to."
 WINDOW = "Tokens that are read at once."
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from playmask.cli.actions.predict_request import Request
+from playmask.cli.bars import training_bar
 from playmask.cli.guard import Interrupted
 from playmask.cli.input_texts import split
-from playmask.cli.output import clock_time, is_terminal, note, training_bar
+from playmask.cli.output import clock_time, is_terminal, note
 from playmask.errors import ConfigError
 from playmask.tasks.bulk import bulk_predict
 from playmask.tasks.bulk.run import Progress
@@ -56,8 +57,8 @@ def answer(task: Path, file: Path, out: Path, **options: Any) -> None:
             ) from None
     if done.skipped:
         note(f"{done.skipped:,} bad rows skipped (the first: {done.reason}); all: {out}/_skipped-*")
-    before = f", {done.before:,} of them from before" if done.before else ""
-    note(f"{done.rows:,} rows are in {out}{before}")
+    rows = f"{done.rows:,} rows are in {out}"
+    note(f"{rows}, {done.before:,} of them from before" if done.before else rows)
 
 
 @contextmanager
@@ -94,7 +95,8 @@ class Rate:
         if not rate:
             return ""
         rest = None if progress.total is None else max(0, progress.total - progress.done) / rate
-        return f"{rate:,.1f} rows/s" + (f" · {clock_time(rest)} left" if rest else "")
+        pace = f"{rate:,.1f} rows/s"
+        return f"{pace} · {clock_time(rest)} left" if rest else pace
 
 
 class Lines:

@@ -153,7 +153,7 @@ def _print(runs: Sequence[Run], differing: Sequence[str]) -> None:
         ]
         for run in runs
     ]
-    title = f"{len(runs)} trainings{f' in {shared}' if shared else ''}"
+    title = f"{len(runs)} trainings in {shared}" if shared else f"{len(runs)} trainings"
     print_table(title, rows, header=header, numbers=True)
 
 

@@ -14,9 +14,10 @@ from playmask.checkpoints.load import identify
 from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import KERAS, Source, find
 from playmask.checkpoints.weights_file import INT8
-from playmask.cli.actions.checkpoint import heads_in, tokenizer_beside
+from playmask.cli.actions.checkpoint import heads_in, print_report, tokenizer_beside
+from playmask.cli.actions.progress import steps
 from playmask.cli.input_texts import split
-from playmask.cli.output import waiting
+from playmask.cli.output import note
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.files.commits import contents
@@ -45,7 +46,20 @@ class Conversion(NamedTuple):
     files: dict[str, Any] = {}  # noqa: RUF012
 
 
-@waiting("converting…")
+def convert(
+    path: str, target: Path, conversion: Conversion, trained: "TrainedTask | None", *, force: bool
+) -> None:
+    """Convert, as a task where a task's head is there, and say what came of it."""
+    if trained is not None:
+        report, values = run_task(path, target, conversion, trained, force=force)
+        print_report(report)
+        note(f"a task saved in {target}; loaded again, its {values:,} weights are the same")
+        return
+    report, difference, values = run(path, target, conversion, force=force)
+    print_report(report)
+    note(f"saved in {target}; loaded again, {values:,} outputs differ by at most {difference:g}")
+
+
 def run(
     path: str, target: Path, conversion: Conversion, *, force: bool
 ) -> tuple[Report, float, int]:
@@ -61,13 +75,18 @@ def run(
         raise ConfigError(f"{report.family!r} has no format {to!r}.{nearest(to, dialects)}")
     _check_target(source, target, to, force)
     chosen = heads_in(source, report) if heads is None else _heads(heads)
-    model = load(path, heads=chosen, dtype=dtype, family=family, ignore=ignore, config=config)
-    if dtype is not None:
-        model.report = _stored_as(model.report, dtype)
-    beside = None if source.container == KERAS else tokenizer_beside(source)
-    save(model, target, to, tokenizer=beside, **conversion.files)
-    again = load(target, heads=chosen, dtype=dtype, family=report.family, ignore=ignore)
-    difference, values = _compare(model, again)
+    with steps("loading…", "saving…", "loading again…", "comparing…") as step:
+        step()
+        model = load(path, heads=chosen, dtype=dtype, family=family, ignore=ignore, config=config)
+        if dtype is not None:
+            model.report = _stored_as(model.report, dtype)
+        step()
+        beside = None if source.container == KERAS else tokenizer_beside(source)
+        save(model, target, to, tokenizer=beside, **conversion.files)
+        step()
+        again = load(target, heads=chosen, dtype=dtype, family=report.family, ignore=ignore)
+        step()
+        difference, values = _compare(model, again)
     rounded = conversion.files.get("container") == INT8
     if not difference <= 0 and not rounded:
         raise CheckpointError(f"{target} computes something else: by {difference:g} at most.")
@@ -83,7 +102,6 @@ class TrainedTask(NamedTuple):
     options: Sequence[str] = ()
 
 
-@waiting("converting…")
 def run_task(
     path: str, target: Path, conversion: Conversion, trained: TrainedTask, *, force: bool
 ) -> tuple[Report, int]:
@@ -96,9 +114,13 @@ def run_task(
     if trained.labels is not None:
         options["labels"] = split(trained.labels)
     tokenizer = None if trained.tokenizer is None else Tokenizer.load(trained.tokenizer)
-    task = load_task(path, task=trained.task, tokenizer=tokenizer, **options)
-    task.save(target)
-    before, after = arrays_of(task.network), arrays_of(load_task(target).network)
+    with steps("loading…", "saving…", "loading again…") as step:
+        step()
+        task = load_task(path, task=trained.task, tokenizer=tokenizer, **options)
+        step()
+        task.save(target)
+        step()
+        before, after = arrays_of(task.network), arrays_of(load_task(target).network)
     for name, array in before.items():
         if not np.array_equal(array, after[name]):
             raise CheckpointError(f"{target} holds other values of {name}.")

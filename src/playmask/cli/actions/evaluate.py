@@ -5,16 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.cli.actions.progress import items_done
+from playmask.cli.bars import waiting
 from playmask.cli.input_texts import split
-from playmask.cli.output import (
-    note,
-    note_all,
-    note_skipped,
-    print_json,
-    print_table,
-    print_text,
-    waiting,
-)
+from playmask.cli.output import note, note_all, note_skipped, print_json, print_table, print_text
 from playmask.errors import ConfigError
 from playmask.files import write_lines
 from playmask.inspection.draw import confusion_picture, confusion_text

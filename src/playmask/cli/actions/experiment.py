@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.cli.actions.train import Stopping
+from playmask.cli.bars import progress_bars
 from playmask.cli.guard import Interrupted
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, print_table, progress_bars
+from playmask.cli.output import note, print_table
 from playmask.errors import ConfigError, nearest
 from playmask.experiments import EXPERIMENTS
 from playmask.experiments import report as reports

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.checkpoints import load
-from playmask.cli.output import note, print_json, print_table, waiting
+from playmask.cli.actions.progress import steps
+from playmask.cli.output import note, print_json, print_table
 from playmask.errors import ConfigError
 from playmask.onnx.exported import QUANTIZATION
 from playmask.tasks.exporting import export
@@ -31,8 +32,11 @@ class Request(NamedTuple):
 def run(request: Request) -> None:
     """Export, and show how far each graph is from the model."""
     quantize = _quantize(request)
-    with waiting("exporting…"):
-        written = export(_model(request), request.target, cached=request.cached, quantize=quantize)
+    with steps("loading…", "exporting…") as step:
+        step()
+        model = _model(request)
+        step()
+        written = export(model, request.target, cached=request.cached, quantize=quantize)
     quantization = written.quantization
     if request.as_json:
         graphs = {

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from playmask.checkpoints import architecture
 from playmask.cli import input_texts
-from playmask.cli.output import complain, print_json_lines, print_text, waiting
+from playmask.cli.actions.progress import items_done
+from playmask.cli.output import complain, print_json_lines, print_text
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.files.commits import recover
 from playmask.generation import Beams, Greedy, NoRepeat, RepetitionPenalty, Sample, Search
@@ -81,8 +82,10 @@ def run(request: Request) -> None:
     if request.interactive:
         return _converse(writer, manner)
     number = 0
-    with waiting("writing…", results=True):
-        for group in _groups(prompts, file):
+    total, groups = _groups(prompts, file)
+    with items_done("texts", total, results=True) as pace:
+        for group in groups:
+            pace.group(len(group))
             _answer(writer, group, manner, number)
             number += len(group)
     if not number:
@@ -138,15 +141,15 @@ def open_writer(path: str, dtype: str | None = None) -> Writer:
     return LanguageModel.new(model, max_length=longest, begin=begin).writer
 
 
-def _groups(prompts: list[str] | None, file: Path | None) -> Iterable[list[str]]:
-    """The prompts, in groups to write together."""
+def _groups(prompts: list[str] | None, file: Path | None) -> tuple[int | None, Iterable[list[str]]]:
+    """How many prompts there are, if that is known, and they, in groups to write together."""
     if prompts:
-        return [prompts]
-    if file is None or str(file) == "-":
-        groups: Iterable[Any] = input_texts.arriving(sys.stdin.buffer, None)
-    else:
-        groups = input_texts.groups(input_texts.in_file(file, None))
-    return ([example.text for example in group] for group in groups)
+        return len(prompts), [prompts]
+    total, groups = None, input_texts.arriving(sys.stdin.buffer, None)
+    if file is not None and str(file) != "-":
+        examples = [*input_texts.in_file(file, None)]
+        total, groups = len(examples), input_texts.groups(examples)
+    return total, ([example.text for example in group] for group in groups)
 
 
 def _converse(writer: Writer, manner: Manner) -> None:

@@ -1,10 +1,10 @@
 """What a script of bert4keras uses, printed beside what it has become."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from playmask.cli.messages import language
 from playmask.cli.output import note, print_text
 from playmask.errors import ConfigError
 from playmask.files import write_bytes
@@ -35,13 +35,6 @@ SAYINGS = {
         "page": "详见 {page}",
     },
 }
-
-
-def language() -> str:
-    """The language of sentences: PLAYMASK_LANG, or the locale's where it is Chinese, or English."""
-    names = ("PLAYMASK_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
-    chosen = next(filter(None, map(os.environ.get, names)), "")
-    return "zh" if chosen.lower().startswith("zh") else "en"
 
 
 class Report(NamedTuple):

@@ -103,4 +103,4 @@ def counted(labels: Iterable[str], names: Iterable[str]) -> str:
     number, labels = Counter(names), [*labels]
     first = ", ".join(f"{label} ({number[label]:,})" for label in labels[:SHOWN])
     more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-    return f"; labels {first}{more}" if labels else ""
+    return f"{first}{more}"

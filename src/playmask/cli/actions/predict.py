@@ -8,8 +8,9 @@ from typing import Any
 from playmask.cli import input_texts
 from playmask.cli.actions.predict_request import Request
 from playmask.cli.actions.progress import items_done
+from playmask.cli.bars import waiting
 from playmask.cli.input_texts import split
-from playmask.cli.output import note, note_all, note_skipped, print_json_lines, waiting
+from playmask.cli.output import note, note_all, note_skipped, print_json_lines
 from playmask.data.examples import Example, Examples
 from playmask.data.inputs import is_table
 from playmask.data.lines import read_lines
@@ -64,8 +65,9 @@ def _check(request: Request) -> None:
     if request.columns and (file is None or not is_table(file)):
         raise ConfigError("--columns is for a table (.tsv, .csv, .xlsx, .jsonl …).")
     if file and str(file) != "-" and not file.is_file():
-        what = "is a folder; name one of its files" if file.is_dir() else "does not exist"
-        raise DataError(f"{file} {what}.")
+        if file.is_dir():
+            raise DataError(f"{file} is a folder; name one of its files.")
+        raise DataError(f"{file} does not exist.")
 
 
 def _groups(

@@ -5,10 +5,36 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from playmask.cli.output import clock_time, shows_progress, training_bar
+from playmask.cli.bars import shows_progress, training_bar
+from playmask.cli.output import clock_time
 from playmask.runtime.batch_progress import BatchProgress, listening
 
 WIDTH = 30  # columns of a bar
+
+
+Step = Callable[[], None]
+
+
+@contextmanager
+def steps(*names: str) -> Iterator[Step]:
+    """Show which of several steps is done; gives what begins the next one.
+
+    The time left is what the rest takes if its steps are as long as those before, on average.
+    """
+    if not shows_progress():
+        yield lambda: None
+        return
+    begun, left = time.perf_counter(), iter(enumerate(names))
+    with training_bar(WIDTH, redirect=False) as bar:
+        line: Any = bar.add_task("", total=len(names), state="")
+
+        def step() -> None:
+            done, name = next(left)
+            each = (time.perf_counter() - begun) / max(1, done)
+            state = f"{clock_time(each * (len(names) - done))} left" if done else ""
+            bar.update(line, completed=done, description=name, state=state)
+
+        yield step
 
 
 class Pace:

@@ -8,7 +8,8 @@ from playmask.checkpoints import load, save
 from playmask.checkpoints.load import identify
 from playmask.checkpoints.source import WEIGHTS, find
 from playmask.cli.actions.checkpoint import heads_in
-from playmask.cli.output import note, waiting
+from playmask.cli.actions.progress import steps
+from playmask.cli.output import note
 from playmask.data.examples import texts_in
 from playmask.data.inputs import is_table, read_table
 from playmask.data.lines import read_lines
@@ -44,14 +45,18 @@ def run(pruning: Pruning) -> None:
     _check(pruning)
     blocks = _blocks(pruning.blocks)
     is_task = (Path(pruning.source) / TASK).is_file()
-    with waiting("pruning…"):
+    with steps("loading…", "counting tokens…", "pruning…", "saving…") as step:
+        step()
         model: Any = load_task(pruning.source) if is_task else _model(pruning.source)
         before = _sizes(model)
-        if pruning.texts:
-            ids = _tokens(model, pruning)
+        step()
+        ids = _tokens(model, pruning) if pruning.texts else None
+        step()
+        if ids is not None:
             model = keep_tokens(model, ids)
         if blocks is not None:
             model = keep_blocks(model, blocks)
+        step()
         if is_task:
             model.save(pruning.target)
         else:

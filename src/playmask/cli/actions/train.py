@@ -192,7 +192,8 @@ def announce(
     beside = f", {len(checks):,} for validation" if checks is not None else ""
     names = (name for example in examples for name in task.names(example))
     labels = counted(task.settings.labels, names)
-    note(f"data: {len(examples):,} examples for training{beside}{labels}")
+    data = f"data: {len(examples):,} examples for training{beside}"
+    note(f"{data}; labels {labels}" if labels else data)
     origin = "new" if options["new"] else "pretrained"
     count = task.network.count_params()
     note(f"model: {origin}, {count:,} parameters; texts of at most {task.settings.row_length}")
@@ -247,7 +248,8 @@ def _fit(
             state = f"{reached(out)} is saved in {out}; go on with --resume"
         elif position is None:
             state = "no epoch was complete yet, nothing is kept"
-            state += " but the task that was there before" if older else ""
+            if older:
+                state = f"{state} but the task that was there before"
         raise Interrupted(f"interrupted; {state}") from None
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from playmask.cli.output import clock_time, is_terminal, note, training_bar
+from playmask.cli.bars import training_bar
+from playmask.cli.messages import translated
+from playmask.cli.output import clock_time, is_terminal, note
 from playmask.runtime.train.watching.clock import Clock
 from playmask.runtime.train.watching.ordered_steps import Values
 from playmask.runtime.train.watching.step_measures import NORM, RATE
@@ -55,14 +57,15 @@ class Bar(Lines):
     def end_step(self, batch: int, logs: Values) -> None:
         """Move the bar."""
         super().end_step(batch, logs)
-        left = "" if self.left is None else f" · {clock_time(self.left)} left"
-        state = f"loss {logs.get('loss', float('nan')):.4f}{left}"
+        state = f"loss {logs.get('loss', float('nan')):.4f}"
+        if self.left is not None:
+            state = f"{state} · {clock_time(self.left)} left"
         self.bar.update(self.task, advance=1, state=state)
 
     def say(self, line: str) -> None:
         """Write a line above the bar."""
         if self.lines:
-            self.bar.console.print(spelled(line), markup=False, highlight=False)
+            self.bar.console.print(spelled(translated(line)), markup=False, highlight=False)
 
 
 @contextmanager
@@ -81,8 +84,9 @@ def progress(*, lines: bool = True) -> Iterator[list[Clock]]:
 def epoch_line(clock: Clock, epoch: int, logs: Mapping[str, Any]) -> str:
     """An epoch in a line."""
     values = ", ".join(f"{name} {logs[name]:.4f}" for name in logs if name not in (RATE, NORM))
-    line = f"epoch {epoch + 1} of {clock.params['epochs']}: {values}; {clock_time(clock.elapsed)}"
+    times = clock_time(clock.elapsed)
     if clock.compiling:
-        line += f", {clock_time(clock.compiling)} of it compiling"
-    rest = clock.left if epoch + 1 < clock.params["epochs"] else None
-    return line if rest is None else f"{line}; {clock_time(rest)} left"
+        times = f"{times}, {clock_time(clock.compiling)} of it compiling"
+    if clock.left is not None and epoch + 1 < clock.params["epochs"]:
+        times = f"{times}; {clock_time(clock.left)} left"
+    return f"epoch {epoch + 1} of {clock.params['epochs']}: {values}; {times}"

@@ -176,7 +176,7 @@ def _try(tuning: Tuning, study: Study, count: int, stopping: Stopping) -> None:
             trial, value, seconds=seconds, epoch=best + 1, epochs=len(history["loss"])
         )
         state = f"{tuning.measure.name} {value:.4f} in epoch {best + 1}; {clock_time(seconds)}"
-        note(f"  {state}{'; the best so far' if first else ''}")
+        note(f"  {state}; the best so far" if first else f"  {state}")
     finally:
         gc.collect()
 

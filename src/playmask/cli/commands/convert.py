@@ -10,12 +10,12 @@ def convert(
     source: Annotated[str, typer.Argument(metavar="SRC", help="The checkpoint to convert.")],
     target: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
     to: Annotated[
-        str, typer.Option(help="playmask, google, huggingface or megatron.")
+        str, typer.Option(help="The format: playmask, google, huggingface or megatron.")
     ] = "playmask",
     heads: Annotated[
-        str | None, typer.Option(help="Such as pool,mlm (default: all it has); '' is none.")
+        str | None, typer.Option(help="Heads such as pool,mlm (default: all it has); '' is none.")
     ] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="As float32, bfloat16 or float16.")] = None,
     family: Annotated[
         str | None, typer.Option(help="The family, where the checkpoint does not tell.")
     ] = None,
@@ -29,18 +29,18 @@ def convert(
     shard_bytes: Annotated[
         int | None, typer.Option(help="For huggingface: files of at most so many bytes.")
     ] = None,
-    config: Annotated[str | None, typer.Option(help="Its file, where it lies elsewhere.")] = None,
+    config: Annotated[str | None, typer.Option(help="The configuration's file.")] = None,
     task: Annotated[
         str | None, typer.Option(help="The task whose head bert4keras' weights hold, such as tag.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(help="Of the task, such as a,b, in the order of their ids.")
+        str | None, typer.Option(help="Labels of the task, such as a,b, in the order of their ids.")
     ] = None,
     tokenizer: Annotated[
-        str | None, typer.Option(help="Of the task: a vocab.txt, where none lies beside it.")
+        str | None, typer.Option(help="Vocabulary of the task, where none lies beside it.")
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Of the task, such as multiplier=1000.")
+        list[str] | None, typer.Option("--set", help="Settings of the task: multiplier=1000.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is not empty.")
@@ -51,18 +51,11 @@ def convert(
     The result, loaded again, has to compute the very same; of 8 bits the difference is said. With
     --task it is a task as `playmask train` makes it, with the head that bert4keras trained.
     """
-    from playmask.cli.actions.checkpoint import print_report
-    from playmask.cli.actions.convert import Conversion, TrainedTask, run, run_task
-    from playmask.cli.output import note
+    from playmask.cli.bars import waiting
 
+    with waiting("loading…"):
+        from playmask.cli.actions.convert import Conversion, TrainedTask, convert
     files = {"container": container, "shard_bytes": shard_bytes}
     conversion = Conversion(to, heads, dtype, family, ignore, config, files)
-    if task is not None:
-        trained = TrainedTask(task, labels, tokenizer, settings or ())
-        report, values = run_task(source, target, conversion, trained, force=force)
-        print_report(report)
-        note(f"a task saved in {target}; loaded again, its {values:,} weights are the same")
-        return
-    report, difference, values = run(source, target, conversion, force=force)
-    print_report(report)
-    note(f"saved in {target}; loaded again, {values:,} outputs differ by at most {difference:g}")
+    trained = None if task is None else TrainedTask(task, labels, tokenizer, settings or ())
+    convert(source, target, conversion, trained, force=force)

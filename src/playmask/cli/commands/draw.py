@@ -7,6 +7,7 @@ import typer
 from typer import Argument, Option
 
 from playmask.cli.guard import Suggesting
+from playmask.cli.help_pages import Grouped
 
 app = typer.Typer(
     cls=Suggesting, help="Draw a mask, or what a model looks at.", no_args_is_help=True
@@ -15,28 +16,33 @@ app = typer.Typer(
 OUT = "A .png or .svg; without it, the drawing is for the terminal."
 
 
-@app.command("mask")
+@app.command("mask", cls=Grouped)
 def mask(
     order: Annotated[
-        str, Argument(metavar="ORDER", help="full, lm, unilm, turns, or permutation.")
+        str, Argument(metavar="ORDER", help="The order: full, lm, unilm, turns, or permutation.")
     ],
     segments: Annotated[
-        str | None, Option(help="Such as 0,0,0,1,1: 1 is target. unilm and turns need them.")
+        str | None,
+        Option(help="Segments such as 0,0,0,1,1: 1 is target. unilm and turns need them."),
     ] = None,
     ranks: Annotated[
-        str | None, Option(help="For permutation, such as 2,0,3,1: when each token is read.")
+        str | None, Option(help="When each token is read, for permutation, such as 2,0,3,1.")
     ] = None,
-    length: Annotated[int | None, Option(min=1, max=512, help="Tokens. Default: 8.")] = None,
+    length: Annotated[
+        int | None, Option(min=1, max=512, help="Number of tokens. Default: 8.")
+    ] = None,
     window: Annotated[
         int | None, Option(min=1, help="Only what is less than so many positions away.")
     ] = None,
     positions: Annotated[
-        str | None, Option(help="Such as 0,1,2,0,1, for --window. Default: 0,1,2,…")
+        str | None, Option(help="Positions such as 0,1,2,0,1, for --window. Default: 0,1,2,…")
     ] = None,
     same_text: Annotated[
         bool, Option("--same-text", help="Only the own text, where --texts packs several.")
     ] = False,
-    texts: Annotated[str | None, Option(help="Such as 0,0,0,1,1: the number of the text.")] = None,
+    texts: Annotated[
+        str | None, Option(help="The number of each token's text, such as 0,0,0,1,1.")
+    ] = None,
     out: Annotated[Path | None, Option(help=OUT)] = None,
 ) -> None:
     """Draw who may look at whom: a row for each query, ■ where it may look."""
@@ -47,15 +53,15 @@ def mask(
     drawing.draw_mask(toy, window=window, same_text=same_text, out=out)
 
 
-@app.command("attention")
+@app.command("attention", cls=Grouped)
 def attention(
     path: Annotated[
         str, Argument(metavar="PATH", help="A checkpoint, a saved task, or a hub's name.")
     ],
     text: Annotated[str, Argument(metavar="TEXT", help="The text that is looked at.")],
     pair: Annotated[str | None, Option(help="The second text, for pairs.")] = None,
-    layer: Annotated[str | None, Option(help="Such as 0 or 0,3. Default: all.")] = None,
-    head: Annotated[str | None, Option(help="Such as 0 or 0,3. Default: all.")] = None,
+    layer: Annotated[str | None, Option(help="Layers such as 0 or 0,3. Default: all.")] = None,
+    head: Annotated[str | None, Option(help="Heads such as 0 or 0,3. Default: all.")] = None,
     out: Annotated[Path | None, Option(help=OUT)] = None,
     family: Annotated[
         str | None, Option(help="The family, where the checkpoint does not tell.")

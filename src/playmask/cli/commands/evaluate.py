@@ -8,7 +8,7 @@ import typer
 
 def evaluate(
     task_directory: Annotated[Path, typer.Argument(metavar="TASK_DIR", help="A saved task.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled, as for training.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled data, as for training.")],
     columns: Annotated[
         str | None, typer.Option(help="The file's columns: text,label,_ in order, or text=NAME.")
     ] = None,
@@ -30,7 +30,7 @@ def evaluate(
 ) -> None:
     """Measure a saved task on labelled data: all together, and by class."""
     options = dict(locals())
-    from playmask.cli.output import waiting
+    from playmask.cli.bars import waiting
 
     with waiting("loading…"):
         from playmask.cli.actions.evaluate import Request, run

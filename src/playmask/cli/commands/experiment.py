@@ -7,9 +7,11 @@ from typer import Argument, Option
 
 
 def experiment(
-    name: Annotated[str | None, Argument(metavar="NAME", help="--list names them.")] = None,
+    name: Annotated[
+        str | None, Argument(metavar="NAME", help="The experiment; --list names all.")
+    ] = None,
     listing: Annotated[bool, Option("--list", help="List the experiments.")] = False,
-    scale: Annotated[str, Option(help="smoke, default or gpu.")] = "default",
+    scale: Annotated[str, Option(help="The scale: smoke, default or gpu.")] = "default",
     data: Annotated[
         Path | None, Option(help="The folder of the data sets. Default: PLAYMASK_DATA.")
     ] = None,
@@ -19,8 +21,12 @@ def experiment(
     out: Annotated[Path, Option(help="Where results are kept, one file a trial.")] = Path(
         "runs/experiments"
     ),
-    seeds: Annotated[str | None, Option(help="Such as 0,1. Default: the scale's own.")] = None,
-    only: Annotated[str | None, Option(help="Variants, such as vanilla,random.")] = None,
+    seeds: Annotated[
+        str | None, Option(help="Seeds such as 0,1. Default: the scale's own.")
+    ] = None,
+    only: Annotated[
+        str | None, Option(help="Run these variants alone, such as vanilla,random.")
+    ] = None,
     report: Annotated[
         Path | None, Option(help="A folder for the report: a page and a picture.")
     ] = None,

@@ -8,10 +8,11 @@ from typer import Argument, Option
 
 def explain(
     task_directory: Annotated[Path, Argument(metavar="TASK_DIR", help="A saved task.")],
-    text: Annotated[str, Argument(metavar="TEXT", help="The text.")],
+    text: Annotated[str, Argument(metavar="TEXT", help="The text to explain.")],
     pair: Annotated[str | None, Option(help="The second text, for pairs.")] = None,
     answer: Annotated[
-        str | None, Option(help="Such as a label. Default: what the task answers.")
+        str | None,
+        Option(help="The answer to explain, such as a label. Default: what the task answers."),
     ] = None,
     baseline: Annotated[
         str | None,

@@ -10,11 +10,16 @@ def export(
     source: Annotated[str, typer.Argument(metavar="DIR", help="A saved task, or a checkpoint.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.")],
     heads: Annotated[
-        str | None, typer.Option(help="Of a checkpoint: pool,mlm (default: all it has).")
+        str | None, typer.Option(help="Heads of a checkpoint: pool,mlm (default: all it has).")
     ] = None,
-    mask: Annotated[str | None, typer.Option(help="Of a checkpoint: full, lm or unilm.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="Mask of a checkpoint: full, lm or unilm.")
+    ] = None,
     cached: Annotated[
-        bool, typer.Option("--cached", help="Of a checkpoint: writes token by token.")
+        bool,
+        typer.Option(
+            "--cached", help="Export the graph of a checkpoint that writes token by token."
+        ),
     ] = False,
     quantize: Annotated[
         str | None, typer.Option(help="Weights in 8 bits, a quarter of the size: int8.")
@@ -41,6 +46,8 @@ def export(
     stay in float32, until the bound holds and 98 % of the answers are the same.
     """
     options = dict(locals())
-    from playmask.cli.actions.export import Request, run
+    from playmask.cli.bars import waiting
 
+    with waiting("loading…"):
+        from playmask.cli.actions.export import Request, run
     run(Request(**options))

@@ -47,14 +47,12 @@ def generate(
     min_p: Annotated[
         float | None, Option(help="Draw from those this many times as likely as the likeliest.")
     ] = None,
-    repetition_penalty: Annotated[
-        float | None, Option(help="Above 1: what was there is less likely, such as 1.2.")
-    ] = None,
+    repetition_penalty: Annotated[float | None, Option(help="Above 1: fewer repetitions.")] = None,
     no_repeat: Annotated[
         int | None, Option(min=1, help="So many tokens in a row never come twice.")
     ] = None,
-    seed: Annotated[int, Option(help="Of what is drawn.")] = 0,
-    dtype: Annotated[str | None, Option(help="bfloat16, float16, int8: less memory.")] = None,
+    seed: Annotated[int, Option(help="Seed of what is drawn.")] = 0,
+    dtype: Annotated[str | None, Option(help="As bfloat16, float16 or int8.")] = None,
     as_json: Annotated[
         bool, Option("--json", help="Print a line of JSON for each prompt: new texts and scores.")
     ] = False,
@@ -64,6 +62,8 @@ def generate(
     The likeliest token each time, unless --beams, --samples or how to draw is given.
     """
     options = dict(locals())
-    from playmask.cli.actions.generate import Request, run
+    from playmask.cli.bars import waiting
 
+    with waiting("loading…", results=True):
+        from playmask.cli.actions.generate import Request, run
     run(Request(**options))

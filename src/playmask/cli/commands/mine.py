@@ -12,7 +12,7 @@ def mine(
     ],
     data: Annotated[Path, typer.Argument(metavar="PAIRS", help="Pairs of similar sentences.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where they are written: a .jsonl.")],
-    negatives: Annotated[int, typer.Option(help="For each pair.", min=1)] = 5,
+    negatives: Annotated[int, typer.Option(help="Negatives for each pair.", min=1)] = 5,
     first: Annotated[int, typer.Option(help="The best rank of a negative.", min=1)] = 1,
     last: Annotated[int, typer.Option(help="The last rank of a negative.", min=1)] = 50,
     margin: Annotated[
@@ -23,7 +23,7 @@ def mine(
     draw: Annotated[
         bool, typer.Option("--draw", help="Draw among the ranks, not the most similar ones.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
     sentences: Annotated[
         Path | None,
         typer.Option(help="More sentences that negatives are looked for in: one a line (.gz)."),

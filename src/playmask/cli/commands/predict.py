@@ -72,7 +72,7 @@ def predict(
 
         bulk.run(request, out)
         return
-    from playmask.cli.output import waiting
+    from playmask.cli.bars import waiting
 
     with waiting("loading…", results=submission is None):
         from playmask.cli.actions.predict import run

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ABOUT = "Documents are packed into full rows. The best epoch is kept, for playmask.load."
 TEXTS = "Documents: .txt (a blank line ends one), .jsonl, .gz of both, or folders of them."
-RATE = "Per step. Default: 1e-4 for a new model, 2e-5 for another."
+RATE = "Learning rate per step. Default: 1e-4 for a new model, 2e-5 for another."
 
 
 def parameters_of_objective(settings: "type[PretrainingSettings]") -> "Parameters":
@@ -39,11 +39,15 @@ def parameters_of_objective(settings: "type[PretrainingSettings]") -> "Parameter
         "architecture": parameter(
             str, "A new model: an architecture.json, a config.json, or a family's name."
         ),
-        "tokenizer": parameter(Path, "Of a new model: a vocab.txt, a tokenizer.json, a folder."),
+        "tokenizer": parameter(
+            Path, "Tokenizer of a new model: a vocab.txt, a tokenizer.json, a folder."
+        ),
         **training[0],
         "learning_rate": parameter(float, RATE),
         **parameters_of(settings),
-        "dialects": parameter(str, "Also saved in OUT/NAME: huggingface, google."),
+        "dialects": parameter(
+            str, "Dialects that are also saved, in OUT/NAME: huggingface, google."
+        ),
         "resume": flag("--resume", "Go on after an interruption."),
         "force": flag("--force", "Replace what --out holds; it goes at once."),
         **training[1],

@@ -29,6 +29,8 @@ def prune(
     With fewer tokens it says of those texts the very same as before. With fewer blocks it is a
     beginning, to be trained on: playmask train … --teacher.
     """
-    from playmask.cli.actions.prune import Pruning, run
+    from playmask.cli.bars import waiting
 
+    with waiting("loading…"):
+        from playmask.cli.actions.prune import Pruning, run
     run(Pruning(source, target, tuple(texts or ()), minimum, most, blocks, force))

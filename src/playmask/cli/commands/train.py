@@ -28,7 +28,9 @@ def parameters_of_task(settings: "type[TaskSettings]") -> "Parameters":
         "new": parameter(bool, "Start from a small random model.", "--new"),
         **parameters_of(TrainingOptions, grouped=False),
         **parameters_of(settings),
-        "columns": parameter(str, "Of the files: label,text,_ in order, or text=NAME,label=NAME."),
+        "columns": parameter(
+            str, "Columns of the files: label,text,_ in order, or text=NAME,label=NAME."
+        ),
         **parameters_of(NewModel),
         "skip_bad": flag("--skip-bad", "Leave bad lines out."),
         "resume": flag("--resume", "Go on after an interruption."),

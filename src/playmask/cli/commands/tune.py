@@ -23,12 +23,15 @@ def _parameters(settings: "type[TaskSettings]") -> "Parameters":
 
     training = {k: v for k, v in parameters_of_task(settings).items() if k not in LEFT}
     panel = {"rich_help_panel": SEARCH}
-    space = "Such as 'learning_rate=1e-5..1e-3 log;batch_size=16,32'. Default: the usual ones."
+    such = "such as 'learning_rate=1e-5..1e-3 log;batch_size=16,32'"
+    space = f"Values to try, {such}. Default: the usual ones."
     return {
         **training,
         "trials": parameter(int, "Trainings in all. Default: 20.", min=1, **panel),
         "space": parameter(str, space, **panel),
-        "no_pruning": parameter(bool, "Let bad trials end, too.", "--no-pruning", **panel),
+        "no_pruning": parameter(
+            bool, "Train bad trials to their end, too.", "--no-pruning", **panel
+        ),
     }
 
 

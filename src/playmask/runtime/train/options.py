@@ -46,29 +46,31 @@ class TrainingOptions(Options):
     """
 
     # What all trainings say
-    epochs: int = option(default=3, text="Passes over the data.", minimum=1)
-    batch_size: int = option(default=32, text="Examples of a step.", minimum=1)
-    learning_rate: float = option(default=2e-5, text="Per step; 1e-3 with --new.")
-    seed: int = option(default=0, text="Of everything random.")
+    epochs: int = option(default=3, text="Passes over the training data.", minimum=1)
+    batch_size: int = option(default=32, text="Examples in a batch.", minimum=1)
+    learning_rate: float = option(default=2e-5, text="Learning rate per step; 1e-3 with --new.")
+    seed: int = option(default=0, text="Seed of everything random.")
 
     # Optimizer and rate
     optimizer: str = option(
         default="adamw",
-        text="By name: adamw, lion, tiger, lamb, muon … as lion:beta_2=0.98.",
+        text="Optimizer by name: adamw, lion, tiger, lamb, muon … as lion:beta_2=0.98.",
         group=RATE,
     )
     schedule: str = option(
         default="linear",
-        text="Of the rate: linear, cosine:0.1 (its end), constant or piecewise:0=0,0.1=1,1=0.",
+        text="Course of the rate: linear, cosine:0.1 (end), constant or piecewise:0=0,0.1=1,1=0.",
         group=RATE,
     )
     warm_up: float = option(
         default=0.1, text="Part of the steps in which the rate rises.", group=RATE
     )
     weight_decay: float = option(
-        default=0.01, text="Decoupled; none on biases and norms.", group=RATE
+        default=0.01, text="Decoupled weight decay; none on biases and norms.", group=RATE
     )
-    clip: float | None = option(default=1.0, text="Of the gradients' global norm.", group=RATE)
+    clip: float | None = option(
+        default=1.0, text="Largest global norm of the gradients.", group=RATE
+    )
     multiplier: float = option(
         default=1.0, text="The task's own weights learn so much faster.", group=RATE
     )
@@ -76,10 +78,14 @@ class TrainingOptions(Options):
         default=1.0, text="Each block learns at this part of the rate above it: 0.9.", group=RATE
     )
     rates: str | None = option(
-        default=None, text="Of weights by name: 'embeddings=0.1;task/=5'.", group=RATE
+        default=None,
+        text="Factors of the rate, of weights by name: 'embeddings=0.1;task/=5'.",
+        group=RATE,
     )
     freeze: str | None = option(
-        default=None, text="Weights by name: 'embeddings|blocks/[0-5]/'.", group=RATE
+        default=None,
+        text="Weights that do not learn, by name: 'embeddings|blocks/[0-5]/'.",
+        group=RATE,
     )
     unfreeze: str | None = option(
         default=None,
@@ -95,18 +101,18 @@ class TrainingOptions(Options):
 
     # Averages of the weights
     ema: str | None = option(
-        default=None, text="Their exponential moving average: 0.999.", group=AVERAGES
+        default=None, text="Exponential moving average of the weights: 0.999.", group=AVERAGES
     )
     swa: str | None = option(
         default=None,
-        text="Their mean from a part of the steps on: 0.75, or 0.75,every=100.",
+        text="Mean of the weights from a part of the steps on: 0.75, or 0.75,every=100.",
         group=AVERAGES,
     )
 
     # Adversarial and consistent
     adversarial: str | None = option(
         default=None,
-        text="Of the worst small move: fgm:0.5, pgd:0.5,steps=3, awp:0.01, penalty:1 or vat:1.",
+        text="Adversarial steps: fgm:0.5, pgd:0.5,steps=3, awp:0.01, penalty:1 or vat:1.",
         group=ROBUST,
     )
     r_drop: str | None = option(
@@ -114,11 +120,13 @@ class TrainingOptions(Options):
     )
     mixup: str | None = option(
         default=None,
-        text="Of hidden states, in parts by Beta(a, a): 0.2 or 0.2,after=2.",
+        text="Mix hidden states in parts by Beta(a, a): 0.2 or 0.2,after=2.",
         group=ROBUST,
     )
     temporal_ensembling: str | None = option(
-        default=None, text="Near the average of earlier epochs' answers, alpha: 0.6.", group=ROBUST
+        default=None,
+        text="Keep answers near those of earlier epochs, averaged by alpha: 0.6.",
+        group=ROBUST,
     )
     unlabelled: str | tuple[Any, ...] | None = option(
         default=None,
@@ -134,7 +142,7 @@ class TrainingOptions(Options):
         default=None, text="As large a batch as fits, in place of --batch-size: 8G.", group=MEMORY
     )
     precision: Literal["float32", "bfloat16", "float16"] = option(
-        default="float32", text="To compute in; weights stay float32.", group=MEMORY
+        default="float32", text="Precision of what is computed; weights stay float32.", group=MEMORY
     )
     rematerialize: bool = option(
         default=False, text="Compute blocks anew in the backward pass.", group=MEMORY
@@ -151,7 +159,7 @@ class TrainingOptions(Options):
 
     # Data and losses
     class_weights: str | None = option(
-        default=None, text="Of the loss: balanced, or LABEL=NUMBER,….", group=DATA
+        default=None, text="Weights of labels in the loss: balanced, or LABEL=NUMBER,….", group=DATA
     )
     focal: float = option(
         default=0.0, text="Exponent by which sure answers count less.", minimum=0, group=DATA
@@ -163,13 +171,16 @@ class TrainingOptions(Options):
         default="all", text="Each example once an epoch, or as many of each label.", group=DATA
     )
     curriculum: Literal["none", "length"] = option(
-        default="none", text="Short texts first, all from half of the steps on.", group=DATA
+        default="none", text="Take short texts first, all from half of the steps on.", group=DATA
     )
     replace_targets: float = option(
         default=0.0, text="Share of a target's tokens exchanged while read.", minimum=0, group=DATA
     )
     limit: int | None = option(
-        default=None, text="Examples at most, the first ones.", minimum=1, group=DATA
+        default=None,
+        text="Learn from so many examples at most, the first ones.",
+        minimum=1,
+        group=DATA,
     )
     stream: bool = option(
         default=False, text="Read the file as it is needed, for one beyond memory.", group=DATA
@@ -211,12 +222,14 @@ class TrainingOptions(Options):
     )
     stop_after: int | None = option(
         default=None,
-        text="Epochs without a better one, then stop.",
+        text="Stop after so many epochs without a better one.",
         minimum=1,
         group=WATCHING,
     )
     log: tuple[str, ...] = option(
-        default=(), text="In OUT/logs: csv, jsonl, tensorboard, wandb, mlflow.", group=WATCHING
+        default=(),
+        text="Logs that are written to OUT/logs: csv, jsonl, tensorboard, wandb, mlflow.",
+        group=WATCHING,
     )
     log_every: int = option(default=10, text="Steps to a line of a log.", minimum=1, group=WATCHING)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Pooling = Literal[
     "mean_max", "mean", "max", "mean_sqrt_length", "weighted_mean", "first", "last", "pooled"
 ]
-POOLING = "How hidden states become one vector:"
+POOLING = "How hidden states become one vector."
 MASK, TEXT, PAIR = "[MASK]", "{text}", "{pair}"  # what a pattern holds
 
 
@@ -66,8 +66,12 @@ class ClassifierSettings(TextSettings):
     max_length: int = option(default=128, text=CUT, minimum=4)
     pooling: Pooling = option(default="mean_max", text=POOLING)
     multiple: bool = option(default=False, text="A text may have several labels, or none.")
-    loss: Literal["softmax", "binary"] = option(default="softmax", text="Of several labels.")
-    separator: str = option(default="|", text="Between the labels of a text in a table.")
+    loss: Literal["softmax", "binary"] = option(
+        default="softmax", text="Loss of tasks with several labels."
+    )
+    separator: str = option(
+        default="|", text="What stands between the labels of a text in a table."
+    )
     dropout: float = option(default=0.1)
     pairs: bool | None = option(default=None)
     transform: VectorTransform | None = option(default=None)
@@ -103,9 +107,11 @@ class RegressorSettings(TextSettings):
 
     max_length: int = option(default=128, text=CUT, minimum=4)
     pooling: Pooling = option(default="mean_max", text=POOLING)
-    separator: str = option(default="|", text="Between the numbers of a text in a table.")
+    separator: str = option(
+        default="|", text="What stands between the numbers of a text in a table."
+    )
     dropout: float = option(default=0.1)
-    numbers: int = option(default=1, text="Numbers of each text.", minimum=1)
+    numbers: int = option(default=1, text="How many numbers each text has.", minimum=1)
     mean: tuple[float, ...] = option(default=())
     deviation: tuple[float, ...] = option(default=())
     pairs: bool | None = option(default=None)
@@ -156,9 +162,11 @@ class PatternSettings(TextSettings):
     data: ClassVar[str] = "Labelled texts: .tsv, .csv, .xlsx, .jsonl."
 
     labels: tuple[str, ...] = option(default=(), text=LABELS)
-    pattern: str = option(default="{text} [MASK]", text="Such as '[MASK]好，{text}'.")
+    pattern: str = option(
+        default="{text} [MASK]", text="Pattern with a gap, such as '[MASK]好，{text}'."
+    )
     words: tuple[str, ...] = option(
-        default=(), text="Of the labels, such as 很,不. Default: the labels."
+        default=(), text="Words that stand for the labels, such as 很,不. Default: the labels."
     )
     max_length: int = option(default=128, text=CUT, minimum=4)
     pairs: bool | None = option(default=None)

@@ -17,7 +17,7 @@ Tagger = Literal["crf", "memm", "softmax"]
 Scheme = Literal["bio", "bmes", "bioes", "bilou", "io"]
 Pointer = Literal["efficient", "global"]
 PADDLE = 512  # tokens that PaddleNLP reads at once
-JOIN = "What stands between the tokens of files of tags:"
+JOIN = "What stands between the tokens of files of tags."
 MENTIONS = "Texts with mentions: columns of tags (.bio, .bmes …), .json, .csv, brat's folder."
 
 
@@ -73,7 +73,7 @@ class TaggerSettings(ExtractionSettings):
     method: Literal["tags"] = option(default="tags")
     join: Join = option(default="script", text=JOIN)
     tagger: Tagger = option(default="crf", text="What decodes the tags.")
-    scheme: Scheme = option(default="bio", text="The tags' letters.")
+    scheme: Scheme = option(default="bio", text="Which letters tags have.")
     dropout: float = option(default=0.1)
     ends: bool | None = option(default=None)
     multiplier: float | None = option(default=None)
@@ -156,7 +156,7 @@ class RelationSettings(ExtractionSettings):
     method: Literal["gplinker", "casrel"] = option(
         default="gplinker", text="How relations are found."
     )
-    pointer: Pointer = option(default="efficient", text="Of gplinker.")
+    pointer: Pointer = option(default="efficient", text="What scores the spans of gplinker.")
     size: int = option(default=64)
     dropout: float = option(default=0.1)
     bare: Literal["none", "subjects", "all"] = option(default="none")
@@ -176,12 +176,12 @@ class EventSettings(ExtractionSettings):
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     max_length: int = option(default=128, text=WINDOW, minimum=8)
     method: Literal["gplinker", "tags"] = option(
-        default="gplinker", text="tags: one event of a type."
+        default="gplinker", text="How events are found; tags finds one event of a type at most."
     )
-    pointer: Pointer = option(default="efficient", text="Of gplinker.")
+    pointer: Pointer = option(default="efficient", text="What scores the spans of gplinker.")
     size: int = option(default=64)
-    tagger: Tagger = option(default="crf", text="Of tags.")
-    scheme: Scheme = option(default="bio", text="Of tags.")
+    tagger: Tagger = option(default="crf", text="What decodes the tags, with the method tags.")
+    scheme: Scheme = option(default="bio", text="Which letters tags have, with the method tags.")
     dropout: float = option(default=0.1)
     ends: bool | None = option(default=None)
     multiplier: float | None = option(default=None)

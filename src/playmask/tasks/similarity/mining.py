@@ -30,7 +30,7 @@ class MiningOptions(Options):
     Source: sentence-transformers' mine_hard_negatives
     """
 
-    negatives: int = option(default=5, text="For each pair.", minimum=1)
+    negatives: int = option(default=5, text="Negatives for each pair.", minimum=1)
     first: int = option(default=1, text="The best rank of a negative.", minimum=1)
     last: int = option(default=50, text="The last rank of a negative.", minimum=1)
     margin: float | None = option(

@@ -81,7 +81,8 @@ class EncoderSettings(TaskSettings):
 
     max_length: int = option(default=64, text="Tokens a sentence is cut to.", minimum=4)
     pooling: str = option(
-        default="first", text=f"{POOLING} {POOLINGS}, or several, as in max+mean."
+        default="first",
+        text=f"How hidden states become one vector: {POOLINGS}, or several, as in max+mean.",
     )
     language_model: float = option(
         default=1.0,
@@ -91,20 +92,20 @@ class EncoderSettings(TaskSettings):
     similar_from: float | None = option(
         default=None, text="The lowest score of pairs to learn from. Default: the highest there is."
     )
-    loss: Loss = option(default="contrast", text="What it learns by", group=LOSS)
+    loss: Loss = option(default="contrast", text="What the encoder learns by.", group=LOSS)
     scale: float | None = option(
         default=None,
-        text="Of the cosines in the loss (1 / temperature). Default: 30 for contrast, else 20.",
+        text="Factor of the loss's cosines (1 / temperature). Default: 30 for contrast, else 20.",
         group=LOSS,
     )
     margin: float = option(
-        default=0.2, text="Of cosines, with the loss triplet.", minimum=0, group=LOSS
+        default=0.2, text="Margin of the cosines, with the loss triplet.", minimum=0, group=LOSS
     )
     sizes: tuple[int, ...] = option(
-        default=(), text="Sizes that vectors can be cut to, too: 256,128,64.", group=LOSS
+        default=(), text="More sizes that vectors can be cut to: 256,128,64.", group=LOSS
     )
     dropout: float | None = option(
-        default=None, text="Of the model in training. Default: the model's own.", group=LOSS
+        default=None, text="Dropout of the model in training. Default: the model's own.", group=LOSS
     )
     teacher_encoder: str | None = option(
         default=None, text="The saved encoder that mse and cosine learn from.", group=LOSS
@@ -116,13 +117,20 @@ class EncoderSettings(TaskSettings):
         group=LOSS,
     )
     repetition: float = option(
-        default=0.32, text="Of esimcse: most tokens of a text that are repeated.", group=LOSS
+        default=0.32,
+        text="With the loss esimcse: largest share of a text's tokens that are repeated.",
+        group=LOSS,
     )
     queue: int = option(
-        default=160, text="Of esimcse: vectors of earlier texts.", minimum=0, group=LOSS
+        default=160,
+        text="With the loss esimcse: how many vectors of earlier texts are kept.",
+        minimum=0,
+        group=LOSS,
     )
     momentum: float = option(
-        default=0.995, text="Of esimcse: of the weights that make those.", group=LOSS
+        default=0.995,
+        text="With the loss esimcse: momentum of the weights that make those vectors.",
+        group=LOSS,
     )
     size: int | None = option(default=None, minimum=1)
     steps: tuple[VectorStep, ...] = option(default=(UnitLength(),))

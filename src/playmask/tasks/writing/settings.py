@@ -28,7 +28,7 @@ class LanguageModelSettings(TaskSettings):
     max_length: int = option(default=128, text=CUT, minimum=4)
     condition: Literal["label", "code", "unused", "vector"] | None = option(
         default=None,
-        text="How the label is made known: to the norms, as its text first, or as an unused token.",
+        text="The label goes to the norms, stands first as text, or is an unused token.",
     )
     labels: tuple[str, ...] = option(default=(), text=LABELS)
     size: int | None = option(default=None)

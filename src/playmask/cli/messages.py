@@ -1,0 +1,129 @@
+"""What the command line says, in the reader's language, by one catalogue of gettext.
+
+An entry's id is the English text as it stands in the sources, of an f-string with a placeholder
+for each value: "saved in {folder}". What is said is looked up once it is whole, where it reaches
+a terminal, so that no sentence is made otherwise for the sake of its translation. Of what the
+catalogue lacks the English is said. JSON and the names in tables are never looked up.
+"""
+
+import gettext
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from playmask.errors import ConfigError
+
+VARIABLE = "PLAYMASK_LANG"
+LANGUAGES = {"en": None, "zh": "zh_CN"}
+"""The folder of each language's catalogue; English needs none."""
+LOCALE = Path(__file__).parent / "locale"
+CATALOGUE = "messages"
+LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # in the order that POSIX asks for
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+def language() -> str:
+    """The language of messages: PLAYMASK_LANG, or the locale's where it is Chinese, or English."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return chosen if chosen in LANGUAGES else "en"
+    locale = next(filter(None, map(os.environ.get, LOCALE_VARIABLES)), "")
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def check_language() -> None:
+    """See that PLAYMASK_LANG, where it is set, names a language that there is.
+
+    Raises: ConfigError
+    """
+    chosen = os.environ.get(VARIABLE)
+    if chosen and chosen not in LANGUAGES:
+        due = " or ".join(LANGUAGES)
+        raise ConfigError(f"{VARIABLE} is {chosen!r:.40}; {due} is due.")
+
+
+def translated(text: str) -> str:
+    """A text in the reader's language; the same text where the catalogue has no other."""
+    folder = LANGUAGES[language()]
+    if folder is None:
+        return text
+    return gettext.translation(CATALOGUE, LOCALE, [folder], class_=Catalogue).gettext(text)
+
+
+class Pattern(NamedTuple):
+    """The texts that an id with placeholders stands for, and their translation.
+
+    parts: what stands before, between and behind the placeholders
+    """
+
+    names: tuple[str, ...]
+    parts: tuple[str, ...]
+    translation: str
+
+    @classmethod
+    def of(cls, message: str, translation: str) -> Self:
+        """The pattern of an entry."""
+        first, *rest = PLACEHOLDER.split(message)
+        return cls((*rest[::2],), (first, *rest[1::2]), translation)
+
+    @property
+    def literal(self) -> int:
+        """How many characters are not those of values: more say more surely what a text is."""
+        return sum(map(len, self.parts))
+
+    def values(self, text: str) -> dict[str, str] | None:
+        """The values of the placeholders in a text; None where it is another one."""
+        first, *between, last = self.parts
+        end = len(text) - len(last)
+        if len(first) > end or not (text.startswith(first) and text.endswith(last)):
+            return None
+        values, rest = [], text[len(first) : end]
+        for part in between:
+            value, mark, rest = rest.partition(part)
+            if not mark:
+                return None
+            values.append(value)
+        return dict(zip(self.names, [*values, rest], strict=True))
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The translation with values in place of the placeholders."""
+        return PLACEHOLDER.sub(lambda match: values[match[1]], self.translation)
+
+
+class Catalogue(gettext.GNUTranslations):
+    """A catalogue of which texts with values are found too."""
+
+    @cached_property
+    def patterns(self) -> list[Pattern]:
+        """The entries with placeholders, the most particular ones first."""
+        entries: dict[str, str] = vars(self)["_catalog"]  # gettext has no way to list them
+        patterns = [Pattern.of(*each) for each in entries.items() if PLACEHOLDER.search(each[0])]
+        return sorted(patterns, key=lambda each: (-each.literal, -len(each.parts)))
+
+    def gettext(self, message: str) -> str:
+        """The translation; of a sentence that lost its full stop inside of another one, too."""
+        texts = ((message, ""), (f"{message}.", "。")) if message else ()
+        for find in (self._entry, self._filled):
+            for text, stop in texts:
+                if (translation := find(text)) is not None:
+                    return translation.removesuffix(stop)
+        return message
+
+    def _entry(self, text: str) -> str | None:
+        translation = super().gettext(text)
+        return None if translation == text else translation
+
+    def _filled(self, text: str) -> str | None:
+        """The translation of a pattern, with the values of a text."""
+        for pattern in self.patterns:
+            values = pattern.values(text)
+            if values is not None:
+                return pattern.filled({name: self._part(v) for name, v in values.items()})
+        return None
+
+    def _part(self, value: str) -> str:
+        """A value, which may be a sentence itself; one without a space is a name or a number."""
+        return self.gettext(value) if " " in value.strip() else value

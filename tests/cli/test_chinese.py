@@ -1,0 +1,137 @@
+"""The command line in Chinese: all of its help, what it notes, and what it refuses."""
+
+import json
+import re
+
+import catalogue
+import pytest
+
+from cli.commands import call, complaint, help_texts
+from playmask.cli import messages
+from playmask.cli.help_pages import columns, localised, wrapped
+from playmask.cli.messages import translated
+
+CHINESE = {"PLAYMASK_LANG": "zh", "COLUMNS": "80"}
+ENGLISH_WORDS = re.compile(r"(?<!playmask )\b(?!playmask)[a-z]+ [a-z]+ [a-z]+\b")
+
+
+@pytest.fixture
+def chinese(monkeypatch):
+    monkeypatch.setenv("PLAYMASK_LANG", "zh")
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_TW"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "PLAYMASK_LANG": "en"}, "en"),
+        ({"LANG": "de_DE", "PLAYMASK_LANG": "zh"}, "zh"),
+    ],
+)
+def test_the_variable_names_the_language_and_else_the_locale(variables, language, monkeypatch):
+    for name in (messages.VARIABLE, *messages.LOCALE_VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert messages.language() == language
+
+
+def test_another_language_is_refused_in_a_sentence():
+    result = call("families", env={"PLAYMASK_LANG": "klingon"})
+    assert complaint(result) == "PLAYMASK_LANG is 'klingon'; en or zh is due."
+
+
+def test_all_help_is_there_in_chinese(chinese):
+    texts = {*map(catalogue.normal, help_texts())} - {""}
+    assert len(texts) > 300
+    left = [text for text in texts if not re.search(r"[\u4e00-\u9fff]", localised(text))]
+    left += [text for text in texts if ENGLISH_WORDS.search(localised(text))]
+    assert not left, "\n".join(sorted(left))
+
+
+def test_each_entry_is_said_somewhere_and_has_the_same_placeholders():
+    sources = catalogue.texts_of_sources()
+    for file in catalogue.FILES:
+        entries = catalogue.read(file)
+        assert len(catalogue.entries(entries)) > 600
+        assert not catalogue.faults(entries, sources)
+
+
+def test_faults_of_a_catalogue_are_seen():
+    entries = catalogue.Catalog()
+    entries.add("nothing says this", "甲")
+    entries.add("saved in {folder}; try it: playmask {use}", "存在 {folder}")
+    entries.add("all is well", "")
+    wrong = catalogue.faults(entries, catalogue.texts_of_sources())
+    assert [w.partition(" ha" if "has" in w else " is said")[0] for w in wrong] == [
+        repr(each) for each in catalogue.entries(entries)
+    ]
+
+
+def test_what_is_compiled_is_the_catalogue():
+    for file in catalogue.FILES:
+        compiled = catalogue.compiled(catalogue.read(file))
+        assert file.with_suffix(".mo").read_bytes() == compiled, "run: python tools/catalogue.py"
+
+
+@pytest.mark.parametrize("command", ["", "train", "train classify", "predict", "draw mask"])
+def test_a_page_of_help_fits_80_columns(command):
+    result = call(*command.split(), "--help", env=CHINESE)
+    assert result.exit_code == 0 and result.stdout.startswith("用法: ")
+    assert "选项:" in result.stdout and "显示这段说明。" in result.stdout
+    assert max(map(columns, result.stdout.splitlines())) <= 80
+    english = call(*command.split(), "--help").stdout
+    assert not re.search(r"[\u4e00-\u9fff]{3}", english)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("训练分类器，保存。", ["训练分类", "器，保", "存。"]),
+        ("用 adamw 训练", ["用 adamw", "训练"]),
+        ("a text of words", ["a text", "of words"]),
+        ("--skip-bad --x", ["--skip-bad", "--x"]),
+    ],
+)
+def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
+    assert wrapped(text, 8) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "translation"),
+    [
+        ("saved in runs/a; try it: playmask predict runs/a",
+         "已存入 runs/a；试试：playmask predict runs/a"),
+        ("data.tsv:3: The line is empty.", "data.tsv:3: 这一行是空的。"),
+        ("data.tsv: There is no such file.", "data.tsv: 没有这个文件。"),
+        ("interrupted; epoch 2 is saved in o; go on with --resume",
+         "已中断；第 2 轮已存入 o；用 --resume 继续"),
+        ("There is no task 'x'. Did you mean 'tag'?", "没有任务 'x'。 是不是 'tag'？"),
+        ("epoch 1 of 3: loss 0.5000; 10 s, 2.0 s of it compiling; 20 s left",
+         "第 1 轮，共 3 轮：loss 0.5000；10 s，其中编译 2.0 s；剩余 20 s"),
+        ("compiling 3 of 5 shapes", "编译第 3 种形状，共 5 种"),
+        ("What decodes the tags: crf, memm.", "用什么解码标注：crf, memm。"),
+        ("nobody ever said this", "nobody ever said this"),
+        ("{a} saved", "{a} saved"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_values_stand_where_the_translation_has_them(text, translation, chinese):
+    assert translated(text) == translation
+
+
+def test_errors_are_chinese_and_what_machines_read_is_not():
+    assert "是不是 'regress'？" in complaint(call("train", "regres", "x", env=CHINESE))
+    assert (
+        complaint(call("inspect", env=CHINESE))
+        == "缺少 argument 'PATH'；见 playmask inspect --help。"
+    )
+    lists = [
+        call("families", "--json", env={"PLAYMASK_LANG": each}).stdout for each in ("zh", "en")
+    ]
+    assert lists[0] == lists[1] and json.loads(lists[0])[0]["family"]
+    table = call("families", env=CHINESE).stdout
+    assert "家族" in table and "公开模型的任务" in table and "bert" in table
