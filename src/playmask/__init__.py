@@ -66,6 +66,7 @@ _HOME = {
     "GradualUnfreezing": "runtime.train.steps.unfreezing",
     "Greedy": "generation",
     "Head": "model.heads",
+    "ImageCaptioner": "tasks",
     "Int8": "tasks.quantizing",
     "Hierarchical": "model.parts",
     "Joined": "model.parts",
