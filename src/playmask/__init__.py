@@ -144,6 +144,7 @@ _HOME = {
     "cross_validate": "tasks",
     "distribute": "runtime.devices",
     "draw_attention": "inspection.attention_maps",
+    "draw_captions": "inspection.captions",
     "export": "tasks.exporting",
     "fill": "generation",
     "generate": "generation",

@@ -32,25 +32,26 @@ class Captioned(NamedTuple):
 
 
 def read_captions(
-    path: str | Path, *, columns: Columns = None, captions: bool = True, skip_bad: bool = False
+    path: str | Path, *, columns: Columns = None, labelled: bool = True, skip_bad: bool = False
 ) -> Examples[Captioned]:
     """Read the paths of images and their captions; images themselves are not opened.
 
     path: JSON whose objects have `image`, a path as seen from the file, and `caption`, a text, or
     `captions`, several; or a folder of images that holds captions.jsonl (or metadata.jsonl)
-    captions: False reads images alone, also every image of a folder, or a single one
+    labelled: False reads input for prediction, also every image of a folder, or a single one;
+        captions may be missing, and are kept where they are there
     Raises: DataError naming file and line
     """
     path = Path(path)
     if path.is_dir():
         found = next((path / name for name in LISTS if (path / name).is_file()), None)
-        if found is None and (captions or not images_in(path)):
-            what = " or ".join(LISTS) if captions else "images"
+        if found is None and (labelled or not images_in(path)):
+            what = " or ".join(LISTS) if labelled else "images"
             raise DataError(f"{path}: The folder holds no {what}.")
         if found is None:
             return Examples(Captioned(str(image)) for image in images_in(path))
         path = found
-    if not captions and path.suffix.lower() in SUFFIXES:
+    if not labelled and path.suffix.lower() in SUFFIXES:
         return Examples([Captioned(str(path))])
     if suffix_of(path) not in OBJECTS:
         raise DataError(
@@ -60,16 +61,16 @@ def read_captions(
 
     def of(fields: dict[str, Any]) -> Captioned:
         image = path.parent / field(fields, IMAGE)
-        return Captioned(str(image), _captions(fields) if captions else ())
+        return Captioned(str(image), _captions(fields, labelled))
 
     return gather(path, objects_of(path, of, columns), skip_bad=skip_bad)
 
 
-def _captions(fields: dict[str, Any]) -> tuple[str, ...]:
+def _captions(fields: dict[str, Any], due: bool) -> tuple[str, ...]:
     name = next((name for name in CAPTIONS if name in fields), None)
-    if name is None:
+    if name is None and due:
         raise BadExample(f"The object has {[*fields]!r:.200}; `caption` is none of them.")
-    return captions_of(fields[name])
+    return () if name is None else captions_of(fields[name])
 
 
 def captions_of(value: Any) -> tuple[str, ...]:

@@ -63,11 +63,16 @@ def pixels_of(image: "str | Pixels", size: int) -> Array:
     """
     from PIL import Image
 
-    if isinstance(image, Pixels) and image.array.shape[:2] == (size, size):
-        return image.array
-    whole = Image.fromarray(image.array) if isinstance(image, Pixels) else _opened(image)
+    whole = _whole(image)
     if whole.size != (size, size):
         whole = whole.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(whole)
+
+
+def thumbnail(image: "str | Pixels", most: int) -> Array:
+    """The pixels of an image in its own proportions, with sides of at most so many: (H, W, 3)."""
+    whole = _whole(image)
+    whole.thumbnail((most, most))
     return np.asarray(whole)
 
 
@@ -78,6 +83,12 @@ def images_in(folder: Path) -> list[Path]:
 
 def _is_rgb(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[2] == 3 and min(shape) > 0
+
+
+def _whole(image: "str | Pixels") -> "Image":
+    from PIL import Image
+
+    return Image.fromarray(image.array) if isinstance(image, Pixels) else _opened(image)
 
 
 def _opened(path: str) -> "Image":

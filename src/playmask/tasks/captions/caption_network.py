@@ -37,7 +37,9 @@ class CaptionNetwork(TaskNetwork):
         super().__init__(transformer)
         self.described = settings
         self._features = Compiled(self, lambda pixels: {FEATURES: self.features_of(pixels)})
-        self._conditions = Compiled(self, lambda pixels: self.conditions_of(self.features_of(pixels)))
+        self._conditions = Compiled(
+            self, lambda pixels: self.conditions_of(self.features_of(pixels))
+        )
         self.build()
 
     def build(self, shape: Any = None) -> None:

@@ -127,7 +127,7 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
         self, path: Path, *, columns: Columns = None, skip_bad: bool = False
     ) -> Examples[Any]:
         """Read the paths of images; or a single image, or a folder of them."""
-        return read_captions(path, columns=columns, captions=False, skip_bad=skip_bad)
+        return read_captions(path, columns=columns, labelled=False, skip_bad=skip_bad)
 
     # Learning
 
@@ -225,9 +225,7 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
 
     # Measuring
 
-    def evaluate_examples(
-        self, examples: Sequence[Captioned], **options: Any
-    ) -> dict[str, float]:
+    def evaluate_examples(self, examples: Sequence[Captioned], **options: Any) -> dict[str, float]:
         """Loss (nats per token), the accuracy of each token after the true ones, and `measure`.
 
         options: of `predict`

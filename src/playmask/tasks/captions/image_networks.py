@@ -16,9 +16,7 @@ from playmask.tasks.captions.settings import FUNCTIONAL, SMALL, CaptionSettings
 SIDE, IMAGENET = 64, 224  # pixels, where nobody says how many
 
 
-def chosen(
-    values: tuple[Any, ...], fields: dict[str, Any]
-) -> tuple[CaptionSettings, keras.Model]:
+def chosen(values: tuple[Any, ...], fields: dict[str, Any]) -> tuple[CaptionSettings, keras.Model]:
     """The settings of a captioner and its image network, of what `ImageCaptioner.new` takes."""
     first, *others = values or (fields.pop("image_model", SMALL),)
     if isinstance(first, CaptionSettings):
@@ -45,9 +43,7 @@ def named(settings: CaptionSettings, *, weights: str | None = None) -> keras.Mod
     return application(name, size or IMAGENET, weights)
 
 
-def described(
-    settings: CaptionSettings, network: keras.Model | None = None
-) -> CaptionSettings:
+def described(settings: CaptionSettings, network: keras.Model | None = None) -> CaptionSettings:
     """The settings with all that there is to say of their image network.
 
     network: that network, where it is there already
