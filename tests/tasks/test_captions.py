@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import playmask
+from cli.commands import SMALL, call
 from comparing import numpy_of
 from playmask.data.captions import read_captions
 from playmask.data.images import Pixels, pixels_of
@@ -16,7 +17,6 @@ from playmask.generation import Beams
 from playmask.runtime.train.weight_names import all_weights
 from playmask.server.task_served import load_served
 from playmask.tasks.captions.image_networks import _prepared
-from cli.commands import SMALL, call
 from tasks.made_up import model, tokenizer
 
 WORDS = tokenizer("红绿蓝上下色在")

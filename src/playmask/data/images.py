@@ -51,7 +51,7 @@ def image_of(value: Any) -> "str | Pixels":
     if not isinstance(value, np.ndarray) or kind != "uint8" or not _is_rgb(value.shape):
         came = f"{value!r:.60}" if shape is None else f"an array {shape} of {kind}"
         raise BadExample(
-            f"The image is {came}; a path, an image of Pillow's, or uint8 (height, width, 3) is due."
+            f"The image is {came}; a path, Pillow's image, or uint8 (height, width, 3) is due."
         )
     return Pixels(value)
 

@@ -72,7 +72,7 @@ class CaptionNetwork(TaskNetwork):
         return {"logits": self.transformer(text, training=training)["logits"]}
 
     def features_of(self, pixels: Tensor, training: bool = False) -> Tensor:
-        """What is read of images: (B, E, C), or their mean (B, C) where norms alone depend on it."""
+        """What is read of images: (B, E, C), or the mean (B, C) where norms alone depend on it."""
         features = self.image(ops.cast(pixels, "float32"), training=training)
         if len(features.shape) == 4:
             features = ops.reshape(features, (-1, *self._places_and_features()))
@@ -104,8 +104,8 @@ class CaptionNetwork(TaskNetwork):
         """Refused: what answers from images is not one graph yet."""
         raise ConfigError(
             "A captioner is not exported as ONNX: export its image network by Keras "
-            "(task.network.image.export(…)) and its text model by playmask.export(task.transformer, "
-            "…, cached=True)."
+            "(task.network.image.export(…)) and its text model by "
+            "playmask.export(task.transformer, …, cached=True)."
         )
 
 

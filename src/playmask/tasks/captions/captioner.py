@@ -85,7 +85,7 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
         from playmask.model.parts import ContextAttention
         from playmask.tasks.captions.image_networks import described
 
-        size = described(settings).features
+        size = described(settings).features or 0
         options: Fields = {"heads": "mlm", "mask": "lm"}
         options |= {"condition_size": size} if settings.conditions else {}
         return options | ({"context": ContextAttention(size)} if settings.attends else {})
@@ -132,9 +132,14 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
     # Learning
 
     @property
+    def end(self) -> int:
+        """The id that ends captions."""
+        return self.tokenizer.sep or 0
+
+    @property
     def begin(self) -> list[int]:
         """The ids that captions begin with."""
-        return [*(self.tokenizer.frame.head or [self.tokenizer.sep])]
+        return [*(self.tokenizer.frame.head or [self.end])]
 
     def encode_examples(self, examples: Sequence[Captioned]) -> Encoded:
         """A row of tokens for each caption; targets are the features of its image, or its pixels.
@@ -154,7 +159,7 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
 
     def _tokens(self, captions: Sequence[str]) -> list[list[int]]:
         """The tokens of captions, with what they begin with and the end."""
-        begin, end = self.begin, self.tokenizer.sep
+        begin, end = self.begin, self.end
         encodings = self.tokenizer.encode([*captions], special=False)
         return [[*begin, *each.ids, end][: self.settings.max_length] for each in encodings]
 
@@ -187,7 +192,7 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
 
     def written(self, batch: Batch) -> Written:
         """The tokens that are predicted and read to predict those behind them."""
-        return read_on(batch, self.tokenizer.sep)
+        return read_on(batch, self.end)
 
     # Writing
 
@@ -199,7 +204,7 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
     def prompts(self, texts: Sequence[str], condition: Any = None) -> PromptRows:
         """The beginnings; condition: what the Transformer takes of images, a row each."""
         rows = [self.begin for _ in texts]
-        return PromptRows(rows, {"end": self.tokenizer.sep, **condition})
+        return PromptRows(rows, {"end": self.end, **condition})
 
     def room(self, rows: Sequence[Sequence[int]]) -> int:
         """As much as was learnt."""

@@ -1,6 +1,6 @@
 """Image networks: functional models of Keras from pixels to features, by name, file or value.
 
-Pixels are RGB from 0 to 255, as Keras reads images; what a network wants instead is its first layer.
+Pixels are RGB from 0 to 255, as Keras reads images; what else a network wants is its first layer.
 """
 
 import sys
@@ -141,7 +141,7 @@ def _side(network: keras.Model) -> int:
 def _written(network: keras.Model) -> str:
     """A network as JSON, from which it can be made again."""
     try:
-        text = network.to_json()
+        text: str = network.to_json()
         shapes = [tuple(w.shape) for w in rebuilt(text).weights]
     except (ConfigError, TypeError, ValueError, NotImplementedError) as error:
         raise ConfigError(
