@@ -371,13 +371,13 @@ def test_caption_picture(tmp_path):
     path = tmp_path / "captions.png"
     caption_picture([red], ["龍 $x$ 一只" * 9], path, title="图")
     one = size(path)
-    wanted = [["蓝"], ["蓝", "红"], ["红"], ["红"], []]
-    caption_picture([red, blue] * 2 + [red], ["红"] * 5, path, wanted=wanted)
+    references = [["蓝"], ["蓝", "红"], ["红"], ["红"], []]
+    caption_picture([red, blue] * 2 + [red], ["红"] * 5, path, references=references)
     picture = imread(path)[..., :3]
     assert size(path)[0] > 3 * one[0] / 1.5 and size(path)[1] > 300
     colours = {tuple(np.round(255 * pixel).astype(int)) for row in picture for pixel in row}
     assert {(255, 0, 0), (0, 0, 255), (192, 97, 43)} <= colours  # the first caption is wrong
-    caption_picture([red], ["红"], path, wanted=[["红"]])
+    caption_picture([red], ["红"], path, references=[["红"]])
     picture = imread(path)[..., :3]
     colours = {tuple(np.round(255 * pixel).astype(int)) for row in picture for pixel in row}
     assert (192, 97, 43) not in colours

@@ -44,13 +44,13 @@ def read_captions(
     """
     path = Path(path)
     if path.is_dir():
-        found = next((path / name for name in LISTS if (path / name).is_file()), None)
-        if found is None and (labelled or not images_in(path)):
+        listed = next((path / name for name in LISTS if (path / name).is_file()), None)
+        if listed is None and (labelled or not images_in(path)):
             what = " or ".join(LISTS) if labelled else "images"
             raise DataError(f"{path}: The folder holds no {what}.")
-        if found is None:
+        if listed is None:
             return Examples(Captioned(str(image)) for image in images_in(path))
-        path = found
+        path = listed
     if not labelled and path.suffix.lower() in SUFFIXES:
         return Examples([Captioned(str(path))])
     if suffix_of(path) not in OBJECTS:

@@ -35,8 +35,8 @@ def draw_captions(
     examples = [_example(each) for each in ([images] if is_image(images) else images)]
     captions: list[str] = task.predict([example.image for example in examples], **options)
     drawn = [thumbnail(example.image, DRAWN) for example in examples]
-    wanted = [example.captions for example in examples]
-    caption_picture(drawn, captions, path, wanted=wanted, title=title)
+    references = [example.captions for example in examples]
+    caption_picture(drawn, captions, path, references=references, title=title)
     return captions
 
 

@@ -27,18 +27,18 @@ def caption_picture(
     captions: Sequence[str],
     path: str | Path,
     *,
-    wanted: Sequence[Sequence[str]] | None = None,
+    references: Sequence[Sequence[str]] | None = None,
     title: str | None = None,
 ) -> None:
     """Draw images, four in a row, each with its caption below.
 
-    wanted: the captions that are due of each image; one that is none of them is coloured, and the
+    references: the captions that are due of each image; one that is none of them is coloured, and the
     first that is due stands below it
 
     Shapes:  an image (H, W, 3) of 0 to 255
     Raises:  InputError if there is nothing to draw or the picture cannot be written
     """
-    due = [()] * len(images) if wanted is None else [tuple(each) for each in wanted]
+    due = [()] * len(images) if references is None else [tuple(each) for each in references]
     if not len(images) or not len(images) == len(captions) == len(due):
         raise InputError(
             f"{len(images)} images, {len(captions)} captions and {len(due)} that are due cannot "
