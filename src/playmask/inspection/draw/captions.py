@@ -38,7 +38,7 @@ def caption_picture(
     Shapes:  an image (H, W, 3) of 0 to 255
     Raises:  InputError if there is nothing to draw or the picture cannot be written
     """
-    due = [()] * len(images) if references is None else [tuple(each) for each in references]
+    due = [*map(tuple, references or [()] * len(images))]
     if not len(images) or not len(images) == len(captions) == len(due):
         raise InputError(
             f"{len(images)} images, {len(captions)} captions and {len(due)} that are due cannot "
