@@ -32,8 +32,8 @@ def caption_picture(
 ) -> None:
     """Draw images, four in a row, each with its caption below.
 
-    references: the captions that are due of each image; one that is none of them is coloured, and the
-    first that is due stands below it
+    references: the captions that are due of each image; one that is none of them is coloured, and
+    the first that is due stands below it
 
     Shapes:  an image (H, W, 3) of 0 to 255
     Raises:  InputError if there is nothing to draw or the picture cannot be written
