@@ -130,6 +130,16 @@ def test_a_frozen_networks_features_train_as_its_pixels_would():
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
+@pytest.mark.parametrize("name", ["task/image/patches/bias", "task/places"])
+def test_weights_that_change_are_seen_by_what_was_compiled(name):
+    task, one = captioner("both"), [Pixels(DATA[0][0])]
+    before = task._conditions(one)["context"], task._features(one)
+    weight = all_weights(task.network)[name]
+    weight.assign(numpy_of(weight.value) + 1.0)
+    assert not np.allclose(before[0], task._conditions(one)["context"])
+    assert np.allclose(before[1], task._features(one)) == (name == "task/places")
+
+
 def test_another_image_gives_another_text_and_norms_depend_on_it(learnt):
     task, _ = learnt
     row = {"tokens": np.array([task.begin])}

@@ -36,11 +36,12 @@ class CaptionNetwork(TaskNetwork):
     def __init__(self, transformer: Transformer, settings: CaptionSettings) -> None:
         super().__init__(transformer)
         self.described = settings
+        self.build()
+        # Of all weights that there are by now: others would be constants of what is compiled.
         self._features = Compiled(self, lambda pixels: {FEATURES: self.features_of(pixels)})
         self._conditions = Compiled(
             self, lambda pixels: self.conditions_of(self.features_of(pixels))
         )
-        self.build()
 
     def build(self, shape: Any = None) -> None:
         """Create the image network, and the vectors of its places."""
