@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from playmask.errors import ConfigError, nearest
+from playmask.tasks.captions import settings as captions
 from playmask.tasks.classification import settings as classification
 from playmask.tasks.extraction import settings as extraction
 from playmask.tasks.reading import settings as reading
@@ -51,6 +52,7 @@ register(classification.PatternSettings, "playmask.tasks.classification.pattern:
 register(writing.LanguageModelSettings, "playmask.tasks.writing.language_model:LanguageModel")
 register(writing.Seq2SeqSettings, "playmask.tasks.writing.seq2seq:Seq2Seq")
 register(writing.MaskFillSettings, "playmask.tasks.writing.mask_fill:MaskFill")
+register(captions.CaptionSettings, "playmask.tasks.captions.captioner:ImageCaptioner")
 register(extraction.TaggerSettings, "playmask.tasks.extraction.sequence_tagger:SequenceTagger")
 register(extraction.SpanSettings, "playmask.tasks.extraction.span_tagger:SpanTagger")
 register(extraction.RelationSettings, "playmask.tasks.extraction.relations:RelationExtractor")

@@ -9,9 +9,15 @@ from keras import ops
 
 from playmask.cli.input_texts import split
 from playmask.cli.output import note, print_text
+from playmask.data.captions import read_captions
 from playmask.errors import ConfigError
+from playmask.generation import Beams
+from playmask.inspection.captions import draw_captions
 from playmask.inspection.draw import mask_picture
+from playmask.inspection.draw.sheet import check_picture
 from playmask.model.masks import Ordered, SameText, Window
+from playmask.tasks.captions.settings import CaptionSettings
+from playmask.tasks.loading import load_task
 
 EXAMPLES: dict[str, tuple[str, list[int]]] = {
     "unilm": ("segments", [0, 0, 0, 1, 1]),
@@ -70,6 +76,17 @@ def draw_mask(toy: Toy, *, window: int | None, same_text: bool, out: Path | None
     grid = mask.grid(toy.rises(), **toy.sites)
     labels = [str(site) for site in range(len(grid))]
     mask_picture(grid, out, rows=labels, columns=labels, title=" · ".join(title))
+    note(f"The picture is in {out}.")
+
+
+def draw_captions_of(directory: Path, data: Path, out: Path, *, count: int, beams: int) -> None:
+    """Draw images of a file or a folder with what a saved captioner writes of them."""
+    check_picture(out)
+    task = load_task(directory)
+    if not isinstance(task.settings, CaptionSettings):
+        raise ConfigError(f"{directory} holds a task {task.name!r}; one that captions is due.")
+    examples = read_captions(data, labelled=False)[:count]
+    draw_captions(task, examples, out, title=str(data), search=Beams(beams) if beams > 1 else None)
     note(f"The picture is in {out}.")
 
 

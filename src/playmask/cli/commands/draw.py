@@ -84,3 +84,20 @@ def attention(
         print_text(str(maps))
     else:
         note(f"The picture is in {out}.")
+
+
+@app.command("captions")
+def captions(
+    task_directory: Annotated[Path, Argument(metavar="TASK_DIR", help="A saved captioner.")],
+    data: Annotated[
+        Path,
+        Argument(metavar="IMAGES", help="An image, a folder of them, or a .jsonl with captions."),
+    ],
+    out: Annotated[Path, Option(help="A .png or .svg.")],
+    count: Annotated[int, Option(min=1, help="Images at most.")] = 12,
+    beams: Annotated[int, Option(min=1, help="Captions that are followed at once.")] = 1,
+) -> None:
+    """Draw images with the captions below that a task writes of them; wrong ones are coloured."""
+    from playmask.cli.actions.draw import draw_captions_of
+
+    draw_captions_of(task_directory, data, out, count=count, beams=beams)

@@ -4,6 +4,7 @@ PNG and SVG by matplotlib; pages by hand; for the terminal, cells made of charac
 """
 
 from playmask.inspection.draw.attributions import attribution_picture
+from playmask.inspection.draw.captions import caption_picture
 from playmask.inspection.draw.confusions import confusion_picture, confusion_text
 from playmask.inspection.draw.matrices import attention_picture, mask_picture
 from playmask.inspection.draw.page import attribution_page
@@ -14,6 +15,7 @@ __all__ = [
     "attention_picture",
     "attribution_page",
     "attribution_picture",
+    "caption_picture",
     "confusion_picture",
     "confusion_text",
     "mask_picture",

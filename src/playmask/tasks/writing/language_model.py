@@ -20,7 +20,7 @@ from playmask.tasks.task import Columns, Fields
 from playmask.tasks.texts import texts_of
 from playmask.tasks.writing.replacement import Written
 from playmask.tasks.writing.settings import BY_LABEL, LanguageModelSettings
-from playmask.tasks.writing.tokens import TokenTask, following, perplexity
+from playmask.tasks.writing.tokens import TokenTask, following, perplexity, read_on
 from playmask.tasks.writing.writer import PromptRows, Writer, picked
 from playmask.tokenizers import Tokenizer
 
@@ -199,8 +199,7 @@ class LanguageModel(TokenTask[LanguageModelSettings]):
 
     def written(self, batch: Batch) -> Written:
         """The tokens that are predicted and read to predict those behind them."""
-        places = np.pad(batch[2][:, :-1] > 0, ((0, 0), (1, 0)))
-        return Written("tokens", places & (batch[0]["tokens"] != self.tokenizer.sep))
+        return read_on(batch, self.tokenizer.sep)
 
     def evaluate_examples(self, examples: Sequence[Example]) -> dict[str, float]:
         """Loss (nats per token) and perplexity on texts."""

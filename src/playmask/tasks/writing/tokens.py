@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.errors import NotFiniteError
+from playmask.runtime.padding import Batch
 from playmask.tasks.task import S, Task
+from playmask.tasks.writing.replacement import Written
 
 if TYPE_CHECKING:
     from playmask.model.masks import Tensor
@@ -88,6 +90,12 @@ class TokenTask(Task[S], Generic[S]):
 def following(values: Array) -> Array:
     """What stands one place later; 0 at the end: (B, T) -> (B, T)."""
     return np.pad(values[:, 1:], ((0, 0), (0, 1)))
+
+
+def read_on(batch: Batch, end: int | None) -> Written:
+    """The tokens that are predicted and read to predict those behind them; end: what is not."""
+    places = np.pad(batch[2][:, :-1] > 0, ((0, 0), (1, 0)))
+    return Written("tokens", places & (batch[0]["tokens"] != end))
 
 
 def chosen(targets: Array, count: int) -> tuple[Array, Array]:

@@ -1,0 +1,102 @@
+"""Images with their captions below."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from playmask.errors import InputError
+from playmask.inspection.draw.colours import INK, LINES, QUIET
+from playmask.inspection.draw.sheet import TEXT, Sheet, drawing
+from playmask.inspection.draw.terminal import cut, width_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ACROSS, SIDE = 4, 2.0  # images side by side, inches of one
+COLUMNS = 30  # of a line of a caption; a Chinese character takes two
+LINE, BETWEEN = 0.19, 0.3  # inches of a line, and between the images
+WRONG = LINES[1]
+
+
+def caption_picture(
+    images: Sequence[npt.ArrayLike],
+    captions: Sequence[str],
+    path: str | Path,
+    *,
+    references: Sequence[Sequence[str]] | None = None,
+    title: str | None = None,
+) -> None:
+    """Draw images, four in a row, each with its caption below.
+
+    references: the captions that are due of each image; one that is none of them is coloured, and
+    the first that is due stands below it
+
+    Shapes:  an image (H, W, 3) of 0 to 255
+    Raises:  InputError if there is nothing to draw or the picture cannot be written
+    """
+    due = [*map(tuple, references or [()] * len(images))]
+    if not len(images) or not len(images) == len(captions) == len(due):
+        raise InputError(
+            f"{len(images)} images, {len(captions)} captions and {len(due)} that are due cannot "
+            "be drawn; as many of each, and one at least, are."
+        )
+    with drawing:
+        sheet = Sheet(title, [*captions, *(text for each in due for text in each)])
+        below = [_below(sheet, *each) for each in zip(captions, due, strict=True)]
+        across = min(ACROSS, len(images))
+        rows = -(-len(images) // across)
+        text = LINE * max(map(len, below))
+        sheet.figure.set_size_inches(across * SIDE, rows * (SIDE + text))
+        panels = sheet.figure.subplots(rows, across, squeeze=False)
+        sheet.figure.subplots_adjust(wspace=BETWEEN / SIDE, hspace=(text + BETWEEN) / SIDE)
+        for axes, image, lines in zip_longest(panels.flat, images, below):
+            axes.set_axis_off()
+            if image is not None:
+                _draw(sheet, axes, np.asarray(image, "uint8"), lines)
+        if title:
+            sheet.head(sheet.figure.suptitle("", y=0.9 + 0.3 / (rows * (SIDE + text))))
+        sheet.save(path)
+
+
+def _below(sheet: Sheet, caption: str, due: Sequence[str]) -> list[tuple[str, str]]:
+    """The lines below an image, each with its colour."""
+    wrong = bool(due) and caption not in due
+    lines = [(line, WRONG if wrong else INK) for line in _lines(sheet.drawable(caption))]
+    if wrong:
+        lines += [(line, QUIET) for line in _lines(sheet.drawable(due[0]))]
+    return lines
+
+
+def _lines(text: str) -> list[str]:
+    """A text in lines of at most COLUMNS; words of letters are not cut where they are short."""
+    lines = []
+    while width_of(text) > COLUMNS:
+        line = cut(text, COLUMNS)
+        space = line.rfind(" ")
+        line = line[: space + 1] if space > len(line) // 2 else line
+        lines.append(line.rstrip())
+        text = text[len(line) :]
+    return [*lines, text]
+
+
+def _draw(
+    sheet: Sheet, axes: "Axes", image: npt.NDArray[np.uint8], lines: Sequence[tuple[str, str]]
+) -> None:
+    axes.imshow(image, interpolation="nearest" if max(image.shape) < 150 else "antialiased")
+    for number, (line, colour) in enumerate(lines):
+        axes.annotate(
+            line,
+            (0.5, 0),
+            (0, -72 * LINE * (number + 0.25)),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=colour,
+            font=sheet.font(TEXT),
+            parse_math=False,
+        )
