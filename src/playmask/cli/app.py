@@ -22,6 +22,7 @@ from playmask.cli.commands import (
     inspect,
     mine,
     new,
+    play,
     predict,
     pretrain,
     prune,
@@ -62,6 +63,7 @@ app.command("annotate")(annotate.annotate)
 app.command("generate")(generate.generate)
 app.command("explain")(explain.explain)
 app.command("serve")(serve.serve)
+app.command("play")(play.play)
 app.add_typer(draw.app, name="draw")
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
