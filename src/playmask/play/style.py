@@ -9,7 +9,7 @@ COMMON = {
     **{f"deep-{i}": colour for i, colour in enumerate(DEEP_MARKS)},
 }
 BRIGHT = {**LIGHT, **COMMON, "accent": LINES[0], "heat": HEAT[2], "raised": HEAT[0]}
-DIM = {**DARK, **COMMON, "accent": HEAT[1], "heat": HEAT[1], "raised": "#1b2129"}
+DIM = {**DARK, **COMMON, "accent": HEAT[1], "heat": SIGNED[0], "raised": "#1b2129"}
 
 
 def variables() -> str:

@@ -126,7 +126,7 @@ export class Answer {
     const { task, text, whole, sentences, schema } = this.page.input();
     if (task.abilities.includes("complete")) return this.writing.show(this.root);
     let views;
-    if (task.pairs === null) {
+    if (task.abilities.includes("embed")) {
       views = compared(await ask("similar", { task: task.name, text, sentences }, signal));
     } else {
       const found = await ask("answer", { ...whole, ...(task.kind === "uie" ? { schema } : {}) }, signal);

@@ -1,8 +1,10 @@
 // Attention by layer and head: all heads of a layer small, one of them large.
 import { ask } from "./asking.js";
-import { buttons, element } from "./elements.js";
+import { bars, buttons, element } from "./elements.js";
 import { heatmap, thumbnail } from "./heatmap.js";
 import { word } from "./words.js";
+
+const MOST = 8; // keys that are listed
 
 const range = (count) => Array.from({ length: count }, (_, i) => i);
 
@@ -18,12 +20,23 @@ export function chooser(found, layer, head, act) {
   ];
 }
 
-export function mapOf(found, head, room) {
+// The keys that a token looks at most.
+function strongest(found, weights, i) {
+  const order = weights.map((weight, j) => [weight, j]).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, MOST);
+  const top = Math.abs(order[0][0]) || 1;
+  return element("div", {}, element("h3", { textContent: word("strongest", found.tokens[i]) }),
+    bars(order.map(([weight, j]) => [found.keys[j], Math.abs(weight) / top, weight.toFixed(3)])));
+}
+
+export function mapOf(found, head, room, wide = true) {
   const weights = found.heads[head];
-  return heatmap({
+  const map = heatmap({
     weights, rows: found.tokens, columns: found.keys, room, label: word("map-of", head),
     read: (i, j) => (j < 0 ? "" : word("looks", found.tokens[i], found.keys[j], weights[i][j].toFixed(3))),
+    detail: (i) => (wide ? strongest(found, weights[i], i) : ""),
   });
+  if (wide) map.point(Math.min(1, found.tokens.length - 1), -1);
+  return map;
 }
 
 export class Attention {
@@ -44,7 +57,7 @@ export class Attention {
       else this.page.refresh();
     };
     const show = () => {
-      const map = mapOf(found, this.head, this.root.clientWidth);
+      const map = mapOf(found, this.head, Math.min(this.root.clientWidth, 600));
       const focused = document.activeElement?.textContent;
       this.root.replaceChildren(...chooser(found, this.layer, this.head, again),
         element("p", { class: "quiet", textContent: word("hover-map") }), map.view);

@@ -1,7 +1,7 @@
 // A graph of words: nodes in columns by how far they are from where edges begin, edges with names.
 
 const SVG = "http://www.w3.org/2000/svg";
-const HIGH = 34, DOWN = 22, ACROSS = 130, PAD = 14, SIZE = 15;
+const HIGH = 34, DOWN = 18, BEND = 56, PAD = 14, SIZE = 15, SMALL = 12; // pixels
 
 function drawn(name, attributes, text = null) {
   const made = document.createElementNS(SVG, name);
@@ -10,6 +10,7 @@ function drawn(name, attributes, text = null) {
   return made;
 }
 
+// How wide a text is: ideographs are squares.
 const widthOf = (text, size = SIZE) =>
   [...text].reduce((sum, letter) => sum + (letter.codePointAt(0) > 0x2e7f ? size : 0.58 * size), 0);
 
@@ -34,29 +35,29 @@ function columnsOf(nodes, edges) {
 export function graph(nodes, edges, label) {
   const column = columnsOf(nodes, edges), columns = [];
   for (const node of nodes) (columns[column.get(node.id)] ??= []).push(node);
-  const named = (i) => edges.filter(({ to }) => column.get(to) === i).map(({ text }) => widthOf(text, 12) + 40);
+  const shown = columns.filter(Boolean), tallest = Math.max(...shown.map((some) => some.length));
+  const named = (some) => edges.filter(({ to }) => some.some(({ id }) => id === to)).map(({ text }) => widthOf(text, SMALL));
   const place = new Map();
   let left = 2;
-  columns.filter(Boolean).forEach((some, i) => {
-    if (i > 0) left += Math.max(ACROSS * 0.6, ...named(column.get(some[0].id)));
-    const wide = Math.max(...some.map(({ text }) => widthOf(text) + 2 * PAD));
-    some.forEach((node, j) => place.set(node.id, { x: left, y: 2 + j * (HIGH + DOWN), wide: widthOf(node.text) + 2 * PAD }));
-    left += wide;
+  shown.forEach((some, i) => {
+    if (i > 0) left += BEND + Math.max(0, ...named(some)) + 24;
+    const above = 2 + ((tallest - some.length) * (HIGH + DOWN)) / 2;
+    some.forEach((node, j) => place.set(node.id, { x: left, y: above + j * (HIGH + DOWN), wide: widthOf(node.text) + 2 * PAD }));
+    left += Math.max(...some.map(({ text }) => widthOf(text) + 2 * PAD));
   });
-  const height = Math.max(...[...place.values()].map(({ y }) => y + HIGH)) + 2;
+  const height = 4 + tallest * (HIGH + DOWN) - DOWN;
   const picture = drawn("svg", { viewBox: `0 0 ${left + 2} ${height}`, role: "img", "aria-label": label, class: "graph" });
   picture.style.maxWidth = `${left + 2}px`;
-  const between = new Map();
+  const before = new Map();
   for (const { from, to, text } of edges) {
-    const [a, b] = [place.get(from), place.get(to)], pair = `${from} ${to}`;
-    const before = between.get(pair) ?? 0;
-    between.set(pair, before + 1);
-    const [x1, y1, x2, y2] = [a.x + a.wide, a.y + HIGH / 2, b.x, b.y + HIGH / 2 + before * 14];
-    const middle = (x1 + x2) / 2;
-    picture.append(drawn("path", { d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`, class: "edge" }));
-    const [mx, my] = [middle, (y1 + y2) / 2], wide = widthOf(text, 12) + 10;
-    picture.append(drawn("rect", { x: mx - wide / 2, y: my - 10, width: wide, height: 20, class: "edge-name" }));
-    picture.append(drawn("text", { x: mx, y: my, class: "edge-text" }, text));
+    const [a, b] = [place.get(from), place.get(to)], pair = `${from} ${to}`, count = before.get(pair) ?? 0;
+    before.set(pair, count + 1);
+    const [x1, y1, x2, y2] = [a.x + a.wide, a.y + HIGH / 2, b.x - 3, b.y + HIGH / 2 + 15 * count];
+    const wide = widthOf(text, SMALL), bend = x2 - wide - 22, middle = (x1 + bend) / 2;
+    picture.append(
+      drawn("path", { d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${bend} ${y2}L${x2} ${y2}m-6 -4l6 4l-6 4`, class: "edge" }),
+      drawn("rect", { x: bend + 2, y: y2 - 9, width: wide + 8, height: 18, class: "edge-name" }),
+      drawn("text", { x: bend + 6 + wide / 2, y: y2, class: "edge-text" }, text));
   }
   for (const { id, text, mark } of nodes) {
     const { x, y, wide } = place.get(id);

@@ -1,10 +1,11 @@
 // A matrix as a picture: rows look, columns are looked at. The pointer and the arrow keys read it.
 import { colour, element, veil } from "./elements.js";
 
-const LARGEST = 30; // pixels of a cell
+const LARGEST = 40; // pixels of a cell
 const NAMED = 11; // pixels of a cell beside which a token can be read
 
 const shown = (token) => token.replace(/^(##|▁|Ġ)/, "") || token;
+const upright = (text) => [...text].every((letter) => letter.codePointAt(0) > 0x2e7f);
 
 function paint(canvas, width, height) {
   const scale = window.devicePixelRatio || 1;
@@ -36,27 +37,41 @@ export function thumbnail(weights, size = 60) {
   return canvas;
 }
 
-// A large one with tokens at its sides; read(i, j): what is said of the cell that is pointed at.
-export function heatmap({ weights, rows, columns, label, read, lit = null, room }) {
+// A large one with tokens at its sides; read(i, j): what is said of the cell that is pointed at;
+// detail(i): what stands beside the map of the row that is pointed at.
+export function heatmap({ weights, rows, columns, label, read, room, detail = () => "" }) {
   const canvas = element("canvas", { class: "map", tabIndex: 0, role: "img", "aria-label": label });
   const readout = element("p", { class: "readout", "aria-live": "polite" });
   const font = (size) => `${size}px "Noto Sans SC", "PingFang SC", "Microsoft YaHei", system-ui, sans-serif`;
   const pen = canvas.getContext("2d");
   pen.font = font(13);
-  const widest = (names) => Math.min(64, Math.max(...names.map((name) => pen.measureText(shown(name)).width)) + 8);
-  const side = widest(rows), head = widest(columns);
+  const wide = (name) => pen.measureText(name).width;
+  const high = (name) => (upright(name) ? 15 * [...name].length : wide(name) <= LARGEST / 2 ? 15 : wide(name));
+  const longest = (names, size) => Math.min(64, Math.max(...names.map((name) => size(shown(name)))) + 8);
+  const side = longest(rows, wide), head = longest(columns, high);
   const cell = Math.max(3, Math.min(LARGEST, Math.floor((room - side) / columns.length)));
-  let [row, column] = [lit ?? -1, -1];
+  let [row, column] = [-1, -1];
+  const beside = element("div", {});
 
-  function name(text, x, y, upright, bold) {
-    drawing.save();
-    drawing.translate(x, y);
-    if (!upright) drawing.rotate(-Math.PI / 2);
+  function write(text, x, y, align, bold) {
     drawing.font = `${bold ? "600 " : ""}${font(Math.min(13, cell))}`;
     drawing.fillStyle = colour(bold ? "accent" : "ink");
     drawing.textBaseline = "middle";
-    drawing.textAlign = upright === "right" ? "right" : "left";
-    drawing.fillText(shown(text), 0, 0, upright ? side - 6 : head - 6);
+    drawing.textAlign = align;
+    drawing.fillText(text, x, y, align === "right" ? side - 6 : head - 4);
+  }
+
+  // Ideographs stand below each other, what is short stands upright, and the rest is turned.
+  function above(text, x, bold) {
+    if (upright(text) || wide(text) <= cell / 2) {
+      const lines = upright(text) ? [...text].slice(0, 4) : [text];
+      lines.forEach((line, i) => write(line, x, head - 10 - 15 * (lines.length - 1 - i), "center", bold));
+      return;
+    }
+    drawing.save();
+    drawing.translate(x, head - 4);
+    drawing.rotate(-Math.PI / 2);
+    write(text, 0, 0, "left", bold);
     drawing.restore();
   }
 
@@ -65,8 +80,8 @@ export function heatmap({ weights, rows, columns, label, read, lit = null, room 
     drawing = paint(canvas, side + columns.length * cell, head + rows.length * cell);
     cells(drawing, weights, side, head, cell);
     if (cell >= NAMED) {
-      rows.forEach((each, i) => name(each, side - 6, head + (i + 0.5) * cell, "right", i === row));
-      columns.forEach((each, j) => name(each, side + (j + 0.5) * cell, head - 4, false, j === column));
+      rows.forEach((each, i) => write(shown(each), side - 6, head + (i + 0.5) * cell, "right", i === row));
+      columns.forEach((each, j) => above(shown(each), side + (j + 0.5) * cell, j === column));
     }
     drawing.strokeStyle = colour("accent");
     if (row >= 0) drawing.strokeRect(side - 0.5, head + row * cell - 0.5, columns.length * cell, cell);
@@ -75,8 +90,9 @@ export function heatmap({ weights, rows, columns, label, read, lit = null, room 
 
   function point(i, j) {
     if (i === row && j === column) return;
+    if (i !== row) beside.replaceChildren(detail(i));
     [row, column] = [i, j];
-    readout.textContent = i < 0 ? "" : read(i, j);
+    readout.textContent = read(i, j);
     draw();
   }
 
@@ -94,5 +110,6 @@ export function heatmap({ weights, rows, columns, label, read, lit = null, room 
     point(within(row + move[0], rows.length), within(column + move[1], columns.length));
   });
   draw();
-  return { view: element("div", { class: "heatmap" }, canvas, readout), point, canvas };
+  const view = element("div", { class: "heatmap" }, element("div", { class: "frame" }, canvas), element("div", { class: "detail" }, readout, beside));
+  return { view, point };
 }

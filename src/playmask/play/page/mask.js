@@ -2,7 +2,7 @@
 import { ask } from "./asking.js";
 import { buttons, characters, element, field } from "./elements.js";
 import { heatmap } from "./heatmap.js";
-import { word } from "./words.js";
+import { language, word } from "./words.js";
 
 const MOST = 16;
 
@@ -43,24 +43,31 @@ export class Mask {
     this.page.refresh();
   }
 
+  // The box for the text stays as it is while others are made anew: who types Chinese composes in it.
+  frame() {
+    if (this.spoken === language()) return;
+    this.spoken = language();
+    const typed = (event) => {
+      if (event.isComposing) return;
+      this.setText(event.target.value);
+      this.page.refresh();
+    };
+    const text = element("input", { id: "mask-text", value: this.sites.join(""), maxLength: MOST, autocomplete: "off", oninput: typed, oncompositionend: typed });
+    this.slot = element("div");
+    this.root.replaceChildren(element("h2", { textContent: word("mask-title") }), element("p", { class: "lead", textContent: word("mask-idea") }),
+      field(word("mask-text"), text), this.slot);
+  }
+
   show({ order, grid, python }) {
+    this.frame();
     const focus = this.focus ?? document.activeElement?.id;
-    const text = element("input", { id: "mask-text", value: this.sites.join(""), maxLength: MOST, autocomplete: "off",
-      oninput: (event) => { this.setText(event.target.value); this.change("mask-text"); } });
-    const caret = document.activeElement?.id === "mask-text" ? document.activeElement.selectionStart : null;
-    const presets = [...this.page.orders.map((name) => [name, word(name)]), ["permutation", word("permutation")],
-      ...(Array.isArray(this.order) ? [["hand", word("hand")]] : [])];
-    const chosen = Array.isArray(this.order) ? "hand" : this.order;
-    this.root.replaceChildren(
-      element("h2", { textContent: word("mask-title") }), element("p", { class: "lead", textContent: word("mask-idea") }),
-      field(word("mask-text"), text), buttons(word("order"), presets, chosen, (name) => this.take(name)),
-      this.table(order), this.options(), this.picture(grid),
-      element("pre", { textContent: `key.order ${this.strict ? "<" : "<="} query.order        ${python}` }));
+    const hand = Array.isArray(this.order) ? [["hand", word("hand")]] : [];
+    const presets = [...this.page.orders.map((name) => [name, word(name)]), ["permutation", word("permutation")], ...hand];
+    const chosen = hand.length ? "hand" : this.order;
+    this.slot.replaceChildren(buttons(word("order"), presets, chosen, (name) => this.take(name)),
+      this.table(order), this.options(), this.picture(grid, python));
     const again = focus && document.getElementById(focus);
-    if (again && this.root.contains(again)) {
-      again.focus();
-      if (caret !== null && focus === "mask-text") again.setSelectionRange(caret, caret);
-    }
+    if (again && this.slot.contains(again)) again.focus();
     this.focus = null;
   }
 
@@ -119,10 +126,11 @@ export class Mask {
     return sees.length ? word("sees", this.sites[i], sees.join(" ")) : word("sees-nothing", this.sites[i]);
   }
 
-  picture(grid) {
+  picture(grid, python) {
     this.grid = grid;
+    const rule = element("pre", { textContent: `key.order ${this.strict ? "<" : "<="} query.order\n${python}` });
     this.map = heatmap({
-      weights: grid, rows: this.sites, columns: this.sites, room: Math.min(this.root.clientWidth, 560), label: word("mask-map"),
+      weights: grid, rows: this.sites, columns: this.sites, room: Math.min(this.root.clientWidth, 560), label: word("mask-map"), detail: () => rule,
       read: (i) => { this.mark(i); return this.says(i); },
     });
     queueMicrotask(() => this.map.point(this.lit, -1));

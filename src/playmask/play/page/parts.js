@@ -36,7 +36,7 @@ export class Parts {
     const room = this.root.clientWidth;
     const each = room < NARROW ? room : (room - 40) / 2;
     const beside = [["plain", plain], ["switched", changed]].map(([key, found]) =>
-      element("div", {}, element("h3", { textContent: word(key) }), mapOf(found, this.head, each).view));
+      element("div", {}, element("h3", { textContent: word(key) }), mapOf(found, this.head, each, false).view));
     const apart = difference(plain.heads[this.head], changed.heads[this.head]);
     const says = apart === null ? word("other-keys") : apart < 1e-4 ? word("equal") : word("difference", apart.toFixed(4));
     const act = (layer, head) => {

@@ -68,7 +68,7 @@ class Page {
   }
 
   compares() {
-    return this.task?.pairs === null && !this.task.abilities.includes("complete");
+    return this.task?.abilities.includes("embed");
   }
 
   choose(name) {
@@ -77,9 +77,13 @@ class Page {
     at("text").value = example.text;
     at("question").value = example.question ?? "";
     at("sentences").value = example.sentences ?? "";
+    const label = this.task.pairs !== true ? "text" : this.task.kind.startsWith("read") ? "passage" : "second";
+    document.querySelector("label[for=text]").dataset.word = label;
+    document.querySelector("label[for=text]").textContent = word(label);
     at("question-field").hidden = this.task.pairs !== true;
     at("schema-field").hidden = this.task.kind !== "uie";
-    if (this.current) this.open(this.current);
+    for (const panel of Object.values(this.panels)) if (!panel.alone) panel.root.replaceChildren();
+    this.open(this.current);
   }
 
   speak() {

@@ -3,7 +3,7 @@ import { ask } from "./asking.js";
 import { choice, element, field, veil } from "./elements.js";
 import { word } from "./words.js";
 
-const VISIBLE = 0.04; // of the strongest: what is less is not coloured
+const VISIBLE = 0.04, STRONG = 0.55; // of the strongest: what is less is not coloured, or is read in light ink
 const signed = (value, digits = 3) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
 
 function pieces(text, top, say) {
@@ -12,6 +12,7 @@ function pieces(text, top, say) {
     const span = element("span", { class: score === null ? "piece quiet" : "piece", textContent: piece, title: says, onpointerenter: () => say(says), onclick: () => say(says) });
     const share = (score ?? 0) / top;
     if (Math.abs(share) >= VISIBLE) span.style.background = veil(share > 0 ? "for" : "against", share);
+    span.classList.toggle("strong", Math.abs(share) > STRONG);
     return span;
   }));
 }

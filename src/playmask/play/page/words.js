@@ -44,6 +44,7 @@ const WORDS = {
   heads: ["Heads", "头"],
   "map-of": ["Attention map, head {0}. Arrow keys move.", "注意力图，头 {0}，方向键移动。"],
   looks: ["“{0}” looks at “{1}” with {2}", "“{0}” 看 “{1}” 的权重 {2}"],
+  strongest: ["What “{0}” looks at most", "“{0}” 最看重的"],
   "hover-map": ["A row for each token that looks, a column for each that is looked at. Point at a cell.",
     "每行是看的 token，每列是被看的 token。指向格子看数值。"],
   explain: ["Explain", "解释"],
@@ -127,8 +128,8 @@ export const EXAMPLES = {
   read: { question: "谁写了《故乡》？", text: "《故乡》是鲁迅在1921年写的短篇小说，收入小说集《呐喊》。" },
   pair: { question: "今天下雨", text: "外面正在下雨" },
   tag: { text: "王芳在北京大学读书，李明在上海工作。" },
-  relate: { text: "鲁迅写了《故乡》，茅盾写了《子夜》。" },
-  event: { text: "2012年，莫言在斯德哥尔摩获得诺贝尔文学奖。" },
+  relations: { text: "鲁迅写了《故乡》，茅盾写了《子夜》。" },
+  events: { text: "2012年，莫言在斯德哥尔摩获得诺贝尔文学奖。" },
   "language-model": { text: "今天" },
 };
 

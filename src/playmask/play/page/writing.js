@@ -59,6 +59,7 @@ export class Writing {
     this.prompt = task.kind === "language-model" ? text : "";
     try {
       this.page.fault(null);
+      this.text.replaceChildren(element("span", { class: "quiet", textContent: word("working") }));
       const body = { task: task.name, text, beams: this.beams, max_tokens: this.most };
       for await (const step of askLines("write", body, this.running.signal)) this.draw(step);
     } catch (error) {
