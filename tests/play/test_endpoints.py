@@ -108,10 +108,12 @@ def test_nobody_sees_padding_or_another_text():
 
 REFUSED = [
     ("mask", {"segments": [0, 0], "order": [1]}, "order has 1 numbers for 2 sites."),
-    ("mask", {"segments": [0], "order": "unilmm"}, "There is no order 'unilmm'; there are full"),
+    ("mask", {"segments": [0], "order": "unilmm"}, "There is no order 'unilmm'; there are full, lm"),
     ("mask", {"segments": [0], "order": "permutation"}, "needs its ranks"),
-    ("mask", {"segments": [0] * 33, "order": "lm"}, "The text has 33 sites; 32 are drawn"),
-    ("mask", {"segments": [0], "order": [2**40]}, "order"),
+    ("mask", {"segments": [0] * 33, "order": "lm"}, "The text has 33 sites; from 1 to 32"),
+    ("mask", {"segments": [0], "order": [2**40]}, "order[0] is 1099511627776; a whole number from -1000 to 1000"),
+    ("mask", {"segments": [0, 2], "order": "lm"}, "segments[1] is 2"),
+    ("mask", {"segments": [0], "order": "lm", "widow": 3}, "Did you mean 'window'?"),
     ("answer", {"task": "classify", "text": " "}, "The text is empty"),
     ("answer", {"task": "classify", "text": "零" * 4001}, "4,001 characters; 4,000 are taken"),
     ("answer", {"task": "tag", "text": "零", "pair": "一"}, "The task 'tag' takes one text."),
@@ -219,6 +221,4 @@ def test_an_exported_task_answers_and_shows_no_network():
     one = PlayedTask("exported", Exported())
     assert one.abilities == frozenset() and one.about()["layers"] == 0
     for path, fields in (("maps", {}), ("explain", {})):
-        assert "was exported" in sentence(
-            asked(one)(path, task="exported", text=TEXT, **fields)
-        )
+        assert "was exported" in sentence(asked(one)(path, task="exported", text=TEXT, **fields))

@@ -39,22 +39,26 @@ def part(start: int, end: int, **fields) -> dict:
     return {"start": start, "end": end, "text": TEXT[start:end], **fields}
 
 
+def relation(subject, predicate, thing) -> dict:
+    own = {"@value": part(*thing)}
+    return {"subject": part(*subject), "predicate": predicate, "object": own, "score": 1.0}
+
+
 ANSWERS = {
     "classify": {"label": "甲", "probabilities": {"甲": 0.8, "乙": 0.2}},
     "tag": {"mentions": [part(1, 5, label="甲", score=0.9), part(2, 3, label="乙", score=0.7)]},
-    "relate": {
-        "relations": [
-            {"subject": part(1, 2), "predicate": "甲", "object": {"@value": part(3, 4)}, "score": 1},
-            {"subject": part(3, 4), "predicate": "乙", "object": {"@value": part(5, 7)}, "score": 1},
-        ]
-    },
+    "relate": {"relations": [relation((1, 2), "甲", (3, 4)), relation((3, 4), "乙", (5, 7))]},
     "event": {
         "events": [
-            {"type": "甲", "score": 0.5, "parts": [part(1, 2, role="trigger"), part(4, 6, role="乙")]}
+            {
+                "type": "甲",
+                "parts": [part(1, 2, role="trigger"), part(4, 6, role="乙")],
+                "score": 0.5,
+            }
         ]
     },
     "read": {"answer": TEXT[2:4], "start": 2, "end": 4, "score": 0.6},
-}  # fmt: skip
+}
 """What tasks answer here: random weights say nothing that a picture is made for."""
 
 
@@ -115,9 +119,7 @@ class Reader:
         if panel in ("reasons", "parts"):
             self.page.fill("#text", text)
         elif panel != "mask" and task != "lm":  # where typing asks the server
-            with self.page.expect_response(lambda answer: answer.request.post_data is not None
-                                           and text in answer.request.post_data_json["text"]
-                                           + answer.request.post_data_json.get("pair", "")):  # fmt: skip
+            with self.page.expect_response(lambda answer: text in _texts(answer.request)):
                 self.page.fill("#text", text)
 
     def find(self, selector: str, text: str | re.Pattern = ""):
@@ -127,7 +129,7 @@ class Reader:
         return found
 
     def see_all(self, selector: str) -> None:
-        """What is selected is seen in both themes and widths, and nothing is wider than the page."""
+        """It is seen in both themes and widths, and nothing is wider than the page."""
         for theme, width in VIEWS:
             self.page.emulate_media(color_scheme=theme)
             self.page.set_viewport_size({"width": width, "height": 844})
@@ -140,6 +142,12 @@ class Reader:
             channels = [int(THEMES[theme][i : i + 2], 16) for i in (1, 3, 5)]
             assert paper == f"rgb({', '.join(map(str, channels))})"
         assert not self.wrong, self.wrong
+
+
+def _texts(request) -> list:
+    """The texts that a request sends."""
+    body = request.post_data_json if request.post_data else {}
+    return [body.get("text"), body.get("pair")]
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +178,13 @@ def test_mentions_are_coloured_with_their_offsets(page):
     page.see_all("#answer .mark.level-1")
 
 
-@pytest.mark.parametrize(
-    ("task", "nodes", "edges"),
-    [("relate", ["零", "二", "四五"], ["甲", "乙"]), ("event", ["甲", "零", "三四"], ["trigger", "乙"])],
-)  # fmt: skip
+GRAPHS = [
+    ("relate", ["零", "二", "四五"], ["甲", "乙"]),
+    ("event", ["甲", "零", "三四"], ["trigger", "乙"]),
+]
+
+
+@pytest.mark.parametrize(("task", "nodes", "edges"), GRAPHS)
 def test_relations_and_events_are_a_graph(page, task, nodes, edges):
     page.open("answer", task)
     page.find("#answer svg.graph")
@@ -302,15 +313,17 @@ def test_it_speaks_chinese_and_is_dark_when_told(page):
     page.page.click("#language")
 
 
+NAMELESS = """() => [...document.querySelectorAll("input, select, textarea")]
+    .filter((each) => !each.labels?.length && !each.ariaLabel).map((each) => each.id)"""
+
+
 def test_tabs_are_reached_by_keys_and_controls_have_names(page):
     page.open("answer")
     page.page.focus("#tab-answer")
     for name in (*PANELS[1:], PANELS[0]):
         page.page.keyboard.press("ArrowRight")
         assert page.find("[role=tab][aria-selected=true]").get_attribute("id") == f"tab-{name}"
-        nameless = page.page.evaluate("""() => [...document.querySelectorAll("input, select, textarea")]
-            .filter((each) => !each.labels?.length && !each.ariaLabel).map((each) => each.id)""")
-        assert nameless == []
+        assert page.page.evaluate(NAMELESS) == []
 
 
 def test_the_pages_files_ask_nobody_else():

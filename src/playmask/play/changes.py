@@ -17,7 +17,6 @@ from playmask.model.parts import (
 )
 
 
-
 class Change(NamedTuple):
     """What a load changes: as Python has it, and as it is written."""
 

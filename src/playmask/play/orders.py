@@ -66,7 +66,8 @@ def seen(
 
 def _ranks(order: str | Sequence[int], segments: Sequence[int]) -> npt.NDArray[Any]:
     if isinstance(order, str):
-        return np.asarray(keras.ops.convert_to_numpy(order_of(order, _row(segments))))[0]
+        ranks: npt.NDArray[Any] = keras.ops.convert_to_numpy(order_of(order, _row(segments)))[0]
+        return ranks
     return np.array(order, "int32")
 
 
