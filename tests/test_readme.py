@@ -39,6 +39,7 @@ NAMES = (
     "laboratory.md",
     "own_model.md",
     "own_task.md",
+    "play.md",
     "pretraining.md",
     "published.md",
     "reliability.md",
@@ -76,7 +77,7 @@ def run(page: Path, folder: Path) -> str:
 
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
-    ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
+    ("classification", "similarity", "decoders", "published", "pretraining", "serving", "play"),
     ("export", "faq"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
@@ -320,6 +321,10 @@ def test_serving_runs(pages):
         "good",
         "True",
     ]
+
+
+def test_the_page_to_play_with_runs(pages):
+    assert pages("play")[1].splitlines() == ["['reviews']", "[2 2 4 3]"]
 
 
 def test_both_languages_have_the_same_code_and_shape():

@@ -14,7 +14,7 @@ from playmask.inspection.attention_maps import attention_maps
 from playmask.model.masks import NEVER, Ordered, Sites, Strict, Window
 from playmask.play.app import HEADERS, create_page
 from playmask.play.changes import CHANGES
-from playmask.play.orders import seen
+from playmask.play.orders import ordered_mask
 from playmask.play.played import PlayedTask
 from server.asking import sentence
 from tasks.every_task import MAKE, TEXT
@@ -98,9 +98,9 @@ def test_a_mask_is_that_of_its_order(order, options, ranks):
 
 
 def test_nobody_sees_padding_or_another_text():
-    padded = seen("full", [0] * 3, padding=[False, False, True])
+    padded = ordered_mask("full", [0] * 3, padding=[False, False, True])
     assert padded.grid.tolist() == [[True, True, False]] * 3
-    packed = seen("lm", [0] * 4, texts=[0, 0, 1, 1])
+    packed = ordered_mask("lm", [0] * 4, texts=[0, 0, 1, 1])
     assert packed.grid.astype(int).tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0],
                                                 [0, 0, 1, 1]]  # fmt: skip
     assert NEVER > 1000  # the integers that the page takes
@@ -108,10 +108,10 @@ def test_nobody_sees_padding_or_another_text():
 
 REFUSED = [
     ("mask", {"segments": [0, 0], "order": [1]}, "order has 1 numbers for 2 sites."),
-    ("mask", {"segments": [0], "order": "unilmm"}, "There is no order 'unilmm'; there are full, lm"),
+    ("mask", {"segments": [0], "order": "unilmm"}, "There is no order 'unilmm'; there are full"),
     ("mask", {"segments": [0], "order": "permutation"}, "needs its ranks"),
     ("mask", {"segments": [0] * 33, "order": "lm"}, "The text has 33 sites; from 1 to 32"),
-    ("mask", {"segments": [0], "order": [2**40]}, "order[0] is 1099511627776; a whole number from -1000 to 1000"),
+    ("mask", {"segments": [0], "order": [2**40]}, "order[0] is 1099511627776; a whole"),
     ("mask", {"segments": [0, 2], "order": "lm"}, "segments[1] is 2"),
     ("mask", {"segments": [0], "order": "lm", "widow": 3}, "Did you mean 'window'?"),
     ("answer", {"task": "classify", "text": " "}, "The text is empty"),

@@ -218,7 +218,7 @@ def test_a_text_streams_with_its_beams(page):
     page.find("#answer .lanes li")
     page.find("#answer button.act", "Write")
     assert page.page.locator("#answer .lanes li").count() == 2
-    assert re.search(r"^[1-3] tokens$", page.find("#answer .quiet", "tokens").inner_text())
+    assert re.search("^Tokens: [1-3]$", page.find("#answer .quiet", "Tokens").inner_text())
     page.see_all("#answer .lanes")
 
 

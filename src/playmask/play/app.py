@@ -25,7 +25,7 @@ from playmask.play.bodies import (
 )
 from playmask.play.changes import CHANGES
 from playmask.play.lanes import Step, steps
-from playmask.play.orders import NAMES, PERMUTATION, seen
+from playmask.play.orders import NAMES, PERMUTATION, ordered_mask
 from playmask.play.played import PlayedTask, numbers
 from playmask.play.style import variables
 from playmask.server.app import add_refusals
@@ -123,19 +123,19 @@ def part(body: PartRequest, request: Request) -> JSONResponse:
 @ROUTER.post("/explain")
 def explain(body: ExplainRequest, request: Request) -> JSONResponse:
     """What each character brought to an answer."""
-    found = _find(request, body.task).explained(body.whole, body.answer)
+    result = _find(request, body.task).explained(body.whole, body.answer)
     return JSONResponse({
-        "texts": [found.pieces(source) for source in range(len(found.texts))],
-        "answer": found.answer,
-        "probability": found.probability,
-        "value": found.value,
-        "unit": found.unit,
-        "baseline": found.baseline,
-        "baseline_value": found.baseline_value,
-        "steps": found.steps,
-        "gap": found.relative_gap,
-        "complete": found.complete,
-        "alternatives": found.alternatives,
+        "texts": [result.pieces(source) for source in range(len(result.texts))],
+        "answer": result.answer,
+        "probability": result.probability,
+        "value": result.value,
+        "unit": result.unit,
+        "baseline": result.baseline,
+        "baseline_value": result.baseline_value,
+        "steps": result.steps,
+        "gap": result.relative_gap,
+        "complete": result.complete,
+        "alternatives": result.alternatives,
     })  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def explain(body: ExplainRequest, request: Request) -> JSONResponse:
 def mask(body: MaskRequest) -> JSONResponse:
     """Who sees whom in a text, by an order."""
     options = body.model_dump()
-    result = seen(options.pop("order"), options.pop("segments"), **options)
+    result = ordered_mask(options.pop("order"), options.pop("segments"), **options)
     grid = result.grid.astype(int).tolist()
     return JSONResponse({"order": result.order, "grid": grid, "python": result.python})
 

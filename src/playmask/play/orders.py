@@ -24,7 +24,7 @@ PERMUTATION = "permutation"
 NAMES = (*ORDERS, PERMUTATION)
 
 
-class Seen(NamedTuple):
+class OrderedMask(NamedTuple):
     """An order, its mask, and the line of Python that says so.
 
     order: an integer each site; grid: bool (T, T), a row for each query
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
     python: str
 
 
-def seen(
+def ordered_mask(
     order: str | Sequence[int],
     segments: Sequence[int],
     *,
@@ -43,7 +43,7 @@ def seen(
     padding: Sequence[bool] | None = None,
     window: int | None = None,
     strict: bool = False,
-) -> Seen:
+) -> OrderedMask:
     """Who sees whom in a text of so many sites as there are segments.
 
     order: a name, or an integer for each site; texts: the packed text that each site is of, which
@@ -61,7 +61,7 @@ def seen(
     keys = np.where(np.zeros(length, bool) if padding is None else padding, NEVER, ranks)
     queries = Sites(*map(_row, (ranks, range(length), texts or [0] * length)))
     grid = keras.ops.convert_to_numpy(mask(queries, queries._replace(order=_row(keys))))[0]
-    return Seen([int(rank) for rank in ranks], grid, python)
+    return OrderedMask([int(rank) for rank in ranks], grid, python)
 
 
 def _ranks(order: str | Sequence[int], segments: Sequence[int]) -> npt.NDArray[Any]:

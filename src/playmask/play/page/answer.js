@@ -47,7 +47,7 @@ function related(text, { relations }) {
     return id;
   };
   for (const { subject, predicate, object, score } of relations) {
-    const from = node({ ...subject, score }, "subject");
+    const from = node({ ...subject, score }, word("subject"));
     for (const [slot, part] of Object.entries(object)) {
       const name = slot === "@value" ? predicate : `${predicate} · ${slot}`;
       edges.push({ from, to: node({ ...part, score }, name), text: name });

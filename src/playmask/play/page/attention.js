@@ -1,7 +1,7 @@
 // Attention by layer and head: all heads of a layer small, one of them large.
 import { ask } from "./asking.js";
 import { bars, buttons, element } from "./elements.js";
-import { heatmap, thumbnail } from "./heatmap.js";
+import { heatmap, shown, thumbnail } from "./heatmap.js";
 import { word } from "./words.js";
 
 const MOST = 8; // keys that are listed
@@ -24,15 +24,15 @@ export function chooser(found, layer, head, act) {
 function strongest(found, weights, i) {
   const order = weights.map((weight, j) => [weight, j]).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, MOST);
   const top = Math.abs(order[0][0]) || 1;
-  return element("div", {}, element("h3", { textContent: word("strongest", found.tokens[i]) }),
-    bars(order.map(([weight, j]) => [found.keys[j], Math.abs(weight) / top, weight.toFixed(3)])));
+  return element("div", {}, element("h3", { textContent: word("strongest", shown(found.tokens[i])) }),
+    bars(order.map(([weight, j]) => [shown(found.keys[j]), Math.abs(weight) / top, weight.toFixed(3)])));
 }
 
 export function mapOf(found, head, room, wide = true) {
   const weights = found.heads[head];
   const map = heatmap({
     weights, rows: found.tokens, columns: found.keys, room, label: word("map-of", head),
-    read: (i, j) => (j < 0 ? "" : word("looks", found.tokens[i], found.keys[j], weights[i][j].toFixed(3))),
+    read: (i, j) => (j < 0 ? "" : word("looks", shown(found.tokens[i]), shown(found.keys[j]), weights[i][j].toFixed(3))),
     detail: (i) => (wide ? strongest(found, weights[i], i) : ""),
   });
   if (wide) map.point(Math.min(1, found.tokens.length - 1), -1);

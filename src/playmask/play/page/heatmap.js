@@ -4,7 +4,8 @@ import { colour, element, veil } from "./elements.js";
 const LARGEST = 40; // pixels of a cell
 const NAMED = 11; // pixels of a cell beside which a token can be read
 
-const shown = (token) => token.replace(/^(##|▁|Ġ)/, "") || token;
+// A token without the marks of its tokenizer.
+export const shown = (token) => token.replace(/^(##|▁|Ġ)/, "") || token;
 const upright = (text) => [...text].every((letter) => letter.codePointAt(0) > 0x2e7f);
 
 function paint(canvas, width, height) {

@@ -14,7 +14,7 @@ function lane({ text, score }, shared) {
   const letters = characters(text);
   return element("li", {},
     element("span", { class: "name" }, element("span", { class: "quiet", textContent: letters.slice(0, shared).join("") }),
-      letters.slice(shared).join("")),
+      letters.slice(shared).join(""), letters.length ? null : element("span", { class: "quiet", textContent: word("empty") })),
     element("span", { class: "number", textContent: score.toFixed(2) }));
 }
 
