@@ -1,4 +1,4 @@
-"""`playmask play` as a process: zh-small comes along, the address is this machine's, Ctrl-C ends it."""
+"""`playmask play` as a process: zh-small comes along, and Ctrl-C ends it."""
 
 import json
 import signal

@@ -32,6 +32,7 @@ pytestmark = [
 THEMES = {"light": LIGHT["paper"], "dark": DARK["paper"]}
 VIEWS = [*product(THEMES, (1280, 390))]
 PANELS = ("answer", "attention", "reasons", "parts", "mask")
+PATIENCE = 60_000  # milliseconds: a machine may be busy
 TEXT = "😀零一二三四五"  # offsets count characters, of which the first is two units of UTF-16
 
 
@@ -101,6 +102,7 @@ class Reader:
 
     def __init__(self, page, address: str) -> None:
         self.page, self.wrong = page, []
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("console", self._heard)
         page.goto(address)
