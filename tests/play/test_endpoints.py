@@ -196,11 +196,11 @@ def test_a_part_is_switched_in_the_saved_model(saved, part, differs):
 
 def test_a_text_is_written_token_by_token_with_its_beams():
     one = played("lm")
-    answer = asked(one)("write", task="lm", text="零一", beams=2, max_tokens=3)
+    answer = asked(one)("write", task="lm", text="六七八", beams=2, max_tokens=3)
     steps = [json.loads(line) for line in answer.text.splitlines()]
-    assert [step["tokens"] for step in steps] == [*range(1, len(steps) + 1)] and len(steps) <= 3
+    assert [step["tokens"] for step in steps] == [*range(1, len(steps) + 1)] and len(steps) == 3
     options = {"max_tokens": 3, "search": playmask.Beams(2)}
-    [right] = one.task.writer.write("零一", **options)
+    [right] = one.task.writer.write("六七八", **options)
     assert [(each["text"], each["score"]) for each in steps[-1]["lanes"]] == [
         (each.text, pytest.approx(each.score, abs=1e-4)) for each in right
     ]
