@@ -245,9 +245,10 @@ def test_attention_is_read_by_pointer_and_keys(page):
 
 def test_characters_say_what_they_brought(page):
     page.open("reasons")
-    page.page.select_option("#which-answer", "乙")
-    page.page.click("#reasons button.act")
-    assert page.find("#reasons .large").inner_text() == "乙"
+    for answer in ("甲", "乙"):  # one of them is not the task's own
+        page.page.select_option("#which-answer", answer)
+        page.page.click("#reasons button.act")
+        page.find("#reasons .large", answer)
     pieces = page.find("#reasons .piece")
     assert "".join(pieces.all_inner_texts()) == TEXT
     pieces.nth(2).hover()
@@ -255,11 +256,16 @@ def test_characters_say_what_they_brought(page):
     page.see_all("#reasons")
 
 
+MAPS = """() => [...document.querySelectorAll("#parts canvas.map")].map((map) => map.toDataURL())"""
+
+
 def test_a_part_is_switched_beside_the_plain_map(page):
     page.open("parts")
     page.page.select_option("#part", "alibi")
     assert 'position="alibi"' in page.find("#parts pre").inner_text()
     assert page.find("#parts canvas.map").count() == 2
+    plain, changed = page.page.evaluate(MAPS)
+    assert plain != changed
     page.find("#parts p", re.compile(r"Mean difference of a weight in this head: 0\.\d+"))
     page.page.select_option("#part", "talking-heads")
     page.find("#parts p", "The maps are the same")
