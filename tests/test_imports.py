@@ -25,6 +25,7 @@ LAYERS = (
     ("inspection", "pretraining"),
     ("playmask",),  # the package itself: its names are imported from these when they are used
     ("experiments", "migration", "server"),
+    ("play",),
     ("cli",),
     ("__main__",),
 )

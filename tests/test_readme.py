@@ -43,6 +43,7 @@ NAMES = (
     "own_task.md",
     "parts.md",
     "pictures.md",
+    "play.md",
     "pretraining.md",
     "published.md",
     "recipes.md",
@@ -81,7 +82,7 @@ def run(page: Path, folder: Path) -> str:
 
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
-    ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
+    ("classification", "similarity", "decoders", "published", "pretraining", "serving", "play"),
     ("export", "faq", "pictures", "from_bert4keras", "captions"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
@@ -352,6 +353,10 @@ def test_the_guide_from_bert4keras_runs(pages):
     lines = out.splitlines()
     assert lines[:4] == ["好评", "(1, 11, 32) (1, 11, 20) (1, 32)", "(0, 1)", "True 1"]
     assert lines[4:] == ["(1, 11, 32)", "1", "learns: True", "True", "1e-07"]
+
+
+def test_the_page_to_play_with_runs(pages):
+    assert pages("play")[1].splitlines() == ["['reviews']", "[2 2 4 3]"]
 
 
 def test_both_languages_have_the_same_code_and_shape():

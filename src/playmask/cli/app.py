@@ -24,6 +24,7 @@ from playmask.cli.commands import (
     migrate,
     mine,
     new,
+    play,
     predict,
     pretrain,
     prune,
@@ -66,6 +67,7 @@ command("annotate")(annotate.annotate)
 command("generate")(generate.generate)
 command("explain")(explain.explain)
 command("serve")(serve.serve)
+command("play")(play.play)
 app.add_typer(draw.app, name="draw")
 command("inspect")(inspect.inspect)
 command("convert")(convert.convert)

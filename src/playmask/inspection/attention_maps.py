@@ -1,6 +1,6 @@
 """Attention maps: who looks at whom in a text, as a value that draws itself."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,14 +131,24 @@ def attention_maps(model: Transformer, text: str, pair: str | None = None) -> At
     encoding = model.tokenizer.encode(text, pair)
     if not encoding.ids:
         raise InputError("The text has no tokens; there is nothing to draw.")
-    inputs = {"tokens": encoding.ids, "segments": encoding.segments}
+    row = {"tokens": encoding.ids, "segments": encoding.segments}
+    return maps_of_row(model, row, tuple(model.tokenizer.tokens(encoding.ids)))
+
+
+def maps_of_row(
+    model: Transformer, row: Mapping[str, Sequence[int]], tokens: tuple[str, ...]
+) -> AttentionMaps:
+    """Run a Transformer over one row of inputs, and take all its attention weights.
+
+    Shapes: row, of which `tokens` and `segments` are read, (T,) each; tokens, the T names of those
+    """
+    names = ["tokens", "segments"]
     if model.architecture.segments == "tokens":  # then 0 and 1 are tokens too
-        del inputs["segments"]
-    arrays: dict[str, Any] = {name: np.array([row], "int32") for name, row in inputs.items()}
-    arrays["valid"] = np.ones((1, len(encoding)), bool)
+        names.remove("segments")
+    arrays: dict[str, Any] = {name: np.array([row[name]], "int32") for name in names if name in row}
+    arrays["valid"] = np.ones((1, len(tokens)), bool)
     outputs = model(arrays, attention=True)
     weights = [keras.ops.convert_to_numpy(layer)[0] for layer in outputs["attention"]]
-    tokens = tuple(model.tokenizer.tokens(encoding.ids))
     layers = zip(model.blocks.stored_as, weights, strict=True)
     return AttentionMaps(
         tokens,

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def create_app(
     _add_state(app, service)
     _add_predict(app, service)
     app.include_router(ROUTER)
-    _add_refusals(app)
+    add_refusals(app, ROUTES)
     return app
 
 
@@ -125,8 +126,8 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         return JSONResponse({"task": served.name, "answers": answers})
 
 
-def _add_refusals(app: FastAPI) -> None:
-    """One sentence for whatever is not answered."""
+def add_refusals(app: FastAPI, paths: Iterable[str]) -> None:
+    """One sentence for whatever is not answered; paths: those that there are."""
 
     def add(kind: type[Exception], refuse: Callable[[Any], Refusal]) -> None:
         @app.exception_handler(kind)
@@ -136,11 +137,11 @@ def _add_refusals(app: FastAPI) -> None:
     add(Refusal, lambda error: error)
     add(PlaymaskError, refusal_of)
     add(RequestValidationError, lambda error: Refusal(422, sentence_of(error.errors())))
-    add(HTTPException, _of_http)
+    add(HTTPException, partial(_of_http, paths=sorted(paths)))
     add(Exception, lambda _: Refusal(500, "An internal error; the server's log says where."))
 
 
-def _of_http(error: HTTPException) -> Refusal:
+def _of_http(error: HTTPException, paths: Sequence[str]) -> Refusal:
     """A refusal of the framework's, in one sentence."""
     cause = error.__cause__
     if isinstance(cause, UnicodeDecodeError):
@@ -149,6 +150,6 @@ def _of_http(error: HTTPException) -> Refusal:
         return Refusal(422, "The body is no JSON that can be read: it is nested too deeply, or a "
                             "number has too many digits.")  # fmt: skip
     if error.status_code == 404:
-        return Refusal(404, f"There is no such path; there are {', '.join(sorted(ROUTES))}.")
+        return Refusal(404, f"There is no such path; there are {', '.join(paths)}.")
     headers = dict(error.headers or {})
     return Refusal(error.status_code, f"{error.detail}.", headers)

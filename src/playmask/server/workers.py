@@ -77,12 +77,20 @@ def serve(places: Mapping[str, Path], options: ServerOptions, keys: ApiKeys) -> 
 def _serve_alone(job: Job) -> None:
     config = job.config(warm_first=False)
     config.load()  # the tasks, before the port is open: what is wrong with them is raised here
+    run_alone(config)
+
+
+def run_alone(config: uvicorn.Config) -> None:
+    """Run one server in this process until SIGTERM or Ctrl-C, then finish what was taken.
+
+    Raises: ConfigError where the address is taken
+    """
     # uvicorn raises the signal that ended it once more, when all is done: then it is to do nothing.
     with _handled(lambda *_: None):
         try:
             uvicorn.Server(config).run()
         except SystemExit:
-            raise _taken(job.options) from None
+            raise _taken(config) from None
 
 
 def _serve_several(job: Job) -> None:
@@ -171,7 +179,7 @@ def _listening(job: Job) -> Iterator[socket.socket]:
     try:
         own = config.bind_socket()
     except SystemExit:
-        raise _taken(job.options) from None
+        raise _taken(config) from None
     with own:
         own.listen(config.backlog)  # who comes before a worker is ready waits
         yield own
@@ -191,6 +199,6 @@ def _shared_numbers() -> Iterator[None]:
             del os.environ[SHARED]
 
 
-def _taken(options: ServerOptions) -> ConfigError:
-    where = f"{options.host}:{options.port}"
+def _taken(config: uvicorn.Config) -> ConfigError:
+    where = f"{config.host}:{config.port}"
     return ConfigError(f"{where} cannot be listened at; the log says why.")

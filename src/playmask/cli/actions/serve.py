@@ -1,7 +1,8 @@
 """Serving from the command line: which tasks under which names, and what is missing for it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,24 @@ def run(directories: Sequence[str], key_file: Path | None, options: dict[str, An
     if isinstance(chosen.get("cors"), str):
         chosen["cors"] = tuple(each.strip() for each in chosen["cors"].split(","))
     settings = ServerOptions.of(**chosen)
-    try:
+    with needing_packages():
         from playmask.server.limits import ApiKeys
         from playmask.server.workers import serve
+    keys = ApiKeys.of(key_file, os.environ.get(KEYS, ""))
+    serve(places, settings, keys)
+
+
+@contextmanager
+def needing_packages() -> Iterator[None]:
+    """Say which package is missing where a server's modules are imported."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if str(error.name).startswith("playmask"):
             raise
         raise ConfigError(
             f"A server needs the package {error.name!r}: pip install 'playmask[serve]'."
         ) from None
-    keys = ApiKeys.of(key_file, os.environ.get(KEYS, ""))
-    serve(places, settings, keys)
 
 
 def places_of(directories: Sequence[str]) -> dict[str, Path]:

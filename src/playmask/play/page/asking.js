@@ -1,0 +1,34 @@
+// Questions to the server. What it refuses, it refuses in one sentence, which is shown as it is.
+import { word } from "./words.js";
+
+async function answered(path, body, signal) {
+  let answer;
+  const asked = body ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
+  try {
+    answer = await fetch(`ask/${path}`, { ...asked, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error(word("unreachable"));
+  }
+  if (!answer.ok) throw new Error((await answer.json()).error.message);
+  return answer;
+}
+
+export const ask = async (path, body, signal) => (await answered(path, body, signal)).json();
+
+// The lines of JSON of an answer, one by one as they come.
+export async function* askLines(path, body, signal) {
+  const reader = (await answered(path, body, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    const lines = (rest + (value ?? "")).split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      const fields = JSON.parse(line);
+      if (fields.error) throw new Error(fields.error.message);
+      yield fields;
+    }
+    if (done) return;
+  }
+}
