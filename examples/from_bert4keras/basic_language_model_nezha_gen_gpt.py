@@ -1,0 +1,22 @@
+"""Articles that go on from a few words, by NEZHA-GEN, a GPT with NEZHA's relative positions.
+
+    python examples/from_bert4keras/basic_language_model_nezha_gen_gpt.py MODEL
+
+MODEL is the folder of the published checkpoint (https://github.com/bojone/chinese-gen).
+
+Upstream says `application="lm"` and takes the segments out; here `LanguageModel.new` loads a path
+with the causal mask, and of the segments what the checkpoint has. A text begins with [CLS] and
+has no [SEP] behind it, in both. Keys and values are cached, and all three texts are written at
+once.
+"""
+
+import sys
+
+import playmask
+
+PROMPTS = ["今天天气不错", "双十一", "科学空间"]
+
+task = playmask.LanguageModel.new(sys.argv[1], max_length=512)
+end, nucleus = task.tokenizer.token_to_id("。"), playmask.Sample(top_p=0.95)
+for text in task.generate(PROMPTS, max_tokens=256, min_tokens=128, search=nucleus, end=end):
+    print(text)
