@@ -4,10 +4,9 @@
 
 MODEL is the folder of the published checkpoint (https://github.com/bojone/chinese-gen).
 
-Upstream says `application="lm"` and takes the segments out; here `LanguageModel.new` loads a path
-with the causal mask, and of the segments what the checkpoint has. A text begins with [CLS] and
-has no [SEP] behind it, in both. Keys and values are cached, and all three texts are written at
-once.
+Upstream says `application="lm"` and runs the model over the whole text for each token. Here
+`LanguageModel.new` loads a path with the causal mask, keys and values are cached, and all three
+texts are written at once. A text begins with [CLS] and has no [SEP] behind it, in both.
 """
 
 import sys

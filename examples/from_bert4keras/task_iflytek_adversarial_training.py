@@ -6,9 +6,9 @@
 The files are those of IFLYTEK' as CLUE has it, an object with `sentence` and `label` on each line
 (any format of docs/classification.md does); TEST has no labels, and ANSWERS is what CLUE takes.
 
-Upstream changes Keras' training function, and moves the whole token table by one gradient; that
-is `of=table`. Its 50 epochs are 5 here, the rate falls to 0, and the best epoch is the one with
-the lowest loss. The command:
+Upstream changes Keras' training function and learns from the moved batch alone; here from the
+batch and the moved one, as Miyato et al. have it. Both move the whole token table by one
+gradient, `of=table`. Its 50 epochs are 5 here, at a rate that falls to 0. The command:
 `playmask train classify TRAIN --validation VALID --adversarial fgm:0.5,of=table`.
 """
 

@@ -8,8 +8,8 @@ least) keeps its labels, the others lose them.
 
 Upstream trains two models on the same weights by turns, moves the whole token table, and takes
 the first direction 10 long. Here both losses are of one step, each text is moved by itself, and
-the first direction is 0.1 long. Its 100 epochs are 30 steps each, here as many as the labelled
-texts make. The command: `playmask train classify FEW --adversarial vat:1 --unlabelled REST`.
+the first direction is 0.1 long. Its 3,000 steps are 30 epochs of the labelled texts here. The
+command: `playmask train classify FEW --adversarial vat:1 --unlabelled REST`.
 """
 
 import sys
@@ -24,5 +24,5 @@ rows = read_examples(train)
 few = max(len(rows) // 100, 32)
 rest = [row.text for row in rows[few:]]
 task = playmask.TextClassifier.new(model, ["0", "1"])
-task.fit(rows[:few], valid, epochs=100, learning_rate=RATE, adversarial="vat:1", unlabelled=rest)
+task.fit(rows[:few], valid, epochs=30, learning_rate=RATE, adversarial="vat:1", unlabelled=rest)
 print(task.evaluate(test))
