@@ -1,6 +1,6 @@
 """Hidden states of a text, and the same from the model saved and loaded again.
 
-    python examples/from_bert4keras/basic_extract_features.py MODEL SAVED
+    python examples/from_bert4keras/basic_extract_features.py MODEL TEXT SAVED
 
 MODEL is a folder of any published checkpoint, `org/name` of the hub, or zh-small; SAVED a new
 folder.
@@ -14,9 +14,9 @@ import sys
 
 import playmask
 
-path, saved = sys.argv[1:]
+path, text, saved = sys.argv[1:]
 model = playmask.load(path, heads=())
-row = {"tokens": model.tokenizer.encode("语言模型").ids}
+row = {"tokens": model.tokenizer.encode(text).ids}
 print(playmask.Predictor(model)([row])[0]["hidden"])  # (tokens, width)
 playmask.save(model, saved)
 again = playmask.load(saved, heads=())

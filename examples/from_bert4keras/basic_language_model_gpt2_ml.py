@@ -14,7 +14,7 @@ import sys
 
 import playmask
 
-PROMPTS = ["今天天气不错", "双十一", "科学空间"]
+PROMPTS = ["周末的早上", "说起家乡的味道", "望远镜"]
 
 model = playmask.load(sys.argv[1], heads="mlm")
 task = playmask.LanguageModel.new(model, max_length=512, begin=())

@@ -13,7 +13,7 @@ import sys
 
 import playmask
 
-PROMPTS = ["今天天气不错", "双十一", "科学空间"]
+PROMPTS = ["周末的早上", "说起家乡的味道", "望远镜"]
 
 task = playmask.LanguageModel.new(sys.argv[1], max_length=512)
 end, nucleus = task.tokenizer.token_to_id("。"), playmask.Sample(top_p=0.95)

@@ -1,6 +1,6 @@
 """An uncased model that tells Word and WORD from word.
 
-    python examples/from_bert4keras/basic_make_uncased_model_cased.py MODEL SAVED
+    python examples/from_bert4keras/basic_make_uncased_model_cased.py MODEL TEXT SAVED
 
 MODEL has an uncased WordPiece vocabulary, as Google's Chinese BERT and zh-small; SAVED is a new
 folder.
@@ -15,7 +15,7 @@ import sys
 import playmask
 from playmask.tokenizers.wordpiece import specification
 
-path, saved = sys.argv[1:]
+path, text, saved = sys.argv[1:]
 old = playmask.load(path).tokenizer.vocabulary
 cased = {}
 for number, token in enumerate(old):
@@ -27,4 +27,4 @@ new = {token: [number] for token, number in cased.items() if token not in {*old}
 model = playmask.load(path, compound_tokens=new)
 model.tokenizer = playmask.Tokenizer(specification([*old, *new], lowercase=False))
 playmask.save(model, saved)
-print(model.tokenizer.tokens(model.tokenizer.encode("Welcome to BEIJING.").ids))
+print(model.tokenizer.tokens(model.tokenizer.encode(text).ids))

@@ -5,8 +5,8 @@
 MODEL has a vocabulary head (`mlm`), as zh-small.
 
 Upstream writes the id of [MASK] into the tokens at places that are counted by hand; here a gap is
-written as [MASK], and any number of texts may come at once. The command, for a model that was
-trained by `playmask train mask-fill`: `playmask predict DIR --text '科学[MASK][MASK]是第一生产力'`.
+written as [MASK], as in '房间很[MASK]，服务也很热情。'. The command, for a folder that
+`playmask train mask-fill` has written: `playmask predict DIR --text TEXT`.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """SimBERT over HTTP: sentences that mean the same, the nearest first.
 
-    python examples/from_bert4keras/basic_simple_web_serving_simbert.py MODEL PORT
-    curl '127.0.0.1:8864/gen_synonyms?text=苹果多少钱一斤&n=50&k=5'
+    python examples/from_bert4keras/basic_simple_web_serving_simbert.py MODEL 8000
+    curl -G 127.0.0.1:8000/gen_synonyms --data-urlencode text=怎么给手机充值 -d n=50 -d k=5
 
 MODEL is a folder of SimBERT (https://github.com/ZhuiyiTechnology/simbert); HTTP needs pip install
 'playmask[serve]'.
@@ -9,8 +9,7 @@ MODEL is a folder of SimBERT (https://github.com/ZhuiyiTechnology/simbert); HTTP
 Upstream has a small server of its own, for tests alone, and a decoder that runs the model over
 the whole text for each token. Here the path is added to playmask's server, which has batches,
 limits, logs and metrics; /v1/embeddings gives the vectors beside it. The command for a saved
-encoder's vectors alone: `playmask serve`; for synonyms without a server:
-`playmask generate DIR 苹果多少钱一斤`.
+encoder's vectors alone: `playmask serve`; for synonyms without a server: `playmask generate`.
 """
 
 import sys
@@ -22,8 +21,8 @@ from playmask.server.app import create_app
 from playmask.server.task_served import ServedTask
 
 path, port = sys.argv[1:]
-heads = {"mask": "unilm", "heads": ("mlm", "pool"), "pooler_activation": "linear"}
-task = playmask.SentenceEncoder.new(playmask.load(path, **heads), pooling="pooled", max_length=32)
+parts = {"mask": "unilm", "heads": ("mlm", "pool"), "pooler_activation": "linear"}
+task = playmask.SentenceEncoder.new(playmask.load(path, **parts), pooling="pooled", max_length=32)
 app = create_app([ServedTask("simbert", task)])
 
 

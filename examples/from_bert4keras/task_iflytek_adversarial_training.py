@@ -24,7 +24,7 @@ model, train, valid, test, answers = sys.argv[1:]
 task = playmask.TextClassifier.new(model, [str(number) for number in range(119)])
 task.fit(train, valid, epochs=5, learning_rate=RATE, adversarial="fgm:0.5,of=table")
 print(task.evaluate(valid))
-rows = [json.loads(line) for line in Path(test).read_text("utf-8").splitlines()]
+rows = [json.loads(line) for line in Path(test).read_text("utf-8").strip().split("\n")]
 labels = [answer.label for answer in task.predict([row["sentence"] for row in rows])]
 lines = [{"id": str(row["id"]), "label": label} for row, label in zip(rows, labels, strict=True)]
 Path(answers).write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")

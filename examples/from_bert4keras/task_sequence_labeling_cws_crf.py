@@ -29,7 +29,7 @@ held = len(rows) // 10
 task = playmask.SequenceTagger.new(model, ["word"], scheme="bmes", max_length=256)
 history = task.fit(rows[held:], rows[:held], epochs=10, learning_rate=RATE, multiplier=10)
 print("F1", max(history["val_f1"]))
-texts = Path(test).read_text("utf-8").splitlines()
+texts = Path(test).read_text("utf-8-sig").rstrip("\n").split("\n")
 with open(words, "w", encoding="utf-8") as file:
     for text, found in zip(texts, task.predict(texts), strict=True):
         cuts = sorted({0, len(text)}.union(*((word.start, word.end) for word in found)))

@@ -45,8 +45,8 @@ task_seq2seq_autotitle_multigpu task_sequence_labeling_cws_crf task_sequence_lab
 GOOD, BAD = ("味道好", "房间好", "服务好", "书好"), ("味道差", "房间差", "服务差", "书差")
 REVIEWS = [f"{text}，真的\t{label}" for label, half in enumerate((BAD, GOOD)) for text in half] * 4
 WORDS = ("科学 技术 是 第一 生产力 。", "今天 天气 不错", "语言 模型 不 便宜")
-TEXTS = [*WORDS, "双十一，科学空间", *REVIEWS]
-ENGLISH = ["welcome to be b", "##e ##i ##jing ."]
+TEXTS = [*WORDS, "周末的早上，说起家乡的味道，望远镜", *REVIEWS]
+ENGLISH = "i like s ##hang ##hai in may ."
 
 
 # The page
@@ -129,7 +129,7 @@ def files(tmp_path_factory):
     playmask.save(tiny("albert", words, embedding_size=8), folder / "albert", "huggingface")
     playmask.save(tiny("gpt2_ml", words, position=Learned(512)), folder / "gpt2_ml")
     playmask.save(tiny("nezha", words), folder / "nezha")
-    english = [*words.vocabulary, *" ".join(ENGLISH).split()]
+    english = [*words.vocabulary, *ENGLISH.split()]
     write(folder / "vocab.txt", *english)
     cased = playmask.Tokenizer.load(folder / "vocab.txt")
     playmask.save(tiny("bert", cased), folder / "uncased", tokenizer=cased)
@@ -157,14 +157,14 @@ def cpm(folder: Path, monkeypatch) -> Path:
 # The scripts
 
 ARGUMENTS = {
-    "basic_extract_features": "bert OUT",
+    "basic_extract_features": "bert 语言模型 OUT",
     "basic_gibbs_sampling_via_mlm": "bert 科学技术是第一生产力。",
     "basic_language_model_cpm_lm": "OUT",
     "basic_language_model_gpt2_ml": "gpt2_ml",
     "basic_language_model_nezha_gen_gpt": "nezha",
-    "basic_make_uncased_model_cased": "uncased OUT",
+    "basic_make_uncased_model_cased": "uncased 'I like SHANGHAI in May.' OUT",
     "basic_masked_language_model": "bert 科学[MASK][MASK]是第一生产力",
-    "basic_simple_web_serving_simbert": "simbert 8864",
+    "basic_simple_web_serving_simbert": "simbert 8000",
     "task_iflytek_adversarial_training": "bert iflytek.json iflytek.json iflytek.json OUT",
     "task_iflytek_bert_of_theseus": "two_blocks iflytek.json iflytek.json 1",
     "task_iflytek_gradient_penalty": "bert iflytek.json iflytek.json",
@@ -199,7 +199,7 @@ def run(files, tmp_path, monkeypatch, capsys):
         places = {path.name: path for path in files.iterdir()}
         places |= {"TAGS": SAMPLES / "tags.bio", "OUT": tmp_path / "out"}
         places["OUT.svg"] = tmp_path / "out.svg"
-        words = [str(places.get(word, word)) for word in arguments or ARGUMENTS[name].split()]
+        words = [str(places.get(word, word)) for word in arguments or shlex.split(ARGUMENTS[name])]
         monkeypatch.setattr(sys, "argv", [f"{name}.py", *words])
         names = runpy.run_path(str(FOLDER / f"{name}.py"))
         assert all(losses[-1] < losses[0] for losses in histories)
@@ -245,10 +245,10 @@ def test_articles_go_on_from_their_prompts(name, run):
 
 def test_a_cased_model_tells_words_apart(run):
     names, printed, saved = run("basic_make_uncased_model_cased")
-    tokens = ["[CLS]", "Welcome", "to", "BE", "##I", "##JING", ".", "[SEP]"]
+    tokens = "[CLS] I like S ##HANG ##HAI in May . [SEP]".split()
     assert ast.literal_eval(printed[-1]) == tokens
     model = playmask.load(saved)
-    ids = model.tokenizer.encode("Welcome welcome", special=False).ids
+    ids = model.tokenizer.encode("May may", special=False).ids
     one, other = keras.ops.convert_to_numpy(model.embeddings.tokens(np.array([ids])))[0]
     assert ids[0] != ids[1] and np.array_equal(one, other)
     assert len(model.tokenizer) == len(names["old"]) + len(names["new"])
@@ -280,7 +280,7 @@ def test_synonyms_over_http(run, monkeypatch):
     names, _, _ = run("basic_simple_web_serving_simbert")
     port, synonyms, health = answers
     near = names["task"].similarity([("书好", one) for one in synonyms])
-    assert port == 8864 and health == {"status": "ok"}
+    assert port == 8000 and health == {"status": "ok"}
     assert 1 < len(synonyms) <= 5 and "书好" not in synonyms and [*near] == sorted(near)[::-1]
 
 
