@@ -14,7 +14,7 @@ from cli.commands import call, start
 from documents import ROOT, blocks, fenced, prose
 
 DOCS, SAMPLES = ROOT / "docs", ROOT / "data" / "samples"
-OUTSIDE = ("data/samples", "examples", "recipes/zh_small")
+OUTSIDE = ("data/samples", "examples", "examples/from_bert4keras", "recipes/zh_small")
 CHINESE = [*sorted(DOCS.rglob("*.zh.md")), *(ROOT / each / "README.zh.md" for each in OUTSIDE)]
 SITE = (ROOT / "mkdocs.yml").read_text("utf-8")
 NAVIGATION = re.findall(r"^ +- ([\w./-]+\.md)$", SITE.partition("\nnav:\n")[2], re.MULTILINE)

@@ -26,6 +26,8 @@ OUTSIDE = (
     "data/samples/README.zh.md",
     "examples/README.md",
     "examples/README.zh.md",
+    "examples/from_bert4keras/README.md",
+    "examples/from_bert4keras/README.zh.md",
     "recipes/zh_small/README.md",
     "recipes/zh_small/README.zh.md",
     "src/playmask/checkpoints/built_in/zh_small/README.md",
