@@ -36,7 +36,7 @@ def apart(text):
 def value(text):
     """What an expression comes to; None where it is none, or divides by 0."""
     text = re.sub(r"([\d.]+)%", r"(\1/100)", text.replace(" ", ""))
-    if not re.fullmatch(r"[-+*/().\d]+", text) or "**" in text or "//" in text:
+    if not re.fullmatch(r"[-+*/().\d]+", text) or re.search(r"\*\*|//|\(\)", text):
         return None
     try:  # numbers, signs and brackets: nothing else comes this far
         return eval(re.sub(r"[\d.]+", r"Fraction('\g<0>')", text), {"Fraction": Fraction})
