@@ -20,6 +20,7 @@ from pathlib import Path
 import playmask
 
 EPOCHS = 30
+RATE = 2e-5  # of BERT base; 1e-4 of zh-small
 SYMBOLS = "0123456789+-*/().%"
 
 
@@ -55,7 +56,7 @@ def read(path):
 
 model, train, test = sys.argv[1:]
 task = playmask.Seq2Seq.new(model, max_source=128, max_target=64)
-task.fit([problem[:2] for problem in read(train)], epochs=EPOCHS)
+task.fit([problem[:2] for problem in read(train)], epochs=EPOCHS, learning_rate=RATE)
 tokens = {symbol: task.tokenizer.encode(symbol, special=False).ids[-1] for symbol in SYMBOLS}
 expressions = playmask.arithmetic(tokens, task.tokenizer.sep, depth=3)
 questions, _, answers = zip(*read(test), strict=True)

@@ -89,7 +89,9 @@ def story(run):
 
 def reviews(run):
     labels = sorted({example.label for example in read_examples(SAMPLES / "reviews.tsv")})
-    assert [line.partition("\t")[0] for line in run.printed] == [x for x in labels for _ in range(5)]
+    assert [line.partition("\t")[0] for line in run.printed] == [
+        x for x in labels for _ in range(5)
+    ]
     assert len({*run.printed}) > len(labels)
 
 
