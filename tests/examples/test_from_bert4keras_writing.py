@@ -1,4 +1,4 @@
-"""bert4keras' examples of writing, reading and relations: each runs as it stands, on tiny models."""
+"""bert4keras' examples of writing, reading and relations: each runs as it is, on tiny models."""
 
 import io
 import json
