@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import keras
 import pytest
+from PIL import Image
 
 import playmask
 from families.small import small
@@ -26,6 +27,7 @@ PROBLEMS = [
     for a, b in ((2, 3), (4, 5), (6, 7), (8, 9))
     for answer in (f"{a}.5{b}", "0")  # the second is wrong, and left out
 ]
+COLOURS = {"red": ["风从麦田上走过"], "blue": ["河水涨了又落", "母亲煮的粥"]}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,14 @@ def folder(tmp_path_factory):
         keras.utils.set_random_seed(0)
         model = playmask.build(small(family, dropout=0.0, attention_dropout=0.0, **changes), "mlm")
         playmask.save(model, folder / family, tokenizer=tokenizer)
+    pixels = keras.Input((8, 8, 3))
+    keras.Model(pixels, keras.layers.Conv2D(4, 4, 4)(pixels)).save(folder / "network.keras")
+    (folder / "images").mkdir()
+    for name in COLOURS:
+        Image.new("RGB", (12, 8), name).save(folder / "images" / f"{name}.png")
+    rows = [{"image": f"{name}.png", "captions": each} for name, each in COLOURS.items()]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (folder / "images" / "captions.jsonl").write_text(lines, encoding="utf-8")
     (folder / "games.txt").write_text("\n".join(GAMES), encoding="utf-8")
     problems = (json.dumps(problem, ensure_ascii=False) for problem in PROBLEMS)
     (folder / "problems.json").write_text("\n".join(problems), encoding="utf-8")
@@ -135,11 +145,18 @@ def related(run):
     assert "'f1': " in run.printed[0]
 
 
+def captions(run):
+    rows = [line.split("\t") for line in run.printed]
+    due = {Path(path).stem: captions for path, _, *captions in rows}
+    assert due == COLOURS and all(written for _, written, *_ in rows)
+
+
 PAIRS = ("bert", "seq2seq.tsv", "seq2seq.tsv")
 PASSAGES = ("bert", "reading.json", "reading.json", "out.jsonl")
 RELATIONS = ("bert", "relations.jsonl", "relations.jsonl", "out.jsonl")
 SCRIPTS = {
     "task_conditional_language_model": (("bert", "reviews.tsv"), reviews),
+    "task_image_caption": (("bert", "network.keras", "images", "images"), captions),
     "task_language_model": (("bert", "language_model.txt", "雨停以后"), story),
     "task_language_model_chinese_chess": (("bert", "games.txt"), game),
     "task_question_answer_generation_by_seq2seq": (PASSAGES, asked),
