@@ -147,6 +147,7 @@ def main(
     results |= {"exact, 3 beams": sum(right) / len(right), "BLEU": bleu(made, wanted, "char")}
     results["seconds of the rest"] = clock()
     report(out, results, zip(wanted[:5], made[:5], strict=True))
+    playmask.draw_captions(task, test[:12], out / "captions.png")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from playmask.inspection.draw import (
     attention_picture,
     attribution_page,
     attribution_picture,
+    caption_picture,
     confusion_picture,
     confusion_text,
     mask_picture,
@@ -361,3 +362,24 @@ def test_a_confusion_matrix_has_the_labels_at_both_sides(counts, tmp_path):
         confusion_picture(counts, labels, tmp_path / "x.png")
     with pytest.raises(InputError, match="The confusion matrix has the shape"):
         confusion_text(counts, labels)
+
+
+def test_caption_picture(tmp_path):
+    from matplotlib.image import imread
+
+    red, blue = (np.full((8, 12, 3), colour, "uint8") for colour in ((255, 0, 0), (0, 0, 255)))
+    path = tmp_path / "captions.png"
+    caption_picture([red], ["龍 $x$ 一只" * 9], path, title="图")
+    one = size(path)
+    wanted = [["蓝"], ["蓝", "红"], ["红"], ["红"], []]
+    caption_picture([red, blue] * 2 + [red], ["红"] * 5, path, wanted=wanted)
+    picture = imread(path)[..., :3]
+    assert size(path)[0] > 3 * one[0] / 1.5 and size(path)[1] > 300
+    colours = {tuple(np.round(255 * pixel).astype(int)) for row in picture for pixel in row}
+    assert {(255, 0, 0), (0, 0, 255), (192, 97, 43)} <= colours  # the first caption is wrong
+    caption_picture([red], ["红"], path, wanted=[["红"]])
+    picture = imread(path)[..., :3]
+    colours = {tuple(np.round(255 * pixel).astype(int)) for row in picture for pixel in row}
+    assert (192, 97, 43) not in colours
+    with pytest.raises(InputError, match="1 images, 2 captions and 1 that are due cannot"):
+        caption_picture([red], ["红", "蓝"], path)

@@ -21,6 +21,7 @@ NAMES = (
     "README.md",
     "architecture.md",
     "bulk.md",
+    "captions.md",
     "classification.md",
     "compatibility.md",
     "decoders.md",
@@ -77,7 +78,7 @@ def run(page: Path, folder: Path) -> str:
 GROUPS = (
     ("generation", "laboratory", "extraction", "own_model"),
     ("classification", "similarity", "decoders", "published", "pretraining", "serving"),
-    ("export", "faq"),
+    ("export", "faq", "captions"),
 )
 """Pages that register nothing; each group runs in one process, which takes long enough to start."""
 EACH = """
@@ -149,6 +150,16 @@ def test_the_laboratory_runs(pages):
     _, out = pages("laboratory")
     assert "random/scores" in out and "logits_mixer" in out  # fresh, and why
     assert "\nturns\n(1, 5, 80)\n(1, 1, 80)\n" in out
+
+
+def test_captions_run(pages):
+    folder, out = pages("captions")
+    first, several, again = out.splitlines()
+    assert (
+        first.startswith("['一张红色的图', '一张蓝色的图'] {'loss': ") and "'exact': 1.0" in first
+    )
+    assert several.startswith("['一张红色的图', ") and again == "一张蓝色的图"
+    assert (folder / "captions.png").stat().st_size > 1_000
 
 
 def test_generation_runs(pages):

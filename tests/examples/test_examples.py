@@ -109,9 +109,24 @@ def test_runs(name, tmp_path, capsys):
     assert (tmp_path / "out" / "task.json").is_file()
 
 
+@pytest.mark.experiments
+def test_captions_are_learnt_of_images_that_the_example_draws(tmp_path):
+    example = importlib.import_module("captions")
+    seen, unseen = example.combinations(random.Random(0))
+    assert len(seen) + len(unseen) == len({*seen, *unseen}) == 4 * 3 * 6 * 4
+    pictures = [*example.scenes(seen, 8, random.Random(1))]
+    assert len({image.tobytes() for image, _ in pictures}) == 8
+    for _, caption in pictures:
+        assert {*caption.split("，")} <= {*map(str, seen)} - {*map(str, unseen)}
+    example.main("both", epochs=1, limit=20, width=32, out=tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["loss"] > 0 and 0 <= results["exact"] <= 1
+    assert (tmp_path / "captions.png").stat().st_size > 10_000
+
+
 def test_all_examples_are_here():
     shown = {path.stem for path in FOLDER.glob("*.py")}
-    assert shown == {*FILES, "scratch", "gpt2_ml", "cpm"}
+    assert shown == {*FILES, "scratch", "captions", "gpt2_ml", "cpm"}
     assert all(f"`{name}.py`" in (FOLDER / "README.md").read_text() for name in shown)
 
 

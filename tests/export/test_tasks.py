@@ -17,14 +17,14 @@ from pairwise import marked
 from playmask.errors import CheckpointError, ConfigError
 from playmask.onnx import check
 from playmask.onnx.check import difference, drawn, session
-from tasks.every_task import MAKE, ONE, TEXTS, same, spread
+from tasks.every_task import EXPORTED, MAKE, ONE, TEXTS, same, spread
 
 jax_only = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
 OF_A_NETWORK = (
     "classify", "pattern", "similar", "tag", "span", "relate casrel", "read", "mlm",
 )  # fmt: skip
 """A task for each kind of network; others have one of these, or point as they do."""
-ROWS = [(kind,) for kind in MAKE]
+ROWS = [(kind,) for kind in EXPORTED]
 ROOT = Path(__file__).parents[2]
 
 

@@ -8,7 +8,7 @@ import playmask
 from export.sessions import greedy, padded
 from pairwise import marked
 from playmask.generation.facts import TARGETS
-from tasks.every_task import EXAMPLES, MAKE, ONE, TEXTS, same
+from tasks.every_task import EXAMPLES, EXPORTED, MAKE, ONE, TEXTS, same
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
 QUICK = {"epochs": 20, "batch_size": 8, "learning_rate": 1e-2, "verbose": 0}
@@ -38,7 +38,7 @@ def asked(kind):
 
 
 @pytest.mark.parametrize(
-    "kind", marked([(kind,) for kind in MAKE], [(kind,) for kind in BESIDES_WEIGHTS])
+    "kind", marked([(kind,) for kind in EXPORTED], [(kind,) for kind in BESIDES_WEIGHTS])
 )
 def test_a_trained_task_answers_as_before_its_export(kind, tmp_path):
     task = trained(kind)

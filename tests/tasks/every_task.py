@@ -16,6 +16,7 @@ from playmask.runtime.train.weight_names import all_weights
 from tasks.made_up import cycle, model, tokenizer
 
 WORDS = tokenizer("问答甲乙")
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype("uint8")
 TEXT, OTHER, PAIR = "零一二三", "六七八九", ("零一", "二三四")
 
 
@@ -70,9 +71,14 @@ MAKE: dict[str, Callable[[], Any]] = {
     "lm": lambda: on(order="lm")(playmask.LanguageModel, max_length=16),
     "seq2seq": lambda: on(order="unilm")(playmask.Seq2Seq, max_source=12, max_target=8),
     "mlm": lambda: on()(playmask.MaskFill, max_length=16),
+    "caption": lambda: on(order="lm", context=playmask.ContextAttention(128))(
+        playmask.ImageCaptioner, "small", "attention", image_size=16, max_length=16
+    ),
 }  # fmt: skip
 INPUTS = {"mlm": "零[MASK]二", "pair": PAIR, "rerank": PAIR, "read": PAIR, "read mask-fill": PAIR,
-          "read-seq2seq": PAIR}  # fmt: skip
+          "read-seq2seq": PAIR, "caption": IMAGES[0]}  # fmt: skip
+EXPORTED = [kind for kind in MAKE if kind != "caption"]
+"""What becomes a graph; of a captioner, its two networks do by themselves."""
 
 LONG = cycle(3, 3, 40)  # several windows
 ONE, PAIRS = [LONG, "六七八九", "六 七八"], [("零一", LONG), ("六七八", "九零一二三")]
@@ -125,6 +131,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "lm": [FIRST, SECOND],
     "seq2seq": COUPLES,
     "mlm": [FIRST, SECOND],
+    "caption": [(IMAGES[0], FIRST), (IMAGES[1], SECOND)],
 }
 """Two examples of different lengths for each task to learn."""
 

@@ -290,3 +290,14 @@ def test_it_is_no_graph_and_not_served(tmp_path):
     task = captioner("attention")
     with pytest.raises(ConfigError, match="export its image network by Keras"):
         task.export(tmp_path / "graph")
+
+
+def test_a_picture_of_captions(tmp_path):
+    task, path = captioner("norms"), tmp_path / "captions.png"
+    captions = playmask.draw_captions(task, [DATA[0], DATA[1][0]], path, max_tokens=3)
+    assert captions == task.predict([DATA[0][0], DATA[1][0]], max_tokens=3)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ConfigError, match="by a task 'caption'"):
+        playmask.draw_captions(
+            playmask.MaskFill.new(model(WORDS), tokenizer=WORDS, max_length=8), [], path
+        )

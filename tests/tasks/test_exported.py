@@ -19,10 +19,10 @@ from playmask.onnx.graph import MODEL
 from playmask.runtime.compiled import Compiled
 from playmask.tasks.exported import description, load_exported
 from playmask.tasks.task_json import TASK
-from tasks.every_task import MAKE, ONE, TEXTS, same, spread
+from tasks.every_task import EXPORTED, MAKE, ONE, TEXTS, same, spread
 
 WRITES = ("read-seq2seq", "lm", "seq2seq")  # by a loop of their own
-KINDS = [name for name in MAKE if name not in WRITES]
+KINDS = [name for name in EXPORTED if name not in WRITES]
 
 
 class Recorder:

@@ -18,6 +18,7 @@ FIELDS = {
     "language-model": ({"篇": TEXT}, "text=篇"),
     "seq2seq": ({"篇": TEXT, "题": "张"}, "source=篇,target=题"),
     "mask-fill": ({"篇": TEXT}, "text=篇"),
+    "caption": ({"图": "a.png", "说": TEXT}, "image=图,caption=说"),
     "tag": ({"正": TEXT, "实体": [PLACES]}, "text=正,mentions=实体,start=起,end=止,label=类型"),
     "spans": (
         {"文": TEXT, "体": [PLACES]},
