@@ -5,9 +5,10 @@
 MODEL is an encoder of the BERT kind. TRAIN holds texts and labels, as data/samples/reviews.tsv.
 Five texts of each label are sampled (top-p) and printed.
 
-Upstream embeds the label in 128 numbers that the conditional layer norm reads; here the
-label is one-hot, which is the same with one matrix less. It cuts long reviews at punctuation and
-learns all parts; here the first 128 tokens of each review are learnt.
+Upstream embeds the label in 128 numbers that the conditional layer norm reads; here the label is
+one-hot, which is the same with one matrix less. It cuts long reviews at punctuation and learns
+all parts; here the first 128 tokens of each review are learnt. The command:
+`playmask train language-model TRAIN --condition label --max-length 128`.
 """
 
 import sys

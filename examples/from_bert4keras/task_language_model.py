@@ -6,9 +6,9 @@ MODEL is an encoder of the BERT kind. NOVEL is a text file in UTF-8, such as
 data/samples/language_model.txt; its lines are joined, and cut at full stops into passages of up to
 253 characters. Three continuations of PROMPT are sampled (top-p) and printed.
 
-Upstream reads a folder of novels in GBK and lets passages overlap, so that one begins at
-every sentence; here each sentence is learnt once an epoch. Of a sentence that is longer than a
-passage its end is learnt, where upstream leaves it out.
+Upstream reads a folder of novels in GBK and lets passages overlap, so that one begins at every
+sentence; here each sentence is learnt once an epoch. Of a sentence that is longer than a passage
+its end is learnt, where upstream leaves it out.
 """
 
 import re

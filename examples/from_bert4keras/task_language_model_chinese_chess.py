@@ -10,8 +10,9 @@ are printed.
 A move is legal here if the piece moves so and nothing is in its way; a general may be left in
 check, or facing the other, and who loses it has lost. Upstream has all rules, from the package
 cchess, and shows the board. It scores every legal move by running the model over the whole game
-with it; here legal moves are the branches of an automaton, and beams search it. Upstream learns the
-first eighth of 512 tokens, later a quarter, a half and all; here all are learnt from the beginning.
+with it; here legal moves are the branches of an automaton, and 16 beams search it. Upstream
+learns the first eighth of 512 tokens, later a quarter, a half and all; here all are learnt from
+the beginning.
 """
 
 import re

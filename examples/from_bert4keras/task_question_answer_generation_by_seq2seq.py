@@ -8,10 +8,9 @@ data/samples/reading.json; of TEST the passages alone are read. OUT, a .jsonl, g
 pair, which `playmask train read` learns from.
 
 The model learns two things: the answer from a passage, and the question from an answer and its
-passage. For a new passage the answer is sampled (top-p), and the question searched with beams.
-Upstream writes answer and question as one target, the answer first, which is one model of
-the same two probabilities. Here an answer can only be a span of the passage, since the automaton of
-copying is there; upstream's may be any text.
+passage. For a new passage the answer is sampled (top-p), and the likeliest question is written.
+Upstream writes both as one target, the answer first. Its answers may be any text, those here are
+spans of the passage.
 """
 
 import sys
@@ -35,7 +34,7 @@ task.fit(pairs, epochs=EPOCHS, learning_rate=RATE, batch_size=16)
 span = playmask.Copy(also=(task.tokenizer.sep,), fragment=True)
 answers = task.predict(passages, search=playmask.Sample(top_p=0.95), constrain=span, min_tokens=1)
 sources = [WITH_ANSWER.format(*pair) for pair in zip(answers, passages, strict=True)]
-questions = task.predict(sources, search=playmask.Beams(4))
+questions = task.predict(sources)
 made = zip(questions, passages, answers, strict=True)
 write_lines(
     Path(out), ({"question": q, "text": p, "answers": [a]} for q, p, a in made if q and a in p)

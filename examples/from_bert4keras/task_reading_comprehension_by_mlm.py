@@ -6,9 +6,10 @@ MODEL is an encoder of the BERT kind. TRAIN and TEST are of SQuAD's form, as
 data/samples/reading.json. OUT gets the answers to TEST, {id: answer}; F1 and exact matches, 0 to 1,
 are printed.
 
-Upstream has questions with several passages each (WebQA, SogouQA), of which it reads the
-first 256 tokens, and takes each answer token by token among those that may follow in the passage.
-Here a question has one passage, read whole in windows, and all spans are compared at once.
+Upstream has questions with several passages each (WebQA, SogouQA), of which it reads the first
+256 tokens, and takes each answer token by token among those that may follow in the passage. Here
+a question has one passage, read whole in windows, and all spans are compared at once.
+The command: `playmask train read TRAIN --method mask-fill --max-answer 32`.
 """
 
 import sys

@@ -6,10 +6,11 @@ MODEL is an encoder of the BERT kind. TRAIN and TEST are of SQuAD's form, as
 data/samples/reading.json. OUT gets the answers to TEST, {id: answer}; F1 and exact matches, 0 to 1,
 are printed.
 
-Upstream has questions with several passages each (WebQA, SogouQA), of which it reads the
-first 256 tokens, and averages over passages at each step of the search. Here a question has one
-passage, read whole in windows; each window is searched by itself, and the odds of equal answers add
-up.
+Upstream has questions with several passages each (WebQA, SogouQA), of which it reads the first
+256 tokens, and averages over passages at each step of the search. Here a question has one
+passage, read whole in windows; each window is searched by itself, and the odds of equal answers
+add up. The command:
+`playmask train read-copying TRAIN --max-answer 32`.
 """
 
 import sys

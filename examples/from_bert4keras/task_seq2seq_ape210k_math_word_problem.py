@@ -8,7 +8,8 @@ TEST have an object in JSON on each line, as Ape210K: {"question": "有3(1/2)米
 
 Upstream takes redundant brackets out of the equations, which is left out here, and rounds values
 where these are exact. What upstream's model writes may be no expression; here an automaton admits
-nothing else. Upstream's second half, the forms of answers of one competition, is left out.
+nothing else, though 64 tokens may cut it off. Upstream's second half, the forms of answers of one
+competition, is left out.
 """
 
 import json

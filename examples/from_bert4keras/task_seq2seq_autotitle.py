@@ -6,9 +6,10 @@ MODEL is an encoder of the BERT kind. TRAIN and TEST are tables of texts and tit
 data/samples/seq2seq.tsv; TEST may lack the titles. The title of each text of TEST is printed.
 
 Upstream reads THUCNews, a file a text, whose first line is the title, and writes one title at a
-time, running the model over the whole text for each token; here keys and values are cached, and all
-titles are written at once. Upstream keeps the epoch of the lowest loss in training, here it is the
-last one.
+time, running the model over the whole text for each token; here keys and values are cached, and
+all titles are written at once. Upstream keeps the epoch of the lowest loss in training, here it
+is the last one. The command:
+`playmask train seq2seq TRAIN --max-source 224 --max-target 32`.
 """
 
 import sys
@@ -23,4 +24,4 @@ model, train, test = sys.argv[1:]
 task = playmask.Seq2Seq.new(model, max_source=224, max_target=32)
 task.fit(train, epochs=EPOCHS, learning_rate=RATE, batch_size=16)
 texts = [example.text for example in task.read_inputs(Path(test))]
-print(*task.predict(texts, search=playmask.Beams(4)), sep="\n")
+print(*task.predict(texts), sep="\n")

@@ -5,9 +5,9 @@
 MODEL is an encoder of the BERT kind. TRAIN and TEST are tables of abstracts and titles, as
 data/samples/seq2seq.tsv. The scores, in per cent, need pip install 'playmask[examples]'.
 
-Upstream writes all titles after every epoch and keeps that of the best BLEU; here the last epoch is
-measured. Its BLEU is a mean over titles, smoothed; here it is that of the whole test, by sacrebleu.
-Both, and ROUGE, count characters.
+Upstream writes all titles after every epoch and keeps that of the best BLEU; here the last epoch
+is measured. Its BLEU is a mean over titles, smoothed; here it is that of the whole test, by
+sacrebleu. Both, and ROUGE, count characters.
 """
 
 import sys

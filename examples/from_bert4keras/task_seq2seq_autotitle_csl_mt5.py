@@ -6,9 +6,9 @@ MODEL is a checkpoint of mT5's kind, as google/mt5-base. TRAIN and TEST are tabl
 titles, as data/samples/seq2seq.tsv. BLEU, in per cent, needs pip install 'playmask[examples]';
 task_seq2seq_autotitle_csl.py has ROUGE besides.
 
-Upstream loads a list of Chinese tokens that was made beforehand, and a SentencePiece model of them;
-here the tokens that occur in TRAIN stay, of some 250,000. Those that TEST alone has are read as
-smaller pieces. Upstream keeps the epoch of the best BLEU; here the last one is measured.
+Upstream loads a list of Chinese tokens that was made beforehand, and a SentencePiece model of
+them; here the tokens that occur in TRAIN stay, of some 250,000. Those that TEST alone has are
+read as smaller pieces. Upstream keeps the epoch of the best BLEU; here the last one is measured.
 """
 
 import sys

@@ -23,4 +23,4 @@ playmask.distribute("all")
 task = playmask.Seq2Seq.new(model, max_source=224, max_target=32)
 task.fit(train, epochs=EPOCHS, learning_rate=RATE, batch_size=64)
 texts = [example.text for example in task.read_inputs(Path(test))]
-print(*task.predict(texts, search=playmask.Beams(4)), sep="\n")
+print(*task.predict(texts), sep="\n")
