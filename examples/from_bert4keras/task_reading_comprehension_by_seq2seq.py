@@ -1,0 +1,30 @@
+"""Reading comprehension by writing: the answer is written behind the passage, and copied from it.
+
+    python examples/from_bert4keras/task_reading_comprehension_by_seq2seq.py MODEL TRAIN TEST OUT
+
+MODEL is an encoder of the BERT kind. TRAIN and TEST are of SQuAD's form, as
+data/samples/reading.json. OUT gets the answers to TEST, {id: answer}; F1 and exact matches, 0 to 1,
+are printed.
+
+Upstream has questions with several passages each (WebQA, SogouQA), of which it reads the first
+256 tokens, and averages over passages at each step of the search. Here a question has one
+passage, read whole in windows; each window is searched by itself, and the odds of equal answers
+add up. The command:
+`playmask train read-copying TRAIN --max-answer 32`.
+"""
+
+import sys
+from pathlib import Path
+
+import playmask
+
+EPOCHS = 8
+RATE = 2e-5  # of BERT base; 1e-4 of zh-small
+
+model, train, test, out = sys.argv[1:]
+task = playmask.CopyingReader.new(model, max_answer=32)
+task.fit(train, epochs=EPOCHS, learning_rate=RATE, skip_bad=True)
+questions = task.read_references(test)
+answers = task.answer(questions)
+print(task.measure(questions, answers))
+task.submission(Path(out), questions, answers)
