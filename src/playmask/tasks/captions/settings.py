@@ -33,11 +33,11 @@ class CaptionSettings(TaskSettings):
 
     image_model: str = option(
         default=SMALL,
-        text="small (trained from nothing), a network of keras.applications, or a .keras file.",
+        text="The image network: small, a name of keras.applications, or a .keras file.",
     )
     conditioning: Literal["norms", "attention", "both"] = option(
         default="norms",
-        text="norms: by the mean of the features; attention: to their grid; or both.",
+        text="What is conditioned, norms by the mean of the features or attention to their grid.",
     )
     frozen: bool = option(
         default=False, text="Leave the image network as it is; its features are computed once."
