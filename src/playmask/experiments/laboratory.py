@@ -24,7 +24,7 @@ from playmask.experiments.plan import (
     sized,
 )
 from playmask.experiments.tasks.language import windows
-from playmask.experiments.training import scorer, step_ratio
+from playmask.experiments.training import Course, scorer, step_ratio
 from playmask.inspection.cost import count
 from playmask.model.masks import Ordered, Window
 from playmask.model.parts import (
@@ -110,9 +110,7 @@ def run(trial: Trial, desk: Desk) -> Outcome:
         objective,
         desk.watch,
         answers=len(tokenizer),
-        segments=MOMENTS,
-        schedule=_constant,
-        after=lambda: losses.append(score(texts.test).loss),
+        course=Course(MOMENTS, lambda: losses.append(score(texts.test).loss), _constant),
     )
     desk.watch.step("timing beside the dot product", 0.0)
     plain = playmask.build(base(trial, tokenizer), "mlm")

@@ -94,6 +94,17 @@ class _Follow(keras.callbacks.Callback):
         self.after()
 
 
+class Course(NamedTuple):
+    """How a training goes: its segments, what is called after each, and the schedule of its rate.
+
+    What `after` takes is outside of all times.
+    """
+
+    segments: int = SEGMENTS
+    after: Callable[[], None] = lambda: None
+    schedule: MakeSchedule = warm_up_then_decay
+
+
 def fit(
     network: keras.Model,
     rows: Rows,
@@ -102,20 +113,18 @@ def fit(
     sizes: Sizes,
     seed: int,
     watch: Watch,
-    segments: int = SEGMENTS,
-    after: Callable[[], None] = lambda: None,
-    schedule: MakeSchedule = warm_up_then_decay,
+    course: Course = Course(),
 ) -> Training:
-    """Train a network whose output "logits" scores answers, with AdamW, warm-up and decay.
+    """Train a network whose output "logits" scores answers, with AdamW.
 
-    after: called at the end of each segment, outside of all times; schedule: of the rate
     Units:  losses in nats, a mean over the weights of a segment; steps_per_second: of the fastest
             segment but the first, which compiles (other work on a machine only ever slows)
     """
+    segments = course.segments
     each = max(sizes.steps // segments, 1)
     stream = Stream(rows, objective, batch=sizes.batch, segment_steps=each, seed=seed)
-    _compile(network, schedule(sizes.rate, each * segments))
-    follow = _Follow(stream, segments, watch, after)
+    _compile(network, course.schedule(sizes.rate, each * segments))
+    follow = _Follow(stream, segments, watch, course.after)
     watch.step("compiling", 0.0)
     network.fit(stream, epochs=segments, shuffle=False, verbose=0, callbacks=[follow])
     return Training(

@@ -24,7 +24,7 @@ from playmask.experiments.plan import (
     sized,
 )
 from playmask.experiments.tasks import classification
-from playmask.experiments.training import fit, scorer
+from playmask.experiments.training import Course, fit, scorer
 from playmask.tokenizers import Tokenizer
 
 
@@ -51,8 +51,7 @@ def run(trial: Trial, desk: Desk) -> Outcome:
         desk.watch,
         answers=len(texts.extra),
         sizes=replace(sizes, steps=epochs * math.ceil(count / sizes.batch)),
-        segments=epochs,
-        after=lambda: curve.append(score(texts.test).accuracy),
+        course=Course(epochs, lambda: curve.append(score(texts.test).accuracy)),
     )
     metrics = {
         "accuracy": curve[-1],

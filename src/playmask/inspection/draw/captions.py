@@ -10,16 +10,20 @@ import numpy.typing as npt
 
 from playmask.errors import InputError
 from playmask.inspection.draw.colours import INK, LINES, QUIET
-from playmask.inspection.draw.sheet import TEXT, Sheet, drawing
+from playmask.inspection.draw.sheet import Sheet, drawn
 from playmask.inspection.draw.terminal import cut, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ACROSS, SIDE = 4, 2.0  # images side by side, inches of one
-COLUMNS = 30  # of a line of a caption; a Chinese character takes two
+COLUMNS = 24  # of a line of a caption; a Chinese character takes two
 LINE, BETWEEN = 0.19, 0.3  # inches of a line, and between the images
 WRONG = LINES[1]
+CAPTION = (
+    "Below each image the caption that was written; where it is none of those that are due it is "
+    "orange, and the first of these stands below it."
+)
 
 
 def caption_picture(
@@ -44,8 +48,8 @@ def caption_picture(
             f"{len(images)} images, {len(captions)} captions and {len(due)} that are due cannot "
             "be drawn; as many of each, and one at least, are."
         )
-    with drawing:
-        sheet = Sheet(title, [*captions, *(text for each in due for text in each)])
+    texts = [*captions, *(text for each in due for text in each)]
+    with drawn(path, texts, title=title, caption=CAPTION) as sheet:
         below = [_below(sheet, *each) for each in zip(captions, due, strict=True)]
         across = min(ACROSS, len(images))
         rows = -(-len(images) // across)
@@ -56,10 +60,7 @@ def caption_picture(
         for axes, image, lines in zip_longest(panels.flat, images, below):
             axes.set_axis_off()
             if image is not None:
-                _draw(sheet, axes, np.asarray(image, "uint8"), lines)
-        if title:
-            sheet.head(sheet.figure.suptitle("", y=0.9 + 0.3 / (rows * (SIDE + text))))
-        sheet.save(path)
+                _draw(axes, np.asarray(image, "uint8"), lines)
 
 
 def _below(sheet: Sheet, caption: str, due: Sequence[str]) -> list[tuple[str, str]]:
@@ -83,9 +84,7 @@ def _lines(text: str) -> list[str]:
     return [*lines, text]
 
 
-def _draw(
-    sheet: Sheet, axes: "Axes", image: npt.NDArray[np.uint8], lines: Sequence[tuple[str, str]]
-) -> None:
+def _draw(axes: "Axes", image: npt.NDArray[np.uint8], lines: Sequence[tuple[str, str]]) -> None:
     axes.imshow(image, interpolation="nearest" if max(image.shape) < 150 else "antialiased")
     for number, (line, colour) in enumerate(lines):
         axes.annotate(
@@ -97,6 +96,4 @@ def _draw(
             ha="center",
             va="top",
             color=colour,
-            font=sheet.font(TEXT),
-            parse_math=False,
         )
