@@ -33,6 +33,7 @@ from playmask.model.parts import (
     DynamicConvolution,
     Gated,
     LightConvolution,
+    Part,
     Synthesizer,
     mix,
 )
@@ -49,7 +50,7 @@ LOCAL = 16  # tokens to each side
 def variants(sizes: Sizes) -> dict[str, Changes]:
     """What each changes in a BERT of learned positions with a dot product."""
 
-    def synthesizer(kind: str) -> Synthesizer:
+    def synthesizer(kind: str) -> Part:
         return Synthesizer(kind, length=sizes.length)
 
     local = Ordered() & Window(LOCAL)

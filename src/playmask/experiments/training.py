@@ -105,6 +105,9 @@ class Course(NamedTuple):
     schedule: MakeSchedule = warm_up_then_decay
 
 
+USUAL = Course()
+
+
 def fit(
     network: keras.Model,
     rows: Rows,
@@ -113,7 +116,7 @@ def fit(
     sizes: Sizes,
     seed: int,
     watch: Watch,
-    course: Course = Course(),
+    course: Course = USUAL,
 ) -> Training:
     """Train a network whose output "logits" scores answers, with AdamW.
 
