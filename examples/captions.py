@@ -113,8 +113,8 @@ Images = Annotated[int, typer.Option("--limit", help="How many images are drawn.
 
 
 def main(
-    conditioning: Conditioning = "norms",
-    epochs: Epochs = 16,
+    conditioning: Conditioning = "attention",
+    epochs: Epochs = 24,
     limit: Images = 5000,
     width: Width = 128,
     out: Out = Path("runs/examples/captions"),
