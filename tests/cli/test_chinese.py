@@ -109,18 +109,37 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
         ("data.tsv: There is no such file.", "data.tsv: 没有这个文件。"),
         ("interrupted; epoch 2 is saved in o; go on with --resume",
          "已中断；第 2 轮已存入 o；用 --resume 继续"),
-        ("There is no task 'x'. Did you mean 'tag'?", "没有任务 'x'。 是不是 'tag'？"),
+        ("There is no task 'x'. Did you mean 'tag'?", "没有任务 'x'。是不是 'tag'？"),
         ("epoch 1 of 3: loss 0.5000; 10 s, 2.0 s of it compiling; 20 s left",
          "第 1 轮，共 3 轮：loss 0.5000；10 s，其中编译 2.0 s；剩余 20 s"),
         ("compiling 3 of 5 shapes", "编译第 3 种形状，共 5 种"),
         ("What decodes the tags: crf, memm.", "用什么解码标注：crf, memm。"),
         ("nobody ever said this", "nobody ever said this"),
+        ("1,000 of 3,000 rows; 3.0 rows/s · 5 s left",
+         "3,000 行中的 1,000 行；每秒 3.0 行 · 剩余 5 s"),
+        ("model: new, 9 parameters; texts of at most 64",
+         "模型：新建的模型，9 个参数；文本最多 64 个 token"),
+        ("a.tsv: 1 bad line skipped (a.tsv:3: The line is empty.)",
+         "a.tsv: 1 行有错，已跳过（a.tsv:3: 这一行是空的。）"),
         ("{a} saved", "{a} saved"),
         ("", ""),
     ],
 )  # fmt: skip
 def test_values_stand_where_the_translation_has_them(text, translation, chinese):
     assert translated(text) == translation
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("saved in runs on epoch 5; try it: playmask predict runs on epoch 5", "runs on epoch 5"),
+        ("data: 3 examples for training; labels turn on 5, turn off 5", "turn on 5, turn off 5"),
+        ("/root/x: Permission denied.", "/root/x: Permission denied."),
+        ("'I went on holiday; epoch 5' is no label", "'I went on holiday; epoch 5' is no label"),
+    ],
+)
+def test_names_and_texts_of_users_are_left_as_they_are(text, own, chinese):
+    assert own in translated(text)
 
 
 def test_errors_are_chinese_and_what_machines_read_is_not():

@@ -3,7 +3,7 @@
 An entry's id is the English text as it stands in the sources, of an f-string with a placeholder
 for each value: "saved in {folder}". What is said is looked up once it is whole, where it reaches
 a terminal, so that no sentence is made otherwise for the sake of its translation. Of what the
-catalogue lacks the English is said. JSON and the names in tables are never looked up.
+catalogue lacks the English is said. JSON and the cells of tables are never looked up.
 """
 
 import gettext
@@ -23,6 +23,15 @@ LOCALE = Path(__file__).parent / "locale"
 CATALOGUE = "messages"
 LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # in the order that POSIX asks for
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
+SENTENCES = frozenset(
+    "about beside compiling data documents due error first hint language left lines message more "
+    "near origin pace reached reason result state text time times values what where".split()
+)
+"""Placeholders whose values are said by the command line too, and are looked up; all others are
+users' own: names, paths, texts."""
+NUMBERS = frozenset("batch count done epoch epochs line number rate rows total trial".split())
+"""Placeholders that stand for a number alone."""
+NUMBER = re.compile(r"[\d.,]+")
 
 
 def language() -> str:
@@ -74,6 +83,11 @@ class Pattern(NamedTuple):
         """How many characters are not those of values: more say more surely what a text is."""
         return sum(map(len, self.parts))
 
+    @property
+    def is_frame(self) -> bool:
+        """Whether there is no word in it, as in "{file}:{line}: {reason}"."""
+        return not any(part.strip(" .:;") for part in self.parts)
+
     def values(self, text: str) -> dict[str, str] | None:
         """The values of the placeholders in a text; None where it is another one."""
         first, *between, last = self.parts
@@ -86,7 +100,9 @@ class Pattern(NamedTuple):
             if not mark:
                 return None
             values.append(value)
-        return dict(zip(self.names, [*values, rest], strict=True))
+        values_by_name = dict(zip(self.names, [*values, rest], strict=True))
+        numbers = (values_by_name[name] for name in NUMBERS & values_by_name.keys())
+        return values_by_name if all(map(NUMBER.fullmatch, numbers)) else None
 
     def filled(self, values: Mapping[str, str]) -> str:
         """The translation with values in place of the placeholders."""
@@ -117,13 +133,15 @@ class Catalogue(gettext.GNUTranslations):
         return None if translation == text else translation
 
     def _filled(self, text: str) -> str | None:
-        """The translation of a pattern, with the values of a text."""
+        """The translation of a pattern, with the values of a text.
+
+        A frame says nothing by itself: one of its values must have a translation.
+        """
         for pattern in self.patterns:
             values = pattern.values(text)
-            if values is not None:
-                return pattern.filled({name: self._part(v) for name, v in values.items()})
+            if values is None:
+                continue
+            said = {n: self.gettext(v) if n in SENTENCES else v for n, v in values.items()}
+            if said != values or not pattern.is_frame:
+                return pattern.filled(said)
         return None
-
-    def _part(self, value: str) -> str:
-        """A value, which may be a sentence itself; one without a space is a name or a number."""
-        return self.gettext(value) if " " in value.strip() else value

@@ -9,6 +9,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from playmask.cli.messages import translated
@@ -135,10 +136,15 @@ def clock_time(seconds: float) -> str:
 
 
 def print_table(
-    title: str, rows: Iterable[Sequence[Any]], *, header: Sequence[str] = (), numbers: bool = False
+    title: str | Path,
+    rows: Iterable[Sequence[Any]],
+    *,
+    header: Sequence[str] = (),
+    numbers: bool = False,
 ) -> None:
     """Draw a table below its title; in a terminal words are wrapped, and cut where they must be.
 
+    title, header: said in the reader's language, but for a path; cells never are
     header: the columns' names (default: none are shown); numbers: all but the first column
     hold numbers
     """
@@ -147,7 +153,8 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    title, header = translated(title), [*map(translated, header)]
+    title = str(title) if isinstance(title, Path) else translated(title)
+    header = [*map(translated, header)]
     cells = [[spelled(str(cell)) for cell in row] for row in rows]
     plain = None if is_terminal(sys.stdout) else io.StringIO()
     output = (

@@ -107,8 +107,10 @@ class Lines:
 
     def __call__(self, progress: Progress) -> None:
         """Note it, unless that was done just now."""
-        rate, now = self.rate(progress), self.rate.now()
+        pace, now = self.rate(progress), self.rate.now()
         if now - self.last >= EVERY:
             self.last = now
-            of = "" if progress.total is None else f" of {progress.total:,}"
-            note("; ".join(filter(None, (f"{progress.done:,}{of} rows", rate))))
+            state = f"{progress.done:,} rows"
+            if progress.total is not None:
+                state = f"{progress.done:,} of {progress.total:,} rows"
+            note(f"{state}; {pace}" if pace else state)

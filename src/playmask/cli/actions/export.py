@@ -48,7 +48,7 @@ def run(request: Request) -> None:
         return
     rows = [(each.file, f"{each.nodes:,}", f"{each.difference:.1e}") for each in written.graphs]
     header = ("graph", "nodes", "difference")
-    print_table(str(request.target), rows, header=header, numbers=True)
+    print_table(request.target, rows, header=header, numbers=True)
     if quantization is not None:
         print_table("int8", quantization.lines(), header=("8 bits", "beside float32"))
         note("The same table is in README.md, and for programs in export.json and task.json")

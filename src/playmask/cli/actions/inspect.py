@@ -153,7 +153,7 @@ def _tokenizer(source: Source) -> dict[str, Any] | None:
 
 def print_description(description: Description) -> None:
     """Draw the description as two tables."""
-    print_table(str(description.source.path), _overview(description))
+    print_table(Path(description.source.path), _overview(description))
     architecture = description.report.architecture
     fields = [field.name for field in dataclasses.fields(architecture)]
     print_table(
