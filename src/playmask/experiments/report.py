@@ -206,7 +206,7 @@ def _circumstances(experiment: Experiment, scale: str, results: Sequence[Result]
                 f"{', '.join(map(str, seeds))}; ± is the standard deviation over seeds; in claims "
                 "it is the standard error of the mean over pairs of equal seeds, and the interval "
                 f"is that of {CONFIDENCE:.0%} by Student's t.",
-                "- steps/s is that of the fastest twentieth of a training, batches made on "
+                "- steps/s is that of the fastest part of a training, batches made on "
                 "the host included; multiply-adds are those of a forward pass over one text; "
                 "parameters are those that are trained.",
                 *(f"- {machine}" for machine in sorted(machines)),

@@ -63,6 +63,7 @@ def verdict(claim: Claim, results: Sequence[dict[str, Any]]) -> Verdict | None:
             each["settings"]["seed"]: each["metrics"][claim.metric]
             for each in results
             if (each["settings"]["task"], each["settings"]["variant"]) == (claim.task, name)
+            and claim.metric in each["metrics"]
         }
         for name in (claim.left, claim.right)
     }

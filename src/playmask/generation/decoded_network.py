@@ -150,7 +150,7 @@ class DecodedNetwork:
             return self._programs[key]
         search, constraints, steps, steer = options
         if steer is not None and search.lanes > 1:
-            raise ConfigError(f"Steering is for one text a prompt, not for {search!r}.")
+            raise ConfigError(f"Steering is for one text a prompt, not for {search.lanes}.")
         own: Any = weakref.proxy(model)  # what is kept for a model must not keep it alive
         run = None if steer is None else steer.step(own)
         forward = NetworkForward(own, lanes=search.lanes, steps=steps, run=run)
