@@ -25,6 +25,7 @@ from playmask.inspection.draw.colours import SIGNED, tint
 from playmask.inspection.draw.runs import compared_curves
 from playmask.inspection.draw.searches import search_picture
 from playmask.inspection.draw.terminal import cut, fitted, shade, visible, width_of
+from playmask.inspection.draw.sheet import write_whole
 from playmask.inspection.fonts import BASE, Letters, font_families
 
 CHINESE = ["[CLS]", *"北京是中国的首都龍", "##ing", "，", "▁the", "Ġa", "[SEP]"]
@@ -393,6 +394,24 @@ def test_a_confusion_matrix_has_the_labels_at_both_sides(counts, tmp_path):
         confusion_picture(counts, labels, tmp_path / "x.png")
     with pytest.raises(InputError, match="The confusion matrix has the shape"):
         confusion_text(counts, labels)
+
+
+def test_a_file_that_cannot_be_written_is_refused_whatever_the_reason(tmp_path):
+    path = tmp_path / "x.svg"
+
+    def refuse(reason):
+        def write(beside):
+            beside.write_text("half")
+            raise reason
+
+        return write
+
+    for reason, says in ((OSError("odd"), "odd"), (OSError(28, "No space left"), "No space left")):
+        with pytest.raises(InputError, match=rf"x\.svg: The file cannot be written \({says}\)\."):
+            write_whole(path, refuse(reason))
+    with pytest.raises(InputError, match=r"written \(No such folder: .*away\)\."):
+        write_whole(tmp_path / "away" / "x.svg", refuse(OSError()))
+    assert not [*tmp_path.iterdir()]
 
 
 def test_caption_picture(tmp_path):

@@ -277,7 +277,8 @@ def test_grey_of_16_bits_is_scaled(tmp_path):
     for number, value in enumerate((0, 128, 129, 200 * 257)):
         grey.putpixel((number % 2, number // 2), value)
     grey.save(tmp_path / "grey.png")
-    assert Image.open(tmp_path / "grey.png").mode == "I;16"
+    with Image.open(tmp_path / "grey.png") as stored:
+        assert stored.mode == "I;16"
     right = [[0, 0], [1, 200]]
     assert pixels_of(str(tmp_path / "grey.png"), 2)[..., 0].tolist() == right
     assert image_of(grey).array[..., 2].tolist() == right
@@ -294,9 +295,10 @@ def test_images_of_pillow_are_read_as_files_are(tmp_path, monkeypatch):
     turned.getexif()[0x0112] = 3  # upside down
     assert image_of(turned).array[3, 1].tolist() == [255] * 3
     turned.save(tmp_path / "a.png")
-    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
-    with pytest.raises(DataError, match="The image .* cannot be read"):
-        image_of(Image.open(tmp_path / "cut.png"))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:45])
+    damaged = pytest.raises(DataError, match="The image .* cannot be read")
+    with Image.open(tmp_path / "cut.png") as cut, damaged:
+        image_of(cut)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)  # of 8: a warning to Pillow, not yet an error
     with pytest.raises(DataError, match=r"a\.png cannot be read \(Image size \(8 pixels\)"):
         readable(tmp_path / "a.png")

@@ -127,7 +127,7 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
     def read_inputs(
         self, path: Path, *, columns: Columns = None, skip_bad: bool = False
     ) -> Examples[Any]:
-        """Read the paths of images, or a single image; each is opened, so that errors name its line.
+        """Read the paths of images, or one image; each is opened, so that errors name its line.
 
         path: as of `read_captions`
         """
