@@ -24,8 +24,8 @@ from playmask.inspection.draw import (
 from playmask.inspection.draw.colours import SIGNED, tint
 from playmask.inspection.draw.runs import compared_curves
 from playmask.inspection.draw.searches import search_picture
-from playmask.inspection.draw.terminal import cut, fitted, shade, visible, width_of
 from playmask.inspection.draw.sheet import write_whole
+from playmask.inspection.draw.terminal import cut, fitted, shade, visible, width_of
 from playmask.inspection.fonts import BASE, Letters, font_families
 
 CHINESE = ["[CLS]", *"北京是中国的首都龍", "##ing", "，", "▁the", "Ġa", "[SEP]"]

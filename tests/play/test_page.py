@@ -235,6 +235,18 @@ def test_a_text_streams_with_its_beams(page):
     assert page.page.locator("#answer .lanes li").count() == 0  # those were of another choice
 
 
+def test_a_text_that_is_being_written_is_stopped_by_another_task(page):
+    page.open("answer", "lm", "零一")
+    page.page.route("**/ask/write", lambda route: None)  # the server takes its time
+    page.page.click("#answer button.act")
+    page.page.click("#tab-answer")  # which draws the panel once more
+    assert page.find("#answer button.act").inner_text() == "Stop"
+    page.open("answer")
+    page.open("answer", "lm", "零一")
+    assert page.find("#answer button.act").inner_text() == "Write"
+    page.page.unroute("**/ask/write")
+
+
 def test_attention_is_read_by_pointer_and_keys(page):
     page.open("attention")
     canvas = page.find("#attention canvas.map")
