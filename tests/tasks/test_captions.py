@@ -282,6 +282,8 @@ def test_grey_of_16_bits_is_scaled(tmp_path):
     right = [[0, 0], [1, 200]]
     assert pixels_of(str(tmp_path / "grey.png"), 2)[..., 0].tolist() == right
     assert image_of(grey).array[..., 2].tolist() == right
+    grey.save(tmp_path / "clear.png", transparency=129)
+    assert pixels_of(str(tmp_path / "clear.png"), 2)[..., 1].tolist() == [[0, 0], [255, 200]]
     Image.new("F", (2, 2)).save(tmp_path / "real.tiff")
     with pytest.raises(
         DataError, match=r"real\.tiff cannot be read \(its mode is 'F'; 8 or 16 bits"
