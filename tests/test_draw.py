@@ -24,6 +24,7 @@ from playmask.inspection.draw import (
 from playmask.inspection.draw.colours import SIGNED, tint
 from playmask.inspection.draw.runs import compared_curves
 from playmask.inspection.draw.searches import search_picture
+from playmask.inspection.draw.sheet import write_whole
 from playmask.inspection.draw.terminal import cut, fitted, shade, visible, width_of
 from playmask.inspection.fonts import BASE, Letters, font_families
 
@@ -395,6 +396,24 @@ def test_a_confusion_matrix_has_the_labels_at_both_sides(counts, tmp_path):
         confusion_text(counts, labels)
 
 
+def test_a_file_that_cannot_be_written_is_refused_whatever_the_reason(tmp_path):
+    path = tmp_path / "x.svg"
+
+    def refuse(reason):
+        def write(beside):
+            beside.write_text("half")
+            raise reason
+
+        return write
+
+    for reason, says in ((OSError("odd"), "odd"), (OSError(28, "No space left"), "No space left")):
+        with pytest.raises(InputError, match=rf"x\.svg: The file cannot be written \({says}\)\."):
+            write_whole(path, refuse(reason))
+    with pytest.raises(InputError, match=r"written \(No such folder: .*away\)\."):
+        write_whole(tmp_path / "away" / "x.svg", refuse(OSError()))
+    assert not [*tmp_path.iterdir()]
+
+
 def test_caption_picture(tmp_path):
     from matplotlib.image import imread
 
@@ -402,13 +421,13 @@ def test_caption_picture(tmp_path):
     path = tmp_path / "captions.png"
     caption_picture([red], ["龍 $x$ 一只" * 9], path, title="图")
     one = size(path)
-    references = [["蓝"], ["蓝", "红"], ["红"], ["红"], []]
-    caption_picture([red, blue] * 2 + [red], ["红"] * 5, path, references=references)
+    due = ["蓝", None, None, None, None]
+    caption_picture([red, blue] * 2 + [red], ["红"] * 5, path, due=due)
     picture = imread(path)[..., :3]
     assert size(path)[0] > 3 * one[0] / 1.5 and size(path)[1] > 300
     colours = {tuple(np.round(255 * pixel).astype(int)) for row in picture for pixel in row}
     assert {(255, 0, 0), (0, 0, 255), (192, 97, 43)} <= colours  # the first caption is wrong
-    caption_picture([red], ["红"], path, references=[["红"]])
+    caption_picture([red], ["红"], path, due=[None])
     picture = imread(path)[..., :3]
     colours = {tuple(np.round(255 * pixel).astype(int)) for row in picture for pixel in row}
     assert (192, 97, 43) not in colours

@@ -212,6 +212,10 @@ def test_lists_and_dicts_are_drawn_one_below_the_other(plain):
     page = show({"a": [prediction], "b": [[Mention(0, 1, "甲", 0.5)] * 2, []]})
     assert page.count("<style>") == 1 and Reader(page).text.count("好") == 2
     assert "2 of them" in page
+    named = Reader(show({"甲": {"乙": prediction, "": prediction}})).text
+    assert "甲: 乙: Prediction" in named and "甲: Prediction" in named
+    mixed = Reader(show([Mention(0, 1, "甲", 0.5), Found("乙", 0.5)])).text
+    assert "Mention" in mixed and "Found" in mixed
     for wrong in (3, "text", [3], [[[[[prediction]]]]], None):
         with pytest.raises(InputError, match=r"of the type \w+ came; Transformer, Archi"):
             show(wrong)

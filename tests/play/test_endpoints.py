@@ -16,6 +16,7 @@ from playmask.play.app import HEADERS, create_page
 from playmask.play.changes import CHANGES
 from playmask.play.orders import ordered_mask
 from playmask.play.played import PlayedTask
+from playmask.tasks.similarity.measuring import COMPARISONS
 from server.asking import sentence
 from tasks.every_task import MAKE, TEXT
 
@@ -148,7 +149,9 @@ def test_answers_are_those_of_the_task(kind):
 
 def test_sentences_come_by_their_similarity():
     ask, sentences = asked(played("similar")), ["六七八", TEXT, "零一"]
-    rows = ask("similar", task="similar", text=TEXT, sentences=sentences).json()["sentences"]
+    found = ask("similar", task="similar", text=TEXT, sentences=sentences).json()
+    rows = found["sentences"]
+    assert found["comparison"] == "cosine"
     assert rows[0]["text"] == TEXT and rows[0]["score"] == pytest.approx(1, abs=1e-5)
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
     assert {row["text"] for row in rows} == set(sentences)
@@ -192,6 +195,8 @@ def test_a_part_is_switched_in_the_saved_model(saved, part, differs):
     np.testing.assert_allclose(both["changed"]["heads"], right, atol=1e-4)
     apart = np.abs(np.array(both["changed"]["heads"]) - both["plain"]["heads"]).max()
     assert (apart > 0.01) == differs
+    pair = asked(saved)("maps", task="saved", text=TEXT, pair=part).json()  # no map of that part
+    assert len(pair["tokens"]) > len(both["plain"]["tokens"])
 
 
 def test_a_text_is_written_token_by_token_with_its_beams():
@@ -209,7 +214,7 @@ def test_a_text_is_written_token_by_token_with_its_beams():
 def test_every_part_and_order_has_a_name_in_both_languages():
     words = asked()("/words.js").text
     state = asked(played("classify"))("/ask/state").json()
-    for key in (*state["parts"], *state["orders"]):
+    for key in (*state["parts"], *state["orders"], *COMPARISONS):
         assert f"\n  {key}: [" in words or f'\n  "{key}": [' in words
     assert state["tasks"][0]["labels"] == ["甲", "乙"] and state["tasks"][0]["layers"] == 1
 

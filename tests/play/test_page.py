@@ -209,6 +209,13 @@ def test_similar_sentences_come_in_their_order(page):
     page.open("answer", "similar", "零一二三")
     page.page.fill("#sentences", "六七八九\n零一二三")
     assert page.find("#answer .bars li:first-child", "1.000").inner_text().startswith("零一二三")
+    page.find(
+        "#answer .quiet", re.compile(r"^Cosine of the vectors; .* from -?\d\.\d\d to 1\.00\.$")
+    )
+    widths = page.page.locator("#answer .bars i").evaluate_all(
+        "all => all.map((i) => i.style.width)"
+    )
+    assert widths[0] == "100%" and 0 < float(widths[1].removesuffix("%")) < 10
     page.see_all("#answer .bars li")
 
 
@@ -222,6 +229,22 @@ def test_a_text_streams_with_its_beams(page):
     assert page.page.locator("#answer .lanes li").count() == 2
     assert re.search("^Tokens: [1-3]$", page.find("#answer .quiet", "Tokens").inner_text())
     page.see_all("#answer .lanes")
+    page.open("answer")
+    page.open("answer", "lm", "零一")
+    page.find("#answer button.act", "Write")
+    assert page.page.locator("#answer .lanes li").count() == 0  # those were of another choice
+
+
+def test_a_text_that_is_being_written_is_stopped_by_another_task(page):
+    page.open("answer", "lm", "零一")
+    page.page.route("**/ask/write", lambda route: None)  # the server takes its time
+    page.page.click("#answer button.act")
+    page.page.click("#tab-answer")  # which draws the panel once more
+    assert page.find("#answer button.act").inner_text() == "Stop"
+    page.open("answer")
+    page.open("answer", "lm", "零一")
+    assert page.find("#answer button.act").inner_text() == "Write"
+    page.page.unroute("**/ask/write")
 
 
 def test_attention_is_read_by_pointer_and_keys(page):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from playmask.data.columns import Columns
 from playmask.data.examples import Examples
 from playmask.data.gathering import OBJECTS, BadExample, field, filled, gather, suffix_of
-from playmask.data.images import SUFFIXES, Pixels, image_of, images_in
+from playmask.data.images import SUFFIXES, Pixels, images_in, readable
 from playmask.data.json_objects import objects_of
 from playmask.errors import DataError
 
@@ -88,4 +88,4 @@ def captioned(example: Any) -> Captioned:
     """
     if not isinstance(example, (tuple, list)) or len(example) != 2:
         raise BadExample(f"It is {example!r:.80}, not (image, caption).")
-    return Captioned(image_of(example[0]), captions_of(example[1]))
+    return Captioned(readable(example[0]), captions_of(example[1]))

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,17 +37,16 @@ def is_image(value: Any) -> bool:
 
 
 def image_of(value: Any) -> "str | Pixels":
-    """An image as examples have it: the path of a file that can be read, or its pixels.
+    """An image as examples have it: the path of a file, which is not opened, or its pixels.
 
-    Raises: BadExample for what is no image, is missing or damaged
+    Raises: BadExample for what is no image, and for a damaged one of Pillow's
     """
     if isinstance(value, (str, Path)):
-        _opened(str(value))
         return str(value)
     if isinstance(value, Pixels):
         return value
     if hasattr(value, "getbands"):
-        return Pixels(np.asarray(_rgb(value)))
+        return Pixels(np.asarray(_opened(value)))
     shape, kind = getattr(value, "shape", None), str(getattr(value, "dtype", None))
     if not isinstance(value, np.ndarray) or kind != "uint8" or not _is_rgb(value.shape):
         came = f"{value!r:.60}" if shape is None else f"an array {shape} of {kind}"
@@ -54,6 +54,17 @@ def image_of(value: Any) -> "str | Pixels":
             f"The image is {came}; a path, Pillow's image, or uint8 (height, width, 3) is due."
         )
     return Pixels(value)
+
+
+def readable(value: Any) -> "str | Pixels":
+    """The same of an image that can be read: a file is opened once, and read to its end.
+
+    Raises: BadExample for what is no image, is missing or damaged
+    """
+    image = image_of(value)
+    if isinstance(image, str):
+        _opened(image)
+    return image
 
 
 def pixels_of(image: "str | Pixels", size: int) -> Array:
@@ -91,26 +102,39 @@ def _whole(image: "str | Pixels") -> "Image":
     return Image.fromarray(image.array) if isinstance(image, Pixels) else _opened(image)
 
 
-def _opened(path: str) -> "Image":
-    """A file's image as RGB, read to its end."""
+def _opened(source: "str | Image") -> "Image":
+    """The image of a file, or one of Pillow's, read to its end and upright, as RGB."""
     from PIL import Image, ImageOps
 
     unreadable = (OSError, ValueError, SyntaxError, EOFError, struct.error)
+    bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of tags that nobody reads
-            image.load()
-            return _rgb(ImageOps.exif_transpose(image))
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            opened = Image.open(source) if isinstance(source, str) else nullcontext(source)
+            with opened as image:
+                image.load()
+                return _rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
-        raise BadExample(f"There is no image {path}.") from None
-    except (*unreadable, Image.DecompressionBombError) as error:
-        raise BadExample(f"The image {path} cannot be read ({error!s:.200}).") from None
+        raise BadExample(f"There is no image {source}.") from None
+    except (*unreadable, *bombs) as error:
+        raise BadExample(f"The image {source} cannot be read ({error!s:.200}).") from None
 
 
 def _rgb(image: "Image") -> "Image":
-    """An image as RGB; what is transparent is white."""
+    """An image as RGB; what is transparent is white, and 16 bits are scaled to 8.
+
+    Raises: ValueError for 32 bits, of which nobody says what is white
+    """
     from PIL import Image
 
+    if image.mode.startswith("I;16"):
+        grey = np.asarray(image)
+        grey = np.where(grey == image.info.get("transparency"), 2**16 - 1, grey)
+        image = Image.fromarray(np.round(grey / 257).astype("uint8"))
+    if image.mode[0] in "IF":
+        raise ValueError(f"its mode is {image.mode!r}; 8 or 16 bits for each channel are due")
     if not image.has_transparency_data:
         return image.convert("RGB")
     paper = Image.new("RGBA", image.size, "white")

@@ -35,8 +35,9 @@ def draw_captions(
     examples = [_example(each) for each in ([images] if is_image(images) else images)]
     captions: list[str] = task.predict([example.image for example in examples], **options)
     drawn = [thumbnail(example.image, DRAWN) for example in examples]
-    references = [example.captions for example in examples]
-    caption_picture(drawn, captions, path, references=references, title=title)
+    both = zip(examples, task.right(examples, captions), strict=True)
+    due = [None if right else next(iter(example.captions), None) for example, right in both]
+    caption_picture(drawn, captions, path, due=due, title=title)
     return captions
 
 

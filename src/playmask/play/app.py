@@ -24,7 +24,7 @@ from playmask.play.bodies import (
     WriteRequest,
 )
 from playmask.play.changes import CHANGES
-from playmask.play.lanes import Step, steps
+from playmask.play.lanes import Progress, steps
 from playmask.play.orders import NAMES, PERMUTATION, ordered_mask
 from playmask.play.played import PlayedTask, numbers
 from playmask.play.style import variables
@@ -101,8 +101,12 @@ def answer(body: AnswerRequest, request: Request) -> JSONResponse:
 @ROUTER.post("/similar")
 def similar(body: SimilarRequest, request: Request) -> JSONResponse:
     """Sentences by how similar they are to a text."""
-    pairs = _find(request, body.task).similar(body.text, body.sentences)
-    return JSONResponse({"sentences": [{"text": text, "score": score} for text, score in pairs]})
+    played = _find(request, body.task)
+    pairs = played.similar(body.text, body.sentences)
+    return JSONResponse({
+        "comparison": played.task.settings.comparison,
+        "sentences": [{"text": text, "score": score} for text, score in pairs],
+    })  # fmt: skip
 
 
 @ROUTER.post("/maps")
@@ -157,7 +161,7 @@ def write(body: WriteRequest, request: Request) -> StreamingResponse:
     return StreamingResponse(_lines(first, texts), media_type="application/x-ndjson")
 
 
-def _lines(first: Step, rest: Iterator[Step]) -> Iterator[str]:
+def _lines(first: Progress, rest: Iterator[Progress]) -> Iterator[str]:
     """Lines of JSON; an error in the midst is the last of them."""
     try:
         yield _line(first)
@@ -167,9 +171,9 @@ def _lines(first: Step, rest: Iterator[Step]) -> Iterator[str]:
         yield json.dumps(refusal_of(error).body, ensure_ascii=False) + "\n"
 
 
-def _line(step: Step) -> str:
-    lanes = [{"text": each.text, "score": round(each.score, 4)} for each in step.lanes]
-    return json.dumps({"tokens": step.tokens, "lanes": lanes}, ensure_ascii=False) + "\n"
+def _line(progress: Progress) -> str:
+    lanes = [{"text": each.text, "score": round(each.score, 4)} for each in progress.lanes]
+    return json.dumps({"tokens": progress.tokens, "lanes": lanes}, ensure_ascii=False) + "\n"
 
 
 def _layer(all_maps: AttentionMaps, layer: int) -> dict[str, Any]:

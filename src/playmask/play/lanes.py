@@ -13,14 +13,14 @@ from playmask.server.served import COMPLETE
 from playmask.tasks.writing.writer import Writer, Written, plain_options
 
 
-class Step(NamedTuple):
+class Progress(NamedTuple):
     """A number of tokens that were chosen, and the texts so far, the best first."""
 
     tokens: int
     lanes: list[Written]
 
 
-def steps(played: PlayedTask, text: str, *, beams: int, max_tokens: int) -> Iterator[Step]:
+def steps(played: PlayedTask, text: str, *, beams: int, max_tokens: int) -> Iterator[Progress]:
     """Write on from a text, and say after each token what the beams hold.
 
     Raises: ConfigError for a task that writes nothing; InputError where there is no room
@@ -44,10 +44,10 @@ def steps(played: PlayedTask, text: str, *, beams: int, max_tokens: int) -> Iter
     )
     session = generator(prompts, decoding, taken({"condition": options.get("condition")}, [0]))
 
-    def now() -> Step:
+    def now() -> Progress:
         [texts] = session.texts()
         lanes = [Written(writer.prompting.decode(row, ids), score) for ids, score in texts]
-        return Step(int(session.state.step), lanes)
+        return Progress(int(session.state.step), lanes)
 
     yield now()
     while not session.done:

@@ -18,7 +18,7 @@ from playmask.runtime.padding import Row
 from playmask.server.served import COMPLETE, EMBED, Fields
 from playmask.server.served import Row as Text
 from playmask.server.task_served import ServedTask
-from playmask.tasks.loading import load_task
+from playmask.tasks.loading import load_text_task
 from playmask.tasks.saving import load_reader
 from playmask.tasks.writing.mask_fill import MaskFill
 
@@ -27,10 +27,10 @@ BUILT_IN = "zh-small"
 TOKENS = 96  # of a text whose maps are drawn
 LOOKS, EXPLAINS = "look", "explain"
 """What the page asks for besides what the server knows: maps of attention, explanations."""
-KEPT = 4  # maps, and models with a part switched, that stay in memory
+LATEST = 4  # maps, and models with a part switched, that stay in memory
 
 
-class Kept:
+class Latest:
     """The last results of a function by its arguments; of two threads one computes."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Kept:
         with self._lock:
             value: T = self._values.pop(key) if key in self._values else make()
             self._values[key] = value
-            if len(self._values) > KEPT:
+            if len(self._values) > LATEST:
                 self._values.popitem(last=False)
             return value
 
@@ -65,7 +65,7 @@ class PlayedTask:
     def __init__(self, name: str, task: Any, place: str | Path | None = None) -> None:
         self.name, self.task, self.place = name, task, place
         self.served = ServedTask(name, task)
-        self._maps, self._models = Kept(), Kept()
+        self._maps, self._models = Latest(), Latest()
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -97,7 +97,7 @@ class PlayedTask:
         return {"answer": answer, "seconds": round(time.perf_counter() - began, 3)}
 
     def similar(self, text: str, sentences: Sequence[str]) -> list[tuple[str, float]]:
-        """Sentences with the cosines of their vectors and the text's, the most similar first."""
+        """Sentences by how similar their vectors are to the text's, the most similar first."""
         if EMBED not in self.abilities:
             raise ConfigError(f"A task {self.served.kind!r} makes no vectors to compare.")
         scores = self.task.similarity([(text, sentence) for sentence in sentences])
@@ -107,7 +107,7 @@ class PlayedTask:
     def maps(self, text: Text) -> AttentionMaps:
         """What each token of a text, as the task reads it, looks at."""
         self._check(LOOKS)
-        return self._maps.get(text, lambda: self._maps_of(self.task.transformer, text))
+        return self._maps_of(self.task.transformer, text)
 
     def compared(self, text: Text, part: str) -> Compared:
         """The maps of the task's model beside those of one that a part was switched in."""
@@ -115,7 +115,7 @@ class PlayedTask:
         if place is None:
             raise ConfigError(f"The task {self.name!r} lies in no folder to load it from again.")
         model = self._models.get(part, lambda: load_reader(place, **change.fields))
-        changed = self._maps.get((text, part), lambda: self._maps_of(model, text))
+        changed = self._maps_of(model, text, part)
         python = f'playmask.load("{place}", {change.python})'
         return Compared(plain, changed, len(model.report.fresh), python)
 
@@ -124,8 +124,14 @@ class PlayedTask:
         self._check(EXPLAINS)
         return integrated_gradients(self.task, self._taken(text), answer=answer)
 
-    def _maps_of(self, model: Any, text: Text) -> AttentionMaps:
-        row: Row = self.task.row(self._taken(text))
+    def _maps_of(self, model: Any, text: Text, part: str | None = None) -> AttentionMaps:
+        """The maps of a text of the task's model, or of one that a part was switched in."""
+        taken = self._taken(text)
+        one, pair = (taken, None) if isinstance(taken, str) else taken
+        return self._maps.get((one, pair, part), lambda: self._new_maps(model, taken))
+
+    def _new_maps(self, model: Any, text: Text) -> AttentionMaps:
+        row: Row = self.task.row(text)
         if len(row["tokens"]) > TOKENS:
             raise InputError(
                 f"The text has {len(row['tokens'])} tokens; maps are drawn of {TOKENS} at most."
@@ -149,8 +155,8 @@ class PlayedTask:
 
 
 def load_played(name: str, place: str | Path) -> PlayedTask:
-    """Load a saved task to play with; raises what `load_task` does."""
-    return PlayedTask(name, load_task(place), place)
+    """Load a saved task to play with; raises what loading raises."""
+    return PlayedTask(name, load_text_task(place, "the page"), place)
 
 
 def built_in() -> list[PlayedTask]:

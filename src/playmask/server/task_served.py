@@ -22,10 +22,9 @@ from playmask.server.served import (
     Vector,
 )
 from playmask.server.writing import ServedWriter
-from playmask.tasks.captions.settings import CaptionSettings
 from playmask.tasks.ensemble import Ensemble
 from playmask.tasks.extraction.universal import UniversalExtractor
-from playmask.tasks.loading import load_task
+from playmask.tasks.loading import load_text_task
 from playmask.tasks.reading.base import Reader
 from playmask.tasks.similarity.encoder import SentenceEncoder
 from playmask.tasks.similarity.pairs import SentencePair
@@ -139,18 +138,8 @@ def _writing_of(task: Any) -> ServedWriter:
 
 
 def load_served(name: str, directory: Path) -> ServedTask:
-    """Load what lies in a directory, to be served under a name.
-
-    Raises: ConfigError for a task that reads images, which requests have none of; what `load_task`
-            does
-    """
-    task = load_task(directory)
-    if isinstance(task.settings, CaptionSettings):  # a request's text would name the server's files
-        raise ConfigError(
-            f"{directory} holds a task {task.name!r}, which reads images; the server takes texts. "
-            "Use `playmask predict`, or load_task in a program."
-        )
-    return ServedTask(name, task)
+    """Load what lies in a directory, to be served under a name; raises what loading raises."""
+    return ServedTask(name, load_text_task(directory, "the server"))
 
 
 def _parts(row: Row) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from playmask.errors import ConfigError
 from playmask.tasks import on_demand
+from playmask.tasks.captions.settings import CaptionSettings
 from playmask.tasks.ensemble import is_ensemble, load_ensemble
 from playmask.tasks.exported import is_exported, load_exported
 from playmask.tokenizers import Tokenizer
@@ -50,6 +51,21 @@ def load_task(
     if is_exported(place):
         return _exported(place, {"task": task, "tokenizer": tokenizer, "dtype": dtype, **options})
     return on_demand.load_with_network(place, task, tokenizer, dtype, copy, options)
+
+
+def load_text_task(path: str | Path, place: str) -> Any:
+    """A task as `load_task` loads it, for what answers texts alone: no text may name a file there.
+
+    place: what that is, for the error
+    Raises: ConfigError for a task that reads images; what `load_task` does
+    """
+    task = load_task(path)
+    if isinstance(task.settings, CaptionSettings):
+        raise ConfigError(
+            f"{path} holds a task {task.name!r}, which reads images; {place} takes texts. "
+            "Use `playmask predict` without --out, or load_task in a program."
+        )
+    return task
 
 
 def _exported(path: Path, changes: Mapping[str, Any]) -> Any:

@@ -31,24 +31,23 @@ def caption_picture(
     captions: Sequence[str],
     path: str | Path,
     *,
-    references: Sequence[Sequence[str]] | None = None,
+    due: Sequence[str | None] | None = None,
     title: str | None = None,
 ) -> None:
     """Draw images, four in a row, each with its caption below.
 
-    references: the captions that are due of each image; one that is none of them is coloured, and
-    the first that is due stands below it
+    due: for each caption that is wrong, the one that stands below it; None = the caption is right
 
     Shapes:  an image (H, W, 3) of 0 to 255
     Raises:  InputError if there is nothing to draw or the picture cannot be written
     """
-    due = [*map(tuple, references or [()] * len(images))]
+    due = [None] * len(images) if due is None else due
     if not len(images) or not len(images) == len(captions) == len(due):
         raise InputError(
             f"{len(images)} images, {len(captions)} captions and {len(due)} that are due cannot "
             "be drawn; as many of each, and one at least, are."
         )
-    texts = [*captions, *(text for each in due for text in each)]
+    texts = [*captions, *filter(None, due)]
     with drawn(path, texts, title=title, caption=CAPTION) as sheet:
         below = [_below(sheet, *each) for each in zip(captions, due, strict=True)]
         across = min(ACROSS, len(images))
@@ -63,13 +62,14 @@ def caption_picture(
                 _draw(axes, np.asarray(image, "uint8"), lines)
 
 
-def _below(sheet: Sheet, caption: str, due: Sequence[str]) -> list[tuple[str, str]]:
+def _below(sheet: Sheet, caption: str, due: str | None) -> list[tuple[str, str]]:
     """The lines below an image, each with its colour."""
-    wrong = bool(due) and caption not in due
-    lines = [(line, WRONG if wrong else INK) for line in _lines(sheet.drawable(caption))]
-    if wrong:
-        lines += [(line, QUIET) for line in _lines(sheet.drawable(due[0]))]
-    return lines
+    lines = _lines(sheet.drawable(caption))
+    if due is None:
+        return [(line, INK) for line in lines]
+    return [(line, WRONG) for line in lines] + [
+        (line, QUIET) for line in _lines(sheet.drawable(due))
+    ]
 
 
 def _lines(text: str) -> list[str]:

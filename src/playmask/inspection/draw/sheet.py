@@ -3,7 +3,6 @@
 Figures are made without pyplot, which keeps global state, and drawn one at a time.
 """
 
-import os
 import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from playmask.errors import InputError
+from playmask.errors import CheckpointError, InputError
+from playmask.files import replacing
 from playmask.inspection.draw.colours import FAINT, INK, PAPER, QUIET
 from playmask.inspection.fonts import Letters
 
@@ -141,12 +141,10 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:
 
     Raises: InputError if it cannot be written
     """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        write(beside)
-        os.replace(beside, path)
-    except OSError as error:
-        raise InputError(f"{path}: The file cannot be written ({error.strerror}).") from None
-    finally:
-        beside.unlink(missing_ok=True)
+        with replacing(path) as (beside,):
+            write(beside)
+    except CheckpointError as error:
+        cause = error.__cause__ or f"No such folder: {Path(path).parent}"
+        reason = getattr(cause, "strerror", None) or cause
+        raise InputError(f"{path}: The file cannot be written ({reason}).") from None

@@ -21,16 +21,22 @@ def _fragments(value: Any, deep: int) -> tuple[list[Fragment], Html]:
     """What a value is drawn as, and a line that counts what is left out."""
     if make := renderer(type(value)):
         return [make(value)], Html("")
-    if deep and isinstance(value, Mapping):
-        value = [*value.values()]
-    if not deep or isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+    keyed = isinstance(value, Mapping)
+    if not deep or isinstance(value, (str, bytes)) or not (keyed or isinstance(value, Sequence)):
         raise InputError(f"A value of the type {type(value).__name__} came; {_known()} are drawn.")
-    if value and {renderer(type(each)) for each in value} == {record}:
+    kinds = {*map(type, value)}
+    if not keyed and len(kinds) == 1 and renderer(*kinds) is record:
         return [records(value)], Html("")
-    first, more = beginning(value, MOST, "values")
-    inner = [_fragments(each, deep - 1) for each in first]
-    fragments = [fragment for fragments, _ in inner for fragment in fragments]
-    return fragments, joined([*(line for _, line in inner), more])
+    items = [*value.items()] if keyed else [("", each) for each in value]
+    first, more = beginning(items, MOST, "values")
+    inner = [(key, *_fragments(each, deep - 1)) for key, each in first]
+    fragments = [_titled(key, each) for key, several, _ in inner for each in several]
+    return fragments, joined([*(line for *_, line in inner), more])
+
+
+def _titled(key: Any, fragment: Fragment) -> Fragment:
+    """A fragment with the key that its value has before its title."""
+    return fragment._replace(title=f"{key}: {fragment.title}") if key != "" else fragment
 
 
 def _known() -> str:

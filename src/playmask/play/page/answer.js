@@ -110,16 +110,23 @@ const VIEWS = {
   scores: (_, answer) => [large(answer.scores.map((score) => score.toFixed(4)).join("  "))],
 };
 
-function compared({ sentences }) {
-  const low = Math.floor(20 * Math.min(...sentences.map(({ score }) => score)) - 0.2) / 20;
-  const rows = sentences.map(({ text, score }) => [text, (score - low) / (1 - low), score.toFixed(3)]);
-  return [bars(rows, rows[0][0]), element("p", { class: "quiet", textContent: word("similarity", low.toFixed(2)) })];
+// Bars reach from a little below the least score, so that it has one too, to the greatest.
+function compared({ comparison, sentences }) {
+  const scores = sentences.map(({ score }) => score), high = Math.max(...scores);
+  const low = high - 1.05 * (high - Math.min(...scores) || 1);
+  const rows = sentences.map(({ text, score }) => [text, (score - low) / (high - low), score.toFixed(3)]);
+  const says = word("similarity", word(comparison), low.toFixed(2), high.toFixed(2));
+  return [bars(rows, rows[0][0]), element("p", { class: "quiet", textContent: says })];
 }
 
 export class Answer {
   constructor(page, root) {
     [this.page, this.root, this.writing] = [page, root, new Writing(page)];
     this.live = true;
+  }
+
+  leave() {
+    this.writing.leave();
   }
 
   async refresh(signal) {

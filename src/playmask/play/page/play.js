@@ -82,7 +82,10 @@ class Page {
     document.querySelector("label[for=text]").textContent = word(label);
     at("question-field").hidden = this.task.pairs !== true;
     at("schema-field").hidden = this.task.kind !== "uie";
-    for (const panel of Object.values(this.panels)) if (!panel.alone) panel.root.replaceChildren();
+    for (const panel of Object.values(this.panels)) {
+      panel.leave?.();
+      if (!panel.alone) panel.root.replaceChildren();
+    }
     this.open(this.current);
   }
 

@@ -23,14 +23,24 @@ export class Writing {
     this.page = page;
     this.beams = 3;
     this.most = 32;
-    this.last = null;
+    this.last = this.running = null;
+  }
+
+  // The task is another one: end its stream, and forget what it wrote.
+  leave() {
+    this.running?.abort();
+    this.last = this.running = null;
+  }
+
+  label() {
+    return word(this.running ? "stop" : "write");
   }
 
   show(root) {
     const number = (id, key, most, name) => field(word(key), element("input", {
       id, type: "number", min: 1, max: most, value: this[name], onchange: (event) => { this[name] = Number(event.target.value); },
     }));
-    this.button = element("button", { type: "button", class: "act", textContent: word("write"), onclick: () => this.toggle() });
+    this.button = element("button", { type: "button", class: "act", textContent: this.label(), onclick: () => this.toggle() });
     this.text = element("p", { class: "reading written", "aria-live": "polite" });
     this.lanes = element("ol", { class: "lanes" });
     this.count = element("p", { class: "quiet" });
@@ -53,19 +63,23 @@ export class Writing {
 
   async toggle() {
     if (this.running) return this.running.abort();
-    this.running = new AbortController();
-    this.button.textContent = word("stop");
+    const own = this.running = new AbortController();
+    this.button.textContent = this.label();
     const { task, text } = this.page.input();
     this.prompt = task.kind === "language-model" ? text : "";
     try {
       this.page.fault(null);
       this.text.replaceChildren(element("span", { class: "quiet", textContent: word("working") }));
       const body = { task: task.name, text, beams: this.beams, max_tokens: this.most };
-      for await (const step of askLines("write", body, this.running.signal)) this.draw(step);
+      for await (const step of askLines("write", body, own.signal)) {
+        if (this.running !== own) return;
+        this.draw(step);
+      }
     } catch (error) {
       if (error.name !== "AbortError") this.page.fault(error);
     }
+    if (this.running !== own) return;
     this.running = null;
-    this.button.textContent = word("write");
+    this.button.textContent = this.label();
   }
 }

@@ -49,8 +49,9 @@ def bulk_predict(
     task: its directory; path: the file, or a folder of such; out: the folder of the answers;
     options: `BulkOptions`, each of which may also be given by its name (`workers=4`, `part_rows`,
     `engine="ray"`, `id`, `columns`, `skip_bad`); progress: called as parts are done
-    Raises: DataError naming file and row; ConfigError where `out` holds another task's or another
-            input's answers; BusyError while another process writes there
+    Raises: DataError naming file and row; ConfigError for a task that reads images, and where `out`
+            holds another task's or another input's answers; BusyError while another process writes
+            there
 
     Example:
         >>> reviews = TextClassifier.new(model, ["bad", "good"], max_length=16).save("reviews")

@@ -52,9 +52,9 @@ class Answerer:
     def task(self) -> Any:
         """The task, loaded."""
         from playmask.tasks.call_options import cut_vectors, with_schema
-        from playmask.tasks.loading import load_task
+        from playmask.tasks.loading import load_text_task
 
-        task = load_task(self.path)
+        task = load_text_task(self.path, "bulk prediction")
         cut_vectors(task, self.options.size)
         if self.options.schema is not None:
             task.settings = with_schema(task.settings, self.options.schema)

@@ -35,7 +35,7 @@ class CaptionNetwork(TaskNetwork):
 
     def __init__(self, transformer: Transformer, settings: CaptionSettings) -> None:
         super().__init__(transformer)
-        self.described = settings
+        self.settings = settings
         self.build()
         # Of all weights that there are by now: others would be constants of what is compiled.
         self._features = Compiled(self, lambda pixels: {FEATURES: self.features_of(pixels)})
@@ -45,15 +45,15 @@ class CaptionNetwork(TaskNetwork):
 
     def build(self, shape: Any = None) -> None:
         """Create the image network, and the vectors of its places."""
-        assert self.described.image_network is not None
+        assert self.settings.image_network is not None
         with keras.name_scope("image"):
-            self.image = rebuilt(self.described.image_network)
-        if self.described.frozen:
+            self.image = rebuilt(self.settings.image_network)
+        if self.settings.frozen:
             self.image.trainable = False
         places = int(np.prod(self.image.output_shape[1:-1]))
-        if self.described.attends:
+        if self.settings.attends:
             self.places = self.add_weight(
-                name="places", shape=(places, self.described.features), initializer="random_normal"
+                name="places", shape=(places, self.settings.features), initializer="random_normal"
             )
         self.built = True
 
@@ -77,7 +77,7 @@ class CaptionNetwork(TaskNetwork):
         features = self.image(ops.cast(pixels, "float32"), training=training)
         if len(features.shape) == 4:
             features = ops.reshape(features, (-1, *self._places_and_features()))
-        return features if self.described.attends else _mean(features)
+        return features if self.settings.attends else _mean(features)
 
     def _places_and_features(self) -> tuple[int, int]:
         shape = self.image.output_shape
@@ -86,9 +86,9 @@ class CaptionNetwork(TaskNetwork):
     def conditions_of(self, features: Tensor) -> dict[str, Tensor]:
         """The Transformer's inputs that features become."""
         conditions = {}
-        if self.described.conditions:
+        if self.settings.conditions:
             conditions["condition"] = _mean(features)
-        if self.described.attends:
+        if self.settings.attends:
             grid = features if len(features.shape) == 3 else ops.expand_dims(features, 1)
             conditions["context"] = grid + ops.cast(self.places, features.dtype)
         return conditions

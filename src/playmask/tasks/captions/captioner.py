@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from playmask.data.captions import Captioned, captioned, read_captions
 from playmask.data.examples import Example, Examples
-from playmask.data.images import Pixels, image_of, is_image, pixels_of
+from playmask.data.gathering import check_all
+from playmask.data.images import Pixels, image_of, is_image, pixels_of, readable
 from playmask.data.streams import groups_of
 from playmask.errors import ConfigError
 from playmask.runtime.padding import Batch, Row
@@ -83,9 +84,9 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
     def model_options(cls, settings: CaptionSettings) -> Fields:
         """The vocabulary head, the causal mask, and what is conditioned by how many features."""
         from playmask.model.parts import ContextAttention
-        from playmask.tasks.captions.image_networks import described
+        from playmask.tasks.captions.image_networks import with_network
 
-        size = described(settings).features or 0
+        size = with_network(settings).features or 0
         options: Fields = {"heads": "mlm", "mask": "lm"}
         options |= {"condition_size": size} if settings.conditions else {}
         return options | ({"context": ContextAttention(size)} if settings.attends else {})
@@ -126,8 +127,12 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
     def read_inputs(
         self, path: Path, *, columns: Columns = None, skip_bad: bool = False
     ) -> Examples[Any]:
-        """Read the paths of images; or a single image, or a folder of them."""
-        return read_captions(path, columns=columns, labelled=False, skip_bad=skip_bad)
+        """Read the paths of images, or one image; each is opened, so that errors name its line.
+
+        path: as of `read_captions`
+        """
+        examples = read_captions(path, columns=columns, labelled=False, skip_bad=skip_bad)
+        return check_all(examples, _readable, skip_bad=skip_bad)
 
     # Learning
 
@@ -150,12 +155,13 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
         numbers = [i for i, example in enumerate(examples) for _ in example.captions]
         rows = [{"tokens": tokens} for tokens in self._tokens(texts)]
         read, what = HELD[self.settings.frozen]
-        held = read(self, [example.image for example in examples])
+        held = read(self, [example.image for example in examples])[numbers]
         if isinstance(examples, Examples):
             size = f"{held.nbytes / 2**20:,.1f} MiB"
-            note = f"the {what} of {len(examples):,} images are held in memory: {size}"
+            each = f"{len(examples):,} images are held in memory for each of {len(rows):,} captions"
+            note = f"the {what} of {each}: {size}"
             examples.notes += [note] * (note not in examples.notes)
-        return Encoded(rows, held[numbers], numbers)
+        return Encoded(rows, held, numbers)
 
     def _tokens(self, captions: Sequence[str]) -> list[list[int]]:
         """The tokens of captions, with what they begin with and the end."""
@@ -242,11 +248,14 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
         self, examples: Sequence[Captioned], answers: Sequence[Any], metric: str | None = None
     ) -> dict[str, float]:
         """How many captions are one of those that are due, as the tokenizer spells them."""
-        right = [
+        return {"exact": float(np.mean(self.right(examples, answers)))}
+
+    def right(self, examples: Sequence[Captioned], answers: Sequence[Any]) -> list[bool]:
+        """Whether each caption is one of those that are due, as the tokenizer spells them."""
+        return [
             answer in map(self.tokenizer.decode, self._tokens(example.captions))
             for example, answer in zip(examples, answers, strict=True)
         ]
-        return {"exact": float(np.mean(right))}
 
     # Command line
 
@@ -266,6 +275,10 @@ class ImageCaptioner(TokenTask[CaptionSettings]):
     def target_json(self, example: Captioned) -> Fields:
         """The captions that are due."""
         return {"captions": [*example.captions]}
+
+
+def _readable(example: Captioned) -> Captioned:
+    return example._replace(image=readable(example.image))
 
 
 HELD = {

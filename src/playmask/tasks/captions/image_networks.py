@@ -4,6 +4,7 @@ Pixels are RGB from 0 to 255, as Keras reads images; what else a network wants i
 """
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def chosen(values: tuple[Any, ...], fields: dict[str, Any]) -> tuple[CaptionSett
     network = first
     if not isinstance(first, keras.Model):
         network = named(settings, weights="imagenet")
-    return described(settings, network), network
+    return with_network(settings, network), network
 
 
 def named(settings: CaptionSettings, *, weights: str | None = None) -> keras.Model:
@@ -43,7 +44,7 @@ def named(settings: CaptionSettings, *, weights: str | None = None) -> keras.Mod
     return application(name, size or IMAGENET, weights)
 
 
-def described(settings: CaptionSettings, network: keras.Model | None = None) -> CaptionSettings:
+def with_network(settings: CaptionSettings, network: keras.Model | None = None) -> CaptionSettings:
     """The settings with all that there is to say of their image network.
 
     network: that network, where it is there already
@@ -142,12 +143,19 @@ def _written(network: keras.Model) -> str:
     """A network as JSON, from which it can be made again."""
     try:
         text: str = network.to_json()
-        shapes = [tuple(w.shape) for w in rebuilt(text).weights]
+        weights = rebuilt(text).weights
     except (ConfigError, TypeError, ValueError, NotImplementedError) as error:
         raise ConfigError(
             f"{network.name} cannot be kept with the task: an image network is a functional model "
             f"of Keras' own layers ({error!s:.200})."
         ) from error
-    if shapes != [tuple(w.shape) for w in network.weights]:
+    if [tuple(w.shape) for w in weights] != [tuple(w.shape) for w in network.weights]:
         raise ConfigError(f"{network.name} has other weights when it is made again from its JSON.")
+    paths = Counter(weight.path for weight in weights)
+    path, count = paths.most_common(1)[0] if paths else ("", 0)
+    if count > 1:
+        raise ConfigError(
+            f"{network.name} has {count} weights called {path!r}, which are told apart by their "
+            "names: give the layers of the networks inside it different names."
+        )
     return text
