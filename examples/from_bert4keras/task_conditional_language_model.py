@@ -8,7 +8,7 @@ Five texts of each label are sampled (top-p) and printed.
 Upstream embeds the label in 128 numbers that the conditional layer norm reads; here the label is
 one-hot, which is the same with one matrix less. It cuts long reviews at punctuation and learns
 all parts; here the first 128 tokens of each review are learnt. The command:
-`playmask train language-model TRAIN --condition label --max-length 128`.
+`playmask train language-model TRAIN --condition label --max-length 128 --learning-rate 1e-5`.
 """
 
 import sys
@@ -17,7 +17,7 @@ import playmask
 from playmask.data.readers import read_examples
 
 EPOCHS, LENGTH = 20, 128
-RATE = 2e-5  # of BERT base; 1e-4 of zh-small
+RATE = 1e-5  # of BERT base; 1e-4 of zh-small
 
 model, train = sys.argv[1:]
 reviews = read_examples(train)

@@ -19,7 +19,7 @@ import sys
 import playmask
 
 EPOCHS = 10
-RATE = 2e-5  # of BERT base; 1e-4 of zh-small
+RATE = 1e-5  # of BERT base; 1e-4 of zh-small
 
 model, network, train, test = sys.argv[1:]
 task = playmask.ImageCaptioner.new(model, network, max_length=64)

@@ -18,7 +18,7 @@ from pathlib import Path
 import playmask
 
 EPOCHS, LENGTH = 10, 256
-RATE = 2e-5  # of BERT base; 1e-4 of zh-small
+RATE = 1e-5  # of BERT base; 1e-4 of zh-small
 
 model, novel, prompt = sys.argv[1:]
 text = "".join(Path(novel).read_text(encoding="utf-8").split())

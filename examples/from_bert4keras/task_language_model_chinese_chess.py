@@ -22,7 +22,7 @@ from pathlib import Path
 import playmask
 
 EPOCHS = 20
-RATE = 2e-5  # of BERT base; 1e-4 of zh-small
+RATE = 1e-5  # of BERT base; 1e-4 of zh-small
 START = "rnbakabnr/9/1c5c1/p1p1p1p1p/9/9/P1P1P1P1P/1C5C1/9/RNBAKABNR"
 LINES, DIAGONALS = [(1, 0), (-1, 0), (0, 1), (0, -1)], [(1, 1), (1, -1), (-1, 1), (-1, -1)]
 STEPS = {  # of each piece, and the square beside it that must be empty, or its own

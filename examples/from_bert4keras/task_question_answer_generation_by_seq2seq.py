@@ -21,7 +21,7 @@ from playmask.data.passages import read_passages
 from playmask.files import write_lines
 
 EPOCHS = 20
-RATE = 2e-5  # of BERT base; 1e-4 of zh-small
+RATE = 1e-5  # of BERT base; 1e-4 of zh-small
 WITH_ANSWER = "答案：{}。{}"
 
 model, train, test, out = sys.argv[1:]

@@ -10,7 +10,8 @@ Upstream reads the predicates from DuIE's schema; here they are those that occur
 learns only the first place where a name stands, here all of them are learnt. Its conditional norm
 stands in the place of BERT's last one (`bare="all"`); here it follows that, which any encoder
 has. Its average of the weights needs thousands of steps, this one warms up. The command:
-`playmask train relations TRAIN --validation TEST --method casrel --ema 0.999 --multiplier 10`.
+`playmask train relations TRAIN --validation TEST --method casrel --ema 0.999 --multiplier 10
+--learning-rate 1e-5`.
 """
 
 import sys
@@ -20,7 +21,7 @@ from playmask.tasks import RelationExtractor
 from playmask.tasks.extraction.settings import RelationSettings
 
 EPOCHS = 20
-RATE = 2e-5  # of BERT base; 1e-4 of zh-small
+RATE = 1e-5  # of BERT base; 1e-4 of zh-small
 
 model, train, test, out = sys.argv[1:]
 settings = RelationSettings(method="casrel")

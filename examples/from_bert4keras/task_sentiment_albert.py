@@ -9,7 +9,8 @@ new folder, which task_sentiment_integrated_gradients.py explains answers of.
 Upstream writes `model="albert"`; here the family is recognised. Its rate rises for 1,000 steps
 and falls for 1,000, whatever there are; here the moments are parts of the training, so that they
 suit any data. The command:
-`playmask train classify TRAIN --validation VALID --schedule piecewise:0=0,0.2=1,0.4=0.1`.
+`playmask train classify TRAIN --validation VALID --schedule piecewise:0=0,0.2=1,0.4=0.1
+--learning-rate 1e-4`.
 """
 
 import sys

@@ -46,7 +46,7 @@ GOOD, BAD = ("味道好", "房间好", "服务好", "书好"), ("味道差", "�
 REVIEWS = [f"{text}，真的\t{label}" for label, half in enumerate((BAD, GOOD)) for text in half] * 4
 WORDS = ("科学 技术 是 第一 生产力 。", "今天 天气 不错", "语言 模型 不 便宜")
 TEXTS = [*WORDS, "周末的早上，说起家乡的味道，望远镜", *REVIEWS]
-ENGLISH = "i like s ##hang ##hai in may ."
+ENGLISH = "i like s ##hang ##hai in may . ss ß ##ss ##ß"
 
 
 # The page
@@ -252,6 +252,8 @@ def test_a_cased_model_tells_words_apart(run):
     one, other = keras.ops.convert_to_numpy(model.embeddings.tokens(np.array([ids])))[0]
     assert ids[0] != ids[1] and np.array_equal(one, other)
     assert len(model.tokenizer) == len(names["old"]) + len(names["new"])
+    for first, capitals in (("ss", "SS"), ("##ss", "##SS")):  # those of ß too
+        assert names["new"][capitals] == [names["old"].index(first)]
 
 
 def test_gaps_are_filled_by_the_likeliest_tokens(run):

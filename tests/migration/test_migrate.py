@@ -29,6 +29,7 @@ from playmask.runtime.train.options import TrainingOptions
 from playmask.tasks.registry import SETTINGS, TASKS, resolve
 from playmask.tasks.trained_heads import LOADING
 
+NOWHERE = ROOT / "nowhere"
 TAGGER = (ROOT / "tests/migration/samples/train.py").read_text("utf-8")
 
 
@@ -47,7 +48,7 @@ def script(tmp_path):
 def lines_of(tree):
     """Where each name of the table is used."""
     lines = {}
-    for use in uses_of(tree).known:
+    for use in uses_of(tree, NOWHERE).known:
         lines.setdefault(use.name, []).append(use.line)
     return lines
 
@@ -212,7 +213,7 @@ def test_names_aliases_arguments_and_attributes_are_found():
     ]
     assert lines["snippets.DataGenerator.forfit"] == lines["keras.Model.fit"] == [29]
     assert lines["keras.Model.save_weights"] == [31]
-    assert not uses_of(ast.parse(TAGGER)).unknown
+    assert not uses_of(ast.parse(TAGGER), NOWHERE).unknown
 
 
 B, D = "models.build_transformer_model", "snippets.AutoRegressiveDecoder"
@@ -241,27 +242,50 @@ B, D = "models.build_transformer_model", "snippets.AutoRegressiveDecoder"
     ],
 )  # fmt: skip
 def test_ways_to_import(code, names):
-    uses = uses_of(ast.parse(code))
+    uses = uses_of(ast.parse(code), NOWHERE)
     assert sorted({use.name for use in uses.known}) == sorted(names)
     assert not uses.unknown
 
 
-def test_what_is_unknown_is_said():
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("from tokenizers import Tokenizer\nTokenizer('v').rematch()\nfrom keras.layers import *",
+         []),
+        ("import snippets\nsnippets.odd(snippets.open('a'))", []),
+        ("import tokenizers.models as models\nmodels.BERT(odd=1)", []),
+        ("from environ import TF_KERAS\nfrom backend import keras\nkeras.models.load_model('a')",
+         []),
+        ("from models import build_transformer_model\nbuild_transformer_model(model='t5')", []),
+        ("import os\nimport tensorflow as tf\nos.environ['TF_KERAS']\n"
+         "tf.keras.models.load_model('a')", ["environ.TF_KERAS", "keras.models.load_model"]),
+    ],
+)  # fmt: skip
+def test_names_of_other_programs_are_not_those_of_bert4keras(code, names):
+    uses = uses_of(ast.parse(f"import bert4keras\n{code}"), NOWHERE)
+    assert sorted({use.name for use in uses.known}) == names
+    assert not uses.unknown and not uses.scripts
+
+
+def test_what_is_unknown_is_said(script):
     code = (
         "from bert4keras.models import nonsense, build_transformer_model\n"
         "from bert4keras.tokenizers import Tokenizer\n"
-        "from others import *\n"
+        "from others import *; from package import *; from elsewhere import *\n"
         "t = Tokenizer('v')\n"
         "t.whatever()\n"
         "build_transformer_model('c', odd=1)\n"
     )
-    uses = uses_of(ast.parse(code))
+    folder = script("", "others.py").parent
+    (folder / "package").mkdir()
+    script("", "package/__init__.py")
+    uses = uses_of(ast.parse(code), folder)
     assert [tuple(use) for use in uses.unknown] == [
         ("models.nonsense", 1),
         ("tokenizers.Tokenizer.whatever", 5),
         ("models.build_transformer_model(odd=)", 6),
     ]
-    assert [tuple(use) for use in uses.scripts] == [("others", 3)]
+    assert [tuple(use) for use in uses.scripts] == [("others", 3), ("package", 3)]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +327,7 @@ def test_a_declared_encoding_is_read(script):
 
 def guessed(code, stem="script"):
     tree = ast.parse(code)
-    return guess(stem, uses_of(tree), [*texts_of(tree)])
+    return guess(stem, uses_of(tree, NOWHERE), [*texts_of(tree)])
 
 
 BUILT = "from bert4keras.models import build_transformer_model as b\n"
@@ -352,7 +376,7 @@ def test_skeletons_call_what_exists(task):
     skeleton = SKELETONS[task]
     assert (ROOT / "docs" / skeleton.page).is_file()
     tree = ast.parse(TAGGER)
-    code = script_of(skeleton, tree, uses_of(tree), "a remark")
+    code = script_of(skeleton, tree, uses_of(tree, NOWHERE), "a remark")
     assert max(map(len, code.splitlines())) <= 110
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
     task_class = playmask.TextClassifier
@@ -372,7 +396,7 @@ def test_skeletons_call_what_exists(task):
 
 def test_numbers_and_paths_of_the_script_go_into_the_skeleton():
     tree = ast.parse(TAGGER)
-    code = script_of(SKELETONS["tag"], tree, uses_of(tree), "a remark")
+    code = script_of(SKELETONS["tag"], tree, uses_of(tree, NOWHERE), "a remark")
     assert code.startswith('# a remark\nimport playmask\n\npath = "/data/bert"\n')
     assert "max_length=200" in code and "epochs=7" in code and "ema=0.999" in code
     assert "learning_rate=2e-05" in code or "learning_rate=2e-5" in code
@@ -395,6 +419,7 @@ def test_the_command_prints_lines_pages_the_guess_and_the_skeleton(script, monke
 
 def test_the_command_says_what_has_no_counterpart_or_is_unknown(script):
     code = "from bert4keras.snippets import is_string, odd\nfrom others import *\n"
+    script("", "others.py")
     out = call("migrate", script(code), env={"PLAYMASK_LANG": "en"}).stdout
     assert "is_string → no counterpart" in out
     assert "snippets.odd (line 1): not of bert4keras 0.11.5" in out
@@ -404,8 +429,9 @@ def test_the_command_says_what_has_no_counterpart_or_is_unknown(script):
 
 def test_the_skeleton_is_written_once(script, tmp_path):
     path, new = script(TAGGER), tmp_path / "new.py"
-    done = call("migrate", path, "--output", new)
+    done = call("migrate", path, "--output", new, env={"PLAYMASK_LANG": "zh"})
     assert done.exit_code == 0 and "import playmask" not in done.stdout
+    assert new.read_text("utf-8").startswith("# A beginning, not a translation")
     assert "SequenceTagger.new(path" in new.read_text("utf-8")
     assert "is there already" in complaint(call("migrate", path, "--output", new))
     assert call("migrate", path, "--output", new, "--force").exit_code == 0
@@ -414,9 +440,13 @@ def test_the_skeleton_is_written_once(script, tmp_path):
 
 
 def test_json(script):
-    found = json.loads(
-        call("migrate", script(TAGGER), "--json", env={"PLAYMASK_LANG": "en"}).stdout
+    path = script(TAGGER)
+    english, chinese = (
+        call("migrate", path, "--json", env={"PLAYMASK_LANG": speech}).stdout
+        for speech in ("en", "zh")
     )
+    assert english == chinese
+    found = json.loads(english)
     crf = next(use for use in found["uses"] if "ConditionalRandomField" in use["names"])
     assert crf["lines"] == [3, 17] and "playmask.SequenceTagger" in crf["playmask"]
     assert found["guess"].startswith("guessed: sequence labelling") and found["skeleton"]

@@ -55,7 +55,7 @@ A mask compares integers: the order of the key and that of the query
     "zh": {
         "title": "注意力的部件",
         "intro": """\
-注意力里能放的全部部件：算什么，出自哪里，哪些系列用它，
+注意力里能放的全部部件：算什么，出自哪里，哪些家族用它，
 `load` 或 `change` 该写什么。
 本页和图都由代码生成（`make pictures`），有测试比对。
 怎么组合、谁和谁能搭配见[注意力实验室](laboratory.md)，各部件作用在哪一步见[图解](pictures.md)。
@@ -66,7 +66,7 @@ i 是 query 的位置，j 是 key 的位置，N 头数，D 宽度，H 每个 key
 原来是 `Dot` 和 512 × 768 的可学习位置表。""",
         "source": "出处",
         "write": "一行代码",
-        "families": "系列",
+        "families": "家族",
         "hooks": "作用在",
         "limits": "限制",
         "new": "新增",
@@ -94,7 +94,7 @@ def page(language: str) -> str:
             lines += section(entry, language)
     lines += [f"## {say['masks']}", "", say["mask_intro"], "", *image("masks")]
     lines += [say["mask_head"], "|---|---|---|"]
-    for name, _, change, *sees in MASKS:
+    for name, change, *sees in MASKS:
         changed(change)
         lines.append(f"| `{name}` | {sees[language != 'en']} | {code(change)} |")
     instead = ", ".join(f"`{name}`" for name in parts.NORMALIZATIONS)

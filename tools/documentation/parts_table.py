@@ -13,7 +13,7 @@ class Entry(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Parts under one heading, in both languages; `place` is the heading's anchor."""
+    """Parts under one heading, in both languages."""
 
     english: str
     chinese: str
@@ -198,37 +198,28 @@ ELSEWHERE = {
 """Parts of the library that are nobody's choice, and why."""
 
 MASKS = (
-    ("full", "order", 'mask="full"', "all", "全部"),
-    ("lm", "order", 'mask="lm"', "what came before", "前面的"),
+    ("full", 'mask="full"', "all", "全部"),
+    ("lm", 'mask="lm"', "itself and what came before", "自己和前面的"),
     (
         "unilm",
-        "order",
         'mask="unilm"',
-        "the source; of the target what came before",
-        "源句全部，目标句前面的",
+        "the source; of the target itself and what came before",
+        "源句全部，目标句里自己和前面的",
     ),
     (
         "turns",
-        "order",
         'mask="turns"',
-        "whole turns before, and of its own what came",
-        "前几轮全部，本轮前面的",
+        "what came before, and of a question's own block all",
+        "前面的，以及提问这一段内全部",
     ),
-    ("permutation", "order", 'order="permutation"', "what has a lower rank", "名次更低的"),
-    ("Window", "mask", "mask=Ordered() & Window(64)", "near tokens alone", "附近的"),
-    (
-        "SameText",
-        "mask",
-        "mask=Ordered() & SameText()",
-        "its own text of a packed row",
-        "拼行里自己的那段",
-    ),
+    ("permutation", 'order="permutation"', "ranks up to its own", "名次不高于自己的"),
+    ("Window", "mask=Ordered() & Window(64)", "near tokens alone", "附近的"),
+    ("SameText", "mask=Ordered() & SameText()", "its own text of a packed row", "拼行里自己的那段"),
     (
         "Strict",
-        "mask",
         'order="permutation", mask=Strict()',
-        "all before itself, not itself",
-        "自己之前的，不含自己",
+        "ranks below its own",
+        "名次低于自己的",
     ),
 )
-"""Masks: name, kind, what `load` is given, what a query sees."""
+"""Masks: name, what `load` is given, what a query sees in English and in Chinese."""

@@ -104,17 +104,9 @@ SKELETONS: Mapping[str, Skeleton] = {
                  'print(task.generate(label="label 1", search=playmask.Sample(top_p=0.95)))'),
     ),
     "captions": _of(
-        "captions: a language model on vectors", "看图说话", "generation.md",
-        """
-import numpy
-
-task = playmask.LanguageModel.new(path, condition="vector", size=1280, max_length=$max_length)
-vectors = numpy.load("vectors.npy")  # of pictures, (N, 1280): of keras.applications or others
-captions = [("…", vector) for vector in vectors]
-task.fit(captions, epochs=$epochs, batch_size=$batch_size, $fit)
-print(task.generate(vector=vectors[0], search=playmask.Beams(3)))
-task.save("runs/new")
-""",
+        "captions of images", "看图说话", "captions.md",
+        _trained("ImageCaptioner.new", f'"MobileNetV2", {CUT}', "jsonl",
+                 'print(task.predict("1.png", search=playmask.Beams(3)))'),
     ),
     "mask-fill": _of(
         "filling gaps by a masked language model", "MLM 填空", "generation.md",

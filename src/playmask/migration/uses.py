@@ -6,11 +6,14 @@ an attribute of a Tokenizer. What is reached in other ways is not seen.
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from playmask.migration.names import entry_by_name, find
 
 PROGRAM = "bert4keras"
+OTHERS = ("keras", "tensorflow", "os")
+"""Other programs of whose names the table has some."""
 OLD_MODULES = {
     "bert": "models",
     "tokenizer": "tokenizers",
@@ -68,7 +71,7 @@ class Uses(NamedTuple):
     """All that a script uses of bert4keras, in the order of its lines.
 
     known: names of the table; unknown: names that bert4keras 0.11.5 has not, or whose use is not
-    described; scripts: other scripts whose names it takes as a whole (`from x import *`)
+    described; scripts: other scripts beside it whose names it takes as a whole (`from x import *`)
     """
 
     known: tuple[Use, ...]
@@ -76,9 +79,12 @@ class Uses(NamedTuple):
     scripts: tuple[Use, ...]
 
 
-def uses_of(tree: ast.Module) -> Uses:
-    """Find what a script uses."""
-    reader = _Reader()
+def uses_of(tree: ast.Module, folder: Path) -> Uses:
+    """Find what a script uses.
+
+    folder: where it lies, with other scripts that it may import
+    """
+    reader = _Reader(folder)
     for node in ast.walk(tree):
         reader.take_import(node)
     reader.visit(tree)
@@ -90,7 +96,8 @@ def uses_of(tree: ast.Module) -> Uses:
 class _Reader(ast.NodeVisitor):
     """A walk through a script, which knows what each local name stands for."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.origins: dict[str, str] = {}  # a local name -> what was imported
         self.kinds: dict[str, str] = {}  # a variable -> the class of what it holds
         self.derived: set[str] = set()  # classes of the script, and variables that hold one
@@ -115,16 +122,21 @@ class _Reader(ast.NodeVisitor):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 module = alias.name if alias.asname else alias.name.partition(".")[0]
-                self.origins[alias.asname or module] = _canonical(module)
+                self.origins[alias.asname or module] = _canonical(_apart(module))
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             program, _, module = node.module.partition(".")
             for alias in node.names:
                 if program == PROGRAM:
                     self._take_name(module, alias, node.lineno)
-                elif alias.name == "*":
+                elif alias.name != "*":
+                    self._bind(alias, _apart(f"{node.module}.{alias.name}"), node.lineno)
+                elif self._is_beside(node.module):
                     self.scripts.append(Use(node.module, node.lineno))
-                else:
-                    self._bind(alias, f"{node.module}.{alias.name}", node.lineno)
+
+    def _is_beside(self, module: str) -> bool:
+        """Whether a module is a file beside the script."""
+        path = self.folder.joinpath(*module.split("."))
+        return any(file.is_file() for file in (path.with_suffix(".py"), path / "__init__.py"))
 
     def _take_name(self, module: str, alias: ast.alias, line: int) -> None:
         """Note a name of bert4keras that is imported."""
@@ -300,6 +312,12 @@ def _home(module: str, name: str, *, strict: bool = False) -> str | None:
     if not strict and module in ("layers", "models") and name[:1].isupper():
         return f"keras.layers.{name}"
     return None
+
+
+def _apart(origin: str) -> str:
+    """A name that is imported, marked where the table's name of that spelling is bert4keras'."""
+    known = origin.partition(".")[0] in (PROGRAM, *OTHERS)
+    return origin if known else f"elsewhere:{origin}"
 
 
 def _canonical(origin: str) -> str:

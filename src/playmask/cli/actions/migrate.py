@@ -46,12 +46,15 @@ class Report(NamedTuple):
     skeleton: str
 
 
-def report_of(script: Path) -> Report:
-    """Read a script; raises DataError for one that is none of bert4keras."""
+def report_of(script: Path, speech: str) -> Report:
+    """Read a script; raises DataError for one that is none of bert4keras.
+
+    speech: the language of the remark in front of the skeleton
+    """
     tree = read_script(script)
-    uses = uses_of(tree)
+    uses = uses_of(tree, script.parent)
     likeliest = guess(script.stem, uses, [*texts_of(tree)])
-    remark = SAYINGS[language()]["remark"]
+    remark = SAYINGS[speech]["remark"]
     skeleton = "" if likeliest is None else script_of(likeliest.skeleton, tree, uses, remark)
     return Report(script, uses, likeliest, skeleton)
 
@@ -66,8 +69,7 @@ def rows_of(uses: Sequence[Use]) -> list[tuple[Entry, list[Use]]]:
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """The report as JSON."""
-    speech = language()
+    """The report as JSON, which is English whatever the reader's language is."""
     return {
         "script": str(report.script),
         "uses": [
@@ -75,14 +77,14 @@ def to_json(report: Report) -> dict[str, Any]:
                 "names": display(list(dict.fromkeys(use.name for use in uses))),
                 "lines": _lines(uses),
                 "playmask": list(entry.successors),
-                "sentence": entry.sentences[speech],
+                "sentence": entry.sentences["en"],
                 "page": f"docs/{entry.page}",
             }
             for entry, uses in rows_of(report.uses.known)
         ],
         "unknown": [{"name": use.name, "line": use.line} for use in report.uses.unknown],
         "scripts": [{"name": use.name, "line": use.line} for use in report.uses.scripts],
-        "guess": report.guess and report.guess.sentence(speech),
+        "guess": report.guess and report.guess.sentence("en"),
         "skeleton": report.skeleton,
     }
 

@@ -19,9 +19,11 @@ def migrate(
     The script is read, not run. Its task is guessed, and a skeleton of the new script printed.
     """
     from playmask.cli.actions.migrate import print_report, report_of, to_json, write_skeleton
+    from playmask.cli.messages import language
     from playmask.cli.output import print_json
 
-    report = report_of(script)
+    printed = output is None and not as_json
+    report = report_of(script, language() if printed else "en")
     if output is not None:
         write_skeleton(report, output, force=force)
     if as_json:
