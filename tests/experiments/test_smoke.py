@@ -13,10 +13,9 @@ SOME = {
     "craft": ("plain", "R-Drop + unlabelled", "CoSENT"),
     "key_size": ("usual", "4x heads full keys"),
     "laboratory": ("dot",),
-    "masks": ("full", "unilm", "permutation (wrong mask)"),
+    "masks": ("full", "lm", "permutation (wrong mask)"),
     "synthesizer": ("vanilla", "dense", "random + dense", "light convolution", "Linformer"),
     "talking_heads": ("1x heads", "4x heads talking"),
-    "unshare": ("unshared",),
 }
 """Variants that stand for others, which differ from them in a size, a part or a method.
 
