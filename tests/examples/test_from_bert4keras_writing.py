@@ -177,11 +177,11 @@ SCRIPTS = {
 
 @pytest.fixture
 def histories(monkeypatch):
-    """The histories of all trainings, which print nothing."""
+    """The histories of all trainings, which print nothing, at a rate for models so small."""
     made, fit = [], Task.fit
 
     def remembered(*arguments, **options):
-        made.append(fit(*arguments, **options, verbose=0))
+        made.append(fit(*arguments, **{**options, "learning_rate": 3e-4, "verbose": 0}))
         return made[-1]
 
     monkeypatch.setattr(Task, "fit", remembered)
