@@ -32,6 +32,10 @@ users' own: names, paths, texts."""
 NUMBERS = frozenset("batch count done epoch epochs line number rate rows total trial".split())
 """Placeholders that stand for a number alone."""
 NUMBER = re.compile(r"[\d.,]+")
+DURATIONS = frozenset(["compiling", "left", "time"])
+DURATION = re.compile(r"[\d.:]+(?: s)?")
+WRAPPED = "message"
+"""A placeholder of a whole sentence, which the entry adds to."""
 
 
 def language() -> str:
@@ -101,8 +105,13 @@ class Pattern(NamedTuple):
                 return None
             values.append(value)
         values_by_name = dict(zip(self.names, [*values, rest], strict=True))
-        numbers = (values_by_name[name] for name in NUMBERS & values_by_name.keys())
-        return values_by_name if all(map(NUMBER.fullmatch, numbers)) else None
+        forms = ((NUMBERS, NUMBER), (DURATIONS, DURATION))
+        fits = (
+            form.fullmatch(values_by_name[name])
+            for names, form in forms
+            for name in names & values_by_name.keys()
+        )
+        return values_by_name if all(fits) else None
 
     def filled(self, values: Mapping[str, str]) -> str:
         """The translation with values in place of the placeholders."""
@@ -117,7 +126,9 @@ class Catalogue(gettext.GNUTranslations):
         """The entries with placeholders, the most particular ones first."""
         entries: dict[str, str] = vars(self)["_catalog"]  # gettext has no way to list them
         patterns = [Pattern.of(*each) for each in entries.items() if PLACEHOLDER.search(each[0])]
-        return sorted(patterns, key=lambda each: (-each.literal, -len(each.parts)))
+        return sorted(
+            patterns, key=lambda each: (WRAPPED not in each.names, -each.literal, -len(each.parts))
+        )
 
     def gettext(self, message: str) -> str:
         """The translation; of a sentence that lost its full stop inside of another one, too."""
