@@ -162,8 +162,9 @@ def test_report(experiment, counting, tmp_path):
     page = report.write(experiment, "default", results, tmp_path / "page")
     text = page.read_text(encoding="utf-8")
     assert sorted(f.name for f in page.parent.iterdir()) == [
-        "sample-default-claims.png", "sample-default.md", "sample-default.png",
+        "raw", "sample-default-claims.png", "sample-default.md", "sample-default.png",
     ]  # fmt: skip
+    assert report.read(experiment, "default", page.parent) == results
     assert (
         "| 1 | Better is better. | accuracy (first): better 0.760, plain 0.510 | "
         "+0.250 ± 0.000 (+0.250 to +0.250) | 2 | **yes** |" in text
@@ -179,6 +180,22 @@ def test_report(experiment, counting, tmp_path):
     assert "| 1 | Better is better. | not measured |  | 0 |  |" in text
     with pytest.raises(DataError, match="no results"):
         report.write(experiment, "default", [], tmp_path / "page")
+
+
+def test_a_report_is_drawn_again_from_its_raw_results(experiment, tmp_path, monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "sample", experiment)
+    results = runner.run(experiment, out=tmp_path / "out", seeds=[0, 2])
+    page = report.write(experiment, "default", results, tmp_path / "page")
+    before = page.read_text(encoding="utf-8")
+    page.unlink()
+    again = ("experiment", "sample", "--redraw", "--out", tmp_path / "none", "--report")
+    assert call(*again, page.parent).exit_code == 0
+    assert page.read_text(encoding="utf-8") == before and not (tmp_path / "none").exists()
+    assert "there is no report to draw again" in complaint(call(*again, tmp_path / "other"))
+    raw = page.parent / "raw" / "sample-default.jsonl"
+    raw.write_text(raw.read_text(encoding="utf-8") + "[]\n", encoding="utf-8")
+    wrong = complaint(call(*again, page.parent))
+    assert f"sample-default.jsonl:{len(results) + 1}: This is not the result of a trial" in wrong
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -252,6 +269,7 @@ def test_command_line(tmp_path):
         ("masks", "--data", str(tmp_path / "nowhere")): "nowhere is no folder",
         ("masks", "--data", str(tmp_path)): "The data set csl is not in",
         ("key_size", "--only", "usual,2x"): "no variant '2x'",
+        ("masks", "--redraw"): "--redraw needs --report",
         (): "Name an experiment",
     }
     for arguments, said in wrong.items():

@@ -1,5 +1,6 @@
-"""The report of an experiment: its claims beside what was measured, as Markdown and a picture."""
+"""The report of an experiment: claims beside what was measured, as Markdown, pictures and data."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,22 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from playmask.data.lines import read_lines
 from playmask.errors import DataError
 from playmask.experiments.forest import forest
 from playmask.experiments.pictures import Panel, dots
 from playmask.experiments.plan import METRICS, SCALES, Experiment, Published, Task
 from playmask.experiments.runner import Result, learned_below, taking_part
 from playmask.experiments.verdicts import CONFIDENCE, Verdict, verdict
-from playmask.files import make_directory, replacing
+from playmask.files import make_directory, replacing, write_lines
 
 ALWAYS = ("steps_per_second", "parameters", "operations")
 SPEED = "steps_per_second"
+RAW = "raw"  # the folder beside the page where results are, a trial a line
 REMEMBERED = "quoted from memory, not checked against the paper"
 Cells = Sequence[str]
 
 
 def write(experiment: Experiment, scale: str, results: Sequence[Result], folder: Path) -> Path:
-    """Write NAME-SCALE.md and NAME-SCALE.png into a folder; returns the page.
+    """Write NAME-SCALE.md, its pictures and raw/NAME-SCALE.jsonl into a folder; returns the page.
 
     Raises: DataError where there are no results
     """
@@ -50,9 +53,33 @@ def write(experiment: Experiment, scale: str, results: Sequence[Result], folder:
         *(block for task in experiment.tasks for block in _task(experiment, task, scale, results)),
         *_circumstances(experiment, scale, results),
     ]
+    make_directory(folder / RAW)
+    write_lines(_raw(experiment, scale, folder), results)
     with replacing(page) as (beside,):
         beside.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
     return page
+
+
+def read(experiment: Experiment, scale: str, folder: Path) -> list[Result]:
+    """The results that a report in a folder was written from.
+
+    Raises: DataError naming the file where there is none, or the line that is no result
+    """
+    file = _raw(experiment, scale, folder)
+    if not file.is_file():
+        raise DataError(f"{file} does not exist: there is no report to draw again.")
+    results = []
+    for number, line in enumerate(read_lines(file), 1):
+        try:
+            results.append(json.loads(line))
+            results[-1]["metrics"], results[-1]["settings"]["seed"]
+        except (ValueError, TypeError, KeyError):
+            raise DataError(f"{file}:{number}: This is not the result of a trial.") from None
+    return results
+
+
+def _raw(experiment: Experiment, scale: str, folder: Path) -> Path:
+    return folder / RAW / f"{experiment.name}-{scale}.jsonl"
 
 
 def panels(experiment: Experiment, results: Sequence[Result]) -> list[Panel]:

@@ -14,9 +14,9 @@ from playmask.cli.output import note, print_table
 from playmask.errors import ConfigError, nearest
 from playmask.experiments import EXPERIMENTS
 from playmask.experiments import report as reports
-from playmask.experiments.plan import SCALES, Trial, Watch
+from playmask.experiments.plan import SCALES, Experiment, Trial, Watch
+from playmask.experiments.runner import Result, taking_part, trials
 from playmask.experiments.runner import run as run_trials
-from playmask.experiments.runner import taking_part, trials
 
 
 class Wish(NamedTuple):
@@ -29,6 +29,7 @@ class Wish(NamedTuple):
     only: str | None
     report: Path | None
     model: Path | None = None
+    redraw: bool = False
 
 
 def show_list(scale: str) -> None:
@@ -48,28 +49,38 @@ def run(name: str, wish: Wish) -> None:
     """Run one experiment, show what came out, and write the report where one is wished for."""
     if name not in EXPERIMENTS:
         raise ConfigError(f"There is no experiment {name!r}.{nearest(name, EXPERIMENTS)}")
-    experiment, seeds = EXPERIMENTS[name], _numbers(wish.seeds)
-    try:
-        with _watching() as watch:
-            results = run_trials(
-                experiment,
-                wish.scale,
-                out=wish.out,
-                data=wish.data,
-                encoder=wish.model,
-                seeds=seeds,
-                only=split(wish.only) or (),
-                watch=watch,
-            )
-    except KeyboardInterrupt:
-        state = f"what is finished is kept in {wish.out}; the same command goes on"
-        raise Interrupted(f"interrupted; {state}") from None
+    experiment = EXPERIMENTS[name]
+    if wish.redraw and wish.report is None:
+        raise ConfigError("--redraw needs --report, the folder of the report to write anew.")
+    if wish.redraw and wish.report:
+        results = reports.read(experiment, wish.scale, wish.report)
+    else:
+        results = _trained(experiment, wish)
     for task in experiment.tasks:
         header, rows = reports.numbers(task, results)
         if rows:
             print_table(task.title, rows, header=header, numbers=True)
     if wish.report is not None:
         note(f"the report is {reports.write(experiment, wish.scale, results, wish.report)}")
+
+
+def _trained(experiment: Experiment, wish: Wish) -> list[Result]:
+    """The results of all trials, those that are there already included."""
+    try:
+        with _watching() as watch:
+            return run_trials(
+                experiment,
+                wish.scale,
+                out=wish.out,
+                data=wish.data,
+                encoder=wish.model,
+                seeds=_numbers(wish.seeds),
+                only=split(wish.only) or (),
+                watch=watch,
+            )
+    except KeyboardInterrupt:
+        state = f"what is finished is kept in {wish.out}; the same command goes on"
+        raise Interrupted(f"interrupted; {state}") from None
 
 
 class Spoken(Watch):

@@ -28,8 +28,11 @@ def experiment(
         str | None, Option(help="Run these variants alone, such as vanilla,random.")
     ] = None,
     report: Annotated[
-        Path | None, Option(help="A folder for the report: a page and a picture.")
+        Path | None, Option(help="A folder for the report: a page, pictures, raw results.")
     ] = None,
+    redraw: Annotated[
+        bool, Option("--redraw", help="Write the report anew from its raw results; train nothing.")
+    ] = False,
 ) -> None:
     """Test a paper's claims: train all variants, measure them, compare.
 
@@ -43,4 +46,4 @@ def experiment(
         return show_list(scale)
     if name is None:
         raise ConfigError("Name an experiment; playmask experiment --list shows them.")
-    return run(name, Wish(scale, data, out, seeds, only, report, model))
+    return run(name, Wish(scale, data, out, seeds, only, report, model, redraw))
