@@ -9,6 +9,7 @@ from cli.commands import call
 from playmask.experiments import EXPERIMENTS
 
 SOME = {
+    "captions": ("attention",),
     "conditional": ("conditional norm", "pseudo-self attention"),
     "craft": ("plain", "R-Drop + unlabelled", "CoSENT"),
     "key_size": ("usual", "4x heads full keys"),

@@ -6,6 +6,7 @@ and `tasks`.
 """
 
 from playmask.experiments import (
+    captions,
     conditional,
     craft,
     key_size,
@@ -27,6 +28,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         conditional,
         masks,
         craft,
+        captions,
         laboratory,
     )
 }

@@ -28,23 +28,26 @@ class Corpus(NamedTuple):
 class _Known(NamedTuple):
     folders: tuple[str, ...]  # the names it goes by
     files: tuple[str, ...]  # to learn from, to be measured on (or one, for both); perhaps gzipped
-    read: Callable[[Path], list[Any]]
+    read: Callable[[Path], list[Any]] | None
     invent: Callable[[int, int], list[Any]]
+    counts: tuple[int, int] = (2000, 200)  # of what is made up, to learn from and to be measured on
 
 
 def load(name: str, data: Path | None, *, invent: bool = False) -> Corpus:
     """Read a corpus from a folder: that given, that of PLAYMASK_DATA, or the project's own.
 
-    invent: make texts up where there is no such folder (not where one was given)
+    invent: make texts up where there is no such folder (not where one was given); what has no
+    folder anywhere is always made up
     Raises: DataError naming the folders that were looked at
     """
     known = CORPORA[name]
     for folder in _folders(known, data):
         files = [_file(folder, file) for file in known.files]
-        if all(files):
+        if known.read and all(files):
             return Corpus(folder.name, *_parts([known.read(file) for file in files if file]))
-    if invent and data is None:
-        return Corpus("made up", known.invent(2000, 0), known.invent(200, 1))
+    if (invent and data is None) or not known.folders:
+        train, test = (known.invent(count, seed) for seed, count in enumerate(known.counts))
+        return Corpus("made up", train, test)
     looked = ", ".join(str(folder) for folder in _folders(known, data))
     raise DataError(
         f"The data set {known.folders[0]} is not in {looked}; name the folder that holds its "
@@ -119,6 +122,13 @@ def _articles(path: Path) -> list[tuple[str, str]]:
     return articles
 
 
+def _shapes(count: int, seed: int) -> list[Any]:
+    """Drawn images with their captions."""
+    from playmask.experiments.shapes import captioned
+
+    return captioned(count, seed)
+
+
 CORPORA: dict[str, _Known] = {
     "translation": _Known(
         ("multi30k_en_de",), ("train.en", "test_2016_flickr.en"), _pairs, invented.translations
@@ -139,5 +149,6 @@ CORPORA: dict[str, _Known] = {
     ),
     "questions": _Known(("afqmc",), ("train.tsv", "dev.tsv"), read_examples, invented.questions),
     "sentences": _Known(("stsb_zh",), ("train.tsv", "test.tsv"), _scored, invented.sentences),
+    "shapes": _Known((), (), None, _shapes, (4000, 1000)),
 }
 """The corpora by name. Of CSL's titles no training set is at hand, so one learns from dev."""

@@ -29,6 +29,7 @@ METRICS = {
     "at_steps": Metric("nats at equal steps", False, 3),
     "agreement": Metric("asked sentiment met", True, 3),
     "bleu": Metric("BLEU", True, 2),
+    "exact": Metric("exact captions", True, 3),
     "first_epoch": Metric("accuracy after one epoch", True, 3),
     "loss": Metric("loss, nats", False, 3),
     "loss_of_wrong": Metric("loss given the other label", False, 3),
