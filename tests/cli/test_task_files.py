@@ -1,5 +1,7 @@
 """playmask new and run: a training whose options stand in a file, as the command line has them."""
 
+import re
+
 import pytest
 import yaml
 
@@ -32,6 +34,16 @@ def test_a_template_has_every_option_with_its_default(tmp_path, task):
     assert yaml.safe_load(text).keys() == {"task", *named}
     path.write_text(text, "utf-8")
     assert read_task_file(path).options["epochs"] == 3
+
+
+@pytest.mark.parametrize("task", SETTINGS)
+def test_a_template_is_explained_in_the_readers_language(task, monkeypatch):
+    comments = []
+    for language in ("en", "zh"):
+        monkeypatch.setenv("PLAYMASK_LANG", language)
+        lines = template(SETTINGS[task], "runs/a").splitlines()
+        comments.append({x for x in lines if x.startswith("# ") and not re.match(r"# \w+:", x)})
+    assert len(comments[1]) > 70 and not comments[0] & comments[1]
 
 
 def test_a_file_says_what_the_command_line_does(tmp_path, monkeypatch):

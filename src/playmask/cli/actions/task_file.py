@@ -1,6 +1,5 @@
 """Files of YAML that say how a task is trained: every option of `playmask train`, by its name."""
 
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType
@@ -11,6 +10,8 @@ import yaml
 from playmask.cli.actions.run_folder import defaults_of, options_of
 from playmask.cli.command_tables import NEEDED
 from playmask.cli.commands.train import parameters_of_task
+from playmask.cli.help_pages import localised, wrapped
+from playmask.cli.messages import translated
 from playmask.cli.options import NewModel, typed
 from playmask.cli.output import note
 from playmask.data.lines import read_whole
@@ -90,7 +91,7 @@ def template(settings: "type[TaskSettings]", out: str) -> str:
     ]
     for group in dict.fromkeys(each.group for each in known.values()):
         if group:
-            lines += ["", f"# ---- {group} ----"]
+            lines += ["", f"# ---- {translated(group)} ----"]
         for name, each in known.items():
             if each.group == group:
                 mark = "" if each.default is NEEDED else "# "
@@ -99,7 +100,8 @@ def template(settings: "type[TaskSettings]", out: str) -> str:
 
 
 def _comment(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    """A text in the reader's language, as comments."""
+    return [f"# {line}" for line in wrapped(localised(text), WIDTH - len("# "))]
 
 
 def _value(value: Any) -> str:
