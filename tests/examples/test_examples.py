@@ -12,6 +12,7 @@ import keras
 import pytest
 
 import playmask
+from playmask.experiments import shapes
 from playmask.model.parts import Learned
 
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -111,14 +112,13 @@ def test_runs(name, tmp_path, capsys):
 
 @pytest.mark.experiments
 def test_captions_are_learnt_of_images_that_the_example_draws(tmp_path):
-    example = importlib.import_module("captions")
-    seen, unseen = example.combinations(random.Random(0))
-    assert len(seen) + len(unseen) == len({*seen, *unseen}) == 4 * 3 * 6 * 4
-    pictures = [*example.scenes(seen, 8, random.Random(1))]
+    train, test = shapes.combinations(random.Random(0))
+    assert len(train) + len(test) == len({*train, *test}) == 4 * 3 * 6 * 4
+    pictures = shapes.captioned(8, 0)
     assert len({image.tobytes() for image, _ in pictures}) == 8
     for _, caption in pictures:
-        assert {*caption.split("，")} <= {*map(str, seen)} - {*map(str, unseen)}
-    example.main("both", epochs=1, limit=20, width=32, out=tmp_path)
+        assert {*caption.split("，")} <= {*map(str, train)} - {*map(str, test)}
+    importlib.import_module("captions").main("both", epochs=1, limit=20, width=32, out=tmp_path)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["loss"] > 0 and 0 <= results["exact"] <= 1
     assert (tmp_path / "captions.png").stat().st_size > 10_000
