@@ -50,7 +50,7 @@ def body(**changes: Any) -> Architecture:
     ).change(**changes)  # fmt: skip
 
 
-def texts(batch: int = BATCH, length: int = LENGTH) -> dict[str, np.ndarray]:
+def texts(batch: int, length: int) -> dict[str, np.ndarray]:
     """Token ids by chance, without padding."""
     random = np.random.default_rng(0)
     return {
@@ -71,7 +71,8 @@ def head(layer: Callable[[Any, Any], Any], loss: Any, products: int, made: int) 
     """A layer on top of the encoder; products, made: of the layer, for one text."""
     plain = part()
     symbolic = {
-        name: keras.Input((LENGTH,), dtype=each.dtype, name=name) for name, each in texts().items()
+        name: keras.Input((LENGTH,), dtype=each.dtype, name=name)
+        for name, each in texts(BATCH, LENGTH).items()
     }
     scores = layer(plain.model(symbolic)["hidden"], symbolic["valid"])
     return Case(
@@ -136,7 +137,7 @@ CASES: dict[str, Callable[[], Case]] = {
 
 def compiled(name: str, *, gradients: bool) -> tuple[Program, Case]:
     """A case's program."""
-    case, inputs = CASES[name](), texts()
+    case, inputs = CASES[name](), texts(BATCH, LENGTH)
     if name == CONDITIONAL:
         inputs["condition"] = np.ones((BATCH, CONDITION), "float32")
     return program(case.model, inputs, case.loss, gradients=gradients), case
