@@ -73,7 +73,7 @@ def tags(number: int) -> Any:
     targets = np.random.default_rng(0).integers(0, number, (BATCH, LENGTH))
     return top(
         lambda hidden, valid: chain(dense(hidden)), lambda logits: wanted(targets, logits),
-        LENGTH * (256 * number + number**2), LENGTH * (number + number**2),
+        LENGTH * (256 * number + number**2), 2 * LENGTH * number,
     )  # fmt: skip
 
 
