@@ -53,6 +53,9 @@ def fine_tuning(material: Material) -> list[Case]:
     sides = {
         "playmask": Side("playmask", {}, {"path": google, "shares": shares}),
         "playmask, huge pages": Side("playmask", HUGE, {"path": google, "shares": shares}),
+        "playmask, products in bfloat16": Side(
+            "playmask", {}, {"path": google, "shares": shares, "dtype": "bfloat16_products"}
+        ),
         "playmask, TensorFlow, mixed_bfloat16": Side(
             "playmask-tensorflow",
             tensorflow,
@@ -101,6 +104,8 @@ def steps(material: Material) -> list[Case]:
         theirs = torch(2, compiled=False)
         sides = {"playmask": OURS, "transformers": theirs}
         if not gpu:
+            sides["playmask, bfloat16"] = replace(OURS, told={"dtype": "bfloat16"})
+            sides["transformers, bfloat16"] = torch(2, compiled=False, dtype="bfloat16")
             sides["playmask, huge pages"] = Side("playmask", HUGE)
             more = {**theirs.variables, **HUGE}
             sides["transformers, huge pages"] = replace(theirs, variables=more)

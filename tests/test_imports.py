@@ -44,6 +44,7 @@ MODEL = (
         "recomputed",
     ),
     ("masks", "rng", "vector_transform"),
+    ("products",),
     ("dense",),
     ("norms",),
     ("parts",),

@@ -33,10 +33,11 @@ def fine_tune(case):
     long it is, so it is told that of three whole epochs, and stopped.
     """
     import playmask  # first: it chooses the backend
+    from playmask.checkpoints.load import policy_of
 
     import keras  # isort: skip
 
-    keras.config.set_dtype_policy(case.get("dtype", "float32"))
+    keras.config.set_dtype_policy(policy_of(case.get("dtype", "float32")))
     pairs = [tuple(pair) for pair in read_json(case["pairs"])]
     body = playmask.load(case["path"], heads=("pool",))
     made = playmask.TextClassifier.new(
@@ -183,14 +184,16 @@ def steps(case):
     import numpy as np
 
     import playmask
+    from playmask.checkpoints.load import policy_of
+    from playmask.model.products import PRODUCTS
     from playmask.runtime.compiled import Compiled
     from playmask.tasks.classification.classify import TextClassifier
     from playmask.tokenizers import Tokenizer
 
     import keras  # isort: skip
 
-    half = case["dtype"] != "float32"
-    keras.config.set_dtype_policy(f"mixed_{case['dtype']}" if half else "float32")
+    half = PRODUCTS if case["device"] == "cpu" else "mixed_bfloat16"
+    keras.config.set_dtype_policy(policy_of(half if case["dtype"] == "bfloat16" else "float32"))
     body = playmask.build(playmask.Architecture.from_json(case["architecture"]))
     random, shape = np.random.default_rng(0), (case["rows"], case["tokens"])
     inputs = {"tokens": random.integers(1000, 20000, shape).astype("int32")}

@@ -35,11 +35,13 @@ from playmask.habits import hint, hinting
 from playmask.model.architecture import Architecture
 from playmask.model.depth import with_blocks
 from playmask.model.masks import Mask
+from playmask.model.products import PRODUCTS, bfloat_products
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank, fill, fill_all, undisturbed
 
 DTYPES = (
-    "float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16", "int8",
+    "float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16",
+    PRODUCTS, "int8",
 )  # fmt: skip
 """What models can be loaded in; "int8" is 8-bit weights, which float32 is computed with."""
 GENERATING = ("lm", "unilm", "turns")
@@ -99,6 +101,8 @@ def policy_of(dtype: DType | None) -> DType | None:
     """Return the dtype policy a model is built in; refuses what is no dtype to compute in."""
     if isinstance(dtype, str) and dtype not in DTYPES:
         raise ConfigError(f"There is no dtype {dtype!r} to compute in.{nearest(dtype, DTYPES)}")
+    if dtype == PRODUCTS:
+        return bfloat_products()
     return "float32" if dtype == "int8" else dtype
 
 

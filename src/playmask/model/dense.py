@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from playmask.model.masks import Tensor
+from playmask.model.products import matmul
 from playmask.model.seams import is_exporting
 
 LORA = "lora_down", "lora_up"
@@ -57,7 +58,10 @@ class Dense(keras.layers.Dense):
         return by_rows(self._product, inputs)
 
     def _product(self, rows: Tensor) -> Tensor:
-        return self._adapted(super().call(rows), rows)
+        y = matmul(rows, self.kernel, self.dtype_policy)
+        if self.bias is not None:
+            y = ops.add(y, self.bias)
+        return self._adapted(self.activation(y), rows)
 
     def quantized_call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Map every row by a kernel of integers."""

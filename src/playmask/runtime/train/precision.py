@@ -7,13 +7,15 @@ from typing import Any
 import keras
 
 from playmask.errors import ConfigError
+from playmask.model.products import BfloatProducts, available
 
 
 @contextmanager
 def computing_in(network: keras.Model, precision: str) -> Iterator[None]:
     """Let the Transformer of a network compute in a precision, as if it were loaded in it.
 
-    What a task puts on it computes as before, which is in float32.
+    What a task puts on it computes as before, which is in float32. Where a processor multiplies
+    bfloat16 twice as fast, and that alone, nothing but products is in it.
     Source: Micikevicius et al. 2018
     Raises: ConfigError where its weights are not in float32, or it computes in half already
     """
@@ -28,13 +30,14 @@ def computing_in(network: keras.Model, precision: str) -> Iterator[None]:
         )
     plain = [each for each in inside._flatten_layers() if each.dtype_policy.name == "float32"]
     try:
-        _set_policy(plain, f"mixed_{precision}")
+        rounding = precision == "bfloat16" and available()
+        _set_policy(plain, BfloatProducts() if rounding else f"mixed_{precision}")
         yield
     finally:
         _set_policy(plain, "float32")
 
 
-def _set_policy(layers: list[Any], policy: str) -> None:
+def _set_policy(layers: list[Any], policy: str | keras.DTypePolicy) -> None:
     for layer in layers:
         layer.dtype_policy = policy
 
