@@ -1,4 +1,4 @@
-"""Shapes of a training: few where data are few, each compiled once, in a thread, before its batch."""
+"""Shapes of a training: few for few data, each compiled once, in a thread, before its batch."""
 
 import threading
 from contextlib import contextmanager

@@ -48,7 +48,9 @@ class CompiledAhead(keras.callbacks.Callback):
         self.batches, self.steps_left, self.clocks, self.pool = batches, steps, clocks, pool
         self.planned: deque[tuple[Shape, int]] = deque()  # with a batch that has the shape
         self.programs: dict[Shape, Future[Any]] = {}
+        self.steps: dict[str, Any] = {}
         self.train_function: Any = None
+        self.count = 0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Wait for the shape of a training step."""
@@ -67,11 +69,12 @@ class CompiledAhead(keras.callbacks.Callback):
         """Plan the shapes of an epoch, those of the batches from one on before all others."""
         import jax
 
+        self.close()
+        if self.model.run_eagerly or not self.model.jit_compile:
+            return
         states = {kind: _kinds_of(variables) for kind, variables in _variables(self.model).items()}
         self.states = {name: tuple(states[k] for k in kinds) for name, kinds in STEPS.items()}
         self.steps = {n: jax.jit(getattr(self.model, n), donate_argnums=0) for n in STEPS}
-        self.planned.clear()
-        self.programs.clear()
         for name, batches in self.batches.items():
             begin, count = (first, self.steps_left) if name == "train_step" else (0, len(batches))
             self.planned += [
@@ -80,6 +83,13 @@ class CompiledAhead(keras.callbacks.Callback):
                 if (i - begin) % len(batches) < count
             ]
         self.count = len(self.planned)
+
+    def close(self) -> None:
+        """Forget all: JAX would take a step that is still known for that of a later training."""
+        self.planned.clear()
+        self.programs.clear()
+        self.steps.clear()
+        self.count = 0
 
     def _wait(self, name: str, batch: int) -> None:
         """Wait until the shape of a batch is compiled, where it was planned."""
@@ -143,7 +153,9 @@ def compiled_ahead(
         return
     clocks = [callback for callback in callbacks if isinstance(callback, Clock)]
     pool = ThreadPoolExecutor(WORKERS, "playmask-compiling")
+    ahead = CompiledAhead(known, steps, clocks, pool)
     try:
-        yield [CompiledAhead(known, steps, clocks, pool)]
+        yield [ahead]
     finally:
         pool.shutdown(cancel_futures=True)
+        ahead.close()
