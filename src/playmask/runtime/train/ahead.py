@@ -133,7 +133,8 @@ def _kinds_of(variables: Sequence[keras.Variable]) -> list[Any]:
     """What a program has to know of some variables: their shapes and types."""
     import jax
 
-    return [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables]
+    kind: Any = jax.ShapeDtypeStruct
+    return [kind(v.shape, v.dtype) for v in variables]
 
 
 @contextmanager
