@@ -9,6 +9,7 @@ import pytest
 from playmask.errors import InputError
 from playmask.runtime.batches import Batches
 from playmask.runtime.padding import bucket, buckets, pad
+from playmask.runtime.planning import fine_lengths
 
 
 def sizes_of_reviews(count: int) -> np.ndarray:
@@ -171,8 +172,13 @@ def test_further_lengths_where_they_pay():
     (coarse, usual), (finer, chosen) = computed(None), computed(2000)
     assert usual == buckets(128)
     assert sizes.sum() < finer < 0.95 * coarse
-    assert coarse - finer > 2000 * len(set(chosen) - set(usual)) > 0
-    assert computed(1e9)[1] == usual
+    assert coarse - finer > 2000 * (len(chosen) - len(usual)) and set(chosen) - set(usual)
+    for length in chosen[:-1]:  # each pays
+        saved = (np.array(chosen)[chosen.index(length) + 1] - length) * sum(
+            bucket(size, chosen) == length for size in sizes
+        )
+        assert saved >= 2000
+    assert computed(1e9)[1] == (bucket(max(sizes), fine_lengths(128)),)
 
 
 def test_a_resumed_fit_sees_the_order_it_would_have_seen():

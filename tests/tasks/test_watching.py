@@ -284,6 +284,21 @@ def test_the_clock_counts_compilation_apart():
     assert clock.left == 3 * 1.0 + 0.5
 
 
+def test_steps_beside_a_compilation_say_nothing_of_the_rest():
+    time = [0.0]
+    clock = Clock(now=lambda: time[0])
+    clock.set_params({"steps": 4, "epochs": 1})
+    clock.on_train_begin()
+    clock.on_epoch_begin(0)
+    for batch, (compiled, taken) in enumerate([(0, 20.0), (1, 5.0), (2, 1.0)]):
+        clock.set_shapes(compiled, 2)
+        clock.on_train_batch_begin(batch)
+        time[0] += taken
+        clock.on_train_batch_end(batch, {})
+        assert clock.left == (None if compiled < 2 else 1.0)
+    assert (clock.compiling, clock.running) == (25.0, 1.0)
+
+
 def test_options_name_the_watching():
     options = TrainingOptions(best="f1", stop_after=3, log=["csv"], log_every=5)
     assert options.log == ("csv",) and options.change(best=None).best is None

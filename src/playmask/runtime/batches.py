@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from playmask.errors import InputError
-from playmask.runtime.padding import Batch, Prepare, Row, buckets, pad
-from playmask.runtime.planning import choose_lengths
+from playmask.runtime.padding import Batch, Prepare, Row, bucket, buckets, pad
+from playmask.runtime.planning import choose_lengths, fine_lengths
 from playmask.runtime.sampling import balanced_rows, by_competence
 
 
@@ -32,7 +32,7 @@ class Batches(keras.utils.PyDataset):
     targets: one per row, numbers or arrays of one shape
     weights: one number per row, default 1
     lengths: the buckets, default `buckets(longest row, rounded up to 16)`
-    price: where further lengths may be used, what each costs, in tokens of padding that it saves
+    price: where lengths are chosen by the rows, what each costs, in tokens of padding that it saves
     padding: the pad value per key, default 0
     prepare: (batch, random generator) -> batch: the last change to a padded batch, such as dynamic
     masking; its draws depend on (seed, epoch, batch), and without shuffle not on the epoch
@@ -71,7 +71,8 @@ class Batches(keras.utils.PyDataset):
             limit = f"the longest bucket is {self.lengths[-1]}"
             raise InputError(f"Row {longest} has length {sizes[longest]}, but {limit}.")
         if price is not None:
-            self.lengths = tuple(map(int, choose_lengths(sizes, self.lengths, price=price)))
+            top = bucket(sizes[longest], fine_lengths(self.lengths[-1]))
+            self.lengths = tuple(map(int, choose_lengths(sizes, (top,), price=price)))
         self.rows, self.targets = rows, np.asarray(targets)
         self.weights = np.asarray(np.ones(len(rows)) if weights is None else weights, np.float32)
         for name, values in (("targets", self.targets), ("weights", self.weights)):
@@ -95,6 +96,18 @@ class Batches(keras.utils.PyDataset):
     def used_lengths(self) -> tuple[int, ...]:
         """The lengths that batches have, the shortest first."""
         return tuple(sorted(length for length, _ in self._groups))
+
+    def length_of(self, index: int) -> int:
+        """The length of a batch of this epoch."""
+        return self._plan[index].length
+
+    def first_of_lengths(self, start: int = 0) -> list[int]:
+        """The first batch of each length, from a batch on, then those of lengths only before it."""
+        order = [*range(start, len(self)), *range(start)]
+        first: dict[int, int] = {}
+        for index in order:
+            first.setdefault(self.length_of(index), index)
+        return [*first.values()]
 
     def callback(self) -> keras.callbacks.Callback:
         """Make the callback that keeps the epoch equal to that of `fit`."""

@@ -35,7 +35,7 @@ def price_of(weights: int, passes: int = 1) -> float:
 
 def fine_lengths(maximum: int) -> list[int]:
     """List fine bucket lengths, at most an eighth padding: 16, 20 … 32, 36 … 64, 72 and so on."""
-    lengths = [16]
+    lengths = [min(16, maximum)]
     while lengths[-1] < maximum:
         power = 2 ** (lengths[-1].bit_length() - 1)
         lengths.append(min(lengths[-1] + max(4, power // 8), maximum))

@@ -312,7 +312,8 @@ def fit_network(
     task.training = options.change(unlabelled=named)  # texts themselves are no option
     keras.utils.set_random_seed(options.seed)
     size, seed = options.batch_size, options.seed
-    price = price_of(task.network.count_params(), passes=3) / _passes(options, len(examples))
+    weights, passes = task.network.count_params(), _passes(options, len(examples))
+    price = price_of(weights, passes=3) / passes
     data = data_options(task, examples, options)
     batches = task.batches(examples, size, seed=seed, shuffle=True, price=price, **data)
     if options.curriculum == "length":
@@ -320,11 +321,15 @@ def fit_network(
         batches.curriculum = grouping.updates_of(options) / grouping.updates
     task.loss_changes = loss_changes(task.objective, batches, options)
     join_texts(task, batches, texts, [*methods_of(options), *callbacks])
+    validation = None
+    if checks is not None:
+        price = price_of(weights) / passes
+        validation = task.batches(task.learnable(checks), size, shuffle=False, price=price)
     with freezing(task.network, options.freeze):
         return train(
             task,
             batches,
-            None if checks is None else task.batches(task.learnable(checks), size, shuffle=False),
+            validation,
             plan._replace(options=options),
             checks=() if checks is None else checks.part(measured(checks)),
             directory=directory,

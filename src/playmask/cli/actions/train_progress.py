@@ -51,14 +51,22 @@ class Bar(Lines):
     def add_loss(self, step: Any) -> None:
         """Say that the step compiles."""
         super().add_loss(step)
-        if self.compiles:
+        if self.compiled == self.shapes:  # it was not planned
             self.bar.update(self.task, state="compiling a new shape…")
+
+    def set_shapes(self, compiled: int, shapes: int) -> None:
+        """Say which of the shapes compiles."""
+        super().set_shapes(compiled, shapes)
+        if compiled < shapes:
+            self.bar.update(self.task, state=_compiling(self))
 
     def end_step(self, batch: int, logs: Values) -> None:
         """Move the bar."""
         super().end_step(batch, logs)
         state = f"loss {logs.get('loss', float('nan')):.4f}"
-        if self.left is not None:
+        if self.compiled < self.shapes:
+            state = _compiling(self)
+        elif self.left is not None:
             state = f"{state} · {clock_time(self.left)} left"
         self.bar.update(self.task, advance=1, state=state)
 
@@ -79,6 +87,12 @@ def progress(*, lines: bool = True) -> Iterator[list[Clock]]:
             yield [Bar(bar, lines=lines)]
     else:
         yield [Lines()] if lines else []
+
+
+def _compiling(clock: Clock) -> str:
+    """Which of the planned shapes compiles."""
+    shape, shapes = clock.compiled + 1, clock.shapes
+    return f"compiling {shape} of {shapes} shapes"
 
 
 def epoch_line(clock: Clock, epoch: int, logs: Mapping[str, Any]) -> str:

@@ -63,6 +63,14 @@ class GroupedBatches(keras.utils.PyDataset):
         """Go on to the next order."""
         self.batches.on_epoch_end()
 
+    def length_of(self, index: int) -> int:
+        """The length of a batch of this epoch."""
+        return self.batches.length_of(index)
+
+    def first_of_lengths(self, start: int = 0) -> list[int]:
+        """As of the batches themselves."""
+        return self.batches.first_of_lengths(start)
+
     def __getitem__(self, index: int) -> Batch:
         group = self.grouping.group(index)
         key = (self.batches.epoch, group)

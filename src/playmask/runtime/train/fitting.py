@@ -17,6 +17,7 @@ from playmask.runtime.train.accumulation import (
     Grouping,
     check_accumulates,
 )
+from playmask.runtime.train.ahead import compiled_ahead
 from playmask.runtime.train.averages import check_one_average, swapped_by
 from playmask.runtime.train.backup import Backup, Position
 from playmask.runtime.train.finite import FiniteLoss
@@ -75,7 +76,10 @@ def train(
     keep.limits = Limits(options, grouping, keep.save)
     keep.swaps = not swapped_by(callbacks)
     own = [FiniteLoss(options), keep, keep.limits]
-    with prepared(task, options, batches, callbacks, watch):
+    grouped = batches if grouping.size == 1 else GroupedBatches(batches, grouping.size)
+    steps = grouping.updates_of(options) * grouping.size
+    ahead = compiled_ahead(grouped, validation, steps, callbacks)
+    with prepared(task, options, batches, callbacks, watch), ahead as compiling:
         position = keep.start(resume=plan.resume)
         agree("where the interrupted training stands", str(position))
         if keep.stopped:
@@ -85,10 +89,10 @@ def train(
         with together(), _kept(network, keep), running:
             run_epochs(
                 network,
-                batches if grouping.size == 1 else GroupedBatches(batches, grouping.size),
+                grouped,
                 position,
                 options.epochs,
-                callbacks=watch.around([*own, *callbacks]),
+                callbacks=[*watch.around([*own, *callbacks]), *compiling],
                 validation=validation,
                 verbose=verbose,
             )

@@ -13,8 +13,9 @@ from playmask.runtime.train.watching.ordered_steps import OrderedSteps, Values
 class Clock(OrderedSteps):
     """Measures how long steps take, and how long those take that compile a new shape, apart.
 
-    A step that is traced is one that compiles; on PyTorch none is. What comes after the last step
-    of an epoch, measuring above all, counts once for each epoch; the first time compiles.
+    A step compiles where it begins before all planned shapes are compiled, and where it is traced,
+    with the one before it, which still runs then; on PyTorch none does. What comes after the last
+    step of an epoch, measuring above all, counts once for each epoch; the first time compiles.
     Units:  seconds
     """
 
@@ -27,6 +28,7 @@ class Clock(OrderedSteps):
         self.done = 0  # steps of the epoch that runs
         self.measuring: list[float] = []  # after each epoch
         self.compiles = False  # whether the step that runs compiles
+        self.compiled = self.shapes = 0  # how many are compiled, of how many that are planned
         self.begun: float | None = None
         self._traced: set[int] = set()
         self._batch = 0
@@ -36,7 +38,11 @@ class Clock(OrderedSteps):
         """Note that a step is traced."""
         if keras.backend.backend() != "torch":
             self.compiles = True
-            self._traced.add(self._batch)
+            self._traced |= {self._batch - 1, self._batch}
+
+    def set_shapes(self, compiled: int, shapes: int) -> None:
+        """Note how many shapes are compiled, of how many that are compiled ahead."""
+        self.compiled, self.shapes = compiled, shapes
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin to count."""
@@ -51,7 +57,9 @@ class Clock(OrderedSteps):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Note which step is traced next."""
         super().on_train_batch_begin(batch, logs)
-        self.compiles, self._batch = False, batch
+        self.compiles, self._batch = self.compiled < self.shapes, batch
+        if self.compiles:
+            self._traced.add(batch)
 
     def end_step(self, batch: int, logs: Values) -> None:
         """Add the time since the step before to what it was needed for."""
