@@ -27,10 +27,6 @@ def encoder(path, texts, count):
     folder = tempfile.mkdtemp()
     whole = SentenceTransformer(path, backend="openvino", model_kwargs={"export": True})
     whole.save_pretrained(folder)
-    if not count:
-        return SentenceTransformer(
-            folder, backend="openvino", model_kwargs={"ov_config": ON_ONE_CORE}
-        )
     export_static_quantized_openvino_model(
         whole,
         OVQuantizationConfig(num_samples=count),

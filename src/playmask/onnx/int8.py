@@ -6,9 +6,9 @@ runs (dynamic), or by a range that was measured before (static). ONNX Runtime fu
 here into one operator a product; `onnxruntime.quantization`, which the tests compare with, takes a
 whole table by one scale and a vocabulary head not at all.
 
-Where a matrix has more rows than columns, as the outer one of a feed-forward layer, each token has a
-scale of its own: what comes out of an activation is ten times as large for some tokens as for most.
-What comes out of norms, which the other matrices take, is not, and has one scale a batch.
+Where a matrix has more rows than columns, as the outer one of a feed-forward layer, each token has
+a scale of its own, since activations are much larger for some tokens than for most. The other
+matrices take what comes from norms, which leave all tokens of about one size.
 """
 
 from collections.abc import Container, Mapping
@@ -117,8 +117,8 @@ def in_int8(
 ) -> Program:
     """The program with its weights in 8 bits.
 
-    float32: names of weights that stay as they are; ranges: of what goes into products; None: they
-    are measured in each call, over its whole batch or for each token
+    float32: names of weights that stay as they are; ranges: of what goes into products, where a
+    token has none of its own; None: they are measured in each call, over its whole batch
     """
     changed = {each.output: each for each in places(program) if each.weight not in float32}
     constants, nodes = dict(program.constants), dict[str, Node]()
@@ -146,14 +146,14 @@ def replacement(
     matrix = turned[0].outputs[0] if place.transposed else matrix
     factors = Factors(x, matrix, f"{place.stored}/scale", place.output)
     rows, columns = constants[place.stored].shape[:: -1 if place.transposed else 1]
-    if ranges is not None:
-        constants |= _grid(x, *ranges[x])
-        product = _on_grid(factors, Grid(f"{x}/scale", f"{x}/zero"))
-    elif rows > columns:
+    if rows > columns:
         constants |= OF_TOKENS
         product = _by_token(factors)
-    else:
+    elif ranges is None:
         product = _by_batch(factors)
+    else:
+        constants |= _grid(x, *ranges[x])
+        product = _on_grid(factors, Grid(f"{x}/scale", f"{x}/zero"))
     return [*(turned if place.transposed else ()), *product]
 
 
