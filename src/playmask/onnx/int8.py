@@ -7,8 +7,8 @@ here into one operator a product; `onnxruntime.quantization`, which the tests co
 whole table by one scale and a vocabulary head not at all.
 
 Where a matrix has more rows than columns, as the outer one of a feed-forward layer, each token has
-a scale of its own, since activations are much larger for some tokens than for most. The other
-matrices take what comes from norms, which leave all tokens of about one size.
+a scale of its own unless ranges were measured: one token's activations may be 30 times as large as
+most tokens'. The other matrices would gain next to nothing, and each token's scale takes its time.
 """
 
 from collections.abc import Container, Mapping
@@ -117,8 +117,8 @@ def in_int8(
 ) -> Program:
     """The program with its weights in 8 bits.
 
-    float32: names of weights that stay as they are; ranges: of what goes into products, where a
-    token has none of its own; None: they are measured in each call, over its whole batch
+    float32: names of weights that stay as they are; ranges: of what goes into products; None: they
+    are measured in each call, over its whole batch or for each token
     """
     changed = {each.output: each for each in places(program) if each.weight not in float32}
     constants, nodes = dict(program.constants), dict[str, Node]()
@@ -146,14 +146,14 @@ def replacement(
     matrix = turned[0].outputs[0] if place.transposed else matrix
     factors = Factors(x, matrix, f"{place.stored}/scale", place.output)
     rows, columns = constants[place.stored].shape[:: -1 if place.transposed else 1]
-    if rows > columns:
-        constants |= OF_TOKENS
-        product = _by_token(factors)
-    elif ranges is None:
-        product = _by_batch(factors)
-    else:
+    if ranges is not None:
         constants |= _grid(x, *ranges[x])
         product = _on_grid(factors, Grid(f"{x}/scale", f"{x}/zero"))
+    elif rows > columns:
+        constants |= OF_TOKENS
+        product = _by_token(factors)
+    else:
+        product = _by_batch(factors)
     return [*(turned if place.transposed else ()), *product]
 
 
@@ -201,7 +201,7 @@ def _by_batch(factors: Factors) -> list[Node]:
 def _by_token(factors: Factors) -> list[Node]:
     """A product whose first factor becomes integers by the largest absolute value of each token.
 
-    Source: Yao et al. 2022 (ZeroQuant), §3.2 (token-wise quantization)
+    Source: Yao et al. 2022 (ZeroQuant), its token-wise quantization
     """
     x, output = factors.x, factors.output
     largest, parts, product = f"{x}/largest", f"{x}/parts", f"{output}/parts"
