@@ -45,6 +45,11 @@ RECIPES: dict[str, Recipe] = {
         ((TORCH,), ("sentence-transformers", "optimum-onnx[onnxruntime]", "transformers<4.58")),
         ("optimum-onnx", "onnxruntime", "sentence-transformers", "transformers", "torch"),
     ),
+    "openvino": Recipe(
+        OWN,
+        ((TORCH,), ("sentence-transformers", "optimum-intel[openvino]", "nncf", "datasets")),
+        ("optimum-intel", "openvino", "nncf", "sentence-transformers", "transformers", "torch"),
+    ),
     "bert4torch": Recipe(
         OWN,
         ((TORCH,), ("bert4torch==0.6.1", "safetensors", "requests", "pillow")),

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 VOCABULARY = ROOT / "tests" / "oracles" / "vocab_zh.txt"
 REVIEWS = ROOT / "data" / "reviews_zh" / "train.tsv.gz"
 LABELS = [f"L{i}" for i in range(8)]
+CALIBRATED = 64  # texts by which ranges are measured, ours and others'
 EPOCH = 34_334  # pairs that afqmc has to learn from
 SMALL = {"width": 32, "attention_heads": 2, "inner": 64, "depth": 2}
 MIDDLE = {"width": 384, "attention_heads": 12, "inner": 1536, "depth": 6}  # MiniLM's shape
@@ -135,15 +136,20 @@ class Material:
 
         return self._made("reranker", make)
 
-    def exported(self, task: str, quantize: str | None = None) -> str:
-        """A task as a graph, its weights as they are or in 8 bits."""
+    def exported(self, task: str, quantize: str | None = None, calibrate: str | None = None) -> str:
+        """A task as a graph, its weights as they are or in 8 bits; calibrate: a JSON list."""
 
         def make(path: Path) -> None:
             import playmask
 
-            playmask.load_task(task).export(path, quantize=quantize)
+            options: Any = quantize
+            if calibrate is not None:
+                texts = json.loads(Path(calibrate).read_text(encoding="utf-8"))
+                options = playmask.Int8(calibrate=texts[:CALIBRATED])
+            playmask.load_task(task).export(path, quantize=options)
 
-        return self._made(f"{Path(task).name}-{quantize or 'float32'}", make)
+        form = f"{quantize or 'float32'}{'-static' * (calibrate is not None)}"
+        return self._made(f"{Path(task).name}-{form}", make)
 
     def tagger(self) -> tuple[str, str]:
         """The same tagger twice, with the tags of eight labels."""

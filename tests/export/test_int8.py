@@ -87,6 +87,23 @@ MATRIX[:, 5] *= 1000  # one huge channel
 X = RANDOM.normal(size=(2, 3, 64)).astype("float32")
 
 
+NARROW = X[..., :48].copy()
+
+
+def by_onnxruntime(program: Program, x: Any, folder: Any) -> Any:
+    """What onnxruntime.quantization makes of a program, computed."""
+    from onnxruntime.quantization import quantize_dynamic
+
+    write_program(program, folder / "float.onnx")
+    logging.disable(logging.WARNING)  # it advises a preparation that would change nothing here
+    try:
+        quantize_dynamic(folder / "float.onnx", folder / "theirs.onnx", per_channel=True)
+    finally:
+        logging.disable(logging.NOTSET)
+    (y,) = session(folder / "theirs.onnx").run(None, {"x": x})
+    return y
+
+
 RANGES = {"dynamic": None, "static": {"x": (float(X.min()), float(X.max()))}}
 
 
@@ -111,17 +128,19 @@ def test_the_rows_of_a_table_have_a_scale_each(tmp_path):
 
 
 def test_a_product_is_that_of_onnxruntimes_own_quantizer(tmp_path):
-    from onnxruntime.quantization import quantize_dynamic
-
-    ours = computed(in_int8(product(MATRIX)), X, tmp_path)
-    write_program(product(MATRIX), tmp_path / "float.onnx")
-    logging.disable(logging.WARNING)  # it advises a preparation that would change nothing here
-    try:
-        quantize_dynamic(tmp_path / "float.onnx", tmp_path / "theirs.onnx", per_channel=True)
-    finally:
-        logging.disable(logging.NOTSET)
-    (theirs,) = session(tmp_path / "theirs.onnx").run(None, {"x": X})
+    wide = MATRIX.T.copy()
+    ours = computed(in_int8(product(wide)), NARROW, tmp_path)
+    theirs = by_onnxruntime(product(wide), NARROW, tmp_path)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5 * np.abs(theirs).max())
+
+
+def test_where_a_matrix_has_more_rows_than_columns_a_huge_token_does_not_spoil_the_others(tmp_path):
+    x, others = X * np.array([1, 1000, 1], "float32")[:, None], [0, 2]
+    expected = (x @ MATRIX)[:, others]
+    ours = computed(in_int8(product(MATRIX)), x, tmp_path)[:, others]
+    theirs = by_onnxruntime(product(MATRIX), x, tmp_path)[:, others]
+    assert (worst(ours, expected) < 0.05).all() and (worst(theirs, expected) > 0.5).all()
+    assert (computed(in_int8(product(MATRIX)), 0 * X, tmp_path) == 0).all()
 
 
 def test_a_table_that_is_a_head_too_is_stored_once(tmp_path):

@@ -5,6 +5,10 @@ that one large row spoils no other. What a matrix is multiplied with becomes int
 runs (dynamic), or by a range that was measured before (static). ONNX Runtime fuses what is written
 here into one operator a product; `onnxruntime.quantization`, which the tests compare with, takes a
 whole table by one scale and a vocabulary head not at all.
+
+Where a matrix has more rows than columns, as the outer one of a feed-forward layer, each token has
+a scale of its own unless ranges were measured: one token's activations may be 30 times as large as
+most tokens'. The other matrices would gain next to nothing, and each token's scale takes its time.
 """
 
 from collections.abc import Container, Mapping
@@ -23,6 +27,14 @@ LARGEST = 127
 
 STEPS = 255
 """How many steps the range of what goes into a product has: it becomes unsigned integers."""
+
+OF_TOKENS: Mapping[str, Array] = {
+    "token/scale": np.asarray(np.float32(1 / LARGEST)),
+    "token/zero": np.asarray(np.uint8(LARGEST + 1)),
+    "token/axis": np.asarray([-1], "int64"),
+    "token/least": np.asarray(np.finfo("float32").tiny),
+}
+"""Constants of the grid that parts of a token's largest value, from -1 to 1, are rounded to."""
 
 Ranges = Mapping[str, tuple[float, float]]
 """The least and the largest value of what goes into products, by name."""
@@ -106,7 +118,7 @@ def in_int8(
     """The program with its weights in 8 bits.
 
     float32: names of weights that stay as they are; ranges: of what goes into products; None: they
-    are measured in each call, over its whole batch
+    are measured in each call, over its whole batch or for each token
     """
     changed = {each.output: each for each in places(program) if each.weight not in float32}
     constants, nodes = dict(program.constants), dict[str, Node]()
@@ -133,11 +145,15 @@ def replacement(
     turned = [Node("Transpose", (matrix,), (f"{matrix}/transposed",), {"perm": [1, 0]})]
     matrix = turned[0].outputs[0] if place.transposed else matrix
     factors = Factors(x, matrix, f"{place.stored}/scale", place.output)
-    if ranges is None:
-        product = _dynamic(factors)
-    else:
+    rows, columns = constants[place.stored].shape[:: -1 if place.transposed else 1]
+    if ranges is not None:
         constants |= _grid(x, *ranges[x])
-        product = _static(factors)
+        product = _on_grid(factors, Grid(f"{x}/scale", f"{x}/zero"))
+    elif rows > columns:
+        constants |= OF_TOKENS
+        product = _by_token(factors)
+    else:
+        product = _by_batch(factors)
     return [*(turned if place.transposed else ()), *product]
 
 
@@ -161,7 +177,14 @@ class Factors(NamedTuple):
     output: str
 
 
-def _dynamic(factors: Factors) -> list[Node]:
+class Grid(NamedTuple):
+    """The names of the scale of integers, and of the integer of 0."""
+
+    scale: str
+    zero: str
+
+
+def _by_batch(factors: Factors) -> list[Node]:
     """A product whose first factor becomes integers by its own range."""
     x, matrix, scale, output = factors
     whole = f"{x}/uint8", f"{x}/scale", f"{x}/zero"
@@ -175,10 +198,26 @@ def _dynamic(factors: Factors) -> list[Node]:
     ]
 
 
-def _static(factors: Factors) -> list[Node]:
-    """A product whose first factor becomes integers by a range that is known."""
+def _by_token(factors: Factors) -> list[Node]:
+    """A product whose first factor becomes integers by the largest absolute value of each token.
+
+    Source: Yao et al. 2022 (ZeroQuant), its token-wise quantization
+    """
+    x, output = factors.x, factors.output
+    largest, parts, product = f"{x}/largest", f"{x}/parts", f"{output}/parts"
+    return [
+        Node("Abs", (x,), (f"{x}/absolute",), {}),
+        Node("ReduceMax", (f"{x}/absolute", "token/axis"), (f"{x}/most",), {"keepdims": 1}),
+        Node("Max", (f"{x}/most", "token/least"), (largest,), {}),  # a token may be all 0
+        Node("Div", (x, largest), (parts,), {}),
+        *_on_grid(factors._replace(x=parts, output=product), Grid("token/scale", "token/zero")),
+        Node("Mul", (product, largest), (output,), {}),
+    ]
+
+
+def _on_grid(factors: Factors, grid: Grid) -> list[Node]:
+    """A product whose first factor becomes integers of a grid that is known."""
     x, matrix, scale, output = factors
-    grid = f"{x}/scale", f"{x}/zero"
     return [
         Node("QuantizeLinear", (x, *grid), (f"{x}/uint8",), {}),
         Node("DequantizeLinear", (f"{x}/uint8", *grid), (f"{x}/on grid",), {}),
