@@ -65,9 +65,13 @@ class _Deferring(SourceFileLoader):
                 return SimpleNamespace(**{one: StandIn(full, full) for one, full in inner.items()})
             return StandIn(name.partition(".")[0], name)
 
-        # an import statement calls what its module's builtins have under this name
-        vars(module)["__builtins__"] = {**vars(builtins), "__import__": import_}
-        super().exec_module(module)
+        # An import statement calls what its module's builtins have under this name.
+        names = {**vars(builtins), "__import__": import_}
+        vars(module)["__builtins__"] = names
+        try:
+            super().exec_module(module)
+        finally:
+            names["__import__"] = builtins.__import__  # functions import when they are called
 
 
 class _Unsearched(SourceFileLoader):
