@@ -15,7 +15,8 @@ from module_graph import FILES, ROOT, SOURCE, closed_under_imports, needed, own,
 from playmask.tasks.registry import TASKS
 
 LAYERS = (
-    ("cache_folder", "errors", "lazy"),
+    ("garbage",),
+    ("cache_folder", "errors", "keras_import", "lazy"),
     ("files", "habits", "metrics", "protobuf", "untrusted"),
     ("model",),
     ("data", "families", "labelling", "runtime", "tokenizers"),

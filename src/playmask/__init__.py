@@ -10,7 +10,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from playmask.cache_folder import private_cache
+from playmask.garbage import searched_later
 from playmask.habits import HABITS, unknown
+from playmask.keras_import import lighten
 from playmask.lazy import submodule
 
 if "keras" not in sys.modules:
@@ -20,6 +22,7 @@ if "keras" not in sys.modules:
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ and (_cache := private_cache("jax")):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    lighten()
 
 __version__ = "0.1.0"
 
@@ -182,7 +185,8 @@ __all__ = sorted(_HOME)
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         try:
-            value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
+            with searched_later():
+                value = getattr(import_module(f"playmask.{_HOME[name]}"), name)
         except ModuleNotFoundError as error:
             raise _without_backend(error) from error
         globals()[name] = value

@@ -55,12 +55,13 @@ def read_bytes(data: bytes, start: int, length: int) -> bytes:
     return data[start : start + length]
 
 
-def fields(message: bytes) -> Iterator[Field]:
+def fields(message: bytes, place: int = 0) -> Iterator[Field]:
     """Decode a message field by field, in the order in which they are stored.
 
+    place:  where the first of them begins
     Raises: ValueError if it is cut off, or no message
     """
-    place, size = 0, len(message)
+    size = len(message)
     while place < size:
         key, place = read_varint(message, place)
         number, wire = key >> 3, key & 7

@@ -11,9 +11,9 @@ import sentencepiece
 import tokenizers
 
 from playmask.errors import ConfigError, DataError, InputError
-from playmask.protobuf import BYTES, field, fields
+from playmask.protobuf import BYTES, FIXED32, VARINT, field, fields
 from playmask.tokenizers import Tokenizer, occurring
-from playmask.tokenizers.sentencepiece_model import read, write
+from playmask.tokenizers.sentencepiece_model import BYTE, PIECES, Piece, read, write
 from playmask.tokenizers.vocabulary_files import present
 
 TEXTS = tiny.texts()
@@ -421,3 +421,47 @@ def test_a_large_vocabulary_is_not_written_out_to_be_read_again(monkeypatch):
 def test_a_unigram_model_that_cannot_be_is_refused_at_once(changes, message):
     with pytest.raises(DataError, match=message):
         Tokenizer(unigram(**changes))
+
+
+LONG = "长" * 60
+FORMS = {  # the fields of a piece, and what they are read as
+    "as usual": ([(1, BYTES, "好".encode()), (2, FIXED32, b"\0\0\x80\xbf")], Piece("好", -1.0)),
+    "no text": ([(1, BYTES, b""), (2, FIXED32, b"\0\0\x80?")], Piece("", 1.0)),
+    "no score": ([(1, BYTES, b"seven77")], Piece("seven77")),
+    "nothing": ([], Piece("")),
+    "score first": ([(2, FIXED32, b"\0\0\x80?"), (1, BYTES, b"b")], Piece("b", 1.0)),
+    "a type": ([(1, BYTES, b"c"), (3, VARINT, BYTE)], Piece("c", 0.0, BYTE)),
+    "more": ([(1, BYTES, b"d"), (9, FIXED32, b"abcd")], Piece("d")),
+    "another text": ([(9, BYTES, b"e"), (2, FIXED32, b"\0\0\x80?")], Piece("", 1.0)),
+    "long": ([(1, BYTES, LONG.encode()), (2, FIXED32, b"\0\0\x80?")], Piece(LONG, 1.0)),
+}
+
+
+def test_pieces_of_every_form_are_read_beside_each_other():
+    whole = tiny.model("plain")
+    expected = read(whole)
+    forms = [(b"".join(field(*one) for one in form), piece) for form, piece in FORMS.values()]
+    for rows in (forms, forms[::-1]):
+        added = b"".join(field(PIECES, BYTES, message) for message, _ in rows)
+        pieces = [piece for _, piece in rows]
+        assert read(added + whole) == expected._replace(pieces=[*pieces, *expected.pieces])
+        assert read(whole + added) == expected._replace(pieces=[*expected.pieces, *pieces])
+    for stop in range(len(added)):
+        with pytest.raises(ValueError):
+            read(added[:stop])
+
+
+def test_pieces_are_written_field_by_field():
+    model = read(tiny.model("plain"))
+    pieces = [*(piece for _, piece in FORMS.values()), Piece(LONG * 3, -2.5, BYTE)]
+    written = [*fields(write(model._replace(pieces=pieces)))][: len(pieces)]
+    for (number, wire, message), piece in zip(written, pieces, strict=True):
+        assert (number, wire) == (PIECES, BYTES)
+        score = next(value for n, _, value in fields(message) if n == 2)
+        kind = [] if piece.type == 1 else [(3, VARINT, piece.type)]
+        assert [*fields(message)] == [
+            (1, BYTES, piece.text.encode()),
+            (2, FIXED32, score),
+            *kind,
+        ]
+    assert read(write(model._replace(pieces=pieces + model.pieces))).pieces[: len(pieces)] == pieces

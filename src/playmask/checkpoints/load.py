@@ -31,13 +31,14 @@ from playmask.checkpoints.tying import own_output
 from playmask.errors import CheckpointError, ConfigError, nearest
 from playmask.families import FAMILIES
 from playmask.families.config import Fields
+from playmask.garbage import searched_later
 from playmask.habits import hint, hinting
 from playmask.model.architecture import Architecture
 from playmask.model.depth import with_blocks
 from playmask.model.masks import Mask
 from playmask.model.products import PRODUCTS, bfloat_products
 from playmask.model.transformer import Transformer, weights_by_name
-from playmask.runtime.lazy_weights import blank, fill, fill_all, undisturbed
+from playmask.runtime.lazy_weights import blank, fill, fill_all
 
 DTYPES = (
     "float32", "bfloat16", "float16", "float64", "mixed_bfloat16", "mixed_float16",
@@ -114,7 +115,7 @@ def in_dtype(model: Transformer, dtype: DType | None) -> Transformer:
 
 
 @hinting("load")
-@undisturbed()
+@searched_later()
 def load(
     path: str | Path,
     *,

@@ -3,9 +3,8 @@
 The only place that touches Keras' private list of uninitialised variables.
 """
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import keras
@@ -24,21 +23,6 @@ AT_ONCE = 2
 
 ALIGNMENT = 64
 """At multiples of how many bytes an array must start for JAX to use its memory as it is."""
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let Python look for garbage later: a load makes no cycles, and many thousand small objects.
-
-    Each search goes through all that Keras and JAX have imported, a tenth of a second.
-    """
-    searching = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if searching:
-            gc.enable()
 
 
 def blank(make: Callable[[], M]) -> M:

@@ -30,8 +30,9 @@ from playmask.families.published_heads import OWN
 from playmask.files import read_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import recover
+from playmask.garbage import searched_later
 from playmask.model.transformer import Transformer
-from playmask.runtime.lazy_weights import blank, fill_all, undisturbed
+from playmask.runtime.lazy_weights import blank, fill_all
 from playmask.runtime.train.weight_names import all_weights
 from playmask.tasks.network import check_tokenizer
 from playmask.tasks.no_tokenizer import NoTokenizer
@@ -45,7 +46,7 @@ from playmask.tasks.trained_heads import load_trained
 from playmask.tokenizers import Tokenizer
 
 
-@undisturbed()
+@searched_later()
 def load_with_network(
     place: Path,
     task: str | None,

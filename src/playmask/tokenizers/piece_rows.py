@@ -1,8 +1,6 @@
 """The vocabulary of a Unigram model: a row for each token, and what is made of them once."""
 
-import contextlib
-import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from operator import itemgetter
 
@@ -33,18 +31,3 @@ class PieceRows(list[Row]):
         ids |= {name: number for number, name in names.items()}
         rows.__dict__["ids"] = ids  # a quarter of the time that making them anew takes
         return rows
-
-
-@contextlib.contextmanager
-def collecting_later() -> Iterator[None]:
-    """Have Python look for garbage later, while 250,000 rows are made, none of which is any.
-
-    It would go through all that the process holds several times over, a fifth of a load.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()

@@ -12,6 +12,7 @@ The original ALBERT also cuts a comma off a number; no other program does, nor i
 import re
 from collections.abc import Collection, Iterable
 from functools import partial
+from operator import itemgetter
 
 from playmask.files import JsonObject
 from playmask.tokenizers import added_tokens, bpe, sentencepiece_model
@@ -20,10 +21,12 @@ from playmask.tokenizers.added_tokens import NOTES, AddedToken
 from playmask.tokenizers.algorithm import Algorithm, Style
 from playmask.tokenizers.encoding import Span, TokenizedText
 from playmask.tokenizers.engine import trimmed
+from playmask.tokenizers.piece_rows import PieceRows
 from playmask.tokenizers.sentencepiece_json import SPACE, merging, model_of, specification
 from playmask.tokenizers.sentencepiece_model import (
     BYTE,
     CONTROL,
+    NORMAL,
     UNKNOWN,
     UNUSED,
     USER,
@@ -71,6 +74,9 @@ T5 = Style(
     lacks=("<s>",),
 )
 STYLES = (ALBERT, CPM, XLNET, XLM_ROBERTA, T5, Style(PLAIN | {"sep": "</s>"}, needed=("unk",)))
+_MARKS = frozenset(
+    token for style in STYLES for token in (*style.special.values(), *style.has, *style.lacks)
+)
 
 DECODER = {
     "type": "Sequence",
@@ -108,15 +114,15 @@ def with_extra_ids(model: Model, style: Style, count: int | None) -> Model:
     count: None means all, unless the pieces have them, as those of mT5
     """
     if count is None:
-        inside = any(SENTINELS[-1] in piece.text for piece in model.pieces)
-        count = len(SENTINELS) if style is T5 and not inside else 0
+        extra = style is T5 and not any(SENTINELS[-1] in piece.text for piece in model.pieces)
+        count = len(SENTINELS) if extra else 0
     chosen = SENTINELS[len(SENTINELS) - count :]
     return model._replace(pieces=[*model.pieces, *(Piece(name, 0.0, CONTROL) for name in chosen)])
 
 
 def style_of(model: Model) -> Style:
     """Find the family of models that a `.model` file belongs to."""
-    names = {piece.text: number for number, piece in enumerate(model.pieces)}
+    names = {text: number for number, (text, _, _) in enumerate(model.pieces) if text in _MARKS}
     return next(style for style in STYLES if style is STYLES[-1] or style.fits(names.get))
 
 
@@ -131,17 +137,22 @@ class PieceEngine:
         if self.notes.get("fold"):
             _folded("", **self.notes["fold"])  # so that what cannot be is refused now
         self.added = added_tokens.of(content)
-        own = {piece.text for piece in model.pieces}
+        rows = content["model"]["vocab"]
+        if not isinstance(rows, PieceRows):
+            rows = PieceRows(map(itemgetter(0, 1), model.pieces))
+        own = rows.ids
         self.outside = frozenset(token.id for token in self.added if token.content not in own)
-        self._pieces = [*model.pieces, *_further(self.added, len(model.pieces))]
-        self.vocabulary = tuple(piece.text for piece in self._pieces)
+        further = _further(self.added, len(model.pieces))
+        self._pieces = [*model.pieces, *further]
+        self.vocabulary = tuple(map(itemgetter(0), self._pieces))
         self._size = added_tokens.own_size(self.outside, len(self._pieces))
         model = model._replace(pieces=self._pieces[: self._size])
         self._processor = sentencepiece.SentencePieceProcessor()
         self._processor.LoadFromSerializedProto(sentencepiece_model.write(model))
-        self._ids = {token: number for number, token in enumerate(self.vocabulary)}
+        self._ids = {**own, **{piece.text: n for n, piece in enumerate(further, len(own))}}
+        others = [(n, piece.type) for n, piece in enumerate(self._pieces) if piece.type != NORMAL]
         types = {
-            kind: frozenset(n for n, piece in enumerate(self._pieces) if piece.type == kind)
+            kind: frozenset(n for n, each in others if each == kind)
             for kind in (UNKNOWN, CONTROL, BYTE, USER)
         }
         self._bytes = types[BYTE] if model.byte_fallback else frozenset()

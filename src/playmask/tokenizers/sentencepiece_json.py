@@ -5,7 +5,9 @@ What `tokenizers` has no place for is in our notes: the types of the pieces, how
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from functools import partial
 from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 from playmask.files import JsonObject
@@ -22,20 +24,20 @@ def specification(model: Model, notes: dict[str, Any]) -> JsonObject:
     notes: what `tokenizers` has no place for: "fold" (how ALBERT changes texts first), "words"
     """
     pieces = model.pieces
+    others = [(n, piece) for n, piece in enumerate(pieces) if piece.type != NORMAL]
     types = {
-        str(kind): [n for n, piece in enumerate(pieces) if piece.type == kind]
+        str(kind): [n for n, piece in others if piece.type == kind]
         for kind in proto.TYPES
         if kind != NORMAL
     }
     ours: dict[str, Any] = {"rest": b64encode(model.rest).decode(), "types": types}
     if model.type == proto.BPE:
         ours["scores"] = [piece.score for piece in pieces]
-    ids = {piece.text: number for number, piece in enumerate(pieces)}
-    special = {p.text: ids[p.text] for p in pieces if p.type in (CONTROL, UNKNOWN)}
+    special = {p.text: n for n, p in others if p.type in (CONTROL, UNKNOWN)}
     # a Unigram model finds these by their score; as added tokens they would cut the text
     merged = model.type == proto.BPE
-    plain = {p.text: ids[p.text] for p in pieces if p.type == USER and merged}
-    inside = any(SPACE in piece.text[1:] for piece in pieces)  # then no word is cut by itself
+    plain = {p.text: n for n, p in others if p.type == USER and merged}
+    inside = any(text.find(SPACE, 1) > 0 for text, _, _ in pieces)  # then no word is cut by itself
     scheme = ("first" if plain else "always") if model.dummy else "never"
     return {
         "version": "1.0",
@@ -67,7 +69,9 @@ def model_of(content: JsonObject) -> Model:
     else:
         rows = vocab
     types = {number: int(kind) for kind, ids in ours["types"].items() for number in ids}
-    pieces = [Piece(text, score, types.get(n, NORMAL)) for n, (text, score) in enumerate(rows)]
+    pieces = [*map(partial(tuple.__new__, Piece), ((*row, NORMAL) for row in rows))]
+    for number, kind in types.items():
+        pieces[number] = pieces[number]._replace(type=kind)
     parts = (content["normalizer"] or {}).get("normalizers", [])
     charsmap = next((p["precompiled_charsmap"] for p in parts if p["type"] == "Precompiled"), "")
     return Model(pieces, b64decode(charsmap), b64decode(ours["rest"]))
@@ -103,7 +107,7 @@ def _unigram(model: Model) -> JsonObject:
     return {
         "type": "Unigram",
         "unk_id": next(n for n, piece in enumerate(model.pieces) if piece.type == UNKNOWN),
-        "vocab": [[piece.text, piece.score] for piece in model.pieces],
+        "vocab": [*map(itemgetter(0, 1), model.pieces)],
         "byte_fallback": model.byte_fallback,
     }
 

@@ -4,9 +4,24 @@ Source: sentencepiece_model.proto (ModelProto 1 pieces, 2 trainer_spec, 3 normal
 """
 
 import struct
+from collections.abc import Iterable
+from functools import cache, partial
+from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
-from playmask.protobuf import BYTES, FIXED32, VARINT, Field, field, fields
+import numpy as np
+
+from playmask.protobuf import (
+    BYTES,
+    FIXED32,
+    VARINT,
+    Field,
+    field,
+    fields,
+    read_varint,
+    write_varint,
+)
 from playmask.tokenizers.charsmap import check_charsmap
 
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
@@ -15,6 +30,8 @@ UNIGRAM, BPE = 1, 2
 
 PIECES, TRAINER, NORMALIZER, SELF_TEST = 1, 2, 3, 4
 _MODEL_TYPE, _SUFFIX, _BYTE_FALLBACK = 3, 24, 35  # of trainer_spec
+_PIECE, _TEXT, _SCORE = PIECES << 3 | BYTES, 1 << 3 | BYTES, 2 << 3 | FIXED32  # keys of fields
+_SCORE_SIZE = 5  # of a score with its key, in bytes
 _CHARSMAP, _DUMMY, _SQUEEZE, _ESCAPE = 2, 3, 4, 5  # of normalizer_spec
 
 
@@ -77,9 +94,9 @@ def read(content: bytes) -> Model:
 
     Raises: ValueError if it is damaged, or something else
     """
-    pieces: list[Piece] = []
+    pieces, end = _first_pieces(content)
     charsmap, rest = b"", b""
-    for number, wire, value in fields(content):
+    for number, wire, value in fields(content, end):
         if number == PIECES and isinstance(value, bytes):
             pieces.append(_read_piece(value))
         elif number == NORMALIZER and isinstance(value, bytes):
@@ -102,7 +119,7 @@ def read(content: bytes) -> Model:
 
 def write(model: Model) -> bytes:
     """Write a model as the content of a `.model` file."""
-    content = b"".join(field(PIECES, BYTES, _write_piece(piece)) for piece in model.pieces)
+    content = b"".join(chain.from_iterable(_piece_fields(model.pieces)))
     for number, wire, value in fields(model.rest):
         if number == NORMALIZER and model.charsmap and isinstance(value, bytes):
             inside: list[Field] = [*fields(value), (_CHARSMAP, BYTES, model.charsmap)]
@@ -123,7 +140,57 @@ def _read_piece(message: bytes) -> Piece:
     return Piece(text, score, kind)
 
 
-def _write_piece(piece: Piece) -> bytes:
-    kind = b"" if piece.type == NORMAL else field(3, VARINT, piece.type)
-    score = field(2, FIXED32, struct.pack("<f", piece.score))
-    return field(1, BYTES, piece.text.encode()) + score + kind
+def _first_pieces(content: bytes) -> tuple[list[Piece], int]:
+    """Read the pieces that a file begins with, all at once, and say where they end.
+
+    Nearly all are short messages of a text and a score; any other is read by itself.
+    """
+    starts, ends = _bounds(content)
+    first, last = np.array(starts, int), np.array(ends, int)
+    codes = np.frombuffer(content + bytes(2), np.uint8)  # what is empty may stand at the end
+    text_ends = last - _SCORE_SIZE
+    plain = (codes[first] == _TEXT) & (codes[first + 1] == text_ends - first - 2)
+    plain &= codes[text_ends] == _SCORE
+    at = np.where(plain, last, _SCORE_SIZE)[:, None] + np.arange(1 - _SCORE_SIZE, 0)
+    scores = codes[at].view("<f4")[:, 0].tolist()
+    make = partial(tuple.__new__, Piece)
+    pieces: list[Piece] = [
+        make((content[start + 2 : end - _SCORE_SIZE].decode(), score, NORMAL))
+        if simple
+        else _read_piece(content[start:end])
+        for start, end, simple, score in zip(starts, ends, plain.tolist(), scores, strict=True)
+    ]
+    return pieces, ends[-1] if ends else 0
+
+
+def _bounds(content: bytes) -> tuple[list[int], list[int]]:
+    """Find where the messages of the first pieces begin and end."""
+    starts, ends, end, last = [], [], 0, len(content) - 1
+    while end < last and content[end] == _PIECE:
+        length, start = content[end + 1], end + 2
+        if length > 127:
+            length, start = read_varint(content, end + 1)
+        end = start + length
+        starts.append(start)
+        ends.append(end)
+    whole = len(ends) - (end > len(content))  # one that is cut off is nobody's to read
+    return starts[:whole], ends[:whole]
+
+
+def _piece_fields(pieces: list[Piece]) -> Iterable[tuple[bytes, bytes, bytes]]:
+    """Encode pieces as the fields of a model: what stands before each text, it, and the rest."""
+    texts = [text.encode() for text, _, _ in pieces]
+    scores = struct.pack(f"<{len(pieces)}f", *map(itemgetter(1), pieces))
+    key = bytes([_SCORE])
+    tails = [key + scores[place : place + 4] for place in range(0, len(scores), 4)]
+    for number, piece in enumerate(pieces):
+        if piece.type != NORMAL:
+            tails[number] += field(3, VARINT, piece.type)
+    return zip(map(_before, map(len, texts), map(len, tails)), texts, tails, strict=True)
+
+
+@cache
+def _before(text: int, tail: int) -> bytes:
+    """The keys and sizes before a piece's text, of so many bytes, and of what follows it."""
+    inner = bytes([_TEXT]) + write_varint(text)
+    return bytes([_PIECE]) + write_varint(len(inner) + text + tail) + inner

@@ -12,12 +12,12 @@ import numpy as np
 from playmask.errors import ConfigError, InputError
 from playmask.files import JsonObject, PathLike, write_bytes
 from playmask.files.commits import committing
+from playmask.garbage import searched_later
 from playmask.habits import hint, hinting, unknown
 from playmask.tokenizers import added_tokens, frames, vocabulary_files
 from playmask.tokenizers.added_tokens import AddedToken
 from playmask.tokenizers.algorithm import ROLES
 from playmask.tokenizers.encoding import Encoding, Frame
-from playmask.tokenizers.piece_rows import collecting_later
 from playmask.tokenizers.registry import parts_of
 from playmask.tokenizers.text_checks import check_texts
 from playmask.tokenizers.truncation import Truncate, Truncation
@@ -96,7 +96,7 @@ class Tokenizer:
         Raises:    ConfigError if there is no such file or marker, DataError if one is damaged, or
                    two of them say different things
         """
-        with collecting_later():
+        with searched_later():
             return Tokenizer(*vocabulary_files.read(path, lowercase, words, markers))
 
     @classmethod
