@@ -190,12 +190,10 @@ def check_counts(recipe: Any, *names: str, least: int = 1, most: int | None = No
         count, default = getattr(recipe, name), getattr(type(recipe), name, least)
         if (count, default) == (None, None):
             continue
-        upper = "" if most is None else f" to {most}"
         if not isinstance(count, int) or not least <= count <= (most or count):
-            raise ConfigError(
-                f"{name} of {type(recipe).__name__} must be a whole number from {least}{upper}, "
-                f"not {brief(count)}."
-            )
+            due = f"a whole number from {least}"
+            due = due if most is None else f"a whole number from {least} to {most}"
+            raise ConfigError(f"{name} of {type(recipe).__name__} must be {due}, not {brief(count)}.")
 
 
 def name_for(attention: Host, kind: str) -> str:
