@@ -37,7 +37,7 @@ DURATION = re.compile(r"[\d.:]+(?: s)?")
 WRAPPED = "message"
 """A placeholder of a whole sentence, which the entry adds to."""
 APART = "near"
-"""A placeholder of nothing, or of a sentence behind a space: names before it may have full stops."""
+"""A placeholder of nothing, or of a sentence behind a space: a name before it may have dots."""
 
 
 def language() -> str:

@@ -192,8 +192,11 @@ def check_counts(recipe: Any, *names: str, least: int = 1, most: int | None = No
             continue
         if not isinstance(count, int) or not least <= count <= (most or count):
             due = f"a whole number from {least}"
-            due = due if most is None else f"a whole number from {least} to {most}"
-            raise ConfigError(f"{name} of {type(recipe).__name__} must be {due}, not {brief(count)}.")
+            if most is not None:
+                due = f"a whole number from {least} to {most}"
+            raise ConfigError(
+                f"{name} of {type(recipe).__name__} must be {due}, not {brief(count)}."
+            )
 
 
 def name_for(attention: Host, kind: str) -> str:
