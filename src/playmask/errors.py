@@ -97,8 +97,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     if match := closest(name, known):
         return f" Did you mean {match!r}?"
-    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
-    return f" Known: {', '.join(f'{each!r:.{LONGEST}}' for each in known[:LISTED])}{more}."
+    listed = ", ".join(f"{each!r:.{LONGEST}}" for each in known[:LISTED])
+    rest = len(known) - LISTED
+    return f" Known: {listed} and {rest} more." if rest > 0 else f" Known: {listed}."
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 import playmask
+from playmask.cli.messages import translated
+from playmask.errors import NotFiniteError
 from playmask.inspection.attention_maps import attention_maps
 from playmask.model.masks import NEVER, Ordered, Sites, Strict, Window
 from playmask.play.app import HEADERS, create_page
 from playmask.play.changes import CHANGES
+from playmask.play.lanes import Progress
 from playmask.play.orders import ordered_mask
 from playmask.play.played import PlayedTask
 from playmask.tasks.similarity.measuring import COMPARISONS
@@ -35,15 +38,16 @@ def saved(tmp_path_factory):
     return PlayedTask("saved", task, task.save(tmp_path_factory.mktemp("task") / "saved"))
 
 
-def asked(*tasks: PlayedTask, host: str = "127.0.0.1"):
+def asked(*tasks: PlayedTask, host: str = "127.0.0.1", language: str = "en"):
     """A function that asks an application with some tasks: a path, and the fields of a body."""
-    app = create_page(tasks)
+    app = create_page(tasks, translated)
+    headers = {"Accept-Language": language}
 
     def ask(path: str, **fields):
         async def run():
             transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx2.AsyncClient(
-                transport=transport, base_url=f"http://{host}:8008"
+                transport=transport, base_url=f"http://{host}:8008", headers=headers
             ) as client:
                 if path.startswith("/"):
                     return await client.get(path)
@@ -138,6 +142,30 @@ def test_what_cannot_be_is_refused_in_one_sentence():
     assert "Did you mean 'classify'?" in sentence(ask("answer", task="clasify", text=TEXT), 404)
     large = ask("answer", task="classify", text="零" * 200_000)
     assert "more than 200,000 bytes" in sentence(large, 413)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "says"),
+    [
+        ("answer", {"task": "classify", "text": " "}, "文本是空的，没有可回答的。"),
+        ("answer", {"task": "tag", "text": "零", "pair": "一"}, "任务 'tag' 要一条文本。"),
+        ("mask", {"segments": [0], "widow": 3}, "没有字段 'widow'。是不是 'window'？"),
+        ("write", {"task": "tag", "text": TEXT}, "任务 'tag' 不生成文本。"),
+    ],
+)
+def test_a_chinese_page_is_refused_in_chinese(path, fields, says):
+    answer = asked(*map(played, ("classify", "tag")), language="zh")(path, **fields)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, says)
+
+
+def test_an_error_in_the_midst_of_writing_is_said_in_the_pages_language(monkeypatch):
+    def broken(*_, **__):
+        yield Progress(0, [])
+        raise NotFiniteError("The gradient is not finite; explain the model in float32.")
+
+    monkeypatch.setattr("playmask.play.app.steps", broken)
+    lines = asked(played("lm"), language="zh-CN")("write", task="lm").text.splitlines()
+    assert json.loads(lines[-1])["error"]["message"].startswith("梯度不是有限的数")
 
 
 @pytest.mark.parametrize("kind", ["classify", "tag"])

@@ -10,7 +10,7 @@ import gettext
 import os
 import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -36,6 +36,8 @@ DURATIONS = frozenset(["compiling", "left", "time"])
 DURATION = re.compile(r"[\d.:]+(?: s)?")
 WRAPPED = "message"
 """A placeholder of a whole sentence, which the entry adds to."""
+APART = "near"
+"""A placeholder of nothing, or of a sentence behind a space: a name before it may have dots."""
 
 
 def language() -> str:
@@ -58,12 +60,19 @@ def check_language() -> None:
         raise ConfigError(f"{VARIABLE} is {chosen!r:.40}; {due} is due.")
 
 
-def translated(text: str) -> str:
-    """A text in the reader's language; the same text where the catalogue has no other."""
-    folder = LANGUAGES[language()]
-    if folder is None:
-        return text
-    return gettext.translation(CATALOGUE, LOCALE, [folder], class_=Catalogue).gettext(text)
+def translated(text: str, reader: str | None = None) -> str:
+    """A text in the reader's language; the same text where the catalogue has no other.
+
+    reader: the name of the language (None = that of the command line)
+    """
+    folder = LANGUAGES[reader or language()]
+    return text if folder is None else catalogue(folder).gettext(text)
+
+
+@cache
+def catalogue(folder: str) -> "Catalogue":
+    """The catalogue of a language, read once."""
+    return gettext.translation(CATALOGUE, LOCALE, [folder], class_=Catalogue)
 
 
 class Pattern(NamedTuple):
@@ -99,11 +108,13 @@ class Pattern(NamedTuple):
         if len(first) > end or not (text.startswith(first) and text.endswith(last)):
             return None
         values, rest = [], text[len(first) : end]
-        for part in between:
-            value, mark, rest = rest.partition(part)
+        for part, name in zip(between, self.names[1:], strict=True):
+            behind = " " if name == APART and f"{part} " in rest else ""
+            value, mark, rest = rest.partition(part + behind)
             if not mark:
                 return None
             values.append(value)
+            rest = behind + rest
         values_by_name = dict(zip(self.names, [*values, rest], strict=True))
         forms = ((NUMBERS, NUMBER), (DURATIONS, DURATION))
         fits = (

@@ -59,7 +59,7 @@ def fill(
     if type(iterations) is not int or iterations < 1:
         raise InputError(f"iterations is a whole number from 1, not {iterations!r}.")
     texts = Texts.of(model, tokens, mask=mask, forbid=forbid)
-    gaps = texts.gaps(lambda row: np.flatnonzero(row == texts.mask), "has no gap to fill")
+    gaps = texts.gaps(lambda row: np.flatnonzero(row == texts.mask), "gap to fill")
     run = _program(model, "fill", _filling)
     filled, scores = run(texts.inputs(), gaps, texts.barred, texts.mask, np.int32(iterations))
     filled, scores = map(keras.ops.convert_to_numpy, (filled, scores))
@@ -101,10 +101,10 @@ def gibbs(
     texts = Texts.of(model, tokens, mask=mask, forbid=forbid)
     special = np.array([*texts.special, texts.mask])
     if places is None:
-        gaps = texts.gaps(lambda row: np.flatnonzero(~np.isin(row, special)), "has only specials")
+        gaps = texts.gaps(lambda row: np.flatnonzero(~np.isin(row, special)), "token but specials")
     else:
         chosen = [np.asarray(row, "int32") for row in places]
-        gaps = texts.gaps(lambda row: chosen.pop(0), "has no places to draw")
+        gaps = texts.gaps(lambda row: chosen.pop(0), "place to draw")
     draw = Sample(temperature=temperature, top_k=top_k)
     run = _program(model, ("gibbs", draw), lambda model: _drawing(model, draw))
     inputs, snapshots, step = texts.inputs(), [], 0
@@ -171,12 +171,12 @@ class Texts(NamedTuple):
         valid = np.arange(self.length) < lengths[:, None]
         return {"tokens": pad([row.tolist() for row in rows], self.length), "valid": valid}
 
-    def gaps(self, find: Callable[[np.ndarray], npt.ArrayLike], otherwise: str) -> np.ndarray:
+    def gaps(self, find: Callable[[np.ndarray], npt.ArrayLike], missing: str) -> np.ndarray:
         """Places in each row: int32 (B, M), -1 where there are fewer."""
         gaps = [np.asarray(find(row), "int32") for row in self.tokens]
         for i, places in enumerate(gaps):
             if not places.size:
-                raise InputError(f"Row {i} {otherwise}.")
+                raise InputError(f"Row {i} has no {missing}.")
             if places.min() < 0 or places.max() >= len(self.tokens[i]):
                 raise InputError(f"Row {i} has {len(self.tokens[i])} tokens; a place lies outside.")
         width = bucket(max(map(len, gaps)), PLACES)

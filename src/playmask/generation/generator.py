@@ -207,16 +207,16 @@ class Session:
 
 def _check_sizes(facts: ModelFacts, prompts: Prompts, most: int) -> None:
     longest = max(map(len, prompts.tokens))
-    length, about = longest, "a prompt"
+    length, about = longest, "A prompt"
     if facts.decodes:
-        length, about = len(prompts.start), "what the text begins with"
+        length, about = len(prompts.start), "What the text begins with"
         if facts.limit is not None and longest > facts.limit:
             raise InputError(
                 f"A prompt has {longest} tokens; the model has {facts.limit} positions."
             )
     if facts.written_limit is not None and length + most - 1 > facts.written_limit:
         raise InputError(
-            f"{about.capitalize()} has {length} tokens, and with max_tokens={most} the text "
+            f"{about} has {length} tokens, and with max_tokens={most} the text "
             f"comes to {length + most - 1} positions; the model has {facts.written_limit} "
             f"({facts.limited_by}). Cut the prompt, ask for fewer tokens, or use playmask.slide."
         )

@@ -81,7 +81,8 @@ def check_inputs(inputs: Inputs, architecture: Architecture) -> None:
     cache = inputs.get("cache")
     remembers = "memory" in inputs or (cache is not None and "memory" in cache)
     if "tokens" not in inputs and "vectors" not in inputs and not (decodes and remembers):
-        needed = "'tokens' (or 'vectors')" + (", or 'memory'" if decodes else "")
+        plain, reading = "'tokens' (or 'vectors')", "'tokens' (or 'vectors'), or 'memory'"
+        needed = reading if decodes else plain
         raise InputError(f"Inputs need {needed}; given: {sorted(inputs)}.")
     if decodes and not architecture.encoder and not remembers:
         raise InputError("This model is a decoder alone: give 'memory', not 'tokens'.")

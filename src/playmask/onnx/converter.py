@@ -16,7 +16,9 @@ from playmask.onnx.sizes import Sizes
 INLINED = ("closed_call", "custom_jvp_call", "custom_vjp_call", "jit", "pjit", "remat2")
 """Primitives that call another jaxpr, which is put in their place."""
 
-NEEDED = "It is needed in "
+
+class PlacedError(ConfigError):
+    """What cannot be lowered, with the line of the model that it comes from."""
 
 
 class Converter:
@@ -73,11 +75,13 @@ class Converter:
                     f"The primitive {primitive!r} of JAX {jax.__version__} has no lowering to ONNX."
                 )
             return PRIMITIVES[primitive](equation)
+        except PlacedError:
+            raise
         except ConfigError as error:
             place = _place(source)
-            if place is None or NEEDED in str(error):
+            if place is None:
                 raise
-            raise ConfigError(f"{error} {NEEDED}{place}.") from None
+            raise PlacedError(f"{error} It is needed in {place}.") from None
 
     def _call(self, equation: Equation) -> list[Value]:
         """A function inside: a seam's operator, or its equations in its place."""

@@ -1,7 +1,8 @@
 """The page's ASGI application: its files, and what they ask."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +50,25 @@ HOSTS = [LOOPBACK, "localhost"]
 """The names that requests may have for this server: no other site's name leads here."""
 MOST = 200_000  # bytes of a request
 
+Translate = Callable[[str, str], str]
+"""A sentence in a language, "en" or "zh"."""
+
 ROUTER = APIRouter(prefix="/ask")
 """What the page asks; each endpoint reads the tasks of the application that it is in."""
 
 
-def create_page(tasks: Iterable[PlayedTask]) -> FastAPI:
-    """The application with some tasks, for the loopback address alone."""
+def create_page(tasks: Iterable[PlayedTask], translate: Translate | None = None) -> FastAPI:
+    """The application with some tasks, for the loopback address alone.
+
+    translate: says in the page's language what is refused (None = in English)
+    """
     gate = Middleware(Gate, options=ServerOptions(max_body=MOST), keys=ApiKeys())
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     app = FastAPI(
         title="playmask", docs_url=None, redoc_url=None, openapi_url=None, middleware=[hosts, gate]
     )
     app.state.tasks = {each.name: each for each in tasks}
+    app.state.translate = translate
     app.include_router(ROUTER)
     for name in FILES:
         _add_file(app, "/" if name == INDEX else f"/{name}", FILES[name])
@@ -69,8 +77,17 @@ def create_page(tasks: Iterable[PlayedTask]) -> FastAPI:
     def colours() -> Response:
         return Response(variables(), media_type="text/css", headers=HEADERS)
 
-    add_refusals(app, ["/", *(f"/ask/{name}" for name in ASKED)])
+    add_refusals(app, ["/", *(f"/ask/{name}" for name in ASKED)], _spoken)
     return app
+
+
+def _spoken(request: Request, refusal: Refusal) -> Refusal:
+    """A refusal in the language that the page is read in."""
+    translate: Translate | None = request.app.state.translate
+    if translate is None:
+        return refusal
+    language = "zh" if request.headers.get("accept-language", "").startswith("zh") else "en"
+    return Refusal(refusal.status, translate(refusal.sentence, language), refusal.headers)
 
 
 def _add_file(app: FastAPI, path: str, file: Path) -> None:
@@ -158,17 +175,20 @@ def write(body: WriteRequest, request: Request) -> StreamingResponse:
     played = _find(request, body.task)
     texts = steps(played, body.text, beams=body.beams, max_tokens=body.max_tokens)
     first = next(texts)
-    return StreamingResponse(_lines(first, texts), media_type="application/x-ndjson")
+    lines = _lines(first, texts, partial(_spoken, request))
+    return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
-def _lines(first: Progress, rest: Iterator[Progress]) -> Iterator[str]:
+def _lines(
+    first: Progress, rest: Iterator[Progress], say: Callable[[Refusal], Refusal]
+) -> Iterator[str]:
     """Lines of JSON; an error in the midst is the last of them."""
     try:
         yield _line(first)
         for each in rest:
             yield _line(each)
     except PlaymaskError as error:
-        yield json.dumps(refusal_of(error).body, ensure_ascii=False) + "\n"
+        yield json.dumps(say(refusal_of(error)).body, ensure_ascii=False) + "\n"
 
 
 def _line(progress: Progress) -> str:

@@ -127,10 +127,8 @@ def check_row(
     arrays |= {name: _array(i, name, row[name]) for name in row if name != main}
     length = arrays[main].shape[0] if arrays[main].ndim else 1
     if not 0 < length <= longest:
-        raise InputError(
-            f"Row {i} has {length} tokens; a row has 1 to {longest}."
-            + (" Cut it (max_length), or use windows (stride)." if length else "")
-        )
+        hint = " Cut it (max_length), or use windows (stride)." if length else ""
+        raise InputError(f"Row {i} has {length} tokens; a row has 1 to {longest}.{hint}")
     sizes: dict[str, int] = {}
     names: dict[str, str] = {}  # of the inputs that the sizes are of
     targets = "target_tokens" in row

@@ -126,13 +126,20 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         return JSONResponse({"task": served.name, "answers": answers})
 
 
-def add_refusals(app: FastAPI, paths: Iterable[str]) -> None:
-    """One sentence for whatever is not answered; paths: those that there are."""
+def add_refusals(
+    app: FastAPI,
+    paths: Iterable[str],
+    say: Callable[[Request, Refusal], Refusal] = lambda _, refusal: refusal,
+) -> None:
+    """One sentence for whatever is not answered.
+
+    paths: those that there are; say: puts a refusal in the words that its request asks for
+    """
 
     def add(kind: type[Exception], refuse: Callable[[Any], Refusal]) -> None:
         @app.exception_handler(kind)
-        async def refused(_: Request, error: Exception) -> JSONResponse:
-            return refuse(error).response
+        async def refused(request: Request, error: Exception) -> JSONResponse:
+            return say(request, refuse(error)).response
 
     add(Refusal, lambda error: error)
     add(PlaymaskError, refusal_of)

@@ -91,7 +91,8 @@ class Spoken(Watch):
 
     def begin(self, trial: Trial, number: int, count: int, cached: bool) -> None:
         """A line for each trial."""
-        note(f"{_title(trial, number, count)}{': kept' if cached else ''}")
+        title = _title(trial, number, count)
+        note(f"{title}: kept" if cached else title)
 
     def step(self, doing: str, part: float) -> None:
         """Stop, if that was requested."""

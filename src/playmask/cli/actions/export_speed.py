@@ -95,7 +95,7 @@ def advice(measured: Sequence[Measured]) -> str:
     if not quick:
         return f"No format is {WORTH} times as fast as {OWN} here."
     best = min(quick, key=_many)
-    sentence = f"Take {_with_gain(best, own)}."
+    sentence = f"Take the format {_with_gain(best, own)}."
     exact = [each for each in quick if each.change <= EXACT]
     if best.change <= EXACT:
         return sentence

@@ -103,10 +103,15 @@ def _settle(kind: type[PretrainingSettings], job: Job, options: Options) -> Opti
 
 def _check_model(options: Options) -> None:
     model, architecture, tokenizer = (options[n] for n in ("model", "architecture", "tokenizer"))
-    if bool(model) == bool(architecture):
+    if model and architecture:
+        raise ConfigError(
+            "--model goes on with a pretrained model, --architecture begins with random weights; "
+            "give one of them."
+        )
+    if not model and not architecture:
         raise ConfigError(
             "Give --model PATH to go on with a pretrained model, or --architecture FILE for one "
-            "with random weights" + (", not both." if model else ".")
+            "with random weights."
         )
     if architecture and not tokenizer:
         raise ConfigError(

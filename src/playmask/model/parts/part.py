@@ -190,11 +190,12 @@ def check_counts(recipe: Any, *names: str, least: int = 1, most: int | None = No
         count, default = getattr(recipe, name), getattr(type(recipe), name, least)
         if (count, default) == (None, None):
             continue
-        upper = "" if most is None else f" to {most}"
         if not isinstance(count, int) or not least <= count <= (most or count):
+            due = f"a whole number from {least}"
+            if most is not None:
+                due = f"a whole number from {least} to {most}"
             raise ConfigError(
-                f"{name} of {type(recipe).__name__} must be a whole number from {least}{upper}, "
-                f"not {brief(count)}."
+                f"{name} of {type(recipe).__name__} must be {due}, not {brief(count)}."
             )
 
 

@@ -1,9 +1,10 @@
-// Questions to the server. What it refuses, it refuses in one sentence, which is shown as it is.
-import { word } from "./words.js";
+// Questions to the server. What it refuses, it refuses in one sentence of the page's language, which is shown as it is.
+import { language, word } from "./words.js";
 
 async function answered(path, body, signal) {
   let answer;
-  const asked = body ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
+  const headers = { "Accept-Language": language() };
+  const asked = body ? { method: "POST", headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) } : { headers };
   try {
     answer = await fetch(`ask/${path}`, { ...asked, signal });
   } catch (error) {

@@ -21,14 +21,14 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {"adamw": {"epsilon": 1e-6}}
 """What differs from Keras' defaults: BERT's epsilon."""
 
 ELSEWHERE: Mapping[str, str] = {
-    "learning_rate": "the option learning_rate says",
-    "weight_decay": "the option weight_decay says",
-    "global_clipnorm": "the option clip says",
-    "use_ema": "the option ema says",
-    "ema_momentum": "the option ema says",
-    "ema_overwrite_frequency": "the option ema says",
-    "gradient_accumulation_steps": "accumulation is an option of the training, which says",
-    "loss_scale_factor": "the precision of the training says",
+    "learning_rate": "the option learning_rate",
+    "weight_decay": "the option weight_decay",
+    "global_clipnorm": "the option clip",
+    "use_ema": "the option ema",
+    "ema_momentum": "the option ema",
+    "ema_overwrite_frequency": "the option ema",
+    "gradient_accumulation_steps": "the option accumulate",
+    "loss_scale_factor": "the option precision",
 }
 """Arguments of all optimizers, and what says them here."""
 
@@ -156,7 +156,7 @@ def _arguments(
     for part in filter(None, map(str.strip, text.split(","))):
         key, equals, value = map(str.strip, part.partition("="))
         if key in ELSEWHERE:
-            raise ConfigError(f"{title}: {ELSEWHERE[key]} {key}; leave it out here.")
+            raise ConfigError(f"{title}: {key} is said by {ELSEWHERE[key]}; leave it out here.")
         if not equals or key not in known or key in came:
             raise ConfigError(
                 f"{title}: {part!r:.60} is no new key=value."
