@@ -34,19 +34,27 @@ NEEDING = ("condense", "logits", "values")
 
 def scorer(parts: Sequence[Any]) -> Dot | None:
     """The dot product that alone makes the scores, but for what is added by place; or None."""
-    taking = [
-        part
-        for part in parts
-        if any(getattr(type(part), hook) is not getattr(Part, hook) for hook in NEEDING)
-    ]
+    taking = [part for part in parts if any(_overrides(part, hook) for hook in NEEDING)]
     return taking[0] if len(taking) == 1 and type(taking[0]) is Dot else None
 
 
-def fastest(inputs: AttentionInputs, dtype: str, heads: int, training: bool) -> Kernel | None:
+def biased(parts: Sequence[Any]) -> bool:
+    """Whether a part adds something to the scores by place."""
+    return any(_overrides(part, "bias") for part in parts)
+
+
+def _overrides(part: Any, hook: str) -> bool:
+    return getattr(type(part), hook) is not getattr(Part, hook)
+
+
+def fastest(
+    inputs: AttentionInputs, dtype: str, heads: int, *, biased: bool, training: bool
+) -> Kernel | None:
     """The kernel for inputs of these sizes here; None: step by step is faster.
 
     PyTorch has one, JAX on a card for half precision; JAX's CPU has tiles for long texts in
-    float32. heads: those of the scores. `keras.config.disable_flash_attention()` says no.
+    float32. heads: those of the scores; biased: a bias is made, of the scores' size.
+    `keras.config.disable_flash_attention()` says no.
     """
     if keras.config.is_flash_attention_enabled() is False:
         return None
@@ -58,17 +66,19 @@ def fastest(inputs: AttentionInputs, dtype: str, heads: int, training: bool) -> 
             return attend
         alone = jax.default_backend() == "cpu" and jax.device_count() == 1
         plain = dtype == "float32" and not training and not is_exporting()
-        return tiles.attend if alone and plain and _is_long(inputs, heads) else None
+        return tiles.attend if alone and plain and _is_long(inputs, heads, biased) else None
     return attend if backend == "torch" else None
 
 
-def _is_long(inputs: AttentionInputs, heads: int) -> bool:
+def _is_long(inputs: AttentionInputs, heads: int, biased: bool) -> bool:
     """Whether XLA multiplies one head's matrices faster than a stack of all heads'."""
     sizes = _sizes(inputs)
     if sizes is None or sizes[1] <= FEW:
         return False
     batch, queries, keys = sizes
-    return queries * keys >= HEAD_SCORES or batch * heads * queries * keys > SCORES
+    if batch * heads * queries * keys > SCORES:
+        return not biased  # which would be as large; in blocks of queries it is not
+    return queries * keys >= HEAD_SCORES
 
 
 def _sizes(inputs: AttentionInputs) -> tuple[int, int, int] | None:
