@@ -19,8 +19,8 @@ SCORES = 2**22
 HALF_HIDDEN = -32752.0
 """Half of the least number in float16, which has no room for HIDDEN."""
 
-HEAD_SCORES = 2**16
-"""256 × 256: from here on a head's products alone are faster than stacks of them."""
+HEAD_SCORES = 2**17
+"""362 × 362: from here on one head's products are faster than a stack of all heads'."""
 
 FEW = 16
 """Queries of one block at least; of so few no tiles are made either."""

@@ -32,9 +32,9 @@ def attend(
 ) -> Tensor:
     """The weighted values: q (B, N, T, H); k, v (B, G, S, H); allowed (B, 1, T, S) -> like q.
 
-    bias: what is added to the scores, (B or 1, N or 1, T, S), float32. All sizes are known. A query
-    that may look at nothing gets zeros, or the mean of a tile; tiles of which nothing may be seen
-    are passed over. Source: Milakov and Gimelshein 2018; Rabe and Staats 2021
+    bias: what is added to the scores, (B or 1, N or 1, T, S), float32; all sizes are known. Tiles of
+    which nothing may be seen are passed over; a query that may look at nothing gets anything but
+    NaN. Source: Milakov and Gimelshein 2018 (online softmax); Rabe and Staats 2021
     """
     batch, heads, count, _ = q.shape
     groups, keys, size = v.shape[1:]
@@ -65,7 +65,8 @@ def attend(
                 scores = scores + ops.where(may, 0.0, HIDDEN)
                 return _updated(running, scores, _block(v, (b, group), start, width))
 
-            return ops.cond(seen[b, row, column], look, lambda: running)
+            after: Running = ops.cond(seen[b, row, column], look, lambda: running)
+            return after
 
         first = Running(
             ops.full((height, 1), LEAST, q.dtype),
@@ -111,6 +112,6 @@ def _block(x: Tensor, at: tuple[Tensor, ...], start: Tensor, count: int) -> Tens
 def _tile_of(
     x: Tensor, at: tuple[Tensor, ...], start: tuple[Tensor, ...], shape: tuple[int, int]
 ) -> Tensor:
-    """A matrix of x (…, T, S) at a place of the leading axes, of which those of size 1 are shared."""
+    """A matrix of x (…, T, S) at a place of the leading axes; those of size 1 are shared."""
     places = [0 if size == 1 else i for i, size in zip(at, x.shape, strict=False)]
     return ops.reshape(ops.slice(x, (*places, *start), (*[1] * len(at), *shape)), shape)
