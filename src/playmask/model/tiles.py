@@ -32,9 +32,9 @@ def attend(
 ) -> Tensor:
     """The weighted values: q (B, N, T, H); k, v (B, G, S, H); allowed (B, 1, T, S) -> like q.
 
-    bias: what is added to the scores, (B or 1, N or 1, T, S), float32; all sizes are known. Tiles of
-    which nothing may be seen are passed over; a query that may look at nothing gets anything but
-    NaN. Source: Milakov and Gimelshein 2018 (online softmax); Rabe and Staats 2021
+    bias: what is added to the scores, (B or 1, N or 1, T, S), float32; all sizes are known. Tiles
+    of which nothing may be seen are passed over; a query that may look at nothing gets anything
+    but NaN. Source: Milakov and Gimelshein 2018 (online softmax); Rabe and Staats 2021
     """
     batch, heads, count, _ = q.shape
     groups, keys, size = v.shape[1:]
