@@ -33,8 +33,9 @@ def attend(
     """The weighted values: q (B, N, T, H); k, v (B, G, S, H); allowed (B, 1, T, S) -> like q.
 
     bias: what is added to the scores, (B or 1, N or 1, T, S), float32; all sizes are known. Tiles
-    of which nothing may be seen are passed over; a query that may look at nothing gets anything
-    but NaN. Source: Milakov and Gimelshein 2018 (online softmax); Rabe and Staats 2021
+    of which nothing may be seen are passed over, and where all may be, no mask is added; a query
+    that may look at nothing gets anything but NaN.
+    Source: Milakov and Gimelshein 2018 (online softmax); Rabe and Staats 2021
     """
     batch, heads, count, _ = q.shape
     groups, keys, size = v.shape[1:]
@@ -46,7 +47,8 @@ def attend(
     allowed = _padded(allowed, height, width)
     bias = None if bias is None else _padded(bias, height, width)
     tiled = ops.reshape(allowed, (batch, rows, height, columns, width))
-    seen = ops.any(tiled, axis=(2, 4))
+    some, every = ops.any(tiled, axis=(2, 4)), ops.all(tiled, axis=(2, 4))
+    visible = ops.cast(some, "int32") + ops.cast(every, "int32")  # nothing, a part, or all of it
 
     def attend_row(i: Tensor, y: Tensor) -> Tensor:
         """The output of one row of tiles: a head's next queries, with all keys."""
@@ -57,15 +59,17 @@ def attend(
         def attend_tile(column: Tensor, running: Running) -> Running:
             start = column * width
 
-            def look() -> Running:
+            def look(masked: bool) -> Running:
                 scores = ops.matmul(queries, ops.transpose(_block(k, (b, group), start, width)))
                 if bias is not None:
                     scores = scores + _tile_of(bias, (b, h), (row * height, start), (height, width))
-                may = _tile_of(allowed, (b,), (row * height, start), (height, width))
-                scores = scores + ops.where(may, 0.0, HIDDEN)
+                if masked:
+                    may = _tile_of(allowed, (b,), (row * height, start), (height, width))
+                    scores = scores + ops.where(may, 0.0, HIDDEN)
                 return _updated(running, scores, _block(v, (b, group), start, width))
 
-            after: Running = ops.cond(seen[b, row, column], look, lambda: running)
+            cases = (lambda: running, lambda: look(True), lambda: look(False))
+            after: Running = ops.switch(visible[b, row, column], cases)
             return after
 
         first = Running(
