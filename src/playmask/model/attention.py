@@ -162,10 +162,8 @@ class Attention(keras.layers.Layer):
         """Compute the attention output with the fastest applicable kernel."""
         weights_matter = watched or (training and self.dropout.rate > 0)
         if self.fused is not None and not weights_matter:
-            biased = kernels.biased(self.parts)
-            kernel = kernels.fastest(
-                inputs, self.compute_dtype, self.heads, biased=biased, training=training
-            )
+            dtype, heads, biased = self.compute_dtype, self.heads, kernels.biased(self.parts)
+            kernel = kernels.fastest(inputs, dtype, heads, biased=biased, training=training)
             if kernel is not None:
                 return Weighted(self._attend_fused(kernel, self.fused, inputs))
         if training:
