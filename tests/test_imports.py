@@ -53,6 +53,7 @@ MODEL = (
     ("architecture",),
     ("cache", "dropout", "feedforward"),
     ("scene",),
+    ("tiles",),
     ("kernels",),
     ("attention", "embeddings", "heads", "input_values", "inputs"),
     ("cross_attention",),

@@ -6,8 +6,10 @@ import pytest
 
 from comparing import error, numpy_of, tiny
 from laboratory import CONTEXT, LABORATORY, OPEN
-from playmask.model import kernels
+from playmask.model import kernels, tiles
+from playmask.model.masks import Window, register_mask
 from playmask.model.parts import Dot, Nezha, ResidualScores, Rotary
+from playmask.model.scene import AttentionInputs
 from playmask.runtime.gradients import value_and_gradient
 
 pytestmark = pytest.mark.backends
@@ -45,13 +47,12 @@ FUSED = {
 
 
 class Kernel:
-    """Counts how often the kernel is used, and says whether there is one."""
+    """Counts how often a kernel is used, and says whether there is one."""
 
-    def __init__(self, monkeypatch) -> None:
+    def __init__(self, monkeypatch, attend) -> None:
         self.used, self.there = 0, True
-        self.attend = kernels.attend
-        monkeypatch.setattr(kernels, "available", lambda dtype: self.there)
-        monkeypatch.setattr(kernels, "attend", self)
+        self.attend = attend
+        monkeypatch.setattr(kernels, "fastest", lambda *_, **__: self if self.there else None)
 
     def __call__(self, *arguments, **options):
         self.used += 1
@@ -69,7 +70,21 @@ class Kernel:
 
 @pytest.fixture
 def kernel(monkeypatch):
-    return Kernel(monkeypatch)
+    return Kernel(monkeypatch, kernels.attend)
+
+
+@pytest.fixture
+def tiled(monkeypatch):
+    """The kernel in tiles, of 8 sites at most."""
+    monkeypatch.setattr(tiles, "TILE", 8)
+    monkeypatch.setattr(tiles, "ALIGNMENT", 1)
+    return Kernel(monkeypatch, tiles.attend)
+
+
+@pytest.fixture
+def on_jax():
+    if keras.backend.backend() != "jax":
+        pytest.skip("tiles are for JAX's processors alone")
 
 
 def inputs_for(model):
@@ -90,6 +105,15 @@ def test_the_kernel_says_what_the_steps_say(name, kernel):
     found, wanted, used = kernel.with_and_without(lambda: model(inputs)["hidden"])
     assert error(found, wanted) < 2e-5
     assert used == FUSED.get(name, 0)
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_tiles_say_what_the_steps_say(name, tiled, on_jax):
+    model = tiny(**MODELS[name])
+    inputs = inputs_for(model)
+    found, wanted, used = tiled.with_and_without(lambda: model(inputs)["hidden"])
+    assert error(found, wanted) < 2e-6
+    assert used == FUSED[name]
 
 
 def test_who_wants_the_weights_gets_them(kernel):
@@ -132,3 +156,62 @@ def test_half_precision_and_a_query_that_sees_nothing(dtype, position, kernel):
     assert used == 2
     assert error(found, exact(inputs)["hidden"]) < 0.05
     assert error(wanted, exact(inputs)["hidden"]) < 0.05
+
+
+MASKS = {
+    "window": {"order": "lm", "mask": Window(3)},
+    "custom": {"mask": register_mask("even", lambda _, keys: keys.position[:, None] % 2 == 0)},
+}
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_tiles_of_which_nothing_is_seen_are_passed_over(mask, tiled, on_jax):
+    model = tiny(**MASKS[mask])
+    inputs = inputs_for(model)
+    inputs["allowed"] = np.ones((1, LENGTH, LENGTH), bool)
+    inputs["allowed"][:, 3] = inputs["allowed"][:, 8:, :8] = False  # a query, and a tile
+    found, wanted, used = tiled.with_and_without(lambda: model(inputs)["hidden"])
+    assert error(found, wanted) < 2e-6 and used == 2
+
+
+def test_tiles_have_the_gradients_of_the_steps(tiled, on_jax):
+    model = tiny(position="rotary")
+    inputs = inputs_for(model)
+    vectors = keras.ops.convert_to_tensor(numpy_of(model.embeddings.tokens(inputs.pop("tokens"))))
+    inputs["allowed"] = np.tri(LENGTH, k=-1, dtype=bool)[None]
+
+    def run():
+        total = lambda x: model({**inputs, "vectors": x})["hidden"][:, 0, :3]  # noqa: E731
+        return value_and_gradient(model, total)(vectors)[1]
+
+    found, wanted, used = tiled.with_and_without(run)
+    assert error(found, wanted) < 2e-5 and used == 2
+
+
+class Sized:
+    """Stands for a tensor of which only the shape matters."""
+
+    def __init__(self, *shape) -> None:
+        self.shape = shape
+
+
+@pytest.mark.parametrize(
+    ("batch", "queries", "keys", "options", "wanted"),
+    [
+        (1, 2048, 2048, {}, True),
+        (4, 512, 512, {}, True),
+        (8, 128, 128, {}, False),
+        (64, 128, 128, {}, True),
+        (1, 512, 512, {"biased": True}, True),
+        (1, 2048, 2048, {"biased": True}, False),
+        (1, 2048, 2048, {"training": True}, False),
+        (1, 2048, 2048, {"dtype": "bfloat16"}, False),
+        (8, 1, 2**17, {}, False),
+        (None, 2048, 2048, {}, False),
+    ],
+)
+def test_tiles_are_for_long_texts(batch, queries, keys, options, wanted, on_jax):
+    x, values = Sized(batch, queries, 768), Sized(batch, 12, keys, 64)
+    inputs = AttentionInputs(x, None, {"values": values}, None, None)
+    options = {"dtype": "float32", "heads": 12, "biased": False, "training": False, **options}
+    assert (kernels.fastest(inputs, **options) is tiles.attend) == wanted

@@ -161,21 +161,24 @@ class Attention(keras.layers.Layer):
     def weigh(self, inputs: AttentionInputs, training: bool, watched: bool) -> Weighted:
         """Compute the attention output with the fastest applicable kernel."""
         weights_matter = watched or (training and self.dropout.rate > 0)
-        if self.fused is not None and not weights_matter and kernels.available(self.compute_dtype):
-            return Weighted(self._attend_fused(self.fused, inputs))
+        if self.fused is not None and not weights_matter:
+            dtype, heads, biased = self.compute_dtype, self.heads, kernels.biased(self.parts)
+            kernel = kernels.fastest(inputs, dtype, heads, biased=biased, training=training)
+            if kernel is not None:
+                return Weighted(self._attend_fused(kernel, self.fused, inputs))
         if training:
             return self._attend(inputs, training, watched)
         return kernels.in_query_blocks(
             lambda block: self._attend(block, training, watched), inputs, self.heads
         )
 
-    def _attend_fused(self, dot: Dot, inputs: AttentionInputs) -> Tensor:
+    def _attend_fused(self, kernel: kernels.Kernel, dot: Dot, inputs: AttentionInputs) -> Tensor:
         """The weighted values (B, T, N·V), by a kernel that keeps nothing else."""
         scene, kv = inputs.scene, inputs.kv
         bias = _sum(_float32(part.bias(scene.queries, scene.keys)) for part in self.parts)
         allowed = ops.expand_dims(self._allowed(scene), 1)
         scale = dot.factor(self.key_size)
-        y = kernels.attend(inputs.q, kv["keys"], kv["values"], allowed, bias, scale=scale)
+        y = kernel(inputs.q, kv["keys"], kv["values"], allowed, bias, scale=scale)
         sees = ops.any(allowed, axis=-1, keepdims=True)
         return self._joined(ops.where(sees, y, 0.0))
 

@@ -1,4 +1,4 @@
-"""How the attention output is computed: by a kernel of the backend, or in blocks of queries."""
+"""How the attention output is computed: by a kernel, or step by step in blocks of queries."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,10 +6,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from playmask.model import tiles
 from playmask.model.masks import Sites, Tensor
 from playmask.model.parts import Dot, Part
 from playmask.model.parts.normalizations import HIDDEN
 from playmask.model.scene import AttentionInputs, Weighted
+from playmask.model.seams import is_exporting
 
 SCORES = 2**22
 """16 MB: what is larger than 32 MB the C library takes anew, and gives back, at every product."""
@@ -17,32 +19,72 @@ SCORES = 2**22
 HALF_HIDDEN = -32752.0
 """Half of the least number in float16, which has no room for HIDDEN."""
 
+HEAD_SCORES = 2**17
+"""362 × 362: from here on one head's products are faster than a stack of all heads'."""
+
+FEW = 16
+"""Queries of one block at least; of so few no tiles are made either."""
+
+Kernel = Callable[..., Tensor]
+"""What computes the weighted values as `attend` does."""
+
 NEEDING = ("condense", "logits", "values")
 """The hooks through which a part needs scores or weights, or changes what is looked at."""
 
 
 def scorer(parts: Sequence[Any]) -> Dot | None:
     """The dot product that alone makes the scores, but for what is added by place; or None."""
-    taking = [
-        part
-        for part in parts
-        if any(getattr(type(part), hook) is not getattr(Part, hook) for hook in NEEDING)
-    ]
+    taking = [part for part in parts if any(_overrides(part, hook) for hook in NEEDING)]
     return taking[0] if len(taking) == 1 and type(taking[0]) is Dot else None
 
 
-def available(dtype: str) -> bool:
-    """Whether this backend has such a kernel here: PyTorch; JAX on a card, for half precision.
+def biased(parts: Sequence[Any]) -> bool:
+    """Whether a part adds something to the scores by place."""
+    return any(_overrides(part, "bias") for part in parts)
 
+
+def _overrides(part: Any, hook: str) -> bool:
+    return getattr(type(part), hook) is not getattr(Part, hook)
+
+
+def fastest(
+    inputs: AttentionInputs, dtype: str, heads: int, *, biased: bool, training: bool
+) -> Kernel | None:
+    """The kernel for inputs of these sizes here; None: step by step is faster.
+
+    PyTorch has one, JAX on a card for half precision; JAX's CPU has tiles for long texts in
+    float32. heads: those of the scores; biased: a bias is made, of the scores' size.
     `keras.config.disable_flash_attention()` says no.
     """
     if keras.config.is_flash_attention_enabled() is False:
-        return False
-    if keras.backend.backend() == "jax":
+        return None
+    backend = keras.backend.backend()
+    if backend == "jax":
         import jax
 
-        return bool(jax.default_backend() == "gpu" and dtype in ("bfloat16", "float16"))
-    return bool(keras.backend.backend() == "torch")
+        if jax.default_backend() == "gpu" and dtype in ("bfloat16", "float16"):
+            return attend
+        alone = jax.default_backend() == "cpu" and jax.device_count() == 1
+        plain = dtype == "float32" and not training and not is_exporting()
+        return tiles.attend if alone and plain and _is_long(inputs, heads, biased) else None
+    return attend if backend == "torch" else None
+
+
+def _is_long(inputs: AttentionInputs, heads: int, biased: bool) -> bool:
+    """Whether XLA multiplies one head's matrices faster than a stack of all heads'."""
+    sizes = _sizes(inputs)
+    if sizes is None or sizes[1] <= FEW:
+        return False
+    batch, queries, keys = sizes
+    if batch * heads * queries * keys > SCORES:
+        return not biased  # which would be as large; in blocks of queries it is not
+    return queries * keys >= HEAD_SCORES
+
+
+def _sizes(inputs: AttentionInputs) -> tuple[int, int, int] | None:
+    """How many rows, queries and keys; None where one is not known before the model runs."""
+    sizes = inputs.x.shape[0], inputs.x.shape[1], inputs.kv["values"].shape[2]
+    return sizes if all(isinstance(size, int) for size in sizes) else None
 
 
 def attend(
@@ -73,10 +115,11 @@ def in_query_blocks(
 
     Shapes: as of `attend`; one block where a size is not known before the model runs
     """
-    batch, count, keys = inputs.x.shape[0], inputs.x.shape[1], inputs.kv["values"].shape[2]
-    if not all(isinstance(size, int) for size in (batch, count, keys)):
+    sizes = _sizes(inputs)
+    if sizes is None:
         return attend(inputs)
-    most = max(SCORES // max(batch * heads * keys, 1), 16)
+    batch, count, keys = sizes
+    most = max(SCORES // max(batch * heads * keys, 1), FEW)
     size = -(-count // -(-count // most))  # blocks of one size, as far as that goes
     blocks = [attend(_queries(inputs, start, start + size)) for start in range(0, count, size)]
     if len(blocks) == 1:
