@@ -1,4 +1,4 @@
-"""What bert4keras' example scripts read: checkpoints with random weights, and files of real texts."""
+"""What bert4keras' examples read: checkpoints with random weights, and files of real texts."""
 
 import gzip
 import json
@@ -18,11 +18,10 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
 class Checkpoint(NamedTuple):
-    """A family, what its language models call their heads, and changes of its architecture."""
+    """A family and the heads of its checkpoint."""
 
     family: str = "bert"
     heads: tuple[str, ...] = ("mlm", "pool", "nsp")
-    changes: dict[str, Any] = {}
 
 
 CHECKPOINTS = {
@@ -56,7 +55,7 @@ def checkpoint(folder: Path, kind: str, shape: str) -> Path:
         return place
     made = CHECKPOINTS[base]
     keras.utils.set_random_seed(0)
-    changes = {**SHAPES[shape], "vocabulary": 21128, "pad": 0, **made.changes}
+    changes = {**SHAPES[shape], "vocabulary": 21128, "pad": 0}
     model = playmask.build(playmask.architecture(made.family).change(**changes), heads=made.heads)
     playmask.save(model, place, dialect="google")
     shutil.copy(VOCABULARY, place / "vocab.txt")
@@ -237,4 +236,3 @@ def _json(value: Any) -> str:
 
 def _objects(rows: Iterable[Any]) -> str:
     return _lines(map(_json, rows))
-

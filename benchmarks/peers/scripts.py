@@ -5,7 +5,6 @@ import re
 import sys
 import time
 
-
 COLD = {"seconds": 0.0, "cold": 1.0}  # scripts measure themselves, also what is compiled
 
 
@@ -28,7 +27,7 @@ def names_of(path, changes, arguments, folder):
             raise ValueError("%r is not in %s" % (old, path))
     names = {"__name__": "__main__", "__file__": path}
     before = sys.argv
-    sys.argv = [path] + list(arguments)
+    sys.argv = [path, *arguments]
     os.chdir(folder)  # and stay there: what it goes on to read has relative paths
     try:
         exec(compile(source, path, "exec"), names)
