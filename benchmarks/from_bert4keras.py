@@ -85,7 +85,8 @@ EXAMPLES = {
         "MODEL", "gpt2_ml", texts=tuple(PROMPTS), changes=LENGTHS, ours=SHORTER
     ),
     "basic_language_model_nezha_gen_gpt": Example(
-        "MODEL", "nezha", texts=tuple(PROMPTS), changes=LENGTHS, ours=SHORTER
+        "MODEL", "nezha", texts=tuple(PROMPTS), ours=SHORTER,
+        changes=(*LENGTHS, ("application='lm'", "application='lm', model='nezha'")),
     ),
     "basic_make_uncased_model_cased": Example("MODEL 'Welcome to BEIJING.' OUT"),
     "basic_masked_language_model": Example("MODEL 科学[MASK][MASK]是第一生产力"),
@@ -150,7 +151,7 @@ EXAMPLES = {
         first="tags.bio",
     ),
 }  # fmt: skip
-"""The scripts that are run."""
+"""The scripts that are run. NEZHA-GEN's published configuration says which model it is."""
 
 LEFT_OUT = {
     "basic_language_model_cpm_lm": {
@@ -184,6 +185,16 @@ LEFT_OUT = {
     },
 }
 """The scripts that are not, and why."""
+
+NOTES = {
+    "task_sequence_labeling_ner_crf": {
+        "en": "the loss is of a text there, of a token here: the same with 34.1875 tokens a text; "
+        "tags that are no B-I sequence become other mentions",
+        "zh": "那边是每条文本的损失，这边是每个 token 的：每条文本 34.1875 个 token，两者相同；"
+        "不成 B-I 序列的标签读成的实体不同",
+    },
+}
+"""What is to be said of outputs."""
 
 PATHS = {
     "/root/CLUE-master/baselines/CLUEdataset/iflytek/train.json": "topics.json",
@@ -353,6 +364,7 @@ def keep(path: Path, key: str, found: dict[str, Any], place: Path, labels: dict[
         "epochs": EPOCHS,
         "shapes": {name: sizes for name, sizes in SHAPES.items() if name != "tiny"},
         "left_out": LEFT_OUT,
+        "notes": NOTES,
         "scripts": {**whole.get("scripts", {}), key: found},
     }
     text = json.dumps(whole, indent=1, ensure_ascii=False) + "\n"

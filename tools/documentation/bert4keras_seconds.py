@@ -25,6 +25,7 @@ WORDS = {
         "machine": "Measured on {date}, {cores} cores of {processor}, {system}. {versions}.",
         "join": "; ",
         "base": "{}, base",
+        "none": "not measured yet",
     },
     "zh": {
         "head": "脚本 | 行数 | 首次，秒 | 之后，秒 | 输出",
@@ -35,6 +36,7 @@ WORDS = {
         "machine": "测于 {date}，{processor} 的 {cores} 个核，{system}。{versions}。",
         "join": "；",
         "base": "{}，base",
+        "none": "还没有测",
     },
 }
 
@@ -45,14 +47,17 @@ def tables(language: str) -> str:
     words = WORDS[language]
     rows = [f"| {words['head']} |", "|---|---:|---:|---:|---|"]
     for name, lines in counted().items():
-        reason = result["left_out"].get(name)
-        if reason:
-            rows.append(f"| `{name}` | {lines} | – | – | {reason[language]} |")
-        for shape in result["shapes"]:
-            found = result["scripts"].get(f"{name}, {shape}", {})
+        found = {shape: result["scripts"].get(f"{name}, {shape}", {}) for shape in result["shapes"]}
+        measured = {shape: each for shape, each in found.items() if "sides" in each}
+        if not measured:
+            reason = result["left_out"].get(name, {}).get(language, words["none"])
+            rows.append(f"| `{name}` | {lines} | – | – | {reason} |")
+        for shape, each in measured.items():
             title = f"`{name}`" if shape == "small" else words["base"].format(f"`{name}`")
-            if "sides" in found:
-                rows.append(f"| {title} | {lines} | {' | '.join(_cells(found, words))} |")
+            cells = _cells(each, words)
+            note = result.get("notes", {}).get(name, {}).get(language)
+            cells[-1] = words["join"].join([cells[-1], note]) if note else cells[-1]
+            rows.append(f"| {title} | {lines} | {' | '.join(cells)} |")
     sizes = (words["sizes"].format(name, **each) for name, each in result["shapes"].items())
     versions = (
         ", ".join(f"{name} {number}" for name, number in side.items())
