@@ -187,6 +187,10 @@ LEFT_OUT = {
 """The scripts that are not, and why."""
 
 NOTES = {
+    "basic_language_model_nezha_gen_gpt": {
+        "en": "no comparison: this checkpoint has segment vectors, which the script there leaves out",
+        "zh": "不能比：这个 checkpoint 有 segment 向量，那边的脚本不用",
+    },
     "task_sequence_labeling_ner_crf": {
         "en": "the loss is of a text there, of a token here: the same with 34.1875 tokens a text; "
         "tags that are no B-I sequence become other mentions",
