@@ -188,7 +188,8 @@ LEFT_OUT = {
 
 NOTES = {
     "basic_language_model_nezha_gen_gpt": {
-        "en": "no comparison: this checkpoint has segment vectors, which the script there leaves out",
+        "en": "no comparison: this checkpoint has segment vectors, which the script there "
+        "leaves out",
         "zh": "不能比：这个 checkpoint 有 segment 向量，那边的脚本不用",
     },
     "task_sequence_labeling_ner_crf": {

@@ -58,7 +58,9 @@ def tables(language: str) -> str:
             note = result.get("notes", {}).get(name, {}).get(language)
             cells[-1] = words["join"].join([cells[-1], note]) if note else cells[-1]
             rows.append(f"| {title} | {lines} | {' | '.join(cells)} |")
-    sizes = (words["sizes"].format(name, **each) for name, each in result["shapes"].items())
+    used = {key.rpartition(", ")[2] for key in result["scripts"]}
+    shapes = ((name, each) for name, each in result["shapes"].items() if name in used)
+    sizes = (words["sizes"].format(name, **each) for name, each in shapes)
     versions = (
         ", ".join(f"{name} {number}" for name, number in side.items())
         for side in result["versions"].values()
