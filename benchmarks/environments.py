@@ -29,7 +29,10 @@ OWN = "this"  # the Python that runs the benchmark
 RECIPES: dict[str, Recipe] = {
     "bert4keras": Recipe(
         "3.7",
-        (("tensorflow==1.15.5", "keras==2.3.1", "h5py<3", "protobuf<3.21", "bert4keras==0.11.5"),),
+        (
+            ("tensorflow==1.15.5", "keras==2.3.1", "h5py<3", "protobuf<3.21", "bert4keras==0.11.5"),
+            ("bottle", "nltk", "pandas", "rouge", "sympy", "tqdm"),  # of its examples
+        ),
         ("bert4keras", "tensorflow", "keras"),
     ),
     "transformers": Recipe(

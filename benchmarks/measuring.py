@@ -24,7 +24,7 @@ class Side:
     """One who takes part in a case: an environment, its variables, and what it alone is told.
 
     cores: how many it may run on (None = all); amount: how much one run of its does, where that is
-    not the case's; program: whose file in peers/ it runs
+    not the case's; file: what in peers/ it runs (None = the environment's)
     """
 
     environment: str
@@ -32,11 +32,12 @@ class Side:
     told: dict[str, Any] = field(default_factory=dict)
     cores: int | None = None
     amount: float | None = None
+    file: str | None = None
 
     @property
     def program(self) -> Path:
         """What the process runs."""
-        return PEERS / f"{self.environment.split('-')[0]}_peer.py"
+        return PEERS / (self.file or f"{self.environment.split('-')[0]}_peer.py")
 
 
 @dataclass(frozen=True)

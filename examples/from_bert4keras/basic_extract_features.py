@@ -17,7 +17,7 @@ import playmask
 path, text, saved = sys.argv[1:]
 model = playmask.load(path, heads=())
 row = {"tokens": model.tokenizer.encode(text).ids}
-print(playmask.Predictor(model)([row])[0]["hidden"])  # (tokens, width)
+print(playmask.Predictor(model, per_token=["hidden"])([row])[0]["hidden"])  # (tokens, width)
 playmask.save(model, saved)
 again = playmask.load(saved, heads=())
-print(playmask.Predictor(again)([row])[0]["hidden"])
+print(playmask.Predictor(again, per_token=["hidden"])([row])[0]["hidden"])

@@ -179,14 +179,15 @@ def test_what_sentences_and_the_guide_call_exists():
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_tables_of_the_guide_are_the_programs(language):
-    path = ROOT / "tools" / "documentation" / "bert4keras_names.py"
+@pytest.mark.parametrize("name", ["bert4keras_names", "bert4keras_seconds"])
+def test_the_tables_of_the_guide_are_the_programs(name, language):
+    path = ROOT / "tools" / "documentation" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     text = tool.PAGES[language].read_text("utf-8")
-    table = text.partition(tool.BEGIN)[2].partition(tool.END)[0]
-    assert table == tool.tables(language), f"python {path.relative_to(ROOT)}"
+    tables = text.partition(tool.BEGIN)[2].partition(tool.END)[0]
+    assert tables == tool.tables(language), f"python {path.relative_to(ROOT)}"
 
 
 # Reading
