@@ -76,7 +76,7 @@ def _write(old: Tensor, new: Tensor, at: Tensor, axis: int) -> Tensor:
     """Write at slot `at` of an axis; in a program for other runtimes, behind the last slot."""
     if is_exporting():  # sizes may change from call to call there
         return ops.concatenate([old, new], axis=axis)
-    # Rows of heads, as `in_rows` has them, so that XLA sees one array and no reshaped second one.
+    # Rows of heads, as `heads_in_rows` has them, so that XLA makes no reshaped second array.
     rows, more = (ops.reshape(x, (-1, *ops.shape(x)[axis:])) for x in (old, new))
     written = ops.slice_update(rows, [0, at, *[0] * (len(rows.shape) - 2)], more)
     return ops.reshape(written, ops.shape(old))
@@ -96,10 +96,10 @@ def extend(cache: Cache, slots: int) -> Cache:
 
 
 def heads_in_rows(cache: Cache) -> Cache:
-    """The same cache with keys (B·N, S, H) and values (B·N, S, V), as products take them.
+    """The same cache with keys (B·N, S, H) and values (B·N, S, V), as XLA's products take them.
 
-    A loop that carries them so has XLA write into one buffer; of (B, N, S, H) it makes four copies
-    at every step, since what a product reads is a reshaped second one.
+    A loop that carries them so writes into one buffer. Of (B, N, S, H) with one query a row, XLA
+    makes four copies at every step, since a product reads a reshaped second array.
     """
 
     def merged(x: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ def heads_in_rows(cache: Cache) -> Cache:
 
 
 def heads_apart(cache: Cache) -> Cache:
-    """The same as the model takes it: what `heads_in_rows` was made of."""
+    """The cache that `heads_in_rows` got, as the model takes it."""
     batch = cache["order"].shape[0]
 
     def split(x: Tensor) -> Tensor:
