@@ -1,5 +1,7 @@
 """The dot product: the content part of almost every Transformer."""
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
@@ -67,4 +69,5 @@ def _as_written(product: Tensor) -> Tensor:
         return product
     import jax
 
-    return jax.lax.optimization_barrier(product)
+    barrier: Callable[[Tensor], Tensor] = jax.lax.optimization_barrier
+    return barrier(product)
