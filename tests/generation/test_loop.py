@@ -1,5 +1,7 @@
 """What the compiled loop generates through its cache equals what is read anew for each token."""
 
+import re
+
 import numpy as np
 import pytest
 from decoding import (
@@ -15,6 +17,7 @@ from decoding import (
 )
 
 from playmask import Beams, Greedy, Sample, generate
+from playmask.model import cache as kv_cache
 
 LENGTHS = [5, 3, 13, 1, 8]  # five prompts in a batch of eight, with padding in all but one
 MOST = 6
@@ -73,3 +76,25 @@ def test_lanes_of_a_prompt_are_read_as_rows_of_their_own():
     np.testing.assert_allclose(
         np.array(sampled.scores), np.array(greedily.scores) * [1, 1], rtol=1e-5, atol=1e-5
     )
+
+
+def test_a_loop_of_one_text_copies_no_cache():
+    """XLA makes four copies of each array at every token where the loop carries (B, N, S, H)."""
+    import jax
+    import jax.numpy as jnp
+
+    def copies(apart, in_rows):
+        def step(_, carry):
+            cache, q = carry
+            kv = kv_cache.write_kv(apart(cache)["kv"][0], {"keys": q}, 2)
+            q = jnp.swapaxes(jnp.matmul(kv["keys"], jnp.swapaxes(q, -1, -2)), -1, -2)
+            return in_rows({**cache, "kv": (kv,)}), jnp.tanh(q[..., :8])
+
+        cache = kv_cache.empty(1, 32, [{"keys": (4, 8)}], "float32")
+        carry = in_rows(cache), jnp.ones((1, 4, 1, 8))
+        loop = jax.jit(lambda carry: jax.lax.fori_loop(0, 5, step, carry), donate_argnums=0)
+        program = loop.lower(carry).compile().as_text()
+        return len(re.findall(r"f32\[(?:1,)?4,32,8\]\S* copy\(", program))
+
+    assert copies(kv_cache.heads_apart, kv_cache.heads_in_rows) == 0
+    assert copies(lambda cache: cache, lambda cache: cache) > 0  # else all this is idle

@@ -60,17 +60,18 @@ class NetworkForward:
             "position": ops.max(ops.where(filled, cache["position"], -1), axis=1, keepdims=True),
         }
         longer = kv_cache.extend(cache, (self.steps - 1) * self.lanes)
-        return out["logits"], {"origin": origin, "slots": longer}
+        return out["logits"], {"origin": origin, "slots": kv_cache.heads_in_rows(longer)}
 
     def step(self, state: State, call: CallInputs) -> tuple[Tensor, Cache]:
         """Read each lane's last token behind all that it goes on from."""
         out = self.run(self._inputs(state, call))
-        return out["logits"], {**state.cache, "slots": out["cache"]}
+        return out["logits"], {**state.cache, "slots": kv_cache.heads_in_rows(out["cache"])}
 
     def _inputs(self, state: State, call: CallInputs) -> Inputs:
         lanes, steps = self.lanes, self.steps
         batch, ones = state.tokens.shape[0], ops.ones_like(state.tokens)
-        origin, cache = state.cache["origin"], state.cache["slots"]
+        origin = state.cache["origin"]
+        cache = kv_cache.heads_apart(state.cache["slots"])
         slots = cache["order"].shape[1]
         length = slots - (steps - 1) * lanes
         own: Inputs = {

@@ -76,7 +76,10 @@ def _write(old: Tensor, new: Tensor, at: Tensor, axis: int) -> Tensor:
     """Write at slot `at` of an axis; in a program for other runtimes, behind the last slot."""
     if is_exporting():  # sizes may change from call to call there
         return ops.concatenate([old, new], axis=axis)
-    return ops.slice_update(old, [at if i == axis else 0 for i in range(len(old.shape))], new)
+    # Rows of heads, as `heads_in_rows` has them, so that XLA makes no reshaped second array.
+    rows, more = (ops.reshape(x, (-1, *ops.shape(x)[axis:])) for x in (old, new))
+    written = ops.slice_update(rows, [0, at, *[0] * (len(rows.shape) - 2)], more)
+    return ops.reshape(written, ops.shape(old))
 
 
 def extend(cache: Cache, slots: int) -> Cache:
@@ -90,6 +93,31 @@ def extend(cache: Cache, slots: int) -> Cache:
     empty = {"order": NEVER, "position": 0, "text": 0, "segment": 0}
     sites = {name: longer(cache[name], 1, v) for name, v in empty.items() if name in cache}
     return {**cache, "kv": kv, **sites}
+
+
+def heads_in_rows(cache: Cache) -> Cache:
+    """The same cache with keys (B·N, S, H) and values (B·N, S, V), as XLA's products take them.
+
+    A loop that carries them so writes into one buffer. Of (B, N, S, H) with one query a row, XLA
+    makes four copies at every step, since a product reads a reshaped second array.
+    """
+
+    def merged(x: Tensor) -> Tensor:
+        return ops.reshape(x, (-1, *x.shape[2:]))
+
+    kv = tuple({name: merged(x) for name, x in block.items()} for block in cache["kv"])
+    return {**cache, "kv": kv}
+
+
+def heads_apart(cache: Cache) -> Cache:
+    """The cache that `heads_in_rows` got, as the model takes it."""
+    batch = cache["order"].shape[0]
+
+    def split(x: Tensor) -> Tensor:
+        return ops.reshape(x, (batch, -1, *x.shape[1:]))
+
+    kv = tuple({name: split(x) for name, x in block.items()} for block in cache["kv"])
+    return {**cache, "kv": kv}
 
 
 def last_order(cache: Cache) -> Tensor:
