@@ -29,11 +29,14 @@ SENTENCES = frozenset(
 )
 """Placeholders whose values are said by the command line too, and are looked up; all others are
 users' own: names, paths, texts."""
-NUMBERS = frozenset("batch count done epoch epochs line number rate rows total trial".split())
-"""Placeholders that stand for a number alone."""
-NUMBER = re.compile(r"[\d.,]+")
-DURATIONS = frozenset(["compiling", "left", "time"])
-DURATION = re.compile(r"[\d.:]+(?: s)?")
+FORMS = {
+    **dict.fromkeys(
+        "batch count done epoch epochs line number rate rows total trial".split(), r"[\d.,]+"
+    ),
+    **dict.fromkeys(("compiling", "left", "time"), r"[\d.:]+(?: s)?"),
+    "near": r"(?= |\Z).*?",
+}
+"""What the values of some placeholders look like: numbers, durations, a sentence that follows."""
 WRAPPED = "message"
 """A placeholder of a whole sentence, which the entry adds to."""
 
@@ -94,24 +97,14 @@ class Pattern(NamedTuple):
 
     def values(self, text: str) -> dict[str, str] | None:
         """The values of the placeholders in a text; None where it is another one."""
-        first, *between, last = self.parts
-        end = len(text) - len(last)
-        if len(first) > end or not (text.startswith(first) and text.endswith(last)):
+        if not all(part in text for part in self.parts):
             return None
-        values, rest = [], text[len(first) : end]
-        for part in between:
-            value, mark, rest = rest.partition(part)
-            if not mark:
-                return None
-            values.append(value)
-        values_by_name = dict(zip(self.names, [*values, rest], strict=True))
-        forms = ((NUMBERS, NUMBER), (DURATIONS, DURATION))
-        fits = (
-            form.fullmatch(values_by_name[name])
-            for names, form in forms
-            for name in names & values_by_name.keys()
-        )
-        return values_by_name if all(fits) else None
+        forms = [FORMS.get(name, ".*?") for name in self.names]
+        first, *between, last = map(re.escape, self.parts)
+        # A value ends where what follows stands first; (?>…): no other place is tried
+        ends = [f"(?>({form}){part}(?={then}))" for form, part, then in zip(forms, between, forms[1:])]
+        match = re.fullmatch(f"{first}{''.join(ends)}({forms[-1]}){last}", text, re.DOTALL)
+        return match and dict(zip(self.names, match.groups(), strict=True))
 
     def filled(self, values: Mapping[str, str]) -> str:
         """The translation with values in place of the placeholders."""
