@@ -152,6 +152,7 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
         ("a.tsv: 1 bad line skipped (a.tsv:3: The line is empty.)",
          "a.tsv: 1 行有错，已跳过（a.tsv:3: 这一行是空的。）"),
         ("{a} saved", "{a} saved"),
+        (": " * 300, ": " * 300),
         ("", ""),
     ],
 )  # fmt: skip

@@ -9,8 +9,8 @@ catalogue lacks the English is said. JSON and the cells of tables are never look
 import gettext
 import os
 import re
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -37,6 +37,10 @@ FORMS = {
     "near": r"(?= |\Z).*?",
 }
 """What the values of some placeholders look like: numbers, durations, a sentence that follows."""
+DEEPEST = 6
+"""Sentences inside of one another that are looked up; of a text of many colons that is enough."""
+REMEMBERED = 1024
+"""Texts whose translation is kept: the parts of one come again in the patterns it may be of."""
 WRAPPED = "message"
 """A placeholder of a whole sentence, which the entry adds to."""
 
@@ -102,7 +106,10 @@ class Pattern(NamedTuple):
         forms = [FORMS.get(name, ".*?") for name in self.names]
         first, *between, last = map(re.escape, self.parts)
         # A value ends where what follows stands first; (?>…): no other place is tried
-        ends = [f"(?>({form}){part}(?={then}))" for form, part, then in zip(forms, between, forms[1:])]
+        ends = [
+            f"(?>({form}){part}(?={then}))"
+            for form, part, then in zip(forms[:-1], between, forms[1:], strict=True)
+        ]
         match = re.fullmatch(f"{first}{''.join(ends)}({forms[-1]}){last}", text, re.DOTALL)
         return match and dict(zip(self.names, match.groups(), strict=True))
 
@@ -125,18 +132,25 @@ class Catalogue(gettext.GNUTranslations):
 
     def gettext(self, message: str) -> str:
         """The translation; of a sentence that lost its full stop inside of another one, too."""
-        texts = ((message, ""), (f"{message}.", "。")) if message else ()
+        return self._said(message, DEEPEST)
+
+    @cached_property
+    def _said(self) -> Callable[[str, int], str]:
+        return lru_cache(REMEMBERED)(self._look_up)
+
+    def _look_up(self, message: str, depth: int) -> str:
+        texts = ((message, ""), (f"{message}.", "。")) if message and depth else ()
         for find in (self._entry, self._filled):
             for text, stop in texts:
-                if (translation := find(text)) is not None:
+                if (translation := find(text, depth)) is not None:
                     return translation.removesuffix(stop)
         return message
 
-    def _entry(self, text: str) -> str | None:
+    def _entry(self, text: str, _depth: int) -> str | None:
         translation = super().gettext(text)
         return None if translation == text else translation
 
-    def _filled(self, text: str) -> str | None:
+    def _filled(self, text: str, depth: int) -> str | None:
         """The translation of a pattern, with the values of a text.
 
         A frame says nothing by itself: one of its values must have a translation.
@@ -145,7 +159,10 @@ class Catalogue(gettext.GNUTranslations):
             values = pattern.values(text)
             if values is None:
                 continue
-            said = {n: self.gettext(v) if n in SENTENCES else v for n, v in values.items()}
+            said = {
+                name: self._said(value, depth - 1) if name in SENTENCES else value
+                for name, value in values.items()
+            }
             if said != values or not pattern.is_frame:
                 return pattern.filled(said)
         return None
