@@ -133,14 +133,14 @@ def _fits(guess: Guess, source: Source) -> bool:
 
 def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> str:
     some = ", ".join(map(brief, list(source.tensors)[:3])) or "no tensors"
-    found = [f"{source.path} holds {len(source.tensors)} tensors ({some}, …)"]
+    facts = [f"{source.path} holds {len(source.tensors)} tensors ({some}, …)"]
     if declared := _model_type(source):
-        found.append(f"its configuration says model_type {brief(declared)}")
+        facts.append(f"its configuration says model_type {brief(declared)}")
     tables = table_names(source.container)
     wrapped = prefixes_of((name for name in source.tensors if name not in tables), tables)
     if wrapped:
-        found.append(f"some are of another model, under the prefix {wrapped[0]!r}: save one alone")
-    start = "; ".join(found)
+        facts.append(f"some are of another model, under the prefix {wrapped[0]!r}: save one alone")
+    start = "; ".join(facts)
     if family is not None:
         other = [g.family.name for g in guesses if g.family.name != family and _fits(g, source)]
         if other:
