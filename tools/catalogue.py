@@ -25,21 +25,43 @@ from playmask.cli.messages import LOCALE, PLACEHOLDER
 
 FILES = sorted(LOCALE.glob("*/LC_MESSAGES/messages.po"))
 VALUE = "\0"
+REFUSING = re.compile(r"\w*Error|Bad\w+|NetworkNeeded|_refus\w+|warn")
+"""What takes a sentence that refuses or warns: classes of errors, and functions that raise them."""
 
 
 def texts_of(tree: ast.AST) -> Iterator[str]:
-    """The texts of a module, paragraph by paragraph; "\\0" for values, however many in a row."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            whole = "".join(
-                str(each.value) if isinstance(each, ast.Constant) else VALUE for each in node.values
-            )
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            whole = node.value
-        else:
-            continue
-        for paragraph in re.split(r"\n\s*\n", whole.strip("\n")):
-            yield re.sub(f"{VALUE}+", VALUE, PLACEHOLDER.sub(VALUE, normal(paragraph)))
+    """The texts of a module, paragraph by paragraph, as skeletons."""
+    for text in filter(None, map(text_of, ast.walk(tree))):
+        for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
+            yield skeleton(normal(paragraph))
+
+
+def refusals_of(tree: ast.AST) -> Iterator[str]:
+    """What the errors, and the warnings, of a module say, as skeletons; none without a word."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and call.args:
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            text = text_of(call.args[0]) if REFUSING.fullmatch(name) else None
+            if text is not None and re.search("[a-z]", text):
+                yield skeleton(text)
+
+
+def text_of(node: ast.AST) -> str | None:
+    """A literal text, with "\\0" for each value of an f-string; None for what is none."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(each.value) if isinstance(each, ast.Constant) else VALUE for each in node.values
+        )
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        both = [text_of(node.left), text_of(node.right)]
+        return None if both == [None, None] else "".join(text or VALUE for text in both)
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return node.value if is_text else None
+
+
+def skeleton(text: str) -> str:
+    """A text with "\\0" for placeholders and values, however many in a row."""
+    return re.sub(f"{VALUE}+", VALUE, PLACEHOLDER.sub(VALUE, text))
 
 
 def normal(text: str) -> str:

@@ -1,5 +1,6 @@
 """The command line in Chinese: all of its help, what it notes, and what it refuses."""
 
+import ast
 import json
 import re
 
@@ -12,6 +13,13 @@ from playmask.cli.help_pages import columns, localised, wrapped
 from playmask.cli.messages import translated
 
 CHINESE = {"PLAYMASK_LANG": "zh", "COLUMNS": "80"}
+REFUSING = "checkpoints data families files labelling metrics tasks tokenizers".split()
+"""Packages all of whose errors are said in Chinese."""
+UNREACHED = {
+    "module \0 has no attribute \0": "of a program that asks a package for a name",
+    "The task \0 is \0; \0 needs another name.": "of a program that defines a task",
+}
+"""Errors that no command can reach, and whose they are."""
 ENGLISH_WORDS = re.compile(r"(?<!playmask )\b(?!playmask)[a-z]+ [a-z]+ [a-z]+\b")
 
 
@@ -58,6 +66,16 @@ def test_each_entry_is_said_somewhere_and_has_the_same_placeholders():
         entries = catalogue.read(file)
         assert len(catalogue.entries(entries)) > 1_200
         assert not catalogue.faults(entries, sources)
+
+
+def test_each_error_has_an_entry():
+    files = [file for name in REFUSING for file in (catalogue.SOURCE / name).rglob("*.py")]
+    trees = (ast.parse(file.read_text("utf-8")) for file in files)
+    errors = {each for tree in trees for each in catalogue.refusals_of(tree)}
+    for file in catalogue.FILES:
+        entries = {*map(catalogue.skeleton, catalogue.entries(catalogue.read(file)))}
+        assert errors - entries == UNREACHED.keys()
+    assert len(errors) > 700 and catalogue.skeleton("its header names no shards") in errors
 
 
 def test_faults_of_a_catalogue_are_seen():
@@ -122,6 +140,14 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
          "没有文件 'a.json'，也没有这个家族。是不是 'bert'？"),
         ("The form is unknown. It is needed in playmask/model/a.py, line 3 (f).",
          "The form is unknown.用在 playmask/model/a.py, line 3 (f)。"),
+        ("a/x.0: There is no task in a/x.0: it has no task.json. Did you mean the built-in 'zh'?",
+         "a/x.0: a/x.0 里没有任务：缺少 task.json。是不是自带的 'zh'？"),
+        ("a.tsv:9: The file is gzipped; let its name end in .gz.",
+         "a.tsv:9: 文件用 gzip 压缩过；文件名应以 .gz 结尾。"),
+        ("m holds 9 tensors ('a', …); its configuration says model_type 'x'. It is no 'bert'.",
+         "m 里有 9 个张量（'a'……）；配置写的是 model_type 'x'。它不是 'bert'。"),
+        ("w is a damaged HDF5 file: its structures lie over each other.",
+         "w 是损坏的 HDF5 文件：它的结构互相重叠。"),
         ("nobody ever said this", "nobody ever said this"),
         ("1,000 of 3,000 rows; 3.0 rows/s · 5 s left",
          "3,000 行中的 1,000 行；每秒 3.0 行 · 剩余 5 s"),
@@ -130,6 +156,7 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
         ("a.tsv: 1 bad line skipped (a.tsv:3: The line is empty.)",
          "a.tsv: 1 行有错，已跳过（a.tsv:3: 这一行是空的。）"),
         ("{a} saved", "{a} saved"),
+        (": " * 300, ": " * 300),
         ("", ""),
     ],
 )  # fmt: skip

@@ -133,19 +133,21 @@ def _fits(guess: Guess, source: Source) -> bool:
 
 def _misfit(source: Source, guesses: list[Guess], family: str | None = None) -> str:
     some = ", ".join(map(brief, list(source.tensors)[:3])) or "no tensors"
-    declared = _model_type(source)
-    says = f"; its configuration says model_type {brief(declared)}" if declared else ""
-    start = f"{source.path} holds {len(source.tensors)} tensors ({some}, …){says}"
+    facts = [f"{source.path} holds {len(source.tensors)} tensors ({some}, …)"]
+    if declared := _model_type(source):
+        facts.append(f"its configuration says model_type {brief(declared)}")
     tables = table_names(source.container)
     wrapped = prefixes_of((name for name in source.tensors if name not in tables), tables)
     if wrapped:
-        start += f"; some are of another model, under the prefix {wrapped[0]!r}: save one alone"
+        facts.append(f"some are of another model, under the prefix {wrapped[0]!r}: save one alone")
+    start = "; ".join(facts)
     if family is not None:
         other = [g.family.name for g in guesses if g.family.name != family and _fits(g, source)]
-        fit = f"; the family {other[0]!r} would fit" if other else ""
-        return f"{start}. It is no {family!r}{fit}."
+        if other:
+            return f"{start}. It is no {family!r}; the family {other[0]!r} would fit."
+        return f"{start}. It is no {family!r}."
     known = ", ".join(FAMILIES)
     near = f" ({guesses[0].named:.0%} of the names are {guesses[0].family.name}'s)" * bool(
         guesses and guesses[0].named
     )
-    return f"{start}. It fits none of the families playmask knows: {known}{near}."
+    return f"{start}. It fits none of the families playmask knows{near}: {known}."

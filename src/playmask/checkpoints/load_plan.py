@@ -230,10 +230,10 @@ def _shapes(model: Transformer) -> Shapes:
 
 def _refuse(wrong: list[str], source: Source, report: Report) -> None:
     if wrong:
-        more = f"; and {len(wrong) - 6} more" if len(wrong) > 6 else ""
+        listed = wrong[:6] + [f"and {len(wrong) - 6} more"] * (len(wrong) > 6)
         raise CheckpointError(
             f"{source.path} does not fit {report.family!r} as its configuration describes it: "
-            f"{'; '.join(wrong[:6])}{more}."
+            f"{'; '.join(listed)}."
         )
 
 

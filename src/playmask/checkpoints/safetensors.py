@@ -113,13 +113,16 @@ def _check(header: dict[str, Any], length: int) -> None:
         dtype = DTYPES.get(entry["dtype"])
         if dtype is None:
             continue
-        takes = f"tensor {name!r} has {end - start} bytes for {dtype}"
+        size = end - start
         try:
-            fits = stored_spec(entry["shape"], dtype).nbytes == end - start
+            fits = stored_spec(entry["shape"], dtype).nbytes == size
         except ValueError as error:
-            raise ValueError(f"{takes} and impossible numbers: {error}") from None
+            raise ValueError(
+                f"tensor {name!r} has {size} bytes for {dtype} and impossible numbers: {error}"
+            ) from None
         if not fits:
-            raise ValueError(f"{takes} {brief(entry['shape'])}")
+            shape = brief(entry["shape"])
+            raise ValueError(f"tensor {name!r} has {size} bytes for {dtype} {shape}")
     if position != length:
         raise ValueError(f"its tensors end at byte {position} but there are {length}")
 

@@ -187,7 +187,7 @@ def _format(dialect: str, container: str | None, shard_bytes: int | None) -> Dia
     if container is not None and container not in containers:
         raise ConfigError(
             f"{dialect!r} has no container {container!r}."
-            + (nearest(container, containers) if containers else " Leave it out.")
+            f"{nearest(container, containers) if containers else ' Leave it out.'}"
         )
     if dialect != "huggingface":
         return FILES[dialect] if container is None else containers[container]

@@ -140,7 +140,7 @@ def _open(path: str | Path, config: PathLike | None) -> Source:
             raise CheckpointError(
                 f"There is no checkpoint at {place}: neither a directory, a file, nor the prefix "
                 "of a TensorFlow checkpoint (its files end in .index and .data-…)."
-                + built_in.proposal(path)
+                f"{built_in.proposal(path)}"
             )
     return _in_directory(place, config) if place.is_dir() else _in_file(place, config)
 

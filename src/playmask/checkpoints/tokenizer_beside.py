@@ -91,8 +91,10 @@ def tokenizer_beside(source: Source, rows: Rows, pruned: Pruned | None = None) -
         texts, ignored = _texts(tokenizer, rows)
         return Beside(tokenizer.extend(texts) if texts else tokenizer, tuple(ignored), tuple(notes))
     except PlaymaskError as error:
-        message = f"The tokenizer in {source.directory} is left out, and the model has none: "
-        warnings.warn(f"{message}{error}", stacklevel=5)  # the line that calls load
+        warnings.warn(
+            f"The tokenizer in {source.directory} is left out, and the model has none: {error}",
+            stacklevel=5,  # the line that calls load
+        )
         return Beside(None, (Ignored(TOKENIZER, str(error)),))
 
 

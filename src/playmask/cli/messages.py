@@ -9,8 +9,8 @@ catalogue lacks the English is said. JSON and the cells of tables are never look
 import gettext
 import os
 import re
-from collections.abc import Mapping
-from functools import cache, cached_property
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -29,15 +29,20 @@ SENTENCES = frozenset(
 )
 """Placeholders whose values are said by the command line too, and are looked up; all others are
 users' own: names, paths, texts."""
-NUMBERS = frozenset("batch count done epoch epochs line number rate rows total trial".split())
-"""Placeholders that stand for a number alone."""
-NUMBER = re.compile(r"[\d.,]+")
-DURATIONS = frozenset(["compiling", "left", "time"])
-DURATION = re.compile(r"[\d.:]+(?: s)?")
+FORMS = {
+    **dict.fromkeys(
+        "batch count done epoch epochs line number rate rows total trial".split(), r"[\d.,]+"
+    ),
+    **dict.fromkeys(("compiling", "left", "time"), r"[\d.:]+(?: s)?"),
+    "near": r"(?= |\Z).*?",
+}
+"""What the values of some placeholders look like: numbers, durations, a sentence that follows."""
+DEEPEST = 6
+"""Sentences inside of one another that are looked up; of a text of many colons that is enough."""
+REMEMBERED = 1024
+"""Texts whose translation is kept: the parts of one come again in the patterns it may be of."""
 WRAPPED = "message"
 """A placeholder of a whole sentence, which the entry adds to."""
-APART = "near"
-"""A placeholder of nothing, or of a sentence behind a space: a name before it may have dots."""
 
 
 def language() -> str:
@@ -103,26 +108,17 @@ class Pattern(NamedTuple):
 
     def values(self, text: str) -> dict[str, str] | None:
         """The values of the placeholders in a text; None where it is another one."""
-        first, *between, last = self.parts
-        end = len(text) - len(last)
-        if len(first) > end or not (text.startswith(first) and text.endswith(last)):
+        if not all(part in text for part in self.parts):
             return None
-        values, rest = [], text[len(first) : end]
-        for part, name in zip(between, self.names[1:], strict=True):
-            behind = " " if name == APART and f"{part} " in rest else ""
-            value, mark, rest = rest.partition(part + behind)
-            if not mark:
-                return None
-            values.append(value)
-            rest = behind + rest
-        values_by_name = dict(zip(self.names, [*values, rest], strict=True))
-        forms = ((NUMBERS, NUMBER), (DURATIONS, DURATION))
-        fits = (
-            form.fullmatch(values_by_name[name])
-            for names, form in forms
-            for name in names & values_by_name.keys()
-        )
-        return values_by_name if all(fits) else None
+        forms = [FORMS.get(name, ".*?") for name in self.names]
+        first, *between, last = map(re.escape, self.parts)
+        # A value ends where what follows stands first; (?>…): no other place is tried
+        ends = [
+            f"(?>({form}){part}(?={then}))"
+            for form, part, then in zip(forms[:-1], between, forms[1:], strict=True)
+        ]
+        match = re.fullmatch(f"{first}{''.join(ends)}({forms[-1]}){last}", text, re.DOTALL)
+        return match and dict(zip(self.names, match.groups(), strict=True))
 
     def filled(self, values: Mapping[str, str]) -> str:
         """The translation with values in place of the placeholders."""
@@ -143,18 +139,25 @@ class Catalogue(gettext.GNUTranslations):
 
     def gettext(self, message: str) -> str:
         """The translation; of a sentence that lost its full stop inside of another one, too."""
-        texts = ((message, ""), (f"{message}.", "。")) if message else ()
+        return self._said(message, DEEPEST)
+
+    @cached_property
+    def _said(self) -> Callable[[str, int], str]:
+        return lru_cache(REMEMBERED)(self._look_up)
+
+    def _look_up(self, message: str, depth: int) -> str:
+        texts = ((message, ""), (f"{message}.", "。")) if message and depth else ()
         for find in (self._entry, self._filled):
             for text, stop in texts:
-                if (translation := find(text)) is not None:
+                if (translation := find(text, depth)) is not None:
                     return translation.removesuffix(stop)
         return message
 
-    def _entry(self, text: str) -> str | None:
+    def _entry(self, text: str, _depth: int) -> str | None:
         translation = super().gettext(text)
         return None if translation == text else translation
 
-    def _filled(self, text: str) -> str | None:
+    def _filled(self, text: str, depth: int) -> str | None:
         """The translation of a pattern, with the values of a text.
 
         A frame says nothing by itself: one of its values must have a translation.
@@ -163,7 +166,10 @@ class Catalogue(gettext.GNUTranslations):
             values = pattern.values(text)
             if values is None:
                 continue
-            said = {n: self.gettext(v) if n in SENTENCES else v for n, v in values.items()}
+            said = {
+                name: self._said(value, depth - 1) if name in SENTENCES else value
+                for name, value in values.items()
+            }
             if said != values or not pattern.is_frame:
                 return pattern.filled(said)
         return None

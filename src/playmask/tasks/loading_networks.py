@@ -96,15 +96,18 @@ def _elsewhere(path: Path, options: Mapping[str, Any]) -> Source | None:
     recover(path)
     if (path / TASK).is_file() or lists_encoder(path):
         return None
-    nothing = f"There is no task in {path}: it has no {TASK}"
     if not (path.exists() or is_prefix(path) or is_name(path)):
-        raise CheckpointError(f"{nothing}.{built_in.proposal(path)}")
+        raise CheckpointError(
+            f"There is no task in {path}: it has no {TASK}.{built_in.proposal(path)}"
+        )
     try:
         source = find(path, options.get("family"), options.get("config"))
     except CheckpointError as error:
-        raise CheckpointError(f"{nothing}, and is no published model: {error}") from error
+        raise CheckpointError(
+            f"There is no task in {path}: it has no {TASK}, and is no published model: {error}"
+        ) from error
     if source.container == OURS.name:
-        raise CheckpointError(f"{nothing}.")
+        raise CheckpointError(f"There is no task in {path}: it has no {TASK}.")
     return source
 
 

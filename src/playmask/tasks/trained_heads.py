@@ -205,10 +205,11 @@ def load_trained(
 
 def choices(layers: Sequence[Layer]) -> str:
     """What tasks layers make."""
+    if not layers:
+        return "it holds no head"
     names = dict.fromkeys(f"task={head.task!r}" for head in fitting(layers))
-    held = "; ".join(map(str, layers)) or "no head"
     makes = f"which makes {' or '.join(names)}" if names else "which is no task's head"
-    return f"it holds {held}" + (f", {makes}" if layers else "")
+    return f"it holds {'; '.join(map(str, layers))}, {makes}"
 
 
 def _head_of(task: str, layers: Sequence[Layer], own: Fields, path: Path) -> TrainedHead:

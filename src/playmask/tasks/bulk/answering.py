@@ -93,8 +93,8 @@ class Answerer:
         try:
             answers = self.task.predict([*map(self.task.input_of, examples)]) if rows else []
         except PlaymaskError as error:
-            ends = f"{part.places[rows[0]]} to {part.places[rows[-1]]}"
-            raise type(error)(f"{part.path}, rows {ends}: {error}") from error
+            first, last = part.places[rows[0]], part.places[rows[-1]]
+            raise type(error)(f"{part.path}, rows {first} to {last}: {error}") from error
         both = zip(examples, answers, strict=True)
         return Answered(rows, [self.task.answer_json(*each) for each in both], skipped)
 

@@ -200,8 +200,8 @@ def _ended(worker: Worker, code: int | None, attempts: int) -> WorkerError:
             'does so below `if __name__ == "__main__":`; the memory may be too small for so many.'
         )
     part = worker.part
-    rows = f"{part.places[0]} to {part.places[-1]}"
     return WorkerError(
-        f"{part.path}, rows {rows}: {attempts} workers have ended over them ({reason}); where the "
-        "memory was full, fewer workers or smaller parts need less."
+        f"{part.path}, rows {part.places[0]} to {part.places[-1]}: {attempts} workers have ended "
+        f"over them ({reason}); where the memory was full, fewer workers or smaller parts need "
+        "less."
     )

@@ -273,7 +273,9 @@ def _max_length(limit: int | None, modules: Modules) -> tuple[int, list[str]]:
     numbers = [(key, config[key]) for config, key in places if config.get(key) is not None]
     for key, value in numbers:
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 1:
-            raise CheckpointError(f"{modules.transformer}: {key} is {value!r:.60}.")
+            raise CheckpointError(
+                f"{modules.transformer} says {key} is {value!r:.60}; a number from 1 is due."
+            )
         if value >= UNKNOWN_LENGTH:
             continue
         if limit is None or value <= limit:

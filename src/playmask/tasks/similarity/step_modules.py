@@ -116,7 +116,7 @@ def step_of(name: str, config: Config) -> VectorStep:
     values = {**module.keys, **config}
     for key, value in values.items():
         if not _fits(value, module.keys[key]):
-            raise CheckpointError(f"{key} is {value!r:.60}.")
+            raise CheckpointError(f"it sets {key} to {value!r:.60}.")
     if any(values.get(key, VECTOR) != VECTOR for key in PATHS):
         raise CheckpointError(f"it changes {values['module_input_name']!r:.60}, not {VECTOR!r}.")
     return module.read(values)
