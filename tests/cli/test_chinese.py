@@ -13,11 +13,14 @@ from playmask.cli.help_pages import columns, localised, wrapped
 from playmask.cli.messages import translated
 
 CHINESE = {"PLAYMASK_LANG": "zh", "COLUMNS": "80"}
-REFUSING = "checkpoints data families files labelling metrics tasks tokenizers".split()
+REFUSING = (
+    "checkpoints cli data experiments families files generation inspection labelling metrics "
+    "migration model onnx play pretraining runtime server tasks tokenizers"
+).split()
 """Packages all of whose errors are said in Chinese."""
 UNREACHED = {
-    "module \0 has no attribute \0": "of a program that asks a package for a name",
     "The task \0 is \0; \0 needs another name.": "of a program that defines a task",
+    "sentence": "the name of a variable",
 }
 """Errors that no command can reach, and whose they are."""
 ENGLISH_WORDS = re.compile(r"(?<!playmask )\b(?!playmask)[a-z]+ [a-z]+ [a-z]+\b")

@@ -37,6 +37,8 @@ FORMS = {
     "near": r"(?= |\Z).*?",
 }
 """What the values of some placeholders look like: numbers, durations, a sentence that follows."""
+LEADING = r"(?:(?!: ).)*?"
+"""A value that a text begins with: what stands before a colon is where a sentence was said."""
 DEEPEST = 6
 """Sentences inside of one another that are looked up; of a text of many colons that is enough."""
 REMEMBERED = 1024
@@ -111,6 +113,8 @@ class Pattern(NamedTuple):
         if not all(part in text for part in self.parts):
             return None
         forms = [FORMS.get(name, ".*?") for name in self.names]
+        if not self.parts[0] and forms[0] == ".*?" and self.names[0] not in SENTENCES:
+            forms[0] = LEADING
         first, *between, last = map(re.escape, self.parts)
         # A value ends where what follows stands first; (?>…): no other place is tried
         ends = [
