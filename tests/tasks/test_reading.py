@@ -298,7 +298,7 @@ def test_long_questions_of_a_file_are_told_by_line(tmp_path):
 @pytest.mark.parametrize(
     "example, message",
     [
-        (("甲", "一"), "not an PassageQuestion"),
+        (("甲", "一"), "not a PassageQuestion"),
         (PassageQuestion("甲", "一"), "The question '甲' has no answer"),
         (PassageQuestion("甲", "一", ("二",)), "The answer '二' has no place in the passage"),
     ],

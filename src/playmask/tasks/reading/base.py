@@ -96,7 +96,7 @@ class Reader(Task[R], Generic[R]):
     def check_reference(self, example: Any) -> PassageQuestion:
         """A question with an answer, or that is known to have none."""
         if not isinstance(example, PassageQuestion):
-            raise BadExample(f"It is {example!r:.60}, not an PassageQuestion.")
+            raise BadExample(f"It is {example!r:.60}, not a PassageQuestion.")
         if not example.answers and not example.impossible:
             raise BadExample(f"The question {example.question!r:.40} has no answer.")
         places = tuple(trimmed(example.text, *place) for place in example.places)
@@ -270,7 +270,7 @@ def _short(text: str) -> str:
 
 
 def pair_of(i: int, question: Any) -> tuple[str, str]:
-    """A question and its passage, also from an PassageQuestion."""
+    """A question and its passage, also from a PassageQuestion."""
     pair = question[:2] if isinstance(question, (tuple, list)) else ()
     if len(pair) != 2 or not all(isinstance(each, str) for each in pair):
         raise InputError(f"Text {i} is {question!r:.60}, not (question, passage).")
