@@ -21,7 +21,7 @@ def taking(*formats: tuple[str, float, float]) -> list[Measured]:
 
 def test_the_fastest_is_advised_and_what_changes_nothing():
     itself, exact, half = (OWN, 1.0, 0.0), ("exact", 0.8, 1e-6), ("half", 0.5, 1e-2)
-    assert advice(taking(itself, exact)) == f"Take exact, 1.2 times as fast as {OWN}."
+    assert advice(taking(itself, exact)) == f"Take the format exact, 1.2 times as fast as {OWN}."
     assert advice(taking(itself, exact, half)) == (
         f"Take half, 2.0 times as fast as {OWN}. Its outputs change; where no answer may, take "
         f"exact, 1.2 times as fast as {OWN}."

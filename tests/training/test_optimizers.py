@@ -206,7 +206,7 @@ def test_specifications():
         "lion:beta=0.9": "is no new key=value. Did you mean 'beta_",
         "lion:beta_1": "is no new key=value",
         "lion:beta_1=high": "beta_1 is 'high'; 0.9 is the default",
-        "lion:learning_rate=1": "the option learning_rate says learning_rate",
+        "lion:learning_rate=1": "learning_rate is said by the option learning_rate",
         "lion:use_ema=true": "the option ema says",
         '{"class_name": "Mine", "config": {}}': "Keras cannot make the optimizer",
     }.items():
