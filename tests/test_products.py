@@ -1,5 +1,7 @@
 """Products of factors that are rounded to bfloat16, where a processor's XLA has them."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -67,6 +69,20 @@ def test_a_model_is_loaded_with_such_products(tmp_path):
     few = {"tokens": tokens[:1]}  # whose kernels are not worth rounding
     exact, near = (keras.ops.convert_to_numpy(m(few)["hidden"]) for m in (whole, half))
     np.testing.assert_allclose(exact, near, atol=1e-6)
+
+
+@needed
+def test_what_is_loaded_so_is_stored_as_float32(tmp_path):
+    half = playmask.build(TINY.change(width=64, inner=256), "mlm", dtype="bfloat16_products")
+    half.save(tmp_path / "half.keras")
+    for again in (
+        keras.models.load_model(tmp_path / "half.keras"), pickle.loads(pickle.dumps(half))
+    ):  # fmt: skip
+        assert again.dtype_policy.name == "float32"
+    with pytest.raises(ConfigError, match="computes in float32, and the model in bfloat16_prod"):
+        playmask.export(half, tmp_path / "graph")
+    half.quantize("int8")
+    assert half.quantized == "int8" and half({"tokens": np.ones((8, 16), int)}) is not None
 
 
 @pytest.mark.backends

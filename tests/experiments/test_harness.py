@@ -191,7 +191,7 @@ def test_a_report_is_drawn_again_from_its_raw_results(experiment, tmp_path, monk
     again = ("experiment", "sample", "--redraw", "--out", tmp_path / "none", "--report")
     assert call(*again, page.parent).exit_code == 0
     assert page.read_text(encoding="utf-8") == before and not (tmp_path / "none").exists()
-    assert "there is no report to draw again" in complaint(call(*again, tmp_path / "other"))
+    assert "there are no raw results" in complaint(call(*again, tmp_path / "other"))
     raw = page.parent / "raw" / "sample-default.jsonl"
     raw.write_text(raw.read_text(encoding="utf-8") + "[]\n", encoding="utf-8")
     wrong = complaint(call(*again, page.parent))

@@ -23,8 +23,8 @@ def test_the_fastest_is_advised_and_what_changes_nothing():
     itself, exact, half = (OWN, 1.0, 0.0), ("exact", 0.8, 1e-6), ("half", 0.5, 1e-2)
     assert advice(taking(itself, exact)) == f"Take the format exact, 1.2 times as fast as {OWN}."
     assert advice(taking(itself, exact, half)) == (
-        f"Take half, 2.0 times as fast as {OWN}. Its outputs change; where no answer may, take "
-        f"exact, 1.2 times as fast as {OWN}."
+        f"Take the format half, 2.0 times as fast as {OWN}. Its outputs change; where no answer "
+        "may, take exact, 1.2 times as fast."
     )
     assert advice(taking(itself, half)).endswith(f"where no answer may, take {OWN}.")
     assert advice(taking(itself, ("slow", 0.99, 0.0))).startswith("No format is 1.1 times")

@@ -31,7 +31,8 @@ SENTENCES = frozenset(
 users' own: names, paths, texts."""
 FORMS = {
     **dict.fromkeys(
-        "batch count done epoch epochs line number rate rows total trial".split(), r"[\d.,]+"
+        "batch count done epoch epochs line number rate rows total trial".split(),
+        r"[\d.,]+(?:e[-+]?\d+)?",
     ),
     **dict.fromkeys(("compiling", "left", "time"), r"[\d.:]+(?: s)?"),
     "near": r"(?= |\Z).*?",

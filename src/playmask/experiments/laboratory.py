@@ -211,7 +211,8 @@ EXPERIMENT = Experiment(
         f"loss at a moment is read off the line between them. Compared is what {1 / SPARE:.0%} of "
         "the dot product's steps take, so that what is quicker takes up to half as many again.",
         "Seconds are those of training steps, timed in turns with the dot product's, once for "
-        "all seeds; operations are those of a forward pass, by rules and not by what is skipped: a "
+        "all seeds, so that the intervals leave out how exactly they are known; "
+        "operations are those of a forward pass, by rules and not by what is skipped: a "
         "local mask computes what it hides.",
     ),
 )  # fmt: skip

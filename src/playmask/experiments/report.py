@@ -67,7 +67,7 @@ def read(experiment: Experiment, scale: str, folder: Path) -> list[Result]:
     """
     file = _raw(experiment, scale, folder)
     if not file.is_file():
-        raise DataError(f"{file} does not exist: there is no report to draw again.")
+        raise DataError(f"{file} does not exist: there are no raw results to write a report from.")
     results = []
     for number, line in enumerate(read_lines(file), 1):
         try:

@@ -11,6 +11,7 @@ special.
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 from playmask.model.masks import NEVER, Sites, Tensor
@@ -76,6 +77,8 @@ def _write(old: Tensor, new: Tensor, at: Tensor, axis: int) -> Tensor:
     """Write at slot `at` of an axis; in a program for other runtimes, behind the last slot."""
     if is_exporting():  # sizes may change from call to call there
         return ops.concatenate([old, new], axis=axis)
+    if keras.distribution.distribution() is not None:
+        return ops.slice_update(old, [at if i == axis else 0 for i in range(len(old.shape))], new)
     # Rows of heads, as `heads_in_rows` has them, so that XLA makes no reshaped second array.
     rows, more = (ops.reshape(x, (-1, *ops.shape(x)[axis:])) for x in (old, new))
     written = ops.slice_update(rows, [0, at, *[0] * (len(rows.shape) - 2)], more)
@@ -99,8 +102,11 @@ def heads_in_rows(cache: Cache) -> Cache:
     """The same cache with keys (B·N, S, H) and values (B·N, S, V), as XLA's products take them.
 
     A loop that carries them so writes into one buffer. Of (B, N, S, H) with one query a row, XLA
-    makes four copies at every step, since a product reads a reshaped second array.
+    makes four copies at every step, since a product reads a reshaped second array. On several
+    devices all stays as it is: they split the heads.
     """
+    if keras.distribution.distribution() is not None:
+        return cache
 
     def merged(x: Tensor) -> Tensor:
         return ops.reshape(x, (-1, *x.shape[2:]))
@@ -111,6 +117,8 @@ def heads_in_rows(cache: Cache) -> Cache:
 
 def heads_apart(cache: Cache) -> Cache:
     """The cache that `heads_in_rows` got, as the model takes it."""
+    if keras.distribution.distribution() is not None:
+        return cache
     batch = cache["order"].shape[0]
 
     def split(x: Tensor) -> Tensor:

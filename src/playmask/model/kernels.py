@@ -66,7 +66,7 @@ def fastest(
             return attend
         alone = jax.default_backend() == "cpu" and jax.device_count() == 1
         plain = dtype == "float32" and not training and not is_exporting()
-        return tiles.attend if alone and plain and _is_long(inputs, heads, biased) else None
+        return tiles.compiled() if alone and plain and _is_long(inputs, heads, biased) else None
     return attend if backend == "torch" else None
 
 
@@ -136,12 +136,15 @@ def _queries(inputs: AttentionInputs, start: int, stop: int) -> AttentionInputs:
     """Some of the queries, with all keys and values."""
     x, q, kv, scene, previous = inputs
     here = slice(start, stop)
+    allowed = scene.allowed  # of one query, where all see the same
     queries = Sites(*(site if site is None else site[:, here] for site in scene.queries))
     return AttentionInputs(
         x[:, here],
         None if q is None else q[:, :, here],
         kv,
-        scene._replace(allowed=scene.allowed[:, here], queries=queries),
+        scene._replace(
+            allowed=allowed if allowed.shape[1] == 1 else allowed[:, here], queries=queries
+        ),
         None if previous is None else previous[:, :, here],
     )
 

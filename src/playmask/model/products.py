@@ -31,23 +31,31 @@ class BfloatProducts(keras.DTypePolicy):
         return {}
 
 
+def stored_name(policy: keras.DTypePolicy) -> str:
+    """The name of a policy in a file, which is read where there are no such products too."""
+    return "float32" if isinstance(policy, BfloatProducts) else str(policy.name)
+
+
 @cache
 def available() -> bool:
-    """Whether products are quicker so: JAX on a processor whose XLA adds them up in float32."""
+    """Whether there are such products: JAX on a processor, whose XLA adds them up in float32.
+
+    They are quicker than float32 where the processor multiplies bfloat16 (AVX512-BF16, AMX).
+    """
     if keras.backend.backend() != "jax":
         return False
     import jax
 
     try:
-        return jax.default_backend() == "cpu" and bool(
-            jax.jit(_jax)(*(jax.numpy.ones((4, 4)),) * 2)[0, 0] == 4
-        )
+        count = 257  # which bfloat16 cannot say
+        ones = jax.numpy.ones((count, count))
+        return jax.default_backend() == "cpu" and bool(jax.jit(_jax)(ones, ones)[0, 0] == count)
     except jax.errors.JaxRuntimeError:  # this XLA knows no such product
         return False
 
 
 def bfloat_products() -> BfloatProducts:
-    """The policy; raises ConfigError where products are no quicker so."""
+    """The policy; raises ConfigError where there are no such products."""
     if not available():
         raise ConfigError(
             f"{PRODUCTS} is for JAX on a processor, with an XLA that has such products; here "

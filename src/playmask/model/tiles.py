@@ -1,6 +1,7 @@
 """Attention in tiles: some queries of one head and some keys at a time, with an online softmax."""
 
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -45,7 +46,8 @@ def attend(
     k, v = _padded(k, width, 1), _padded(v, width, 1)
     allowed = ops.broadcast_to(allowed[:, 0], (batch, count, keys))
     allowed = _padded(allowed, height, width)
-    bias = None if bias is None else _padded(bias, height, width)
+    if bias is not None:
+        bias = _padded(ops.broadcast_to(bias, (*bias.shape[:2], count, keys)), height, width)
     tiled = ops.reshape(allowed, (batch, rows, height, columns, width))
     some, every = ops.any(tiled, axis=(2, 4)), ops.all(tiled, axis=(2, 4))
     visible = ops.cast(some, "int32") + ops.cast(every, "int32")  # nothing, a part, or all of it
@@ -83,6 +85,14 @@ def attend(
 
     y = ops.zeros((batch, heads, rows * height, size), q.dtype)
     return ops.fori_loop(0, batch * heads * rows, attend_row, y)[:, :, :count]
+
+
+@cache
+def compiled() -> Any:
+    """`attend` as one program: outside of others, a loop would be compiled at every call."""
+    import jax
+
+    return jax.jit(attend, static_argnames="scale")
 
 
 def _updated(running: Running, scores: Tensor, values: Tensor) -> Running:

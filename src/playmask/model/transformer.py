@@ -28,6 +28,7 @@ from playmask.model.inputs import (
 from playmask.model.keras_files import WholeFiles
 from playmask.model.masks import NEVER, Mask, Ordered, SameText, Sites, Tensor
 from playmask.model.parts import ContextAttention
+from playmask.model.products import BfloatProducts, stored_name
 from playmask.model.scene import Attended, Context, Scene
 
 PREDICT = (
@@ -137,6 +138,9 @@ class Transformer(WholeFiles):
 
         mode: "int8" takes a quarter of the memory, and on a CPU more time (docs/results.md)
         """
+        for layer in (self, *self._flatten_layers()):
+            if isinstance(layer.dtype_policy, BfloatProducts):  # Keras knows no int8 of it
+                layer.dtype_policy = "float32"
         with new_garbage_only():
             super().quantize(mode, config, filters or _can_be_quantized)
 
@@ -269,7 +273,7 @@ class Transformer(WholeFiles):
             "architecture": self.architecture.to_json(),
             "heads": list(self.head_names),
             "name": self.name,
-            "dtype": self.dtype_policy.name,
+            "dtype": stored_name(self.dtype_policy),
         }
 
     def __reduce__(self) -> tuple[Any, ...]:

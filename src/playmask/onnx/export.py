@@ -103,7 +103,7 @@ def _check_precision(model: keras.Model) -> None:
         raise ConfigError(
             f"The model was quantized to {transformer.quantized}; export the one in float32."
         )
-    if (policy.compute_dtype, policy.variable_dtype) != ("float32", "float32"):
+    if policy.name != "float32":
         raise ConfigError(
             f"A graph computes in float32, and the model in {policy.name}; load it with "
             "dtype='float32'."

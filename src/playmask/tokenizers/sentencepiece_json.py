@@ -71,6 +71,8 @@ def model_of(content: JsonObject) -> Model:
     types = {number: int(kind) for kind, ids in ours["types"].items() for number in ids}
     pieces = [*map(partial(tuple.__new__, Piece), ((*row, NORMAL) for row in rows))]
     for number, kind in types.items():
+        if not 0 <= number < len(pieces):
+            raise ValueError(f"it gives a type to piece {number} of {len(pieces)}")
         pieces[number] = pieces[number]._replace(type=kind)
     parts = (content["normalizer"] or {}).get("normalizers", [])
     charsmap = next((p["precompiled_charsmap"] for p in parts if p["type"] == "Precompiled"), "")

@@ -147,7 +147,9 @@ def _first_pieces(content: bytes) -> tuple[list[Piece], int]:
     """
     starts, ends = _bounds(content)
     first, last = np.array(starts, int), np.array(ends, int)
-    codes = np.frombuffer(content + bytes(2), np.uint8)  # what is empty may stand at the end
+    codes = np.frombuffer(
+        content + bytes(_SCORE_SIZE), np.uint8
+    )  # what is empty may stand at the end
     text_ends = last - _SCORE_SIZE
     plain = (codes[first] == _TEXT) & (codes[first + 1] == text_ends - first - 2)
     plain &= codes[text_ends] == _SCORE

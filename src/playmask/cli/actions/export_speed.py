@@ -95,16 +95,17 @@ def advice(measured: Sequence[Measured]) -> str:
     if not quick:
         return f"No format is {WORTH} times as fast as {OWN} here."
     best = min(quick, key=_many)
-    sentence = f"Take the format {_with_gain(best, own)}."
+    sentence = f"Take the format {best.name}, {_gain(best, own)} times as fast as {OWN}."
     exact = [each for each in quick if each.change <= EXACT]
     if best.change <= EXACT:
         return sentence
-    careful = _with_gain(min(exact, key=_many), own) if exact else OWN
-    return f"{sentence} Its outputs change; where no answer may, take {careful}."
+    careful = min(exact, key=_many, default=own)
+    other = f"{careful.name}, {_gain(careful, own)} times as fast" if exact else OWN
+    return f"{sentence} Its outputs change; where no answer may, take {other}."
 
 
-def _with_gain(each: Measured, own: Measured) -> str:
-    return f"{each.name}, {_many(own) / _many(each):.1f} times as fast as {OWN}"
+def _gain(each: Measured, own: Measured) -> str:
+    return f"{_many(own) / _many(each):.1f}"
 
 
 def _many(each: Measured) -> float:

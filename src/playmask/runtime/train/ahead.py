@@ -87,6 +87,8 @@ class CompiledAhead(keras.callbacks.Callback):
     def close(self) -> None:
         """Forget all: JAX would take a step that is still known for that of a later training."""
         self.planned.clear()
+        for program in self.programs.values():
+            program.cancel()  # what is being compiled already cannot be stopped
         self.programs.clear()
         self.steps.clear()
         self.count = 0
@@ -94,12 +96,20 @@ class CompiledAhead(keras.callbacks.Callback):
     def _wait(self, name: str, batch: int) -> None:
         """Wait until the shape of a batch is compiled, where it was planned."""
         shape = name, self.batches[name].length_of(batch)
+        # Stable: the shape that is waited for goes before all others
+        self.planned = deque(sorted(self.planned, key=lambda each: each[0] != shape))
         self._compile()
-        while (program := self.programs.get(shape)) and not program.done():
+        while self._is_due(shape):
             wait(self._running(), return_when=FIRST_COMPLETED)
             self._compile()
-        if program:
-            program.result()  # raises what came in the thread
+        if shape in self.programs:
+            self.programs[shape].result()  # raises what came in the thread
+
+    def _is_due(self, shape: Shape) -> bool:
+        """Whether a shape is planned or being compiled."""
+        if program := self.programs.get(shape):
+            return not program.done()
+        return any(each == shape for each, _ in self.planned)
 
     def _running(self) -> list[Future[Any]]:
         return [program for program in self.programs.values() if not program.done()]
@@ -137,19 +147,28 @@ def _kinds_of(variables: Sequence[keras.Variable]) -> list[Any]:
     return [kind(v.shape, v.dtype) for v in variables]
 
 
+def _on_jax_cpu() -> bool:
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return bool(jax.default_backend() == "cpu")
+
+
 @contextmanager
 def compiled_ahead(
     batches: Any, validation: Any, steps: int, callbacks: Sequence[Any]
 ) -> Iterator[list[Any]]:
     """The callback that compiles, where it can; the clocks among others are told how far it is.
 
-    There is none on other backends, nor for several devices. Of a stream nobody knows the lengths
+    There is none on other backends, nor for several devices, nor on a card, where it was never
+    tried. Of a stream nobody knows the lengths
     before. At the end no thread is left.
     """
     both = {"train_step": batches, "test_step": validation}
     known = {name: each for name, each in both.items() if isinstance(each, Shaped)}
     spread = keras.distribution.distribution() is not None
-    if keras.backend.backend() != "jax" or spread or "train_step" not in known:
+    if spread or "train_step" not in known or not _on_jax_cpu():
         yield []
         return
     clocks = [callback for callback in callbacks if isinstance(callback, Clock)]

@@ -20,7 +20,8 @@ def computing_in(network: keras.Model, precision: str) -> Iterator[None]:
     Raises: ConfigError where its weights are not in float32, or it computes in half already
     """
     inside = getattr(network, "transformer", network)
-    if precision == "float32":
+    loaded_so = precision == "bfloat16" and isinstance(inside.dtype_policy, BfloatProducts)
+    if precision == "float32" or loaded_so:
         yield
         return
     if inside.dtype_policy.name != "float32":
