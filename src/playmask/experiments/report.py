@@ -43,7 +43,7 @@ def write(experiment: Experiment, scale: str, results: Sequence[Result], folder:
     verdicts = [verdict(claim, results) for claim in experiment.claims]
     claims = page.with_name(f"{page.stem}-claims.png")
     if any(verdicts):
-        forest(verdicts, claims, title=f"{experiment.title}: the claims ({scale})")
+        forest(verdicts, claims, title=f"The claims: {experiment.title} ({scale})")
     blocks = [
         f"# {experiment.title}",
         f"After {experiment.source}. Measured, drawn and written by "
