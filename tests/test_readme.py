@@ -181,7 +181,7 @@ def test_extraction_runs(pages):
         f"gplinker {triple}",
         f"casrel {triple}",
         "裁员 [('惠普', '裁员方'), ('裁员', 'trigger'), ('四千人', '人数')]",
-        "reader 上海 9 11",
+        "reader 上海 3 5",
         "uie 许 0 1 ['画']",
     ]
 

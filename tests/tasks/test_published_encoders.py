@@ -310,7 +310,7 @@ CLIP = "sentence_transformers.models.CLIPModel"
         ({"2_Dense__config": {"activation_function": TANH}}, "Did you mean .*Tanh"),
         ({"2_Dense__config": {"module_input_name": "token_embeddings"}}, "changes 'token_emb"),
         ({"2_Dense__config": {"scale": 2}}, "has the key 'scale'"),
-        ({"2_Dense__config": {"bias": 1}}, "bias is 1"),
+        ({"2_Dense__config": {"bias": 1}}, "it sets bias to 1"),
         ({"2_Dense__config": {"bias": False}}, "has the tensors .*linear.bias.*, not its module's"),
         ({"2_Dense__config": {"out_features": 30}}, r"shape \(.*20.*\), the module needs \(.*30"),
         ({"1_Pooling__config": {"pooling_mode": "cls"}}, r"the module needs \(32, 20\)"),
