@@ -160,7 +160,9 @@ def test_half_precision_and_a_query_that_sees_nothing(dtype, position, kernel):
 
 MASKS = {
     "window": {"order": "lm", "mask": Window(3)},
-    "custom": {"mask": register_mask("every second key", lambda _, keys: keys.position[:, None] % 2 == 0)},
+    "custom": {
+        "mask": register_mask("second keys", lambda _, keys: keys.position[:, None] % 2 == 0)
+    },
 }
 
 
