@@ -207,7 +207,7 @@ def test_specifications():
         "lion:beta_1": "is no new key=value",
         "lion:beta_1=high": "beta_1 is 'high'; 0.9 is the default",
         "lion:learning_rate=1": "learning_rate is said by the option learning_rate",
-        "lion:use_ema=true": "the option ema says",
+        "lion:use_ema=true": "use_ema is said by the option ema",
         '{"class_name": "Mine", "config": {}}': "Keras cannot make the optimizer",
     }.items():
         with pytest.raises(ConfigError, match=message):
