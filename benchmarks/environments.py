@@ -39,7 +39,7 @@ RECIPES: dict[str, Recipe] = {
         OWN,
         (
             (TORCH,),
-            ("transformers==5.23.0", "accelerate>=1.1", "safetensors", "fastapi", "uvicorn"),
+            ("transformers==5.24.0", "accelerate>=1.1", "safetensors", "fastapi", "uvicorn"),
         ),
         ("transformers", "torch", "tokenizers", "fastapi"),
     ),
@@ -55,7 +55,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "bert4torch": Recipe(
         OWN,
-        ((TORCH,), ("bert4torch==0.6.1", "safetensors", "requests", "pillow")),
+        ((TORCH,), ("bert4torch==0.6.2", "safetensors", "requests", "pillow")),
         ("bert4torch", "torch"),
     ),
     "kerashub": Recipe(

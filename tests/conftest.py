@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from zlib import crc32
@@ -82,6 +83,34 @@ def pytest_collection_modifyitems(items):
         counts[file] += 1
         if TURNS[(counts[file] + crc32(file.encode())) % len(TURNS)] != backend:
             item.add_marker(pytest.mark.whole)
+
+
+# Programs: tiny ones are lowered in less time than JAX takes to make an MLIR context for each.
+
+LOWERED_IN_ONE = 100  # a context keeps all constants that it ever held
+_contexts = threading.local()
+
+
+def share_contexts(mlir):
+    """Let each thread lower so many programs in one context."""
+    make = mlir.make_ir_context
+
+    def shared():
+        lowered = getattr(_contexts, "lowered", LOWERED_IN_ONE)
+        if lowered == LOWERED_IN_ONE:
+            _contexts.context, lowered = make(), 0
+        _contexts.lowered = lowered + 1
+        return _contexts.context
+
+    mlir.make_ir_context = shared
+
+
+def pytest_configure():
+    """Before anything is lowered."""
+    if os.environ["KERAS_BACKEND"] == "jax":
+        from jax._src.interpreters import mlir
+
+        share_contexts(mlir)
 
 
 # Memory: a worker lives through thousands of tiny models, and JAX keeps every program it compiled.

@@ -4,7 +4,7 @@ All are means over texts, or tokens, by their weights: what only fills a batch h
 counts nowhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -54,6 +54,7 @@ class Objective(NamedTuple):
             weighted_metrics=dict(self.metrics) or None,
             jit_compile=keras.backend.backend() == "jax",
         )
+        build_losses(network, self.losses)
         if isinstance(network, OpenStep):
             network.learnt = self.learnt
 
@@ -117,6 +118,17 @@ class Objective(NamedTuple):
                 )
             weights[name] = _weight(name, number)
         return tuple(weights[name] for name in self.classes)
+
+
+def build_losses(network: keras.Model, names: Iterable[str]) -> None:
+    """Build what a network was compiled with for outputs of these names, all that it has.
+
+    Keras would run the whole network symbolically to hear what its outputs are called.
+    """
+    outputs = dict.fromkeys(names, 0)
+    for compiled in (network._compile_loss, network._compile_metrics):
+        if compiled is not None:
+            compiled.build(outputs, outputs)
 
 
 def _weight(name: str, number: str) -> float:
