@@ -139,6 +139,12 @@ def release() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def pytest_collection_finish():
+    """Look no more at what lives as long as the process: modules, and thousands of tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item, nextitem):
     """Release memory after a test where there is much, and more than could not be released."""
