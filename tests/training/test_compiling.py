@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import playmask
+from playmask.errors import ConfigError
 from playmask.runtime.batches import Batches
 from playmask.runtime.padding import buckets
 from playmask.runtime.planning import price_of
 from playmask.runtime.train import fitting
 from playmask.runtime.train.watching.clock import Clock
 from playmask.tasks import training
+from playmask.tasks.classification.network import ClassifierNetwork
 from tasks.test_classify import weights_of
 
 TEXTS = [("好" * size, "good") for size in (6, 7, 8, 9, 20, 21, 22, 22, 42, 43, 44, 46)]
@@ -139,3 +141,23 @@ def test_few_texts_have_one_length():
     price = price_of(200_000, passes=3) / 3
     assert price > 600 * 120
     assert Batches(rows, np.zeros(600), lengths=buckets(128), price=price).used_lengths == (120,)
+
+
+def test_the_network_runs_symbolically_once_a_shape(several, monkeypatch):
+    """Once more to hear what its outputs are called would cost as much as compiling it begins."""
+    calls, call = [], ClassifierNetwork.call
+
+    def counted(self, inputs, **options):
+        calls.append(inputs["tokens"].shape)
+        return call(self, inputs, **options)
+
+    monkeypatch.setattr(ClassifierNetwork, "call", counted)
+    _, _, lengths = trained()
+    assert len(calls) == lengths.clock.shapes == 4, calls
+
+
+def test_every_output_is_learnt():
+    task = new_task()
+    task.compile(keras.optimizers.SGD())
+    with pytest.raises(ConfigError, match="gives logits, other, and the task learns logits"):
+        task.network.compute_loss(y_pred={"logits": 0, "other": 0})

@@ -14,6 +14,7 @@ class HookVariables(keras.layers.Layer):
 
     def __init__(self) -> None:
         super().__init__(name="hooks")
+        self.built = True  # or Keras runs the network symbolically in each epoch, to build it
         self.store = _Store()
 
     @property
