@@ -8,7 +8,7 @@ users write.
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, compress, count, groupby, repeat
+from itertools import compress, count, groupby, repeat
 from operator import contains
 
 import tokenizers
@@ -57,6 +57,8 @@ class Engine:
         self._base = _base(content | _OURS, model, rows)
         pieces = model["vocab"]
         known = isinstance(pieces, Pieces)
+        self.required = frozenset(algorithm.required(model))
+        self._first = FirstTexts(pieces, self.required) if known else None
         ids = pieces.ids if known else self.raw.get_vocab(with_added_tokens=False)
         names = pieces.names if known else sorted(ids, key=ids.__getitem__)
         self._words, bare = {**ids}, [*names]
@@ -66,11 +68,9 @@ class Engine:
         self.vocabulary = tuple(bare)
         self.hidden = frozenset(token.id for token in self.added if token.special)
         self.textual: frozenset[int] = frozenset()
-        self.required = frozenset(algorithm.required(model))
         self._ids = {token.content: token.id for token in self.added}
         self._texts = frozenset(token.content for token in self.added if not token.special)
         self._stripping = frozenset(t.id for t in self.reachable if t.lstrip or t.rstrip)
-        self._first = FirstTexts(pieces, self.required) if known else None
 
     @cached_property
     def raw(self) -> tokenizers.Tokenizer:
@@ -143,8 +143,8 @@ class Engine:
         """Choose the library's tokenizer for texts, and our ids where it has others."""
         if self._first is None or "raw" in vars(self) or not self._first.affordable(texts):
             return self.raw, self._translation
-        words = (self._base.encode(text, add_special_tokens=False).tokens for text in texts)
-        ids = self._first.occurring(chain.from_iterable(words))
+        rows = (self._base.encode(text, add_special_tokens=False).tokens for text in texts)
+        ids = self._first.occurring(map("".join, rows))
         raw = self._of_pieces(self._model["vocab"].take(ids), ids)
         return raw, {**dict(enumerate(ids)), **self._called(raw)}
 
@@ -191,7 +191,7 @@ def _base(
 ) -> tokenizers.Tokenizer:
     """Make the library's tokenizer of a tokenizer.json with this model.
 
-    Of a Unigram model it has no pieces, and so gives the words of texts, each as one token.
+    Of a Unigram model it has no pieces, and so its tokens are the normalised text.
 
     Raises: Exception for what the library cannot read; ValueError for a Unigram model that it will
             not

@@ -13,12 +13,13 @@ import numpy as np
 
 from playmask.tokenizers.pieces import Pieces
 
-_PER_PIECE = 2  # look-ups for each piece of the vocabulary until building all of it is cheaper
-_PER_CALL = 8000  # look-ups that cost as much as what a call costs however short its texts are
+_PIECE = 20  # look-ups in a dictionary that cost as much as a library needs to take in a piece
+_CALL = 8000  # look-ups that cost as much as all else that a call needs
+_SHARE = 10  # the part of the whole vocabulary's cost that look-ups may come to
 
 
 class FirstTexts:
-    """Finds what occurs in texts, until as much was spent on it as the whole vocabulary costs.
+    """Finds the pieces that occur in texts, until the whole vocabulary would be the cheaper one.
 
     needed: the ids of pieces that are there for every text
     """
@@ -26,20 +27,19 @@ class FirstTexts:
     def __init__(self, pieces: Pieces, needed: Iterable[int]) -> None:
         self._pieces = pieces
         self._needed = frozenset(needed)
-        self._left = _PER_PIECE * len(pieces)
+        self._left = _PIECE * len(pieces) // _SHARE
 
     def affordable(self, texts: Iterable[str]) -> bool:
         """Tell whether these are among the first texts still, and count them."""
-        if self._left > _PER_CALL:
-            self._left -= _PER_CALL + len(self._sizes) * sum(map(len, texts))
-        return self._left > 0
+        self._left -= _CALL + _PIECE * len(self._needed) + len(self._sizes) * sum(map(len, texts))
+        return self._left >= 0
 
-    def occurring(self, words: Iterable[str]) -> list[int]:
+    def occurring(self, texts: Iterable[str]) -> list[int]:
         """Return the ids of the pieces in normalised texts, and of those needed, in their order."""
         ids, found = self._pieces.ids, {*self._needed, *self._extremes}
-        for word in {*words}:
+        for text in texts:
             for size in self._sizes:
-                parts = {word[at : at + size] for at in range(len(word) - size + 1)}
+                parts = {text[at : at + size] for at in range(len(text) - size + 1)}
                 found.update(ids[part] for part in parts if part in ids)
         return sorted(found)
 

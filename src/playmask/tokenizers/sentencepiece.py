@@ -44,6 +44,7 @@ DECODER = {
     ],
 }
 
+_ODD_SIZE = 1000  # characters from which on a piece may be too long for the library
 _SIGNS = str.maketrans(" \n", WORD_SPACE + WORD_LINE)
 BYTE_PIECE = re.compile("<0x([0-9A-F]{2})>")
 _QUOTES = re.compile("``|''|.", re.DOTALL)
@@ -84,7 +85,9 @@ class PieceEngine:
         if size != len(model.pieces):
             model = model._replace(pieces=self._pieces.take(range(size)))
         self._model = model
-        self._first = FirstTexts(model.pieces, model.pieces.types)
+        names = enumerate(model.pieces.names)  # what the library may refuse it is to refuse now
+        odd = {n for n, name in names if not 0 < len(name) < _ODD_SIZE or "\0" in name}
+        self._first = FirstTexts(model.pieces, odd | model.pieces.types.keys())
         self._few = _processor(model, self._first.occurring(()))
         self._ids = {**own, **{name: n for n, name in enumerate(further.names, len(own))}}
         types = {
