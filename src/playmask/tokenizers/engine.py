@@ -54,6 +54,7 @@ class Engine:
         model = algorithm.add(model, self.added, hidden)
         rows = self.reachable if matches_added else ()
         self._model, self._rows = model, rows
+        self._fallback = model.get("byte_fallback", False)
         self._base = _base(content | _OURS, model, rows)
         pieces = model["vocab"]
         known = isinstance(pieces, Pieces)
@@ -124,19 +125,21 @@ class Engine:
         """Return the ids that must stay too, so that these tokens are still reached."""
         return {
             *self.required,
-            *self.algorithm.support(json.loads(self.raw.to_str())["model"], ids),
+            *self.algorithm.support(json.loads(self._base.to_str())["model"], ids),
         }
 
     def _content(self, rename: Callable[[str, int], str], size: int) -> JsonObject:
         """Describe it with the names of its first ids changed, the others being added tokens."""
-        content: JsonObject = json.loads(self.raw.to_str())
+        content: JsonObject = json.loads(self._base.to_str())
         model = content["model"] | ({NOTES: self.notes} if self.notes else {})
-        vocab = model["vocab"]
-        if isinstance(vocab, list):
-            rows = enumerate(vocab[:size])
-            model["vocab"] = [[rename(name, n), score] for n, (name, score) in rows]
+        pieces = self._model["vocab"]
+        if isinstance(pieces, Pieces):
+            names = [rename(name, n) for n, name in enumerate(pieces.names[:size])]
+            model["vocab"] = Pieces(names, pieces.scores[:size])
+            model |= {"unk_id": self._model.get("unk_id"), "byte_fallback": self._fallback}
         else:
-            model["vocab"] = {rename(name, n): n for name, n in vocab.items() if n < size}
+            vocab = model["vocab"].items()
+            model["vocab"] = {rename(name, n): n for name, n in vocab if n < size}
         return content | {"added_tokens": [t.json() for t in self.added], "model": model}
 
     def _library_for(self, texts: list[str]) -> tuple[tokenizers.Tokenizer, Mapping[int, int]]:
@@ -156,8 +159,9 @@ class Engine:
         """
         unknown = self._model.get("unk_id")
         unknown = unknown if unknown is None or ids is None else ids.index(unknown)
-        fallback = self._model.get("byte_fallback", False)
-        raw = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces.rows(), unknown, fallback))
+        raw = tokenizers.Tokenizer(
+            tokenizers.models.Unigram(pieces.rows(), unknown, self._fallback)
+        )
         raw.normalizer, raw.pre_tokenizer = self._base.normalizer, self._base.pre_tokenizer
         return _with_added(raw, self._rows)
 

@@ -33,7 +33,7 @@ def keep_pieces(model: JsonObject, ids: list[int]) -> JsonObject:
     if isinstance(model["vocab"], dict):
         return bpe.keep(model, ids)
     unknown = {} if model.get("unk_id") is None else {"unk_id": ids.index(model["unk_id"])}
-    return model | {"vocab": [model["vocab"][old] for old in ids], **unknown}
+    return model | {"vocab": model["vocab"].take(ids), **unknown}
 
 
 def _required(model: JsonObject) -> list[int]:
