@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import struct
 import unicodedata
 from typing import Any
 
@@ -452,6 +453,18 @@ def test_pieces_of_every_form_are_read_beside_each_other():
     for stop in range(len(added)):
         with pytest.raises(ValueError):
             read(added[:stop])
+
+
+def test_what_only_looks_like_a_short_piece_is_none():
+    """An empty message with a score's key three bytes before it, and a size of 249 behind it."""
+    score = struct.unpack("<f", b"\0\x15\x80\xbf")[0]
+    pieces = [Piece("好", score), Piece("x" * 241, 1.0)]
+    one, other = (
+        write(read(tiny.model("plain"))._replace(pieces=Pieces.of([p]), rest=b"")) for p in pieces
+    )
+    assert other[1:3] == bytes([249, 1]) and one[-3] == other[-5] == 0x15
+    found = read(one + field(PIECES, BYTES, b"") + other + tiny.model("plain")).pieces
+    assert [*found][:3] == [pieces[0], Piece(""), pieces[1]]
 
 
 def test_pieces_are_written_field_by_field():

@@ -17,11 +17,11 @@ import tokenizers.models
 from playmask.errors import InputError
 from playmask.files import JsonObject
 from playmask.tokenizers import added_tokens
-from playmask.tokenizers.added_tokens import NOTES, UNREACHABLE, AddedToken
+from playmask.tokenizers.added_tokens import NOTES, AddedToken
 from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.encoding import Span, TokenizedText
 from playmask.tokenizers.first_texts import FirstTexts
-from playmask.tokenizers.pieces import Pieces
+from playmask.tokenizers.pieces import UNREACHABLE, Pieces
 
 _OURS = {"truncation": None, "padding": None, "post_processor": None, "decoder": None}
 
@@ -167,7 +167,8 @@ class Engine:
 
     def _called(self, raw: tokenizers.Tokenizer) -> dict[int, int]:
         """What the library calls our added tokens: its id -> ours."""
-        return {raw.token_to_id(token.content): token.id for token in self._rows}
+        called = ((raw.token_to_id(token.content), token.id) for token in self._rows)
+        return {theirs: ours for theirs, ours in called if theirs is not None}
 
     def _tokenized(
         self, text: str, raw: tokenizers.Encoding, translation: Mapping[int, int]

@@ -2,8 +2,9 @@
 
 A library needs half a second of processor time to build its model of 250,000 pieces, and a
 millisecond for those that occur in a text. Both give the same ids: a segmentation consists of
-pieces that occur, and which one is best depends on their scores, and on the lowest and the highest
-of all, by which unknown characters and user-defined pieces are rated.
+pieces that occur, and which one is best depends on their scores, on the lowest score of all, by
+which unknown characters are rated, and in older versions of `sentencepiece` on the highest, by
+which user-defined pieces are.
 """
 
 from collections.abc import Iterable, Sequence

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable
 
 from playmask.files import JsonObject
 from playmask.tokenizers import bpe, wordpiece
-from playmask.tokenizers.added_tokens import UNREACHABLE, AddedToken, ids_of, rows_for
+from playmask.tokenizers.added_tokens import AddedToken, ids_of, rows_for
 from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.engine import Engine
-from playmask.tokenizers.pieces import Pieces
+from playmask.tokenizers.pieces import UNREACHABLE, Pieces
 from playmask.tokenizers.sentencepiece import BYTE_PIECE, DECODER, join
 from playmask.tokenizers.sentencepiece_json import SPACE
 from playmask.tokenizers.sentencepiece_styles import STYLES
