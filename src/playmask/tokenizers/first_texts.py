@@ -37,12 +37,12 @@ class FirstTexts:
 
     def occurring(self, texts: Iterable[str]) -> list[int]:
         """Return the ids of the pieces in normalised texts, and of those needed, in their order."""
-        ids, found = self._pieces.ids, {*self._needed, *self._extremes}
+        ids, result = self._pieces.ids, {*self._needed, *self._extremes}
         for text in texts:
             for size in self._sizes:
                 parts = {text[at : at + size] for at in range(len(text) - size + 1)}
-                found.update(ids[part] for part in parts if part in ids)
-        return sorted(found)
+                result.update(ids[part] for part in parts if part in ids)
+        return sorted(result)
 
     @cached_property
     def _sizes(self) -> Sequence[int]:
