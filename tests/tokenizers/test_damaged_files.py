@@ -102,6 +102,10 @@ def test_a_web_page_is_said(tmp_path):
         ),
         ({"tokenizer.json": b'{"model": {"type": "Unigram", "vocab": [["a", NaN]]}}'}, "row 0"),
         (
+            {"tokenizer.json": {"model": {"type": "Unigram", "vocab": [["a", 0], ["b", 10**400]]}}},
+            "row 1 of its vocab",
+        ),
+        (
             {"tokenizer.json": {"model": {"type": "Unigram", "vocab": [["a", 0], ["a", 0]]}}},
             "'a' has the ids 0 and 1",
         ),

@@ -222,8 +222,8 @@ def merge(
     """
     rows = [*((token, str(source)) for token in own), *declared.tokens]
     used = {token.id for token, _ in rows if token.content not in vocabulary}
-    rows_of_used = vocabulary.items() if used else ()
-    names = {n: name.partition(UNREACHABLE)[0] for name, n in rows_of_used if n in used}
+    own_rows = vocabulary.items() if used else ()
+    names = {n: name.partition(UNREACHABLE)[0] for name, n in own_rows if n in used}
     tokens: dict[str, AddedToken] = {}
     sources: dict[str, str] = {}
     for token, where in rows:

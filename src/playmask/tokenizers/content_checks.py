@@ -3,6 +3,7 @@
 import sys
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -80,24 +81,21 @@ def _are_notes(*, markers: object = (), roles: object = None, **_: object) -> bo
 
 def _pieces(vocab: list[Any] | Pieces, where: str) -> Pieces:
     """The checked pieces of a Unigram model's vocabulary."""
-    pieces = vocab if isinstance(vocab, Pieces) else _columns(vocab, where)
-    if len(pieces.ids) < len(pieces) or not np.isfinite(pieces.scores).all():
-        _refuse_row(pieces.rows(), where)
+    pieces = vocab if isinstance(vocab, Pieces) else _columns(vocab)
+    if len(pieces.ids) < len(vocab) or not np.isfinite(pieces.scores).all():
+        _refuse_row(vocab.rows() if isinstance(vocab, Pieces) else vocab, where)
+    if pieces is not vocab:
+        _check_characters(pieces.names, where)
     return pieces
 
 
-def _columns(vocab: list[Any], where: str) -> Pieces:
-    """Turn rows [token, log-probability] into columns."""
-    try:
-        names, scores = zip(*vocab, strict=True) if vocab else ((), ())
-        plain = {*map(type, names)} <= {str} and {*map(type, scores)} <= {int, float}
-        pieces = Pieces([*names], np.array(scores if plain else [np.nan], float))
-    except (OverflowError, TypeError, ValueError):
-        plain = False
-    if not plain:
-        _refuse_row(vocab, where)
-    _check_characters(pieces.names, where)
-    return pieces
+def _columns(vocab: list[Any]) -> Pieces:
+    """Turn rows [token, log-probability] into columns; into none, if one is something else."""
+    with suppress(OverflowError, TypeError, ValueError):
+        names, scores = zip(*vocab, strict=True)
+        if {*map(type, names)} == {str} and {*map(type, scores)} <= {int, float}:
+            return Pieces([*names], np.array(scores, float))
+    return Pieces([], np.zeros(0))
 
 
 def _refuse_row(vocab: list[Any], where: str) -> None:
