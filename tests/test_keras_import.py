@@ -21,8 +21,20 @@ playmask.load
 import keras, jax
 import numpy as np
 absent = {"matplotlib", "scipy", "requests", "unittest.mock", "jax.experimental.pallas"}
+absent |= {"h5py", "psutil", "rich"}
 assert not absent & {*sys.modules}, absent & {*sys.modules}
 assert gc.isenabled() and not gc.get_freeze_count()
+
+dense = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+lines = []
+dense.summary(print_fn=lambda line, **_: lines.append(line))
+assert "9" in "".join(lines) and "rich" in sys.modules
+for name in ("net.h5", "net.keras"):
+    dense.save(f"{sys.argv[2]}/{name}")
+    again = keras.models.load_model(f"{sys.argv[2]}/{name}")
+    assert np.array_equal(again.get_weights()[0], dense.get_weights()[0])
+assert sys.modules["keras.src.saving.saving_lib"].psutil.virtual_memory().available > 0
+assert sys.modules["keras.src.saving.file_editor"].rich.console.Console
 
 from etils import epath
 gallery = sys.modules["keras.src.visualization.plot_image_gallery"]
@@ -48,7 +60,7 @@ with epath.testing.mock_epath(exists=lambda *_: True):
 
 def test_keras_waits_for_what_only_calls_need(tmp_path):
     environment = {**os.environ, "KERAS_BACKEND": "jax", "MPLBACKEND": "agg"}
-    command = [sys.executable, "-c", KERAS, str(tmp_path / "gallery.png")]
+    command = [sys.executable, "-c", KERAS, str(tmp_path / "gallery.png"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "gallery.png").read_bytes()[1:4] == b"PNG"
@@ -62,9 +74,11 @@ def drawing(tmp_path, monkeypatch):
         "paint/brush.py": "import time\ntime.sleep(0.05)\nSIZE = 3\n",
         "paint/oil/__init__.py": "COLOUR = 'red'\n",
         "paint/oil/dry.py": "DAYS = 9\n",
+        "paint/frame.py": "WOOD = 'oak'\n",
         "gallery.py": "try:\n    import paint.brush as brush\n"
         "except ImportError:\n    brush = None\n",
-        "museum.py": "import paint.oil.dry\nfrom paint import brush\nimport json\n"
+        "museum.py": "import paint\nimport paint.oil.dry\nimport paint.frame\n"
+        "from paint import brush\nimport json\n"
         "def later():\n    from paint.brush import SIZE\n    return SIZE\n",
     }
     for name, text in files.items():
@@ -96,6 +110,7 @@ def test_both_forms_of_an_import_statement(drawing):
     assert type(museum.json) is ModuleType and "paint" not in sys.modules
     assert museum.paint.oil.dry.DAYS == 9
     assert museum.paint.oil.COLOUR == "red" and museum.brush.SIZE == 3
+    assert museum.paint.frame.WOOD == "oak"
 
 
 def test_what_a_function_imports_by_itself_is_no_stand_in(drawing):

@@ -21,6 +21,10 @@ DEFERRED = {
     "jax.experimental.sparse.linalg": "scipy",  # spsolve, on a processor
     "keras.src.backend.jax.nn": "jax.experimental.pallas.ops.tpu.splash_attention",  # on a TPU
     "keras.src.callbacks.remote_monitor": "requests",
+    "keras.src.legacy.saving.legacy_h5_format": "h5py",  # files of Keras 2
+    "keras.src.saving.file_editor": "rich",
+    "keras.src.saving.saving_lib": "psutil",  # how much memory is free
+    "keras.src.utils.summary_utils": "rich",
     "keras.src.visualization.plot_bounding_box_gallery": "matplotlib",
     "keras.src.visualization.plot_image_gallery": "matplotlib",
 }
@@ -30,18 +34,19 @@ DEFERRED = {
 class StandIn(ModuleType):
     """A module that is imported when something of it is asked for.
 
-    statement: the module that the import statement names: this one, or one inside it
+    statements: the modules that import statements name: this one, or some inside it
     """
 
-    def __init__(self, name: str, statement: str) -> None:
+    def __init__(self, name: str, statements: Sequence[str]) -> None:
         super().__init__(name, f"{name}, imported at its first use.")
-        self._statement = statement
+        self._statements = statements
 
     def __getattr__(self, name: str) -> Any:
         inner = f"{self.__name__}.{name}"
-        if f"{self._statement}.".startswith(f"{inner}."):
-            return StandIn(inner, self._statement)
-        import_module(self._statement)
+        if any(f"{statement}.".startswith(f"{inner}.") for statement in self._statements):
+            return StandIn(inner, self._statements)
+        for statement in self._statements:
+            import_module(statement)
         return getattr(sys.modules[self.__name__], name)
 
 
@@ -50,6 +55,7 @@ class _Deferring(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         package = DEFERRED[module.__name__]
+        statements: list[str] = []
 
         def import_(
             name: str,
@@ -62,8 +68,11 @@ class _Deferring(SourceFileLoader):
                 return builtins.__import__(name, globals, locals, fromlist or (), level)
             if fromlist:
                 inner = {one: f"{name}.{one}" for one in fromlist}
-                return SimpleNamespace(**{one: StandIn(full, full) for one, full in inner.items()})
-            return StandIn(name.partition(".")[0], name)
+                return SimpleNamespace(
+                    **{one: StandIn(full, [full]) for one, full in inner.items()}
+                )
+            statements.append(name)
+            return StandIn(name.partition(".")[0], statements)
 
         # An import statement calls what its module's builtins have under this name.
         names = {**vars(builtins), "__import__": import_}

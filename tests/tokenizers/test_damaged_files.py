@@ -12,8 +12,9 @@ import pytest
 from playmask.errors import ConfigError, DataError, PlaymaskError
 from playmask.protobuf import BYTES, field
 from playmask.tokenizers import Tokenizer
+from playmask.tokenizers.pieces import Piece, Pieces
 from playmask.tokenizers.sentencepiece_json import specification as specification_of
-from playmask.tokenizers.sentencepiece_model import Piece, read, write
+from playmask.tokenizers.sentencepiece_model import read, write
 from playmask.tokenizers.wordpiece import specification
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a b".split()
@@ -101,6 +102,10 @@ def test_a_web_page_is_said(tmp_path):
         ),
         ({"tokenizer.json": b'{"model": {"type": "Unigram", "vocab": [["a", NaN]]}}'}, "row 0"),
         (
+            {"tokenizer.json": {"model": {"type": "Unigram", "vocab": [["a", 0], ["b", 10**400]]}}},
+            "row 1 of its vocab",
+        ),
+        (
             {"tokenizer.json": {"model": {"type": "Unigram", "vocab": [["a", 0], ["a", 0]]}}},
             "'a' has the ids 0 and 1",
         ),
@@ -161,7 +166,7 @@ def test_one_long_word_is_learnt_from_in_no_time():
 
 def test_long_pieces_are_split_in_no_time(tmp_path):
     model = read(tiny.model("bpe"))
-    pieces = [*model.pieces, *(Piece("ab" * 50_000 + str(n), -1e3) for n in range(9))]
+    pieces = model.pieces + Pieces.of(Piece("ab" * 50_000 + str(n), -1e3) for n in range(9))
     write_files(tmp_path, {"spiece.model": write(model._replace(pieces=pieces))})
     start = time.perf_counter()
     with contextlib.suppress(PlaymaskError):

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import struct
 import unicodedata
 from typing import Any
 
@@ -13,7 +14,8 @@ import tokenizers
 from playmask.errors import ConfigError, DataError, InputError
 from playmask.protobuf import BYTES, FIXED32, VARINT, field, fields
 from playmask.tokenizers import Tokenizer, occurring
-from playmask.tokenizers.sentencepiece_model import BYTE, PIECES, Piece, read, write
+from playmask.tokenizers.pieces import BYTE, Piece, Pieces
+from playmask.tokenizers.sentencepiece_model import PIECES, read, write
 from playmask.tokenizers.vocabulary_files import present
 
 TEXTS = tiny.texts()
@@ -444,17 +446,31 @@ def test_pieces_of_every_form_are_read_beside_each_other():
     for rows in (forms, forms[::-1]):
         added = b"".join(field(PIECES, BYTES, message) for message, _ in rows)
         pieces = [piece for _, piece in rows]
-        assert read(added + whole) == expected._replace(pieces=[*pieces, *expected.pieces])
-        assert read(whole + added) == expected._replace(pieces=[*expected.pieces, *pieces])
+        before, after = read(added + whole), read(whole + added)
+        assert [*before.pieces] == [*pieces, *expected.pieces]
+        assert [*after.pieces] == [*expected.pieces, *pieces]
+        assert before[1:] == after[1:] == expected[1:]
     for stop in range(len(added)):
         with pytest.raises(ValueError):
             read(added[:stop])
 
 
+def test_what_only_looks_like_a_short_piece_is_none():
+    """An empty message with a score's key three bytes before it, and a size of 249 behind it."""
+    score = struct.unpack("<f", b"\0\x15\x80\xbf")[0]
+    pieces = [Piece("好", score), Piece("x" * 241, 1.0)]
+    one, other = (
+        write(read(tiny.model("plain"))._replace(pieces=Pieces.of([p]), rest=b"")) for p in pieces
+    )
+    assert other[1:3] == bytes([249, 1]) and one[-3] == other[-5] == 0x15
+    found = read(one + field(PIECES, BYTES, b"") + other + tiny.model("plain")).pieces
+    assert [*found][:3] == [pieces[0], Piece(""), pieces[1]]
+
+
 def test_pieces_are_written_field_by_field():
     model = read(tiny.model("plain"))
     pieces = [*(piece for _, piece in FORMS.values()), Piece(LONG * 3, -2.5, BYTE)]
-    written = [*fields(write(model._replace(pieces=pieces)))][: len(pieces)]
+    written = [*fields(write(model._replace(pieces=Pieces.of(pieces))))][: len(pieces)]
     for (number, wire, message), piece in zip(written, pieces, strict=True):
         assert (number, wire) == (PIECES, BYTES)
         score = next(value for n, _, value in fields(message) if n == 2)
@@ -464,4 +480,5 @@ def test_pieces_are_written_field_by_field():
             (2, FIXED32, score),
             *kind,
         ]
-    assert read(write(model._replace(pieces=pieces + model.pieces))).pieces[: len(pieces)] == pieces
+    whole = model._replace(pieces=Pieces.of(pieces) + model.pieces)
+    assert [*read(write(whole)).pieces] == [*pieces, *model.pieces]

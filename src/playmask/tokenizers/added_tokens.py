@@ -13,10 +13,9 @@ from playmask.errors import ConfigError, DataError, nearest
 from playmask.files import JsonObject, write_json
 from playmask.files.commits import destination
 from playmask.tokenizers.file_contents import read_json_object
-from playmask.tokenizers.piece_rows import PieceRows
+from playmask.tokenizers.pieces import UNREACHABLE, Pieces
 
 NOTES = "playmask"  # our entry in `model`: the one place where `tokenizers` takes unknown keys
-UNREACHABLE = "\0"  # ends, or begins, the name of a token that no text may reach
 BESIDE, MAP, CONFIG = "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json"
 DECODER = "added_tokens_decoder"
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
@@ -93,7 +92,7 @@ def ids_of(model: JsonObject) -> Mapping[str, int]:
     vocab = model["vocab"]
     if isinstance(vocab, dict):
         return vocab
-    return (vocab if isinstance(vocab, PieceRows) else PieceRows(vocab)).ids
+    return vocab.ids if isinstance(vocab, Pieces) else {row[0]: n for n, row in enumerate(vocab)}
 
 
 def with_markers(content: JsonObject, markers: Sequence[str], source: object) -> JsonObject:
@@ -223,7 +222,8 @@ def merge(
     """
     rows = [*((token, str(source)) for token in own), *declared.tokens]
     used = {token.id for token, _ in rows if token.content not in vocabulary}
-    names = {n: name.partition(UNREACHABLE)[0] for name, n in vocabulary.items() if n in used}
+    own_rows = vocabulary.items() if used else ()
+    names = {n: name.partition(UNREACHABLE)[0] for name, n in own_rows if n in used}
     tokens: dict[str, AddedToken] = {}
     sources: dict[str, str] = {}
     for token, where in rows:

@@ -15,10 +15,10 @@ from typing import Any
 
 from playmask.errors import DataError
 from playmask.files import JsonObject
-from playmask.tokenizers.added_tokens import UNREACHABLE
 from playmask.tokenizers.algorithm import Algorithm, Style
 from playmask.tokenizers.engine import Engine
 from playmask.tokenizers.file_contents import read_text_lines
+from playmask.tokenizers.pieces import UNREACHABLE
 from playmask.tokenizers.wordpiece import add_beside
 
 END = "</w>"

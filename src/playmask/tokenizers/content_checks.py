@@ -1,17 +1,19 @@
 """Checks of what a tokenizer.json holds, before an engine is made of it."""
 
-import math
+import sys
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
+from contextlib import suppress
 from typing import Any
+
+import numpy as np
 
 from playmask.errors import DataError
 from playmask.files import JsonObject, PathLike
 from playmask.tokenizers import added_tokens
 from playmask.tokenizers.added_tokens import NOTES, Declared
 from playmask.tokenizers.charsmap import check_charsmap
-from playmask.tokenizers.piece_rows import PieceRows
+from playmask.tokenizers.pieces import Pieces
 
 TYPES = ("WordPiece", "BPE", "Unigram")  # `type` of the model in tokenizer.json
 
@@ -40,7 +42,7 @@ def checked(content: JsonObject, source: PathLike, declared: Declared | None = N
     if isinstance(model["vocab"], dict):
         check_ids(model["vocab"], where)
     else:
-        model = {**model, "vocab": _rows(model["vocab"], where)}
+        model = {**model, "vocab": _pieces(model["vocab"], where)}
     ids = added_tokens.ids_of(model)
     if not isinstance(model.get("unk_token"), str | None):
         raise DataError(f"{where}: its unk_token is {model['unk_token']!r:.60}.")
@@ -67,7 +69,7 @@ def _charsmaps(normalizer: object) -> Iterator[str]:
 def _is_vocabulary(model: JsonObject) -> bool:
     """Tell whether a model has a vocabulary of the sort that its type has."""
     vocab = model.get("vocab")
-    return isinstance(vocab, list if model["type"] == "Unigram" else dict)
+    return isinstance(vocab, list | Pieces if model["type"] == "Unigram" else dict)
 
 
 def _are_notes(*, markers: object = (), roles: object = None, **_: object) -> bool:
@@ -77,18 +79,23 @@ def _are_notes(*, markers: object = (), roles: object = None, **_: object) -> bo
     return all(isinstance(text, str) for text in texts)
 
 
-def _rows(vocab: list[Any], where: str) -> PieceRows:
-    """The checked rows of a Unigram model's vocabulary, [token, log-probability] each."""
-    if isinstance(vocab, PieceRows):
-        return vocab
-    pairs = {*map(type, vocab)} <= {list, tuple} and {*map(len, vocab)} <= {2}
-    rows = PieceRows(map(tuple, vocab) if pairs else ())
-    scores = [*map(itemgetter(1), rows)]
-    plain = {*map(type, rows.names)} <= {str} and {*map(type, scores)} <= {int, float}
-    if not (pairs and plain and all(map(math.isfinite, scores)) and len(rows.ids) == len(vocab)):
-        _refuse_row(vocab, where)
-    _check_characters(rows.names, where)
-    return rows
+def _pieces(vocab: list[Any] | Pieces, where: str) -> Pieces:
+    """The checked pieces of a Unigram model's vocabulary."""
+    pieces = vocab if isinstance(vocab, Pieces) else _columns(vocab)
+    if len(pieces.ids) < len(vocab) or not np.isfinite(pieces.scores).all():
+        _refuse_row(vocab.rows() if isinstance(vocab, Pieces) else vocab, where)
+    if pieces is not vocab:
+        _check_characters(pieces.names, where)
+    return pieces
+
+
+def _columns(vocab: list[Any]) -> Pieces:
+    """Turn rows [token, log-probability] into columns; into none, if one is something else."""
+    with suppress(OverflowError, TypeError, ValueError):
+        names, scores = zip(*vocab, strict=True)
+        if {*map(type, names)} == {str} and {*map(type, scores)} <= {int, float}:
+            return Pieces([*names], np.array(scores, float))
+    return Pieces([], np.zeros(0))
 
 
 def _refuse_row(vocab: list[Any], where: str) -> None:
@@ -107,7 +114,7 @@ def _refuse_row(vocab: list[Any], where: str) -> None:
 def _is_row(token: object, score: object) -> bool:
     if not isinstance(token, str) or not isinstance(score, int | float):
         return False
-    return not isinstance(score, bool) and math.isfinite(score)
+    return not isinstance(score, bool) and abs(score) <= sys.float_info.max
 
 
 def check_ids(vocabulary: Mapping[str, Any], where: str) -> None:

@@ -6,9 +6,10 @@ users write.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import groupby
+from itertools import compress, count, groupby, repeat
+from operator import contains
 
 import tokenizers
 import tokenizers.models
@@ -16,10 +17,11 @@ import tokenizers.models
 from playmask.errors import InputError
 from playmask.files import JsonObject
 from playmask.tokenizers import added_tokens
-from playmask.tokenizers.added_tokens import NOTES, UNREACHABLE, AddedToken
+from playmask.tokenizers.added_tokens import NOTES, AddedToken
 from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.encoding import Span, TokenizedText
-from playmask.tokenizers.piece_rows import PieceRows
+from playmask.tokenizers.first_texts import FirstTexts
+from playmask.tokenizers.pieces import UNREACHABLE, Pieces
 
 _OURS = {"truncation": None, "padding": None, "post_processor": None, "decoder": None}
 
@@ -52,30 +54,34 @@ class Engine:
         model = algorithm.add(model, self.added, hidden)
         rows = self.reachable if matches_added else ()
         self._model, self._rows = model, rows
+        self._fallback = model.get("byte_fallback", False)
         self._base = _base(content | _OURS, model, rows)
         pieces = model["vocab"]
-        known = isinstance(pieces, PieceRows)
+        known = isinstance(pieces, Pieces)
+        self.required = frozenset(algorithm.required(model))
+        self._first = FirstTexts(pieces, self.required) if known else None
         ids = pieces.ids if known else self.raw.get_vocab(with_added_tokens=False)
         names = pieces.names if known else sorted(ids, key=ids.__getitem__)
-        concealed = [place for place, name in enumerate(names) if UNREACHABLE in name]
         self._words, bare = {**ids}, [*names]
-        for place in concealed:
+        for place in compress(count(), map(contains, names, repeat(UNREACHABLE))):
             del self._words[names[place]]
             bare[place] = names[place].partition(UNREACHABLE)[0]
         self.vocabulary = tuple(bare)
         self.hidden = frozenset(token.id for token in self.added if token.special)
         self.textual: frozenset[int] = frozenset()
-        self.required = frozenset(algorithm.required(model))
         self._ids = {token.content: token.id for token in self.added}
         self._texts = frozenset(token.content for token in self.added if not token.special)
-        called = {self.raw.token_to_id(token.content): token.id for token in rows}
-        self._translation = {raw: n for raw, n in called.items() if raw != n}
         self._stripping = frozenset(t.id for t in self.reachable if t.lstrip or t.rstrip)
 
     @cached_property
     def raw(self) -> tokenizers.Tokenizer:
         """The library's tokenizer; a Unigram model's trie is built when it is first needed."""
-        return _whole(self._base, self._model, self._rows)
+        return self._base if self._first is None else self._of_pieces(self._model["vocab"])
+
+    @cached_property
+    def _translation(self) -> dict[int, int]:
+        called = self._called(self.raw)
+        return {raw: number for raw, number in called.items() if raw != number}
 
     def find(self, token: str) -> int | None:
         """Look up the id of a token; None if it is not in the vocabulary."""
@@ -83,16 +89,17 @@ class Engine:
 
     def tokenize(self, texts: list[str]) -> list[TokenizedText]:
         """Tokenise texts, several of them on all cores."""
+        library, translation = self._library_for(texts)
         try:
             if len(texts) == 1:  # one text alone is not worth waking other threads for
-                raw = [self.raw.encode(texts[0], add_special_tokens=False)]
+                raw = [library.encode(texts[0], add_special_tokens=False)]
             else:
-                raw = self.raw.encode_batch(texts, add_special_tokens=False)
+                raw = library.encode_batch(texts, add_special_tokens=False)
         except BaseException as error:  # such as an unknown word where there is no unknown token
             if is_of_library(error):
                 raise InputError(f"The tokenizer cannot encode this text: {error}.") from None
             raise
-        return [self._tokenized(*row) for row in zip(texts, raw, strict=True)]
+        return [self._tokenized(*row, translation) for row in zip(texts, raw, strict=True)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Write ids as text."""
@@ -118,25 +125,57 @@ class Engine:
         """Return the ids that must stay too, so that these tokens are still reached."""
         return {
             *self.required,
-            *self.algorithm.support(json.loads(self.raw.to_str())["model"], ids),
+            *self.algorithm.support(json.loads(self._base.to_str())["model"], ids),
         }
 
     def _content(self, rename: Callable[[str, int], str], size: int) -> JsonObject:
         """Describe it with the names of its first ids changed, the others being added tokens."""
-        content: JsonObject = json.loads(self.raw.to_str())
+        content: JsonObject = json.loads(self._base.to_str())
         model = content["model"] | ({NOTES: self.notes} if self.notes else {})
-        vocab = model["vocab"]
-        if isinstance(vocab, list):
-            rows = enumerate(vocab[:size])
-            model["vocab"] = [[rename(name, n), score] for n, (name, score) in rows]
+        pieces = self._model["vocab"]
+        if isinstance(pieces, Pieces):
+            names = [rename(name, n) for n, name in enumerate(pieces.names[:size])]
+            model["vocab"] = Pieces(names, pieces.scores[:size])
+            model |= {"unk_id": self._model.get("unk_id"), "byte_fallback": self._fallback}
         else:
-            model["vocab"] = {rename(name, n): n for name, n in vocab.items() if n < size}
+            vocab = model["vocab"].items()
+            model["vocab"] = {rename(name, n): n for name, n in vocab if n < size}
         return content | {"added_tokens": [t.json() for t in self.added], "model": model}
 
-    def _tokenized(self, text: str, raw: tokenizers.Encoding) -> TokenizedText:
+    def _library_for(self, texts: list[str]) -> tuple[tokenizers.Tokenizer, Mapping[int, int]]:
+        """Choose the library's tokenizer for texts, and our ids where it has others."""
+        if self._first is None or "raw" in vars(self) or not self._first.affordable(texts):
+            return self.raw, self._translation
+        rows = (self._base.encode(text, add_special_tokens=False).tokens for text in texts)
+        ids = self._first.occurring(map("".join, rows))
+        raw = self._of_pieces(self._model["vocab"].take(ids), ids)
+        return raw, {**dict(enumerate(ids)), **self._called(raw)}
+
+    def _of_pieces(self, pieces: Pieces, ids: Sequence[int] | None = None) -> tokenizers.Tokenizer:
+        """Make the library's tokenizer of a Unigram model with these pieces.
+
+        The rows go there as they are: JSON that is written for the library to read takes twice as
+        long.
+        """
+        unknown = self._model.get("unk_id")
+        unknown = unknown if unknown is None or ids is None else ids.index(unknown)
+        raw = tokenizers.Tokenizer(
+            tokenizers.models.Unigram(pieces.rows(), unknown, self._fallback)
+        )
+        raw.normalizer, raw.pre_tokenizer = self._base.normalizer, self._base.pre_tokenizer
+        return _with_added(raw, self._rows)
+
+    def _called(self, raw: tokenizers.Tokenizer) -> dict[int, int]:
+        """What the library calls our added tokens: its id -> ours."""
+        called = ((raw.token_to_id(token.content), token.id) for token in self._rows)
+        return {theirs: ours for theirs, ours in called if theirs is not None}
+
+    def _tokenized(
+        self, text: str, raw: tokenizers.Encoding, translation: Mapping[int, int]
+    ) -> TokenizedText:
         ids = raw.ids
-        if self._translation:
-            ids = [self._translation.get(number, number) for number in ids]
+        if translation:
+            ids = [translation.get(number, number) for number in ids]
         if not self.algorithm.space and not self._stripping:
             return TokenizedText(ids, lambda: raw.offsets)
         return TokenizedText(ids, lambda: self._spans(text, ids, raw))
@@ -155,12 +194,14 @@ class Engine:
 def _base(
     content: JsonObject, model: JsonObject, added: Sequence[AddedToken]
 ) -> tokenizers.Tokenizer:
-    """Make the library's tokenizer of a tokenizer.json with this model; a Unigram one is to come.
+    """Make the library's tokenizer of a tokenizer.json with this model.
+
+    Of a Unigram model it has no pieces, and so its tokens are the normalised text.
 
     Raises: Exception for what the library cannot read; ValueError for a Unigram model that it will
             not
     """
-    if not isinstance(model["vocab"], PieceRows):
+    if not isinstance(model["vocab"], Pieces):
         rows = [token.json() for token in added]
         whole = content | {"added_tokens": rows, "model": model}
         return tokenizers.Tokenizer.from_str(json.dumps(whole))
@@ -169,22 +210,13 @@ def _base(
         raise ValueError(f"its unk_id is {unknown!r:.60}")
     if not isinstance(model.get("byte_fallback", False), bool):
         raise ValueError(f"its byte_fallback is {model['byte_fallback']!r:.60}")
-    empty: JsonObject = {"type": "Unigram", "unk_id": None, "vocab": []}
+    empty: JsonObject = {"type": "Unigram", "unk_id": 0, "vocab": [[UNREACHABLE, 0.0]]}
     whole = content | {"added_tokens": [], "model": empty}
-    return tokenizers.Tokenizer.from_str(json.dumps(whole))
+    return _with_added(tokenizers.Tokenizer.from_str(json.dumps(whole)), added)
 
 
-def _whole(
-    raw: tokenizers.Tokenizer, model: JsonObject, added: Sequence[AddedToken]
-) -> tokenizers.Tokenizer:
-    """Give the library's tokenizer its Unigram model and the added tokens, where it has another.
-
-    The rows go there as they are: JSON that is written for the library to read takes twice as long.
-    """
-    if not isinstance(model["vocab"], PieceRows):
-        return raw
-    fallback = model.get("byte_fallback", False)
-    raw.model = tokenizers.models.Unigram(model["vocab"], model.get("unk_id"), fallback)
+def _with_added(raw: tokenizers.Tokenizer, added: Sequence[AddedToken]) -> tokenizers.Tokenizer:
+    """Add tokens that texts may have."""
     for special, tokens in groupby(added, key=lambda token: token.special):
         add = raw.add_special_tokens if special else raw.add_tokens
         add([tokenizers.AddedToken(token.content, **token.flags) for token in tokens])

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playmask.tokenizers.sentencepiece_model import CONTROL, UNKNOWN, UNUSED, Model, Piece
+from playmask.tokenizers.pieces import CONTROL, UNKNOWN, UNUSED, Piece, Pieces
+from playmask.tokenizers.sentencepiece_model import Model
 
 FILE = "sentencepiece.bpe.model"  # what both call it, and others do not
 OWN = ("<unk>", "<s>", "</s>")  # the first pieces of the file
@@ -46,7 +47,7 @@ def renumbered(model: Model, file: Path, config: Mapping[str, Any], model_type: 
 
     config: tokenizer_config.json; model_type: of config.json
     """
-    if tuple(piece.text for piece in model.pieces[: len(OWN)]) != OWN:
+    if tuple(model.pieces.names[: len(OWN)]) != OWN:
         return model
     name = str(config.get("tokenizer_class")).removesuffix("Fast")
     family = CLASSES.get(name, str(model_type))
@@ -60,6 +61,6 @@ def renumbered(model: Model, file: Path, config: Mapping[str, Any], model_type: 
             stacklevel=2,
         )
     first, replaced = NUMBERINGS[family]
-    before = [Piece(text, 0.0, kind) for text, kind in first.items()]
-    pieces = [*before, *model.pieces[replaced:], Piece("<mask>", 0.0, CONTROL)]
-    return model._replace(pieces=pieces)
+    before = Pieces.of(Piece(text, 0.0, kind) for text, kind in first.items())
+    own = model.pieces.take(range(replaced, len(model.pieces)))
+    return model._replace(pieces=before + own + Pieces.of([Piece("<mask>", 0.0, CONTROL)]))

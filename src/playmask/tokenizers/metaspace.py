@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable
 
 from playmask.files import JsonObject
 from playmask.tokenizers import bpe, wordpiece
-from playmask.tokenizers.added_tokens import UNREACHABLE, AddedToken, ids_of, rows_for
+from playmask.tokenizers.added_tokens import AddedToken, ids_of, rows_for
 from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.engine import Engine
-from playmask.tokenizers.piece_rows import PieceRows
-from playmask.tokenizers.sentencepiece import BYTE_PIECE, DECODER, STYLES, join
+from playmask.tokenizers.pieces import UNREACHABLE, Pieces
+from playmask.tokenizers.sentencepiece import BYTE_PIECE, DECODER, join
 from playmask.tokenizers.sentencepiece_json import SPACE
+from playmask.tokenizers.sentencepiece_styles import STYLES
 
 
 def add_pieces(
@@ -18,7 +19,7 @@ def add_pieces(
     """Add tokens to the Unigram or BPE model of a tokenizer.json; no text reaches the concealed."""
     if isinstance(model["vocab"], dict):
         return wordpiece.add_beside(model, tokens)
-    pieces = PieceRows(model["vocab"]) if type(model["vocab"]) is list else model["vocab"]
+    pieces: Pieces = model["vocab"]
     size, unknown = len(pieces), model.get("unk_id")
     hidden = {pieces.ids[name]: name + UNREACHABLE for name in concealed if name in pieces.ids}
     rows = {number: name for name, number in rows_for(tokens, pieces.ids).items()}
@@ -32,7 +33,7 @@ def keep_pieces(model: JsonObject, ids: list[int]) -> JsonObject:
     if isinstance(model["vocab"], dict):
         return bpe.keep(model, ids)
     unknown = {} if model.get("unk_id") is None else {"unk_id": ids.index(model["unk_id"])}
-    return model | {"vocab": [model["vocab"][old] for old in ids], **unknown}
+    return model | {"vocab": model["vocab"].take(ids), **unknown}
 
 
 def _required(model: JsonObject) -> list[int]:

@@ -10,29 +10,22 @@ The original ALBERT also cuts a comma off a number; no other program does, nor i
 """
 
 import re
-from collections.abc import Collection, Iterable
-from functools import partial
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from playmask.files import JsonObject
 from playmask.tokenizers import added_tokens, bpe, sentencepiece_model
 from playmask.tokenizers.added_token_splitter import AddedTokenSplitter
 from playmask.tokenizers.added_tokens import NOTES, AddedToken
-from playmask.tokenizers.algorithm import Algorithm, Style
+from playmask.tokenizers.algorithm import Algorithm
 from playmask.tokenizers.encoding import Span, TokenizedText
 from playmask.tokenizers.engine import trimmed
-from playmask.tokenizers.piece_rows import PieceRows
+from playmask.tokenizers.first_texts import FirstTexts
+from playmask.tokenizers.pieces import BYTE, CONTROL, UNKNOWN, UNUSED, USER, Piece, Pieces
 from playmask.tokenizers.sentencepiece_json import SPACE, merging, model_of, specification
-from playmask.tokenizers.sentencepiece_model import (
-    BYTE,
-    CONTROL,
-    NORMAL,
-    UNKNOWN,
-    UNUSED,
-    USER,
-    Model,
-    Piece,
-)
+from playmask.tokenizers.sentencepiece_model import Model
+from playmask.tokenizers.sentencepiece_styles import SENTINELS, STYLES, WORD_LINE, WORD_SPACE
 from playmask.tokenizers.word_segmentation import (
     AlignedText,
     character_folding,
@@ -40,43 +33,8 @@ from playmask.tokenizers.word_segmentation import (
     segment,
 )
 
-WORD_SPACE, WORD_LINE = "\u2582", "\u2583"  # what CPM writes for " " and "\n" inside a text
-SENTINELS = tuple(f"<extra_id_{number}>" for number in reversed(range(100)))
-PLAIN = {"pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
-
-ALBERT = Style(
-    PLAIN | {"cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
-    needed=("pad", "unk", "cls", "sep"),
-    frame=(("cls",), ("sep",), ("sep",)),
-)
-CPM = Style(
-    PLAIN | {"cls": "<cls>", "sep": "<sep>"},
-    needed=("pad", "unk", "cls", "sep"),
-    has=(WORD_SPACE,),
-)
-XLNET = Style(
-    PLAIN | {"cls": "<cls>", "sep": "<sep>"},
-    needed=("pad", "unk", "cls", "sep"),
-    frame=((), ("sep",), ("sep", "cls")),
-)
-XLM_ROBERTA = Style(
-    PLAIN | {"cls": "<s>", "sep": "</s>"},
-    needed=("pad", "unk", "cls", "sep"),
-    frame=(("cls",), ("sep", "sep"), ("sep",)),
-    second=0,
-    has=("<mask>",),
-)
-T5 = Style(
-    PLAIN | {"sep": "</s>"},
-    needed=("pad", "unk", "sep"),
-    frame=((), ("sep",), ("sep",)),
-    second=0,
-    lacks=("<s>",),
-)
-STYLES = (ALBERT, CPM, XLNET, XLM_ROBERTA, T5, Style(PLAIN | {"sep": "</s>"}, needed=("unk",)))
-_MARKS = frozenset(
-    token for style in STYLES for token in (*style.special.values(), *style.has, *style.lacks)
-)
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
 
 DECODER = {
     "type": "Sequence",
@@ -86,6 +44,7 @@ DECODER = {
     ],
 }
 
+_ODD_SIZE = 1000  # characters from which on a piece may be too long for the library
 _SIGNS = str.maketrans(" \n", WORD_SPACE + WORD_LINE)
 BYTE_PIECE = re.compile("<0x([0-9A-F]{2})>")
 _QUOTES = re.compile("``|''|.", re.DOTALL)
@@ -108,51 +67,31 @@ def join(tokens: list[str], whole: Collection[str] = ()) -> str:
     return text if tokens and tokens[0] in whole else text.removeprefix(" ")
 
 
-def with_extra_ids(model: Model, style: Style, count: int | None) -> Model:
-    """Add T5's extra ids above the pieces: they are rows of the embedding, not of the file.
-
-    count: None means all, unless the pieces have them, as those of mT5
-    """
-    if count is None:
-        extra = style is T5 and not any(SENTINELS[-1] in piece.text for piece in model.pieces)
-        count = len(SENTINELS) if extra else 0
-    chosen = SENTINELS[len(SENTINELS) - count :]
-    return model._replace(pieces=[*model.pieces, *(Piece(name, 0.0, CONTROL) for name in chosen)])
-
-
-def style_of(model: Model) -> Style:
-    """Find the family of models that a `.model` file belongs to."""
-    names = {text: number for number, (text, _, _) in enumerate(model.pieces) if text in _MARKS}
-    return next(style for style in STYLES if style is STYLES[-1] or style.fits(names.get))
-
-
 class PieceEngine:
     """The library `sentencepiece` behind a tokenizer, with the surface of `Engine`."""
 
     def __init__(self, content: JsonObject, algorithm: Algorithm) -> None:
-        import sentencepiece
-
         model = model_of(content)
         self.notes = {k: v for k, v in content["model"][NOTES].items() if k != "sentencepiece"}
         if self.notes.get("fold"):
             _folded("", **self.notes["fold"])  # so that what cannot be is refused now
         self.added = added_tokens.of(content)
-        rows = content["model"]["vocab"]
-        if not isinstance(rows, PieceRows):
-            rows = PieceRows(map(itemgetter(0, 1), model.pieces))
-        own = rows.ids
+        own = added_tokens.ids_of(content["model"])
         self.outside = frozenset(token.id for token in self.added if token.content not in own)
         further = _further(self.added, len(model.pieces))
-        self._pieces = [*model.pieces, *further]
-        self.vocabulary = tuple(map(itemgetter(0), self._pieces))
-        self._size = added_tokens.own_size(self.outside, len(self._pieces))
-        model = model._replace(pieces=self._pieces[: self._size])
-        self._processor = sentencepiece.SentencePieceProcessor()
-        self._processor.LoadFromSerializedProto(sentencepiece_model.write(model))
-        self._ids = {**own, **{piece.text: n for n, piece in enumerate(further, len(own))}}
-        others = [(n, piece.type) for n, piece in enumerate(self._pieces) if piece.type != NORMAL]
+        self._pieces = model.pieces + further if further else model.pieces
+        self.vocabulary = tuple(self._pieces.names)
+        size = added_tokens.own_size(self.outside, len(self._pieces))
+        if size != len(model.pieces):
+            model = model._replace(pieces=self._pieces.take(range(size)))
+        self._model = model
+        names = enumerate(model.pieces.names)  # what the library may refuse it is to refuse now
+        odd = {n for n, name in names if not 0 < len(name) < _ODD_SIZE or "\0" in name}
+        self._first = FirstTexts(model.pieces, odd | model.pieces.types.keys())
+        self._few = _processor(model, self._first.occurring(()))
+        self._ids = {**own, **{name: n for n, name in enumerate(further.names, len(own))}}
         types = {
-            kind: frozenset(n for n, each in others if each == kind)
+            kind: frozenset(n for n, each in self._pieces.types.items() if each == kind)
             for kind in (UNKNOWN, CONTROL, BYTE, USER)
         }
         self._bytes = types[BYTE] if model.byte_fallback else frozenset()
@@ -184,14 +123,17 @@ class PieceEngine:
             text if aligned is None else aligned.text
             for text, aligned in zip(texts, ready, strict=True)
         ]
+        processor, numbers = self._processor_for(inputs)
         rows = (
-            self._processor.encode(inputs, out_type=int)
+            processor.encode(inputs, out_type=int)
             if len(inputs) != 1
-            else [self._processor.encode(inputs[0], out_type=int)]
+            else [processor.encode(inputs[0], out_type=int)]
         )
-        rows = [self._with_lines(*row) for row in zip(inputs, rows, strict=True)]
+        if numbers is not None:
+            rows = [[numbers[number] for number in row] for row in rows]
+        rows = [self._with_lines(processor, *row) for row in zip(inputs, rows, strict=True)]
         return [
-            TokenizedText(ids, partial(self._spans, text, aligned, ids))
+            TokenizedText(ids, partial(self._spans, processor, text, aligned, ids))
             for text, aligned, ids in zip(inputs, ready, rows, strict=True)
         ]
 
@@ -205,25 +147,34 @@ class PieceEngine:
 
     def content(self) -> JsonObject:
         """Describe it as tokenizer.json does."""
-        content = specification(self._model(), self.notes)
-        return content | {"added_tokens": [token.json() for token in self.added]}
+        rows = [token.json() for token in self.added]
+        return specification(self._model, self.notes) | {"added_tokens": rows}
 
     def keep(self, ids: list[int]) -> JsonObject:
         """Describe it with only these ids, in this order."""
-        pieces = [self._pieces[number] for number in ids]
-        content = specification(self._model()._replace(pieces=pieces), self.notes)
-        return content | {"added_tokens": added_tokens.renumbered(self.added, ids)}
+        model = self._model._replace(pieces=self._pieces.take(ids))
+        return specification(model, self.notes) | {
+            "added_tokens": added_tokens.renumbered(self.added, ids)
+        }
 
     def support(self, ids: set[int]) -> set[int]:
         """Return the ids that must stay too, so that these tokens are still reached."""
-        model = self._model()
-        merged = (
-            bpe.support(merging(model), ids) if model.type == sentencepiece_model.BPE else set()
-        )
+        by_merging = self._model.type == sentencepiece_model.BPE
+        merged = bpe.support(merging(self._model), ids) if by_merging else set()
         return {*self.required, *merged}
 
-    def _model(self) -> Model:
-        return sentencepiece_model.read(self._processor.serialized_model_proto())
+    @cached_property
+    def _whole(self) -> "SentencePieceProcessor":
+        return _processor(self._model)
+
+    def _processor_for(
+        self, texts: list[str]
+    ) -> tuple["SentencePieceProcessor", Sequence[int] | None]:
+        """Choose the library's model for texts, and our ids of its pieces where they are others."""
+        if "_whole" in vars(self) or not self._first.affordable(texts):
+            return self._whole, None
+        numbers = self._first.occurring(self._few.normalize(texts))
+        return _processor(self._model, numbers), numbers
 
     def _prepared(self, text: str) -> AlignedText | None:
         """Change and cut a text as its family does before the pieces are found."""
@@ -235,16 +186,24 @@ class PieceEngine:
             aligned = _in_words(characters, self.notes["words"])
         return aligned
 
-    def _with_lines(self, text: str, ids: list[int]) -> list[int]:
+    def _with_lines(
+        self, processor: "SentencePieceProcessor", text: str, ids: list[int]
+    ) -> list[int]:
         """Give CPM's line breaks the id that its checkpoints know them by."""
         if self._line is None or WORD_LINE not in text:
             return ids
-        surfaces = self._processor.encode(text, out_type=str)
+        surfaces = processor.encode(text, out_type=str)
         return [self._line if s == WORD_LINE else n for s, n in zip(surfaces, ids, strict=True)]
 
-    def _spans(self, text: str, aligned: AlignedText | None, ids: list[int]) -> list[Span]:
-        normal, starts = self._processor.normalize(text, with_offsets=True)
-        surfaces = self._processor.encode(text, out_type=str)
+    def _spans(
+        self,
+        processor: "SentencePieceProcessor",
+        text: str,
+        aligned: AlignedText | None,
+        ids: list[int],
+    ) -> list[Span]:
+        normal, starts = processor.normalize(text, with_offsets=True)
+        surfaces = processor.encode(text, out_type=str)
         stops = self._stops(text, starts)
         if normal.startswith(SPACE) and starts[0] == starts[1]:
             stops[0] = starts[0]  # the space that is put before a text covers nothing
@@ -272,18 +231,29 @@ class PieceEngine:
     def _blank(self, letter: str) -> bool:
         """Tell whether the normaliser makes a character a space, or drops it."""
         if letter not in self._blanks:
-            self._blanks[letter] = not self._processor.normalize(letter).strip(f"{SPACE} ")
+            self._blanks[letter] = not self._few.normalize(letter).strip(f"{SPACE} ")
         return self._blanks[letter]
 
 
-def _further(tokens: Iterable[AddedToken], size: int) -> list[Piece]:
+def _processor(model: Model, numbers: Sequence[int] | None = None) -> "SentencePieceProcessor":
+    """Make the library's model, of these pieces only if they are given."""
+    import sentencepiece
+
+    if numbers is not None:
+        model = model._replace(pieces=model.pieces.take(numbers))
+    processor = sentencepiece.SentencePieceProcessor()
+    processor.LoadFromSerializedProto(sentencepiece_model.write(model))
+    return processor
+
+
+def _further(tokens: Iterable[AddedToken], size: int) -> Pieces:
     """Make the pieces of the added tokens above a model's own, which find nothing in texts."""
     names = {token.id: token.content for token in tokens if token.id >= size}
     numbers = range(size, max(names, default=-1) + 1)
-    return [
+    return Pieces.of(
         Piece(names[n], 0.0, CONTROL) if n in names else Piece(f"<empty {n}>", 0.0, UNUSED)
         for n in numbers
-    ]
+    )
 
 
 def _folded(text: str, *, lowercase: bool, accents: bool, quotes: bool) -> AlignedText:
@@ -309,9 +279,10 @@ def _in_words(text: AlignedText, words: str) -> AlignedText:
 def files(content: JsonObject) -> dict[str, bytes]:
     """Write spiece.model, without the extra ids that it does not have."""
     model = model_of(content)
-    names = tuple(piece.text for piece in model.pieces[-len(SENTINELS) :])
-    own = model.pieces[: -len(SENTINELS)] if names == SENTINELS else model.pieces
-    return {"spiece.model": sentencepiece_model.write(model._replace(pieces=own))}
+    own = len(model.pieces) - len(SENTINELS)
+    if tuple(model.pieces.names[-len(SENTINELS) :]) == SENTINELS:
+        model = model._replace(pieces=model.pieces.take(range(own)))
+    return {"spiece.model": sentencepiece_model.write(model)}
 
 
 SENTENCEPIECE = Algorithm(

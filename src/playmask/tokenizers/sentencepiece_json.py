@@ -4,40 +4,39 @@ What `tokenizers` has no place for is in our notes: the types of the pieces, how
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
-from functools import partial
-from itertools import takewhile
-from operator import itemgetter
+from itertools import repeat, takewhile
 from typing import Any
+
+import numpy as np
 
 from playmask.files import JsonObject
 from playmask.tokenizers import sentencepiece_model as proto
 from playmask.tokenizers.added_tokens import NOTES, AddedToken
-from playmask.tokenizers.sentencepiece_model import CONTROL, NORMAL, UNKNOWN, USER, Model, Piece
+from playmask.tokenizers.pieces import CONTROL, NORMAL, TYPES, UNKNOWN, USER, Pieces
+from playmask.tokenizers.sentencepiece_model import Model
 
 SPACE = "▁"
 
 
 def specification(model: Model, notes: dict[str, Any]) -> JsonObject:
-    """Describe a SentencePiece tokenizer as tokenizer.json does.
+    """Describe a SentencePiece tokenizer as tokenizer.json does, the pieces of Unigram as `Pieces`.
 
     notes: what `tokenizers` has no place for: "fold" (how ALBERT changes texts first), "words"
     """
     pieces = model.pieces
-    others = [(n, piece) for n, piece in enumerate(pieces) if piece.type != NORMAL]
-    types = {
-        str(kind): [n for n, piece in others if piece.type == kind]
-        for kind in proto.TYPES
-        if kind != NORMAL
+    types = {kind: [n for n, own in pieces.types.items() if own == kind] for kind in TYPES[1:]}
+    ours: dict[str, Any] = {
+        "rest": b64encode(model.rest).decode(),
+        "types": {str(kind): ids for kind, ids in types.items()},
     }
-    ours: dict[str, Any] = {"rest": b64encode(model.rest).decode(), "types": types}
-    if model.type == proto.BPE:
-        ours["scores"] = [piece.score for piece in pieces]
-    special = {p.text: n for n, p in others if p.type in (CONTROL, UNKNOWN)}
-    # a Unigram model finds these by their score; as added tokens they would cut the text
     merged = model.type == proto.BPE
-    plain = {p.text: n for n, p in others if p.type == USER and merged}
-    inside = any(text.find(SPACE, 1) > 0 for text, _, _ in pieces)  # then no word is cut by itself
+    if merged:
+        ours["scores"] = pieces.scores.tolist()
+    special = {pieces.names[n]: n for n in sorted(types[CONTROL] + types[UNKNOWN])}
+    # a Unigram model finds these by their score; as added tokens they would cut the text
+    plain = {pieces.names[n]: n for n in types[USER] if merged}
+    begun = sum(map(str.startswith, pieces.names, repeat(SPACE)))
+    inside = sum(map(str.count, pieces.names, repeat(SPACE))) > begun  # no word is cut by itself
     scheme = ("first" if plain else "always") if model.dummy else "never"
     return {
         "version": "1.0",
@@ -64,16 +63,15 @@ def model_of(content: JsonObject) -> Model:
     ours = content["model"][NOTES]["sentencepiece"]
     vocab = content["model"]["vocab"]
     if isinstance(vocab, dict):
-        names = sorted(vocab, key=vocab.__getitem__)
-        rows: Iterable[tuple[str, float]] = zip(names, ours["scores"], strict=True)
-    else:
-        rows = vocab
+        scores = np.array(ours["scores"], float)
+        if scores.shape != (len(vocab),):
+            raise ValueError(f"it has {scores.size} scores of {len(vocab)} pieces")
+        vocab = Pieces(sorted(vocab, key=vocab.__getitem__), scores)
     types = {number: int(kind) for kind, ids in ours["types"].items() for number in ids}
-    pieces = [*map(partial(tuple.__new__, Piece), ((*row, NORMAL) for row in rows))]
-    for number, kind in types.items():
-        if not 0 <= number < len(pieces):
-            raise ValueError(f"it gives a type to piece {number} of {len(pieces)}")
-        pieces[number] = pieces[number]._replace(type=kind)
+    for number in types:
+        if type(number) is not int or not 0 <= number < len(vocab):
+            raise ValueError(f"it gives a type to piece {number!r:.60} of {len(vocab)}")
+    pieces = vocab.typed({n: kind for n, kind in sorted(types.items()) if kind != NORMAL})
     parts = (content["normalizer"] or {}).get("normalizers", [])
     charsmap = next((p["precompiled_charsmap"] for p in parts if p["type"] == "Precompiled"), "")
     return Model(pieces, b64decode(charsmap), b64decode(ours["rest"]))
@@ -108,15 +106,15 @@ def _normalizer(model: Model, fold: JsonObject | None) -> JsonObject:
 def _unigram(model: Model) -> JsonObject:
     return {
         "type": "Unigram",
-        "unk_id": next(n for n, piece in enumerate(model.pieces) if piece.type == UNKNOWN),
-        "vocab": [*map(itemgetter(0, 1), model.pieces)],
+        "unk_id": next(n for n, kind in model.pieces.types.items() if kind == UNKNOWN),
+        "vocab": model.pieces,
         "byte_fallback": model.byte_fallback,
     }
 
 
 def merging(model: Model) -> JsonObject:
     """Write every way to make a piece from two others as a merge, the best pieces first."""
-    vocab = {piece.text: number for number, piece in enumerate(model.pieces)}
+    vocab = model.pieces.ids
     whole = sorted((p for p in model.pieces if p.type == NORMAL), key=lambda piece: -piece.score)
     sizes = sorted({len(text) for text in vocab if text})
     splits = ((p.text[:k], p.text[k:]) for p in whole for k in takewhile(len(p.text).__gt__, sizes))

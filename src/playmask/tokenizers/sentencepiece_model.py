@@ -5,9 +5,8 @@ Source: sentencepiece_model.proto (ModelProto 1 pieces, 2 trainer_spec, 3 normal
 
 import struct
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import cache
 from itertools import chain
-from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -19,28 +18,21 @@ from playmask.protobuf import (
     Field,
     field,
     fields,
+    read_bytes,
     read_varint,
     write_varint,
 )
 from playmask.tokenizers.charsmap import check_charsmap
+from playmask.tokenizers.pieces import NORMAL, UNKNOWN, Piece, Pieces
 
-NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
-TYPES = range(NORMAL, BYTE + 1)
 UNIGRAM, BPE = 1, 2
 
 PIECES, TRAINER, NORMALIZER, SELF_TEST = 1, 2, 3, 4
 _MODEL_TYPE, _SUFFIX, _BYTE_FALLBACK = 3, 24, 35  # of trainer_spec
 _PIECE, _TEXT, _SCORE = PIECES << 3 | BYTES, 1 << 3 | BYTES, 2 << 3 | FIXED32  # keys of fields
-_SCORE_SIZE = 5  # of a score with its key, in bytes
+_LONG = 128  # bytes from which on a size takes two
+_HEAD, _TAIL = 4, 5  # bytes of a short piece before its text, and after it: a score with its key
 _CHARSMAP, _DUMMY, _SQUEEZE, _ESCAPE = 2, 3, 4, 5  # of normalizer_spec
-
-
-class Piece(NamedTuple):
-    """A piece of text with its log-probability (or minus its rank) and its type, one of TYPES."""
-
-    text: str
-    score: float = 0.0
-    type: int = NORMAL
 
 
 class Model(NamedTuple):
@@ -51,7 +43,7 @@ class Model(NamedTuple):
     rest:     all other fields as they were, among them how it was trained
     """
 
-    pieces: list[Piece]
+    pieces: Pieces
     charsmap: bytes
     rest: bytes
 
@@ -95,10 +87,11 @@ def read(content: bytes) -> Model:
     Raises: ValueError if it is damaged, or something else
     """
     pieces, end = _first_pieces(content)
+    more: list[Piece] = []
     charsmap, rest = b"", b""
     for number, wire, value in fields(content, end):
         if number == PIECES and isinstance(value, bytes):
-            pieces.append(_read_piece(value))
+            more.append(_read_piece(value))
         elif number == NORMALIZER and isinstance(value, bytes):
             inside = list(fields(value))
             charsmap = next((bytes(v) for n, _, v in inside if n == _CHARSMAP), b"")
@@ -106,9 +99,10 @@ def read(content: bytes) -> Model:
             rest += field(number, wire, others)
         elif number != SELF_TEST:  # its ids may no longer be right
             rest += field(number, wire, value)
+    pieces = pieces + Pieces.of(more) if more else pieces
     if not any(number == NORMALIZER for number, _, _ in fields(rest)):
         raise ValueError(f"it ends after its {len(pieces)} pieces")
-    if not any(piece.type == UNKNOWN for piece in pieces):
+    if UNKNOWN not in pieces.types.values():
         raise ValueError(f"it has {len(pieces)} pieces, none of them for what is unknown")
     check_charsmap(charsmap)
     for number, _, value in fields(rest):
@@ -140,54 +134,59 @@ def _read_piece(message: bytes) -> Piece:
     return Piece(text, score, kind)
 
 
-def _first_pieces(content: bytes) -> tuple[list[Piece], int]:
-    """Read the pieces that a file begins with, all at once, and say where they end.
+def _first_pieces(content: bytes) -> tuple[Pieces, int]:
+    """Read the pieces that a file begins with, and say where they end.
 
-    Nearly all are short messages of a text and a score; any other is read by itself.
+    Nearly all are short messages of a text and a score, in long runs that are read at once; any
+    other is read by itself.
     """
-    starts, ends = _bounds(content)
-    first, last = np.array(starts, int), np.array(ends, int)
-    codes = np.frombuffer(
-        content + bytes(_SCORE_SIZE), np.uint8
-    )  # what is empty may stand at the end
-    text_ends = last - _SCORE_SIZE
-    plain = (codes[first] == _TEXT) & (codes[first + 1] == text_ends - first - 2)
-    plain &= codes[text_ends] == _SCORE
-    at = np.where(plain, last, _SCORE_SIZE)[:, None] + np.arange(1 - _SCORE_SIZE, 0)
-    scores = codes[at].view("<f4")[:, 0].tolist()
-    make = partial(tuple.__new__, Piece)
-    pieces: list[Piece] = [
-        make((content[start + 2 : end - _SCORE_SIZE].decode(), score, NORMAL))
-        if simple
-        else _read_piece(content[start:end])
-        for start, end, simple, score in zip(starts, ends, plain.tolist(), scores, strict=True)
-    ]
-    return pieces, ends[-1] if ends else 0
-
-
-def _bounds(content: bytes) -> tuple[list[int], list[int]]:
-    """Find where the messages of the first pieces begin and end."""
-    starts, ends, end, last = [], [], 0, len(content) - 1
-    while end < last and content[end] == _PIECE:
-        length, start = content[end + 1], end + 2
-        if length > 127:
+    codes = np.frombuffer(content, np.uint8)
+    short, ends = _short_pieces(codes)
+    breaks = np.flatnonzero(short[1:] != ends[:-1])  # the last ones of their runs
+    names: list[str] = []
+    scores: list[float] = []
+    types: dict[int, int] = {}
+    end = 0
+    while end < len(content) and content[end] == _PIECE:
+        first = int(np.searchsorted(short, end))
+        if first < len(short) and short[first] == end:
+            breaking = breaks[np.searchsorted(breaks, first) :][:1]
+            run = slice(first, int(breaking[0]) + 1 if len(breaking) else len(short))
+            texts = zip((short[run] + _HEAD).tolist(), (ends[run] - _TAIL).tolist(), strict=True)
+            names += [content[start:stop].decode() for start, stop in texts]
+            places = ends[run, None] + np.arange(1 - _TAIL, 0)
+            scores += codes[places].view("<f4")[:, 0].tolist()
+            end = int(ends[run][-1])
+        else:
             length, start = read_varint(content, end + 1)
-        end = start + length
-        starts.append(start)
-        ends.append(end)
-    whole = len(ends) - (end > len(content))  # one that is cut off is nobody's to read
-    return starts[:whole], ends[:whole]
+            name, score, kind = _read_piece(read_bytes(content, start, length))
+            types |= {} if kind == NORMAL else {len(names): kind}
+            names.append(name)
+            scores.append(score)
+            end = start + length
+    return Pieces(names, np.array(scores, float), types), end
 
 
-def _piece_fields(pieces: list[Piece]) -> Iterable[tuple[bytes, bytes, bytes]]:
+def _short_pieces(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the places that may be short messages of a text and a score, and where each ends."""
+    around = np.uint8(_HEAD - 2 + _TAIL)
+    texts = codes[1:-2] - around  # their sizes; below 0 they become large ones
+    likely = (codes[:-3] == _PIECE) & (codes[2:-1] == _TEXT) & (codes[3:] == texts)
+    likely &= texts < _LONG - around
+    places = np.flatnonzero(likely)
+    ends = places + 2 + codes[places + 1]
+    scored = (ends <= len(codes)) & (codes[np.minimum(ends, len(codes)) - _TAIL] == _SCORE)
+    return places[scored], ends[scored]
+
+
+def _piece_fields(pieces: Pieces) -> Iterable[tuple[bytes, bytes, bytes]]:
     """Encode pieces as the fields of a model: what stands before each text, it, and the rest."""
-    texts = [text.encode() for text, _, _ in pieces]
-    scores = struct.pack(f"<{len(pieces)}f", *map(itemgetter(1), pieces))
+    texts = [*map(str.encode, pieces.names)]
+    scores = struct.pack(f"<{len(pieces)}f", *pieces.scores.tolist())
     key = bytes([_SCORE])
     tails = [key + scores[place : place + 4] for place in range(0, len(scores), 4)]
-    for number, piece in enumerate(pieces):
-        if piece.type != NORMAL:
-            tails[number] += field(3, VARINT, piece.type)
+    for number, kind in pieces.types.items():
+        tails[number] += field(3, VARINT, kind)
     return zip(map(_before, map(len, texts), map(len, tails)), texts, tails, strict=True)
 
 

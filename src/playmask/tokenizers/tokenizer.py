@@ -1,6 +1,5 @@
 """The tokenizer: text to ids and back, with the offsets of every token."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
@@ -124,12 +123,11 @@ class Tokenizer:
         engine = self._engine
         reachable = frozenset(added_tokens.reachable(engine.added, engine.notes))
         beside = [one for one in engine.added if one.id in engine.outside or one in reachable]
-        text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         with committing(directory, manifest=False) as staging:
             for name, original in originals.items():
                 write_bytes(staging / name, original)
             added_tokens.write_beside(staging, beside, always=bool(originals))
-            write_bytes(staging / "tokenizer.json", text.encode())
+            write_bytes(staging / "tokenizer.json", vocabulary_files.as_json(content))
         return directory
 
     def keep(self, keep_tokens: Ids) -> "Tokenizer":

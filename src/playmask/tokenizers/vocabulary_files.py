@@ -1,5 +1,6 @@
 """Reading and writing a tokenizer's files."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -8,11 +9,21 @@ from playmask.errors import ConfigError, DataError
 from playmask.files import JsonObject, PathLike
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import recover
-from playmask.tokenizers import bpe, fairseq, sentencepiece, sentencepiece_model, wordpiece
-from playmask.tokenizers.added_tokens import BESIDE, CONFIG, MAP, NOTES, read_beside, with_markers
+from playmask.tokenizers import bpe, fairseq, sentencepiece_model, wordpiece
+from playmask.tokenizers.added_tokens import (
+    BESIDE,
+    CONFIG,
+    MAP,
+    NOTES,
+    ids_of,
+    read_beside,
+    with_markers,
+)
 from playmask.tokenizers.content_checks import check_ids, checked
 from playmask.tokenizers.file_contents import read_content, read_json_object
+from playmask.tokenizers.pieces import Pieces
 from playmask.tokenizers.sentencepiece_json import specification
+from playmask.tokenizers.sentencepiece_styles import ALBERT, style_of, with_extra_ids
 
 MODELS = ("spiece.model", "sentencepiece.model", "chinese_vocab.model")
 NAMES = ("tokenizer.json", "vocab.txt", *MODELS, "*.model", "vocab.json")  # the first one is read
@@ -73,14 +84,22 @@ def read(
     content = checked(content, file, declared)
     roles = {"roles": declared.roles} if declared.roles else {}
     model = content["model"]
-    if model.get("unk_token") not in model["vocab"] and declared.roles.get("unk") in model["vocab"]:
-        model["unk_token"] = declared.roles["unk"]
+    names, unknown = ids_of(model), declared.roles.get("unk")
+    named = model["type"] != "Unigram"  # which has the id of its unknown token
+    if named and model.get("unk_token") not in names and unknown in names:
+        model["unk_token"] = unknown
     notes = roles | (model.get(NOTES) or {})
     segmenter = BY_WORDS.get(str(config.get("tokenizer_class"))) if cut is None else cut
     if cut is not None or "words" not in notes:
         notes["words"] = segmenter or None
     model[NOTES] = notes
     return (with_markers(content, markers, file) if markers else content), file
+
+
+def as_json(content: JsonObject) -> bytes:
+    """Write the content of a tokenizer.json."""
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=Pieces.rows)
+    return f"{text}\n".encode()
 
 
 def _find(path: Path) -> Path:
@@ -167,9 +186,9 @@ def _read_model(path: Path, lowercase: bool | None, config: JsonObject) -> dict[
     beside = path.with_name("config.json")
     model_type = read_json_object(beside).get("model_type") if beside.is_file() else None
     model = fairseq.renumbered(model, path, config, model_type)
-    style = sentencepiece.style_of(model)
-    model = sentencepiece.with_extra_ids(model, style, config.get("extra_ids"))
-    albert = style is sentencepiece.ALBERT
+    style = style_of(model)
+    model = with_extra_ids(model, style, config.get("extra_ids"))
+    albert = style is ALBERT
     if lowercase is None:
         lowercase = config.get("do_lower_case")
     lowercase = albert if lowercase is None else lowercase

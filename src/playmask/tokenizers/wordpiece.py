@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from playmask.files import JsonObject
-from playmask.tokenizers.added_tokens import UNREACHABLE, AddedToken, rows_for
+from playmask.tokenizers.added_tokens import AddedToken, rows_for
 from playmask.tokenizers.algorithm import Algorithm, Style
 from playmask.tokenizers.engine import Engine
 from playmask.tokenizers.file_contents import read_text_lines
+from playmask.tokenizers.pieces import UNREACHABLE
 from playmask.tokenizers.word_segmentation import WordEngine
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
