@@ -10,6 +10,7 @@ from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.memory import largest_batch_size
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.units import seconds, size_in_bytes
+from playmask.tasks import training
 from tasks.test_classify import reviews, weights_of
 from tasks.test_memory_and_time import (
     PLAN,
@@ -87,6 +88,43 @@ def test_when_time_is_over_it_can_go_on(tmp_path, monkeypatch):
     rest = task.fit(TEXTS, TEXTS[:8], callbacks=[after], resume=True, **limit)
     assert len(rest["val_loss"]) == 3  # where it stopped, and two epochs
     assert all(np.array_equal(*both) for both in zip(whole.state, after.state, strict=True))
+
+
+class Seen(playmask.StepHook):
+    """Notes the length of each batch and the rows that it holds."""
+
+    passive = True
+
+    def __init__(self):
+        super().__init__()
+        self.seen = {}
+
+    def on_train_batch_begin(self, batch, logs=None):
+        batches = self.model.batches
+        length, rows = batches._plan[batch]
+        self.seen[batches.epoch, batch] = length, rows.tolist()
+
+
+@pytest.mark.backends("jax")
+def test_an_epoch_goes_on_with_the_rows_that_are_left_under_other_options(tmp_path, monkeypatch):
+    """How long a training is decides which lengths pay, and so which rows are batches."""
+    monkeypatch.setattr(training, "price_of", lambda weights, passes=1: 150.0)
+    texts = [(text * (1 + i % 4), label) for i, (text, label) in enumerate(reviews(40))]
+    options = {**WHOLE, "epochs": 1, "directory": tmp_path}
+    longer = options | {"epochs": 20, "max_steps": 7, "seed": 8, "resume": True}
+    begun, rest = Seen(), Seen()
+    with pytest.raises(KeyboardInterrupt):
+        new_task(max_length=40).fit(texts, callbacks=[begun, Killed(0, 4)], **options)
+    assert position_in(tmp_path) == (0, 4)
+    with pytest.raises(ConfigError, match="4 batches of an epoch, within an update of accumulate=3"):
+        new_task(max_length=40).fit(texts, **longer | {"accumulate": 3})
+    with pytest.raises(ConfigError, match="within an epoch of other rows: Row .* has length 5"):
+        new_task(max_length=60).fit(texts, **longer)
+    new_task(max_length=40).fit(texts, callbacks=[rest], **longer)
+    epoch = [begun.seen[0, i] for i in range(4)] + [rest.seen[0, i] for i in range(4, 10)]
+    assert sorted(row for _, rows in epoch for row in rows) == [*range(40)]
+    lengths = {length for (epoch, _), (length, _) in rest.seen.items() if epoch == 1}
+    assert lengths != {length for length, _ in epoch}  # the next epoch has its own
 
 
 class Counted(playmask.WeightAveraging):

@@ -70,8 +70,8 @@ def train(
     callbacks = [*_methods(options), *callbacks]
     watch = Watch.of(network, options, directory, callbacks)
     measure = measure_of(task, options, checks, validated=validation is not None)
-    backup = None if directory is None else Backup(directory, plan.data, batches.batch_size)
     grouping = Grouping(len(batches), options.accumulate)
+    backup = None if directory is None else Backup(directory, plan.data, batches, grouping)
     keep = KeepBest(task, batches, backup, checks, options, measure)
     keep.limits = Limits(options, grouping, keep.save)
     keep.swaps = not swapped_by(callbacks)
