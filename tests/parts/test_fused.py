@@ -228,7 +228,8 @@ def test_each_length_is_compiled_once_outside_of_other_programs(on_jax):
     def attend_all() -> int:
         names.clear()
         for x in texts:
-            tiles.compiled()(x, x, x, np.ones((1, 1, x.shape[2], x.shape[2]), bool), None, scale=1.0)
+            seen = np.ones((1, 1, x.shape[2], x.shape[2]), bool)
+            tiles.compiled()(x, x, x, seen, None, scale=1.0)
         return len(names)
 
     def note(event: str, seconds: float, **_: object) -> None:
