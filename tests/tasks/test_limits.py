@@ -1,13 +1,15 @@
 """Limits of memory, updates and time; a training whose time was over goes on."""
 
+import keras
 import numpy as np
 import pytest
 
 import playmask
 from playmask.errors import ConfigError
+from playmask.runtime.devices import on_jax_cpu
 from playmask.runtime.train import common_clock
 from playmask.runtime.train.backup import position_in
-from playmask.runtime.train.memory import largest_batch_size
+from playmask.runtime.train.memory import further_savings, largest_batch_size
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.units import seconds, size_in_bytes
 from playmask.tasks import training
@@ -18,6 +20,7 @@ from tasks.test_memory_and_time import (
     WHOLE,
     Counting,
     Killed,
+    bytes_of,
     largest,
     new_task,
     trained,
@@ -36,8 +39,10 @@ def test_the_largest_batch_within_a_memory():
     assert largest_batch_size(cost, 5000, 10_000) == 40 and len(sizes) < 6
     assert largest_batch_size(cost, 5000, 20) == 16
     assert largest_batch_size(cost, 1350, 99) == 3
-    with pytest.raises(ConfigError, match="one text takes 1,100 bytes"):
-        largest_batch_size(cost, 1050, 99)
+    with pytest.raises(
+        ConfigError, match="one text takes 1,100 bytes.* max_length, half a day\\.$"
+    ):
+        largest_batch_size(cost, 1050, 99, ["half a day"])
 
 
 def test_a_batch_size_is_chosen_and_said():
@@ -47,6 +52,22 @@ def test_a_batch_size_is_chosen_and_said():
     assert task.training.batch_size == 24 and largest(before, weights_of(task)) < 1e-6
     with pytest.raises(ConfigError, match="more than the memory of 1,024"):
         new_task().fit(TEXTS, memory="1K", **PLAN)
+
+
+def test_what_is_advised_where_memory_is_short():
+    """Half precision saves some, but on JAX's CPU."""
+    savings = ["rematerialize=True", "precision='bfloat16'"]
+    here = savings[: 1 if on_jax_cpu() else 2]
+    assert further_savings(TrainingOptions()) == here
+    assert further_savings(TrainingOptions(precision="float16")) == savings[:1]
+    assert further_savings(TrainingOptions(rematerialize=True)) == here[1:]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX says what a step will take")
+def test_what_is_advised_takes_less_memory():
+    enough = 0.75 * bytes_of()
+    assert bytes_of(rematerialize=True) < enough
+    assert (bytes_of(precision="bfloat16") > enough) == on_jax_cpu()
 
 
 @pytest.mark.parametrize(("text", "value"), [("90s", 90), ("1h30m", 5400), ("0.5h", 1800)])

@@ -159,11 +159,6 @@ def bytes_of(**options):
         return step_bytes(task.network, batch)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX says what a step will take")
-def test_rematerialised_blocks_take_less_memory():
-    assert bytes_of(rematerialize=True) < 0.75 * bytes_of()
-
-
 class Killed(keras.callbacks.Callback):
     """Stops at a batch, as a kill would; notes the state at the ends of epochs."""
 
