@@ -169,7 +169,6 @@ def test_methods_count_updates_where_batches_are_accumulated():
     ("options", "sentence"),
     [
         ({"lora": "rank=2", "unfreeze": "epochs=1"}, "lora trains adapters alone"),
-        ({"lora": "rank=2", "layer_decay": 0.9}, "which layer_decay does not know"),
         ({"accumulate": 2, "unfreeze": "epochs=1"}, "between batches of one update"),
         ({"accumulate": 2, "adversarial": "penalty:1"}, "leave accumulate out"),
         ({"precision": "float16", "adversarial": "fgm:0.5"}, "precision='bfloat16'"),
