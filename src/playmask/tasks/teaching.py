@@ -11,8 +11,8 @@ import keras
 from playmask.data.examples import Examples
 from playmask.data.lines import read_lines
 from playmask.errors import ConfigError, DataError
-from playmask.runtime.train.hooks import stacks_of
 from playmask.runtime.train.options import TrainingOptions
+from playmask.runtime.train.stacks import stacks_of
 from playmask.runtime.train.steps.teacher import TaughtHook
 from playmask.tasks.registry import resolve
 

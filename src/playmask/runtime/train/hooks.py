@@ -17,6 +17,7 @@ from playmask.runtime.train.passes import (
     in_place,
     zeros_to_differentiate_by,
 )
+from playmask.runtime.train.stacks import recorded_states
 from playmask.runtime.train.step import NUMBER, Learnt, Tensors, of_hooks, texts_in
 from playmask.runtime.train.step import Step as Step
 
@@ -317,18 +318,6 @@ class OpenStep(keras.Model):
             measures = self._measures()
         places = iter(after)
         return measures, tuple([next(places) for _ in group] for group in groups)
-
-
-def stacks_of(network: keras.Model) -> list[Any]:
-    """The encoder's blocks and the decoder's, those that a network's Transformer has."""
-    model = getattr(network, "transformer", None)
-    return [stack for stack in (model and model.blocks, model and model.decoder) if stack]
-
-
-def recorded_states(network: keras.Model) -> tuple[tuple[Any, ...], ...]:
-    """Of each stack the embedding and each block's output in the last pass, where recorded."""
-    records = [stack.record for stack in stacks_of(network)]
-    return tuple(record.states for record in records if record is not None)
 
 
 def _current(scope: Any, variable: Any, value: Any) -> Any:

@@ -7,7 +7,8 @@ from keras import ops
 
 from playmask.errors import ConfigError, nearest
 from playmask.model.block import Record
-from playmask.runtime.train.hooks import OpenStep, Step, recorded_states, stacks_of
+from playmask.runtime.train.hooks import OpenStep, Step
+from playmask.runtime.train.stacks import recorded_states, stacks_of
 from playmask.runtime.train.step import weighted_mean
 from playmask.runtime.train.steps.state_distances import DISTANCES, mean_over_tokens
 from playmask.runtime.train.steps.teacher import TaughtHook

@@ -9,7 +9,8 @@ from playmask.errors import ConfigError
 from playmask.model.block import Stack
 from playmask.model.rng import uniform
 from playmask.model.scene import Attended, Scene
-from playmask.runtime.train.hooks import OpenStep, stacks_of
+from playmask.runtime.train.hooks import OpenStep
+from playmask.runtime.train.stacks import stacks_of
 from playmask.runtime.train.steps.teacher import TaughtHook
 
 
