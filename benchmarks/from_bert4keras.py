@@ -12,7 +12,7 @@ on, with all that is compiled, imports aside. Before a training upstream's scrip
 weights, which ours load: answers and the loss of the first batch are compared.
 
 What was found is merged into docs/benchmarks/from_bert4keras.json, of which
-tools/documentation/bert4keras_seconds.py makes the table of docs/from_bert4keras.md.
+documentation.bert4keras_seconds in tools makes the table of docs/from_bert4keras.md.
 """
 
 import argparse

@@ -15,9 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import keras
 import numpy as np
+from keras import ops
 
 import playmask
+from comparing import TINY
 from playmask.errors import ConfigError
+from playmask.model import cache as kv_cache
+from playmask.runtime.compiled import Compiled
 from playmask.runtime.train.backup import BACKUP
 from tasks.test_classify import new_task, reviews
 
@@ -62,6 +66,22 @@ def gone_on_with(folder):
     return {**trained(None, directory=folder, resume=True), "shards": shards}
 
 
+def generated(devices, model_parallel=1):
+    """What is written after ragged prompts, and the shapes that devices hold of a cache's keys."""
+    playmask.distribute(devices, model_parallel=model_parallel)
+    keras.utils.set_random_seed(1)
+    model = playmask.build(TINY.change(order="lm", depth=1), heads="mlm")
+    texts = playmask.generate(model, [[5, 6, 7], [8], [9, 10]], max_tokens=5, end=None).tokens
+
+    def keys(tokens):
+        inputs = {"tokens": tokens, "cache": model.empty_cache(1, 8), "at": ops.zeros((), "int32")}
+        return kv_cache.heads_in_rows(model(inputs)["cache"])["kv"][0]["keys"]
+
+    shards = Compiled(model, keys)(np.array([[5, 6]], "int32")).addressable_shards
+    playmask.distribute(None)
+    return {"texts": texts, "keys": [shard.data.shape for shard in shards]}
+
+
 def large_table(folder):
     """Load a table that Keras would compile the initializer of; whether its values are right."""
     sizes = {"width": 768, "depth": 1, "attention_heads": 12, "inner": 64, "vocabulary": 22_000}
@@ -97,6 +117,7 @@ if __name__ == "__main__":
                     "data parallel": trained(4),
                     "model parallel": trained("all", 2),
                     "gone on with": gone_on_with(Path(name, "task")),
+                    "generated": [generated(None), generated(2, 2)],
                     "table": large_table(Path(name, "table")),
                     "refused": [
                         refused(5),

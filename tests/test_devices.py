@@ -48,6 +48,13 @@ def test_weights_and_moments_are_split_in_model_parallel_alone(results):
     assert not any("norm" in path for path in split)
 
 
+def test_devices_that_share_the_heads_write_what_one_writes(results):
+    """Each holds the keys of its own heads, 2 of 4, of all 8 slots; the axes stay apart."""
+    one, two = results["generated"]
+    assert two["texts"] == one["texts"] and len({str(text) for [text] in one["texts"]}) == 3
+    assert one["keys"] == [[4, 8, 6]] and two["keys"] == [[1, 2, 8, 6]] * 2
+
+
 def test_a_large_table_is_loaded(results):
     assert results["table"]
 

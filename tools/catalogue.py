@@ -97,8 +97,11 @@ def compiled(catalogue: Catalog) -> bytes:
 
 def faults(catalogue: Catalog, texts: frozenset[str]) -> list[str]:
     """What is wrong with a catalogue's entries."""
-    wrong = []
+    wrong: list[str] = []
+    first: dict[str, str] = {}
     for message, translation in entries(catalogue).items():
+        if (other := first.setdefault(skeleton(message), message)) != message:
+            wrong.append(f"{message!r} has an entry already, {other!r}")
         names = [sorted(PLACEHOLDER.findall(each)) for each in (message, translation)]
         if PLACEHOLDER.sub(VALUE, message) not in texts:
             wrong.append(f"{message!r} is said nowhere in the sources")

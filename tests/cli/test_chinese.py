@@ -81,15 +81,46 @@ def test_each_error_has_an_entry():
     assert len(errors) > 700 and catalogue.skeleton("its header names no shards") in errors
 
 
+def spoken(message: str) -> str:
+    """A sentence of an entry, with values such as its placeholders have."""
+    forms = {"near": " Did you mean 'x'?", "left": "3:05", "time": "3:05", "compiling": "3:05"}
+    names = {**dict.fromkeys(messages.FORMS, "12"), **forms}
+    return messages.PLACEHOLDER.sub(lambda match: names.get(match[1], "x"), message)
+
+
+def test_no_entry_takes_the_sentence_of_another_one_for_its_own():
+    """Neither before the right entry is asked, nor where there would be none."""
+    for file in catalogue.FILES:
+        patterns = messages.catalogue(file.parts[-3]).patterns
+        skeletons = [catalogue.skeleton("{}".join(each.parts)) for each in patterns]
+        longest = [max(each.parts, key=len) for each in patterns]
+        wrong = []
+        for message, translation in catalogue.entries(catalogue.read(file)).items():
+            text, own = spoken(message), catalogue.skeleton(message)
+            taking = [
+                (skeleton, each.filled(values), each.takes_prose(values))
+                for skeleton, part, each in zip(skeletons, longest, patterns, strict=True)
+                if part in text and not each.is_frame and (values := each.values(text)) is not None
+            ]
+            if messages.PLACEHOLDER.search(message) and taking:
+                wrong += [(text, taking[0])] * (taking[0][1] != spoken(translation))
+            wrong += [(text, other) for other, _, prose in taking if prose and other != own]
+        assert not wrong and len(patterns) > 1_300
+
+
 def test_faults_of_a_catalogue_are_seen():
     entries = catalogue.Catalog()
     entries.add("nothing says this", "甲")
     entries.add("saved in {folder}; try it: playmask {use}", "存在 {folder}")
     entries.add("all is well", "")
+    entries.add("{path} does not exist.", "{path} 不存在。")
     wrong = catalogue.faults(entries, catalogue.texts_of_sources())
     assert [w.partition(" ha" if "has" in w else " is said")[0] for w in wrong] == [
-        repr(each) for each in catalogue.entries(entries)
+        repr(each) for each in catalogue.entries(entries) if not each.startswith("{path}")
     ]
+    entries.add("{file} does not exist.", "没有 {file}。")
+    twice = catalogue.faults(entries, catalogue.texts_of_sources())[-1]
+    assert twice == "'{file} does not exist.' has an entry already, '{path} does not exist.'"
 
 
 def test_what_is_compiled_is_the_catalogue():
@@ -157,6 +188,9 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
          "速度是 1.5 倍。"),
         ("learning rate: 2e-05, 3 epochs", "学习率：2e-05，3 轮"),
         ("nobody ever said this", "nobody ever said this"),
+        ("The model has no blocks of that kind; take one.",
+         "The model has no blocks of that kind; take one."),
+        ("fgm has no 'steps of it'. Known: epsilon.", "fgm 没有 'steps of it'。可选：epsilon。"),
         ("1,000 of 3,000 rows; 3.0 rows/s · 5 s left",
          "3,000 行中的 1,000 行；每秒 3.0 行 · 剩余 5 s"),
         ("model: new, 9 parameters; texts of at most 64",

@@ -29,7 +29,7 @@ from playmask.checkpoints import (
     safetensors,
     torch_zip,
 )
-from playmask.checkpoints.load import identify
+from playmask.checkpoints.identify import identify
 from playmask.checkpoints.source import find
 from playmask.cli.actions.train import Stopping
 from playmask.cli.app import app

@@ -14,6 +14,7 @@ import typer
 
 import playmask
 from cli.commands import call, complaint
+from documentation.marked_tables import PAGES, parts_of
 from documents import ROOT, prose
 from migration.bert4keras_names import PUBLIC
 from playmask.cli.app import app
@@ -181,13 +182,13 @@ def test_what_sentences_and_the_guide_call_exists():
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", ["bert4keras_names", "bert4keras_seconds"])
 def test_the_tables_of_the_guide_are_the_programs(name, language):
-    path = ROOT / "tools" / "documentation" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    text = tool.PAGES[language].read_text("utf-8")
-    tables = text.partition(tool.BEGIN)[2].partition(tool.END)[0]
-    assert tables == tool.tables(language), f"python {path.relative_to(ROOT)}"
+    tool = importlib.import_module(f"documentation.{name}")
+    text = PAGES[language].read_text("utf-8")
+    before, tables, after = parts_of(text, tool.MARK)
+    assert tables == tool.tables(language), f"PYTHONPATH=tools python -m documentation.{name}"
+    assert before + tables + after == text
+    with pytest.raises(ValueError, match="each once"):
+        parts_of(before, tool.MARK)
 
 
 # Reading

@@ -9,12 +9,14 @@ from laboratory import CONTEXT, LABORATORY, OPEN
 from playmask.model import kernels, tiles
 from playmask.model.masks import Window, register_mask
 from playmask.model.parts import Dot, Nezha, ResidualScores, Rotary
+from playmask.model.parts.part import Look
 from playmask.model.scene import AttentionInputs
 from playmask.runtime.gradients import value_and_gradient
 
 pytestmark = pytest.mark.backends
 
 LENGTH = 16
+COMPILED = "/jax/core/compile/backend_compile_duration"
 MODELS = (
     LABORATORY
     | OPEN
@@ -217,3 +219,38 @@ def test_tiles_are_for_long_texts(batch, queries, keys, options, wanted, on_jax)
     inputs = AttentionInputs(x, None, {"values": values}, None, None)
     options = {"dtype": "float32", "heads": 12, "biased": False, "training": False, **options}
     assert (kernels.fastest(inputs, **options) is tiles.compiled()) == wanted
+
+
+def test_each_length_is_compiled_once_outside_of_other_programs(on_jax):
+    """A loop that is called eagerly would be compiled at every call."""
+    import jax
+
+    def attend_all() -> int:
+        names.clear()
+        for x in texts:
+            seen = np.ones((1, 1, x.shape[2], x.shape[2]), bool)
+            tiles.compiled()(x, x, x, seen, None, scale=1.0)
+        return len(names)
+
+    def note(event: str, seconds: float, **_: object) -> None:
+        names.extend([event] * (event == COMPILED))
+
+    names: list[str] = []
+    texts = [keras.ops.ones((1, 3, length, 5)) for length in range(21, 31)]
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        assert [attend_all(), attend_all()] == [10, 0]
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
+
+
+@pytest.mark.parametrize(("queries", "barriers"), [(1, 0), (4, 1), (16, 1), (17, 0)])
+def test_scores_of_a_few_queries_are_computed_in_the_order_as_written(queries, barriers, on_jax):
+    """Else XLA turns the product, for what follows it takes it the other way round."""
+    import jax
+
+    def scores(q, k):
+        return Dot().logits(Look(None, q, k, None, None, None))
+
+    q, k = np.ones((1, 2, queries, 4), "float32"), np.ones((1, 2, 8, 4), "float32")
+    assert jax.jit(scores).lower(q, k).as_text().count("optimization_barrier") == barriers

@@ -7,7 +7,9 @@ import pytest
 import playmask
 from comparing import error, numpy_of, tiny, tokens
 from playmask.errors import CheckpointError, ConfigError
-from playmask.runtime.adapters import attached
+from playmask.runtime.adapters import adapter_weights, attached
+from playmask.runtime.train.rates import rates_of
+from playmask.runtime.train.steps.lora import LowRankAdaptation
 from playmask.runtime.train.weight_names import all_weights
 from tasks.test_classify import StopAfter, new_task, reviews, same_weights, weights_of
 
@@ -51,6 +53,26 @@ def test_only_what_it_says_learns(tmp_path):
     back, base = weights_of(task), weights_of(plain)
     assert {n for n in base if not np.array_equal(back[n], base[n])} == own
     _refusals(task, folder, tmp_path)
+
+
+def test_adapters_learn_at_rates_of_their_own():
+    """By their names, and by their height in the stack."""
+    task = new_task()
+    task.fit(reviews(32), lora=LORA, rates="query/lora_up=0;task/=2", **STEPS)
+    path = "blocks/0/attention"
+    moved = {name: bool(np.any(array)) for name, array in adapters_of(task).items()}
+    assert not moved[f"{path}/query 1"] and moved[f"{path}/value 1"]
+    hook = LowRankAdaptation(2, pattern="value")
+    hook.begin(new := new_task().network)
+    named = {v.path: name for name, v in adapter_weights(new.transformer).items()}
+    times = rates_of(new, layer_decay=0.5, multiplier=3.0, rates="lora_down=10")
+    assert {named.get(p, p): x for p, x in times.items()} == {
+        f"{path}/value/lora_down": 5.0,
+        f"{path}/value/lora_up": 0.5,
+        **{v.path: 3.0 for n, v in all_weights(new).items() if n.startswith("task/")},
+    }
+    hook.end(new)
+    assert not adapter_weights(new.transformer)
 
 
 def _refusals(task, folder, tmp_path):

@@ -152,6 +152,8 @@ def test_schedules():
 
     at = (0, 5, 10, 15, 20, 99)
     assert np.allclose(rates("linear", 20, 0.5, at), [0, 1, 2, 1, 0, 0])
+    assert np.allclose(rates("linear", 20, 0.0, at), [2, 1.5, 1, 0.5, 0, 0])
+    assert np.allclose(rates("linear", 1, 0.0, (0, 1)), [2, 0])
     assert np.allclose(rates("linear:0.5", 20, 0.5, at), [0, 1, 2, 1.5, 1, 1])
     assert np.allclose(rates("constant", 20, 0.5, at), [0, 1, 2, 2, 2, 2])
     assert np.allclose(rates("constant", 20, 0.0, at), 2.0)

@@ -111,6 +111,11 @@ def test_options_that_do_not_go_together_are_refused():
     task = new_task()
     for options, message in {
         (("optimizer", "schedule_free_adamw"),): "schedule='constant'",
+        (
+            ("optimizer", "schedule_free_adamw"),
+            ("schedule", "constant"),
+            ("unfreeze", "epochs=1"),
+        ): "unfreeze .* not with ScheduleFreeAdamW, which averages",
         (("schedule", "piecewise:0=1"), ("warm_up", 0.5)): "the points of a piecewise",
         (("ema", 0.9), ("swa", 0.5)): "MovingAverage and WeightAveraging both put averages",
         (("swa", "0.9,every=7"),): "none of the 8 steps",

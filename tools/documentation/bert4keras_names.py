@@ -1,16 +1,13 @@
 """Writes the tables of names in `docs/from_bert4keras.md` and its Chinese twin.
 
-`python tools/documentation/bert4keras_names.py` after a change of the one table that both are made
-of, `src/playmask/migration/bert4keras.tsv`.
+`PYTHONPATH=tools python -m documentation.bert4keras_names` after a change of the one table that
+both are made of, `src/playmask/migration/bert4keras.tsv`.
 """
 
-from pathlib import Path
-
+from documentation.marked_tables import write
 from playmask.migration.names import Entry, display, entries
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {"en": DOCS / "from_bert4keras.md", "zh": DOCS / "from_bert4keras.zh.md"}
-BEGIN, END = "<!-- names -->\n", "<!-- /names -->"
+MARK = "names"
 MODULES = ("models", "tokenizers", "snippets", "backend", "layers", "optimizers")
 REST = {"en": "Keras, and what scripts copy", "zh": "Keras，以及脚本之间抄来抄去的函数"}
 
@@ -36,14 +33,5 @@ def _row(entry: Entry, language: str) -> str:
     return f"| {names} | {successors} | {sentence} |"
 
 
-def main() -> None:
-    """Write both pages."""
-    for language, page in PAGES.items():
-        text = page.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(before + BEGIN + tables(language) + END + after, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(MARK, tables)

@@ -1,7 +1,7 @@
 """Writes the table of lines, seconds and outputs in `docs/from_bert4keras.md` and its Chinese twin.
 
-`python tools/documentation/bert4keras_seconds.py` after `benchmarks/from_bert4keras.py`, which
-keeps what it measures in `docs/benchmarks/from_bert4keras.json`. Lines are those of
+`PYTHONPATH=tools python -m documentation.bert4keras_seconds` after `benchmarks/from_bert4keras.py`,
+which keeps what it measures in `docs/benchmarks/from_bert4keras.json`. Lines are those of
 `examples/from_bert4keras/README.md`.
 """
 
@@ -10,11 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from documentation.marked_tables import write
+
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "benchmarks" / "from_bert4keras.json"
 LINES = ROOT / "examples" / "from_bert4keras" / "README.md"
-PAGES = {"en": ROOT / "docs/from_bert4keras.md", "zh": ROOT / "docs/from_bert4keras.zh.md"}
-BEGIN, END = "<!-- seconds -->\n", "<!-- /seconds -->"
+MARK = "seconds"
 WORDS = {
     "en": {
         "head": "script | lines | first, s | then, s | outputs",
@@ -97,14 +98,5 @@ def _number(seconds: float) -> str:
     return f"{seconds:.1f}" if seconds >= 10 else f"{seconds:.2g}"
 
 
-def main() -> None:
-    """Write both pages."""
-    for language, page in PAGES.items():
-        text = page.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(before + BEGIN + tables(language) + END + after, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(MARK, tables)

@@ -3,23 +3,21 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from playmask.checkpoints.containers import same
+from playmask.checkpoints.edits import Changes, Edit, edit_for
 from playmask.checkpoints.load_report import Fresh, Ignored, Loaded, Report
-from playmask.checkpoints.resize import VOCABULARY, Rows, resize_weight
+from playmask.checkpoints.resize import Rows
 from playmask.checkpoints.source import Source
 from playmask.errors import CheckpointError
 from playmask.families import FAMILIES
-from playmask.families.names import OUTPUT, TOKENS, Dialect, Rule, Transpose
+from playmask.families.names import BLOCK, OUTPUT, TOKENS, Dialect, Rule, Transpose
 from playmask.families.published_heads import OWN
-from playmask.model.architecture import Architecture
 from playmask.model.heads import HEADS
-from playmask.model.parts import Dot, Gated
-from playmask.model.parts.projections import widths
 from playmask.model.transformer import Transformer, weights_by_name
 from playmask.runtime.lazy_weights import blank
 
@@ -32,17 +30,11 @@ OURS = Dialect(
     ignored=((f"^{OWN}", TASK_HEAD),),
 )
 
-BLOCK = re.compile(r"blocks/(\d+)/")
-DECODER = re.compile(r"decoder/(\d+)/")
 RESIZE = "resize=True would fit it"
 NO_HEAD = "the checkpoint has no head"
 NEW = "new: the checkpoint's architecture has no such weight"
-POSITIONS = "embeddings/positions/embeddings"
 
 Shapes = dict[str, tuple[int, ...]]
-Edit = Callable[[np.ndarray], np.ndarray]
-Pieces = tuple[Sequence[int], Sequence[int]]
-"""The sizes, before and after, of layers that are one weight."""
 
 
 def dialect_of(report: Report) -> Dialect:
@@ -95,22 +87,6 @@ class Stored(NamedTuple):
         """Whether a weight, by our name for it there, is of a block that does not stay."""
         block = BLOCK.match(ours or "")
         return self.blocks is not None and block is not None and int(block[1]) not in self.blocks
-
-
-class Changes(NamedTuple):
-    """What was asked for: architectures before and after, rows, resizing, blocks that stay."""
-
-    stored: Architecture
-    changed: Architecture
-    rows: Rows
-    resize: bool
-    blocks: Sequence[int] | None = None
-
-    @property
-    def key_ratio(self) -> float:
-        """By how much queries and keys grow, where their products are divided by their size."""
-        scaled = any(part.scale for part in self.stored.content if isinstance(part, Dot))
-        return self.changed.key_size_ / self.stored.key_size_ if scaled else 1.0
 
 
 def make_plan(
@@ -172,7 +148,7 @@ def _decide(
     if read != stored.shapes.get(origin, read) or len(read) != len(shape):
         needed = stored.shapes.get(origin, shape)
         return f"{theirs} has the shape {size}, where {ours} needs {needed}"
-    fitted = _fit(ours, read, shape, changes)
+    fitted = edit_for(ours, read, shape, changes)
     if fitted is None:
         return Fresh(ours, shape, f"{read} in the checkpoint; {RESIZE}")
     edit, note = fitted
@@ -181,32 +157,6 @@ def _decide(
     if edit is None and rule.piece is not None:
         note = f"{note} piece {rule.piece[0] + 1} of {rule.piece[1]}".strip()
     return Step(ours, theirs, rule, edit, note)
-
-
-def _fit(
-    ours: str, read: tuple[int, ...], shape: tuple[int, ...], changes: Changes
-) -> tuple[Edit | None, str] | None:
-    """How a tensor of one shape becomes a weight of another, and a note; None where it does not."""
-    rows = changes.rows
-    if ours in VOCABULARY and rows.change_anything:
-        axis = VOCABULARY[ours]
-        return partial(rows.take, axis=axis), f"{rows.size} rows of {read[axis]}"
-    if read == shape:
-        return None, ""
-    if ours == POSITIONS and shape[0] < read[0] and shape[1] == read[1]:
-        return _first(shape[0]), f"the first of {read[0]} rows"
-    pieces = _pieces(ours, changes.stored, changes.changed)
-    if (
-        pieces
-        and read[:-1] == shape[:-1]
-        and all(b in (0, a) for a, b in zip(*pieces, strict=True))
-    ):
-        return partial(_without, pieces=pieces), f"without what no part uses, of {read}"
-    if changes.resize:
-        ratio = changes.key_ratio
-        edit = partial(resize_weight, ours, shape=shape, key_ratio=ratio, pieces=pieces)
-        return edit, f"resized from {read}"
-    return None
 
 
 def _stored_as(changes: Changes) -> Callable[[str], str]:
@@ -235,31 +185,6 @@ def _refuse(wrong: list[str], source: Source, report: Report) -> None:
             f"{source.path} does not fit {report.family!r} as its configuration describes it: "
             f"{'; '.join(listed)}."
         )
-
-
-def _first(rows: int) -> Edit:
-    return lambda table: table[:rows]
-
-
-def _pieces(ours: str, stored: Architecture, changed: Architecture) -> Pieces | None:
-    """The sizes, before and after, of layers that are one weight: those of a gated unit."""
-    block = BLOCK.match(ours)
-    if block is None or "/attention/inputs/" not in ours:
-        return None
-
-    def sizes(a: Architecture) -> Sequence[int]:
-        heads = (a.heads_[0], *a.cached_heads)
-        return Gated.pieces(widths(heads, a.key_size_, a.value_size_), a.at(number).uses)
-
-    number = int(block[1])
-    return sizes(stored), sizes(changed)
-
-
-def _without(array: np.ndarray, pieces: Pieces) -> np.ndarray:
-    """Keep the pieces of the last axis that are still there."""
-    old, new = pieces
-    parts = np.split(array, np.cumsum(old)[:-1], axis=-1)
-    return np.concatenate([part for part, size in zip(parts, new, strict=True) if size], axis=-1)
 
 
 def readings_of(ours: str, dialect: Dialect, tied: bool) -> list[tuple[Rule, str]]:

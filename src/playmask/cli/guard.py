@@ -126,7 +126,10 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return WRONG, _explain_usage(error)
     full = any(words in text for words in MEMORY_FULL)
     if full or isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM:
-        return WRONG, "The memory is full; a smaller --batch-size or --max-length needs less."
+        return WRONG, (
+            "The memory is full; a smaller --batch-size or --max-length needs less. In training "
+            "--rematerialize does too, and --accumulate joins small batches to one step."
+        )
     if isinstance(error, OSError):
         return WRONG, _explain_machine(error)
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("playmask"):

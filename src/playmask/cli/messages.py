@@ -46,6 +46,14 @@ REMEMBERED = 1024
 """Texts whose translation is kept: the parts of one come again in the patterns it may be of."""
 WRAPPED = "message"
 """A placeholder of a whole sentence, which the entry adds to."""
+SURE = 7
+"""Words of an id from which on a text is taken for its sentence, whatever its values are."""
+PROSE = re.compile(
+    r"(?!['\"(\[{]|\S*[/\\])(?:.*;|.*(?<![\w'./-])(?:a|an|the|is|are|was|be|has|have|no|not|of|to|for|"
+    r"with|which|that|than|there|it|its|such|cannot|does|needs|takes)(?![\w'./=-]))",
+    re.DOTALL | re.IGNORECASE,
+)
+"""What no name is, but a part of a sentence; anything may stand in quotes, and in a path."""
 
 
 def language() -> str:
@@ -105,6 +113,11 @@ class Pattern(NamedTuple):
         return sum(map(len, self.parts))
 
     @property
+    def words(self) -> int:
+        """How many words are not those of values."""
+        return sum(len(re.findall("[A-Za-z]+", part)) for part in self.parts)
+
+    @property
     def is_frame(self) -> bool:
         """Whether there is no word in it, as in "{file}:{line}: {reason}"."""
         return not any(part.strip(" .:;") for part in self.parts)
@@ -123,7 +136,15 @@ class Pattern(NamedTuple):
             for form, part, then in zip(forms[:-1], between, forms[1:], strict=True)
         ]
         match = re.fullmatch(f"{first}{''.join(ends)}({forms[-1]}){last}", text, re.DOTALL)
-        return match and dict(zip(self.names, match.groups(), strict=True))
+        if match is None:
+            return None
+        values = dict(zip(self.names, match.groups(), strict=True))
+        return None if self.words < SURE and self.takes_prose(values) else values
+
+    def takes_prose(self, values: Mapping[str, str]) -> bool:
+        """Whether a value that is to be a name reads as a part of another sentence."""
+        own = (value for name, value in values.items() if not (name in SENTENCES or name in FORMS))
+        return any(map(PROSE.match, own))
 
     def filled(self, values: Mapping[str, str]) -> str:
         """The translation with values in place of the placeholders."""

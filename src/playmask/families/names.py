@@ -112,6 +112,8 @@ class Rule:
 
 TOKENS = "embeddings/tokens/embeddings"
 OUTPUT = "mlm/output/kernel"  # of models whose vocabulary head is not tied to the token table
+BLOCK, DECODER = re.compile(r"blocks/(\d+)/"), re.compile(r"decoder/(\d+)/")
+"""What our names of a block's weights begin with."""
 
 INDEX = re.compile(r"\{i(?::.*?)?\}")  # the block's number in a rule's name
 

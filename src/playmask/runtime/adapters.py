@@ -54,6 +54,12 @@ def attached(model: Transformer) -> dict[str, Dense]:
     return {path: layer for path, layer in dense_layers(model).items() if layer.adapter is not None}
 
 
+def adapter_weights(model: Transformer) -> dict[str, Any]:
+    """The matrices that adapters learn, by name, as "blocks/0/attention/query/lora_down"."""
+    layers = attached(model)
+    return {f"{path}/{v.name}": v for path, d in layers.items() for v in d.adapter.weights}  # type: ignore[union-attr]
+
+
 def attach(model: Transformer, rank: int, alpha: float, pattern: str) -> None:
     """Put fresh adapters, which change nothing yet, on the dense layers whose paths match.
 

@@ -18,6 +18,18 @@ class _BatchRows(NamedTuple):
     rows: np.ndarray  # their indices; fewer than the batch size where copies fill it up
 
 
+class EpochPlan(NamedTuple):
+    """The batches of an epoch in their order, as arrays.
+
+    Shapes: lengths, counts (how many rows each has): int32 (batches,); rows: their indices, those
+            of all batches one after another: int32 (sum of counts,)
+    """
+
+    lengths: np.ndarray
+    counts: np.ndarray
+    rows: np.ndarray
+
+
 class Batches(keras.utils.PyDataset):
     """Data set of batches of one size, each padded to the bucket of its longest row.
 
@@ -85,12 +97,42 @@ class Batches(keras.utils.PyDataset):
         self.classes, self.curriculum = classes, curriculum
         self._sizes = np.asarray(sizes)
         self._groups = _groups(self._sizes, self.lengths, np.arange(len(rows)))
+        self._taken_up: dict[int, list[_BatchRows]] = {}
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Order the batches as in this epoch, counted from 0."""
         self.epoch = epoch
-        self._plan = self._make_plan(np.random.default_rng((self.seed, epoch)))
+        random = np.random.default_rng((self.seed, epoch))
+        self._plan = self._taken_up.get(epoch) or self._make_plan(random)
+
+    @property
+    def plan(self) -> EpochPlan:
+        """The batches of this epoch."""
+        lengths = np.array([batch.length for batch in self._plan], "int32")
+        counts = np.array([len(batch.rows) for batch in self._plan], "int32")
+        rows = np.concatenate([batch.rows for batch in self._plan]).astype("int32")
+        return EpochPlan(lengths, counts, rows)
+
+    def take_up(self, epoch: int, plan: EpochPlan) -> None:
+        """Let an epoch have the batches of a plan, whatever its own options would make of it.
+
+        Raises: InputError where the plan is of other rows
+        """
+        count = len(self.rows)
+        if len(plan.rows) != count or plan.rows.min() < 0 or plan.rows.max() >= count:
+            raise InputError(f"The plan is of {len(plan.rows)} rows, but there are {count}.")
+        lengths = np.repeat(plan.lengths, plan.counts)
+        longer = np.flatnonzero(self._sizes[plan.rows] > lengths)
+        if len(longer):
+            row, length = int(plan.rows[longer[0]]), int(lengths[longer[0]])
+            raise InputError(
+                f"Row {row} has length {self._sizes[row]}, but the plan pads it to {length}."
+            )
+        parts = np.split(plan.rows, np.cumsum(plan.counts)[:-1])
+        batches = zip(plan.lengths.tolist(), parts, strict=True)
+        self._taken_up[epoch] = [_BatchRows(*batch) for batch in batches]
+        self.set_epoch(epoch)
 
     @property
     def used_lengths(self) -> tuple[int, ...]:

@@ -15,6 +15,15 @@ from playmask.runtime.peer_processes import processes as process_count
 DATA, MODEL = "batch", "model"  # the axes of the mesh
 
 
+def on_jax_cpu() -> bool:
+    """Whether JAX computes here, and on the processor."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return bool(jax.default_backend() == "cpu")
+
+
 class TensorParallel(keras.distribution.ModelParallel):
     """Keras' model parallelism by a table of axes; a weight they do not divide is whole everywhere.
 

@@ -10,7 +10,8 @@ import keras
 
 from playmask.checkpoints import built_in, weights_file
 from playmask.checkpoints.hub import is_name
-from playmask.checkpoints.load import fill_planned, identify, in_dtype, policy_of
+from playmask.checkpoints.identify import identify
+from playmask.checkpoints.load import fill_planned, in_dtype, policy_of
 from playmask.checkpoints.load_plan import OURS, make_plan
 from playmask.checkpoints.load_report import Ignored, Report
 from playmask.checkpoints.resize import Rows

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import keras
 
 from playmask.checkpoints.containers import Tensors
+from playmask.checkpoints.identify import identify
 from playmask.checkpoints.keras_layers import natural
-from playmask.checkpoints.load import identify, load
+from playmask.checkpoints.load import load
 from playmask.checkpoints.load_plan import NO_HEAD
 from playmask.checkpoints.load_report import Loaded, Report
 from playmask.checkpoints.source import KERAS, Source

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from playmask.checkpoints import Report, load, save
-from playmask.checkpoints.load import identify
+from playmask.checkpoints.identify import identify
 from playmask.checkpoints.load_plan import OURS
 from playmask.checkpoints.source import KERAS, Source, find
 from playmask.checkpoints.weights_file import INT8

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from playmask.checkpoints.containers import size
-from playmask.checkpoints.load import identify
+from playmask.checkpoints.identify import identify
 from playmask.checkpoints.load_plan import TASK_HEAD, make_plan
 from playmask.checkpoints.load_report import Report
 from playmask.checkpoints.resize import Rows

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.checkpoints import load, save
-from playmask.checkpoints.load import identify
+from playmask.checkpoints.identify import identify
 from playmask.checkpoints.source import WEIGHTS, find
 from playmask.cli.actions.checkpoint import heads_in
 from playmask.cli.actions.progress import steps

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from playmask.runtime.batches import Batches
+from playmask.runtime.devices import on_jax_cpu
 from playmask.runtime.train.accumulation import GroupedBatches
 from playmask.runtime.train.watching.clock import Clock
 
@@ -147,14 +148,6 @@ def _kinds_of(variables: Sequence[keras.Variable]) -> list[Any]:
     return [kind(v.shape, v.dtype) for v in variables]
 
 
-def _on_jax_cpu() -> bool:
-    if keras.backend.backend() != "jax":
-        return False
-    import jax
-
-    return bool(jax.default_backend() == "cpu")
-
-
 @contextmanager
 def compiled_ahead(
     batches: Any, validation: Any, steps: int, callbacks: Sequence[Any]
@@ -168,7 +161,7 @@ def compiled_ahead(
     both = {"train_step": batches, "test_step": validation}
     known = {name: each for name, each in both.items() if isinstance(each, Shaped)}
     spread = keras.distribution.distribution() is not None
-    if spread or "train_step" not in known or not _on_jax_cpu():
+    if spread or "train_step" not in known or not on_jax_cpu():
         yield []
         return
     clocks = [callback for callback in callbacks if isinstance(callback, Clock)]

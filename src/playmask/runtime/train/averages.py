@@ -38,7 +38,7 @@ def averages(network: keras.Model) -> Pairs:
 def check_one_average(hooks: Iterable[StepHook], optimizer: keras.optimizers.Optimizer) -> None:
     """See that the weights are averaged in one way at most; raises ConfigError."""
     names = [type(hook).__name__ for hook in hooks if isinstance(hook, Averaging)]
-    names += [type(each).__name__ for each in inner_optimizers(optimizer) if _averages(each)]
+    names += [type(each).__name__ for each in inner_optimizers(optimizer) if averages_weights(each)]
     if len(names) > 1:
         raise ConfigError(
             f"{names[0]} and {names[1]} both put averages in the place of the weights that are "
@@ -46,14 +46,15 @@ def check_one_average(hooks: Iterable[StepHook], optimizer: keras.optimizers.Opt
         )
 
 
-def _averages(optimizer: Any) -> bool:
+def averages_weights(optimizer: Any) -> bool:
+    """Whether an optimizer holds averages of the weights that it updates."""
     free = keras.optimizers.ScheduleFreeAdamW
     return getattr(optimizer, "use_ema", False) or isinstance(optimizer, free)
 
 
 def _held(optimizer: Any) -> Iterator[tuple[Any, Any]]:
     """The averages that an optimizer holds."""
-    if not _averages(optimizer) or not optimizer.built:
+    if not averages_weights(optimizer) or not optimizer.built:
         return
     weights = optimizer._trainable_variables
     if optimizer.use_ema:

@@ -12,6 +12,8 @@ from playmask.files import read_json, write_json
 from playmask.files.checksums import read_manifest
 from playmask.files.commits import recover
 from playmask.runtime.peer_processes import is_first
+from playmask.runtime.train.accumulation import Grouping
+from playmask.runtime.train.plan_files import take_up_plan, write_plan
 from playmask.runtime.train.state_files import (
     FORMATS,
     assign_value,
@@ -37,11 +39,13 @@ class Backup:
     the position. (Keras' BackupAndRestore writes HDF5 files in place: a kill in that moment leaves
     one that does not load, and on a full disk HDF5 ends the process.)
 
-    data: a fingerprint of what is learnt; rows: of a batch, which positions within an epoch count
+    data: a fingerprint of what is learnt; batches: what a position counts within an epoch;
+    grouping: of batches to an update
     """
 
-    def __init__(self, directory: Path, data: str, rows: int) -> None:
-        self.directory, self.data, self.rows = directory, data, rows
+    def __init__(self, directory: Path, data: str, batches: Any, grouping: Grouping) -> None:
+        self.directory, self.data, self.batches = directory, data, batches
+        self.rows, self.grouping = batches.batch_size, grouping
         self.measures: list[Any] = []  # of the epoch that is taken up, as they stood
 
     def take_up(self, network: keras.Model) -> Position:
@@ -71,6 +75,14 @@ class Backup:
                 f"{rows} rows; they have {self.rows} now. Going on within an epoch needs the same "
                 "batch size, on a number of devices that divides it."
             )
+        if position.batch % self.grouping.size:
+            raise ConfigError(
+                f"The training in {self.directory} stopped after {position.batch} batches of an "
+                f"epoch, within an update of accumulate={self.grouping.size}. Going on needs an "
+                "accumulate that divides their number."
+            )
+        if position.batch:
+            take_up_plan(file.parent, self.batches, position.epoch)
         network.optimizer.build(network.trainable_variables)
         self.measures = read_state(file, network)
         return position
@@ -86,13 +98,15 @@ class Backup:
 
         Of several processes each writes a part.
         """
-        folder = staging / BACKUP
+        folder, batch = staging / BACKUP, position.batch
         if is_first():
             folder.mkdir()
             (folder / DATA).write_text(self.data, "utf-8")
-        within = f"-{position.batch}x{self.rows}" if position.batch else ""
+            if batch:
+                write_plan(folder, self.batches)
+        within = f"-{batch}x{self.rows}" if batch else ""
         name = f"epochs-{position.epoch}{within}{format_for(network)}"
-        write_state(folder / name, network, network.metrics_variables if within else ())
+        write_state(folder / name, network, network.metrics_variables if batch else ())
 
     def names(self) -> list[str]:
         """The files there are, by their names in the directory."""

@@ -25,7 +25,12 @@ from playmask.runtime.train.hooks import OpenStep, StepHook, hooks_among
 from playmask.runtime.train.keeping import KeepBest, Trainable
 from playmask.runtime.train.limits import Limits
 from playmask.runtime.train.loop import run_epochs
-from playmask.runtime.train.memory import largest_batch_size, resized, step_bytes
+from playmask.runtime.train.memory import (
+    further_savings,
+    largest_batch_size,
+    resized,
+    step_bytes,
+)
 from playmask.runtime.train.methods import methods_of
 from playmask.runtime.train.optimizers.building import optimizer_for
 from playmask.runtime.train.options import TrainingOptions
@@ -70,8 +75,8 @@ def train(
     callbacks = [*_methods(options), *callbacks]
     watch = Watch.of(network, options, directory, callbacks)
     measure = measure_of(task, options, checks, validated=validation is not None)
-    backup = None if directory is None else Backup(directory, plan.data, batches.batch_size)
     grouping = Grouping(len(batches), options.accumulate)
+    backup = None if directory is None else Backup(directory, plan.data, batches, grouping)
     keep = KeepBest(task, batches, backup, checks, options, measure)
     keep.limits = Limits(options, grouping, keep.save)
     keep.swaps = not swapped_by(callbacks)
@@ -188,7 +193,8 @@ def batch_size_within(
         def cost(size: int) -> int:
             return step_bytes(task.network, resized(batch, size))
 
-        return largest_batch_size(cost, size_in_bytes(options.memory or ""), most)
+        limit, savings = size_in_bytes(options.memory or ""), further_savings(options)
+        return largest_batch_size(cost, limit, most, savings)
 
 
 def _hooks(network: keras.Model, callbacks: Sequence[Any]) -> list[StepHook]:

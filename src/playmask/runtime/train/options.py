@@ -17,7 +17,6 @@ WATCHING = "Watching"
 CLASHES = {
     ("lora", "theseus"): "lora trains adapters alone, theseus whole blocks",
     ("lora", "unfreeze"): "lora trains adapters alone, which unfreeze does not know",
-    ("lora", "layer_decay"): "lora trains adapters alone, which layer_decay does not know",
     ("label_by_teacher", "stream"): "label_by_teacher answers all texts first, stream holds none",
     ("accumulate", "unfreeze"): "unfreeze may change what learns between batches of one update",
 }

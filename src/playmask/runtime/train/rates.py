@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from playmask.runtime.adapters import adapter_weights
 from playmask.runtime.train.weight_names import all_weights, levels, matches, multipliers
 
 
@@ -18,7 +19,8 @@ def rates_of(
     Raises: ConfigError for patterns of another form, and for one in no weight's name
     Source: Howard & Ruder 2018, section 3.2; Clark et al. 2020 (ELECTRA), appendix A
     """
-    weights = {name: v for name, v in all_weights(network).items() if v.trainable}
+    named = all_weights(network) | adapter_weights(getattr(network, "transformer", network))
+    weights = {name: v for name, v in named.items() if v.trainable}
     heights = levels(weights)
     top = max(heights.values(), default=0)
     inside = {id(v) for v in getattr(network, "transformer", network).weights}

@@ -45,8 +45,13 @@ def warm_up_then_decay(
     rate: float, steps: int, warm_up: float = 0.1, end: float = 0.0
 ) -> PiecewiseLinear:
     """Rise to `rate` over the first part of the steps, then fall linearly to `end` times it."""
-    peak = warm_up_steps(steps, warm_up) or 1
-    return PiecewiseLinear(rate, {0: 0.0, peak: 1.0, max(steps, peak + 1): end})
+    rise = warm_up_steps(steps, warm_up)
+    return PiecewiseLinear(rate, {**_up_to(rise), max(steps, rise + 1): end})
+
+
+def _up_to(rise: int) -> dict[int, float]:
+    """The points of a rise over so many steps; of none, of the rate from the first step on."""
+    return {0: 0.0, rise: 1.0} if rise else {0: 1.0}
 
 
 def warm_up_steps(steps: int, warm_up: float) -> int:
@@ -97,8 +102,7 @@ class Constant:
 
     def build(self, rate: float, steps: int, warm_up: float) -> Schedule:
         """The schedule of a training of so many steps."""
-        rise = warm_up_steps(steps, warm_up)
-        return PiecewiseLinear(rate, {0: 0.0, rise: 1.0} if rise else {0: 1.0})
+        return PiecewiseLinear(rate, _up_to(warm_up_steps(steps, warm_up)))
 
 
 class Piecewise:

@@ -1,4 +1,4 @@
-"""The blocks of a network's Transformer, and what they recorded."""
+"""The stacks of blocks in a network's Transformer, and the states that they record."""
 
 from typing import Any
 

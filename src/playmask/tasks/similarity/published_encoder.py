@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from playmask.checkpoints import safetensors, torch_zip
-from playmask.checkpoints.load import fill_planned, identify, stored_heads
+from playmask.checkpoints.identify import identify
+from playmask.checkpoints.load import fill_planned, stored_heads
 from playmask.checkpoints.load_plan import make_plan
 from playmask.checkpoints.load_report import Ignored, Report
 from playmask.checkpoints.resize import Rows

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from playmask.errors import ConfigError
+from playmask.runtime.train.averages import averages_weights
 from playmask.runtime.train.hooks import OpenStep, StepHook
 from playmask.runtime.train.optimizers.nesting import inner_optimizers
 from playmask.runtime.train.weight_names import all_weights, levels
@@ -43,14 +44,19 @@ class GradualUnfreezing(StepHook):
         self.order = [(v, heights[name]) for name, v in weights.items()]
         self.top = max(heights.values())  # where nothing stands above the blocks, the last block
 
+    def check(self, network: OpenStep) -> None:
+        """See that no optimizer averages weights while they are frozen."""
+        averaging = filter(averages_weights, inner_optimizers(network.optimizer))
+        if (optimizer := next(averaging, None)) is not None:
+            name = type(optimizer).__name__
+            raise ConfigError(
+                f"unfreeze goes with ema=0.999, not with {name}, which averages the weights "
+                "itself, frozen ones too; take one of both."
+            )
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Let the optimizer know all weights before some are frozen."""
         optimizer = self.model.optimizer
-        if any(getattr(each, "use_ema", False) for each in inner_optimizers(optimizer)):
-            raise ConfigError(
-                "unfreeze goes with ema=0.999, not with an optimizer that has use_ema, which "
-                "averages frozen weights too."
-            )
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
         self.lowest: int | None = None
