@@ -156,6 +156,9 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
          "建议用 ONNX，速度是 playmask 自己的 2.1 倍。输出会有变化；答案一点也不能变时用 OpenVINO，"
          "速度是 1.5 倍。"),
         ("learning rate: 2e-05, 3 epochs", "学习率：2e-05，3 轮"),
+        ("finish is keep or drop, not 'x'.", "finish 应为 keep 或 drop，不是 'x'。"),
+        ("A and B each take the loss' place; choose one of them.",
+         "A 和 B 都要代替损失；只能选一个。"),
         ("nobody ever said this", "nobody ever said this"),
         ("1,000 of 3,000 rows; 3.0 rows/s · 5 s left",
          "3,000 行中的 1,000 行；每秒 3.0 行 · 剩余 5 s"),

@@ -1,7 +1,7 @@
 """What requests say: fields, their types and examples, and one sentence for what is wrong."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -159,7 +159,7 @@ class EmbeddingsRequest(Body):
 
     model: str | None = None
     input: Texts
-    encoding_format: str | None = Field(None, pattern="^(float|base64)$")
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(None, ge=1)
     neutral: ClassVar[Mapping[str, Sequence[Any]]] = {}
     user: Any = None
@@ -218,6 +218,25 @@ class CompletionRequest(Body):
     )
 
 
+DUE = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "literal_error": "either {expected}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "too_long": "a list of at most {max_length}",
+    "too_short": "a list of at least {min_length}",
+}
+"""What is due where pydantic finds an error of a kind, with what it says of its bounds."""
+
+
 def sentence_of(errors: Sequence[Any]) -> str:
     """One sentence for what is wrong with a body, by the first of pydantic's errors."""
     error = errors[0]
@@ -231,4 +250,8 @@ def sentence_of(errors: Sequence[Any]) -> str:
     name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)[1:]
     if kind == "missing":
         return f"The field {name!r} is missing." if name else "The request has no body."
-    return f"{name} is {brief(error.get('input'))}: {message[:1].lower()}{message[1:]}."
+    value = brief(error.get("input"))
+    if kind in DUE:
+        due = DUE[kind].format(**error.get("ctx", {}))
+        return f"{name} is {value}; {due} is due."
+    return f"{name} is {value}: {message[:1].lower()}{message[1:]}."
