@@ -70,6 +70,8 @@ class Example(NamedTuple):
 LENGTHS = (("maxlen=256", "maxlen=64"), ("minlen=128", "minlen=64"))
 SHORTER = (("max_tokens=256, min_tokens=128", "max_tokens=64, min_tokens=64"),)
 BLOCKS = (("bert_layers = 12", "bert_layers = DEPTH"),)
+LOADED = 'playmask.load(sys.argv[1], heads="mlm", mask="lm", like="bert4keras")'
+AS_THERE = ("LanguageModel.new(sys.argv[1]", f"LanguageModel.new({LOADED}")
 TOPICS = "MODEL topics.json topics.json"
 SIMPLIFIED = "bert, simplified"
 
@@ -85,7 +87,7 @@ EXAMPLES = {
         "MODEL", "gpt2_ml", texts=tuple(PROMPTS), changes=LENGTHS, ours=SHORTER
     ),
     "basic_language_model_nezha_gen_gpt": Example(
-        "MODEL", "nezha", texts=tuple(PROMPTS), ours=SHORTER,
+        "MODEL", "nezha", texts=tuple(PROMPTS), ours=(*SHORTER, AS_THERE),
         changes=(*LENGTHS, ("application='lm'", "application='lm', model='nezha'")),
     ),
     "basic_make_uncased_model_cased": Example("MODEL 'Welcome to BEIJING.' OUT"),
@@ -187,16 +189,11 @@ LEFT_OUT = {
 """The scripts that are not, and why."""
 
 NOTES = {
-    "basic_language_model_nezha_gen_gpt": {
-        "en": "no comparison: this checkpoint has segment vectors, which the script there "
-        "leaves out",
-        "zh": "不能比：这个 checkpoint 有 segment 向量，那边的脚本不用",
-    },
     "task_sequence_labeling_ner_crf": {
-        "en": "the loss is of a text there, of a token here: the same with 34.1875 tokens a text; "
-        "tags that are no B-I sequence become other mentions",
-        "zh": "那边是每条文本的损失，这边是每个 token 的：每条文本 34.1875 个 token，两者相同；"
-        "不成 B-I 序列的标签读成的实体不同",
+        "en": "the tags of all tokens; the loss is of a text there, of a token here: the same with "
+        "34.1875 tokens a text",
+        "zh": "比的是每个 token 的标签；那边是每条文本的损失，这边是每个 token 的："
+        "每条文本 34.1875 个 token，两者相同",
     },
 }
 """What is to be said of outputs."""
