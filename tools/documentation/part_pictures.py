@@ -49,11 +49,10 @@ AIR = (WIDE - 20 - GAP * (len(SYMBOLS) - 1) - LETTER * sum(len(s) for _, s in SY
 
 def steps_of(recipe: type) -> dict[str, str]:
     """The steps of an attention that a part changes, and what stands beneath each."""
-    if recipe is Joined:
-        members = EXAMPLES[recipe.__name__]().members
-        return {hook: hook for each in members for hook in hooks(type(each))}
     if issubclass(recipe, Part):
-        return {hook: hook for hook in hooks(recipe)}
+        kinds = map(type, EXAMPLES["Joined"]().members) if recipe is Joined else [recipe]
+        used = set().union(*map(hooks, kinds))
+        return {step: step for step, _ in SYMBOLS if step in used}
     return next(steps for kind, steps in BESIDES if issubclass(recipe, kind))
 
 
