@@ -8,7 +8,7 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from documentation import chart, part_pictures, parts, pictures
+from documentation import chart, family_pictures, part_pictures, parts, pictures
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -23,6 +23,7 @@ def files() -> dict[str, str]:
         **{f"{folder}/{name}.svg": each for name, each in parts.walks().items()},
         **{f"{folder}/part-{name}.svg": make() for name, make in part_pictures.PICTURES.items()},
         **{f"{folder}/{name}.svg": make() for name, make in chart.PICTURES.items()},
+        **{f"{folder}/{name}.svg": make() for name, make in family_pictures.PICTURES.items()},
     }
 
 
