@@ -1,74 +1,77 @@
-"""A sheet of the site's pages as a browser shows them: wide and on a phone, light and dark.
+"""Sheets of all the site's pages as a browser shows them: wide and on a phone, light and dark.
 
-python tools/documentation/screenshots.py build/site [docs/assets/pages.webp]
+python tools/documentation/screenshots.py build/site [docs/assets]
 
-It needs Chromium, and Pillow, which comes with matplotlib. The pages are read from the built files.
+Chinese pages are wide and light, and dark on a phone; English ones the other way round. A page
+that is wider than its window is an error. It needs Chromium, Playwright, and Pillow, which comes
+with matplotlib. The pages are read from the built files.
 """
 
+import io
 import shutil
-import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from PIL import Image
+from playwright import sync_api as playwright
 
-PAGES = ("index", "pictures", "parts", "recipes", "faq", "performance", "start", "en/pictures")
-SIZES = {"wide": (1280, 1600), "phone": (390, 1600)}
-SCHEMES = {"light": 1, "dark": 0}  # as Chromium numbers them
-HIGH = 420
-"""The height of a page on the sheet."""
-
-
-def shot(page: Path, size: tuple[int, int], scheme: int, out: Path) -> Image.Image:
-    """What Chromium shows of a page.
-
-    Headless windows are at least 500 wide, so that a page is shown in a frame of its size.
-    """
-    wide, high = size
-    frame = out.with_suffix(".html")
-    style = f"border:0;width:{wide}px;height:{high}px"
-    body = f'<body style="margin:0"><iframe src="{page.as_uri()}" style="{style}"></iframe>'
-    frame.write_text(body, encoding="utf-8")
-    command = [
-        shutil.which("chromium") or shutil.which("google-chrome") or "chromium",
-        *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-        "--allow-file-access-from-files",
-        f"--blink-settings=preferredColorScheme={scheme}",
-        f"--window-size={max(wide, 500)},{high}",
-        "--virtual-time-budget=4000",
-        f"--screenshot={out}",
-        frame.as_uri(),
-    ]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return Image.open(out).convert("RGB").crop((0, 0, wide, high))
+SIZES = {"wide": (1280, 1600), "phone": (375, 1200)}
+LOOKS = {
+    "zh": (("wide", "light"), ("phone", "dark")),
+    "en": (("wide", "dark"), ("phone", "light")),
+}
+"""How pages of each language are looked at: the size and the scheme."""
+HIGH, GAP, ROW = 200, 4, 16
+"""The height of a page on a sheet, what is between two, and how many stand in a row."""
+CHROMIUM = shutil.which("chromium")
 
 
-def main(site: Path, out: Path, folder: Path) -> None:
-    """Make the sheet: a column for each page, a row for each size and scheme."""
-    rows = []
-    for size_name, size in SIZES.items():
-        for scheme_name, scheme in SCHEMES.items():
-            row = []
-            for page in PAGES:
-                place = site / page if page != "index" else site
-                name = f"{page.replace('/', '-')}-{size_name}-{scheme_name}.png"
-                row.append(shot((place / "index.html").resolve(), size, scheme, folder / name))
-            rows.append([each.resize((each.width * HIGH // each.height, HIGH)) for each in row])
-    wide = max(sum(each.width + 8 for each in row) for row in rows)
-    sheet = Image.new("RGB", (wide + 8, len(rows) * (HIGH + 8) + 8), "#808080")
-    for number, row in enumerate(rows):
-        left = 8
-        for each in row:
-            sheet.paste(each, (left, 8 + number * (HIGH + 8)))
-            left += each.width + 8
-    sheet.save(out, quality=72)
+def pages(site: Path) -> dict[str, list[Path]]:
+    """The pages of each language, in the order of their paths."""
+    found = sorted(path for path in site.rglob("index.html") if path.parent != site / "404")
+    english = site / "en"
+    return {
+        "zh": [path for path in found if not path.is_relative_to(english)],
+        "en": [path for path in found if path.is_relative_to(english)],
+    }
+
+
+def sheet(shots: list[Image.Image]) -> Image.Image:
+    """Pictures of one height in rows."""
+    wide = max(shot.width for shot in shots) + GAP
+    rows = -(-len(shots) // ROW)
+    paper = Image.new("RGB", (ROW * wide + GAP, rows * (HIGH + GAP) + GAP), "#808080")
+    for number, shot in enumerate(shots):
+        row, column = divmod(number, ROW)
+        paper.paste(shot, (GAP + column * wide, GAP + row * (HIGH + GAP)))
+    return paper
+
+
+def main(site: Path, out: Path) -> int:
+    """Make the sheets, and say which pages are wider than their window."""
+    wrong = []
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for language, places in pages(site).items():
+            for size, scheme in LOOKS[language]:
+                wide, high = SIZES[size]
+                window = {"viewport": {"width": wide, "height": high}, "color_scheme": scheme}
+                view = browser.new_page(**window)
+                shots = []
+                for place in places:
+                    view.goto(place.resolve().as_uri())
+                    needed = view.evaluate("document.documentElement.scrollWidth")
+                    if needed > wide:
+                        wrong.append(f"{place.relative_to(site)}: {needed} on {wide}, {size}")
+                    whole = Image.open(io.BytesIO(view.screenshot())).convert("RGB")
+                    shots.append(whole.resize((wide * HIGH // high, HIGH), Image.LANCZOS))
+                view.close()
+                sheet(shots).save(out / f"pages-{language}-{size}.webp", quality=60)
+        browser.close()
+    print(*wrong, sep="\n", end="\n" * bool(wrong))
+    return bool(wrong)
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/assets/pages.webp")
-    if len(sys.argv) > 3:
-        main(Path(sys.argv[1]), target, Path(sys.argv[3]))
-    else:
-        with TemporaryDirectory() as temporary:
-            main(Path(sys.argv[1]), target, Path(temporary))
+    target = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/assets")
+    sys.exit(main(Path(sys.argv[1]), target))
