@@ -8,7 +8,7 @@ import pytest
 from rich.progress import Progress
 
 import playmask
-from cli.commands import call
+from cli.commands import call, reviews
 from documents import ROOT
 from playmask.cli.actions import progress
 from playmask.cli.actions.progress import Pace, items_done, steps
@@ -97,7 +97,7 @@ def test_an_encoder_at_work_on_a_file_moves_the_bar(tmp_path, monkeypatch):
     paces = []
     monkeypatch.setattr(progress, "Pace", lambda *a: paces.append(Pace(*a)) or paces[-1])
     file = tmp_path / "a.txt"
-    file.write_text("".join(f"{each}\n" for each in "我你他好不是有人") * 2, encoding="utf-8")
+    file.write_text("".join(f"{text}\n" for text, _ in reviews(8)) * 2, encoding="utf-8")
     result = call("whiten", ENCODER, file, tmp_path / "white", "--size", 2)
     assert result.exit_code == 0 and "learnt from 8 texts" in result.stderr
     assert [(pace.total, pace.before + pace.size) for pace in paces] == [(8, 8)]
