@@ -27,7 +27,7 @@ class Checkpoint(NamedTuple):
 
 CHECKPOINTS = {
     "bert": Checkpoint(),
-    "albert": Checkpoint("albert"),
+    "albert": Checkpoint("albert", changes={"embedding_size": 64}),
     "nezha": Checkpoint("nezha", ("mlm",), {"segments": 0}),
     "gpt2_ml": Checkpoint("gpt2_ml", ("mlm",)),
 }
@@ -38,10 +38,10 @@ def checkpoint(folder: Path, kind: str, shape: str) -> Path:
 
     A kind "bert, simplified" has the tokens that bert4keras' `load_vocab(simplified=True)` keeps.
     """
-    import keras
-
-    import playmask
+    import playmask  # first: it chooses the backend
     from playmask.tokenizers import simplified
+
+    import keras  # isort: skip
 
     place = folder / f"{kind.replace(', ', '-')}-{shape}"
     if (place / "vocab.txt").exists():

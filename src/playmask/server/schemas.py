@@ -108,19 +108,22 @@ Documents = Annotated[list[str], PlainValidator(documents_of), WithJsonSchema(TE
 
 
 class Body(BaseModel):
-    """A request's body; neutral: fields of other servers that may have these values alone."""
+    """A request's body; neutral: fields of other servers that may have these values alone.
+
+    no_object: what is said where something else is sent
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     neutral: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    no_object: ClassVar[str] = (
+        "The body is no JSON object; send one, with the header Content-Type: application/json."
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, data: Any) -> Any:
         if not isinstance(data, dict):
-            raise wrong(
-                "The body is no JSON object; send one, with the header Content-Type: "
-                "application/json."
-            )
+            raise wrong(cls.no_object)
         fields = {field.alias or name for name, field in cls.model_fields.items()}
         rest = {}
         for name, value in data.items():
@@ -186,6 +189,7 @@ class RerankRequest(Body):
 class StreamOptions(Body):
     """What a stream ends with."""
 
+    no_object: ClassVar[str] = "stream_options is no JSON object, such as {'include_usage': true}."
     include_usage: bool = False
 
 
