@@ -27,7 +27,7 @@ class Checkpoint(NamedTuple):
 
 CHECKPOINTS = {
     "bert": Checkpoint(),
-    "albert": Checkpoint("albert", changes={"embedding_size": 64}),
+    "albert": Checkpoint("albert", changes={"embedding_size": 64, "activation": "gelu"}),
     "nezha": Checkpoint("nezha", ("mlm",), {"segments": 0}),
     "gpt2_ml": Checkpoint("gpt2_ml", ("mlm",)),
 }

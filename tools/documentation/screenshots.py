@@ -17,6 +17,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +81,35 @@ def pages(site: Path) -> dict[str, list[Path]]:
 def look_at_site(browser: Any, site: Path) -> list[str]:
     """A sheet of each language and size; what does not fit."""
     wrong = []
-    for language, places in pages(site).items():
-        for size, scheme in LOOKS[language]:
-            view, shots = view_of(browser, size, scheme), []
-            for place in places:
-                view.goto(place.resolve().as_uri())
-                if found := too_wide(view):
-                    wrong.append(f"{place.relative_to(site)}: {found}")
-                shots.append(shot(view, 200))
-            view.close()
-            sheet(shots, 16).save(OUT / f"pages-{language}-{size}.webp", quality=60)
+    with over_http(site) as address:
+        for language, places in pages(site).items():
+            for size, scheme in LOOKS[language]:
+                view, shots = view_of(browser, size, scheme), []
+                for place in places:
+                    view.goto(f"{address}/{place.parent.relative_to(site).as_posix()}/")
+                    if found := too_wide(view):
+                        wrong.append(f"{place.relative_to(site)}: {found}")
+                    shots.append(shot(view, 200))
+                view.close()
+                sheet(shots, 16).save(OUT / f"pages-{language}-{size}.webp", quality=60)
     return wrong
+
+
+@contextmanager
+def over_http(site: Path) -> Iterator[str]:
+    """The address of the built site: opened as files, its pages have no search."""
+    handler = partial(Quiet, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, and says nothing of it."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 @contextmanager
