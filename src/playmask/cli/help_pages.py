@@ -83,7 +83,7 @@ class Context(typer.Context):
 class Localised:
     """A command whose help, where it is asked for and where a shell completes, is translated."""
 
-    context_class = Context
+    context_class: Any = Context
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """What a word may become, each with its help."""
