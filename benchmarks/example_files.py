@@ -3,7 +3,7 @@
 import gzip
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,16 +18,17 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
 class Checkpoint(NamedTuple):
-    """A family and the heads of its checkpoint."""
+    """A family, the heads of its checkpoint, and what is changed in its architecture."""
 
     family: str = "bert"
     heads: tuple[str, ...] = ("mlm", "pool", "nsp")
+    changes: Mapping[str, Any] = {}
 
 
 CHECKPOINTS = {
     "bert": Checkpoint(),
-    "albert": Checkpoint("albert"),
-    "nezha": Checkpoint("nezha", ("mlm",)),
+    "albert": Checkpoint("albert", changes={"embedding_size": 64, "activation": "gelu"}),
+    "nezha": Checkpoint("nezha", ("mlm",), {"segments": 0}),
     "gpt2_ml": Checkpoint("gpt2_ml", ("mlm",)),
 }
 
@@ -37,10 +38,10 @@ def checkpoint(folder: Path, kind: str, shape: str) -> Path:
 
     A kind "bert, simplified" has the tokens that bert4keras' `load_vocab(simplified=True)` keeps.
     """
-    import keras
-
-    import playmask
+    import playmask  # first: it chooses the backend
     from playmask.tokenizers import simplified
+
+    import keras  # isort: skip
 
     place = folder / f"{kind.replace(', ', '-')}-{shape}"
     if (place / "vocab.txt").exists():
@@ -55,7 +56,7 @@ def checkpoint(folder: Path, kind: str, shape: str) -> Path:
         return place
     made = CHECKPOINTS[base]
     keras.utils.set_random_seed(0)
-    changes = {**SHAPES[shape], "vocabulary": 21128, "pad": 0}
+    changes = {**SHAPES[shape], "vocabulary": 21128, "pad": 0, **made.changes}
     model = playmask.build(playmask.architecture(made.family).change(**changes), heads=made.heads)
     playmask.save(model, place, dialect="google")
     shutil.copy(VOCABULARY, place / "vocab.txt")

@@ -70,6 +70,8 @@ class Example(NamedTuple):
 LENGTHS = (("maxlen=256", "maxlen=64"), ("minlen=128", "minlen=64"))
 SHORTER = (("max_tokens=256, min_tokens=128", "max_tokens=64, min_tokens=64"),)
 BLOCKS = (("bert_layers = 12", "bert_layers = DEPTH"),)
+LOADED = 'playmask.load(sys.argv[1], heads="mlm", mask="lm", like="bert4keras")'
+AS_THERE = ("LanguageModel.new(sys.argv[1]", f"LanguageModel.new({LOADED}")
 TOPICS = "MODEL topics.json topics.json"
 SIMPLIFIED = "bert, simplified"
 
@@ -85,7 +87,7 @@ EXAMPLES = {
         "MODEL", "gpt2_ml", texts=tuple(PROMPTS), changes=LENGTHS, ours=SHORTER
     ),
     "basic_language_model_nezha_gen_gpt": Example(
-        "MODEL", "nezha", texts=tuple(PROMPTS), ours=SHORTER,
+        "MODEL", "nezha", texts=tuple(PROMPTS), ours=(*SHORTER, AS_THERE),
         changes=(*LENGTHS, ("application='lm'", "application='lm', model='nezha'")),
     ),
     "basic_make_uncased_model_cased": Example("MODEL 'Welcome to BEIJING.' OUT"),
@@ -187,16 +189,51 @@ LEFT_OUT = {
 """The scripts that are not, and why."""
 
 NOTES = {
-    "basic_language_model_nezha_gen_gpt": {
-        "en": "no comparison: this checkpoint has segment vectors, which the script there "
-        "leaves out",
-        "zh": "不能比：这个 checkpoint 有 segment 向量，那边的脚本不用",
+    "task_conditional_language_model": {
+        "en": "not compared: labels are embedded there, one-hot here; reviews are cut otherwise",
+        "zh": "没有比：那边标签有 embedding，这边是 one-hot，长评论的切法也不同",
+    },
+    "task_iflytek_bert_of_theseus": {
+        "en": "not compared: the successor begins with the first blocks there, with every few here",
+        "zh": "没有比：那边 successor 从前几个 block 开始，这边每隔几个取一个",
+    },
+    "task_language_model": {
+        "en": "not compared: passages overlap there, each sentence is learnt once here",
+        "zh": "没有比：那边的段落互相重叠，这边每个句子只学一次",
+    },
+    "task_question_answer_generation_by_seq2seq": {
+        "en": "not compared: answer and question are one target there, two here",
+        "zh": "没有比：那边答案和问题是一个目标，这边是两个",
+    },
+    "task_reading_comprehension_by_mlm": {
+        "en": "not compared: gaps token by token there, all spans at once here",
+        "zh": "没有比：那边逐个 token 填空，这边所有片段一起比较",
+    },
+    "task_reading_comprehension_by_seq2seq": {
+        "en": "not compared: an average over passages there, one passage in windows here",
+        "zh": "没有比：那边对多个段落取平均，这边一个段落分窗口读",
+    },
+    "task_relation_extraction": {
+        "en": "not compared: the conditional norm replaces BERT's last one there, follows it here",
+        "zh": "没有比：那边条件归一化代替 BERT 的最后一个，这边接在它后面",
+    },
+    "task_relation_extraction_gplinker": {
+        "en": "not compared: the first place of a name is learnt there, all here",
+        "zh": "没有比：那边只学名字第一次出现的位置，这边学所有位置",
+    },
+    "task_seq2seq_ape210k_math_word_problem": {
+        "en": "not compared: equations lose redundant brackets there, and may be no expressions",
+        "zh": "没有比：那边去掉等式里多余的括号，写出的也可以不是表达式",
+    },
+    "task_sequence_labeling_cws_crf": {
+        "en": "not compared: what is put on the model is drawn at random on each side",
+        "zh": "没有比：模型之上的层两边各自随机初始化",
     },
     "task_sequence_labeling_ner_crf": {
-        "en": "the loss is of a text there, of a token here: the same with 34.1875 tokens a text; "
-        "tags that are no B-I sequence become other mentions",
-        "zh": "那边是每条文本的损失，这边是每个 token 的：每条文本 34.1875 个 token，两者相同；"
-        "不成 B-I 序列的标签读成的实体不同",
+        "en": "the tags of all tokens; the loss is of a text there, of a token here: the same with "
+        "34.1875 tokens a text",
+        "zh": "比的是每个 token 的标签；那边是每条文本的损失，这边是每个 token 的："
+        "每条文本 34.1875 个 token，两者相同",
     },
 }
 """What is to be said of outputs."""

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from documentation import generate, parts
+from documentation import generate, part_pictures, parts
 from documentation.parts_table import ELSEWHERE, GROUPS
 from documents import ROOT
 
@@ -32,8 +32,8 @@ def test_every_part_of_the_library_is_on_the_page_or_has_a_reason_not_to():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_the_line_of_a_part_puts_it_in(entry):
-    held = {type(each).__name__ for each in parts.within(parts.changed(entry.change))}
-    assert entry.name in held
+    held = {type(each).__name__: each for each in parts.within(parts.changed(entry.change))}
+    assert entry.name in held and part_pictures.steps_of(type(held[entry.name]))
 
 
 @pytest.mark.parametrize("choice", CHOICES)

@@ -134,9 +134,12 @@ def probabilities(names, text):
     return names["model"].predict([[ids], [kinds]])[0].astype("float64").tolist()
 
 
-def mentions(names, text):
-    """Spans and labels, from the first to the last character."""
-    return sorted([a, b, label] for a, b, label in names["NER"].recognize(text))
+def tags(names, text):
+    """The tag of each token; with random weights, mentions differ by how bad tags are read."""
+    ids, kinds = names["tokenizer"].encode(text)
+    found = names["NER"].decode(names["model"].predict([[ids], [kinds]])[0])[1:-1]
+    labels = names["categories"]
+    return ["BI"[(tag - 1) % 2] + "-" + labels[(tag - 1) // 2] if tag else "O" for tag in found]
 
 
 def words_of(names, text):
@@ -167,7 +170,7 @@ ANSWERS = {
     "task_sentiment_albert": probabilities,
     "task_sentiment_virtual_adversarial_training": probabilities,
     "task_sentence_similarity_lcqmc": probabilities,
-    "task_sequence_labeling_ner_crf": mentions,
+    "task_sequence_labeling_ner_crf": tags,
     "task_sequence_labeling_cws_crf": words_of,
     "task_seq2seq_autotitle": title,
     "task_seq2seq_autotitle_csl": title,

@@ -187,6 +187,9 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
          "建议用 ONNX，速度是 playmask 自己的 2.1 倍。输出会有变化；答案一点也不能变时用 OpenVINO，"
          "速度是 1.5 倍。"),
         ("learning rate: 2e-05, 3 epochs", "学习率：2e-05，3 轮"),
+        ("finish is keep or drop, not 'x'.", "finish 应为 keep 或 drop，不是 'x'。"),
+        ("A and B each take the loss' place; choose one of them.",
+         "A 和 B 都要代替损失；只能选一个。"),
         ("nobody ever said this", "nobody ever said this"),
         ("The model has no blocks of that kind; take one.",
          "The model has no blocks of that kind; take one."),

@@ -10,7 +10,7 @@ import pytest
 from cli.commands import call, help_texts
 
 
-def completed(line, shell="bash"):
+def completed(line, shell="bash", **variables):
     """What a shell is given for the last word of a line, by the protocol of typer."""
     words = {
         "COMP_WORDS": line,
@@ -20,7 +20,7 @@ def completed(line, shell="bash"):
     }
     run = subprocess.run(
         [sys.executable, "-m", "playmask"],
-        env={**os.environ, **words}, capture_output=True, text=True, check=True,
+        env={**os.environ, **words, **variables}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert not run.stderr
     return run.stdout
@@ -38,9 +38,18 @@ def test_bash(line, words):
     assert completed(line).split() == words
 
 
-def test_zsh_has_the_help_beside():
-    shown = completed("playmask tune classify --learning-r", "zsh")
-    assert "--learning-rate" in shown and "Learning rate per step; 1e-3 with --new." in shown
+@pytest.mark.parametrize(
+    ("line", "language", "shown"),
+    [
+        ("playmask tune classify --learning-r", "en",
+         '"--learning-rate":"Learning rate per step; 1e-3 with --new.'),
+        ("playmask tune classify --learning-r", "zh", '"--learning-rate":"每步的学习率；'),
+        ("playmask inspe", "zh", '"inspect":"说出 checkpoint 是什么。'),
+        ("playmask draw ma", "zh", '"mask":"画出谁能看到谁：每个 query 一行'),
+    ],
+)  # fmt: skip
+def test_zsh_has_the_whole_help_beside_in_the_readers_language(line, language, shown):
+    assert shown in completed(line, "zsh", PLAYMASK_LANG=language)
 
 
 def test_it_is_installed_for_the_shell_that_asks(tmp_path):

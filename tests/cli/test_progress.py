@@ -8,11 +8,14 @@ import pytest
 from rich.progress import Progress
 
 import playmask
-from cli.commands import call
+from cli.commands import call, reviews
+from documents import ROOT
 from playmask.cli.actions import progress
 from playmask.cli.actions.progress import Pace, items_done, steps
 from playmask.cli.bars import waiting
 from playmask.runtime.batch_progress import BatchProgress, listening
+
+ENCODER = ROOT / "tests" / "oracles" / "sentence_transformers" / "cls_normalize"
 
 
 class Terminal(io.StringIO):
@@ -88,6 +91,16 @@ def test_predictions_move_the_bar(task, tmp_path, monkeypatch):
     assert result.exit_code == 0 and len(result.stdout.splitlines()) == 20
     assert not result.stderr
     assert [(pace.total, pace.before + pace.size) for pace in paces] == [(20, 20)]
+
+
+def test_an_encoder_at_work_on_a_file_moves_the_bar(tmp_path, monkeypatch):
+    paces = []
+    monkeypatch.setattr(progress, "Pace", lambda *a: paces.append(Pace(*a)) or paces[-1])
+    file = tmp_path / "a.txt"
+    file.write_text("".join(f"{text}\n" for text, _ in reviews(8)) * 2, encoding="utf-8")
+    result = call("whiten", ENCODER, file, tmp_path / "white", "--size", 2)
+    assert result.exit_code == 0 and "learnt from 8 texts" in result.stderr
+    assert [(pace.total, pace.before + pace.size) for pace in paces] == [(8, 8)]
 
 
 def test_generation_tells_of_its_batches():

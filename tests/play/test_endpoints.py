@@ -128,7 +128,7 @@ REFUSED = [
     ("part", {"task": "classify", "text": TEXT, "part": "alibis"}, "Did you mean 'alibi'?"),
     ("part", {"task": "classify", "text": TEXT, "part": "alibi"}, "lies in no folder"),
     ("similar", {"task": "tag", "text": TEXT, "sentences": ["零"]}, "makes no vectors"),
-    ("similar", {"task": "similar", "text": TEXT, "sentences": []}, "at least 1 item"),
+    ("similar", {"task": "similar", "text": TEXT, "sentences": []}, "a list of at least 1 is due"),
     ("write", {"task": "tag", "text": TEXT}, "A task 'tag' writes no texts."),
     ("write", {"task": "lm", "text": TEXT, "beams": 99}, "beams is 99"),
     ("explain", {"task": "classify", "text": TEXT, "answer": "丙"}, "has no answer '丙'"),

@@ -1,16 +1,21 @@
 """Requests: what is answered, what is refused with one sentence, and what is written of them."""
 
 import asyncio
+import itertools
 import json
 import logging
+import re
 
 import pytest
+from pydantic import ValidationError
 
+from playmask.cli.messages import translated
 from playmask.errors import ConfigError
 from playmask.server.app import create_app
 from playmask.server.limits import ApiKeys
 from playmask.server.logs import JsonFormatter
 from playmask.server.options import ServerOptions
+from playmask.server.schemas import DUE, sentence_of
 from server.asking import BAD, Fake, asked, sentence, until
 
 JSON = {"Content-Type": "application/json"}
@@ -56,9 +61,38 @@ BODIES = [
     ({"texts": ["a", ["b", "c"]]}, "texts[1] is not as texts[0]"),
     (b'{"texts": ["a\\ud800"]}', "half a surrogate pair at character 1"),
     ({"text": ["a"]}, "There is no field 'text'. Did you mean 'texts'?"),
-    ({"texts": ["a"], "task": 1}, "task is 1: input should be a valid string."),
+    ({"texts": ["a"], "task": 1}, "task is 1; a text is due."),
     ({"texts": ["a", "b", BAD]}, f"Text 2 is {BAD}."),
 ]
+
+
+WRONG = (
+    3, -1, 0.5, 10**30, 1e300, float("nan"), "x", "", None, True, {}, [], [3], [0] * 99, ["a"] * 99
+)  # fmt: skip
+
+
+def below(body):
+    for each in body.__subclasses__():
+        yield each
+        yield from below(each)
+
+
+def test_whatever_a_field_holds_the_sentence_is_of_this_house_and_has_a_chinese_one():
+    from playmask.play import bodies
+
+    kinds, said = set(), set()
+    for body in below(bodies.Body):
+        for name, value in itertools.product(body.model_fields, WRONG):
+            try:
+                body.model_validate({body.model_fields[name].alias or name: value})
+            except ValidationError as error:
+                for each in error.errors():
+                    kinds.add(each["type"])
+                    said.add(sentence_of([each]))
+    assert kinds - {*DUE} == {"missing", "sentence"}
+    assert len(said) > 100
+    wrong = [each for each in said if not re.search(r"[\u4e00-\u9fff]", translated(each, "zh"))]
+    assert not wrong
 
 
 def test_what_is_wrong_is_said_in_one_sentence():

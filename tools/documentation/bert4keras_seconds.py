@@ -55,9 +55,8 @@ def tables(language: str) -> str:
             rows.append(f"| `{name}` | {lines} | – | – | {reason} |")
         for shape, each in measured.items():
             title = f"`{name}`" if shape == "small" else words["base"].format(f"`{name}`")
-            cells = _cells(each, words)
             note = result.get("notes", {}).get(name, {}).get(language)
-            cells[-1] = words["join"].join([cells[-1], note]) if note else cells[-1]
+            cells = _cells(each, words, [note] if note else [])
             rows.append(f"| {title} | {lines} | {' | '.join(cells)} |")
     used = {key.rpartition(", ")[2] for key in result["scripts"]}
     shapes = ((name, each) for name, each in result["shapes"].items() if name in used)
@@ -78,7 +77,7 @@ def counted() -> dict[str, str]:
     return {name: f"{theirs} / {ours}" for name, theirs, ours in rows}
 
 
-def _cells(found: dict[str, Any], words: dict[str, str]) -> list[str]:
+def _cells(found: dict[str, Any], words: dict[str, str], notes: list[str]) -> list[str]:
     theirs, ours = found["sides"]["bert4keras"], found["sides"]["playmask"]
     seconds = [
         f"{_number(theirs[which]['processor'])} / {_number(ours[which]['processor'])}"
@@ -91,7 +90,7 @@ def _cells(found: dict[str, Any], words: dict[str, str]) -> list[str]:
         parts.append(words["apart"].format(f"{outputs['apart']:.0e}"))
     if "same" in outputs:
         parts.append(words["same"].format(outputs["same"], outputs["of"]))
-    return [*seconds, words["join"].join(parts) or "–"]
+    return [*seconds, words["join"].join([*parts, *notes]) or "–"]
 
 
 def _number(seconds: float) -> str:

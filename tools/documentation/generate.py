@@ -8,20 +8,22 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from documentation import chart, part_pictures, parts, pictures
+from documentation import chart, family_pictures, part_pictures, parts, pictures
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def files() -> dict[str, str]:
     """All of them, by their paths below `docs/`."""
-    folder = "assets/pictures"
+    folder = parts.FOLDER
     return {
         "parts.md": parts.page("en"),
         "parts.zh.md": parts.page("zh"),
         **{f"{folder}/{name}.svg": make() for name, make in pictures.PICTURES.items()},
+        **{f"{folder}/{name}.svg": each for name, each in parts.walks().items()},
         **{f"{folder}/part-{name}.svg": make() for name, make in part_pictures.PICTURES.items()},
         **{f"{folder}/{name}.svg": make() for name, make in chart.PICTURES.items()},
+        **{f"{folder}/{name}.svg": make() for name, make in family_pictures.PICTURES.items()},
     }
 
 

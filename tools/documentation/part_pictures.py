@@ -1,4 +1,4 @@
-"""Pictures of parts: the numbers that their own hooks give for a toy text."""
+"""Pictures of parts: which steps of an attention each changes, and what its hooks give."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,16 +6,21 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from documentation.pictures import Panel, host, panels
-from documentation.svg import WIDE, cells, picture, text
+from documentation.pictures import EXAMPLES, STEPS, Panel, hooks, host, panels
+from documentation.svg import WIDE, box, cells, path, picture, text
 from playmask.model.masks import Ordered, SameText, Sites, Strict, Window
 from playmask.model.parts import (
     Buckets,
+    ContextAttention,
     Hierarchical,
+    Joined,
     LightConvolution,
     LinearScaling,
+    Mixer,
     Nezha,
     Part,
+    Projections,
+    PseudoSelf,
     Rotary,
     Sinusoidal,
 )
@@ -23,6 +28,54 @@ from playmask.model.parts.alibi import AlibiOf, slopes
 from playmask.model.parts.part import Look
 
 LENGTH, CELL = 24, 6
+
+CONTEXT = "context"
+BESIDES = (
+    (Projections, {"projections": "projections", "output": "gate"}),
+    (Mixer, {"mixer": "mixer"}),
+    (PseudoSelf, {"condense": CONTEXT}),  # its keys and values stand in front of the text's
+    (ContextAttention, {CONTEXT: CONTEXT}),
+)
+"""What those parts change that have no hooks: steps of STEPS, or CONTEXT, with their labels."""
+SYMBOLS = (*((hook, formula.partition(" = ")[0]) for hook, formula, _ in STEPS), (CONTEXT, "+ c"))
+"""The steps of an attention, and what is added behind it of a context."""
+LETTER, GAP = 6.3, 4.0  # of code at SMALL; between boxes
+SMALL = 10.5
+AIR = (WIDE - 20 - GAP * (len(SYMBOLS) - 1) - LETTER * sum(len(s) for _, s in SYMBOLS)) / len(
+    SYMBOLS
+)
+"""What a box has beside its symbol."""
+
+
+def steps_of(recipe: type) -> dict[str, str]:
+    """The steps of an attention that a part changes, and what stands beneath each."""
+    if issubclass(recipe, Part):
+        kinds = map(type, EXAMPLES["Joined"]().members) if recipe is Joined else [recipe]
+        used = set().union(*map(hooks, kinds))
+        return {step: step for step, _ in SYMBOLS if step in used}
+    return next(steps for kind, steps in BESIDES if issubclass(recipe, kind))
+
+
+def walk(recipe: type) -> str:
+    """An attention from the embeddings to its output; the steps that a part changes stand out."""
+    changed = steps_of(recipe)
+    marks, x, free, low = [], 10.0, 0.0, 51
+    for step, symbol in SYMBOLS:
+        wide, label = LETTER * len(symbol) + AIR, changed.get(step)
+        middle, half = x + wide / 2, LETTER * len(label or "") / 2
+        on = label is not None
+        marks.append(box(x, 12, wide, 24, "tint" if on else "paper", line="yes" if on else "faint"))
+        kind = "ink mono" if on else "quiet mono"
+        marks.append(text(middle, 28, symbol, kind, at="middle", size=SMALL))
+        if on:
+            place = min(max(middle, half + 6), WIDE - half - 6)
+            row = 66 if place - half < free else 51
+            free = place + half + 4 if row == 51 else free
+            low = max(low, row)
+            marks.append(path(f"M{middle:g},36V{row - 10}", "yes"))
+            marks.append(text(place, row, label, "yes mono", at="middle", size=SMALL))
+        x += wide + GAP
+    return picture(recipe.__name__, low + 9, marks)
 
 
 def sites(length: int = LENGTH) -> Sites:

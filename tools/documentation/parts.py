@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import playmask
-from documentation.part_pictures import PICTURES
+from documentation.part_pictures import PICTURES, steps_of, walk
 from documentation.parts_table import ELSEWHERE, GROUPS, MASKS, Entry
 from documentation.pictures import NO_HOOKS, hooks
 from playmask.families import FAMILIES
@@ -20,6 +20,7 @@ NAMES = {**vars(parts), **vars(masks)}
 ONE = playmask.architecture("bert").change(depth=1)
 """One block of BERT-base, which costs are compared with."""
 LENGTH = 128
+FOLDER = "assets/pictures"
 
 WORDS = {
     "en": {
@@ -28,7 +29,10 @@ WORDS = {
 All that the library can put into an attention: what it computes, where it is from, which families
 have it, and what `load` or `change` takes for it. This page and its pictures are made from the code
 (`make pictures`), and a test compares them. How parts are combined, and what goes with what:
-[the laboratory](laboratory.md); where each takes part: [in pictures](pictures.md).
+[the laboratory](laboratory.md); the walk of an attention: [in pictures](pictures.md).
+
+The boxes of each part are that walk, from x with its positions to the output y and what a context
+adds; the blue ones it changes, by the hook beneath.
 
 Letters: x hidden states, q, k, v queries, keys and values, s scores, w weights, i the query's
 position, j the key's, N heads, D width, H numbers of a key. *New* are parameters and multiply-adds
@@ -58,7 +62,10 @@ A mask compares integers: the order of the key and that of the query
 注意力里能放的全部部件：算什么，出自哪里，哪些家族用它，
 `load` 或 `change` 该写什么。
 本页和图都由代码生成（`make pictures`），有测试比对。
-怎么组合、谁和谁能搭配见[注意力实验室](laboratory.md)，各部件作用在哪一步见[图解](pictures.md)。
+怎么组合、谁和谁能搭配见[注意力实验室](laboratory.md)，注意力的各个步骤见[图解](pictures.md)。
+
+每个部件的一排方框就是这些步骤：从加了位置的 x 到输出 y，最后是 context 加上的部分；
+蓝色的是它改变的步骤，下面是所用的 hook。
 
 字母：x 隐状态，q、k、v 即 query、key、value，s 分数，w 权重，
 i 是 query 的位置，j 是 key 的位置，N 头数，D 宽度，H 每个 key 的维数。
@@ -108,6 +115,8 @@ def section(entry: Entry, language: str) -> Iterator[str]:
     yield from (f"### {entry.name}", "")
     yield from (first_sentence(recipe) if language == "en" else entry.chinese, "")
     yield from (f"    {entry.formula}", "")
+    yield f"![{entry.name}: {', '.join(steps_of(recipe).values())}]({FOLDER}/walk-{entry.name}.svg)"
+    yield ""
     yield from image(entry.name)
     yield from ("| | |", "|---|---|")
     yield f"| {say['write']} | {code(entry.change)} |"
@@ -123,9 +132,15 @@ def section(entry: Entry, language: str) -> Iterator[str]:
     yield ""
 
 
+def walks() -> dict[str, str]:
+    """The picture of the steps that each part changes, by the names of their files."""
+    names = (entry.name for group in GROUPS for entry in group.entries)
+    return {f"walk-{name}": walk(getattr(parts, name)) for name in names}
+
+
 def image(name: str) -> list[str]:
-    """The picture of a part, where there is one."""
-    return [f"![{name}](assets/pictures/part-{name}.svg)", ""] if name in PICTURES else []
+    """The picture of what a part computes, where there is one."""
+    return [f"![{name}]({FOLDER}/part-{name}.svg)", ""] if name in PICTURES else []
 
 
 def code(change: str) -> str:

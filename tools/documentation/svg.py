@@ -52,12 +52,24 @@ def picture(title: str, height: float, marks: Iterable[str], wide: float = WIDE)
 
 
 def text(
-    x: float, y: float, words: object, kind: str = "ink", *, at: str = "start", size: float = 13
+    x: float,
+    y: float,
+    words: object,
+    kind: str = "ink",
+    *,
+    at: str = "start",
+    size: float = 13,
+    turned: bool = False,
 ) -> str:
-    """One line, whose base is at y; the kinds are colours, with "mono" for code."""
+    """One line, whose base is at y; the kinds are colours, with "mono" for code.
+
+    turned: it goes up from (x, y)
+    """
+    up = f' transform="rotate(-90 {x:g} {y:g})"' if turned else ""
     style = "" if size == 13 else f' style="font-size:{size:g}px"'
     anchor = "" if at == "start" else f' text-anchor="{at}"'
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}"{anchor}{style}>{escape(str(words))}</text>'
+    place = f'x="{x:g}" y="{y:g}"{up}'
+    return f'<text class="{kind}" {place}{anchor}{style}>{escape(str(words))}</text>'
 
 
 def box(x: float, y: float, wide: float, high: float, kind: str, *, line: str = "") -> str:

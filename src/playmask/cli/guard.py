@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from playmask.cli.help_pages import Context
+from playmask.cli.help_pages import Localised
 from playmask.cli.messages import check_language
 from playmask.cli.output import abandon, complain, flush, note, print_text, print_traceback
 from playmask.data.gathering import BadLine
@@ -33,10 +33,8 @@ class Interrupted(Exception):
     """Ctrl-C, with a sentence on what was kept."""
 
 
-class Suggesting(TyperGroup):
+class Suggesting(Localised, TyperGroup):
     """A group of commands that names the nearest one where there is none of a name."""
-
-    context_class = Context
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         """The command that a line names, and the rest of the line."""
@@ -45,6 +43,11 @@ class Suggesting(TyperGroup):
             ctx.fail(f"No such command {name!r}.{nearest(name, self.list_commands(ctx))}")
         resolved: tuple[Any, Any, list[str]] = super().resolve_command(ctx, args)
         return resolved
+
+    def help_of(self, ctx: Any, item: Any) -> str:
+        """What a command does, whole; typer's own completion cuts it."""
+        command = self.get_command(ctx, item.value)
+        return command.get_short_help_str(SENTENCE) if command else super().help_of(ctx, item)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write what each command does, whole: in several lines where one is too narrow."""

@@ -80,10 +80,25 @@ class Context(typer.Context):
     formatter_class = Formatter
 
 
-class Grouped(TyperCommand):
-    """A command whose help shows options under the headings of their groups."""
+class Localised:
+    """A command whose help, where it is asked for and where a shell completes, is translated."""
 
-    context_class = Context
+    context_class: Any = Context
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What a word may become, each with its help."""
+        items: list[Any] = super().shell_complete(ctx, incomplete)  # type: ignore[misc]
+        for item in items:
+            item.help = localised(self.help_of(ctx, item))
+        return items
+
+    def help_of(self, ctx: Any, item: Any) -> str:
+        """What is said of what a word may become, in English."""
+        return item.help or ""
+
+
+class Grouped(Localised, TyperCommand):
+    """A command whose help shows options under the headings of their groups."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then the options group by group, those of none first."""

@@ -29,6 +29,9 @@ SENTENCES = frozenset(
 )
 """Placeholders whose values are said by the command line too, and are looked up; all others are
 users' own: names, paths, texts."""
+CHOICES = frozenset(("choices", "needed"))
+"""Placeholders whose values are names that English joins by words."""
+JOINTS = (" or ", " and ")
 FORMS = {
     **dict.fromkeys(
         "batch count done epoch epochs line number rate rows total trial".split(),
@@ -192,10 +195,13 @@ class Catalogue(gettext.GNUTranslations):
             values = pattern.values(text)
             if values is None:
                 continue
-            said = {
-                name: self._said(value, depth - 1) if name in SENTENCES else value
-                for name, value in values.items()
-            }
+            said = {name: self._value(name, value, depth - 1) for name, value in values.items()}
             if said != values or not pattern.is_frame:
                 return pattern.filled(said)
         return None
+
+    def _value(self, name: str, value: str, depth: int) -> str:
+        """The value of a placeholder as it stands in the translation."""
+        if name in CHOICES:
+            return re.sub("|".join(JOINTS), lambda joint: self._said(joint[0], 1), value)
+        return self._said(value, depth) if name in SENTENCES else value

@@ -46,7 +46,7 @@ def read_captions(
     if path.is_dir():
         listed = next((path / name for name in LISTS if (path / name).is_file()), None)
         if listed is None and (labelled or not images_in(path)):
-            what = " or ".join(LISTS) if labelled else "images"
+            what = f"list of captions ({' or '.join(LISTS)})" if labelled else "images"
             raise DataError(f"{path}: The folder holds no {what}.")
         if listed is None:
             return Examples(Captioned(str(image)) for image in images_in(path))

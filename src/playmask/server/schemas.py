@@ -1,7 +1,7 @@
 """What requests say: fields, their types and examples, and one sentence for what is wrong."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -108,19 +108,22 @@ Documents = Annotated[list[str], PlainValidator(documents_of), WithJsonSchema(TE
 
 
 class Body(BaseModel):
-    """A request's body; neutral: fields of other servers that may have these values alone."""
+    """A request's body; neutral: fields of other servers that may have these values alone.
+
+    no_object: what is said where something else is sent
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     neutral: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    no_object: ClassVar[str] = (
+        "The body is no JSON object; send one, with the header Content-Type: application/json."
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, data: Any) -> Any:
         if not isinstance(data, dict):
-            raise wrong(
-                "The body is no JSON object; send one, with the header Content-Type: "
-                "application/json."
-            )
+            raise wrong(cls.no_object)
         fields = {field.alias or name for name, field in cls.model_fields.items()}
         rest = {}
         for name, value in data.items():
@@ -159,7 +162,7 @@ class EmbeddingsRequest(Body):
 
     model: str | None = None
     input: Texts
-    encoding_format: str | None = Field(None, pattern="^(float|base64)$")
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(None, ge=1)
     neutral: ClassVar[Mapping[str, Sequence[Any]]] = {}
     user: Any = None
@@ -186,6 +189,7 @@ class RerankRequest(Body):
 class StreamOptions(Body):
     """What a stream ends with."""
 
+    no_object: ClassVar[str] = "stream_options is no JSON object, such as {'include_usage': true}."
     include_usage: bool = False
 
 
@@ -218,6 +222,25 @@ class CompletionRequest(Body):
     )
 
 
+DUE = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "literal_error": "either {expected}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "too_long": "a list of at most {max_length}",
+    "too_short": "a list of at least {min_length}",
+}
+"""What is due where pydantic finds an error of a kind, with what it says of its bounds."""
+
+
 def sentence_of(errors: Sequence[Any]) -> str:
     """One sentence for what is wrong with a body, by the first of pydantic's errors."""
     error = errors[0]
@@ -231,4 +254,8 @@ def sentence_of(errors: Sequence[Any]) -> str:
     name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)[1:]
     if kind == "missing":
         return f"The field {name!r} is missing." if name else "The request has no body."
-    return f"{name} is {brief(error.get('input'))}: {message[:1].lower()}{message[1:]}."
+    value = brief(error.get("input"))
+    if kind in DUE:
+        due = DUE[kind].format(**error.get("ctx", {}))
+        return f"{name} is {value}; {due} is due."
+    return f"{name} is {value}: {message[:1].lower()}{message[1:]}."

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playmask.cli import input_texts
+from playmask.cli.bars import waiting
 from playmask.cli.output import note, note_all, note_skipped
 from playmask.data.examples import Examples
 from playmask.data.sentences import Sentences, negatives_of
@@ -53,7 +54,8 @@ def run(request: Request) -> None:
     note_skipped(request.data, pairs.skipped)
     note_all(request.data, pairs.notes)
     more = _sentences(request)
-    mined = mine_negatives(task, pairs, options, sentences=more, prompts=prompts)
+    with waiting("mining…"):
+        mined = mine_negatives(task, pairs, options, sentences=more, prompts=prompts)
     write_lines(request.out, _lines(mined))
     counts = [len(negatives_of(each)) for each in mined]
     note(f"{len(mined):,} pairs with {sum(counts):,} negatives are in {request.out}")

@@ -1,5 +1,6 @@
 """Predicting from the command line: where texts come from, and how answers are written."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
@@ -64,10 +65,10 @@ def _check(request: Request) -> None:
             raise ConfigError(f"A {name} is empty.")
     if request.columns and (file is None or not is_table(file)):
         raise ConfigError("--columns is for a table (.tsv, .csv, .xlsx, .jsonl …).")
-    if file and str(file) != "-" and not file.is_file():
-        if file.is_dir():
+    if file and str(file) != "-" and not os.path.isfile(file):  # no error for a long text
+        if os.path.isdir(file):
             raise DataError(f"{file} is a folder; name one of its files.")
-        raise DataError(f"{file} does not exist.")
+        raise DataError(f"There is no file {str(file)!r:.60}; a text itself is given by --text.")
 
 
 def _groups(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from playmask.cli import input_texts
 from playmask.cli.actions.mine import encoder_in
+from playmask.cli.actions.progress import items_done
 from playmask.cli.output import note, note_skipped
 from playmask.errors import ConfigError
 
@@ -28,7 +29,10 @@ def run(request: Request) -> None:
     skipped: list[str] | None = [] if request.skip_bad else None
     texts = [each.text for each in input_texts.in_file(request.file, skipped)]
     note_skipped(request.file, skipped or [])
-    result = task.whitened([*dict.fromkeys(texts)], request.size)
+    texts = [*dict.fromkeys(texts)]
+    with items_done("texts", len(texts)) as pace:
+        pace.group(len(texts))
+        result = task.whitened(texts, request.size)
     result.save(request.out, request.dialect)
     note(f"vectors of {result.network.size} numbers, learnt from {len(texts):,} texts")
     use = result.settings.usage.format(out=request.out)

@@ -27,6 +27,7 @@ def annotate(
 
     from playmask import load_task
     from playmask.cli.actions.predict import inputs_in
+    from playmask.cli.actions.progress import items_done
     from playmask.cli.output import note, note_skipped, print_styled
     from playmask.errors import ConfigError
     from playmask.inspection.draw.mention_page import mention_page
@@ -45,10 +46,10 @@ def annotate(
     texts = text or [
         each.text for each in inputs_in(task, file or Path(), None, skipped if skip_bad else None)
     ]
-    marked = [
-        (each, *task.mark(each, items))
-        for each, items in zip(texts, task.predict(texts), strict=True)
-    ]
+    with items_done("texts", len(texts)) as pace:
+        pace.group(len(texts))
+        found = task.predict(texts)
+    marked = [(each, *task.mark(each, items)) for each, items in zip(texts, found, strict=True)]
     note_skipped(file or "--text", skipped)
     if out is not None:
         count = sum(len(mentions) for _, mentions, _ in marked)

@@ -32,13 +32,17 @@ def explain(
     what the text changed in the answer's score.
     """
     from playmask.cli.actions.explain import print_explanation, to_json
+    from playmask.cli.bars import waiting
     from playmask.cli.output import note, print_json
     from playmask.inspection.explain import integrated_gradients
     from playmask.tasks import load_task
 
     task = load_task(task_directory)
     both = text if pair is None else (text, pair)
-    explanation = integrated_gradients(task, both, answer=answer, baseline=baseline, steps=steps)
+    with waiting("explaining…"):
+        explanation = integrated_gradients(
+            task, both, answer=answer, baseline=baseline, steps=steps
+        )
     if out is not None:
         explanation.draw(out)
         note(f"The explanation is in {out}.")

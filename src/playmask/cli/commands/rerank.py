@@ -29,6 +29,7 @@ def rerank(
 
     from playmask import Reranker, load_task
     from playmask.cli import input_texts
+    from playmask.cli.actions.progress import items_done
     from playmask.cli.output import note_skipped, print_json_lines
     from playmask.errors import ConfigError
 
@@ -44,7 +45,11 @@ def rerank(
     arriving = input_texts.arriving(sys.stdin.buffer, skip)
     groups: Any = [text] if text else ([query.text for query in group] for group in arriving)
     for group in groups:
-        print_json_lines(_answer(query, task.rerank(query, passages, n)) for query in group)
+        for query in group:
+            with items_done("passages", len(passages)) as pace:
+                pace.group(len(passages))
+                ranked = task.rerank(query, passages, n)
+            print_json_lines([_answer(query, ranked)])
 
 
 def _answer(query: str, ranked: Any) -> dict[str, Any]:
