@@ -178,12 +178,7 @@ def scorer(network: keras.Model, objective: Objective, *, batch: int) -> Callabl
         logits = network(inputs, training=False)["logits"]
         right = ops.cast(ops.argmax(logits, axis=-1) == targets, "float32")
         nats = class_crossentropy(targets, logits)
-        return ops.stack(
-            [
-                ops.sum(each * weights)
-                for each in (nats, ops.ones_like(nats), right)
-            ]
-        )
+        return ops.stack([ops.sum(each * weights) for each in (nats, ops.ones_like(nats), right)])
 
     run = Compiled(network, sums)
 
