@@ -68,7 +68,7 @@ TASK = Task(
     {
         "smoke": sized("smoke", vocabulary=400, length=32, steps=100, batch=16, rate=5e-3,
                        train=600, test=60),
-        "default": sized("default", vocabulary=4000, length=128, steps=4600, batch=16, rate=3e-3,
+        "default": sized("default", vocabulary=4000, length=128, steps=6100, batch=16, rate=4e-3,
                          dropout=0.0, more={"precision": "bfloat16"}),
         "gpu": sized("gpu", vocabulary=16000, length=256, steps=8000, batch=64, rate=5e-4),
     },
