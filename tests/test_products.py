@@ -19,8 +19,9 @@ def rounding(x: np.ndarray) -> np.ndarray:
 
 
 @needed
+@pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 7, 5), (100, 33, 2), (64, 48, 96)], ids=str)
-def test_factors_are_rounded_and_added_up_in_float32(shape):
+def test_factors_are_rounded_and_added_up_in_float32(shape, axis):
     import jax
 
     rows, width, units = shape
@@ -28,10 +29,12 @@ def test_factors_are_rounded_and_added_up_in_float32(shape):
     x = random.normal(size=(rows, width)).astype("float32")
     kernel = random.normal(size=(width, units)).astype("float32")
     weight = random.normal(size=(rows, units)).astype("float32")
-    y, pull = jax.vjp(products.rounded, x, kernel)
+    lying = kernel if axis == 0 else kernel.T
+    y, pull = jax.vjp(lambda x, kernel: products.rounded(x, kernel, axis), x, lying)
     near = {"rtol": 1e-5, "atol": 1e-5 * np.sqrt(max(shape))}
     np.testing.assert_allclose(y, rounding(x) @ rounding(kernel), **near)
     of_x, of_kernel = pull(weight)
+    of_kernel = of_kernel if axis == 0 else of_kernel.T
     np.testing.assert_allclose(of_x, rounding(weight) @ rounding(kernel).T, **near)
     np.testing.assert_allclose(of_kernel, rounding(x).T @ rounding(weight), **near)
     assert {str(each.dtype) for each in (y, of_x, of_kernel)} == {"float32"}
@@ -69,6 +72,20 @@ def test_a_model_is_loaded_with_such_products(tmp_path):
     few = {"tokens": tokens[:1]}  # whose kernels are not worth rounding
     exact, near = (keras.ops.convert_to_numpy(m(few)["hidden"]) for m in (whole, half))
     np.testing.assert_allclose(exact, near, atol=1e-6)
+
+
+@needed
+def test_the_table_that_scores_tokens_is_rounded_too():
+    body = TINY.change(width=64, inner=256, vocabulary=99)
+    half = playmask.build(body, "mlm", dtype="bfloat16_products")
+    head, table = half.heads["mlm"], keras.ops.convert_to_numpy(half.embeddings.tokens.embeddings)
+    tokens = np.arange(2, 66).reshape(4, 16)
+    for few, rounds in ((tokens, rounding), (tokens[:1], np.asarray)):
+        outputs = half({"tokens": few})
+        x = head.norm(head.activation(head.transform(outputs["hidden"])))
+        expected = rounds(keras.ops.convert_to_numpy(x)) @ rounds(table).T
+        logits = keras.ops.convert_to_numpy(outputs["logits"])
+        np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
 
 
 @needed

@@ -84,8 +84,11 @@ def experiment(counting: Counting, monkeypatch) -> Experiment:
 
 def test_every_trial_is_run_once(experiment, counting, tmp_path):
     results = runner.run(experiment, out=tmp_path)
-    assert len(results) == len(counting.ran) == 2 * 3 * len(SCALES["default"].seeds)
-    assert counting.prepared == 2 * len(SCALES["default"].seeds)
+    ran = [(t.seed, t.task.name, t.variant) for t in counting.ran]
+    claimed = [(seed, "first", name) for seed in (1, 2) for name in ("plain", "better")]
+    names = ("plain", "better", "other")
+    assert ran == [*((0, task, name) for task in ("first", "second") for name in names), *claimed]
+    assert len(results) == len(ran) and counting.prepared == 3
     again = runner.run(experiment, out=tmp_path)
     assert len(counting.ran) == len(results) and again == results
     assert {f.suffix for f in (tmp_path / "sample" / "default").iterdir()} == {".json"}
@@ -128,6 +131,21 @@ def test_other_settings_are_other_trials(experiment, counting, tmp_path):
     assert len(counting.ran) == 5
     runner.run(experiment, out=tmp_path, seeds=[0], only=["plain"])
     assert len(counting.ran) == 5
+
+
+def test_what_another_experiment_has_computed_is_not_run_again(experiment, counting, tmp_path):
+    alike = replace(experiment, variants=lambda sizes: {"plain": {}, "better": {}})
+    runner.run(alike, out=tmp_path, seeds=[0])
+    assert len(counting.ran) == 4  # within an experiment a name may decide what is computed
+    other = replace(
+        experiment, name="another", variants=lambda sizes: {"other": {}, "better": {"width": 64}}
+    )
+    results = runner.run(other, out=tmp_path, seeds=[0])
+    ran = [(trial.experiment, trial.variant) for trial in counting.ran[4:]]
+    assert ran == [("another", "better")] * 2
+    assert [r["settings"]["variant"] for r in results] == ["other", "better"] * 2
+    assert {r["settings"]["experiment"] for r in results} == {"another"}
+    assert runner.run(other, out=tmp_path, seeds=[0]) == results and len(counting.ran) == 6
 
 
 def test_a_result_is_whole_or_not_there(experiment, counting, tmp_path):

@@ -22,14 +22,14 @@ def variants(sizes: Sizes) -> dict[str, Changes]:
     Values stay at D / N, as the post has it. What larger queries and keys take, 2·D a unit, is
     taken from the feed-forward layer, whose units cost as much.
     """
-    width, usual = sizes.width, sizes.width // sizes.heads
+    usual = sizes.width // sizes.heads
     changes: dict[str, Changes] = {}
     for name, (more, larger) in SHARES.items():
         heads, size = int(sizes.heads * more), int(usual * larger)
+        further = heads * size - sizes.width
         changes[name] = {
-            "attention_heads": heads,
-            "key_size": size,
-            "inner": sizes.inner - (heads * size - width),
+            **({"attention_heads": heads} if heads != sizes.heads else {}),
+            **({"key_size": size, "inner": sizes.inner - further} if further else {}),
         }
     return changes
 

@@ -66,7 +66,7 @@ class Sizes:
     dropout: float = 0.1
     train: int | None = None
     test: int | None = None
-    more: Mapping[str, float] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Scale(NamedTuple):

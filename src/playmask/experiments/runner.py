@@ -65,7 +65,8 @@ def run(
         corpus = texts[trial.task.corpus]
         settings = trial.settings(corpus.source, encoder)
         file = folder / file_name(trial, settings)
-        result = _kept(file)
+        own = _kept(file)
+        result = own or _shared(out, trial, settings)
         watch.begin(trial, number, len(plan), result is not None)
         if result is None:
             if trial.task.name not in prepared:
@@ -73,6 +74,7 @@ def run(
                 prepared = {trial.task.name: trial.task.prepare(corpus, trial.sizes)}
             desk = Desk(prepared[trial.task.name], corpus.source, watch, folder, encoder)
             result = _measured(trial, desk, settings)
+        if own is None:
             write_json(file, result)
         _check(trial, result)
         results.append(result)
@@ -82,7 +84,10 @@ def run(
 def trials(
     experiment: Experiment, scale: str, *, seeds: Sequence[int] = (), only: Sequence[str] = ()
 ) -> list[Trial]:
-    """All trials of an experiment: seeds outermost, so that one seed is complete early."""
+    """All trials of an experiment: seeds outermost, so that one seed is complete early.
+
+    The first seed has all variants of a task, others those that a claim on it names.
+    """
     if scale not in SCALES:
         raise ConfigError(f"There is no scale {scale!r}.{nearest(scale, SCALES)}")
     chosen = SCALES[scale]
@@ -98,10 +103,12 @@ def trials(
             if (chosen.crossed or name == first or name not in met) and (not only or name in only)
         ]
         met |= variants.keys()
+    claimed = {(c.task, name) for c in experiment.claims for name in (c.left, c.right)}
     return [
         Trial(experiment.name, task, name, changes, scale, seed)
-        for seed in seeds or chosen.seeds
+        for number, seed in enumerate(seeds or chosen.seeds)
         for task, name, changes in plan
+        if number == 0 or (task.name, name) in claimed
     ]
 
 
@@ -131,6 +138,24 @@ def _kept(file: Path) -> Result | None:
     except (OSError, ValueError):
         return None
     return result if isinstance(result, dict) and result.get("format") == 1 else None
+
+
+def _shared(out: Path, trial: Trial, settings: dict[str, Any]) -> Result | None:
+    """The result of another experiment's trial that computes the same, or None.
+
+    Within an experiment a variant's name may decide what is computed, as in `masks`.
+    """
+    for file in sorted(out.glob(f"*/{trial.scale}/{trial.task.name}.*.seed-{trial.seed}.*.json")):
+        result = _kept(file) if file.parent.parent.name != trial.experiment else None
+        if result is not None and _computed(result["settings"]) == _computed(settings):
+            return {**result, "settings": settings}
+    return None
+
+
+def _computed(settings: dict[str, Any]) -> str:
+    """Settings without names."""
+    names = ("experiment", "variant")
+    return digest({key: value for key, value in settings.items() if key not in names})
 
 
 def _measured(trial: Trial, desk: Desk, settings: dict[str, Any]) -> Result:

@@ -7,6 +7,7 @@ from playmask.experiments.tasks import classification, language, translation
 from playmask.model.parts import (
     Dot,
     DynamicConvolution,
+    Learned,
     LightConvolution,
     Linformer,
     Part,
@@ -16,13 +17,15 @@ from playmask.model.parts import (
 
 
 def variants(sizes: Sizes) -> dict[str, Changes]:
-    """The attention of each; its tables are as long as the task's texts."""
+    """The attention of each; its tables are as long as the task's texts.
+
+    A dense Synthesizer has no positions of its own, and no queries to rotate: it gets learned ones.
+    """
 
     def synthesizer(kind: str) -> Part:
         return Synthesizer(kind, length=sizes.length)
 
     attention = {
-        "vanilla": Dot(),
         "dense": synthesizer("dense"),
         "random": synthesizer("random"),
         "fixed random": synthesizer("fixed"),
@@ -35,7 +38,15 @@ def variants(sizes: Sizes) -> dict[str, Changes]:
         "dynamic convolution": DynamicConvolution(),
         "Linformer": Linformer(size=sizes.length // 4, length=sizes.length),
     }
-    return {name: {"attention": part} for name, part in attention.items()}
+    learned = {"position": Learned(sizes.length)}
+    changes = {
+        name: {"attention": part, **(learned if name in DENSE else {})}
+        for name, part in attention.items()
+    }
+    return {"vanilla": {}, **changes}
+
+
+DENSE = ("dense", "factorized dense")
 
 
 SYNTHESIZERS = (

@@ -13,7 +13,8 @@ def variants(sizes: Sizes) -> dict[str, Changes]:
     """More and more heads of a fixed width, silent and talking; and each mixing alone."""
 
     def heads(factor: int, mixer: TalkingHeads | None = None) -> Changes:
-        return {"attention_heads": sizes.heads * factor, "talking_heads": mixer}
+        more = {} if factor == 1 else {"attention_heads": sizes.heads * factor}
+        return more if mixer is None else {**more, "talking_heads": mixer}
 
     changes: dict[str, Changes] = {}
     for factor in MORE:

@@ -10,33 +10,15 @@ from keras import ops
 
 from playmask.experiments.objectives import Batch, Objective, Rows, Texts
 from playmask.experiments.plan import Sizes, Training, Watch
+from playmask.labelling.class_losses import ClassCrossentropy, class_crossentropy
 from playmask.runtime.compiled import Compiled
 from playmask.runtime.train.optimizers.named import Rate, make_optimizer
+from playmask.runtime.train.precision import computing_in
 from playmask.runtime.train.schedules import Schedule, warm_up_then_decay
 
 SEGMENTS = 20  # of a training: points of its curve, and times of which the shortest is taken
 TURNS, TIMED = 5, 6  # of two networks whose steps are timed, and the steps of a turn
 MakeSchedule = Callable[[float, int], Schedule]  # of a rate, for so many steps
-
-
-def nats(targets: Any, logits: Any) -> Any:
-    """The nats that each wanted answer costs: (…) int, (…, answers) -> (…)."""
-    logs = ops.log_softmax(logits, axis=-1)
-    log_likelihoods = ops.take_along_axis(
-        logs, ops.expand_dims(ops.cast(targets, "int32"), -1), axis=-1
-    )
-    return -log_likelihoods[..., 0]
-
-
-class Nats(keras.losses.Loss):
-    """Their mean, each with its weight."""
-
-    def __init__(self) -> None:
-        super().__init__(reduction="mean_with_sample_weight")
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The nats of each answer."""
-        return nats(y_true, y_pred)
 
 
 class Stream(keras.utils.PyDataset):
@@ -98,11 +80,14 @@ class Course(NamedTuple):
     """How a training goes: its segments, what is called after each, and the schedule of its rate.
 
     What `after` takes is outside of all times.
+    smoothing: of the targets; precision: of what is computed in training, not of what is measured
     """
 
     segments: int = SEGMENTS
     after: Callable[[], None] = lambda: None
     schedule: MakeSchedule = warm_up_then_decay
+    smoothing: float = 0.0
+    precision: str = "float32"
 
 
 USUAL = Course()
@@ -126,10 +111,11 @@ def fit(
     segments = course.segments
     each = max(sizes.steps // segments, 1)
     stream = Stream(rows, objective, batch=sizes.batch, segment_steps=each, seed=seed)
-    _compile(network, course.schedule(sizes.rate, each * segments))
     follow = _Follow(stream, segments, watch, course.after)
     watch.step("compiling", 0.0)
-    network.fit(stream, epochs=segments, shuffle=False, verbose=0, callbacks=[follow])
+    with computing_in(network, course.precision):
+        _compile(network, course.schedule(sizes.rate, each * segments), course.smoothing)
+        network.fit(stream, epochs=segments, shuffle=False, verbose=0, callbacks=[follow])
     return Training(
         steps=[each * (i + 1) for i in range(segments)],
         losses=follow.losses,
@@ -138,10 +124,10 @@ def fit(
     )
 
 
-def _compile(network: keras.Model, rate: Any) -> None:
+def _compile(network: keras.Model, rate: Any, smoothing: float = 0.0) -> None:
     network.compile(
         make_optimizer(network, Rate(rate)),
-        loss={"logits": Nats()},
+        loss={"logits": ClassCrossentropy(smoothing=smoothing)},
         jit_compile=keras.backend.backend() == "jax",
     )
 
@@ -191,13 +177,8 @@ def scorer(network: keras.Model, objective: Objective, *, batch: int) -> Callabl
     def sums(inputs: Any, targets: Any, weights: Any) -> Any:
         logits = network(inputs, training=False)["logits"]
         right = ops.cast(ops.argmax(logits, axis=-1) == targets, "float32")
-        log_likelihoods = nats(targets, logits)
-        return ops.stack(
-            [
-                ops.sum(each * weights)
-                for each in (log_likelihoods, ops.ones_like(log_likelihoods), right)
-            ]
-        )
+        nats = class_crossentropy(targets, logits)
+        return ops.stack([ops.sum(each * weights) for each in (nats, ops.ones_like(nats), right)])
 
     run = Compiled(network, sums)
 

@@ -14,6 +14,7 @@ from playmask.model.dense import Dense, by_rows
 from playmask.model.dropout import Dropout
 from playmask.model.masks import Tensor
 from playmask.model.norms import normalize
+from playmask.model.products import tied
 
 LAYERS = ("embeddings", "decoder_embeddings", "blocks", "decoder")
 RESERVED = ("hidden", "memory", "cache", "attention")
@@ -133,11 +134,7 @@ class Vocabulary(Head):
             x = self.norm(x, condition)
         if self.scale != 1.0:
             x = x * self.scale
-        y = (
-            by_rows(partial(tokens, reverse=True), x)
-            if self.output_dense is None
-            else self.output_dense(x)
-        )
+        y = by_rows(partial(tied, tokens), x) if self.output_dense is None else self.output_dense(x)
         y = ops.cast(y, "float32")
         return y + ops.cast(self.bias, "float32") if self.biased else y
 

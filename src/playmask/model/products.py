@@ -17,9 +17,9 @@ FEW = 48
 class BfloatProducts(keras.DTypePolicy):
     """The dtype policy float32, but factors of dense layers' products are rounded to bfloat16.
 
-    Sums are in float32, and so is all that is no product: half precision where it is quick on a
-    processor, and nowhere else. On a card "mixed_bfloat16" is quicker, whose activations are half
-    as large.
+    So are those of the table that scores a vocabulary. Sums are in float32, and so is all that is
+    no product: half precision where it is quick on a processor, and nowhere else. On a card
+    "mixed_bfloat16" is quicker, whose activations are half as large.
     """
 
     def __init__(self) -> None:
@@ -71,15 +71,24 @@ def matmul(x: Tensor, kernel: Tensor, policy: keras.DTypePolicy) -> Tensor:
     return ops.matmul(x, kernel)
 
 
-def rounded(x: Tensor, kernel: Tensor) -> Tensor:
+def tied(table: Any, x: Tensor) -> Tensor:
+    """The scores of a table's rows for (rows, D), by its layer's policy: (rows, vocabulary)."""
+    if isinstance(table.dtype_policy, BfloatProducts) and x.shape[0] >= FEW:
+        return rounded(x, ops.convert_to_tensor(table.embeddings), 1)
+    scores: Tensor = table(x, reverse=True)
+    return scores
+
+
+def rounded(x: Tensor, kernel: Tensor, axis: int = 0) -> Tensor:
     """The product of two float32 matrices that are rounded to bfloat16, added up in float32.
 
     Its gradients are such products too. XLA computes them at twice the rate of float32 as long as
     the first factor and the result lie row by row, which is what the layouts ask for.
 
-    Shapes: (rows, D), (D, units) -> (rows, units)
+    axis: of the kernel, over which is summed
+    Shapes: (rows, D), (D, units), or (units, D) with axis 1 -> (rows, units)
     """
-    return _differentiable()(x, kernel, 0)
+    return _differentiable()(x, kernel, axis)
 
 
 @cache

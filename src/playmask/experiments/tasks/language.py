@@ -9,6 +9,7 @@ from playmask.experiments.corpora import Corpus
 from playmask.experiments.models import fresh, learn, outcome
 from playmask.experiments.objectives import Rows, Texts, next_tokens
 from playmask.experiments.plan import Desk, Outcome, Sizes, Task, Trial, sized
+from playmask.experiments.training import Course
 from playmask.tokenizers import Tokenizer
 
 
@@ -33,8 +34,16 @@ def run(trial: Trial, desk: Desk) -> Outcome:
     The tokens are pieces of words, so a word costs what its pieces cost together.
     """
     texts: Texts = desk.texts
-    model, answers = fresh(trial, texts.tokenizer, mask="lm"), len(texts.tokenizer)
-    learned = learn(trial, model, texts, next_tokens(texts.pad), desk.watch, answers=answers)
+    model = fresh(trial, texts.tokenizer, mask="lm", position="rotary")
+    learned = learn(
+        trial,
+        model,
+        texts,
+        next_tokens(texts.pad),
+        desk.watch,
+        answers=len(texts.tokenizer),
+        course=Course(**trial.sizes.more),
+    )
     return outcome(model, learned, {"perplexity": math.exp(learned.score.nats / texts.extra)})
 
 
@@ -59,8 +68,8 @@ TASK = Task(
     {
         "smoke": sized("smoke", vocabulary=400, length=32, steps=100, batch=16, rate=5e-3,
                        train=600, test=60),
-        "default": sized("default", vocabulary=2000, length=96, steps=700, batch=16, rate=2e-3,
-                         dropout=0.0),
+        "default": sized("default", vocabulary=4000, length=128, steps=6100, batch=16, rate=4e-3,
+                         dropout=0.0, more={"precision": "bfloat16"}),
         "gpu": sized("gpu", vocabulary=16000, length=256, steps=8000, batch=64, rate=5e-4),
     },
     prepare,

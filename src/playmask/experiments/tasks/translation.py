@@ -9,6 +9,7 @@ from playmask.experiments.corpora import Corpus
 from playmask.experiments.models import fresh, learn, outcome
 from playmask.experiments.objectives import Objective, Rows, Texts, answers, targets
 from playmask.experiments.plan import Desk, Outcome, Sizes, Task, Trial, sized
+from playmask.experiments.training import Course
 from playmask.generation import generate
 from playmask.model.architecture import Decoder
 from playmask.model.transformer import Transformer
@@ -81,9 +82,16 @@ def prepare(form: Form, corpus: Corpus, sizes: Sizes) -> Texts:
 def run(form: Form, trial: Trial, desk: Desk) -> Outcome:
     """Learn to translate, then translate all test texts."""
     texts, sizes = desk.texts, trial.sizes
-    model, answers = fresh(trial, texts.tokenizer, **form.changes(sizes)), len(texts.tokenizer)
-    objective = form.objective(texts.pad, sizes.length // 2)
-    learned = learn(trial, model, texts, objective, desk.watch, answers=answers)
+    model = fresh(trial, texts.tokenizer, position="rotary", **form.changes(sizes))
+    learned = learn(
+        trial,
+        model,
+        texts,
+        form.objective(texts.pad, sizes.length // 2),
+        desk.watch,
+        answers=len(texts.tokenizer),
+        course=Course(**sizes.more),
+    )
     desk.watch.step("translating", 0.0)
     sources, references = ([*each] for each in zip(*texts.extra, strict=True))
     generated = translations(model, form, sources, texts.tokenizer, sizes)
@@ -132,8 +140,8 @@ def measure() -> Callable[..., Any]:
 SIZES = {
     "smoke": sized("smoke", vocabulary=400, length=48, steps=100, batch=32, rate=5e-3,
                    train=600, test=40),
-    "default": sized("default", vocabulary=2500, length=56, steps=900, batch=32, rate=2e-3,
-                     dropout=0.0),
+    "default": sized("default", vocabulary=4000, length=56, steps=2500, batch=64, rate=3e-3,
+                     more={"precision": "bfloat16", "smoothing": 0.1}),
     "gpu": sized("gpu", vocabulary=8000, length=96, steps=8000, batch=128, rate=5e-4),
 }  # fmt: skip
 
