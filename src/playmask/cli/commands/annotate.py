@@ -48,8 +48,8 @@ def annotate(
     ]
     with items_done("texts", len(texts)) as pace:
         pace.group(len(texts))
-        found = task.predict(texts)
-    marked = [(each, *task.mark(each, items)) for each, items in zip(texts, found, strict=True)]
+        answers = task.predict(texts)
+    marked = [(each, *task.mark(each, items)) for each, items in zip(texts, answers, strict=True)]
     note_skipped(file or "--text", skipped)
     if out is not None:
         count = sum(len(mentions) for _, mentions, _ in marked)
