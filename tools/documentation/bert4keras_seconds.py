@@ -23,7 +23,7 @@ WORDS = {
         "apart": "apart {}",
         "same": "{} of {} answers the same",
         "sizes": "{}: {depth} blocks of width {width}",
-        "machine": "Measured on {date}, {cores} cores of {processor}, {system}. {versions}.",
+        "machine": "Measured on {date}, {cores} of the cores of {processor}, {system}. {versions}.",
         "join": "; ",
         "base": "{}, base",
         "none": "not measured yet",
