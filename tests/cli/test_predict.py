@@ -90,7 +90,7 @@ def test_bad_lines(task, tmp_path):
         (("--text", "a", "--pair", "b", "--pair", "c"), "1 --text but 2 --pair"),
         (("f.txt", "--text", "a"), "not both"),
         (("nowhere.txt",), "There is no file 'nowhere.txt'; a text itself is given by --text."),
-        (("味道很好" * 100,), "There is no file '味道"),
+        (("味道很好" * 100,), f"'{'味道很好' * 50}…'; a text itself is given by --text."),
         ((".",), "is a folder"),
         (("--columns", "text"), "--columns is for"),
     ],

@@ -209,17 +209,17 @@ def test_an_epoch_has_the_batches_of_a_plan_whatever_its_own_would_be():
     sizes = sizes_of_reviews(100)
     first, other, own = (make(sizes, seed=seed, lengths=lengths) for seed, lengths in PLANS)
     first.set_epoch(1)
-    other.take_up(1, first.plan)
+    other.use_plan(1, first.plan)
     for epoch, like in ((1, first), (2, own), (1, first)):
         for batches in (other, like):
             batches.set_epoch(epoch)
         for (inputs, *_), (wanted, *_) in zip(other, like, strict=True):
             np.testing.assert_array_equal(inputs["tokens"], wanted["tokens"])
     with pytest.raises(InputError, match="The plan is of 100 rows, but there are 99"):
-        make(sizes[:99]).take_up(1, first.plan)
+        make(sizes[:99]).use_plan(1, first.plan)
     longer = sizes + 512
     with pytest.raises(InputError, match=r"Row \d+ has length \d+, but the plan pads it to"):
-        make(longer).take_up(1, first.plan)
+        make(longer).use_plan(1, first.plan)
 
 
 @pytest.mark.parametrize(

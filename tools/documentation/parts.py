@@ -29,10 +29,10 @@ WORDS = {
 All that the library can put into an attention: what it computes, where it is from, which families
 have it, and what `load` or `change` takes for it. This page and its pictures are made from the code
 (`make pictures`), and a test compares them. How parts are combined, and what goes with what:
-[the laboratory](laboratory.md); the walk of an attention: [in pictures](pictures.md).
+[the laboratory](laboratory.md); the steps of an attention: [in pictures](pictures.md).
 
-The boxes of each part are that walk, from x with its positions to the output y and what a context
-adds; the blue ones it changes, by the hook beneath.
+The boxes of each part are these steps, from x with its positions to the output y and what a context
+adds; the blue ones it changes, by the hook or the part beneath.
 
 Letters: x hidden states, q, k, v queries, keys and values, s scores, w weights, i the query's
 position, j the key's, N heads, D width, H numbers of a key. *New* are parameters and multiply-adds
@@ -65,7 +65,7 @@ A mask compares integers: the order of the key and that of the query
 怎么组合、谁和谁能搭配见[注意力实验室](laboratory.md)，注意力的各个步骤见[图解](pictures.md)。
 
 每个部件的一排方框就是这些步骤：从加了位置的 x 到输出 y，最后是 context 加上的部分；
-蓝色的是它改变的步骤，下面是所用的 hook。
+蓝色的是它改变的步骤，下面是所用的 hook 或部件。
 
 字母：x 隐状态，q、k、v 即 query、key、value，s 分数，w 权重，
 i 是 query 的位置，j 是 key 的位置，N 头数，D 宽度，H 每个 key 的维数。

@@ -52,7 +52,7 @@ WRAPPED = "message"
 SURE = 7
 """Words of an id from which on a text is taken for its sentence, whatever its values are."""
 PROSE = re.compile(
-    r"(?!['\"(\[{]|\S*[/\\])(?:.*;|.*(?<![\w'./-])(?:a|an|the|is|are|was|be|has|have|no|not|of|to|for|"
+    r"(?!['\"(\[{]|\S*[/\\])(?:.*;|.*(?<![\w'./-])(?:a|an|the|at|is|are|was|be|has|have|no|not|of|to|for|"
     r"with|which|that|than|there|it|its|such|cannot|does|needs|takes)(?![\w'./=-]))",
     re.DOTALL | re.IGNORECASE,
 )

@@ -95,7 +95,7 @@ SCALES = {
         must_learn=True,
     ),
     "default": Scale(
-        "about half an hour for each task and seed, on two cores",
+        "for two cores and hours: tasks, seeds and what claims name decide how many",
         {"width": 128, "depth": 2, "heads": 4, "inner": 512},
         seeds=(0, 1, 2),
     ),

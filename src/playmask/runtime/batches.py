@@ -97,14 +97,14 @@ class Batches(keras.utils.PyDataset):
         self.classes, self.curriculum = classes, curriculum
         self._sizes = np.asarray(sizes)
         self._groups = _groups(self._sizes, self.lengths, np.arange(len(rows)))
-        self._taken_up: dict[int, list[_BatchRows]] = {}
+        self._plans: dict[int, list[_BatchRows]] = {}
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Order the batches as in this epoch, counted from 0."""
         self.epoch = epoch
         random = np.random.default_rng((self.seed, epoch))
-        self._plan = self._taken_up.get(epoch) or self._make_plan(random)
+        self._plan = self._plans.get(epoch) or self._make_plan(random)
 
     @property
     def plan(self) -> EpochPlan:
@@ -114,7 +114,7 @@ class Batches(keras.utils.PyDataset):
         rows = np.concatenate([batch.rows for batch in self._plan]).astype("int32")
         return EpochPlan(lengths, counts, rows)
 
-    def take_up(self, epoch: int, plan: EpochPlan) -> None:
+    def use_plan(self, epoch: int, plan: EpochPlan) -> None:
         """Let an epoch have the batches of a plan, whatever its own options would make of it.
 
         Raises: InputError where the plan is of other rows
@@ -131,7 +131,7 @@ class Batches(keras.utils.PyDataset):
             )
         parts = np.split(plan.rows, np.cumsum(plan.counts)[:-1])
         batches = zip(plan.lengths.tolist(), parts, strict=True)
-        self._taken_up[epoch] = [_BatchRows(*batch) for batch in batches]
+        self._plans[epoch] = [_BatchRows(*batch) for batch in batches]
         self.set_epoch(epoch)
 
     @property

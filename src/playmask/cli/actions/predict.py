@@ -20,6 +20,9 @@ from playmask.tasks.call_options import cut_vectors, with_schema
 from playmask.tasks.loading import load_task
 from playmask.tasks.task import Task
 
+LONGEST_NAME = 200
+"""Characters of a file's name that an error shows; a text in its place may be longer."""
+
 
 def run(request: Request) -> None:
     """Predict, and print or write the answers."""
@@ -68,7 +71,8 @@ def _check(request: Request) -> None:
     if file and str(file) != "-" and not os.path.isfile(file):  # no error for a long text
         if os.path.isdir(file):
             raise DataError(f"{file} is a folder; name one of its files.")
-        raise DataError(f"There is no file {str(file)!r:.60}; a text itself is given by --text.")
+        name = str(file) if len(str(file)) <= LONGEST_NAME else f"{str(file)[:LONGEST_NAME]}…"
+        raise DataError(f"There is no file {name!r}; a text itself is given by --text.")
 
 
 def _groups(

@@ -36,7 +36,7 @@ def take_up_plan(folder: Path, batches: object, epoch: int) -> None:
     except (OSError, LookupError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{file} is damaged: {error}. Begin anew instead.") from error
     try:
-        batches.take_up(epoch, plan)
+        batches.use_plan(epoch, plan)
     except InputError as error:
         raise ConfigError(
             f"The training in {folder.parent} stopped within an epoch of other rows: {error} Going "
