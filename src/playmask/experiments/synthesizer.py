@@ -43,7 +43,7 @@ def variants(sizes: Sizes) -> dict[str, Changes]:
         name: {"attention": part, **(learned if name in DENSE else {})}
         for name, part in attention.items()
     }
-    return {"vanilla": {}, **changes}
+    return {"vanilla": {}, "vanilla, learned positions": learned, **changes}
 
 
 DENSE = ("dense", "factorized dense")
@@ -51,6 +51,7 @@ DENSE = ("dense", "factorized dense")
 
 SYNTHESIZERS = (
     "vanilla",
+    "vanilla, learned positions",
     "dense",
     "random",
     "fixed random",

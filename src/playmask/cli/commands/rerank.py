@@ -45,11 +45,11 @@ def rerank(
     arriving = input_texts.arriving(sys.stdin.buffer, skip)
     groups: Any = [text] if text else ([query.text for query in group] for group in arriving)
     for group in groups:
-        for query in group:
-            with items_done("passages", len(passages)) as pace:
+        with items_done("passages", len(group) * len(passages)) as pace:
+            for query in group:
                 pace.group(len(passages))
                 ranked = task.rerank(query, passages, n)
-            print_json_lines([_answer(query, ranked)])
+                print_json_lines([_answer(query, ranked)])
 
 
 def _answer(query: str, ranked: Any) -> dict[str, Any]:
