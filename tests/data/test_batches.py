@@ -217,6 +217,10 @@ def test_an_epoch_has_the_batches_of_a_plan_whatever_its_own_would_be():
             np.testing.assert_array_equal(inputs["tokens"], wanted["tokens"])
     with pytest.raises(InputError, match="The plan is of 100 rows, but there are 99"):
         make(sizes[:99]).use_plan(1, first.plan)
+    short = first.plan._replace(counts=first.plan.counts[1:])
+    for damaged in (short, first.plan._replace(rows=first.plan.rows.astype(float))):
+        with pytest.raises(InputError, match="counts are not those of batches of at most"):
+            other.use_plan(1, damaged)
     longer = sizes + 512
     with pytest.raises(InputError, match=r"Row \d+ has length \d+, but the plan pads it to"):
         make(longer).use_plan(1, first.plan)

@@ -62,7 +62,9 @@ def experiment(counting: Counting, monkeypatch) -> Experiment:
     few = corpora.Corpus("somewhere", ["a text"] * 1500, ["another"])
     monkeypatch.setattr(corpora, "load", lambda *_, **__: few)
     sizes = {
-        scale: sized(scale, vocabulary=99, length=8, steps=20, batch=4, rate=0.1)
+        scale: sized(
+            scale, vocabulary=99, length=8, steps=20, batch=4, rate=0.1, more={"smoothing": 0.2}
+        )
         for scale in SCALES
     }
     task = Task(
@@ -190,7 +192,8 @@ def test_report(experiment, counting, tmp_path):
     assert "| plain | 0.510 ± 0.014 | 1.000 | 4.00 | 1,234 | 5,678 | 12.5 |" in text
     assert "| here † |" in text and "† quoted from memory" in text
     assert "| large | 99.5 |" in text and "| plain | a \\| b |" in text
-    assert "20 steps of 4" in text and "seeds 0, 2" in text and "next to nothing" not in text
+    assert "20 steps of 4, rate 0.1, dropout 0.1, smoothing 0.2" in text
+    assert "seeds 0, 2" in text and "next to nothing" not in text
     counting.loss = 1.95
     results = runner.run(experiment, out=tmp_path / "other", seeds=[0], only=["plain"])
     text = report.write(experiment, "default", results, tmp_path / "page").read_text("utf-8")

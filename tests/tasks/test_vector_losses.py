@@ -117,7 +117,7 @@ def test_the_momentum_encoder_follows_and_fills_the_queue():
     task, look = with_dropout("esimcse", queue=6, momentum=0.75), Look()
     texts = [text for text, _ in PAIRS[:4]]
     vectors = task.encode(texts)
-    options = {"batch_size": 4, "learning_rate": 1e-3, "warm_up": 0.0, "verbose": 0}
+    options = {"batch_size": 4, "learning_rate": 1e-3, "warm_up": 0.5, "verbose": 0}
     history = task.fit(texts, epochs=2, callbacks=[look], **options)
     moved = 0.0
     for begin, copy, weight in zip(look.before, look.copies, look.weights, strict=True):

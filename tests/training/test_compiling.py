@@ -156,8 +156,35 @@ def test_the_network_runs_symbolically_once_a_shape(several, monkeypatch):
     assert len(calls) == lengths.clock.shapes == 4, calls
 
 
-def test_every_output_is_learnt():
+class Further(ClassifierNetwork):
+    """A classifier that gives an output beside the one that is learnt."""
+
+    def call(self, inputs, **options):
+        return {"a": inputs["tokens"], **super().call(inputs, **options)}
+
+
+def test_outputs_that_nothing_learns_stand_beside(monkeypatch):
+    weights, history, _ = trained(max_steps=2)
+    task = new_task()
+    task.network.__class__ = Further
+    again = task.fit(TEXTS, validation=TEXTS[:2], max_steps=2, **PLAN)
+    assert again == history
+    for name, weight in weights_of(task).items():
+        np.testing.assert_array_equal(weight, weights[name])
+
+
+def test_an_output_that_is_learnt_is_there():
     task = new_task()
     task.compile(keras.optimizers.SGD())
-    with pytest.raises(ConfigError, match="gives logits, other, and the task learns logits"):
-        task.network.compute_loss(y_pred={"logits": 0, "other": 0})
+    with pytest.raises(ConfigError, match="learns 'logits', but the network's outputs are a, b"):
+        task.network.compute_loss(y_pred={"a": 0, "b": 0})
+
+
+def test_a_metric_may_be_named():
+    task = new_task()
+    objective = task.objective._replace(metrics={"logits": ["accuracy"]})
+    objective.compile(task.network, keras.optimizers.SGD())
+    inputs = {"tokens": np.ones((2, 16), "int32"), "segments": np.zeros((2, 16), "int32")}
+    assert "accuracy" in task.network.evaluate(
+        inputs, {"logits": np.ones(2)}, verbose=0, return_dict=True
+    )

@@ -171,11 +171,12 @@ def _sizes(task: Task, scale: str, own: Sequence[Result]) -> str:
     seconds = np.mean([r["seconds"] for r in own])
     steps = first["training"]["steps"][-1]
     body = first["architecture"]
+    further = "".join(f", {name} {value}" for name, value in sizes.more.items())
     return (
         f"`{task.name}`: width {body['width']}, {body['depth']} blocks, "
         f"{body['attention_heads']} heads, inner {body['inner']}, {body['vocabulary']:,} tokens in "
         f"the vocabulary and at most {sizes.length} in a text; {steps:,} steps of {sizes.batch}, "
-        f"rate {sizes.rate:g}. Texts: "
+        f"rate {sizes.rate:g}, dropout {sizes.dropout:g}{further}. Texts: "
         f"{first['settings']['data']}; {facts}. A trial took {seconds:.0f} s on average. "
         + task.baseline.format(first["baseline"])
         + _unlearned(own)

@@ -4,7 +4,7 @@ All are means over texts, or tokens, by their weights: what only fills a batch h
 counts nowhere.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -54,9 +54,23 @@ class Objective(NamedTuple):
             weighted_metrics=dict(self.metrics) or None,
             jit_compile=keras.backend.backend() == "jax",
         )
-        build_losses(network, self.losses)
         if isinstance(network, OpenStep):
             network.learnt = self.learnt
+            self._build(network)
+
+    def _build(self, network: OpenStep) -> None:
+        """Build the losses and metrics of a network, which is asked for no other outputs.
+
+        Keras, which has no public way, would run the whole network symbolically to hear what its
+        outputs are called; it does where one is named, as "accuracy" is, by the outputs' shapes.
+        """
+        metrics = [metric for each in self.metrics.values() for metric in each]
+        if any(isinstance(each, str) for each in (*self.losses.values(), *metrics)):
+            return
+        outputs = dict.fromkeys(self.losses, 0)
+        for compiled in (network._compile_loss, network._compile_metrics):
+            if compiled is not None:
+                compiled.build(outputs, outputs)
 
     @property
     def learnt(self) -> dict[str, Learnt]:
@@ -118,17 +132,6 @@ class Objective(NamedTuple):
                 )
             weights[name] = _weight(name, number)
         return tuple(weights[name] for name in self.classes)
-
-
-def build_losses(network: keras.Model, names: Iterable[str]) -> None:
-    """Build what a network was compiled with for outputs of these names, all that it has.
-
-    Keras would run the whole network symbolically to hear what its outputs are called.
-    """
-    outputs = dict.fromkeys(names, 0)
-    for compiled in (network._compile_loss, network._compile_metrics):
-        if compiled is not None:
-            compiled.build(outputs, outputs)
 
 
 def _weight(name: str, number: str) -> float:

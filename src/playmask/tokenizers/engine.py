@@ -89,8 +89,8 @@ class Engine:
 
     def tokenize(self, texts: list[str]) -> list[TokenizedText]:
         """Tokenise texts, several of them on all cores."""
-        library, translation = self._library_for(texts)
         try:
+            library, translation = self._library_for(texts)
             if len(texts) == 1:  # one text alone is not worth waking other threads for
                 raw = [library.encode(texts[0], add_special_tokens=False)]
             else:

@@ -45,7 +45,7 @@ def rerank(
     arriving = input_texts.arriving(sys.stdin.buffer, skip)
     groups: Any = [text] if text else ([query.text for query in group] for group in arriving)
     for group in groups:
-        with items_done("passages", len(group) * len(passages)) as pace:
+        with items_done("passages", len(group) * len(passages), results=True) as pace:
             for query in group:
                 pace.group(len(passages))
                 ranked = task.rerank(query, passages, n)

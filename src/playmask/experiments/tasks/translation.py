@@ -140,7 +140,7 @@ def measure() -> Callable[..., Any]:
 SIZES = {
     "smoke": sized("smoke", vocabulary=400, length=48, steps=100, batch=32, rate=5e-3,
                    train=600, test=40),
-    "default": sized("default", vocabulary=4000, length=56, steps=2500, batch=64, rate=3e-3,
+    "default": sized("default", vocabulary=4000, length=56, steps=2100, batch=64, rate=3e-3,
                      more={"precision": "bfloat16", "smoothing": 0.1}),
     "gpu": sized("gpu", vocabulary=8000, length=96, steps=8000, batch=128, rate=5e-4),
 }  # fmt: skip

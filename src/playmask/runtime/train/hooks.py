@@ -18,7 +18,7 @@ from playmask.runtime.train.passes import (
     zeros_to_differentiate_by,
 )
 from playmask.runtime.train.stacks import recorded_states
-from playmask.runtime.train.step import NUMBER, Learnt, Tensors, of_hooks, texts_in
+from playmask.runtime.train.step import NUMBER, Learnt, Tensors, of_hooks, share_of, texts_in
 from playmask.runtime.train.step import Step as Step
 
 
@@ -206,16 +206,14 @@ class OpenStep(keras.Model):
     ) -> Any:
         """The compiled losses, and in training what the hooks add; Keras calls it in each step.
 
-        Raises: ConfigError where the network has other outputs than are learnt
+        Raises: ConfigError where an output that is learnt is missing
         """
-        if self.learnt and isinstance(y_pred, dict) and y_pred.keys() != self.learnt.keys():
-            outputs, learnt = (", ".join(sorted(each)) for each in (y_pred, self.learnt))
-            raise ConfigError(f"The network gives {outputs}, and the task learns {learnt}.")
         if not training or not (self.hooks or self.accumulates):
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
+            return super().compute_loss(x, y, self._learnt_of(y_pred), sample_weight, training)
         step, outputs = self._open(x, y, y_pred, sample_weight)
         with self._reducing():
-            loss = super().compute_loss(x, y, outputs, sample_weight, training)
+            learnt = self._learnt_of(outputs)
+            loss = super().compute_loss(x, y, learnt, sample_weight, training)
         loss = self._mean(loss, sample_weight) if step.loss is None else step.loss
         step = step._replace(loss=loss)
         added = [hook.add_loss(step) for hook in self.hooks]
@@ -223,6 +221,21 @@ class OpenStep(keras.Model):
         for extra in added:
             total = total if extra is None else total + extra
         return total * share_of(sample_weight) if self.accumulates else total
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The compiled metrics, of the outputs that are learnt; Keras calls it in each step."""
+        return super().compute_metrics(x, y, self._learnt_of(y_pred), sample_weight)
+
+    def _learnt_of(self, outputs: Any) -> Any:
+        """The outputs that losses are compiled for; a network may give others beside them."""
+        if not self.learnt or not isinstance(outputs, dict):
+            return outputs
+        if missing := sorted(self.learnt.keys() - outputs.keys()):
+            raise ConfigError(
+                f"The task learns {missing[0]!r}, but the network's outputs are "
+                f"{', '.join(sorted(outputs))}."
+            )
+        return {name: outputs[name] for name in self.learnt}
 
     def _note(self, inputs: Mapping[str, Any], state: Sequence[Any]) -> Tensors:
         """The network's own inputs for the step's first pass; the rest is noted for the hooks.
@@ -329,15 +342,6 @@ class OpenStep(keras.Model):
 def _current(scope: Any, variable: Any, value: Any) -> Any:
     updated = scope.get_current_value(variable)
     return value if updated is None else updated
-
-
-def share_of(weights: Any) -> Any:
-    """The sum of a batch's weights, the mean over outputs where each has its own.
-
-    It is the part of a larger batch that a batch is, see `accumulation.py`.
-    """
-    sums = [ops.sum(array) for array in keras.tree.flatten(weights)]
-    return sum(sums) / len(sums)
 
 
 def hooks_among(callbacks: Sequence[Any]) -> list[StepHook]:

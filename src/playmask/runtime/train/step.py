@@ -205,3 +205,12 @@ def weighted_mean(values: Any, weights: Any) -> Any:
     weights = ops.broadcast_to(weights, ops.shape(values))
     values = ops.where(weights > 0, values, 0.0)
     return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-9)
+
+
+def share_of(weights: Any) -> Any:
+    """The sum of a batch's weights, the mean over outputs where each has its own.
+
+    It is the part of a larger batch that a batch is, see `accumulation.py`.
+    """
+    sums = [ops.sum(array) for array in keras.tree.flatten(weights)]
+    return sum(sums) / len(sums)
