@@ -124,8 +124,8 @@ class Batches(keras.utils.PyDataset):
         sizes_fit = whole and {*plan.counts.tolist()} <= {*range(1, self.batch_size + 1)}
         if not sizes_fit or any(array.dtype.kind not in "iu" for array in plan):
             raise InputError(
-                f"The plan's {len(plan.lengths)} lengths and {len(plan.counts)} counts are not those "
-                f"of batches of at most {self.batch_size} of its {len(plan.rows)} rows."
+                f"The plan's {len(plan.lengths)} lengths and {len(plan.counts)} counts are not "
+                f"those of batches of at most {self.batch_size} of its {len(plan.rows)} rows."
             )
         if len(plan.rows) != count or plan.rows.min() < 0 or plan.rows.max() >= count:
             raise InputError(f"The plan is of {len(plan.rows)} rows, but there are {count}.")

@@ -144,7 +144,7 @@ class Engine:
 
     def _library_for(self, texts: list[str]) -> tuple[tokenizers.Tokenizer, Mapping[int, int]]:
         """Choose the library's tokenizer for texts, and our ids where it has others."""
-        if self._first is None or "raw" in vars(self) or not self._first.affordable(texts):
+        if self._first is None or "raw" in vars(self) or not self._first.spend(texts):
             return self.raw, self._translation
         rows = (self._base.encode(text, add_special_tokens=False).tokens for text in texts)
         ids = self._first.occurring(map("".join, rows))

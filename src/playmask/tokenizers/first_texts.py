@@ -14,9 +14,9 @@ import numpy as np
 
 from playmask.tokenizers.pieces import Pieces
 
-_PIECE = 20  # look-ups in a dictionary that cost as much as a library needs to take in a piece
-_CALL = 8000  # look-ups that cost as much as all else that a call needs
-_SHARE = 10  # the part of the whole vocabulary's cost that look-ups may come to
+PIECE_COST = 20  # look-ups in a dictionary that cost as much as a library needs to take in a piece
+CALL_COST = 8000  # look-ups that cost as much as all else that a call needs
+BUDGET = 0.1  # of the whole vocabulary's cost, which look-ups may come to
 
 
 class FirstTexts:
@@ -28,11 +28,13 @@ class FirstTexts:
     def __init__(self, pieces: Pieces, needed: Iterable[int]) -> None:
         self._pieces = pieces
         self._needed = frozenset(needed)
-        self._left = _PIECE * len(pieces) // _SHARE
+        self._left = int(PIECE_COST * len(pieces) * BUDGET)
 
-    def affordable(self, texts: Iterable[str]) -> bool:
-        """Tell whether these are among the first texts still, and count them."""
-        self._left -= _CALL + _PIECE * len(self._needed) + len(self._sizes) * sum(map(len, texts))
+    def spend(self, texts: Iterable[str]) -> bool:
+        """Count texts, and tell whether these are among the first ones still."""
+        self._left -= (
+            CALL_COST + PIECE_COST * len(self._needed) + len(self._sizes) * sum(map(len, texts))
+        )
         return self._left >= 0
 
     def occurring(self, texts: Iterable[str]) -> list[int]:

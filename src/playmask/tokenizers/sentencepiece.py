@@ -171,7 +171,7 @@ class PieceEngine:
         self, texts: list[str]
     ) -> tuple["SentencePieceProcessor", Sequence[int] | None]:
         """Choose the library's model for texts, and our ids of its pieces where they are others."""
-        if "_whole" in vars(self) or not self._first.affordable(texts):
+        if "_whole" in vars(self) or not self._first.spend(texts):
             return self._whole, None
         numbers = self._first.occurring(self._few.normalize(texts))
         return _processor(self._model, numbers), numbers
