@@ -142,7 +142,15 @@ def test_threads_get_the_same_module_whole(drawing):
     assert sizes == [3] * 8
 
 
-def test_garbage_is_searched_for_again():
+@pytest.fixture
+def nothing_frozen():
+    """What `conftest.py` puts aside is searched for garbage meanwhile."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+def test_garbage_is_searched_for_again(nothing_frozen):
     assert gc.isenabled()
     with searched_later():
         assert not gc.isenabled()
@@ -152,7 +160,7 @@ def test_garbage_is_searched_for_again():
     assert gc.isenabled() and not gc.get_freeze_count()
 
 
-def test_garbage_that_a_program_put_aside_stays_there():
+def test_garbage_that_a_program_put_aside_stays_there(nothing_frozen):
     gc.freeze()
     try:
         with searched_later():
