@@ -188,6 +188,10 @@ def test_lines_end_between_characters_but_not_before_a_stop(text, lines):
          "速度是 1.5 倍。"),
         ("learning rate: 2e-05, 3 epochs", "学习率：2e-05，3 轮"),
         ("finish is keep or drop, not 'x'.", "finish 应为 keep 或 drop，不是 'x'。"),
+        (
+            "The number of columns is 1, not 2 as before (text, label).",
+            "有 1 列，应为 2，与前面相同 (text, label)。",
+        ),
         ("A and B each take the loss' place; choose one of them.",
          "A 和 B 都要代替损失；只能选一个。"),
         ("nobody ever said this", "nobody ever said this"),

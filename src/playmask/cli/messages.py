@@ -31,7 +31,7 @@ SENTENCES = frozenset(
 users' own: names, paths, texts."""
 CHOICES = frozenset(("choices", "needed"))
 """Placeholders whose values are names that English joins by words."""
-JOINTS = (" or ", " and ")
+JOINTS = (" or ", " and ", " as before ")
 FORMS = {
     **dict.fromkeys(
         "batch count done epoch epochs line number rate rows total trial".split(),
