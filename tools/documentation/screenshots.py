@@ -28,6 +28,8 @@ LOOKS = {"zh": ("wide", "light"), "en": ("phone", "dark")}
 """How pages of each language are looked at: the size and the scheme."""
 GAP = 4
 """What is between two pages of a sheet."""
+HEIGHT, ROW = 400, 10
+"""Of a page's picture in pixels, so that headings can be read; how many stand in a row."""
 
 
 def view_of(browser: Any, size: str, scheme: str) -> Any:
@@ -78,9 +80,9 @@ def look_at(browser: Any, site: Path) -> list[str]:
                 view.goto(f"{address}/{place.parent.relative_to(site).as_posix()}/")
                 if found := too_wide(view):
                     wrong.append(f"{place.relative_to(site)}: {found}")
-                shots.append(shot(view, 200))
+                shots.append(shot(view, HEIGHT))
             view.close()
-            sheet(shots, 16).save(OUT / f"pages-{language}-{size}.webp", quality=60)
+            sheet(shots, ROW).save(OUT / f"pages-{language}-{size}.webp", quality=45)
     return wrong
 
 
