@@ -36,7 +36,8 @@ CHECKPOINTS = {
 def checkpoint(folder: Path, kind: str, shape: str) -> Path:
     """A folder in the original TensorFlow format, made where it is missing.
 
-    A kind "bert, simplified" has the tokens that bert4keras' `load_vocab(simplified=True)` keeps.
+    A kind "bert, simplified" has the tokens that bert4keras' `load_vocab(simplified=True)` keeps,
+    of "bert, simplified, mask" [MASK] too.
     """
     import playmask  # first: it chooses the backend
     from playmask.tokenizers import simplified
@@ -49,7 +50,8 @@ def checkpoint(folder: Path, kind: str, shape: str) -> Path:
     base, _, pruned = kind.partition(", ")
     if pruned:
         whole = checkpoint(folder, base, shape)
-        kept = simplified(playmask.Tokenizer.load(whole), first=SPECIAL)
+        first = (*SPECIAL, "[MASK]") if pruned.endswith("mask") else SPECIAL
+        kept = simplified(playmask.Tokenizer.load(whole), first=first)
         model = playmask.load(whole, keep_tokens=kept, heads=("mlm", "pool"))
         playmask.save(model, place, dialect="google")
         model.tokenizer.save(place, vocab=True)
