@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import keras
 import rich
+import rich.markup
+import rich.table
 import typer
 
 import playmask
