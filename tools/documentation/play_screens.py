@@ -7,7 +7,6 @@ English dark on a phone. A page that is wider than its window, or that says an e
 here. It needs what screenshots.py needs. The sheets are docs/assets/play-*.webp.
 """
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -35,7 +34,7 @@ def played(tasks: list[str]) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [shutil.which("playmask") or "playmask", "play", *tasks, "--port", str(port)]
+    command = [sys.executable, "-m", "playmask", "play", *tasks, "--port", str(port)]
     server = subprocess.Popen(command)
     try:
         yield f"http://127.0.0.1:{port}"
@@ -52,6 +51,8 @@ def opened(view: Any, address: str, language: str) -> None:
             break
         except playwright.Error:
             view.wait_for_timeout(1000)
+    else:
+        raise SystemExit(f"{address} did not answer in {PATIENCE // 1000} seconds.")
     if view.evaluate("document.documentElement.lang")[:2] != language:
         view.click("#language")
     settled(view, "answer")
