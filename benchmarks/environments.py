@@ -39,7 +39,8 @@ RECIPES: dict[str, Recipe] = {
         OWN,
         (
             (TORCH,),
-            ("transformers==5.24.0", "accelerate>=1.1", "safetensors", "fastapi", "uvicorn"),
+            ("transformers==5.24.0", "accelerate>=1.1", "safetensors"),
+            ("fastapi", "uvicorn", "httptools", "uvloop"),
         ),
         ("transformers", "torch", "tokenizers", "fastapi"),
     ),

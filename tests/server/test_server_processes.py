@@ -84,6 +84,16 @@ def test_a_signal_ends_it_when_what_was_taken_is_answered():
         assert [line["status"] for line in lines if line.get("path") == "/predict"] == [200] * 32
 
 
+def test_a_head_that_does_not_end_is_refused():
+    """Whichever parsers are installed: one of them would hold it in memory as long as it comes."""
+    with started(1) as (process, address):
+        wait_until_ready(process, address)
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), 30) as client:
+            client.sendall(b"GET /ready HTTP/1.1\r\n" + b"X-Long: " + b"a" * 100_000)
+            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        assert CLIENT.get(f"{address}/ready", timeout=30).status_code == 200
+
+
 def test_a_process_that_is_killed_is_replaced_while_others_answer():
     with started(2) as (process, address):
         wait_until_ready(process, address)

@@ -47,6 +47,7 @@ class Job(NamedTuple):
             factory=True,
             host=options.host,
             port=options.port,
+            http="h11",  # which bounds a request's head; httptools takes any that does not end
             log_config=None,
             access_log=False,
             server_header=False,
