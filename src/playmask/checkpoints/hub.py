@@ -31,7 +31,8 @@ def download(name: str) -> Path:
             if any(place.glob(patterns[0])):
                 return place
     except Exception as error:  # the hub raises many kinds; all mean: it is not here
+        reason = str(error).strip().partition("\n")[0].removeprefix("Got: ")  # then comes advice
         raise CheckpointError(
-            f"{name!r} is no local path, and the hub did not give it: {error!s:.200}"
+            f"{name!r} is no local path, and the hub did not give it: {reason:.200}"
         ) from error
     raise CheckpointError(f"The hub's {name!r} has no weights that playmask reads.")
