@@ -328,3 +328,5 @@ def test_schedule():
     again = PiecewiseLinear.from_config(schedule.get_config())
     assert float(again(5)) == 0.25
     assert float(PiecewiseLinear(2.0, {4: 0.5})(9)) == 1.0
+    assert float(warm_up_then_decay(0.5, steps=1)(0)) == 0.5  # the only step is to learn something
+    assert [float(warm_up_then_decay(0.5, steps=2)(step)) for step in (0, 1)] == [0, 0.5]

@@ -55,8 +55,11 @@ def _up_to(rise: int) -> dict[int, float]:
 
 
 def warm_up_steps(steps: int, warm_up: float) -> int:
-    """In how many of some steps the rate rises: none without a warm-up, else one at least."""
-    return max(1, min(round(steps * warm_up), steps - 1)) if warm_up else 0
+    """In how many of some steps the rate rises: with a warm-up one at least, but never in all.
+
+    The first step of a rise has a rate of 0, so that a training of one step would learn nothing.
+    """
+    return min(max(1, round(steps * warm_up)), steps - 1) if warm_up else 0
 
 
 class Linear:
