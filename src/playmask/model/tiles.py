@@ -9,7 +9,11 @@ from playmask.model.masks import Tensor
 from playmask.model.parts.normalizations import HIDDEN
 
 TILE = 512
-"""Queries, and keys, of a tile at most: 1 MB of scores, which stay in a core's own cache."""
+"""Queries, and keys, of a tile at most: 1 MB of scores, which stay in a core's own cache.
+
+Tiles are twice as long and wide where each sees something, so that none could be passed over:
+there are fewer steps then, each of which both cores wait for.
+"""
 
 ALIGNMENT = 16
 """Sizes of tiles are multiples of a vector register's float32 numbers."""
@@ -38,19 +42,43 @@ def attend(
     that may look at nothing gets anything but NaN.
     Source: Milakov and Gimelshein 2018 (online softmax); Rabe and Staats 2021
     """
-    batch, heads, count, _ = q.shape
-    groups, keys, size = v.shape[1:]
-    height, width = _tile(count), _tile(keys)
-    rows, columns = -(-count // height), -(-keys // width)
-    q = _padded(q * scale, height, 1)
-    k, v = _padded(k, width, 1), _padded(v, width, 1)
+    batch, _, count, _ = q.shape
+    keys = k.shape[2]
     allowed = ops.broadcast_to(allowed[:, 0], (batch, count, keys))
-    allowed = _padded(allowed, height, width)
     if bias is not None:
-        bias = _padded(ops.broadcast_to(bias, (*bias.shape[:2], count, keys)), height, width)
-    tiled = ops.reshape(allowed, (batch, rows, height, columns, width))
-    some, every = ops.any(tiled, axis=(2, 4)), ops.all(tiled, axis=(2, 4))
+        bias = ops.broadcast_to(bias, (*bias.shape[:2], count, keys))
+
+    def by(most: int) -> Tensor:
+        return _in_tiles(q * scale, k, v, allowed, bias, (_tile(count, most), _tile(keys, most)))
+
+    if max(count, keys) <= TILE:
+        return by(TILE)
+    some, _ = _visible(allowed, (_tile(count, TILE), _tile(keys, TILE)))
+    y: Tensor = ops.cond(ops.all(some), lambda: by(2 * TILE), lambda: by(TILE))
+    return y
+
+
+def _visible(allowed: Tensor, tile: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Of which tiles some, and of which all, may be seen: (B, T, S) -> bool (B, rows, columns)."""
+    allowed = _padded(allowed, *tile)
+    batch, count, keys = allowed.shape
+    tiled = ops.reshape(allowed, (batch, count // tile[0], tile[0], keys // tile[1], tile[1]))
+    return ops.any(tiled, axis=(2, 4)), ops.all(tiled, axis=(2, 4))
+
+
+def _in_tiles(
+    q: Tensor, k: Tensor, v: Tensor, allowed: Tensor, bias: Tensor | None, tile: tuple[int, int]
+) -> Tensor:
+    """The same by tiles of so many queries and keys; q is scaled, allowed (B, T, S)."""
+    batch, heads, count, _ = q.shape
+    groups, _, size = v.shape[1:]
+    height, width = tile
+    some, every = _visible(allowed, tile)
     visible = ops.cast(some, "int32") + ops.cast(every, "int32")  # nothing, a part, or all of it
+    rows, columns = visible.shape[1:]
+    q, k, v = _padded(q, height, 1), _padded(k, width, 1), _padded(v, width, 1)
+    allowed = _padded(allowed, height, width)
+    bias = None if bias is None else _padded(bias, height, width)
 
     def attend_row(i: Tensor, y: Tensor) -> Tensor:
         """The output of one row of tiles: a head's next queries, with all keys."""
@@ -104,9 +132,9 @@ def _updated(running: Running, scores: Tensor, values: Tensor) -> Running:
     return Running(most, total, running.output * shrunk + ops.matmul(shares, values))
 
 
-def _tile(count: int) -> int:
+def _tile(count: int, most: int) -> int:
     """A tile's size for so many queries or keys: as many tiles as it takes, all of one size."""
-    size = -(-count // -(-count // TILE))
+    size = -(-count // -(-count // most))
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
