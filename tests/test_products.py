@@ -108,3 +108,12 @@ def test_where_there_are_none_it_is_said():
         pytest.skip("JAX on a processor has them")
     with pytest.raises(ConfigError, match="bfloat16_products is for JAX on a processor"):
         playmask.build(TINY, dtype="bfloat16_products")
+
+
+@needed
+def test_the_quicker_product_is_the_one_that_takes_less_time(monkeypatch):
+    seconds = [1.0, 2.0, 2.0, 1.0]  # rounded, exact; twice
+    monkeypatch.setattr(products, "_seconds", lambda *product: seconds.pop(0))
+    assert products.quicker() and not products.quicker()
+    monkeypatch.setattr(products, "available", lambda: False)
+    assert not products.quicker()

@@ -36,7 +36,7 @@ WORKS = {
         None,  # a third of it is in train: the last epoch is taken
         "sentiment_zh/test_clean.tsv",
         "accuracy",
-        f"{CLASSIFIER} --epochs 2 --max-length 96",
+        f"{CLASSIFIER} --epochs 2 --max-length 96 --precision bfloat16",
     ),
     "resume": Measurement(
         "tag",

@@ -7,7 +7,11 @@ import pytest
 
 from playmask.experiments.demo import SENTENCES, run
 
-REVIEWS = [("味道很好，下次还来", "1"), ("质量太差，退货了", "0")] * 8
+REVIEWS = [
+    (f"{text}{stop}", label)
+    for stop in ("。", "！", "…", "，真的", "，是的", "啊", "吧", "呢")
+    for text, label in (("味道很好，下次还来", "1"), ("质量太差，退货了", "0"))
+]
 
 
 @pytest.mark.experiments
@@ -16,7 +20,7 @@ def test_the_demo_trains_measures_draws_and_shows(tmp_path):
     folder.mkdir()
     for name in ("train", "valid", "test", "test_clean"):
         with gzip.open(folder / f"{name}.tsv.gz", "wt", encoding="utf-8") as file:
-            file.writelines(f"{text}\t{label}\n" for text, label in REVIEWS)
+            file.writelines(f"{text}\t{label}\n" for text, label in REVIEWS * 2)
     lines: list[str] = []
     metrics = run(tmp_path / "demo", data=tmp_path, say=lines.append, count=16)
     written = {file.name for file in (tmp_path / "demo").iterdir()}
