@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from playmask.model.transformer import Transformer
-from playmask.onnx.check import Lengths, compare, session
+from playmask.onnx.check import Lengths, compare
 from playmask.onnx.export import Entry
 from playmask.onnx.signature import inputs_of
 from playmask.onnx.tracing import traced
 from playmask.onnx.writing import write_program
 from playmask.runtime.compiled import Compiled
+from playmask.runtime.graph_runs import onnx_session
 
 
 def whole(model: Transformer, most: int | None = None) -> Entry:
@@ -46,7 +47,7 @@ def greedy(
 
     first: inputs of the first call; step: of each further one, but for the tokens
     """
-    model = session(folder / "model.onnx")
+    model = onnx_session(folder / "model.onnx")
     names = [each.name for each in model.get_outputs()]
     batch = len(first[tokens])
     inputs = dict(first)

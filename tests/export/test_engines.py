@@ -1,9 +1,11 @@
 """Which engine runs an exported graph, and that each gives what the network does."""
 
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -89,3 +91,14 @@ def test_what_is_no_graph_is_named(engine, tmp_path):
     (tmp_path / MODEL).write_bytes(b"no graph")
     with pytest.raises(CheckpointError, match=r"model\.onnx: "):
         graph_run(tmp_path / MODEL, engine)
+
+
+def test_onnx_runtime_sends_no_telemetry_whoever_imports_it(monkeypatch, tmp_path):
+    """The variable is read when the library is imported, so that there is one place that does."""
+    sources = (Path(playmask.__file__).parent).rglob("*.py")
+    importing = re.compile(r"^ +(import onnxruntime|from onnxruntime)", re.MULTILINE)
+    here = [path.name for path in sources if importing.search(path.read_text("utf-8"))]
+    assert here == ["graph_runs.py"]
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    MAKE["span"]().export(tmp_path)
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"

@@ -19,7 +19,7 @@ from playmask.files import read_json, write_json
 from playmask.generation.steering import Steering, bag_of_words
 from playmask.model.architecture import Decoder
 from playmask.model.parts import Learned
-from playmask.onnx.check import session
+from playmask.runtime.graph_runs import onnx_session
 from tasks.every_task import WORDS, same
 from tasks.made_up import model
 
@@ -50,7 +50,7 @@ def test_an_encoder_decoder_writes_the_same(tmp_path):
     playmask.export(model, tmp_path, cached=True)
     expected = playmask.generate(model, PROMPTS, max_tokens=STEPS, end=None).tokens
     tokens, valid = padded(PROMPTS)
-    encoder = session(tmp_path / "encoder.onnx")
+    encoder = onnx_session(tmp_path / "encoder.onnx")
     names = [each.name for each in encoder.get_outputs()]
     memory = dict(zip(names, encoder.run(names, {"tokens": tokens, "valid": valid}), strict=True))
     start = np.full((len(tokens), 1), model.architecture.start_id, "int32")

@@ -15,11 +15,11 @@ from export.sessions import greedy
 from families.small import small
 from playmask.errors import ConfigError
 from playmask.metrics.agreement import agreement
-from playmask.onnx.check import session
 from playmask.onnx.graph import MODEL, Node
 from playmask.onnx.int8 import in_int8
 from playmask.onnx.tracing import Program, TensorInfo
 from playmask.onnx.writing import write_program
+from playmask.runtime.graph_runs import onnx_session
 from playmask.runtime.train.weight_names import all_weights
 from tasks.every_task import spread
 from tasks.made_up import model, tokenizer
@@ -72,7 +72,7 @@ def product(matrix: Any, *, transposed: bool = False) -> Program:
 
 def computed(program: Program, x: Any, folder: Any) -> Any:
     write_program(program, folder / "x.onnx")
-    (y,) = session(folder / "x.onnx").run(None, {"x": x})
+    (y,) = onnx_session(folder / "x.onnx").run(None, {"x": x})
     return y
 
 
@@ -100,7 +100,7 @@ def by_onnxruntime(program: Program, x: Any, folder: Any) -> Any:
         quantize_dynamic(folder / "float.onnx", folder / "theirs.onnx", per_channel=True)
     finally:
         logging.disable(logging.NOTSET)
-    (y,) = session(folder / "theirs.onnx").run(None, {"x": x})
+    (y,) = onnx_session(folder / "theirs.onnx").run(None, {"x": x})
     return y
 
 
@@ -218,9 +218,11 @@ def test_texts_and_examples_may_stand_in_files(tmp_path):
 
 
 REFUSED = {
-    "quantize is 'int4'.*float32, or in int8": lambda: "int4",
+    "quantize is 'int4'; leave it out for weights in float32.*'int8'": lambda: "int4",
     "max_loss is 0.5, but there are no examples": lambda: playmask.Int8(max_loss=0.5),
-    "max_loss is -1; it is 0 points or more": lambda: playmask.Int8(evaluate=[], max_loss=-1),
+    "max_loss is -1; it is a number of points, from 0": lambda: playmask.Int8(
+        evaluate=[], max_loss=-1
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """Every task's network as a graph, run beside it at sizes that were not traced."""
 
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from comparing import numpy_of
 from pairwise import marked
 from playmask.errors import CheckpointError, ConfigError
 from playmask.onnx import check
-from playmask.onnx.check import difference, drawn, session
+from playmask.onnx.check import difference, drawn
+from playmask.runtime.graph_runs import onnx_session
 from tasks.every_task import EXPORTED, MAKE, ONE, TEXTS, same, spread
 
 jax_only = pytest.mark.skipif(keras.backend.backend() != "jax", reason="exports need JAX")
@@ -42,7 +44,7 @@ def test_a_tasks_graph_gives_what_its_answers_are_read_from(kind, tmp_path):
         return
     texts = TEXTS.get(kind, ONE)
     same(playmask.load_task(tmp_path).predict(texts), task.predict(texts))
-    running = session(tmp_path / "model.onnx")
+    running = onnx_session(tmp_path / "model.onnx")
     inputs = drawn(export.graphs[-1].inputs, {"batch": 2, "length": 13}, np.random.default_rng(5))
     expected = task.network.exported(inputs)
     for output, result in zip(running.get_outputs(), running.run(None, inputs), strict=True):
@@ -126,3 +128,24 @@ def test_on_another_backend_it_says_which_is_due(tmp_path):
     with pytest.raises(ConfigError, match="set KERAS_BACKEND=jax"):
         MAKE["tag"]().export(tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@jax_only
+def test_an_export_and_a_saved_task_do_not_hide_each_other(tmp_path):
+    """Neither may be written over the other's files."""
+    task = MAKE["tag"]()
+    saved, both = task.save(tmp_path / "saved"), tmp_path / "both"
+    with pytest.raises(ConfigError, match="holds a saved task or model .*another folder"):
+        task.export(saved)
+    assert playmask.load_task(saved).predict("ab") == task.predict("ab")
+    task.export(both)
+    task.save(both)
+    assert isinstance(playmask.load_task(both).network, keras.Model)
+    with pytest.raises(ConfigError, match="was exported already"):
+        playmask.load_exported(task.export(tmp_path / "exported").directory).export(tmp_path / "x")
+
+
+@jax_only
+def test_an_exported_task_goes_to_another_process(exported):
+    light = playmask.load_exported(exported[1])
+    assert pickle.loads(pickle.dumps(light)).predict("ab") == light.predict("ab")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from playmask.errors import CheckpointError
 from playmask.onnx.graph import Array
 from playmask.onnx.signature import BATCH, PAST
 from playmask.onnx.tracing import Function, TensorInfo
-from playmask.onnx.writing import library
+from playmask.runtime.graph_runs import onnx_session
 
 MOST = 2e-5
 """The largest difference, in parts of the largest value of an output."""
@@ -24,16 +24,6 @@ CASES = (
     {"batch": 3, "length": 19, "targets": 11},
 )
 """Sizes to compare at; those of other names are drawn."""
-
-
-def session(file: Path, *, threads: int = 1) -> Any:
-    """An onnxruntime session on the processor, whose threads do not spin."""
-    onnxruntime = library("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
 class Lengths(NamedTuple):
@@ -66,7 +56,7 @@ def compare(
     Returns: the largest difference, in parts of the largest value of an output
     Raises: CheckpointError where it is more than what is allowed
     """
-    running, random, worst = session(file), np.random.default_rng(0), 0.0
+    running, random, worst = onnx_session(file), np.random.default_rng(0), 0.0
     most = MOST if most is None else most
     names = [each.name for each in running.get_inputs()]
     outputs = [each.name for each in running.get_outputs()]

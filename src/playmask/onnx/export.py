@@ -17,9 +17,10 @@ from playmask.onnx.exported import QUANTIZATION, Export, ExportedGraph, Quantiza
 from playmask.onnx.graph import EXPORT
 from playmask.onnx.readme import readme
 from playmask.onnx.tracing import Function, Program, TensorInfo, check_backend, traced
-from playmask.onnx.writing import LARGEST, OPSET, library, write_program
+from playmask.onnx.writing import LARGEST, OPSET, onnx_library, write_program
 from playmask.runtime.access import reading, weights_of
 from playmask.runtime.compiled import Compiled
+from playmask.runtime.graph_runs import onnxruntime_library
 from playmask.runtime.train.weight_names import all_weights
 
 README, FORMAT = "README.md", 1
@@ -60,8 +61,8 @@ def write_export(
     """
     check_backend()
     _check_precision(model)
-    for name in ("onnx", "onnxruntime"):
-        library(name)
+    for library in (onnx_library, onnxruntime_library):
+        library()
     with reading(weights_of(model)):
         names = {id(variable.value): name for name, variable in all_weights(model).items()}
         programs = {entry.file: traced(entry.function, entry.inputs, names) for entry in entries}

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from playmask.onnx.check import Lengths, drawn, session
+from playmask.onnx.check import Lengths, drawn
 from playmask.onnx.graph import MODEL
 from playmask.onnx.signature import BATCH, LENGTH, PAST, TARGETS
 from playmask.onnx.tracing import Program
+from playmask.runtime.graph_runs import onnx_session
 
 ROUNDS = 3
 SIZES = {BATCH: 4, LENGTH: 128, TARGETS: 32, PAST: 0}
@@ -44,7 +45,7 @@ class Clock:
         return min(before for before, _ in rounds) / min(now for _, now in rounds)
 
     def _sessions(self) -> dict[str, Any]:
-        return {file: session(self.folder / file) for file in self._inputs}
+        return {file: onnx_session(self.folder / file) for file in self._inputs}
 
     def _seconds(self, sessions: Mapping[str, Any]) -> float:
         start = time.process_time()

@@ -1,7 +1,6 @@
 """A program as a file of ONNX: nodes, weights as initializers, large ones in a file beside it."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,23 @@ ALIGNED = 4096
 """Where weights begin in that file, so that they can be mapped into memory."""
 
 
-def library(name: str) -> Any:
-    """The module onnx or onnxruntime.
+def onnx_library() -> Any:
+    """The module onnx.
 
     Raises: ConfigError where it is not installed
     """
     try:
-        return import_module(name)
+        import onnx
     except ImportError as error:
         raise ConfigError(
-            f"The export needs the library {name}: pip install 'playmask[onnx]' ({error})."
+            f"The export needs the library onnx: pip install 'playmask[onnx]' ({error})."
         ) from None
+    return onnx
 
 
 def write_program(program: Program, file: Path, *, largest: int = LARGEST) -> None:
     """Write a program as an ONNX file, checked; weights of more bytes than `largest` beside it."""
-    onnx = library("onnx")
+    onnx = onnx_library()
     helper = onnx.helper
     weights = Weights(program.constants, largest)
     graph = helper.make_graph(

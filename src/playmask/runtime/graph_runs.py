@@ -37,32 +37,45 @@ def graph_run(path: Path, engine: str | None = None, threads: int = 0) -> Run:
     name = engine or os.environ.get(VARIABLE) or "onnxruntime"
     if name not in GRAPH_ENGINES:
         raise ConfigError(
-            f"The engine of a graph is {name!r}; there are {', '.join(GRAPH_ENGINES)}."
-            f"{nearest(name, GRAPH_ENGINES)}"
+            f"The engine of a graph is {name!r}, which is unknown.{nearest(name, GRAPH_ENGINES)}"
         )
     return GRAPH_ENGINES[name](path, threads)
 
 
-def by_onnxruntime(path: Path, threads: int) -> Run:
-    """A graph in ONNX Runtime, in float32 unless its weights are in 8 bits.
+def onnxruntime_library() -> Any:
+    """The module onnxruntime, without its telemetry unless the environment says otherwise.
 
-    No thread spins while it waits, since others need the cores too. Its official builds send
-    telemetry and keep an identifier in the home directory; both are off unless the environment
-    says otherwise.
+    Its official builds send events of their use, and keep an identifier in the home directory.
+    Raises: ConfigError where it is not installed
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it is read when the library is imported
     try:
         import onnxruntime
     except ModuleNotFoundError:
         raise ConfigError("ONNX Runtime runs exported tasks; pip install onnxruntime.") from None
+    return onnxruntime
+
+
+def onnx_session(path: Path, threads: int = 1) -> Any:
+    """A session of ONNX Runtime on the processor; threads: of it; 0: as many as there are cores.
+
+    No thread spins while it waits, since others need the cores too.
+    Raises: ConfigError where it is not installed, CheckpointError for a file that it refuses
+    """
+    onnxruntime = onnxruntime_library()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors, which are raised too; its warnings are of no use
     options.intra_op_num_threads = threads or usable_cores()  # 0: bound to others as well
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        graph = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's have no base of their own
         raise CheckpointError(f"{path}: {error!s:.300}") from None
+
+
+def by_onnxruntime(path: Path, threads: int) -> Run:
+    """A graph in ONNX Runtime, in float32 unless its weights are in 8 bits."""
+    graph = onnx_session(path, threads)
     dtypes = {each.name: DTYPES[each.type[7:-1]] for each in graph.get_inputs()}  # tensor(…)
     names = [each.name for each in graph.get_outputs()]
 

@@ -3,7 +3,7 @@
 A folder of such a task holds task.json, tokenizer.json and model.onnx.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Never
@@ -26,6 +26,9 @@ from playmask.tokenizers import Tokenizer
 NETWORK = "network"
 """The key of task.json that says what is to be known of the graph."""
 
+SAVED = "architecture.json", "weights.safetensors"
+"""Files of a task that is saved, which an export has not."""
+
 
 class NetworkNeeded(ConfigError, AttributeError):
     """A task whose network was exported is asked for what that network alone could do."""
@@ -35,7 +38,8 @@ class ExportedNetwork:
     """A network that another program runs: a task around it answers, and is measured.
 
     run: from a batch's inputs to what the network's `exported` returns; takes, size, constants: as
-    of a `Network`; text_model: what goes on from texts, where it writes
+    of a `Network`; text_model: what goes on from texts, where it writes; opening: a function
+    and its arguments that make the task again in another process, from its folder
     """
 
     positions: int | None = None  # it was exported with the rows of its task
@@ -47,7 +51,9 @@ class ExportedNetwork:
         size: int | None = None,
         constants: Mapping[str, Array] | None = None,
         text_model: Generator | None = None,
+        opening: tuple[Callable[[], Any], tuple[()]] | None = None,
     ) -> None:
+        self.opening = opening
         self.run, self.takes, self.size = run, dict(takes), size
         self.text_model = text_model
         self._constants = dict(constants or {})
@@ -83,8 +89,10 @@ def description(task: Any) -> dict[str, Any]:
 
 
 def is_exported(directory: Path) -> bool:
-    """Whether a folder holds a task that was exported."""
-    return (directory / MODEL).is_file() and (directory / TASK).is_file()
+    """Whether a folder holds a task that was exported, not saved: its weights are in the graph."""
+    return all((directory / name).is_file() for name in (MODEL, TASK)) and not any(
+        (directory / name).exists() for name in SAVED
+    )
 
 
 def load_exported(
@@ -111,6 +119,8 @@ def load_exported(
 
     """
     directory = Path(directory)
+    again = partial(load_exported, directory.resolve(), engine=engine, threads=threads)
+    opening = None if run else (again, ())
     settings, training = read_settings(directory)
     read_manifest(directory).verify([TASK, *(() if run else (MODEL, WEIGHTS))])
     saved: Any = read_json(directory / TASK)
@@ -130,7 +140,7 @@ def load_exported(
         text_model = load_generator(
             directory, engine=engine, threads=threads, run=run, tokenizer=tokenizer
         )
-    network = ExportedNetwork(run, takes, size, constants, text_model)
+    network = ExportedNetwork(run, takes, size, constants, text_model, opening)
     task = task_class(settings.task)(network, tokenizer, settings)
     task.training = training
     return task

@@ -16,7 +16,7 @@ from playmask.onnx.exported import QUANTIZATION, Export
 from playmask.onnx.graph import DECODING, MODEL, WEIGHTS
 from playmask.onnx.signature import inputs_of
 from playmask.onnx.writing import LARGEST
-from playmask.tasks.exported import description
+from playmask.tasks.exported import SAVED, ExportedNetwork, description
 from playmask.tasks.network import TaskNetwork
 from playmask.tasks.quantizing import Int8, Quantizer, kind_of
 from playmask.tasks.task_json import TASK
@@ -52,6 +52,7 @@ def export(
         (['segments', 'tokens', 'valid'], ('batch', 2))
 
     """
+    _check_folder(Path(directory))
     model = task if isinstance(task, Transformer) else getattr(task, "network", None)
     if isinstance(model, Transformer):
         entries = cached_entries(model) if cached else _of_model(model)
@@ -59,7 +60,7 @@ def export(
     elif isinstance(model, TaskNetwork):
         entries, about = _of_task(task), {"task": task.name}
     else:
-        raise ConfigError(f"A task or a Transformer is exported, not a {type(task).__name__}.")
+        raise _not_exportable(task, model)
     if cached if model is task else model.generates:
         about[DECODING] = facts_of(model if model is task else task.transformer)._asdict()
     options = quantize
@@ -81,6 +82,23 @@ def export(
             quantization = {QUANTIZATION: written.quantization.described()}
             write_json(staging / TASK, {**description(task), **quantization})
     return written._replace(directory=Path(directory))
+
+
+def _check_folder(directory: Path) -> None:
+    """See that a folder has no saved task, whose files an export's would hide."""
+    for name in SAVED:
+        if (directory / name).exists():
+            raise ConfigError(
+                f"{directory} holds a saved task or model ({name}), which the export's files would "
+                "hide; export into another folder."
+            )
+
+
+def _not_exportable(task: Any, model: Any) -> ConfigError:
+    """Why something cannot be exported."""
+    if isinstance(model, ExportedNetwork):
+        return ConfigError("The task was exported already; export the saved one that it came from.")
+    return ConfigError(f"A task or a Transformer is exported, not a {type(task).__name__}.")
 
 
 def _of_model(model: Transformer) -> list[Entry]:

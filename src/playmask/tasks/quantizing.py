@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -61,8 +62,9 @@ class Int8:
                 f"max_loss is {self.max_loss}, but there are no examples to measure on; give "
                 "evaluate= (--evaluate FILE)."
             )
-        if self.max_loss is not None and not self.max_loss >= 0:
-            raise ConfigError(f"max_loss is {self.max_loss}; it is 0 points or more.")
+        number = isinstance(self.max_loss, int | float)
+        if self.max_loss is not None and not (number and 0 <= self.max_loss < inf):
+            raise ConfigError(f"max_loss is {self.max_loss!r}; it is a number of points, from 0.")
 
     def allows(self, comparison: Comparison) -> bool:
         """Whether the bound holds; without one, everything is allowed."""
@@ -82,8 +84,8 @@ def kind_of(name: str) -> Callable[..., Int8]:
     """
     if name not in QUANTIZATIONS:
         raise ConfigError(
-            f"quantize is {name!r}; an export's weights are in float32, or in "
-            f"{', '.join(QUANTIZATIONS)}.{nearest(str(name), QUANTIZATIONS)}"
+            f"quantize is {name!r}; leave it out for weights in float32."
+            f"{nearest(str(name), QUANTIZATIONS)}"
         )
     return QUANTIZATIONS[name]
 

@@ -73,8 +73,8 @@ class Task(ABC, Generic[S]):
         self.check_length()
         self.predictor = self.make_predictor()
 
-    def __reduce__(self) -> Any:  # all that it is, by value
-        return on_demand.reduced(self)
+    def __reduce__(self) -> Any:  # all that it is, by value; an exported one is opened again
+        return getattr(self.network, "opening", None) or on_demand.reduced(self)
 
     @classmethod
     def new(

@@ -54,7 +54,7 @@ def unlabelled_texts(task: Any, source: Any, *, skip_bad: bool) -> list[Any]:
     else:
         texts = [task.input_of(x) for x in task.read_inputs(Path(source), skip_bad=skip_bad)]
     if not texts:
-        raise DataError(f"{source}: There is no text without a label.")
+        raise DataError(f"{source} holds no text.")
     return texts
 
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from playmask.checkpoints import load
 from playmask.cli.actions.progress import steps
 from playmask.cli.output import note, print_json, print_table
-from playmask.errors import ConfigError
+from playmask.data.gathering import BadLine
+from playmask.errors import ConfigError, DataError
 from playmask.onnx.exported import QUANTIZATION
 from playmask.tasks.exporting import export
 from playmask.tasks.loading import load_task
@@ -36,7 +37,10 @@ def run(request: Request) -> None:
         step()
         model = _model(request)
         step()
-        written = export(model, request.target, cached=request.cached, quantize=quantize)
+        try:
+            written = export(model, request.target, cached=request.cached, quantize=quantize)
+        except BadLine as error:  # every example counts here: there is no --skip-bad
+            raise DataError(str(error)) from None
     quantization = written.quantization
     if request.as_json:
         graphs = {
@@ -63,10 +67,11 @@ def _quantize(request: Request) -> Int8 | None:
     """
     names = ("calibrate", "evaluate", "max_loss")
     said = {n: getattr(request, n) for n in names if getattr(request, n) is not None}
-    if request.quantize is None and said:
+    exact = request.quantize in (None, "none")
+    if exact and said:
         option = next(iter(said)).replace("_", "-")
         raise ConfigError(f"--{option} is about weights in 8 bits; give --quantize int8 with it.")
-    return None if request.quantize is None else kind_of(request.quantize)(**said)
+    return None if exact else kind_of(str(request.quantize))(**said)
 
 
 def _model(request: Request) -> Any:

@@ -37,7 +37,7 @@ FORMATS = (
     Format("ONNX Runtime, int8", "onnxruntime", {"quantize": "int8"}),
     Format("OpenVINO, its own precision", "openvino"),
 )
-SHAPES = {"1 × 32": {BATCH: 1, LENGTH: 32}, "8 × 128": {BATCH: 8, LENGTH: 128}}
+SHAPES = (1, 32), (8, 128)
 """Texts and their tokens: one at once, and many; texts are no longer than the task's."""
 SECONDS, ROUNDS = 40.0, 3
 """The time that is measured in all, and how often each is timed at least."""
@@ -64,13 +64,15 @@ def run(directory: Path, as_json: bool) -> None:
         formats = [each._asdict() for each in measured]
         print_json({"formats": formats, "absent": absent, "advice": advised})
         return
-    print_table(f"{directory}: milliseconds", rows(measured), header=HEADER)
+    print_table(f"{directory}: milliseconds", rows(measured), header=header(measured))
     for reason in absent.values():
         note(f"hint: {reason}")
     note(advised)
 
 
-HEADER = ("format", *SHAPES, "times as fast", "change", "texts a second")
+def header(measured: Sequence[Measured]) -> tuple[str, ...]:
+    """The columns of the table, those of the shapes that were measured among them."""
+    return ("format", *measured[0].seconds, "times as fast", "change", "texts a second")
 
 
 def rows(measured: Sequence[Measured]) -> list[tuple[str, ...]]:
@@ -79,7 +81,7 @@ def rows(measured: Sequence[Measured]) -> list[tuple[str, ...]]:
     return [
         (
             each.name,
-            *(f"{1000 * each.seconds[shape]:,.1f}" for shape in SHAPES),
+            *(f"{1000 * each.seconds[shape]:,.1f}" for shape in each.seconds),
             f"{speed / speeds[0]:.2f}",
             f"{each.change:.0e}" if each.change else "none",
             "█" * round(BAR * speed / max(speeds)) + f" {8 * speed:,.1f}",
@@ -137,13 +139,15 @@ def measure(directory: Path, seconds: float) -> tuple[list[Measured], dict[str, 
                 absent[each.name] = str(error)
         lengths = Lengths(task.network.shortest, task.settings.row_length)
         random, batches = np.random.default_rng(0), dict[str, dict[str, Array]]()
-        for shape, sizes in SHAPES.items():
-            fit = {**sizes, LENGTH: lengths.within(sizes[LENGTH])}
-            batches[shape] = drawn(graph.inputs, fit, random)
+        for batch, most in SHAPES:
+            length = lengths.within(most)
+            sizes = {BATCH: batch, LENGTH: length}
+            batches[f"{batch} × {length}"] = drawn(graph.inputs, sizes, random)
         times = {
             shape: median_seconds(runs, batch, seconds / 2) for shape, batch in batches.items()
         }
-        expected, *others = (run(batches[shape]) for run in runs.values())
+        many = [*batches.values()][-1]
+        expected, *others = (run(many) for run in runs.values())
     changes = [0.0, *(_change(expected, outputs) for outputs in others)]
     return [
         Measured(name, {shape: each[name] for shape, each in times.items()}, change)

@@ -22,7 +22,7 @@ def export(
         ),
     ] = False,
     quantize: Annotated[
-        str | None, typer.Option(help="Weights in 8 bits, a quarter of the size: int8.")
+        str | None, typer.Option(help="Weights in 8 bits, a quarter of the size: int8; or none.")
     ] = None,
     calibrate: Annotated[
         Path | None,
