@@ -18,6 +18,7 @@ from pairwise import marked
 from playmask.errors import CheckpointError, ConfigError
 from playmask.onnx import check
 from playmask.onnx.check import difference, drawn
+from playmask.onnx.readme import TEXT
 from playmask.runtime.graph_runs import onnx_session
 from tasks.every_task import EXPORTED, MAKE, ONE, TEXTS, same, spread
 
@@ -93,11 +94,12 @@ def test_large_weights_stand_beside_the_graph(exported):
 
 @jax_only
 def test_the_call_of_the_page_runs(exported):
-    _, folder, _ = exported
+    task, folder, _ = exported
     code = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1]
     command = [sys.executable, "-c", code.split("```")[0]]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert done.stdout == "logits (2, 2, 5)\n"
+    length = len(task.tokenizer.encode(TEXT).ids)
+    assert done.stdout == f"logits (1, {length}, 5)\n"
 
 
 @jax_only

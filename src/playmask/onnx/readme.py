@@ -10,7 +10,8 @@ from playmask.onnx.tracing import TensorInfo
 PAGE = """# {title}
 
 Exported by playmask as ONNX; plain ONNX Runtime runs it, from any language. `export.json` has all
-that stands here for programs, and the checksums of the files. Sizes with names may be any.
+that stands here for programs, and the checksums of the graphs; `checksums.json` has
+those of all files. Sizes with names may be any.
 
 {graphs}{quantization}
 ## A call
@@ -18,7 +19,7 @@ that stands here for programs, and the checksums of the files. Sizes with names 
 ```python
 import numpy as np
 import onnxruntime
-
+{text}
 session = onnxruntime.InferenceSession("{file}")
 inputs = {{
 {inputs}
@@ -28,20 +29,37 @@ for output, value in zip(session.get_outputs(), outputs):
     print(output.name, value.shape)
 ```
 
-Texts become tokens by `tokenizer.json`. `valid` is false where a row is padded. Ids that the
-vocabulary has not, and texts longer than the model's positions, are an error of ONNX Runtime.
+Texts become tokens by `tokenizer.json`, which the library `tokenizers` reads. `valid` is false
+where a row is padded. Ids that the vocabulary has not, and texts longer than the model's positions,
+are an error of ONNX Runtime.
 """
+
+
+OF_TEXT = {
+    "tokens": 'np.array([encoding.ids], "int32")',
+    "segments": 'np.array([encoding.type_ids], "int32")',
+    "valid": "np.ones((1, len(encoding.ids)), bool)",
+}
+"""What the inputs of a task that reads one text are made of, by their names."""
+
+TEXT = "味道很好，下次还来。"
+ENCODING = """from tokenizers import Tokenizer
+
+encoding = Tokenizer.from_file("tokenizer.json").encode("{text}")"""
 
 
 def readme(export: Export, about: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     last = export.graphs[-1]
-    lines = (f'    "{name}": {_zeros(each)},' for name, each in last.inputs.items())
+    reads_text = "task" in about and last.inputs.keys() <= OF_TEXT.keys()
+    values = OF_TEXT if reads_text else {n: _zeros(each) for n, each in last.inputs.items()}
+    lines = (f'    "{name}": {values[name]},' for name in last.inputs)
     return PAGE.format(
         title=f"{about.get('task') or about.get('family', 'model')}".replace("_", " "),
         graphs="\n".join(map(_table, export.graphs)),
         quantization="" if export.quantization is None else _in_8_bits(export.quantization),
         file=last.file,
+        text=ENCODING.format(text=TEXT) if reads_text else "",
         inputs="\n".join(lines),
     )
 
