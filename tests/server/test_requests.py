@@ -15,7 +15,8 @@ from playmask.server.app import create_app
 from playmask.server.limits import ApiKeys
 from playmask.server.logs import JsonFormatter
 from playmask.server.options import ServerOptions
-from playmask.server.schemas import DUE, sentence_of
+from playmask.server.schemas import sentence_of
+from playmask.validation_errors import DUE
 from server.asking import BAD, Fake, asked, sentence, until
 
 JSON = {"Content-Type": "application/json"}
@@ -303,9 +304,20 @@ def test_keys_open_it_and_pages_of_others_do_not(tmp_path):
 def test_options_are_checked():
     assert ServerOptions().host == "127.0.0.1"
     assert ServerOptions(max_queue=5).texts == 5
-    for wrong in ({"timeout": 0.0}, {"port": 70_000}, {"max_queue": 0}, {"workers": 0}):
-        with pytest.raises(ConfigError):
-            ServerOptions(**wrong)
+    infinite, nan = float("inf"), float("nan")
+    for name, value, due in (
+        ("timeout", 0.0, "timeout is from 0.001, not 0.0."),
+        ("timeout", infinite, "timeout is at most 86400, not inf."),
+        ("timeout", nan, "timeout is from 0.001, not nan."),
+        ("max_wait_ms", infinite, "max_wait_ms is inf; below 30000 is due, the timeout"),
+        ("max_wait_ms", 30_000.0, "max_wait_ms is 30000; below 30000 is due"),
+        ("max_wait_ms", nan, "max_wait_ms is from 0, not nan."),
+        ("port", 70_000, "port is at most 65535, not 70000."),
+        ("max_queue", 0, "max_queue is from 1, not 0."),
+        ("workers", 0, "workers is from 1, not 0."),
+    ):
+        with pytest.raises(ConfigError, match=f"^{re.escape(due)}"):
+            ServerOptions(**{name: value})
 
 
 class Lines(logging.Handler):

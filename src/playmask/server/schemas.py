@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from playmask.errors import brief, nearest
 from playmask.server.served import Row
 from playmask.untrusted import spelled
+from playmask.validation_errors import sentence_about
 
 TEXT = {"type": "string"}
 PAIR = {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2}
@@ -222,25 +223,6 @@ class CompletionRequest(Body):
     )
 
 
-DUE = {
-    "string_type": "a text",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "literal_error": "either {expected}",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "too_long": "a list of at most {max_length}",
-    "too_short": "a list of at least {min_length}",
-}
-"""What is due where pydantic finds an error of a kind, with what it says of its bounds."""
-
-
 def sentence_of(errors: Sequence[Any]) -> str:
     """One sentence for what is wrong with a body, by the first of pydantic's errors."""
     error = errors[0]
@@ -254,8 +236,4 @@ def sentence_of(errors: Sequence[Any]) -> str:
     name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)[1:]
     if kind == "missing":
         return f"The field {name!r} is missing." if name else "The request has no body."
-    value = brief(error.get("input"))
-    if kind in DUE:
-        due = DUE[kind].format(**error.get("ctx", {}))
-        return f"{name} is {value}; {due} is due."
-    return f"{name} is {value}: {message[:1].lower()}{message[1:]}."
+    return sentence_about(name, brief(error.get("input")), error)
