@@ -141,6 +141,29 @@ def test_tasks_go_by_name_and_are_asked_for_what_they_can():
     asyncio.run(run())
 
 
+RERANKS = [
+    ({"query": ""}, "query is empty; there is nothing to answer to."),
+    ({"query": "a" * 9}, "query has 9 characters; 8 are taken at most."),
+    ({"query": "a\ud800"}, "query has half a surrogate pair at character 1"),
+    ({"query": ""} | {"documents": [""]}, "query is empty; there is nothing to answer to."),
+    ({"documents": ["b", " "]}, "documents[1] is empty; there is nothing to answer to."),
+    ({"documents": ["b" * 9]}, "documents[0] has 9 characters; 8 are taken at most."),
+    ({"documents": ["b", {"x": 1}]}, "documents[1] is {'x': 1}; a text, or an object with its"),
+    ({"documents": [{"text": 1}]}, "documents[0].text is 1; a text is due."),
+]
+
+
+def test_a_rerank_names_the_field_that_is_wrong():
+    async def run():
+        async with asked(Fake(pairs=True), max_characters=8) as client:
+            for changes, said in RERANKS:
+                body = json.dumps({"query": "a", "documents": ["b"], **changes})
+                answer = await client.post("/v1/rerank", content=body, headers=JSON)
+                assert sentence(answer).startswith(said)
+
+    asyncio.run(run())
+
+
 def test_a_large_body_is_refused_before_it_is_read():
     async def run():
         sent = 0

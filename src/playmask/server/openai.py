@@ -67,6 +67,7 @@ async def rerank(body: RerankRequest, request: Request) -> JSONResponse:
     """Documents by their relevance to a query, in the form of Cohere's and Jina's."""
     service: Service = request.app.state.service
     served = service.find(body.model, RERANK, request.scope)
+    service.check_text("query", body.query)
     rows = [(body.query, document) for document in body.documents]
     service.check(served, "documents", rows)
     counts = await service.count(request, served, rows)

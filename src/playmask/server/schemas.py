@@ -84,12 +84,24 @@ def texts_in(value: Any, name: str) -> list[str]:
     return [text_of(each, f"{name}[{i}]") for i, each in enumerate(value)]
 
 
+def query_of(value: Any) -> str:
+    """What documents are ranked for."""
+    return text_of(value, "query")
+
+
 def documents_of(value: Any) -> list[str]:
     """Documents, each a text or an object with one."""
     if not isinstance(value, list):
         raise wrong(f"documents is {brief(value)}; a list of texts is due.")
-    plain = [each.get("text") if isinstance(each, dict) else each for each in value]
-    return [text_of(each, f"documents[{i}]") for i, each in enumerate(plain)]
+    return [_document_of(each, f"documents[{i}]") for i, each in enumerate(value)]
+
+
+def _document_of(value: Any, name: str) -> str:
+    if not isinstance(value, dict):
+        return text_of(value, name)
+    if "text" not in value:
+        raise wrong(f"{name} is {brief(value)}; a text, or an object with its text, is due.")
+    return text_of(value["text"], f"{name}.text")
 
 
 def _several(reads: Any, *kinds: Mapping[str, Any]) -> Any:
@@ -105,6 +117,7 @@ Rows = Annotated[
 Texts = Annotated[list[str], PlainValidator(input_of), WithJsonSchema({"anyOf": [TEXT, TEXTS]})]
 Prompts = Annotated[list[str], PlainValidator(prompt_of), WithJsonSchema({"anyOf": [TEXT, TEXTS]})]
 Stops = Annotated[list[str], PlainValidator(stop_of), WithJsonSchema({"anyOf": [TEXT, TEXTS]})]
+Query = Annotated[str, PlainValidator(query_of), WithJsonSchema(TEXT)]
 Documents = Annotated[list[str], PlainValidator(documents_of), WithJsonSchema(TEXTS)]
 
 
@@ -175,7 +188,7 @@ class RerankRequest(Body):
     """A query and documents, as clients of Cohere's and Jina's interfaces send them."""
 
     model: str | None = None
-    query: str
+    query: Query
     documents: Documents
     top_n: int | None = Field(None, ge=1)
     return_documents: bool | None = None
