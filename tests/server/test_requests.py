@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from playmask.cli.messages import translated
 from playmask.errors import ConfigError
 from playmask.server.app import create_app
-from playmask.server.limits import ApiKeys
+from playmask.server.limits import OPEN, ApiKeys
 from playmask.server.logs import JsonFormatter
 from playmask.server.options import ServerOptions
 from playmask.server.schemas import sentence_of
@@ -20,6 +20,7 @@ from playmask.validation_errors import DUE
 from server.asking import BAD, Fake, asked, sentence, until
 
 JSON = {"Content-Type": "application/json"}
+KEY = {**JSON, "Authorization": "Bearer first"}
 
 
 def test_before_it_is_ready_it_says_so():
@@ -108,10 +109,73 @@ def test_what_is_wrong_is_said_in_one_sentence():
                 plain
             )  # no page can send it unasked
             assert "no such path" in sentence(await client.get("/etc/passwd"), 404)
-            assert sentence(await client.get("/predict"), 405)
             assert (await client.post("/predict", json={"texts": ["好"]})).status_code == 200
 
     asyncio.run(run())
+
+
+METHODS = [
+    ("GET", "/predict", "/predict takes no GET; POST is due.", "POST"),
+    ("POST", "/v1/models", "/v1/models takes no POST; GET is due.", "GET"),
+    ("DELETE", "/", "/ takes no DELETE; GET or HEAD is due.", "GET, HEAD"),
+    ("OPTIONS", "/health", "/health takes no OPTIONS; GET is due.", "GET"),
+]
+
+
+def test_a_method_that_a_path_does_not_take_is_named_with_those_it_does():
+    async def run():
+        async with asked(Fake()) as client:
+            for method, path, said, allowed in METHODS:
+                answer = await client.request(method, path)
+                assert sentence(answer, 405) == said
+                assert answer.headers["allow"] == allowed
+                assert re.search(r"[\u4e00-\u9fff]", translated(said, "zh"))
+            assert (await client.head("/")).status_code == 200
+
+    asyncio.run(run())
+
+
+def test_nothing_leads_to_the_host_that_a_client_names():
+    async def run():
+        async with asked(Fake()) as client:
+            for path in ("/predict/", "/v1/rerank/", "/v1/models/", "/health/", "/docs/"):
+                for method in ("GET", "POST"):
+                    answer = await client.request(method, path, headers={"Host": "evil.example"})
+                    assert "no such path" in sentence(answer, 404)
+
+    asyncio.run(run())
+
+
+def test_the_interface_documents_the_errors_that_are_sent_and_the_key():
+    async def run(keys):
+        async with asked(Fake(), keys=keys) as client:
+            api = (await client.get("/openapi.json")).json()
+            bad = (await client.post("/predict", content=b"{", headers=KEY)).json()
+            return api, bad
+
+    (api, bad), (plain, _) = asyncio.run(run(ApiKeys.of(None, "first"))), asyncio.run(run(None))
+    schemas = api["components"]["schemas"]
+    assert "HTTPValidationError" not in schemas
+    assert set(bad) == set(schemas["ErrorResponse"]["properties"])
+    assert set(bad["error"]) == set(schemas["Error"]["properties"])
+    refused = {
+        path: {status for status in operation["responses"] if status != "200"}
+        for path, methods in api["paths"].items()
+        for operation in methods.values()
+    }
+    asks = {"401", "404", "408", "413", "422", "500", "503", "504"}
+    assert refused == {
+        "/health": set(), "/ready": {"503"}, "/metrics": {"401"}, "/v1/models": {"401"},
+        **dict.fromkeys(("/predict", "/v1/embeddings", "/v1/rerank", "/v1/completions"), asks),
+    }  # fmt: skip
+    for path, methods in api["paths"].items():
+        for operation in methods.values():
+            assert operation.get("security") == (None if path in OPEN else [{"HTTPBearer": []}])
+            for status in refused[path]:
+                content = operation["responses"][status]["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
+    assert api["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+    assert "securitySchemes" not in plain["components"] and "401" not in json.dumps(plain["paths"])
 
 
 def test_tasks_go_by_name_and_are_asked_for_what_they_can():
