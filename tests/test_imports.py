@@ -17,7 +17,7 @@ from playmask.tasks.registry import TASKS
 LAYERS = (
     ("garbage",),
     ("cache_folder", "errors", "keras_import", "lazy"),
-    ("files", "habits", "metrics", "protobuf", "untrusted"),
+    ("files", "habits", "metrics", "protobuf", "untrusted", "validation_errors"),
     ("model",),
     ("data", "families", "labelling", "runtime", "tokenizers"),
     ("checkpoints", "generation"),

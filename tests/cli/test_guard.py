@@ -206,3 +206,24 @@ def test_a_warning_is_a_note(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr == "playmask: odd \\x1b[2J name\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--workers", "0", "--workers is 0; at least 1 is due"),
+        ("--workers", "x", "--workers is x; a whole number is due"),
+        ("--port", "70000", "--port is 70000; at most 65535 is due"),
+        ("--max-wait-ms", "x", "--max-wait-ms is x; a number is due"),
+    ],
+)
+def test_an_options_value_that_cannot_be_is_named_with_what_is_due(option, value, said, tmp_path):
+    refused = complaint(call("serve", tmp_path, option, value))
+    assert refused == f"{said}; see playmask serve --help."
+
+
+def test_times_that_no_clock_takes_are_refused(tmp_path):
+    for option in ("--timeout", "--max-wait-ms"):
+        for value in ("inf", "nan"):
+            name = option.removeprefix("--").replace("-", "_")
+            assert complaint(call("serve", tmp_path, option, value)).startswith(f"{name} is ")

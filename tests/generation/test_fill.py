@@ -74,6 +74,12 @@ def test_gibbs_draws_from_the_model(model):
     assert (np.abs(found - chances) < 4.5 * spread + 1e-3).all()
 
 
+def test_gibbs_at_no_temperature_is_the_likeliest(model):
+    options = {"places": [[1]], "mask": MASK, "forbid": BARRED, "temperature": 1e-300}
+    [[coldest]] = playmask.gibbs(model, [[2, 7, 9, 5]], steps=1, **options)
+    assert coldest == [2, int(logs(model, [2, MASK, 9, 5])[1].argmax()), 9, 5]
+
+
 def test_gibbs_draws_every_place_and_the_same_again(model):
     rows = [[2, 7, 8, 9, 5], [4, 5, 6]]
     options = {"places": [[1, 2, 3], [0]], "mask": MASK, "forbid": BARRED}

@@ -195,5 +195,6 @@ def test_an_encoder_decoders_text_begins_as_told():
 def test_a_table_of_positions_limits_what_is_written():
     model = bert(position=Learned(8), width=16, attention_heads=1)
     told = r"3 tokens, .*max_tokens=7 .* 9 positions; .* 8 \(Learned\)"
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=told) as refused:
         generate(model, [[1, 2, 3]], max_tokens=7)
+    assert "playmask.slide" in refused.value.__notes__[0]

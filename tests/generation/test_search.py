@@ -187,13 +187,19 @@ def test_draws_follow_the_chances(options):
         assert ((counts - both) ** 2 / both).sum() < 77  # 35 degrees: 1 in 10,000
 
 
-@pytest.mark.parametrize("temperature", [1e-3, 1e9, float("inf")])
-def test_what_may_not_come_is_never_drawn(temperature):
-    logs = np.full((500, 1, 6), FORBIDDEN)
-    logs[:, :, [1, 4]] = np.log([0.6, 0.4])
-    how = Sample(temperature=temperature)
-    tokens = numpy_of(how.choose(choosing(logs, numbers=how.numbers())).tokens)
-    assert {*tokens.ravel().tolist()} == ({1} if temperature < 1 else {1, 4})
+@pytest.mark.parametrize("options", [{}, {"top_k": 1}, {"top_p": 0.9}, {"min_p": 0.1}])
+@pytest.mark.parametrize("temperature", [1e-300, 1e-10, 1e-3, 1e9, 1e300, float("inf")])
+def test_what_may_not_come_is_never_drawn(temperature, options):
+    """By Keras' operations and NumPy's, also where all that may come is unlikely."""
+    logs = np.full((500, 1, 6), FORBIDDEN, "float32")
+    logs[:, :, [1, 4]] = np.log([0.6, 0.4]) - 50
+    search = Sample(temperature=temperature, **options)
+    choice = choosing(logs, numbers=search.numbers())
+    for each in (choice, keras.tree.map_structure(numpy_of, choice)):
+        chosen = search.choose(each)
+        one = temperature < 1 or "top_k" in options
+        assert {*numpy_of(chosen.tokens).ravel().tolist()} == ({1} if one else {1, 4})
+        assert not numpy_of(chosen.ended).any()
 
 
 @pytest.mark.backends

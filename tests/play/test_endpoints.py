@@ -70,6 +70,7 @@ def test_the_page_and_its_files_are_all_there_is():
     assert "#15191f" in ask("/colours.css").text  # the paper of all dark pages
     for away in ("/../app.py", "/app.py", "/page/play.js", "/%2e%2e/app.py", "/etc/passwd"):
         assert "no such path" in sentence(ask(away), 404)
+    assert "no such path" in sentence(ask("/ask/state/"), 404)
     assert ask("/docs").status_code == ask("/openapi.json").status_code == 404
 
 

@@ -12,13 +12,15 @@ from pydantic import ValidationError
 from playmask.cli.messages import translated
 from playmask.errors import ConfigError
 from playmask.server.app import create_app
-from playmask.server.limits import ApiKeys
+from playmask.server.limits import OPEN, ApiKeys
 from playmask.server.logs import JsonFormatter
 from playmask.server.options import ServerOptions
-from playmask.server.schemas import DUE, sentence_of
+from playmask.server.schemas import sentence_of
+from playmask.validation_errors import DUE
 from server.asking import BAD, Fake, asked, sentence, until
 
 JSON = {"Content-Type": "application/json"}
+KEY = {**JSON, "Authorization": "Bearer first"}
 
 
 def test_before_it_is_ready_it_says_so():
@@ -107,10 +109,73 @@ def test_what_is_wrong_is_said_in_one_sentence():
                 plain
             )  # no page can send it unasked
             assert "no such path" in sentence(await client.get("/etc/passwd"), 404)
-            assert sentence(await client.get("/predict"), 405)
             assert (await client.post("/predict", json={"texts": ["好"]})).status_code == 200
 
     asyncio.run(run())
+
+
+METHODS = [
+    ("GET", "/predict", "/predict takes no GET; POST is due.", "POST"),
+    ("POST", "/v1/models", "/v1/models takes no POST; GET is due.", "GET"),
+    ("DELETE", "/", "/ takes no DELETE; GET or HEAD is due.", "GET, HEAD"),
+    ("OPTIONS", "/health", "/health takes no OPTIONS; GET is due.", "GET"),
+]
+
+
+def test_a_method_that_a_path_does_not_take_is_named_with_those_it_does():
+    async def run():
+        async with asked(Fake()) as client:
+            for method, path, said, allowed in METHODS:
+                answer = await client.request(method, path)
+                assert sentence(answer, 405) == said
+                assert answer.headers["allow"] == allowed
+                assert re.search(r"[\u4e00-\u9fff]", translated(said, "zh"))
+            assert (await client.head("/")).status_code == 200
+
+    asyncio.run(run())
+
+
+def test_nothing_leads_to_the_host_that_a_client_names():
+    async def run():
+        async with asked(Fake()) as client:
+            for path in ("/predict/", "/v1/rerank/", "/v1/models/", "/health/", "/docs/"):
+                for method in ("GET", "POST"):
+                    answer = await client.request(method, path, headers={"Host": "evil.example"})
+                    assert "no such path" in sentence(answer, 404)
+
+    asyncio.run(run())
+
+
+def test_the_interface_documents_the_errors_that_are_sent_and_the_key():
+    async def run(keys):
+        async with asked(Fake(), keys=keys) as client:
+            api = (await client.get("/openapi.json")).json()
+            bad = (await client.post("/predict", content=b"{", headers=KEY)).json()
+            return api, bad
+
+    (api, bad), (plain, _) = asyncio.run(run(ApiKeys.of(None, "first"))), asyncio.run(run(None))
+    schemas = api["components"]["schemas"]
+    assert "HTTPValidationError" not in schemas
+    assert set(bad) == set(schemas["ErrorResponse"]["properties"])
+    assert set(bad["error"]) == set(schemas["Error"]["properties"])
+    refused = {
+        path: {status for status in operation["responses"] if status != "200"}
+        for path, methods in api["paths"].items()
+        for operation in methods.values()
+    }
+    asks = {"401", "404", "408", "413", "422", "500", "503", "504"}
+    assert refused == {
+        "/health": set(), "/ready": {"503"}, "/metrics": {"401"}, "/v1/models": {"401"},
+        **dict.fromkeys(("/predict", "/v1/embeddings", "/v1/rerank", "/v1/completions"), asks),
+    }  # fmt: skip
+    for path, methods in api["paths"].items():
+        for operation in methods.values():
+            assert operation.get("security") == (None if path in OPEN else [{"HTTPBearer": []}])
+            for status in refused[path]:
+                content = operation["responses"][status]["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
+    assert api["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+    assert "securitySchemes" not in plain["components"] and "401" not in json.dumps(plain["paths"])
 
 
 def test_tasks_go_by_name_and_are_asked_for_what_they_can():
@@ -136,6 +201,29 @@ def test_tasks_go_by_name_and_are_asked_for_what_they_can():
             assert [each.json()["answers"] for each in both] == [
                 [{"score": 1.0}, {"score": 2.0}], [{"score": 1.0}]
             ]  # fmt: skip
+
+    asyncio.run(run())
+
+
+RERANKS = [
+    ({"query": ""}, "query is empty; there is nothing to answer to."),
+    ({"query": "a" * 9}, "query has 9 characters; 8 are taken at most."),
+    ({"query": "a\ud800"}, "query has half a surrogate pair at character 1"),
+    ({"query": ""} | {"documents": [""]}, "query is empty; there is nothing to answer to."),
+    ({"documents": ["b", " "]}, "documents[1] is empty; there is nothing to answer to."),
+    ({"documents": ["b" * 9]}, "documents[0] has 9 characters; 8 are taken at most."),
+    ({"documents": ["b", {"x": 1}]}, "documents[1] is {'x': 1}; a text, or an object with its"),
+    ({"documents": [{"text": 1}]}, "documents[0].text is 1; a text is due."),
+]
+
+
+def test_a_rerank_names_the_field_that_is_wrong():
+    async def run():
+        async with asked(Fake(pairs=True), max_characters=8) as client:
+            for changes, said in RERANKS:
+                body = json.dumps({"query": "a", "documents": ["b"], **changes})
+                answer = await client.post("/v1/rerank", content=body, headers=JSON)
+                assert sentence(answer).startswith(said)
 
     asyncio.run(run())
 
@@ -303,9 +391,20 @@ def test_keys_open_it_and_pages_of_others_do_not(tmp_path):
 def test_options_are_checked():
     assert ServerOptions().host == "127.0.0.1"
     assert ServerOptions(max_queue=5).texts == 5
-    for wrong in ({"timeout": 0.0}, {"port": 70_000}, {"max_queue": 0}, {"workers": 0}):
-        with pytest.raises(ConfigError):
-            ServerOptions(**wrong)
+    infinite, nan = float("inf"), float("nan")
+    for name, value, due in (
+        ("timeout", 0.0, "timeout is from 0.001, not 0.0."),
+        ("timeout", infinite, "timeout is at most 86400, not inf."),
+        ("timeout", nan, "timeout is from 0.001, not nan."),
+        ("max_wait_ms", infinite, "max_wait_ms is inf; below 30000 is due, the timeout"),
+        ("max_wait_ms", 30_000.0, "max_wait_ms is 30000; below 30000 is due"),
+        ("max_wait_ms", nan, "max_wait_ms is from 0, not nan."),
+        ("port", 70_000, "port is at most 65535, not 70000."),
+        ("max_queue", 0, "max_queue is from 1, not 0."),
+        ("workers", 0, "workers is from 1, not 0."),
+    ):
+        with pytest.raises(ConfigError, match=f"^{re.escape(due)}"):
+            ServerOptions(**{name: value})
 
 
 class Lines(logging.Handler):

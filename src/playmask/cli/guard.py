@@ -18,6 +18,7 @@ from playmask.cli.messages import check_language
 from playmask.cli.output import abandon, complain, flush, note, print_text, print_traceback
 from playmask.data.gathering import BadLine
 from playmask.errors import PlaymaskError, ProcessError, nearest
+from playmask.validation_errors import sentence_about
 
 NAME, DEBUG = "playmask", "--debug"
 FAULT, WRONG, LOST, INTERRUPTED = 1, 2, 3, 130
@@ -157,10 +158,19 @@ def _explain_machine(error: OSError) -> str:
 def _explain_usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "playmask"
-    message = error.format_message()
+    message = _value_refused(error) or error.format_message()
     if message.endswith("?"):
         return f"{message} See {path} --help."
     return f"{message.rstrip('.')}; see {path} --help."
+
+
+def _value_refused(error: Any) -> str:
+    """What an option's value is and has to be, where pydantic refused it, else nothing."""
+    param, errors = getattr(error, "param", None), getattr(error.__cause__, "errors", None)
+    if param is None or errors is None:
+        return ""
+    first = errors()[0]
+    return sentence_about(param.opts[-1], f"{first['input']!s:.60}", first)
 
 
 def _without_debug(line: Sequence[str]) -> tuple[list[str], bool]:

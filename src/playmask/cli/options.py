@@ -91,8 +91,8 @@ def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> tuple[Any, None]:
     elif get_origin(kind) is tuple:
         kind = str  # a list with commas
     names = (f"--{field.name.replace('_', '-')}",) if kind is bool else ()
-    least = field.metadata["minimum"]
-    bound = {} if least is None or kind is float else {"min": least}
+    bounds = {"min": field.metadata["minimum"], "max": field.metadata["maximum"]}
+    bound = {} if kind is float else {at: each for at, each in bounds.items() if each is not None}
     panel = {"rich_help_panel": field.metadata["group"]} if field.metadata["group"] else {}
     return parameter(kind, _help(text, choices, field.default), *names, **bound, **panel)
 

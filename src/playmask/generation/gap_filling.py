@@ -272,9 +272,9 @@ def _drawing(model: Transformer, draw: Sample) -> Callable[..., tuple[Tensor, Te
             which = ops.minimum(ops.cast(dice * ops.cast(count, "float32"), "int32"), count - 1)
             place = ops.take_along_axis(places, which, axis=1)
             masked = _written(tokens, place, ops.zeros_like(place) + mask)
-            logs = _logs(model, inputs, masked, place, barred) / draw.temperature
+            logs = _logs(model, inputs, masked, place, barred)
             draws = uniform(seeds[0] + 1, i, rows, size=logs.shape[-1])[:, None]
-            race = draw.filtered(logs) - ops.log(-ops.log1p(-draws))
+            race = draw.filtered(draw.tempered(logs)) - ops.log(-ops.log1p(-draws))
             drawn = ops.cast(ops.argmax(race, axis=-1), "int32")
             lost = ops.logical_or(lost, ops.isnan(logs[:, 0, 0]))  # one NaN makes all NaN
             return i + 1, _written(masked, place, drawn), lost

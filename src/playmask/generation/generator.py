@@ -215,11 +215,13 @@ def _check_sizes(facts: ModelFacts, prompts: Prompts, most: int) -> None:
                 f"A prompt has {longest} tokens; the model has {facts.limit} positions."
             )
     if facts.written_limit is not None and length + most - 1 > facts.written_limit:
-        raise InputError(
+        error = InputError(
             f"{about} has {length} tokens, and with max_tokens={most} the text "
             f"comes to {length + most - 1} positions; the model has {facts.written_limit} "
-            f"({facts.limited_by}). Cut the prompt, ask for fewer tokens, or use playmask.slide."
+            f"({facts.limited_by}). Cut the prompt, or ask for fewer tokens."
         )
+        error.add_note("playmask.slide writes beyond a model's positions.")  # in Python alone
+        raise error
 
 
 def _prompt(

@@ -21,6 +21,7 @@ NOT_FINITE = (
     "numbers leave the range of its dtype; float32 has the largest."
 )
 LOST = FORBIDDEN / 2  # a score below this belongs to nobody
+COLDEST = 1e-20  # what float32 holds of differences of logarithms divided by it is finite
 
 Own = dict[str, Tensor]
 
@@ -162,7 +163,8 @@ class Greedy(Search):
 class Sample(Search):
     """Ancestral sampling: draw n texts of each prompt, by temperature, top k, top p and min p.
 
-    temperature: divides the log-probabilities; then of what is left only the top_k likeliest
+    temperature: divides the log-probabilities, as 1e-20 where it is below, at which only the
+    likeliest is drawn, and as 1e20 where it is above; then of what is left only the top_k likeliest
     tokens, the likeliest whose chances together reach top_p (the one that crosses it is kept), and
     those at least min_p times as likely as the likeliest; equal chances are kept together.
     Raises:  ConfigError for a value that is out of its range
@@ -208,20 +210,29 @@ class Sample(Search):
 
     def numbers(self) -> Own:
         """The temperature, the share of the likeliest, and the least in logarithms."""
-        values = {"temperature": self.temperature, "top_p": self.top_p or 1.0}
+        temperature = min(max(self.temperature, COLDEST), 1 / COLDEST)
+        values = {"temperature": temperature, "top_p": self.top_p or 1.0}
         values["log_min_p"] = float(np.log(self.min_p)) if self.min_p else FORBIDDEN
         return {name: np.float32(value) for name, value in values.items()}
 
     def choose(self, c: Choosing) -> Chosen:
         """Take a token for each lane."""
         ops, (lanes, vocabulary) = operations_of(c.logs), c.logs.shape[1:]
-        # What may not come stays out at any temperature.
-        logs = ops.where(c.logs > LOST, c.logs / c.numbers["temperature"], FORBIDDEN)
-        logs = self.filtered(logs, c.numbers)
+        logs = self.filtered(self.tempered(c.logs, c.numbers), c.numbers)
         lane = ops.arange(lanes, dtype="int32")
         draw = uniform(ops.expand_dims(c.seeds, -1), lane, c.step, size=vocabulary)
         gumbel = -ops.log(-ops.log1p(-draw))
         return _each_its_own(c, ops.cast(ops.argmax(logs + gumbel, axis=-1), "int32"))
+
+    def tempered(self, logs: Tensor, numbers: Own | None = None) -> Tensor:
+        """Divide log-probabilities by the temperature, the likeliest at 0: (…, V) -> (…, V).
+
+        What may not come stays out at any temperature; numbers: as of `filtered`
+        """
+        ops, numbers = operations_of(logs), self.numbers() if numbers is None else numbers
+        behind = logs - ops.max(logs, axis=-1, keepdims=True)  # so that the likeliest stays in
+        heated = ops.maximum(behind / numbers["temperature"], LOST)
+        return ops.where(logs > LOST, heated, FORBIDDEN)
 
     def filtered(self, logs: Tensor, numbers: Own | None = None) -> Tensor:
         """Forbid the tokens that are not among the likeliest: (…, V) -> (…, V).

@@ -22,13 +22,20 @@ T = TypeVar("T")
 _KINDS: dict[str, type] = {}
 
 
-def option(*, default: Any, text: str = "", minimum: float | None = None, group: str = "") -> Any:
-    """A field of a recipe with the help text and the least value that a command line needs.
+def option(
+    *,
+    default: Any,
+    text: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    group: str = "",
+) -> Any:
+    """A field of a recipe with the help text and the bounds that a command line needs.
 
     Without a text the field is no option of the command line.
     group: the heading that the option stands under, where there are many
     """
-    metadata = {"help": text, "minimum": minimum, "group": group}
+    metadata = {"help": text, "minimum": minimum, "maximum": maximum, "group": group}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -100,9 +107,11 @@ def _check_option(field: "dataclasses.Field[Any]", hint: Any, value: Any) -> Non
         return
     if not _is_a(value, hint):
         raise ConfigError(f"{field.name} is {value!r:.60}; {hint.__name__} is due.")
-    minimum = field.metadata.get("minimum")
+    minimum, maximum = field.metadata.get("minimum"), field.metadata.get("maximum")
     if minimum is not None and not value >= minimum:
         raise ConfigError(f"{field.name} is from {minimum}, not {value!r}.")
+    if maximum is not None and not value <= maximum:
+        raise ConfigError(f"{field.name} is at most {maximum}, not {value!r}.")
 
 
 _PLAIN: dict[Any, tuple[type, ...]] = {

@@ -65,7 +65,12 @@ def create_page(tasks: Iterable[PlayedTask], translate: Translate | None = None)
     gate = Middleware(Gate, options=ServerOptions(max_body=MOST), keys=ApiKeys())
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     app = FastAPI(
-        title="playmask", docs_url=None, redoc_url=None, openapi_url=None, middleware=[hosts, gate]
+        title="playmask",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        middleware=[hosts, gate],
     )
     app.state.tasks = {each.name: each for each in tasks}
     app.state.translate = translate

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 import playmask
 from playmask.errors import PlaymaskError
+from playmask.server.documented import TASK_REFUSALS, behind_keys, refusals
 from playmask.server.limits import ApiKeys, Gate, Refusal
 from playmask.server.logs import ROUTES, RequestLog
 from playmask.server.metrics import Metrics
@@ -73,48 +74,51 @@ def create_app(
         summary="Saved tasks over HTTP.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # whose address would be of the Host that a client names
         lifespan=lifespan,
         middleware=[*around, Middleware(Gate, options=options, keys=keys)],
     )
     app.state.service = service
     _add_state(app, service)
-    _add_predict(app, service)
-    app.include_router(ROUTER)
+    app.include_router(_with_keys(service), **behind_keys(keys))
     add_refusals(app, ROUTES)
     return app
 
 
 def _add_state(app: FastAPI, service: Service) -> None:
-    """What is asked of the server itself."""
+    """What is asked of the server itself, without a key."""
 
     @app.get("/health")
     async def health() -> JSONResponse:
         """Whether the process lives."""
         return JSONResponse({"status": "ok"})
 
-    @app.get("/ready")
+    @app.get("/ready", responses=refusals(503))
     async def ready() -> JSONResponse:
         """Whether requests are answered: 503 until all shapes are compiled."""
         if not service.ready:
             raise Refusal(503, service.reason, {"Retry-After": "1"})
         return JSONResponse({"status": "ready", "tasks": [*service.served]})
 
-    @app.get("/metrics")
-    async def numbers() -> Response:
-        """The numbers that Prometheus reads."""
-        text, kind = service.metrics.text()
-        return Response(text, media_type=kind)
-
-    @app.get("/", include_in_schema=False)
-    @app.get("/docs", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> HTMLResponse:
         """The endpoints with their examples, on one page that loads nothing else."""
         headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
         return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers=headers)
 
 
-def _add_predict(app: FastAPI, service: Service) -> None:
-    @app.post("/predict")
+def _with_keys(service: Service) -> APIRouter:
+    """What needs a key, where there are keys."""
+    router = APIRouter()
+
+    @router.get("/metrics")
+    async def numbers() -> Response:
+        """The numbers that Prometheus reads."""
+        text, kind = service.metrics.text()
+        return Response(text, media_type=kind)
+
+    @router.post("/predict", responses=TASK_REFUSALS)
     async def predict(body: PredictRequest, request: Request) -> JSONResponse:
         """The answers of a task to texts, or pairs, as `playmask predict` prints them."""
         served = service.find(body.task, PREDICT, request.scope)
@@ -124,6 +128,9 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         call = Predict(served, not isinstance(body.texts[0], str), schema)
         answers = await service.answer(request, served, call, body.texts, counts)
         return JSONResponse({"task": served.name, "answers": answers})
+
+    router.include_router(ROUTER)
+    return router
 
 
 def add_refusals(
@@ -136,19 +143,19 @@ def add_refusals(
     paths: those that there are; say: puts a refusal in the words that its request asks for
     """
 
-    def add(kind: type[Exception], refuse: Callable[[Any], Refusal]) -> None:
+    def add(kind: type[Exception], refuse: Callable[[Request, Any], Refusal]) -> None:
         @app.exception_handler(kind)
         async def refused(request: Request, error: Exception) -> JSONResponse:
-            return say(request, refuse(error)).response
+            return say(request, refuse(request, error)).response
 
-    add(Refusal, lambda error: error)
-    add(PlaymaskError, refusal_of)
-    add(RequestValidationError, lambda error: Refusal(422, sentence_of(error.errors())))
+    add(Refusal, lambda _, error: error)
+    add(PlaymaskError, lambda _, error: refusal_of(error))
+    add(RequestValidationError, lambda _, error: Refusal(422, sentence_of(error.errors())))
     add(HTTPException, partial(_of_http, paths=sorted(paths)))
-    add(Exception, lambda _: Refusal(500, "An internal error; the server's log says where."))
+    add(Exception, lambda *_: Refusal(500, "An internal error; the server's log says where."))
 
 
-def _of_http(error: HTTPException, paths: Sequence[str]) -> Refusal:
+def _of_http(request: Request, error: HTTPException, paths: Sequence[str]) -> Refusal:
     """A refusal of the framework's, in one sentence."""
     cause = error.__cause__
     if isinstance(cause, UnicodeDecodeError):
@@ -159,4 +166,9 @@ def _of_http(error: HTTPException, paths: Sequence[str]) -> Refusal:
     if error.status_code == 404:
         return Refusal(404, f"There is no such path; there are {', '.join(paths)}.")
     headers = dict(error.headers or {})
+    if error.status_code == 405:
+        methods = sorted(headers["Allow"].split(", "))
+        due = " or ".join(methods)
+        sentence = f"{request.url.path} takes no {request.method:.20}; {due} is due."
+        return Refusal(405, sentence, {"Allow": ", ".join(methods)})
     return Refusal(error.status_code, f"{error.detail}.", headers)

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from playmask.server.documented import TASK_REFUSALS
 from playmask.server.limits import Refusal
 from playmask.server.schemas import CompletionRequest, EmbeddingsRequest, RerankRequest
 from playmask.server.served import (
@@ -40,7 +41,7 @@ async def models(request: Request) -> JSONResponse:
     return JSONResponse({"object": "list", "data": [*map(_model, service.served.values())]})
 
 
-@ROUTER.post("/embeddings")
+@ROUTER.post("/embeddings", responses=TASK_REFUSALS)
 async def embeddings(body: EmbeddingsRequest, request: Request) -> JSONResponse:
     """Vectors of texts, in the form of OpenAI's."""
     service: Service = request.app.state.service
@@ -62,11 +63,12 @@ async def embeddings(body: EmbeddingsRequest, request: Request) -> JSONResponse:
     return JSONResponse({"object": "list", "data": data, "model": served.name, "usage": usage})
 
 
-@ROUTER.post("/rerank")
+@ROUTER.post("/rerank", responses=TASK_REFUSALS)
 async def rerank(body: RerankRequest, request: Request) -> JSONResponse:
     """Documents by their relevance to a query, in the form of Cohere's and Jina's."""
     service: Service = request.app.state.service
     served = service.find(body.model, RERANK, request.scope)
+    service.check_text("query", body.query)
     rows = [(body.query, document) for document in body.documents]
     service.check(served, "documents", rows)
     counts = await service.count(request, served, rows)
@@ -84,7 +86,7 @@ async def rerank(body: RerankRequest, request: Request) -> JSONResponse:
     )
 
 
-@ROUTER.post("/completions")
+@ROUTER.post("/completions", responses=TASK_REFUSALS)
 async def completions(body: CompletionRequest, request: Request) -> Response:
     """Texts that go on from prompts, as OpenAI's; streamed as server-sent events."""
     service: Service = request.app.state.service

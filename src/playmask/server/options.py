@@ -18,7 +18,7 @@ class ServerOptions(Options):
     host: str = option(
         default=LOOPBACK, text="The address to listen at; 0.0.0.0 is every network's."
     )
-    port: int = option(default=8000, text="The port to listen at.", minimum=0)
+    port: int = option(default=8000, text="The port to listen at.", minimum=0, maximum=65535)
     workers: int = option(
         default=1, text="Processes, each with the tasks; one that dies is replaced.", minimum=1
     )
@@ -41,7 +41,10 @@ class ServerOptions(Options):
         default=8_000_000, text="Bytes of one request at most. Default: 8 MB.", minimum=1
     )
     timeout: float = option(
-        default=30.0, text="Seconds a request waits for its answer, or for its next piece."
+        default=30.0,
+        text="Seconds a request waits for its answer, or for its next piece.",
+        minimum=0.001,
+        maximum=86400,  # a day: what stops a server waits as long, and sleeps in C's numbers
     )
     cors: tuple[str, ...] = option(
         default=(), text="Origins whose pages may ask, with commas. Default: none."
@@ -49,10 +52,12 @@ class ServerOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.timeout > 0:
-            raise ConfigError(f"timeout is above 0 seconds, not {self.timeout!r}.")
-        if self.port > 65535:
-            raise ConfigError(f"port is at most 65535, not {self.port}.")
+        longest = 1000 * self.timeout
+        if self.max_wait_ms >= longest:
+            raise ConfigError(
+                f"max_wait_ms is {self.max_wait_ms:g}; below {longest:g} is due, the timeout: a "
+                "batch that is not full would be answered by nothing but 504."
+            )
 
     @property
     def texts(self) -> int:

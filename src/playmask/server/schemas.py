@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from playmask.errors import brief, nearest
 from playmask.server.served import Row
 from playmask.untrusted import spelled
+from playmask.validation_errors import sentence_about
 
 TEXT = {"type": "string"}
 PAIR = {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2}
@@ -83,12 +84,24 @@ def texts_in(value: Any, name: str) -> list[str]:
     return [text_of(each, f"{name}[{i}]") for i, each in enumerate(value)]
 
 
+def query_of(value: Any) -> str:
+    """What documents are ranked for."""
+    return text_of(value, "query")
+
+
 def documents_of(value: Any) -> list[str]:
     """Documents, each a text or an object with one."""
     if not isinstance(value, list):
         raise wrong(f"documents is {brief(value)}; a list of texts is due.")
-    plain = [each.get("text") if isinstance(each, dict) else each for each in value]
-    return [text_of(each, f"documents[{i}]") for i, each in enumerate(plain)]
+    return [_document_of(each, f"documents[{i}]") for i, each in enumerate(value)]
+
+
+def _document_of(value: Any, name: str) -> str:
+    if not isinstance(value, dict):
+        return text_of(value, name)
+    if "text" not in value:
+        raise wrong(f"{name} is {brief(value)}; a text, or an object with its text, is due.")
+    return text_of(value["text"], f"{name}.text")
 
 
 def _several(reads: Any, *kinds: Mapping[str, Any]) -> Any:
@@ -104,6 +117,7 @@ Rows = Annotated[
 Texts = Annotated[list[str], PlainValidator(input_of), WithJsonSchema({"anyOf": [TEXT, TEXTS]})]
 Prompts = Annotated[list[str], PlainValidator(prompt_of), WithJsonSchema({"anyOf": [TEXT, TEXTS]})]
 Stops = Annotated[list[str], PlainValidator(stop_of), WithJsonSchema({"anyOf": [TEXT, TEXTS]})]
+Query = Annotated[str, PlainValidator(query_of), WithJsonSchema(TEXT)]
 Documents = Annotated[list[str], PlainValidator(documents_of), WithJsonSchema(TEXTS)]
 
 
@@ -174,7 +188,7 @@ class RerankRequest(Body):
     """A query and documents, as clients of Cohere's and Jina's interfaces send them."""
 
     model: str | None = None
-    query: str
+    query: Query
     documents: Documents
     top_n: int | None = Field(None, ge=1)
     return_documents: bool | None = None
@@ -222,25 +236,6 @@ class CompletionRequest(Body):
     )
 
 
-DUE = {
-    "string_type": "a text",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "literal_error": "either {expected}",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "too_long": "a list of at most {max_length}",
-    "too_short": "a list of at least {min_length}",
-}
-"""What is due where pydantic finds an error of a kind, with what it says of its bounds."""
-
-
 def sentence_of(errors: Sequence[Any]) -> str:
     """One sentence for what is wrong with a body, by the first of pydantic's errors."""
     error = errors[0]
@@ -254,8 +249,4 @@ def sentence_of(errors: Sequence[Any]) -> str:
     name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)[1:]
     if kind == "missing":
         return f"The field {name!r} is missing." if name else "The request has no body."
-    value = brief(error.get("input"))
-    if kind in DUE:
-        due = DUE[kind].format(**error.get("ctx", {}))
-        return f"{name} is {value}; {due} is due."
-    return f"{name} is {value}: {message[:1].lower()}{message[1:]}."
+    return sentence_about(name, brief(error.get("input")), error)

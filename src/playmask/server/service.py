@@ -154,14 +154,15 @@ class Service:
                 due = "pairs, as [text, text]" if served.pairs else "single texts"
                 raise Refusal(422, f"{place}: the task {served.name!r} takes {due}.")
             for part in (row,) if isinstance(row, str) else row:
-                if not empty and not part.strip():
-                    raise Refusal(422, f"{place} is empty; there is nothing to answer to.")
-                if len(part) > options.max_characters:
-                    raise Refusal(
-                        422,
-                        f"{place} has {len(part):,} characters; {options.max_characters:,} are "
-                        "taken at most.",
-                    )
+                self.check_text(place, part, empty=empty)
+
+    def check_text(self, place: str, text: str, *, empty: bool = False) -> None:
+        """See that one text is within the limits; raises Refusal 422, which names its place."""
+        most = self.options.max_characters
+        if not empty and not text.strip():
+            raise Refusal(422, f"{place} is empty; there is nothing to answer to.")
+        if len(text) > most:
+            raise Refusal(422, f"{place} has {len(text):,} characters; {most:,} are taken at most.")
 
     async def count(self, request: Request, served: Served, rows: Sequence[Row]) -> list[int]:
         """The tokens of rows, by a thread; noted for the log."""
