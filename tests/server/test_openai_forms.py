@@ -201,7 +201,7 @@ def test_what_completions_refuse(client, server):
         ({"temperature": 2.5}, "temperature is 2.5"),
         ({"stop": ["a"] * 5}, "up to four"),
         ({"prompt": ["一", "二"], "stream": True}, "one prompt; 2 came"),
-        ({"max_tokens": 1000}, r"positions; .* Cut the prompt, or ask for fewer tokens\.'"),
+        ({"max_tokens": 1000}, r"positions; .* Cut the prompt, or ask for fewer tokens\."),
     ):
         with pytest.raises(openai.UnprocessableEntityError, match=said):
             ask(**{"model": "writer", "prompt": "一", **options})

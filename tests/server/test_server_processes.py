@@ -157,7 +157,9 @@ def test_the_command_refuses_in_a_sentence(tmp_path, monkeypatch):
     task.mkdir()
     assert complaint(call("serve", tmp_path / "none")) == f"There is no folder {tmp_path / 'none'}."
     assert "Two tasks are called 'reviews'" in complaint(call("serve", task, task))
-    assert "port is at most 65535" in complaint(call("serve", task, "--port", 70_000))
+    assert "--port is 70000; at most 65535 is due" in complaint(
+        call("serve", task, "--port", 70_000)
+    )
     assert "There is no task in" in complaint(call("serve", f"a={task}"))
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "playmask.server.workers", raising=False)
