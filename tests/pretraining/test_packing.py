@@ -78,6 +78,21 @@ def test_packed_logits_are_those_of_each_text_alone(position):
     assert checked >= 5
 
 
+@pytest.mark.parametrize(
+    ("objective", "devices", "asked", "rows"),
+    [("mlm", 4, 6, 8), ("mlm", 4, 8, 8), ("simbert", 3, 8, 12), ("simbert", 4, 6, 8)],
+)
+def test_devices_get_equally_many_rows_and_whole_pairs(
+    monkeypatch, objective, devices, asked, rows
+):
+    monkeypatch.setattr("playmask.runtime.devices.data_parallel", lambda: devices)
+    batches = batches_of(pretraining(objective), DOCUMENTS, asked)
+    assert batches.batch_size == rows
+    assert {len(batches[i][0]["tokens"]) for i in range(len(batches))} == {rows}
+    numbers = [number for i in range(len(batches)) for number in batches.rows(0, i)]
+    assert sorted(n for n in numbers if n >= 0) == sorted(batches.order(0))
+
+
 def test_shares_of_two_processes_are_disjoint_and_together_the_whole():
     whole = batches_of(pretraining("mlm"), DOCUMENTS)
     parts = [OwnRows(whole, BatchShare(process, 2)) for process in range(2)]
