@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-import playmask
 from comparing import error, filled, numpy_of
 from families.small import small
 from playmask.errors import ConfigError
@@ -18,7 +17,8 @@ from playmask.runtime.train.backup import position_in
 from pretraining.pretrainings import DOCUMENTS, PHRASES, WORDS, batches_of, pretraining
 
 FAMILIES_THAT_PACK = (
-    "albert", "nezha", "roformer", "deberta_v2", "gpt2", "llama", "xlnet", "modernbert", "gau_alpha",
+    "albert", "nezha", "roformer", "deberta_v2", "gpt2", "llama", "xlnet", "modernbert",
+    "gau_alpha",
 )  # fmt: skip
 SIZES = (1, 2, 3, 5, 8, 13, 21, 34)
 

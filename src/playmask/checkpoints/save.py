@@ -189,7 +189,7 @@ def check_can_be_saved(model: Transformer) -> None:
 def _format(
     model: Transformer, dialect: str, container: str | None, shard_bytes: int | None
 ) -> DialectFiles:
-    """The files to write; refuses a dialect that there is not, and choices that one does not have."""
+    """The files to write; refuses a dialect that is not there, and choices it does not have."""
     names_of(model, dialect)
     containers = {"huggingface": CONTAINERS, "playmask": OWN}.get(dialect, {})
     if dialect != "huggingface" and shard_bytes is not None:

@@ -73,21 +73,21 @@ def connect(coordinator: str, processes: int | None = None, process_id: int | No
     """
     import jax
 
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {"initialization_timeout": MEETING}
+    known["heartbeat_timeout_seconds"] = HEARTBEAT
     if coordinator != "auto":
         if processes is None or process_id is None or not 0 <= process_id < processes:
             raise ConfigError(
                 f"coordinator={coordinator} needs processes, their number, and process_id, from 0 "
                 f"to one below it, not {processes} and {process_id}; or coordinator=auto."
             )
-        known = {"num_processes": processes, "process_id": process_id}
+        known |= {"num_processes": processes, "process_id": process_id}
         known["coordinator_address"] = coordinator
         host, port = _host_and_port(coordinator)
         if process_id > 0:
             _wait_for(host, port)
-    timeouts = {"initialization_timeout": MEETING, "heartbeat_timeout_seconds": HEARTBEAT}
     try:
-        jax.distributed.initialize(**known, **timeouts)
+        jax.distributed.initialize(**known)
     except ValueError as error:
         raise ConfigError(f"coordinator={coordinator}: {error}") from None
     except RuntimeError as error:

@@ -90,9 +90,7 @@ def _dialects(job: Job) -> list[str]:
     return [name for name in split(job.dialects) or () if name]
 
 
-def _record(
-    kind: type[PretrainingSettings], job: Job, options: Options, *, finished: bool
-) -> None:
+def _record(kind: type[PretrainingSettings], job: Job, options: Options, *, finished: bool) -> None:
     """Keep the objective and the options of a training in its folder."""
     said = {"format": 1, "finished": finished, "objective": kind.objective, "options": options}
     write_json(job.out / RUN, said)
