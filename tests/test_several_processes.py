@@ -17,7 +17,7 @@ import pytest
 import on_processes
 import playmask
 from playmask.checkpoints import safetensors
-from playmask.errors import ConfigError
+from playmask.errors import ConfigError, ProcessError
 from playmask.files import read_json, write_json
 from playmask.model.recipes import to_json
 from playmask.runtime import peer_processes
@@ -234,3 +234,35 @@ def test_a_coordinator_needs_to_know_how_many():
     for options in ({}, {"processes": 2}, {"processes": 2, "process_id": 2}):
         with pytest.raises(ConfigError, match="needs processes"):
             playmask.distribute(coordinator="127.0.0.1:1", **options)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["nonsense", "host:", ":1234", "host:0", "host:70000", "host:12a", "::1:1234", "a b:-1"],
+)
+def test_a_coordinator_is_a_host_and_a_port(address):
+    with pytest.raises(ConfigError, match=r"is no HOST:PORT, such as 10\.0\.0\.1:1234"):
+        playmask.distribute(coordinator=address, processes=2, process_id=1)
+
+
+def test_a_process_waits_for_the_first_one_for_a_bounded_time(monkeypatch):
+    monkeypatch.setattr(peer_processes, "NOTED", 0.05)
+    monkeypatch.setattr(peer_processes, "MEETING", 0.5)
+    port = free_port()
+    with (
+        pytest.warns(UserWarning, match=f"waiting for process 0 at 127.0.0.1:{port}"),
+        pytest.raises(ProcessError, match=f"Nobody listens at 127.0.0.1:{port} "),
+    ):
+        playmask.distribute(coordinator=f"127.0.0.1:{port}", processes=2, process_id=1)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_process_goes_on_once_the_first_one_listens(host, monkeypatch):
+    """JAX is asked no earlier, with the address as it was given."""
+    asked = []
+    monkeypatch.setattr("jax.distributed.initialize", lambda **known: asked.append(known))
+    monkeypatch.setattr(keras.utils, "set_random_seed", lambda seed: None)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"{host}:{server.getsockname()[1]}"
+        peer_processes.connect(address, 2, 1)
+    assert [each["coordinator_address"] for each in asked] == [address]

@@ -51,7 +51,7 @@ def test_a_local_folder_of_the_name_comes_first(encoder, tmp_path, monkeypatch):
 def test_a_misspelt_name_is_answered_with_the_right_one():
     for load in (playmask.load, playmask.load_task):
         with pytest.raises(
-            CheckpointError, match="in|at zh-smal: .* Did you mean the built-in 'zh-small'"
+            CheckpointError, match="(in|at) zh-smal: .* Did you mean the built-in 'zh-small'"
         ):
             load("zh-smal")
     with pytest.raises(CheckpointError, match=r"at runs/none/there: .*data-…\)\.$"):

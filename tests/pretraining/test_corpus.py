@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from playmask.errors import DataError
+from playmask.pretraining import documents
 from playmask.pretraining.corpus import Corpus, corpus_of
-from playmask.pretraining.documents import corpus_files, documents_of
+from playmask.pretraining.documents import corpus_files, document_parts
 from playmask.pretraining.tokenization import CorpusTokenizer
 from playmask.pretraining.workers import tokenized_groups
 from pretraining.pretrainings import DOCUMENTS, WORDS
@@ -23,7 +24,46 @@ def test_forms_of_documents(tmp_path):
         file.write("\n".join(lines))
     files = corpus_files([tmp_path])
     assert [file.name for file in files] == ["a.txt", "b.jsonl.gz"]
-    assert [*documents_of(files)] == [("一", "二"), ("三",), ("四", "五"), ("六",)]
+    parts = [(("一", "二"), False), (("三",), False), (("四", "五"), False), (("六",), False)]
+    assert [*document_parts(files)] == parts
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_of_a_long_document_a_part_is_held_at_a_time_and_it_stays_one(tmp_path, name, monkeypatch):
+    """Also where a part ends with the document."""
+    lines = ["今天天气真好"] * 40
+    before, after = ("味道很不错的",), ("明天去看电影", "今天天气真好")
+    texts = ["\n".join(each) for each in (before, lines, after)]
+    if name.endswith("jsonl"):
+        (tmp_path / name).write_text("\n".join(map(json.dumps, texts)), encoding="utf-8")
+    else:
+        (tmp_path / name).write_text("\n\n".join(texts), encoding="utf-8")
+    whole = corpus_of(tmp_path / name, TOKENIZE)
+
+    monkeypatch.setattr(documents, "GROUP", 60)
+    held = []
+
+    def tokenize(parts):
+        held.append(sum(len(text) for part in parts for text in part.paragraphs))
+        return TOKENIZE(parts)
+
+    groups = [*map(tokenize, documents.document_groups(document_parts([tmp_path / name])))]
+    assert max(held) < 120 and len(held) >= 4
+    cut = Corpus.of(groups)
+    assert cut.documents == whole.documents == 3
+    for array in ("tokens", "flags", "offsets"):
+        assert np.array_equal(getattr(whole, array), getattr(cut, array))
+
+
+def test_a_text_file_is_read_no_further_than_its_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(documents, "GROUP", 60)
+    (tmp_path / "a.txt").write_text("今天天气真好\n" * 40, encoding="utf-8")
+    read, lines = [], documents.read_lines
+    monkeypatch.setattr(
+        documents, "read_lines", lambda path: (read.append(line) or line for line in lines(path))
+    )
+    first = next(document_parts([tmp_path / "a.txt"]))
+    assert len(first.paragraphs) == len(read) == 10
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Each objective is learnt, and what is to be predicted does not leak into where it is."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from pretraining.pretrainings import (
     unigram_entropy,
 )
 
+XLNET = Path(__file__).parents[1] / "oracles" / "transformers5" / "xlnet_lm"
 QUICK = {"epochs": 10, "batch_size": 4, "learning_rate": 1e-2, "verbose": 0}
 
 
@@ -91,6 +94,16 @@ def test_tokens_behind_change_no_logit():
     same = inputs["texts"][:, 1:] == inputs["texts"][:, :-1]
     assert np.array_equal(weights[:, :-1] > 0, same) and not weights[:, -1].any()
     assert (targets[:, :-1] == inputs["tokens"][:, 1:]).all()
+
+
+def test_an_xlnet_checkpoint_learns_by_permutation_with_its_own_query_vector():
+    task = Pretraining.new("permutation", XLNET, tokenizer=WORDS, max_length=16, rate=0.3)
+    query = weights_by_name(task.transformer)["embeddings/query"]
+    before, loss = numpy_of(query.value).copy(), task.evaluate(DOCUMENTS)["loss"]
+    options = {"max_steps": 2, "batch_size": 8, "learning_rate": 1e-2, "verbose": 0}
+    task.fit(DOCUMENTS, **options)
+    assert np.abs(numpy_of(query.value) - before).min() > 0
+    assert task.evaluate(DOCUMENTS)["loss"] < loss - 0.05
 
 
 def test_what_comes_later_in_a_permutation_changes_no_logit():

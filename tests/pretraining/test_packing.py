@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-import playmask
-from comparing import error, numpy_of
+from comparing import error, filled, numpy_of
+from families.small import small
 from playmask.errors import ConfigError
 from playmask.model.parts import Learned
 from playmask.model.transformer import weights_by_name
@@ -16,6 +16,10 @@ from playmask.runtime.peer_processes import BatchShare, OwnRows
 from playmask.runtime.train.backup import position_in
 from pretraining.pretrainings import DOCUMENTS, PHRASES, WORDS, batches_of, pretraining
 
+FAMILIES_THAT_PACK = (
+    "albert", "nezha", "roformer", "deberta_v2", "gpt2", "llama", "xlnet", "modernbert",
+    "gau_alpha",
+)  # fmt: skip
 SIZES = (1, 2, 3, 5, 8, 13, 21, 34)
 
 
@@ -57,25 +61,61 @@ def test_batches_hold_the_corpus_once_a_pass_in_an_order_of_their_own():
     assert np.array_equal(np.delete(found, special), np.delete(counts, special))
 
 
-@pytest.mark.parametrize("position", [Learned(32), Learned(30, offset=2)])
-def test_packed_logits_are_those_of_each_text_alone(position):
-    """Also where positions are numbered from another one on, as RoBERTa's."""
-    task = pretraining("lm")
-    a = task.transformer.architecture.change(position=position)
-    model = playmask.build(a, "mlm")
-    batches = batches_of(task, [*PHRASES, *PHRASES])
+@pytest.fixture(scope="module")
+def packed():
+    """Packed rows of short texts, and the places (N, L) in them of those that are whole."""
+    batches = batches_of(pretraining("lm"), [*PHRASES, *PHRASES])
     rows = batches.assemble(0, batches.rows(0, 0))
-    together = numpy_of(model(apart(numbered(dict(rows.inputs), a)))["logits"])
-    checked = 0
-    for i, texts in enumerate(rows.texts):
-        for text in range(texts.max() + 1):
-            own = texts == text
-            if own.sum() < len(PHRASES[0]):
-                continue  # a piece
-            alone = numpy_of(model({"tokens": rows.tokens[i : i + 1, own]})["logits"])[0]
-            assert error(together[i, own], alone) < 1e-5
-            checked += 1
-    assert checked >= 5
+    texts = [(i, t) for i, row in enumerate(rows.texts) for t in range(row.max() + 1)]
+    places = [np.flatnonzero((rows.texts == t) & (np.arange(len(rows.texts)) == i)[:, None])
+              for i, t in texts]  # fmt: skip
+    longest = max(map(len, places))
+    whole = np.array([own for own in places if len(own) == longest])
+    assert len(whole) >= 5 and (whole % rows.texts.shape[1] > longest).any()
+    return rows, whole
+
+
+PLAIN = pretraining("lm").transformer.architecture
+ARCHITECTURES = {
+    "learned": PLAIN.change(position=Learned(32)),
+    "numbered": PLAIN.change(position=Learned(30, offset=2)),  # from another one on, as RoBERTa's
+    **{
+        name: small(name, depth=1, vocabulary=len(WORDS), pad=WORDS.pad)
+        for name in FAMILIES_THAT_PACK
+    },
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_packed_logits_are_those_of_each_text_alone(packed, name):
+    """And where texts see each other, they are not."""
+    rows, whole = packed
+    a = ARCHITECTURES[name]
+    model = filled(a, ("mlm",))
+    inputs = numbered(dict(rows.inputs), a)
+    alone = numpy_of(model({"tokens": rows.tokens.ravel()[whole]})["logits"])
+
+    def far(inputs):
+        together = numpy_of(model(inputs)["logits"])
+        return error(together.reshape(-1, together.shape[-1])[whole], alone)
+
+    assert far(apart(inputs)) < 1e-5
+    assert far(inputs) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("objective", "devices", "asked", "rows"),
+    [("mlm", 4, 6, 8), ("mlm", 4, 8, 8), ("simbert", 3, 8, 12), ("simbert", 4, 6, 8)],
+)
+def test_devices_get_equally_many_rows_and_whole_pairs(
+    monkeypatch, objective, devices, asked, rows
+):
+    monkeypatch.setattr("playmask.runtime.devices.data_parallel", lambda: devices)
+    batches = batches_of(pretraining(objective), DOCUMENTS, asked)
+    assert batches.batch_size == rows
+    assert {len(batches[i][0]["tokens"]) for i in range(len(batches))} == {rows}
+    numbers = [number for i in range(len(batches)) for number in batches.rows(0, i)]
+    assert sorted(n for n in numbers if n >= 0) == sorted(batches.order(0))
 
 
 def test_shares_of_two_processes_are_disjoint_and_together_the_whole():

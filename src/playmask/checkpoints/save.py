@@ -105,14 +105,24 @@ def save(
         'huggingface'
 
     """
-    check_can_be_saved(model)
-    names = names_of(model, dialect)
-    files = _format(dialect, container, shard_bytes)
-    tensors = DialectTensors(Path(directory) / files.weights, model, names)
-    config = config_of(model, dialect, tensors)
+    files = _format(model, dialect, container, shard_bytes)
+    tensors, config = expressed(model, dialect, Path(directory) / files.weights)
     return write_checkpoint(
         model, files, tensors, config, tokenizer or model.tokenizer, shard_bytes=shard_bytes
     )
+
+
+def expressed(
+    model: Transformer, dialect: str, file: Path = Path()
+) -> tuple[DialectTensors, dict[str, Any]]:
+    """The weights of a model and its configuration as a dialect says them; nothing is written.
+
+    file: the one that the weights are meant for
+    Raises: CheckpointError for a dialect that the family does not have, or that cannot say them
+    """
+    check_can_be_saved(model)
+    tensors = DialectTensors(file, model, names_of(model, dialect))
+    return tensors, config_of(model, dialect, tensors)
 
 
 def names_of(model: Transformer, dialect: str) -> Dialect:
@@ -176,8 +186,11 @@ def check_can_be_saved(model: Transformer) -> None:
         )
 
 
-def _format(dialect: str, container: str | None, shard_bytes: int | None) -> DialectFiles:
-    """The files to write; refuses choices that a dialect does not have."""
+def _format(
+    model: Transformer, dialect: str, container: str | None, shard_bytes: int | None
+) -> DialectFiles:
+    """The files to write; refuses a dialect that is not there, and choices it does not have."""
+    names_of(model, dialect)
     containers = {"huggingface": CONTAINERS, "playmask": OWN}.get(dialect, {})
     if dialect != "huggingface" and shard_bytes is not None:
         raise ConfigError(

@@ -49,13 +49,14 @@ class Corpus:
         Raises: DataError where there is no token
         """
         parts = [*groups]
-        tokens, flags, sizes = (
-            np.concatenate([np.zeros(0, "int64"), *(part[i] for part in parts)]) for i in range(3)
+        tokens, flags, sizes, continues = (
+            np.concatenate([np.zeros(0, "int64"), *(part[i] for part in parts)]) for i in range(4)
         )
         digest = hashlib.sha256()
         for part in parts:
             _hash(digest, part)
-        corpus = cls(tokens.astype("int32"), flags.astype("uint8"), _offsets(sizes), _hex(digest))
+        offsets = _offsets(sizes, continues)
+        corpus = cls(tokens.astype("int32"), flags.astype("uint8"), offsets, _hex(digest))
         return corpus.checked("The texts")
 
     @classmethod
@@ -138,13 +139,15 @@ def _write(
 ) -> None:
     dtype = "uint16" if vocabulary <= 1 << 16 else "uint32"
     digest, sizes = hashlib.sha256(), [np.zeros(0, "int64")]
+    continues = [np.zeros(0, bool)]
     with (folder / TOKENS).open("wb") as tokens, (folder / FLAGS).open("wb") as flags:
         for group in groups:
             tokens.write(group.tokens.astype(dtype).tobytes())
             flags.write(group.flags.tobytes())
             sizes.append(group.sizes)
+            continues.append(group.continues)
             _hash(digest, group)
-    offsets = _offsets(np.concatenate(sizes))
+    offsets = _offsets(np.concatenate(sizes), np.concatenate(continues))
     if not offsets[-1]:
         raise DataError(f"{key['files'][0][0]}: There is no document with a token.")
     (folder / OFFSETS).write_bytes(offsets.tobytes())
@@ -168,12 +171,14 @@ def _replacing(folder: Path) -> Any:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _offsets(sizes: npt.NDArray[Any]) -> Array:
-    return np.concatenate([[0], np.cumsum(sizes)]).astype("int64")
+def _offsets(sizes: npt.NDArray[Any], continues: npt.NDArray[Any]) -> Array:
+    """Where documents begin, and where the last one ends, by the sizes of their parts."""
+    begins = np.cumsum(sizes) - sizes
+    return np.append(begins[continues == 0], sizes.sum()).astype("int64")
 
 
 def _hash(digest: Any, group: TokenizedGroup) -> None:
-    for array, dtype in zip(group, ("<i4", "u1", "<i8"), strict=True):
+    for array, dtype in zip(group, ("<i4", "u1", "<i8", "u1"), strict=True):
         digest.update(np.ascontiguousarray(array.astype(dtype)).tobytes())
 
 

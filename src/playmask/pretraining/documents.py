@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from playmask.data.lines import numbered, read_lines
 from playmask.errors import DataError
@@ -12,8 +13,15 @@ SUFFIXES = (".txt", ".jsonl")
 TEXT = "text"  # the field of a line of JSON that holds its document
 GROUP = 1 << 16  # characters that are tokenised together
 
-Document = tuple[str, ...]
-"""Its paragraphs."""
+
+class DocumentPart(NamedTuple):
+    """Paragraphs of a document: all of them, or of a long one some, so that little is held at once.
+
+    continues: whether they go on with the document of the part before
+    """
+
+    paragraphs: tuple[str, ...]
+    continues: bool = False
 
 
 def corpus_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -41,8 +49,8 @@ def _kind(path: Path) -> str | None:
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
 
 
-def documents_of(source: Sequence[Path] | Sequence[str]) -> Iterator[Document]:
-    """The documents of files, or of texts, each as its paragraphs.
+def document_parts(source: Sequence[Path] | Sequence[str]) -> Iterator[DocumentPart]:
+    """The documents of files, or of texts, each as one part, or as several of GROUP characters.
 
     In a .txt each line is a paragraph and a blank line ends the document; in a .jsonl each line
     holds one, as a string or an object with "text". Documents of nothing but space are left out.
@@ -50,12 +58,25 @@ def documents_of(source: Sequence[Path] | Sequence[str]) -> Iterator[Document]:
     """
     for each in source:
         if isinstance(each, str):
-            texts: Iterable[Sequence[str]] = [each.splitlines()]
+            texts: Iterable[Iterable[str]] = [each.splitlines()]
         else:
             texts = (_of_text if _kind(each) == ".txt" else _of_json)(each)
         for lines in texts:
-            if paragraphs := tuple(line.strip() for line in lines if line.strip()):
-                yield paragraphs
+            yield from _parts(line.strip() for line in lines if line.strip())
+
+
+def _parts(paragraphs: Iterable[str]) -> Iterator[DocumentPart]:
+    """One document; a part ends with the paragraph in which it comes to GROUP characters."""
+    part: list[str] = []
+    count, continues = 0, False
+    for paragraph in paragraphs:
+        part.append(paragraph)
+        count += len(paragraph)
+        if count >= GROUP:
+            yield DocumentPart(tuple(part), continues)
+            part, count, continues = [], 0, True
+    if part:
+        yield DocumentPart(tuple(part), continues)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -65,15 +86,10 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     return numbered(read_lines(path), refuse)
 
 
-def _of_text(path: Path) -> Iterator[list[str]]:
-    paragraphs: list[str] = []
-    for _, line in _lines(path):
-        if line:
-            paragraphs.append(line)
-        else:
-            yield paragraphs
-            paragraphs = []
-    yield paragraphs
+def _of_text(path: Path) -> Iterator[Iterable[str]]:
+    for filled, lines in groupby((line for _, line in _lines(path)), key=bool):
+        if filled:
+            yield lines
 
 
 def _of_json(path: Path) -> Iterator[list[str]]:
@@ -91,14 +107,14 @@ def _of_json(path: Path) -> Iterator[list[str]]:
         yield text.splitlines()
 
 
-def document_groups(documents: Iterable[Document], size: int = GROUP) -> Iterator[list[Document]]:
-    """Lists of documents of so many characters at least, the last one of what is left."""
-    group: list[Document] = []
+def document_groups(parts: Iterable[DocumentPart]) -> Iterator[list[DocumentPart]]:
+    """Lists of parts, of GROUP characters at least, the last one of what is left."""
+    group: list[DocumentPart] = []
     count = 0
-    for document in documents:
-        group.append(document)
-        count += sum(map(len, document))
-        if count >= size:
+    for part in parts:
+        group.append(part)
+        count += sum(map(len, part.paragraphs))
+        if count >= GROUP:
             yield group
             group, count = [], 0
     if group:

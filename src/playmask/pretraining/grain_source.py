@@ -8,7 +8,7 @@ from typing import Any
 import grain
 import numpy as np
 
-from playmask.pretraining.documents import document_groups, documents_of
+from playmask.pretraining.documents import document_groups, document_parts
 from playmask.pretraining.tokenization import CorpusTokenizer
 
 
@@ -39,10 +39,10 @@ class GroupIterator(grain.DatasetIterator):
         self.dataset = dataset
         self.set_state({"groups": 0})
 
-    def __next__(self) -> tuple[Any, Any, Any]:
+    def __next__(self) -> tuple[Any, ...]:
         group = self.dataset.tokenize(next(self._groups))
         self._count += 1
-        return np.asarray(group.tokens), np.asarray(group.flags), np.asarray(group.sizes)
+        return tuple(map(np.asarray, group))
 
     def get_state(self) -> dict[str, int]:
         """How many groups there were."""
@@ -52,5 +52,5 @@ class GroupIterator(grain.DatasetIterator):
         """Go on after so many groups."""
         turns, self._count = self.dataset.turns, state["groups"]
         first, step = turns.start or 0, turns.step or 1
-        every = document_groups(documents_of(self.dataset.source))
+        every = document_groups(document_parts(self.dataset.source))
         self._groups: Iterator[Any] = islice(every, first + self._count * step, None, step)

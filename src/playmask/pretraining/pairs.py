@@ -31,6 +31,8 @@ class PairBatches(StepBatches):
     Raises: DataError where no document has two paragraphs; ConfigError for an odd batch size
     """
 
+    rows_together = 2
+
     def __init__(
         self,
         corpus: Corpus,
@@ -49,7 +51,7 @@ class PairBatches(StepBatches):
         self.documents = documents[counts[documents] > 1]
         if not len(self.documents):
             raise DataError("No document has two lines, which are to be similar texts.")
-        if batch_size % 2:
+        if batch_size % self.rows_together:
             raise ConfigError(
                 f"Pairs are compared within a batch of {batch_size} rows; give an even batch_size."
             )

@@ -3,14 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from playmask.errors import ConfigError
 from playmask.pretraining.tokenization import Array
-from playmask.runtime.devices import data_parallel
+from playmask.runtime.devices import rows_for_devices
 from playmask.runtime.padding import Batch
 
 Prepare = Callable[[Any, np.random.Generator], Batch]
@@ -24,9 +23,11 @@ class StepBatches(keras.utils.PyDataset, ABC):
     left out, and what lacks is filled up with rows of weight 0.
 
     prepare: makes a batch of rows, see `objectives/`; steps: to an epoch, default those of a pass;
-    fixed: for measuring, in the corpus' order with the same draws each time
-    Raises: ConfigError where devices do not divide the batch size
+    fixed: for measuring, in the corpus' order with the same draws each time; batch_size: rounded
+    up to what devices share out equally
     """
+
+    rows_together: ClassVar[int] = 1  # of so many rows each batch has a multiple
 
     def __init__(
         self,
@@ -38,15 +39,11 @@ class StepBatches(keras.utils.PyDataset, ABC):
         fixed: bool = False,
     ) -> None:
         super().__init__()
-        self.prepare, self.batch_size, self.seed = prepare, batch_size, seed
+        self.prepare, self.seed = prepare, seed
+        self.batch_size = rows_for_devices(batch_size, self.rows_together)
         self.fixed, self.epoch = fixed, 0
-        if batch_size % data_parallel():
-            raise ConfigError(
-                f"A batch of {batch_size} rows cannot be split between {data_parallel()} devices; "
-                "give a multiple of that as batch_size."
-            )
         self.rows_of_pass = len(self.order(0))
-        self.steps_of_pass = -(-self.rows_of_pass // batch_size)
+        self.steps_of_pass = -(-self.rows_of_pass // self.batch_size)
         self.steps = steps or self.steps_of_pass
 
     @abstractmethod

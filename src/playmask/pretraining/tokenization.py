@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from playmask.pretraining.documents import Document
+from playmask.pretraining.documents import DocumentPart
 from playmask.tokenizers import Tokenizer
 from playmask.tokenizers.word_segmentation import check_segmenter, segment
 
@@ -23,14 +23,16 @@ WORDS = re.compile(rf"[{CHINESE}]|[^\W_{CHINESE}]+|\S")
 
 
 class TokenizedGroup(NamedTuple):
-    """Some documents, end to end.
+    """Some documents, or parts of them, end to end.
 
-    Shapes: tokens int32 (N,), flags uint8 (N,), sizes int64 (documents,): tokens of each
+    Shapes: tokens int32 (N,), flags uint8 (N,), sizes int64 (parts,): tokens of each; continues
+            bool (parts,): whether it goes on with the document of the part before
     """
 
     tokens: Array
     flags: Array
     sizes: Array
+    continues: Array
 
 
 class CorpusTokenizer:
@@ -53,9 +55,9 @@ class CorpusTokenizer:
         names = {name for name in names if len(name) > 1}
         return re.compile("|".join(map(re.escape, sorted(names)))) if names else None
 
-    def __call__(self, documents: Sequence[Document]) -> TokenizedGroup:
+    def __call__(self, parts: Sequence[DocumentPart]) -> TokenizedGroup:
         """Tokenise documents; paragraphs that give no token are left out, documents are not."""
-        paragraphs = [paragraph for document in documents for paragraph in document]
+        paragraphs = [paragraph for part in parts for paragraph in part.paragraphs]
         encodings = self.tokenizer.encode(paragraphs, special=False)
         ids = [np.array(encoding.ids, "int32") for encoding in encodings]
         flags = [
@@ -63,8 +65,9 @@ class CorpusTokenizer:
             for text, each in zip(paragraphs, encodings, strict=True)
         ]
         counts = iter([len(row) for row in ids])
-        sizes = [sum(islice(counts, len(document))) for document in documents]
-        return TokenizedGroup(_joined(ids, "int32"), _joined(flags, "uint8"), np.array(sizes))
+        sizes = np.array([sum(islice(counts, len(part.paragraphs))) for part in parts])
+        continues = np.array([part.continues for part in parts], bool)
+        return TokenizedGroup(_joined(ids, "int32"), _joined(flags, "uint8"), sizes, continues)
 
     def _flags(self, text: str, offsets: Array) -> Array:
         """The flags of a paragraph's tokens, by their offsets (N, 2)."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from playmask.errors import ConfigError
-from playmask.pretraining.documents import document_groups, documents_of
+from playmask.pretraining.documents import document_groups, document_parts
 from playmask.pretraining.tokenization import CorpusTokenizer, TokenizedGroup
 
 
@@ -19,7 +19,7 @@ def tokenized_groups(
     Raises: ConfigError where grain is not installed
     """
     if not workers:
-        yield from map(tokenize, document_groups(documents_of(source)))
+        yield from map(tokenize, document_groups(document_parts(source)))
         return
     yield from _in_workers(source, tokenize, workers)
 

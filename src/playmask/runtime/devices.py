@@ -1,6 +1,7 @@
 """Several devices: data parallel, and model parallel by a layout table."""
 
 from collections.abc import Iterable
+from math import lcm
 from typing import Any, Literal
 
 import keras
@@ -138,6 +139,15 @@ def data_parallel() -> int:
     """Into how many equal parts a batch is split: its rows are a multiple of it."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(distribution.num_model_replicas)
+
+
+def rows_for_devices(rows: int, together: int = 1) -> int:
+    """The least size of a batch, of so many rows at least, that devices share out equally.
+
+    together: rows that are not put apart, as those of a pair
+    """
+    unit = lcm(data_parallel(), together)
+    return -(-rows // unit) * unit
 
 
 def check_layout(network: keras.Model) -> None:

@@ -1,11 +1,13 @@
 """Several processes that train together: who they are, which rows are whose, what all agree on."""
 
 import hashlib
+import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 import keras
@@ -19,6 +21,8 @@ from playmask.files.commits import committing
 HEARTBEAT = 20  # seconds after which a process that says nothing counts as lost
 LOSS = ("Connection closed", "Connection reset", "heartbeat", "Gloo", "coordination service")
 """What JAX says of another process that has ended, in errors without a class of their own."""
+MEETING = 300  # seconds that processes wait for one that has not started
+RETRY, NOTED = 0.2, 1.0  # seconds between two tries to reach the coordinator; until that is said
 PATIENCE, LEAVE = 7 * 24 * 3600, 5  # seconds that processes wait for one at work, and at the end
 _WAITS = count()  # each has a name of its own
 
@@ -62,28 +66,73 @@ class OwnRows(keras.utils.PyDataset):
 def connect(coordinator: str, processes: int | None = None, process_id: int | None = None) -> None:
     """Meet the other processes at HOST:PORT, before JAX computes anything; "auto" asks the cluster.
 
+    All but process 0, which listens there, first wait until somebody does, for MEETING seconds at
+    most: JAX alone would be silent, then abort.
     auto: Slurm, Open MPI or Kubernetes say in the environment where, how many, and which this is
     Raises: ConfigError, ProcessError where they do not come
     """
     import jax
 
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {"initialization_timeout": MEETING}
+    known["heartbeat_timeout_seconds"] = HEARTBEAT
     if coordinator != "auto":
         if processes is None or process_id is None or not 0 <= process_id < processes:
             raise ConfigError(
                 f"coordinator={coordinator} needs processes, their number, and process_id, from 0 "
                 f"to one below it, not {processes} and {process_id}; or coordinator=auto."
             )
-        known = {"num_processes": processes, "process_id": process_id}
+        known |= {"num_processes": processes, "process_id": process_id}
         known["coordinator_address"] = coordinator
+        host, port = _host_and_port(coordinator)
+        if process_id > 0:
+            _wait_for(host, port)
     try:
-        jax.distributed.initialize(**known, heartbeat_timeout_seconds=HEARTBEAT)
+        jax.distributed.initialize(**known)
     except ValueError as error:
         raise ConfigError(f"coordinator={coordinator}: {error}") from None
     except RuntimeError as error:
         raise ProcessError(f"The processes did not meet at {coordinator}: {error}") from error
     seed = first_ones(np.int64(np.random.default_rng().integers(1 << 31)))
     keras.utils.set_random_seed(int(seed))
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    """The two parts of HOST:PORT; an IPv6 address stands in brackets."""
+    host, colon, port = address.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    single = ":" not in host or bare != host  # "::1:80" may end in a port or not
+    number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
+    if not (colon and bare and single and 0 < number < 1 << 16):
+        raise ConfigError(
+            f"coordinator={address!r:.80} is no HOST:PORT, such as 10.0.0.1:1234 or [::1]:1234 "
+            "with a port from 1 to 65535; or coordinator=auto in a cluster."
+        )
+    return bare, number
+
+
+def _wait_for(host: str, port: int) -> None:
+    """Try to reach an address until somebody listens there.
+
+    Raises: ProcessError
+    """
+    begin, noted = monotonic(), False
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=HEARTBEAT).close()
+            return
+        except OSError as error:
+            waited, reason = monotonic() - begin, error.strerror or str(error)
+        if waited > MEETING:
+            raise ProcessError(
+                f"Nobody listens at {host}:{port} ({reason}), where process 0 should, after "
+                f"{waited:.0f} s; start it, or correct coordinator."
+            )
+        if waited > NOTED and not noted:
+            warnings.warn(
+                f"waiting for process 0 at {host}:{port}, for {MEETING} s at most", stacklevel=3
+            )
+            noted = True
+        sleep(RETRY)
 
 
 def processes() -> int:

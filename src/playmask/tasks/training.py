@@ -24,7 +24,7 @@ from playmask.errors import ConfigError, DataError
 from playmask.model.transformer import Transformer
 from playmask.runtime.adapters import forget
 from playmask.runtime.batches import Batches
-from playmask.runtime.devices import check_layout, data_parallel
+from playmask.runtime.devices import check_layout, rows_for_devices
 from playmask.runtime.padding import Batch
 from playmask.runtime.planning import price_of
 from playmask.runtime.streamed_batches import StreamedBatches
@@ -193,8 +193,7 @@ def check_options(task: Any, examples: Learnt, options: TrainingOptions) -> None
 def batches_of(task: Any, examples: Any, batch_size: int, **options: Any) -> Batches:
     """Padded batches of examples, as a task's network learns them; options of `Batches`."""
     options = {"lengths": task.predictor.lengths, "prepare": task.prepare, **options}
-    size = min(batch_size, len(examples))
-    size = -(-size // data_parallel()) * data_parallel()  # devices get equally many rows
+    size = rows_for_devices(min(batch_size, len(examples)))
     if isinstance(examples, ExampleStream):
         return cast(Batches, _streamed(task, examples, size, options))
     return _held(task, Examples.of(examples), size, options)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 
 from playmask.checkpoints import build, load
+from playmask.checkpoints.save import expressed
 from playmask.cli.actions.run_folder import (
     CURVE,
     RUN,
@@ -15,19 +16,22 @@ from playmask.cli.actions.run_folder import (
     defaults_of,
     goes_on,
     options_of,
+    with_interrupted,
 )
 from playmask.cli.actions.train import Stopping, print_result, reached
 from playmask.cli.actions.train_progress import progress
 from playmask.cli.guard import Interrupted
+from playmask.cli.input_texts import split
 from playmask.cli.output import no_results, note
 from playmask.errors import ConfigError
 from playmask.files import make_directory, read_json, write_json
 from playmask.inspection.draw import training_curve
 from playmask.pretraining.new_architecture import architecture_from
 from playmask.pretraining.registry import objective_class
-from playmask.pretraining.saving import DESCRIPTION
+from playmask.pretraining.saving import DESCRIPTION, read_pretraining
 from playmask.pretraining.settings import PretrainingSettings
 from playmask.pretraining.training import CORPUS, CORPUS_OF_CHECKS, Pretraining
+from playmask.runtime.devices import data_parallel, rows_for_devices
 from playmask.runtime.peer_processes import agree, is_first
 from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.options import TrainingOptions
@@ -57,10 +61,13 @@ def run(kind: type[PretrainingSettings], job: Job, options: Options) -> None:
     options = _settle(kind, job, options)
     training, settings = options_of(TrainingOptions, options), options_of(kind, options)
     pretraining = Pretraining.load(job.out) if going_on else _begin(settings, options)
+    for dialect in _dialects(job):
+        for model in pretraining.models.values():
+            expressed(model, dialect)  # refuses what cannot be
     agree("the options", repr((job, options)))  # before the first process writes
     if is_first():
         make_directory(job.out)
-        write_json(job.out / RUN, {"format": 1, "finished": False, "options": options})
+        _record(kind, job, options, finished=False)
     _announce(pretraining, job, training)
     if going_on:
         note(f"going on after {reached(job.out)} of {training.epochs}")
@@ -68,37 +75,50 @@ def run(kind: type[PretrainingSettings], job: Job, options: Options) -> None:
     if not is_first():
         return  # another process writes, and says what came of it
     finished = position_in(job.out) is None
-    write_json(job.out / RUN, {"format": 1, "finished": finished, "options": options})
+    _record(kind, job, options, finished=finished)
     training_curve(history, job.out / CURVE, steps=history.steps)
-    for dialect in (job.dialects or "").split(",") if finished else ():
-        if dialect.strip():
-            pretraining.save(job.out / dialect.strip(), dialect.strip())
+    for dialect in _dialects(job) if finished else ():
+        pretraining.save(job.out / dialect, dialect)
     if not finished:
         note(f"time is over after {reached(job.out)}; go on with --resume")
     best = best_epoch(history, Measure.of(training.best))
     print_result(history, best, {}, job.out, f"inspect {job.out}")
 
 
+def _dialects(job: Job) -> list[str]:
+    """The dialects that are also saved."""
+    return [name for name in split(job.dialects) or () if name]
+
+
+def _record(kind: type[PretrainingSettings], job: Job, options: Options, *, finished: bool) -> None:
+    """Keep the objective and the options of a training in its folder."""
+    said = {"format": 1, "finished": finished, "objective": kind.objective, "options": options}
+    write_json(job.out / RUN, said)
+
+
 def _settle(kind: type[PretrainingSettings], job: Job, options: Options) -> Options:
     """Put together the command's options, those of the interrupted training, and the defaults."""
-    saved: Options = {}
-    if job.resume and (job.out / RUN).exists():
-        saved = read_json(job.out / RUN).get("options", {})
-    elif job.resume:
-        note(f"{job.out} holds no interrupted training; this one begins at the first epoch")
-    options = {name: str(x) if isinstance(x, Path) else x for name, x in options.items()}
-    for name, value in options.items():
-        if saved and value is not None and value != saved.get(name):
-            raise ConfigError(
-                f"--{name.replace('_', '-')} {value} differs from the interrupted training's "
-                f"{saved.get(name)}; leave it out, or begin anew with --force."
-            )
-    chosen = {**options, **{n: v for n, v in saved.items() if options.get(n) is None}}
+    chosen = {name: str(x) if isinstance(x, Path) else x for name, x in options.items()}
+    if job.resume:
+        _check_objective(kind, job.out)
+        chosen = with_interrupted(chosen, job.out)
     _check_model(chosen)
     defaults = defaults_of(TrainingOptions) | defaults_of(kind)
     if chosen["architecture"]:
         defaults |= {"learning_rate": NEW_RATE}
     return {name: defaults.get(name) if v is None else v for name, v in chosen.items()}
+
+
+def _check_objective(kind: type[PretrainingSettings], out: Path) -> None:
+    """See that the interrupted training in a folder, if there is one, is by the same objective."""
+    said = read_json(out / RUN).get("objective") if (out / RUN).exists() else None
+    if said is None and (out / DESCRIPTION).exists():
+        said = read_pretraining(out).objective
+    if said not in (None, kind.objective):
+        raise ConfigError(
+            f"Objective {kind.objective} differs from the interrupted training's {said}; go on "
+            f"with pretrain {said}, or begin anew with --force."
+        )
 
 
 def _check_model(options: Options) -> None:
@@ -151,6 +171,12 @@ def _announce(pretraining: Pretraining, job: Job, training: TrainingOptions) -> 
     note(f"data: {corpus.documents:,} documents of {len(corpus.tokens):,} tokens{beside}")
     count, length = pretraining.network.count_params(), pretraining.settings.max_length
     note(f"model: {count:,} parameters; rows of {length} tokens")
+    rows, together = training.batch_size, pretraining.objective.batches_class.rows_together
+    if training.memory is None and rows_for_devices(rows, together) > rows:
+        note(
+            f"batch size: {rows_for_devices(rows, together)}, {rows} rounded up for "
+            f"{data_parallel()} devices"
+        )
     note(f"learning rate: {training.learning_rate:g}, {training.epochs} epochs")
 
 

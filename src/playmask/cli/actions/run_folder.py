@@ -28,6 +28,8 @@ R = TypeVar("R", bound=Recipe)
 RUN, CURVE, TASK_FILE = "run.json", "curve.png", "task.yaml"
 TABLES = CSV  # the log that every run keeps, for its picture and for playmask compare
 NEW_RATE = 1e-3
+FREE = ("time_limit", "save_every")
+"""Options that change nothing that is learnt, so that those of a resumed training may be others."""
 
 Options = dict[str, Any]
 
@@ -125,18 +127,7 @@ def settle(job: Job, options: Options, settings: type[TaskSettings]) -> Options:
 
     A max_length that nobody named stays None: it may depend on the model.
     """
-    saved: Options = {}
-    if job.resume and (job.out / RUN).exists():
-        saved = read_json(job.out / RUN).get("options", {})
-    elif job.resume:
-        note(f"{job.out} holds no interrupted training; this one begins at the first epoch")
-    for name, value in options.items():
-        if saved and value is not None and value != saved.get(name):
-            raise ConfigError(
-                f"--{name.replace('_', '-')} {value} differs from the interrupted training's "
-                f"{saved.get(name)}; leave it out, or begin anew with --force."
-            )
-    chosen = {**options, **{n: v for n, v in saved.items() if options.get(n) is None}}
+    chosen = with_interrupted(options, job.out) if job.resume else options
     if not (job.resume and (job.out / TASK).exists()):
         chosen = _with_model(chosen, job.train)
     if chosen["teacher"]:
@@ -150,6 +141,24 @@ def settle(job: Job, options: Options, settings: type[TaskSettings]) -> Options:
     chosen = {name: defaults.get(name) if v is None else v for name, v in chosen.items()}
     options_of(TrainingOptions, chosen)  # refuses what is wrong
     return chosen
+
+
+def with_interrupted(options: Options, out: Path) -> Options:
+    """The options with those of the interrupted training in a folder, where nobody named others.
+
+    Raises: ConfigError for another value than it had, but of those in FREE
+    """
+    if not (out / RUN).exists():
+        note(f"{out} holds no interrupted training; this one begins at the first epoch")
+        return options
+    saved = read_json(out / RUN).get("options", {})
+    for name, value in options.items():
+        if saved and value not in (None, saved.get(name)) and name not in FREE:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {value} differs from the interrupted training's "
+                f"{saved.get(name)}; leave it out, or begin anew with --force."
+            )
+    return {**options, **{n: v for n, v in saved.items() if options.get(n) is None}}
 
 
 def _as_teacher(chosen: Options, settings: type[TaskSettings]) -> Options:
