@@ -5,7 +5,7 @@ BACKENDS := .venv-backends/bin
 WORKERS ?= 2
 
 .PHONY: demo test test-jax test-fuzz reliability test-slow test-experiments test-matrix test-backends \
-	test-all test-wheel zh-small benchmark benchmark-smoke docs pictures check format clean
+	test-all test-wheel zh-small benchmark benchmark-gpu benchmark-smoke docs pictures check format clean
 
 demo: .venv/ready
 	$(BIN)/playmask demo
@@ -64,9 +64,15 @@ zh-small: .venv/ready
 benchmark: .venv/ready
 	$(BIN)/python benchmarks/compare.py
 
+# Pretraining, training steps and generation in bfloat16 on a card, which JAX sees; no case begins
+# after 8 minutes. docs/performance.md, On a graphics card
+benchmark-gpu: .venv/ready
+	$(BIN)/python benchmarks/compare.py --device gpu --minutes 8
+
 # A little of every benchmark, so that the scripts never rot; nothing is asserted of times.
 benchmark-smoke: .venv/ready
 	$(BIN)/python benchmarks/compare.py --smoke
+	$(BIN)/python benchmarks/compare.py --smoke --device gpu
 
 # The documentation site in build/site, Chinese and English; a broken link fails.
 docs: .venv/ready

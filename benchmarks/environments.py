@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAKE = True  # whether an environment that is missing is made
+CHOSEN: dict[str, str] = {}  # the Python in place of an environment, where one was chosen
 ROOT = Path(__file__).parents[1]
 TORCH = "torch==2.13.0"
 
@@ -75,10 +76,16 @@ RECIPES: dict[str, Recipe] = {
 """Of each environment but playmask's own, how it is made."""
 
 REPORTED = ("playmask", "keras", "jax", "tokenizers")
-VERSIONS = (
-    "import importlib.metadata as m, json, sys; "
-    "print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
-)
+VERSIONS = """
+import importlib.metadata as m, json, sys
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = m.version(name)
+    except m.PackageNotFoundError:
+        pass  # a Python that was chosen need not have what only other benchmarks use
+print(json.dumps(found))
+"""
 
 
 def python_of(name: str, place: Path) -> Path:
@@ -88,6 +95,8 @@ def python_of(name: str, place: Path) -> Path:
     """
     if name == "playmask":
         return Path(sys.executable)
+    if name in CHOSEN:
+        return Path(CHOSEN[name])
     folder, recipe = place / name, RECIPES[name]
     python = folder / "bin" / "python"
     wanted = repr(recipe)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 HALF = """
 import json, sys, time, torch
@@ -32,21 +32,40 @@ def seconds_of(run: Callable[[], Any], times: int = 9) -> float:
     return median(found)
 
 
-PRODUCTS = {"cpu": ((1024, 768, 3072), "float32"), "gpu": ((8192, 8192, 8192), "bfloat16")}
-"""On each device, the product of matrices whose rate is the bound: rows, inner, columns; dtype."""
+class Bounds(NamedTuple):
+    """By what the rates of a device are measured.
+
+    product: rows, inner and columns of a product of matrices; matrix: rows and columns of the one
+    that is multiplied with a vector
+    """
+
+    product: tuple[int, int, int]
+    matrix: tuple[int, int]
+    dtype: str
+
+
+BOUNDS = {
+    "cpu": Bounds((1024, 768, 3072), (8192, 4096), "float32"),
+    "gpu": Bounds((16384, 16384, 16384), (65536, 32768), "bfloat16"),
+}
+"""A card's are so large that what is timed takes milliseconds, of which a launch is little."""
 
 
 def rates(device: str = "cpu") -> dict[str, float]:
     """Operations a second of a matrix product, and bytes a second of a matrix-vector product.
 
-    These are the two bounds, measured now.
+    These are the two bounds, measured now. The matrices are random, since a card multiplies ones
+    faster, at less power.
     """
     import jax
     import jax.numpy as jnp
 
-    (rows, inner, columns), dtype = PRODUCTS[device]
-    a, b = jnp.ones((rows, inner), dtype), jnp.ones((inner, columns), dtype)
-    matrix, vector = jnp.ones((8192, 4096)), jnp.ones(4096)
+    (rows, inner, columns), shape, dtype = BOUNDS[device]
+    random = jax.jit(
+        lambda *size: jax.random.normal(jax.random.key(0), size, dtype), static_argnums=(0, 1)
+    )
+    a, b = random(rows, inner), random(inner, columns)
+    matrix, vector = jnp.ones(shape, dtype), jnp.ones(shape[1], dtype)
     product = jax.jit(lambda a, b: a @ b)
     return {
         "operations": 2 * rows * inner * columns / seconds_of(lambda: product(a, b)),
@@ -54,10 +73,8 @@ def rates(device: str = "cpu") -> dict[str, float]:
     }
 
 
-def half_rate(python: Path | None) -> float | None:
+def half_rate(python: Path) -> float | None:
     """Operations a second of the same product in bfloat16, by PyTorch: JAX on a CPU widens."""
-    if python is None:
-        return None
     found = []
     for threads in ("1", "2"):
         done = subprocess.run(
@@ -78,8 +95,8 @@ def has_gpu() -> bool:
     return any(device.platform in ("gpu", "cuda", "rocm") for device in jax.devices())
 
 
-def describe() -> dict[str, str]:
-    """The processor, the system and the cores."""
+def describe(device: str = "cpu") -> dict[str, str]:
+    """The processor, the system and the cores; on a card also which one."""
     model = platform.processor() or platform.machine()
     flags: set[str] = set()
     cpuinfo = Path("/proc/cpuinfo")
@@ -91,7 +108,13 @@ def describe() -> dict[str, str]:
             if name.strip() == "flags":
                 flags = set(value.split())
     wide = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
+    card = {}
+    if device == "gpu":
+        import jax
+
+        card["card"] = jax.devices()[0].device_kind
     return {
+        **card,
         "processor": model,
         "instructions": ", ".join(wide) or "unknown",
         "cores": str(len(os.sched_getaffinity(0))),

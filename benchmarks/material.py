@@ -25,13 +25,23 @@ MIDDLE = {"width": 384, "attention_heads": 12, "inner": 1536, "depth": 6}  # Min
 class Material:
     """Files under a folder, each made when it is first asked for.
 
-    small: tiny models and few texts, to see that everything runs; device: "cpu" or "gpu"
+    small: tiny models and few texts, to see that everything runs; device: "cpu" or "gpu", whose
+    cases are wanted
     """
 
     def __init__(self, place: Path, *, small: bool = False, device: str = "cpu") -> None:
         self.place, self.small = place / ("small" if small else "full"), small
         self.device = device
         self.place.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def runs_on(self) -> str:
+        """Where sides compute: what is tiny needs no card."""
+        return "cpu" if self.small else self.device
+
+    def few(self, shapes: list[Any]) -> list[Any]:
+        """All shapes; the first one alone where models are tiny, and all alike."""
+        return shapes[:1] if self.small else shapes
 
     def _made(self, name: str, make: Callable[[Path], Any]) -> str:
         """A folder that is there whole or not at all."""

@@ -45,8 +45,9 @@ class Case:
     """Something that several sides do, told the same.
 
     amount, unit: how much of what one run does; operations, bytes: what cannot be avoided, for
-    the bound (None = no bound is known); runs: how often each is timed at most; fresh: each run
-    is in a new process, and no other one waits beside it, since memory would not do for all
+    the bound (None = no bound is known); runs: how often each is timed at most; laps: how often in
+    one run; fresh: each run is in a new process, and no other one waits beside it, since memory
+    would not do for all
     """
 
     name: str
@@ -58,6 +59,7 @@ class Case:
     operations: float | None = None
     read: float | None = None
     runs: int | None = None
+    laps: int = 1
     fresh: bool = False
 
 
@@ -84,7 +86,7 @@ class Peer:
         """Do it once; an answer with "error" where it could not."""
         assert self.process.stdin is not None and self.process.stdout is not None
         try:
-            line = json.dumps({"work": case.work, **case.told, **self.told})
+            line = json.dumps({"work": case.work, "laps": case.laps, **case.told, **self.told})
             print(line, file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
         except BrokenPipeError:
@@ -145,9 +147,14 @@ def measure(case: Case, runs: int, place: Path) -> dict[str, Any]:
     }
 
 
+def unmeasured(case: Case, reason: str) -> dict[str, Any]:
+    """What is kept of a case that no side did."""
+    return {"case": case.name, "unit": case.unit, "sides": {}, "missing": dict.fromkeys(case.sides, reason)}  # fmt: skip # noqa: E501
+
+
 def _summary(answers: list[dict[str, Any]], ours: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians and extremes of one side, and how far its answers are from the first side's."""
-    seconds = [answer["seconds"] for answer in answers]
+    seconds = [lap for answer in answers for lap in answer.get("laps", [answer["seconds"]])]
     summary = {
         "seconds": median(seconds),
         "least": min(seconds),

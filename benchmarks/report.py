@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from machine import BOUNDS
 from playmask.inspection.draw.colours import LINES
 from playmask.inspection.draw.sheet import SMALL, drawn
 from works import WORKS
@@ -27,9 +28,16 @@ environment of its own, with the same weights and texts, asked in turn; medians,
 most in brackets. "first" is the first run of a process, which compiles or fills caches, where all
 else is warm. "bound" is the share of what the machine allows: operations of matrix products and
 bytes of weights, counted from the architecture, at the float32 rates measured between the runs, for
-those in bfloat16 too. "apart" is how far the answers are from playmask's: the largest difference in
-parts of the largest value, or the share of texts that are not the same. A side that could not run
-is named with the reason.
+those in bfloat16 too; on a graphics card at its bfloat16 rates. "apart" is how far the answers are
+from playmask's: the largest difference in parts of the largest value, or the share of texts that
+are not the same. A side that could not run is named with the reason.
+"""
+
+
+WAITING = """## On a graphics card
+
+Not measured yet: no card was at hand. `make benchmark-gpu` measures pretraining, training steps and
+generation on one, in bfloat16 ([how](performance.md#on-a-graphics-card)).
 """
 
 
@@ -51,6 +59,8 @@ def write(folder: Path, results: Path) -> Path:
         result["cases"] = [case for case in result["cases"] if case["sides"]]
         if result["cases"]:
             parts += LAYOUTS.get(name, rows)(result, pictures, name)
+    if not any(results.glob("gpu-*.json")):
+        parts.append(WAITING.strip())
     page = folder / "benchmarks.md"
     beside = page.with_suffix(".writing")
     beside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -65,15 +75,16 @@ def machine_line(result: dict[str, Any]) -> str:
         f"{name}: " + ", ".join(f"{k} {v}" for k, v in found.items())
         for name, found in result["versions"].items()
     )
-    half = result.get("half")
+    half, dtype = result.get("half"), BOUNDS[result.get("device", "cpu")].dtype
     wide = "" if half is None else f", bfloat16 {half / 1e9:.0f} (PyTorch)"
+    card = f"{m['card']}, " if "card" in m else ""
     rate = next((case["rates"] for case in result["cases"] if "rates" in case), None)
     speed = "" if rate is None else (
-        f" Matrix products {rate['operations'] / 1e9:.0f} G operations/s in float32{wide}; "
+        f" Matrix products {rate['operations'] / 1e9:.0f} G operations/s in {dtype}{wide}; "
         f"matrix-vector {rate['bytes'] / 1e9:.1f} GB/s."
     )  # fmt: skip
     return (
-        f"*{result['date']}, `{result['command']}`; {m['cores']} cores of {m['processor']} "
+        f"*{result['date']}, `{result['command']}`; {card}{m['cores']} cores of {m['processor']} "
         f"({m['instructions']}), {m['system']}.{speed} {versions}.*"
     )
 

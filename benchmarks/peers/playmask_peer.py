@@ -161,7 +161,7 @@ def generate(case):
     """Generate as the case says."""
     import playmask
 
-    loaded = model(case["path"], **ORDERS[case["kind"]])
+    loaded = model(case["path"], dtype=case["dtype"], **ORDERS[case["kind"]])
     beams = case["beams"]
     search = playmask.Greedy() if beams == 1 else playmask.Beams(beams, length_penalty=1.0)
 
@@ -223,6 +223,52 @@ def steps(case):
     return train
 
 
+def pretrain(case):
+    """Masked language modelling of reviews, packed and masked as the steps go on.
+
+    A lap is an epoch of so many steps, from the first one's beginning to the last one's loss.
+    """
+    import playmask
+
+    made = playmask.Pretraining.new(
+        "mlm",
+        playmask.build(playmask.Architecture.from_json(case["architecture"]), heads=("mlm",)),
+        tokenizer=playmask.Tokenizer.load(case["vocabulary"]),
+        max_length=case["tokens"],
+        rate=case["masked"],
+        epoch_steps=case["steps"],
+    )
+    texts = read_json(case["texts"])
+
+    def run():
+        marks = [time.perf_counter()]
+        made.fit(
+            texts, epochs=1 + case["laps"], batch_size=case["rows"], clip=case["clip"],
+            precision=case["dtype"], callbacks=[marking(marks, case["steps"])], verbose=0,
+        )  # fmt: skip
+        begun, _, first, *later = marks
+        laps = [end - start for start, end in zip(later[::2], later[1::2], strict=True)]
+        return {"seconds": laps[-1], "laps": laps, "cold": first - begun, "outputs": []}
+
+    return run
+
+
+def marking(marks, steps):
+    """A callback that marks when each epoch's first step begins, and when its last has ended."""
+    import keras
+
+    def begin(batch, logs):
+        if batch == 0:
+            marks.append(time.perf_counter())
+
+    def end(batch, logs):
+        if batch == steps - 1:
+            float(logs["loss"])  # until then a card may still be at work
+            marks.append(time.perf_counter())
+
+    return keras.callbacks.LambdaCallback(on_train_batch_begin=begin, on_train_batch_end=end)
+
+
 def forward(case):
     """A forward pass of random ids, for scaling."""
     import numpy as np
@@ -276,6 +322,7 @@ if __name__ == "__main__":
         {
             "fine-tuning": fine_tune,
             "steps": steps,
+            "pretraining": pretrain,
             "classification": classify,
             "encoding": encode,
             "reranking": rerank,

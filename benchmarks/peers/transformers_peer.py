@@ -7,11 +7,15 @@ from worker import WARM, lap, latencies, launched, peak, read_json, serve
 
 
 @cache
-def loaded(kind, path):
+def loaded(kind, path, dtype="float32"):
     """A model of a class, for inference."""
     import transformers
 
-    return getattr(transformers, kind).from_pretrained(path).eval()
+    return getattr(transformers, kind).from_pretrained(path, dtype=dtype).eval()
+
+
+DEVICES = {"cpu": "cpu", "gpu": "cuda"}
+"""Where it computes, as PyTorch says it."""
 
 
 @cache
@@ -182,12 +186,13 @@ KINDS = {"gpt2": "GPT2LMHeadModel", "t5": "T5ForConditionalGeneration"}
 
 
 def generate(case):
-    """Generate as the case says."""
+    """Generate as the case says; with a static cache transformers compiles a step on a card."""
     import torch
 
     kind, new, prompts = case["kind"], case["new"], case["prompts"]
-    device = "cuda" if case["device"] == "gpu" else "cpu"
-    model = loaded(KINDS[kind], case["path"]).to(device)
+    device = DEVICES[case["device"]]
+    model = loaded(KINDS[kind], case["path"], case["dtype"]).to(device)
+    cache = {"cache_implementation": "static"} if case.get("compiled") else {}
     length = max(map(len, prompts))
     left = kind == "gpt2"  # a decoder alone wants its padding in front
     rows = [[0] * (length - len(p)) + p if left else p + [0] * (length - len(p)) for p in prompts]
@@ -208,6 +213,7 @@ def generate(case):
                 min_new_tokens=new,
                 eos_token_id=None,
                 pad_token_id=0,
+                **cache,
             )
         return {"tokens": made[:, -new:].tolist()}
 
@@ -217,17 +223,39 @@ def generate(case):
 def steps(case):
     """Training steps, or forward passes, of random texts of one length, with SDPA."""
     import torch
+
+    labels = torch.arange(case["rows"]) % 2
+    return stepping(case, "BertForSequenceClassification", random_ids(case), labels)
+
+
+def pretrain(case):
+    """Steps of masked language modelling, of texts that are masked before the clock runs."""
+    import torch
+
+    ids = random_ids(case)
+    taken = torch.rand(ids.shape) < case["masked"]
+    return stepping(case, "BertForMaskedLM", ids, torch.where(taken, ids, -100))
+
+
+def random_ids(case):
+    """A batch of texts of one length."""
+    import torch
+
+    return torch.randint(1000, 20000, (case["rows"], case["tokens"]))
+
+
+def stepping(case, kind, ids, labels):
+    """Steps of a model of a class, which learns the labels or reads for its loss alone."""
+    import torch
     import transformers
 
-    device = "cuda" if case["device"] == "gpu" else "cpu"
-    half = case["dtype"] != "float32"
-    made = transformers.BertForSequenceClassification(configuration(case["architecture"]))
+    device, half = DEVICES[case["device"]], case["dtype"] != "float32"
+    made = getattr(transformers, kind)(configuration(case["architecture"]))
     made = made.to(device).train(case["training"])
-    model = torch.compile(made) if case["compiled"] else made
-    shape = case["rows"], case["tokens"]
-    ids = torch.randint(1000, 20000, shape, device=device)
-    labels = torch.arange(case["rows"], device=device) % 2
+    model = torch.compile(made, backend=case["compiler"]) if case["compiled"] else made
+    ids, labels = ids.to(device), labels.to(device)
     optimizer = torch.optim.AdamW(made.parameters(), lr=2e-5, fused=True)
+    clip = case.get("clip")
 
     def run():
         for _ in range(case["steps"]):
@@ -238,6 +266,8 @@ def steps(case):
                 made_of = model(input_ids=ids, labels=labels)
             if case["training"]:
                 made_of.loss.backward()
+                if clip is not None:
+                    torch.nn.utils.clip_grad_norm_(made.parameters(), clip)
                 optimizer.step()
                 optimizer.zero_grad()
         made_of.loss.item()  # until then a card may still be at work
@@ -257,6 +287,7 @@ def configuration(a):
         num_attention_heads=a["attention_heads"],
         intermediate_size=a["inner"],
         max_position_embeddings=4096,
+        attention_probs_dropout_prob=a.get("attention_dropout", 0.1),
     )
 
 
@@ -307,6 +338,7 @@ if __name__ == "__main__":
         {
             "fine-tuning": fine_tune,
             "steps": steps,
+            "pretraining": pretrain,
             "classification": classify,
             "latency": latency,
             "tagging": tag,
