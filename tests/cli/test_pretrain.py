@@ -1,6 +1,8 @@
 """`playmask pretrain`: a new model from documents, what it leaves, and what is refused."""
 
+import csv
 import json
+import math
 
 import pytest
 
@@ -36,6 +38,9 @@ def test_a_new_model_is_made_gone_on_with_and_kept(tmp_path, new):
     done = call(*begin, *new, "--hold-out", 0.1, "--dialects", "huggingface", "--ngrams", 2)
     assert done.exit_code == 0, done.stderr
     assert f"data: {len(DOCUMENTS)} documents" in done.stderr and "kept: epoch 1" in done.output
+    (epoch,) = csv.DictReader((out / "logs" / "epochs.csv").read_text("utf-8").splitlines())
+    shown = float(done.stderr.rpartition("validation texts: ")[2].split()[0])
+    assert shown == pytest.approx(math.exp(float(epoch["val_loss"])), abs=0.01)
     model = playmask.load(out)
     assert len(model.tokenizer) == len(WORDS) and model.head_names == ("mlm",)
     assert playmask.load(out / "huggingface").report.dialect == "huggingface"

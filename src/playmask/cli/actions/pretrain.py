@@ -37,6 +37,7 @@ from playmask.runtime.train.backup import position_in
 from playmask.runtime.train.options import TrainingOptions
 from playmask.runtime.train.watching.history import History
 from playmask.runtime.train.watching.measures import Measure, best_epoch
+from playmask.tasks.writing.tokens import perplexity
 from playmask.tokenizers import Tokenizer
 
 NEW_RATE = 1e-4  # of a model with random weights
@@ -83,6 +84,9 @@ def run(kind: type[PretrainingSettings], job: Job, options: Options) -> None:
         note(f"time is over after {reached(job.out)}; go on with --resume")
     best = best_epoch(history, Measure.of(training.best))
     print_result(history, best, {}, job.out, f"inspect {job.out}")
+    losses = history.get("val_loss", ())
+    if len(losses) > best and [*pretraining.objective.losses.losses] == ["logits"]:
+        note(f"perplexity of a token in the validation texts: {perplexity(losses[best]):.2f}")
 
 
 def _dialects(job: Job) -> list[str]:
