@@ -101,7 +101,7 @@ def test_what_a_graph_cannot_do_is_a_sentence(writers):
     _, light, options = writers
     with pytest.raises(ConfigError, match="Steering needs gradients"):
         light.writer.write(TEXTS, steer=Steering(bag_of_words([7])), **options)
-    with pytest.raises(InputError, match="Cut the prompt, ask for fewer tokens"):
+    with pytest.raises(InputError, match="Cut the prompt, or ask for fewer tokens"):
         light.writer.write(TEXTS, max_tokens=40, **options)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from playmask.pretraining.documents import DocumentPart
 from playmask.pretraining.masking import maskable, units_of
 from playmask.pretraining.tokenization import (
     NAME,
@@ -68,7 +69,8 @@ def test_whole_words_and_ngrams_are_masked_whole():
 
 
 def test_flags_of_words_paragraphs_and_names():
-    (tokens, flags, sizes) = CorpusTokenizer(WORDS)([("今天 abc", "[CLS]天")])
+    part = DocumentPart(("今天 abc", "[CLS]天"))
+    tokens, flags, sizes, _ = CorpusTokenizer(WORDS)([part])
     names = WORDS.tokens(tokens)
     assert sizes.tolist() == [len(tokens)] and flags[0] == WORD | PARAGRAPH
     second = names.index("[UNK]") if "[" not in names else names.index("[")
@@ -79,5 +81,5 @@ def test_flags_of_words_paragraphs_and_names():
 
 def test_jieba_says_where_words_begin():
     pytest.importorskip("jieba")
-    _, flags, _ = CorpusTokenizer(WORDS, "jieba")([("明天去看电影",)])
+    flags = CorpusTokenizer(WORDS, "jieba")([DocumentPart(("明天去看电影",))])[1]
     assert (flags & WORD > 0).tolist() == [True, False, True, True, True, False]
